@@ -1,0 +1,43 @@
+# The same verbs by hand and in CI. Everything installs into .venv; nothing outside it is touched.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.PHONY: help demo up test check lint types imports bench chaos clean
+help:            ## list the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(INSTALLED): pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(INSTALLED)
+
+demo: $(INSTALLED)   ## run one goal end to end, live in the terminal
+	$(BIN)/async-agent demo
+
+up: $(INSTALLED)     ## run everything on this machine until Ctrl-C
+	$(BIN)/async-agent up
+
+test: $(INSTALLED)   ## the whole test suite, a few minutes
+	$(BIN)/pytest -m "not chaos"
+
+check: lint types imports   ## what CI demands of the code itself
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED)
+	$(BIN)/mypy
+
+imports: $(INSTALLED)
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED)  ## measure, print a table
+	$(BIN)/async-agent bench
+
+chaos: $(INSTALLED)  ## long randomised kills of real processes
+	$(BIN)/pytest -m chaos
+
+clean:               ## remove what the verbs above made
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The language all services share: events, aggregates, plans, views."""

@@ -1,0 +1,250 @@
+"""A client of the HTTP API: typed, asynchronous, small.
+
+    async with Client("http://127.0.0.1:3000") as client:
+        started = await client.create_and_execute("Compare solar and wind power for a small farm")
+        async for event in client.events(started.execution_id, after=0):
+            print(event.type, event.sub_step_id or "")
+            if event.is_last:
+                break
+
+What it raises is a ClientError, whose message says what to do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+
+import aiohttp
+import orjson
+
+from contracts.answers import Execution, ExecutionEvent, Readiness, Started, Step
+from contracts.event import Json
+from contracts.sse import Message, Parser
+
+__all__ = [
+    "Client",
+    "ClientError",
+    "Unreachable",
+    "Refused",
+    "ClarificationRequired",
+    "Started",
+    "Execution",
+    "Step",
+    "ExecutionEvent",
+    "Readiness",
+    "DEFAULT_AGENT",
+]
+
+DEFAULT_AGENT = "DecomposerV8"
+"""The planning agent that every system has."""
+
+ANSWER_S = 60.0
+PLANNING_S = 900.0
+"""A model plans as long as it takes, within this."""
+SILENCE_S = 40.0
+"""A stream without even a heartbeat for this long is broken: the server sends one every 15 s."""
+FIRST_PAUSE_S = 0.1
+LONGEST_PAUSE_S = 2.0
+PASSING = frozenset(
+    {
+        HTTPStatus.BAD_GATEWAY,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        HTTPStatus.GATEWAY_TIMEOUT,
+        HTTPStatus.TOO_MANY_REQUESTS,
+    }
+)
+"""Answers after which a stream is asked for again."""
+
+EXECUTIONS = "/api/v1/dag-executions"
+
+
+class ClientError(Exception):
+    """A request came to nothing."""
+
+
+class Unreachable(ClientError):
+    """Nothing answers at the address."""
+
+
+class Refused(ClientError):
+    """The server says no; the message is the server's own."""
+
+    def __init__(self, status: int, body: Json) -> None:
+        super().__init__(_reason(status, body))
+        self.status = status
+        self.body = body
+
+
+class ClarificationRequired(ClientError):
+    """The goal cannot be planned before somebody answers the question, which is the message."""
+
+    def __init__(self, dag_id: str | None, question: str) -> None:
+        super().__init__(question)
+        self.dag_id = dag_id
+
+
+class Client:
+    """One system's API, for the length of an `async with`.
+
+    Every method raises Unreachable when nothing answers and Refused when the server says no.
+    """
+
+    def __init__(self, base_url: str, *, patience_s: float = 60.0) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.patience_s = patience_s
+        """How long a broken stream is asked for again before that counts as unreachable."""
+        self._open_session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        self._open_session = aiohttp.ClientSession(json_serialize=lambda body: orjson.dumps(body).decode())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.close()
+
+    async def ready(self) -> Readiness:
+        """Whether the system is ready; that it is not is an answer, too."""
+        status, body = await self._ask("GET", "/health/ready")
+        if status not in (HTTPStatus.OK, HTTPStatus.SERVICE_UNAVAILABLE) or "status" not in body:
+            raise Refused(status, body)
+        return Readiness.model_validate(body)
+
+    async def create_and_execute(self, goal: str, *, agent: str = DEFAULT_AGENT, **options: Json) -> Started:
+        """Have `goal` planned and the plan executed; returns when there is a plan.
+
+        Raises:
+            ClarificationRequired: the model wants to know something first.
+        """
+        body = {"goal-text": goal, "agentName": agent, **options}
+        return _started(
+            await self._call("POST", "/api/v1/create-and-execute-dag", body, timeout_s=PLANNING_S)
+        )
+
+    async def execute_dag(self, dag_id: str) -> Started:
+        """Execute a plan that is there.
+
+        Raises:
+            ClarificationRequired: it still asks for something.
+        """
+        return _started(await self._call("POST", "/api/v1/execute-dag", {"dagId": dag_id}))
+
+    async def execute_job(self, job: Mapping[str, Json]) -> Started:
+        """Execute a plan of one's own.
+
+        Raises:
+            ClarificationRequired: it still asks for something.
+        """
+        return _started(await self._call("POST", "/api/v1/execute-dag", {"job": dict(job)}))
+
+    async def execution(self, execution_id: str) -> Execution:
+        """An execution and its steps as they stand."""
+        return Execution.model_validate(await self._call("GET", f"{EXECUTIONS}/{execution_id}"))
+
+    async def cancel(self, execution_id: str, reason: str | None = None) -> None:
+        """Call an execution off."""
+        body = {} if reason is None else {"reason": reason}
+        await self._call("POST", f"{EXECUTIONS}/{execution_id}/cancel", body)
+
+    async def resume(self, execution_id: str) -> None:
+        """Let a suspended execution go on."""
+        await self._call("POST", f"/api/v1/resume-dag/{execution_id}", {})
+
+    async def events(self, execution_id: str, *, after: int | None = None) -> AsyncGenerator[ExecutionEvent]:
+        """How an execution stands, then everything that happens to it; `after=0` begins with its first event.
+
+        A connection that breaks is made again, and the stream goes on after the last event that had a place
+        in the log. It ends when the caller stops reading: see ExecutionEvent.is_last.
+
+        Raises:
+            Unreachable: it could not be had again within `patience_s`.
+        """
+        position = None if after is None else str(after)
+        pause, lost_at = FIRST_PAUSE_S, asyncio.get_running_loop().time()
+        while True:
+            try:
+                async for message in self._stream(f"{EXECUTIONS}/{execution_id}/events", position):
+                    position = message.id or position
+                    pause, lost_at = FIRST_PAUSE_S, asyncio.get_running_loop().time()
+                    yield ExecutionEvent.model_validate({**orjson.loads(message.data), "seq": message.id})
+            except Refused as refused:
+                if refused.status not in PASSING:
+                    raise
+            except Unreachable:
+                if asyncio.get_running_loop().time() - lost_at > self.patience_s:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    @property
+    def _http(self) -> aiohttp.ClientSession:
+        if self._open_session is None:
+            raise RuntimeError("use it as `async with Client(…) as client`")
+        return self._open_session
+
+    async def _call(self, method: str, path: str, body: Json = None, *, timeout_s: float = ANSWER_S) -> Json:
+        status, answer = await self._ask(method, path, body, timeout_s=timeout_s)
+        if status >= HTTPStatus.BAD_REQUEST:
+            raise Refused(status, answer)
+        return answer
+
+    async def _ask(
+        self, method: str, path: str, body: Json = None, *, timeout_s: float = ANSWER_S
+    ) -> tuple[int, Json]:
+        timeout = aiohttp.ClientTimeout(total=timeout_s)
+        try:
+            async with self._http.request(
+                method, self.base_url + path, json=body, timeout=timeout
+            ) as response:
+                return response.status, _parsed(await response.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._unreachable(error) from error
+
+    async def _stream(self, path: str, position: str | None) -> AsyncGenerator[Message]:
+        headers = {"Accept": "text/event-stream"} | (
+            {"Last-Event-ID": position} if position is not None else {}
+        )
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=SILENCE_S)
+        parser = Parser()
+        try:
+            async with self._http.get(self.base_url + path, headers=headers, timeout=timeout) as response:
+                if response.status != HTTPStatus.OK:
+                    raise Refused(response.status, _parsed(await response.read()))
+                async for piece in response.content.iter_any():
+                    for message in parser.feed(piece):
+                        yield message
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+        return Unreachable(f"no Async Agent at {self.base_url}: {reason}")
+
+
+def _started(answer: Json) -> Started:
+    if answer.get("status") == "clarification_required":
+        raise ClarificationRequired(answer.get("dagId"), answer["clarification_query"])
+    return Started.model_validate(answer)
+
+
+def _parsed(body: bytes) -> Json:
+    """What is not JSON is told as it is."""
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return {"error": body.decode("utf-8", "replace")[:500]}
+
+
+def _reason(status: int, body: Json) -> str:
+    """The server's own words: `message` where `error` is only the name of the status."""
+    said = body if isinstance(body, dict) else {}
+    text = str(said.get("message") or said.get("error") or HTTPStatus(status).phrase)
+    issues = [
+        f"{'.'.join(map(str, one['path']))}: {one['message']}" for one in said.get("validation_errors", [])
+    ]
+    return "; ".join([text, *issues])

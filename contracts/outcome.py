@@ -1,0 +1,16 @@
+"""The two ways work fails: worth another try, or not. Everything else that is raised is a bug."""
+
+from __future__ import annotations
+
+
+class Retry(Exception):
+    """It may succeed later: a network error, a timeout, 429, 5xx."""
+
+    def __init__(self, reason: str, *, after: float | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+        """Seconds to wait at least, when the other side said so (Retry-After)."""
+
+
+class Reject(Exception):
+    """It will never succeed as it is: bad parameters, a refusal, something that does not exist."""

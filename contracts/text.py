@@ -1,0 +1,27 @@
+"""Text that every store takes: no NUL, no lone surrogate."""
+
+from __future__ import annotations
+
+import re
+
+from contracts.event import Json
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def clean_text(text: str) -> str:
+    """`text` with each NUL and lone surrogate, which UTF-8 or a database refuses, replaced by U+FFFD."""
+    return _UNSTORABLE.sub("\ufffd", text)
+
+
+def clean_json(value: Json) -> Json:
+    """`value` with every string in it cleaned, keys too; tuples become lists."""
+    match value:
+        case str():
+            return clean_text(value)
+        case dict():
+            return {clean_json(key): clean_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [clean_json(item) for item in value]
+        case _:
+            return value
