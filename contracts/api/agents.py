@@ -1,0 +1,55 @@
+"""Agents over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.event import Json
+
+
+class AgentCreate(Body):
+    """A new version of an agent."""
+
+    name: NonEmpty
+    version: NonEmpty
+    prompt_template: NonEmpty
+    provider: Omissible[str] = None
+    model: Omissible[str] = None
+    metadata: dict[str, Json] = Field(default_factory=dict)
+
+
+class AgentPatch(Body):
+    """What to change; keys that are left out stay as they are."""
+
+    name: Omissible[NonEmpty] = None
+    version: Omissible[NonEmpty] = None
+    prompt_template: Omissible[NonEmpty] = None
+    provider: Omissible[str] = None
+    model: Omissible[str] = None
+    metadata: Omissible[dict[str, Json]] = None
+
+
+class AgentQuery(Query):
+    """Which agents to list."""
+
+    name: str | None = None
+    active: Annotated[bool, BeforeValidator(lambda text: text == "true")] | None = None
+    """`true` for active ones; any other text for the others."""
+
+
+class AgentRow(Row):
+    """One version of an agent."""
+
+    id: str
+    name: str
+    version: str
+    prompt_template: str
+    provider: str | None
+    model: str | None
+    active: bool
+    metadata: dict[str, Json]
+    created_at: Timestamp
+    updated_at: Timestamp

@@ -1,0 +1,12 @@
+"""Artifacts over HTTP."""
+
+from __future__ import annotations
+
+from contracts.api.fields import Query
+
+
+class ArtifactQuery(Query):
+    """Which files to list."""
+
+    recursive: bool = False
+    """Those in sub-folders too, by their paths."""

@@ -1,0 +1,211 @@
+"""Executions of DAGs over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from contracts.api.costs import TokenUsage
+from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.event import Json
+
+ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
+StepStatus = Literal["pending", "running", "waiting", "completed", "failed"]
+
+FURTHEST = 2**31
+"""Rows that a page can be asked to skip or hold."""
+
+
+class Page(Query):
+    """Which part of a list."""
+
+    limit: Annotated[int, Field(ge=1, le=100)] = 50
+    offset: Annotated[int, Field(ge=0, le=FURTHEST)] = 0
+
+
+class ExecutionQuery(Page):
+    """Which executions to list."""
+
+    status: ExecutionStatus | None = None
+
+
+class DagExecutionQuery(ExecutionQuery):
+    """Which executions of one DAG to list."""
+
+    limit: Annotated[int, Field(ge=1, le=FURTHEST)] = 50
+
+
+class Pagination(Row):
+    """The part of the list that this is."""
+
+    limit: int
+    offset: int
+    count: int
+    """Rows on this page."""
+    total: int
+    """Rows on all pages."""
+
+
+class ExecutionRow(Row):
+    """One execution of a DAG."""
+
+    dag_title: str | None
+    id: str
+    dag_id: str
+    original_request: str
+    primary_intent: str
+    status: ExecutionStatus
+    """A cancelled execution is `failed`, with `cancelledAt`."""
+    started_at: Timestamp | None
+    completed_at: Timestamp | None
+    duration_ms: int | None
+    """Since the last start or resume."""
+    total_tasks: int
+    completed_tasks: int
+    failed_tasks: int
+    waiting_tasks: int
+    """Tasks that wait for another try."""
+    final_result: str | None
+    synthesis_result: str | None
+    suspended_reason: str | None
+    suspended_at: Timestamp | None
+    cancelled_reason: str | None
+    cancelled_at: Timestamp | None
+    retry_count: int
+    last_retry_at: Timestamp | None
+    total_usage: TokenUsage | None
+    total_cost_usd: str | None
+    """Exact decimal text."""
+    trigger: Literal["api", "plan", "schedule"]
+    """What asked for it."""
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class SubStepRow(Row):
+    """One step of an execution; the synthesis, `__SYNTHESIS__`, is the last."""
+
+    id: str
+    execution_id: str
+    task_id: str
+    description: str
+    thought: str
+    action_type: Literal["tool", "inference"]
+    tool_or_prompt_name: str
+    tool_or_prompt_params: dict[str, Json]
+    dependencies: list[str]
+    status: StepStatus
+    """`waiting` for another try, at `retryAt`."""
+    attempt: int
+    """Attempts started so far."""
+    retry_at: Timestamp | None
+    started_at: Timestamp | None
+    completed_at: Timestamp | None
+    duration_ms: int | None
+    result: str | None
+    """Text as it is; anything else as JSON."""
+    error: str | None
+    usage: TokenUsage | None
+    cost_usd: str | None
+    """Exact decimal text."""
+    provider: str | None
+    model: str | None
+    agent_id: str | None
+    generation_stats: dict[str, Json] | None
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class ExecutionDetail(ExecutionRow):
+    """One execution with its steps, in the order of their ids."""
+
+    sub_steps: list[SubStepRow]
+
+
+class ExecutionList(Row):
+    """Executions, the ones that changed last first."""
+
+    executions: list[ExecutionRow]
+    pagination: Pagination
+
+
+class DagExecutionRow(ExecutionRow):
+    """One execution of a DAG that the client knows."""
+
+    dag_title: Annotated[str | None, Field(exclude=True)] = None
+
+
+class DagExecutionList(Row):
+    """Executions of one DAG, newest first."""
+
+    executions: list[DagExecutionRow]
+    total: int
+    limit: int
+    offset: int
+    pagination: Pagination
+
+
+class SubStepList(Row):
+    """The steps of one execution, in the order of their ids."""
+
+    execution_id: str
+    sub_steps: list[SubStepRow]
+
+
+class Cascade(Row):
+    """What went with a deleted execution."""
+
+    related_sub_steps_deleted: int
+
+
+class ExecutionDeleted(Row):
+    """The execution is gone."""
+
+    message: str
+    execution_id: str
+    cascade_info: Cascade
+
+
+class ExecuteDag(Body):
+    """A DAG by its id, or a whole job, in `job` or as the body itself."""
+
+    model_config = ConfigDict(extra="allow")
+
+    dag_id: Omissible[NonEmpty] = None
+    job: Omissible[dict[str, Json]] = None
+    dag_title: Omissible[str] = None
+    """Title of the DAG that a whole job becomes."""
+
+
+class DagToRun(Body):
+    """A DAG by its id."""
+
+    dag_id: NonEmpty
+
+
+class CancelExecution(Body):
+    """Why it is called off."""
+
+    reason: Omissible[Annotated[str, Field(min_length=1, max_length=1000)]] = None
+
+
+class ExecutionStarted(Row):
+    """The execution is on its way."""
+
+    status: Literal["started"]
+    execution_id: str
+    dag_id: str
+    original_request: str
+    total_tasks: int
+    message: str
+
+
+class ExecutionResumed(Row):
+    """The execution goes on where it stopped."""
+
+    status: Literal["resumed"]
+    execution_id: str
+    dag_id: str
+    retry_count: int
+    message: str

@@ -1,0 +1,64 @@
+"""Health over HTTP."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from contracts.api.fields import Row, Timestamp
+
+
+class Alive(Row):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
+    timestamp: Timestamp
+
+
+class Queue(Row):
+    """Runs that wait and runs that go on."""
+
+    size: int
+    """Waiting."""
+    pending: int
+    """Running."""
+    concurrency: int
+    is_paused: bool = False
+
+
+class Scheduler(Row):
+    """What executes runs."""
+
+    active_schedules: int
+    max_concurrency: int
+    """Runs that all living executors take on at once."""
+    queue: Queue
+
+
+class DagScheduler(Row):
+    """The schedules of DAGs that fire."""
+
+    active_schedules: int
+    schedules: list[str]
+    """Ids of the DAGs."""
+
+
+class Readiness(Row):
+    """Whether everything is there that requests need, and what is wrong."""
+
+    status: Literal["ready", "not ready"]
+    provider: str
+    model: str
+    scheduler: Scheduler
+    dag_scheduler: DagScheduler
+    database: str
+    llm_provider: str
+    nats: str
+    projector_lag: int | None
+    """Commits that the views do not include yet; null when unknown."""
+    executors: list[str]
+    """Instances heard of in the last seconds."""
+    llm: str
+    """`configured`, or what to set. Jobs of tools only need none."""
+    problems: dict[str, str]
+    """What keeps it from being ready, and what to do."""
+    timestamp: Timestamp

@@ -1,0 +1,22 @@
+"""The plan a model makes of a goal: its shape, its rules, its numbering."""
+
+from contracts.plan.dates import dated
+from contracts.plan.job import Entity, Intent, Job, SubTask, ToolOrPrompt, Validation
+from contracts.plan.renumber import renumber
+from contracts.plan.schema import job_schema
+from contracts.plan.validation import MAX_PROBLEMS, MAX_STEPS, problems
+
+__all__ = [
+    "Job",
+    "SubTask",
+    "ToolOrPrompt",
+    "Intent",
+    "Entity",
+    "Validation",
+    "problems",
+    "MAX_STEPS",
+    "MAX_PROBLEMS",
+    "renumber",
+    "dated",
+    "job_schema",
+]

@@ -1,0 +1,133 @@
+"""Whether the action of one sub-task can be taken: its tool or agent exists, and its parameters fit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from urllib.parse import urlsplit
+
+from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema.exceptions import ValidationError
+
+from contracts.event import Json
+from contracts.issues import Path
+from contracts.placeholders import find
+from contracts.plan.job import SubTask
+from contracts.tool import ToolSpec
+from contracts.tool_params import fallback_for
+
+MAX_DEPTH = 64
+"""Levels of lists and objects in parameters: more than any tool takes, less than serializers refuse."""
+_MAX_MESSAGE = 300
+
+Problem = tuple[Path, str]
+"""Where in the sub-task, and what to do."""
+
+_CALL = "tool_or_prompt"
+_PARAMS = (_CALL, "params")
+
+
+class Actions:
+    """What sub-tasks may do: the tools there are, and the agents; None for any."""
+
+    def __init__(self, tools: Mapping[str, ToolSpec] | None, agents: Collection[str] | None) -> None:
+        self._tools = tools
+        self._agents = agents
+        self._validators: dict[str, Draft202012Validator] = {}
+        self._advice: dict[str, str] = {}
+
+    def problems(self, task: SubTask) -> Iterator[Problem]:
+        """What keeps `task` from being executed."""
+        if _depth_exceeds(task.tool_or_prompt.params, MAX_DEPTH):
+            yield _PARAMS, f"the parameters are nested more than {MAX_DEPTH} levels deep: flatten them"
+        elif task.is_inference:
+            yield from self._inference_problems(task)
+        else:
+            yield from self._tool_problems(task)
+
+    def _inference_problems(self, task: SubTask) -> Iterator[Problem]:
+        name = task.tool_or_prompt.name
+        if self._agents is not None and name not in self._agents:
+            yield (_CALL, "name"), self._unknown("agent", name, self._agents)
+        prompt = task.tool_or_prompt.params.get("prompt")
+        if not (isinstance(prompt, str) and prompt.strip()) and not task.description.strip():
+            yield (*_PARAMS, "prompt"), "say what to do: give a prompt or a description"
+
+    def _tool_problems(self, task: SubTask) -> Iterator[Problem]:
+        if self._tools is None:
+            return
+        name = task.tool_or_prompt.name
+        if name not in self._tools:
+            yield (_CALL, "name"), self._unknown("tool", name, self._tools)
+            return
+        for path, message in self._param_problems(self._tools[name], task):
+            yield (*_PARAMS, *path), message
+
+    def _param_problems(self, spec: ToolSpec, task: SubTask) -> Iterator[Problem]:
+        params = task.tool_or_prompt.params
+        supplied = fallback_for(spec.name, params) if task.dependencies else None
+        for required in spec.parameters.get("required", ()):
+            if required not in params and required != supplied:
+                yield (required,), f"{spec.name} needs the parameter {required!r}: give it"
+        known = spec.parameters.get("properties", {})
+        open_ended = spec.parameters.get("additionalProperties", True) is not False
+        checkable = {
+            name: value
+            for name, value in params.items()
+            if (open_ended or name in known) and name != supplied and not find(value)
+        }
+        for error in self._validator(spec).iter_errors(checkable):
+            if error.validator != "additionalProperties":
+                yield tuple(error.absolute_path), _message(spec, error)
+
+    def _validator(self, spec: ToolSpec) -> Draft202012Validator:
+        if spec.name not in self._validators:
+            schema = {key: value for key, value in spec.parameters.items() if key != "required"}
+            self._validators[spec.name] = Draft202012Validator(schema, format_checker=_formats())
+        return self._validators[spec.name]
+
+    def _unknown(self, kind: str, name: str, known: Collection[str]) -> str:
+        if name not in self._advice:
+            self._advice[name] = _advice(name, known)
+        return f"there is no {kind} {name[:80]!r}: {self._advice[name]}"
+
+
+def _advice(name: str, known: Collection[str]) -> str:
+    close = get_close_matches(name[:80], known, n=1)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"use one of {', '.join(sorted(known))}" if known else "none is available"
+
+
+def _message(spec: ToolSpec, error: ValidationError) -> str:
+    message = error.message if len(error.message) <= _MAX_MESSAGE else f"…{error.message[-_MAX_MESSAGE:]}"
+    return f"{spec.name}: {message}"
+
+
+def _formats() -> FormatChecker:
+    checker = FormatChecker(["email"])
+    checker.checks("uri", raises=ValueError)(_is_absolute_url)
+    return checker
+
+
+def _is_absolute_url(value: object) -> bool:
+    return not isinstance(value, str) or bool(urlsplit(value).scheme and urlsplit(value).netloc)
+
+
+def _depth_exceeds(value: Json, limit: int) -> bool:
+    level = [value]
+    for _ in range(limit):
+        level = [child for item in level for child in _children(item)]
+        if not level:
+            return False
+    return True
+
+
+def _children(value: Json) -> Collection[Json]:
+    match value:
+        case dict():
+            return value.values()
+        case list() | tuple():
+            return value
+        case _:
+            return ()

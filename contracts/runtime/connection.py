@@ -1,0 +1,235 @@
+"""The connection to NATS: it outlives the server's restarts, and says when it is gone for good."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
+
+import nats.errors
+import orjson
+import structlog
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.errors import APIError
+
+from contracts.event import Json
+from contracts.runtime.log import Unavailable
+from contracts.runtime.patience import NoAnswer
+from contracts.runtime.replies import Replies, status_of
+from contracts.runtime.service import UserError
+
+logger = structlog.get_logger(__name__)
+
+PASSING_CODES = (408, 429, 503)
+"""Codes of JetStream errors that pass by themselves."""
+
+
+class _Client(Client):
+    """nats-py, with a quick parser of headers: its own is a third of what a message costs."""
+
+    @staticmethod
+    def _parse_header_lines(raw: bytes) -> dict[str, str]:
+        headers = {}
+        for line in raw.decode("utf-8", "replace").split("\r\n"):
+            name, colon, value = line.partition(":")
+            if colon:
+                headers[name] = value.strip()
+        return headers
+
+
+class Unreachable(UserError):
+    """No NATS server answers."""
+
+
+class ConnectionClosed(Exception):
+    """The connection to NATS was closed for good by a fatal error; start the process again."""
+
+
+class Connection:
+    """NATS as the runtime uses it: what is asked is answered, or raises within its timeout."""
+
+    def __init__(self) -> None:
+        self.nc: Client = _Client()
+        self.js: JetStreamContext = self.nc.jetstream()
+        self._replies = Replies(self.nc)
+        self._connected = asyncio.Event()
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._closing = False
+        self._quiet = True
+        self._listeners: set[Callable[[], None]] = set()
+
+    async def open(self, url: str, *, name: str, wait_s: float) -> None:
+        """Connect, waiting for a server that is still starting.
+
+        Raises:
+            Unreachable: none came within `wait_s` seconds.
+        """
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._connect(url, name)
+        except TimeoutError:
+            reason = self.nc.last_error or "it does not answer"
+            await self.nc.close()
+            raise Unreachable(
+                f"no NATS server at {_public(url)} after {wait_s:g} s ({reason}); "
+                "set NATS_URL, or let `async-agent up` start one"
+            ) from None
+        self._quiet = False
+        self._connected.set()
+        await self._replies.open()
+
+    async def close(self) -> None:
+        """Send what is still to be sent, then disconnect."""
+        self._closing = True
+        if self._connected.is_set():
+            with contextlib.suppress(nats.errors.Error):
+                await self.nc.flush(timeout=2)
+        await self.nc.close()
+
+    async def watch(self) -> None:
+        """A worker that fails when the connection is gone for good, and never ends otherwise.
+
+        Raises:
+            ConnectionClosed: nats-py will not connect again.
+        """
+        await asyncio.shield(self._closed)
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server is there at the moment."""
+        return self._connected.is_set()
+
+    @contextlib.contextmanager
+    def on_interruption(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Call `listener` whenever the connection breaks."""
+        self._listeners.add(listener)
+        try:
+            yield
+        finally:
+            self._listeners.discard(listener)
+
+    async def publish(self, subject: str, payload: bytes = b"", *, reply: str = "") -> None:
+        """Send without waiting for anything; what is sent while the server is away goes out when it is back.
+
+        Raises:
+            NoAnswer: too much is waiting already, or the connection is closed.
+        """
+        try:
+            await self.nc.publish(subject, payload, reply)
+        except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
+            raise NoAnswer(str(error)) from error
+
+    async def request(
+        self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float = 5.0
+    ) -> Msg:
+        """The one message that answers.
+
+        Raises:
+            NoAnswer: none within `timeout_s` seconds, the connection broke, or nobody listens on `subject`.
+            Unavailable: the connection is closed for good.
+        """
+        await self._usable(timeout_s)
+        (answer,) = await self._replies.ask(subject, payload, headers, timeout_s)
+        if answer.headers and status_of(answer) == "503":
+            raise NoAnswer(f"nobody answers on {subject}")
+        return answer
+
+    async def request_many(
+        self, subject: str, payload: bytes, is_last: Callable[[Msg], bool], *, timeout_s: float = 10.0
+    ) -> list[Msg]:
+        """All messages that answer, the last one included.
+
+        Raises:
+            NoAnswer: as `request`.
+            Unavailable: as `request`.
+        """
+        await self._usable(timeout_s)
+        return await self._replies.ask(subject, payload, None, timeout_s, is_last)
+
+    async def api(self, path: str, body: Json = None, *, timeout_s: float = 5.0) -> dict[str, Json]:
+        """What the JetStream API says to `path`, for example `STREAM.INFO.LOG`.
+
+        Raises:
+            NoAnswer: as `request`, or JetStream is not ready.
+            APIError: it says no; NotFoundError and BadRequestError among them.
+        """
+        payload = b"" if body is None else orjson.dumps(body)
+        answer: dict[str, Json] = orjson.loads(
+            (await self.request(f"$JS.API.{path}", payload, timeout_s=timeout_s)).data
+        )
+        if error := answer.get("error"):
+            if error.get("code") in PASSING_CODES:
+                raise NoAnswer(error.get("description", ""))
+            raise APIError.from_error(error)
+        return answer
+
+    async def _usable(self, timeout_s: float) -> None:
+        if self._connected.is_set():
+            return
+        if self.nc.is_closed:
+            raise Unavailable("the connection to NATS is closed")
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._connected.wait()
+        except TimeoutError:
+            raise NoAnswer("NATS is away") from None
+
+    async def _connect(self, url: str, name: str) -> None:
+        await self.nc.connect(
+            url.split(","),
+            name=name,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnect,
+            reconnected_cb=self._on_reconnect,
+            closed_cb=self._on_close,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=0.5,  # type: ignore[arg-type]  # seconds; any number will do
+            ping_interval=5,
+            max_outstanding_pings=2,
+        )
+
+    async def _on_error(self, error: Exception) -> None:
+        if not self._quiet:
+            logger.warning("nats", error=str(error) or type(error).__name__)
+
+    async def _on_disconnect(self) -> None:
+        if self._closing or not self._connected.is_set():
+            return
+        logger.warning("NATS went away; waiting for it")
+        self._quiet = True
+        self._connected.clear()
+        self._replies.fail_all("the connection to NATS broke")
+        for listener in tuple(self._listeners):
+            listener()
+
+    async def _on_reconnect(self) -> None:
+        logger.info("NATS is back")
+        self._quiet = False
+        self._connected.set()
+
+    async def _on_close(self) -> None:
+        self._connected.clear()
+        self._replies.fail_all("the connection to NATS is closed")
+        if not self._closing and not self._closed.done():
+            reason = self.nc.last_error or "no reason given"
+            self._closed.set_exception(ConnectionClosed(f"NATS closed the connection for good: {reason}"))
+
+
+@asynccontextmanager
+async def connect(url: str, *, name: str, wait_s: float = 30.0) -> AsyncGenerator[Connection]:
+    """A connection to NATS, closed on the way out. `url` may be several, separated by commas."""
+    connection = Connection()
+    await connection.open(url, name=name, wait_s=wait_s)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+def _public(url: str) -> str:
+    parts = [urlsplit(one if "//" in one else f"nats://{one}") for one in url.split(",")]
+    return ", ".join(f"{part.hostname}:{part.port or 4222}" for part in parts)

@@ -1,0 +1,76 @@
+"""Work from the log: every commit that a durable consumer selects goes to a handler until it is settled.
+
+The handler returns: done. It raises Retry: again, later. It raises Reject: parked where an operator sees it,
+who may put it back. Anything else is a bug: again with backoff, and parked after `max_deliver` deliveries.
+Any number of processes may share a consumer's name; each message is in the hands of one, as long as it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from contracts.runtime.delivery import Policy
+from contracts.runtime.lane import NAK, Handler, Lane, Source
+from contracts.runtime.leases import Leases
+from contracts.runtime.nats_log import NatsLog
+from contracts.subjects import REPLAY_STREAM, STREAM, replay_filter
+
+REPLAYS_AT_ONCE = 1
+
+
+class Consumer:
+    """A worker that gives the commits on `filters`, and those an operator put back, to `handler`."""
+
+    def __init__(
+        self,
+        log: NatsLog,
+        name: str,
+        filters: Sequence[str],
+        handler: Handler,
+        *,
+        policy: Policy | None = None,
+        leases: Leases | None = None,
+    ) -> None:
+        self._log = log
+        self._policy = policy or Policy()
+        self._leases = leases
+        sources = (
+            Source(STREAM, name, filters, self._policy.max_in_flight),
+            Source(REPLAY_STREAM, name, (replay_filter(name),), REPLAYS_AT_ONCE),
+        )
+        self._lanes = [Lane(log, source, handler, self._policy, leases) for source in sources]
+
+    async def run(self) -> None:
+        """Consume until cancelled; then stop taking, give the handlers `grace_s`, and send the rest back."""
+        await self._take_over()
+        running = [asyncio.create_task(lane.run()) for lane in self._lanes]
+        alive = asyncio.create_task(self._keep_alive())
+        try:
+            await asyncio.gather(*running)
+        finally:
+            for lane in self._lanes:
+                lane.stop()
+            await _cancelled(running)
+            await asyncio.gather(*(lane.drain() for lane in self._lanes))
+            await _cancelled([alive])
+
+    async def _take_over(self) -> None:
+        """What a dead process on this host had in hand is delivered again now, not after `ack_wait_s`."""
+        if self._leases:
+            for ack_subject in self._leases.take_over(younger_than_s=self._policy.ack_wait_s):
+                await self._log.connection.publish(ack_subject, NAK)
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._policy.ack_wait_s / 3)
+            for lane in self._lanes:
+                await lane.keep_alive()
+            if self._leases:
+                self._leases.touch()
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

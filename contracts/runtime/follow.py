@@ -1,0 +1,39 @@
+"""Small aggregates at hand: their commits folded into memory from the log at start, and kept current."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from contracts.commit import Recorded
+from contracts.runtime.log import Log
+
+
+class Follower:
+    """Folds every commit on some subjects, from the first one on, in the order of the log."""
+
+    def __init__(self, log: Log, *filters: str, fold: Callable[[Sequence[Recorded]], None]) -> None:
+        self._log = log
+        self._filters = filters
+        self._fold = fold
+        self._advanced = asyncio.Condition()
+        self.seq = 0
+        """Stream sequence of the last commit folded."""
+
+    async def run(self) -> None:
+        """A worker: follows for ever."""
+        async for batch in self._log.tail(*self._filters, after=self.seq):
+            self._fold(batch)
+            self.seq = batch[-1].seq
+            async with self._advanced:
+                self._advanced.notify_all()
+
+    async def catch_up(self) -> None:
+        """Return when all that is in the log now has been folded.
+
+        Raises:
+            Unavailable: the log could not be reached.
+        """
+        newest = await self._log.last_seq(*self._filters)
+        async with self._advanced:
+            await self._advanced.wait_for(lambda: self.seq >= newest)

@@ -1,0 +1,184 @@
+"""The LLM client: one call, its attempts, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import structlog
+
+from contracts.event import Json
+from contracts.runtime.llm import metrics
+from contracts.runtime.llm.answer import Answer, Tokens, read_answer
+from contracts.runtime.llm.backoff import Backoff
+from contracts.runtime.llm.chat import Attempt, ChatRequest, Completion
+from contracts.runtime.llm.endpoint import Endpoint, LlmNotConfigured, Provider, resolve
+from contracts.runtime.llm.failure import CallFailed
+from contracts.runtime.llm.parameters import Body, body_of, refused_parameter, without
+from contracts.runtime.llm.settings import LlmSettings
+
+if TYPE_CHECKING:
+    from contracts.runtime.llm.connection import Connection
+
+OnAttempt = Callable[[Attempt], None]
+
+
+class Llm:
+    """Chats with any configured provider: no probe calls, no retry unseen."""
+
+    def __init__(self, settings: LlmSettings, backoff: Backoff | None = None) -> None:
+        self._settings = settings
+        self._backoff = backoff or Backoff()
+        self._turns = asyncio.Semaphore(settings.llm_max_concurrency)
+        self._connecting = asyncio.Lock()
+        self._connections: dict[Provider, Connection] = {}
+        self._refused: dict[tuple[Provider, str], tuple[str, ...]] = {}
+
+    def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
+        """What to set before such a request can be made; None when nothing is missing."""
+        try:
+            resolve(self._settings, provider, model)
+        except LlmNotConfigured as missing:
+            return str(missing)
+        return None
+
+    def configured(self, provider: str | None = None, model: str | None = None) -> bool:
+        """Whether such a request can be made; says nothing about whether the provider is up."""
+        return self.problem(provider, model) is None
+
+    async def complete(
+        self, request: ChatRequest, *, retries: int | None = None, on_attempt: OnAttempt | None = None
+    ) -> Completion:
+        """The model's answer, after at most `retries` (default: LLM_RETRIES) further attempts.
+
+        Asking again without a parameter that the model refuses is an attempt, but not one of the retries.
+
+        Raises:
+            LlmNotConfigured: a variable must be set first.
+            Reject: the provider refuses the request.
+            Retry: the provider cannot answer now.
+        """
+        endpoint = resolve(self._settings, request.provider, request.model)
+        call = _Call(endpoint, on_attempt)
+        tries_left = self._settings.llm_retries if retries is None else retries
+        refused = self._refused.get((endpoint.provider, endpoint.model), ())
+        body = without(body_of(request, endpoint, self._settings), refused)
+        while True:
+            try:
+                answer = await self._attempt(call, body)
+            except CallFailed as failure:
+                if (name := refused_parameter(failure, body)) is not None:
+                    refused, body = (*refused, name), without(body, [name])
+                    continue
+                delay = self._backoff.delay(call.passing_failures, failure.after)
+                if not failure.passing or tries_left == 0 or delay is None:
+                    raise failure.as_outcome() from failure
+                tries_left -= 1
+                await self._backoff.sleep(delay)
+            else:
+                self._learn(endpoint, refused)
+                return await call.completion(answer)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        connections = list(self._connections.values())
+        self._connections.clear()
+        for connection in connections:
+            await connection.close()
+
+    def _learn(self, endpoint: Endpoint, refused: tuple[str, ...]) -> None:
+        """Remember what a model refused once it has answered without: only then was it to blame."""
+        key = endpoint.provider, endpoint.model
+        self._refused[key] = tuple(dict.fromkeys((*self._refused.get(key, ()), *refused)))
+
+    async def _attempt(self, call: _Call, body: Body) -> Answer:
+        async with self._turns:
+            connection = await self._connection(call.endpoint)
+            started = time.perf_counter()
+            try:
+                answer = read_answer(call.endpoint, await connection.post(call.endpoint, body))
+            except CallFailed as failure:
+                call.ended(failure, time.perf_counter() - started)
+                raise
+            call.ended(None, time.perf_counter() - started)
+            return answer
+
+    async def _connection(self, endpoint: Endpoint) -> Connection:
+        async with self._connecting:
+            if endpoint.provider not in self._connections:
+                self._connections[endpoint.provider] = await asyncio.to_thread(
+                    _connect, endpoint, self._settings.llm_timeout_s
+                )
+            return self._connections[endpoint.provider]
+
+
+class _Call:
+    """The attempts of one call."""
+
+    def __init__(self, endpoint: Endpoint, on_attempt: OnAttempt | None) -> None:
+        self.endpoint = endpoint
+        self.passing_failures = 0
+        self._on_attempt = on_attempt
+        self._attempts: list[Attempt] = []
+        self._log = structlog.get_logger(__name__).bind(provider=str(endpoint.provider), model=endpoint.model)
+
+    def ended(self, failure: CallFailed | None, seconds: float) -> None:
+        """One more attempt is over."""
+        error, status = (None, 200) if failure is None else (str(failure), failure.status)
+        attempt = Attempt(len(self._attempts) + 1, error, status, round(seconds * 1000))
+        self._attempts.append(attempt)
+        metrics.count_attempt(self.endpoint, failure, seconds)
+        if failure is not None:
+            self.passing_failures += failure.passing
+            self._log.warning("llm attempt failed", attempt=attempt.number, status=status, error=error)
+        if self._on_attempt is not None:
+            self._on_attempt(attempt)
+
+    async def completion(self, answer: Answer) -> Completion:
+        """The answer with its price and its history."""
+        cost = answer.charged
+        if cost is None and answer.tokens is not None:
+            cost = await asyncio.to_thread(
+                _price, self.endpoint, answer.model or self.endpoint.model, answer.tokens
+            )
+        completion = Completion(
+            content=answer.content,
+            tool_calls=answer.tool_calls,
+            finish_reason=answer.finish_reason,
+            usage=answer.tokens.as_usage() if answer.tokens else None,
+            cost_usd=cost,
+            provider=self.endpoint.provider.value,
+            model=self.endpoint.model,
+            generation_stats=self._stats(answer, cost),
+            reasoning=answer.reasoning,
+            attempts=tuple(self._attempts),
+        )
+        metrics.count_completion(completion)
+        return completion
+
+    def _stats(self, answer: Answer, cost: Decimal | None) -> dict[str, Json]:
+        stats = {
+            "id": answer.id,
+            "model": answer.model,
+            "provider": answer.upstream,
+            "latency": self._attempts[-1].duration_ms,
+            "finish_reason": answer.finish_reason,
+            "native_finish_reason": answer.native_finish_reason,
+            "total_cost": None if cost is None else float(cost),
+        }
+        return {name: value for name, value in stats.items() if value is not None}
+
+
+def _connect(endpoint: Endpoint, timeout_s: float) -> Connection:
+    from contracts.runtime.llm.connection import Connection  # noqa: PLC0415 - heavy, see there
+
+    return Connection(endpoint, timeout_s)
+
+
+def _price(endpoint: Endpoint, model: str, tokens: Tokens) -> Decimal | None:
+    from contracts.runtime.llm.prices import price  # noqa: PLC0415 - heavy, see there
+
+    return price(endpoint, model, tokens)

@@ -1,0 +1,43 @@
+"""Which models may be called, and how: read from the environment and `.env`."""
+
+from __future__ import annotations
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+_HTTP = "^https?://"
+
+
+class LlmSettings(BaseSettings):
+    """Providers, models and limits of LLM calls. All may be absent: processes start without an LLM."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    llm_provider: str | None = None
+    """`openai`, `openrouter` (alias `openrouter-fetch`) or `ollama`: used where a request names none."""
+    llm_model: str | None = None
+    """Used where neither the request nor `<PROVIDER>_MODEL` names one."""
+
+    openai_api_key: SecretStr | None = None
+    openai_model: str | None = None
+    openai_base_url: str | None = Field(default=None, pattern=_HTTP)
+    """Any OpenAI-compatible server, up to and including `/v1`; such a server may need no key."""
+
+    openrouter_api_key: SecretStr | None = None
+    openrouter_model: str | None = None
+    openrouter_base_url: str = Field(default="https://openrouter.ai/api/v1", pattern=_HTTP)
+
+    ollama_base_url: str = Field(default="http://localhost:11434", pattern=_HTTP)
+    ollama_model: str | None = None
+
+    default_temperature: float = Field(default=0.7, ge=0, le=2)
+    default_max_tokens: int = Field(default=10000, ge=1)
+    default_reasoning_effort: str = "medium"
+    """For requests that ask for reasoning without saying how much."""
+
+    llm_timeout_s: float = Field(default=120.0, gt=0)
+    """Seconds one attempt may take, from connecting to the last byte."""
+    llm_max_concurrency: int = Field(default=16, ge=1)
+    """Calls in flight per process; the others wait their turn."""
+    llm_retries: int = Field(default=2, ge=0)
+    """Further attempts after one that failed for a passing reason."""

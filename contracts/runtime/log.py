@@ -1,0 +1,61 @@
+"""The log: the only place anything is written, seen through a protocol with two implementations.
+
+`nats_log.NatsLog` is the real one, `memory_log.MemoryLog` its equal for tests; one behaviour suite holds both to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from contracts.commit import Commit, Recorded
+
+MAX_MESSAGE_BYTES = 512 * 1024
+"""Payload and headers of one commit. Over 1 MiB the server drops the connection for good, so we refuse before."""
+
+OFFLOAD_BYTES = 64 * 1024
+"""A value larger than this lives in the object store, not in an event."""
+
+
+class Conflict(Exception):
+    """The aggregate has commits that the writer had not seen: fold again, decide again."""
+
+
+class TooLarge(Exception):
+    """The commit is larger than the log takes; move large values to the object store or split the decision."""
+
+
+class Unavailable(Exception):
+    """The log could not be reached before the deadline; whether the commit landed is unknown, so retry the same one."""
+
+
+class Log(Protocol):
+    """Append under optimistic lock, read one aggregate, tail everything."""
+
+    async def append(self, commit: Commit, *, after: int) -> int:
+        """Store `commit` if the last sequence of its aggregate is `after` (0: it must not exist).
+
+        Returns the stream sequence. Appending the same commit (same id) again returns the same sequence.
+
+        Raises:
+            Conflict: the aggregate's last sequence is not `after`.
+            TooLarge: over MAX_MESSAGE_BYTES.
+            Unavailable: not acknowledged before the deadline.
+            InvalidId: the aggregate id is not fit for a subject.
+        """
+        ...
+
+    async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
+        """All commits of one aggregate with a sequence above `after`, in order; empty when there are none."""
+        ...
+
+    def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
+        """Every commit on subjects matching `filters` with a sequence above `after`, in order, for ever.
+
+        Yields batches of what is there: at least one commit each, as many as are at hand.
+        """
+        ...
+
+    async def last_seq(self, *filters: str) -> int:
+        """Sequence of the newest commit on subjects matching `filters`, by default of the whole log; 0: none."""
+        ...

@@ -1,0 +1,148 @@
+"""The log on JetStream: one stream, one message a commit, an optimistic lock per aggregate."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from functools import partial
+
+import orjson
+from nats.js.errors import NotFoundError
+
+from contracts.commit import Codec, Commit, Recorded, Undecodable
+from contracts.event import Json
+from contracts.runtime.blobs import NatsBlobs
+from contracts.runtime.connection import PASSING_CODES, Connection, connect
+from contracts.runtime.direct import Stored, stored
+from contracts.runtime.log import Conflict
+from contracts.runtime.ordered import Ordered
+from contracts.runtime.patience import NoAnswer, patiently
+from contracts.runtime.settings import Settings
+from contracts.runtime.topology import ensure_topology
+from contracts.runtime.wire import Format, Wire
+from contracts.subjects import EVERYTHING, STREAM, aggregate_filter
+
+WRONG_LAST_SEQUENCE = (10071, 10164, 10201)
+"""JetStream's error codes when the expected last sequence is not the last one."""
+ATTEMPT_S = 5.0
+"""An answer later than this is taken for lost; asking again is harmless."""
+
+
+class Refused(Exception):
+    """JetStream will not take the commit, and trying again would not change that."""
+
+
+class NatsLog:
+    """A Log on a stream that `ensure_topology` has made."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        form: Format,
+        *,
+        replicated: bool = False,
+        deadline_s: float = 30.0,
+    ) -> None:
+        self.connection = connection
+        self.format = form
+        self._replicated = replicated
+        self._deadline_s = deadline_s
+
+    async def append(self, commit: Commit, *, after: int) -> int:
+        """See Log.append."""
+        wire = await self.format.encode(commit, after)
+        return await patiently(partial(self._publish, wire, after), deadline_s=self._deadline_s)
+
+    async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
+        """See Log.read."""
+        subject_filter = aggregate_filter(aggregate, aggregate_id)
+        found = await patiently(partial(self._read, subject_filter, after), deadline_s=self._deadline_s)
+        return [await self.recorded(one.seq, one.payload) for one in found]
+
+    async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
+        """See Log.tail."""
+        ordered = Ordered(self.connection, STREAM, filters or (EVERYTHING,), after)
+        async with aclosing(ordered.batches()) as batches:
+            async for batch in batches:
+                yield [await self.recorded(place.seq, msg.data) for place, msg in batch]
+
+    async def last_seq(self, *filters: str) -> int:
+        """See Log.last_seq."""
+        if filters:
+            return max([await self._newest(subject_filter) for subject_filter in filters])
+        ask = partial(self.connection.api, f"STREAM.INFO.{STREAM}")
+        return int((await patiently(ask, deadline_s=self._deadline_s))["state"]["last_seq"])
+
+    async def recorded(self, seq: int, payload: bytes) -> Recorded:
+        """The commit that message `seq` of the log is.
+
+        Raises:
+            Undecodable: it is none, or one of a newer version of ours.
+            BlobLost: part of it is gone.
+        """
+        try:
+            return Recorded(seq, await self.format.decode(payload))
+        except Undecodable as error:
+            raise Undecodable(
+                f"message {seq} of the log cannot be read: {error}. If a newer version wrote it, upgrade; "
+                f"if it is no commit at all, remove it with `nats stream rmm {STREAM} {seq}`"
+            ) from error
+
+    async def _publish(self, wire: Wire, after: int) -> int:
+        answer = await self.connection.request(
+            wire.subject, wire.payload, wire.headers, timeout_s=min(ATTEMPT_S, self._deadline_s)
+        )
+        ack: dict[str, Json] = orjson.loads(answer.data)
+        error = ack.get("error")
+        if error is None:
+            return int(ack["seq"])
+        if error["err_code"] in WRONG_LAST_SEQUENCE:
+            return await self._landed_before(wire, after)
+        if error["code"] in PASSING_CODES:
+            raise NoAnswer(error["description"])
+        raise Refused(f"{wire.subject}: {error['description']} (JetStream error {error['err_code']})")
+
+    async def _landed_before(self, wire: Wire, after: int) -> int:
+        """The sequence of the very commit in `wire` if an earlier try landed and only its ack was lost.
+
+        One replica checks the expectation before the duplicate id, three the other way round. If it landed,
+        it is the first of its aggregate after `after`, whatever has come since.
+        """
+        first = await self._leader_get({"seq": after + 1, "next_by_subj": wire.filter})
+        if first is None:
+            last = await self._leader_get({"last_by_subj": wire.filter})
+            if (last["seq"] if last else 0) == after:
+                raise NoAnswer("another commit of the same aggregate is still being written")
+        elif f"Nats-Msg-Id: {wire.headers['Nats-Msg-Id']}\r\n".encode() in b64decode(first["hdrs"]):
+            return int(first["seq"])
+        raise Conflict(f"{wire.filter}: the last sequence is not {after}")
+
+    async def _newest(self, subject_filter: str) -> int:
+        ask = partial(self._leader_get, {"last_by_subj": subject_filter})
+        newest = await patiently(ask, deadline_s=self._deadline_s)
+        return int(newest["seq"]) if newest else 0
+
+    async def _read(self, subject_filter: str, after: int) -> Sequence[Stored]:
+        found = await stored(self.connection, STREAM, subject_filter, after + 1)
+        if self._replicated:
+            last = await self._leader_get({"last_by_subj": subject_filter})
+            if last and last["seq"] > (found[-1].seq if found else after):
+                raise NoAnswer("the replica that answered lags behind")
+        return found
+
+    async def _leader_get(self, request: dict[str, Json]) -> dict[str, Json] | None:
+        try:
+            answer = await self.connection.api(f"STREAM.MSG.GET.{STREAM}", request)
+        except NotFoundError:
+            return None
+        message: dict[str, Json] = answer["message"]
+        return message
+
+
+@asynccontextmanager
+async def nats_log(settings: Settings, codec: Codec, *, name: str) -> AsyncGenerator[NatsLog]:
+    """The log that `settings` point at, connected as `name`, its streams made and checked."""
+    async with connect(settings.nats_url, name=f"{name}/{settings.instance}") as connection:
+        replicas = await ensure_topology(connection, replicas=settings.nats_replicas)
+        yield NatsLog(connection, Format(codec, NatsBlobs(connection)), replicated=replicas > 1)

@@ -1,0 +1,71 @@
+"""Asking NATS again: what is worth it, how long to wait in between, and when to give up."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from typing import TypeVar
+
+import nats.errors
+from nats.js.errors import NoStreamResponseError, ServiceUnavailableError
+
+from contracts.runtime.log import Unavailable
+
+T = TypeVar("T")
+
+FIRST_PAUSE_S = 0.02
+LONGEST_PAUSE_S = 1.0
+
+
+class NoAnswer(Exception):
+    """NATS did not answer: no connection, a timeout, or nobody there yet. Asking again may succeed."""
+
+
+@contextlib.contextmanager
+def asking() -> Iterator[None]:
+    """Around calls of nats-py: its many ways to say that there was no answer become NoAnswer."""
+    try:
+        yield
+    except (
+        TimeoutError,
+        nats.errors.NoRespondersError,
+        nats.errors.OutboundBufferLimitError,
+        nats.errors.ConnectionClosedError,
+        NoStreamResponseError,
+        ServiceUnavailableError,
+    ) as error:
+        raise NoAnswer(str(error) or type(error).__name__) from error
+
+
+def pauses() -> Iterator[float]:
+    """Seconds between tries, without end: doubling, with jitter, bounded."""
+    pause = FIRST_PAUSE_S
+    while True:
+        yield pause * random.uniform(0.75, 1.25)
+        pause = min(pause * 2, LONGEST_PAUSE_S)
+
+
+async def patiently(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> T:
+    """What `ask` gives, asked again while there is no answer.
+
+    Raises:
+        Unavailable: no answer within `deadline_s` seconds of the first failure.
+    """
+    try:
+        return await ask()
+    except NoAnswer as error:
+        return await _again(ask, error, deadline_s)
+
+
+async def _again(ask: Callable[[], Awaitable[T]], error: NoAnswer, deadline_s: float) -> T:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(deadline_s):
+            for pause in pauses():
+                await asyncio.sleep(pause)
+                try:
+                    return await ask()
+                except NoAnswer as again:
+                    error = again
+    raise Unavailable(f"no answer from NATS within {deadline_s:g} s: {error}") from error

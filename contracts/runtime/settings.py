@@ -1,0 +1,59 @@
+"""What every process of ours reads from its environment and `.env`."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Settings all services share; each service adds its own in its `settings.py`."""
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
+
+    nats_url: str = "nats://127.0.0.1:4222"
+    nats_replicas: int = Field(default=1, ge=1, le=5)
+    """Replicas of the streams when this process is the one that creates them."""
+    data_dir: Path = Path("data")
+    """Views, leases and other local files."""
+    artifacts_dir: Path = Path("artifacts")
+    """What the file tools read and write, and `/artifacts` serves."""
+    instance: str = Field(default_factory=socket.gethostname)
+    """Tells several processes of one service apart, in events and on disk."""
+    node_env: str = "development"
+    log_level: str = "info"
+    log_format: str = Field(default="", pattern="^(json|console|)$")
+    """`json`, `console`, or empty: JSON in production, console elsewhere."""
+    metrics_host: str = "127.0.0.1"
+    metrics_port: int = Field(default=0, ge=0, le=65535)
+    """Side port of `/healthz`, `/readyz`, `/metrics`; 0 takes a free one and logs it."""
+    grace_s: float = Field(default=10.0, ge=0)
+    """Seconds that work in progress has to finish after SIGTERM."""
+
+
+SQLITE = "sqlite+aiosqlite:///"
+
+
+class ViewsSettings(Settings):
+    """Settings of the services that write or read the views."""
+
+    database_url: str = ""
+    """SQLAlchemy URL of the views, `sqlite+aiosqlite:///…`."""
+    database_path: Path | None = None
+    """The SQLite file, when DATABASE_URL is not given; default `<DATA_DIR>/views.db`."""
+
+    @model_validator(mode="after")
+    def _only_sqlite(self) -> ViewsSettings:
+        if self.database_url and not self.database_url.startswith(SQLITE):
+            raise ValueError(f"DATABASE_URL must start with {SQLITE} (the views are kept in SQLite)")
+        return self
+
+    @property
+    def views_file(self) -> Path:
+        """The file the views are in."""
+        if self.database_url:
+            return Path(self.database_url.removeprefix(SQLITE))
+        return self.database_path or self.data_dir / "views.db"

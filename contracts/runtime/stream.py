@@ -1,0 +1,129 @@
+"""One aggregate in hand: its folded state, its position, and the one way to add to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Generic, TypeVar
+
+from contracts.aggregate import Aggregate
+from contracts.commit import Commit, Recorded, all_events
+from contracts.event import Event
+from contracts.ids import new_id
+from contracts.runtime.log import Conflict, Log
+
+S = TypeVar("S")
+
+ATTEMPTS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who commits, and on whose behalf."""
+
+    source: str
+    """`/<service>/<instance>`."""
+    correlation_id: str = field(default_factory=new_id)
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+    def caused_by(self, cause: Commit) -> Origin:
+        """The same writer, acting on `cause`."""
+        return Origin(self.source, cause.correlation_id, cause.id, cause.traceparent)
+
+
+class Contended(Exception):
+    """Others kept changing the aggregate while we tried; trying again later may succeed."""
+
+
+class Stream(Generic[S]):
+    """The state of one aggregate and the right to append if nobody else did meanwhile."""
+
+    def __init__(self, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> None:
+        self.log = log
+        self.aggregate = aggregate
+        self.id = aggregate_id
+        self.origin = origin
+        self.state: S = aggregate.initial
+        self.seq = 0
+        """Stream sequence of the last commit folded, 0 before the first."""
+        self.version = 0
+        """Position of the last event folded."""
+
+    @classmethod
+    async def open(cls, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> Stream[S]:
+        """The aggregate as the log has it now."""
+        stream = cls(log, aggregate, aggregate_id, origin)
+        await stream.refresh()
+        return stream
+
+    @property
+    def exists(self) -> bool:
+        """Whether the aggregate has any commit."""
+        return self.seq > 0
+
+    async def refresh(self) -> Sequence[Event]:
+        """Fold what others have appended since; returns those events."""
+        recorded = await self.log.read(self.aggregate.name, self.id, after=self.seq)
+        for one in recorded:
+            self.fold(one)
+        return all_events(one.commit for one in recorded)
+
+    def fold(self, recorded: Recorded) -> None:
+        """Take in a commit that is known to follow the last one folded."""
+        self.state = self.aggregate.fold(recorded.commit.events, self.state)
+        self.seq = recorded.seq
+        self.version = recorded.commit.last_version
+
+    async def append(self, events: Sequence[Event]) -> int:
+        """Append the events of one decision as one commit and fold them; returns its sequence.
+
+        Raises:
+            Conflict: somebody else appended first; refresh and decide again.
+        """
+        state = self.aggregate.fold(events, self.state)
+        commit = Commit(
+            id=new_id(),
+            aggregate=self.aggregate.name,
+            aggregate_id=self.id,
+            state=self.aggregate.status(state),
+            version=self.version + 1,
+            time=datetime.now(UTC),
+            source=self.origin.source,
+            events=tuple(events),
+            correlation_id=self.origin.correlation_id,
+            causation_id=self.origin.causation_id,
+            traceparent=self.origin.traceparent,
+        )
+        self.seq = await self.log.append(commit, after=self.seq)
+        self.state = state
+        self.version = commit.last_version
+        return self.seq
+
+
+async def transact(
+    log: Log,
+    aggregate: Aggregate[S],
+    aggregate_id: str,
+    decide: Callable[[S], Sequence[Event]],
+    origin: Origin,
+) -> Stream[S]:
+    """Read, fold, decide, append; on a conflict again. Deciding nothing writes nothing.
+
+    Raises:
+        DomainError: what `decide` raised.
+        Contended: lost the race ATTEMPTS times.
+    """
+    stream = await Stream.open(log, aggregate, aggregate_id, origin)
+    for _ in range(ATTEMPTS):
+        events = decide(stream.state)
+        if not events:
+            return stream
+        try:
+            await stream.append(events)
+        except Conflict:
+            await stream.refresh()
+        else:
+            return stream
+    raise Contended(f"{aggregate.name} {aggregate_id} is changing too fast; try again")

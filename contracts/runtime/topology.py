@@ -1,0 +1,130 @@
+"""The streams and buckets we live on: made when missing, checked when there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from nats.js.errors import APIError, NotFoundError
+
+from contracts import subjects
+from contracts.event import Json
+from contracts.runtime.blobs import BUCKET as BLOBS_BUCKET
+from contracts.runtime.connection import Connection
+from contracts.runtime.log import Unavailable
+from contracts.runtime.patience import asking, patiently
+from contracts.runtime.service import UserError
+from contracts.tool import CATALOGUE_BUCKET
+
+OLDEST_SERVER = (2, 11)
+"""Older ones ignore Nats-Expected-Last-Subject-Sequence-Subject, and with it the optimistic lock."""
+
+DUPLICATE_WINDOW_NS = 120 * 1_000_000_000
+NAME_IN_USE = 10058
+"""JetStream's error code when a stream of that name exists with another configuration."""
+
+LOG: dict[str, Json] = {
+    "name": subjects.STREAM,
+    "subjects": [subjects.EVERYTHING],
+    "storage": "file",
+    "retention": "limits",
+    "discard": "new",
+    "allow_direct": True,
+    "duplicate_window": DUPLICATE_WINDOW_NS,
+}
+PARKED: dict[str, Json] = LOG | {"name": subjects.PARKED_STREAM, "subjects": [subjects.PARKED]}
+REPLAY: dict[str, Json] = LOG | {
+    "name": subjects.REPLAY_STREAM,
+    "subjects": [subjects.REPLAYS],
+    "retention": "workqueue",
+}
+UNLIMITED = {"max_age": 0, "max_msgs": -1, "max_msgs_per_subject": -1, "sealed": False}
+CHECKED = ("subjects", "storage", "retention", "allow_direct")
+
+
+class WrongServer(UserError):
+    """The NATS server is not one the log is safe on."""
+
+
+class WrongStream(UserError):
+    """A stream of ours exists with a configuration that would lose or hide commits."""
+
+
+async def ensure_topology(connection: Connection, *, replicas: int = 1, wait_s: float = 30.0) -> int:
+    """Make and check every stream and bucket; any number of processes may do so at once.
+
+    Returns how many replicas the log has, which whoever made it decided.
+
+    Raises:
+        WrongServer: too old, without JetStream, or without room for so many replicas.
+        WrongStream: one exists and is not fit.
+    """
+    _check_version(connection)
+    try:
+        for config in (PARKED, REPLAY, LOG):
+            actual = await patiently(partial(_ensure_stream, connection, config, replicas), deadline_s=wait_s)
+        for ensure in (_ensure_blobs, _ensure_catalogue):
+            await patiently(partial(ensure, connection, replicas), deadline_s=wait_s)
+    except Unavailable as error:
+        raise WrongServer(f"JetStream is not available ({error}); start nats-server with -js") from error
+    return int(actual["num_replicas"])
+
+
+def _check_version(connection: Connection) -> None:
+    version = connection.nc.connected_server_version
+    if (version.major, version.minor) < OLDEST_SERVER:
+        raise WrongServer(
+            f"{version!r} is too old: before 2.11 it lets a stale writer through. Upgrade nats-server"
+        )
+
+
+async def _ensure_stream(connection: Connection, config: dict[str, Json], replicas: int) -> dict[str, Json]:
+    name = config["name"]
+    try:
+        info = await connection.api(f"STREAM.INFO.{name}")
+    except NotFoundError:
+        info = await _create(connection, config | {"num_replicas": replicas})
+    actual: dict[str, Json] = info["config"]
+    wrong = [
+        f"{key} is {actual.get(key)!r} and must be {value!r}"
+        for key, value in ({key: config[key] for key in CHECKED} | UNLIMITED).items()
+        if actual.get(key, value) != value
+    ]
+    if actual["duplicate_window"] < DUPLICATE_WINDOW_NS:
+        wrong.append("duplicate_window must be 2m at least")
+    if wrong:
+        raise WrongStream(f"stream {name}: {'; '.join(wrong)}. Mend it with `nats stream edit {name}`")
+    return actual
+
+
+async def _create(connection: Connection, config: dict[str, Json]) -> dict[str, Json]:
+    name, replicas = config["name"], config["num_replicas"]
+    try:
+        return await connection.api(f"STREAM.CREATE.{name}", config)
+    except APIError as error:
+        if error.err_code == NAME_IN_USE:
+            return await connection.api(f"STREAM.INFO.{name}")
+        raise WrongServer(
+            f"NATS refuses stream {name} with {replicas} replicas ({error.description}); set NATS_REPLICAS"
+        ) from error
+
+
+async def _ensure_blobs(connection: Connection, replicas: int) -> None:
+    with asking(), _unless_in_use():
+        await connection.js.create_object_store(BLOBS_BUCKET, replicas=replicas)
+
+
+async def _ensure_catalogue(connection: Connection, replicas: int) -> None:
+    with asking(), _unless_in_use():
+        await connection.js.create_key_value(bucket=CATALOGUE_BUCKET, replicas=replicas)
+
+
+@contextmanager
+def _unless_in_use() -> Iterator[None]:
+    """Somebody made it before us, with other replicas: as good as ours."""
+    try:
+        yield
+    except APIError as error:
+        if error.err_code != NAME_IN_USE:
+            raise

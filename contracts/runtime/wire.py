@@ -1,0 +1,99 @@
+"""A commit as a message: its subject, headers and payload, its limit, and what of it is offloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.commit import CONTENT_TYPE, Codec, Commit, event_data
+from contracts.event import BlobRef, Event, Json
+from contracts.runtime.blobs import Blobs
+from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, TooLarge
+from contracts.subjects import STREAM, aggregate_filter, commit_subject
+
+MARK = b'"$blob"'
+"""Stands in every payload that holds a reference, and in hardly any other."""
+
+HEADERS_BYTES = 1024
+"""More than the headers of a commit ever take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """A commit ready to be sent, again and again if need be."""
+
+    subject: str
+    filter: str
+    """The subject its expectation is checked on."""
+    headers: dict[str, str]
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """Commits to messages and back: the codec, and the object store for what is large."""
+
+    codec: Codec
+    blobs: Blobs
+
+    async def encode(self, commit: Commit, after: int) -> Wire:
+        """The message that appends `commit` if the last sequence of its aggregate is `after`.
+
+        Raises:
+            TooLarge: over MAX_MESSAGE_BYTES in spite of all that was offloaded.
+            InvalidId: the aggregate id is not fit for a subject.
+        """
+        subject = commit_subject(commit.aggregate, commit.aggregate_id, commit.state)
+        subject_filter = aggregate_filter(commit.aggregate, commit.aggregate_id)
+        payload = self.codec.encode(commit)
+        if (len(payload) > OFFLOAD_BYTES or MARK in payload) and any(
+            event.offloaded for event in commit.events
+        ):
+            payload = self.codec.encode(commit, [await self._offload(event) for event in commit.events])
+        if len(payload) > MAX_MESSAGE_BYTES - HEADERS_BYTES:
+            raise TooLarge(
+                f"a commit of {commit.aggregate} {commit.aggregate_id} is {len(payload)} bytes long; "
+                "put large values into the object store or split the decision"
+            )
+        headers = {
+            "Nats-Msg-Id": commit.id,
+            "Nats-Expected-Stream": STREAM,
+            "Nats-Expected-Last-Subject-Sequence": str(after),
+            "Nats-Expected-Last-Subject-Sequence-Subject": subject_filter,
+            "Content-Type": CONTENT_TYPE,
+        }
+        return Wire(subject, subject_filter, headers, payload)
+
+    async def decode(self, payload: bytes) -> Commit:
+        """The commit in `payload`, with everything offloaded put back.
+
+        Raises:
+            Undecodable: it is none.
+            BlobLost: part of it is gone.
+        """
+        if MARK not in payload:
+            return self.codec.decode(payload)
+        batch = self.codec.parse(payload)
+        return self.codec.assemble([await self._restore(envelope) for envelope in batch])
+
+    async def _offload(self, event: Event) -> dict[str, Json]:
+        data = event_data(event)
+        for name in event.offloaded & data.keys():
+            value = data[name]
+            if _looks_like_reference(value):
+                # A client's own value must come back as it was, and never as what it pretends to refer to.
+                data[name] = (await self.blobs.put_json(value)).as_json()
+            else:
+                data[name] = await self.blobs.store_if_large(value)
+        return data
+
+    async def _restore(self, envelope: Mapping[str, Json]) -> Mapping[str, Json]:
+        data = dict(envelope["data"])
+        for name in self.codec.event_type(envelope["type"]).offloaded & data.keys():
+            if _looks_like_reference(data[name]) and (reference := BlobRef.of(data[name])):
+                data[name] = await self.blobs.get_json(reference)
+        return {**envelope, "data": data}
+
+
+def _looks_like_reference(value: Json) -> bool:
+    return isinstance(value, dict) and "$blob" in value
