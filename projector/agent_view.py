@@ -1,0 +1,65 @@
+"""Agents' rows."""
+
+from __future__ import annotations
+
+from sqlalchemy import delete, update
+
+from contracts import agent
+from contracts.views import agents
+from projector.changes import Changes
+from projector.fold import Fact, Fold
+
+fold = Fold()
+
+
+@fold.on(agent.Created)
+def created(changes: Changes, fact: Fact, event: agent.Created) -> None:
+    """A new version, inactive."""
+    changes.insert(
+        agents,
+        {
+            "id": fact.id,
+            "name": event.name,
+            "version": event.version_name,
+            "prompt_template": event.prompt_template,
+            "provider": event.provider,
+            "model": event.model,
+            "active": False,
+            "metadata": event.metadata or {},
+            "created_at": fact.at,
+            "updated_at": fact.at,
+        },
+    )
+
+
+@fold.on(agent.Updated)
+def updated(changes: Changes, fact: Fact, event: agent.Updated) -> None:
+    """The fields given; a renamed version is active under its new name only if no other is."""
+    values = event.model_dump(exclude_none=True)
+    if "version_name" in values:
+        values["version"] = values.pop("version_name")
+    if event.name is not None:
+        _give_way(changes, fact.id, event.name)
+    changes.update(agents, (fact.id,), {**values, "updated_at": fact.at})
+
+
+@fold.on(agent.Activated)
+def activated(changes: Changes, fact: Fact, event: agent.Activated) -> None:
+    """Active, and every other version of the name is not."""
+    changes.execute(
+        update(agents).where(agents.c.name == event.name, agents.c.id != fact.id).values(active=False)
+    )
+    changes.update(agents, (fact.id,), {"active": True, "updated_at": fact.at})
+
+
+@fold.on(agent.Deleted)
+def deleted(changes: Changes, fact: Fact, _: agent.Deleted) -> None:
+    """Gone."""
+    changes.execute(delete(agents).where(agents.c.id == fact.id))
+
+
+def _give_way(changes: Changes, id_: str, name: str) -> None:
+    renamed_active = agents.alias()
+    mine = (agents.c.name == name) & (agents.c.id != id_) & agents.c.active
+    moving = renamed_active.select().where(renamed_active.c.id == id_, renamed_active.c.active).exists()
+    changes.execute(update(agents).where(mine, moving).values(active=False))

@@ -1,0 +1,113 @@
+"""A batch's changes to the views, gathered row by row so that each statement runs once for many rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Executable, Table, bindparam, func, update
+from sqlalchemy.sql import Delete, Insert, Update
+
+Row = dict[str, Any]
+Key = tuple[Any, ...]
+Statement = tuple[Executable, Sequence[Row]]
+
+
+@dataclass(slots=True)
+class _Change:
+    """What happens to one row: a whole new row, or values to set and amounts to add."""
+
+    new: Row | None = None
+    set: Row = field(default_factory=dict)
+    add: dict[str, int] = field(default_factory=dict)
+
+
+class Changes:
+    """Gathers inserts, updates and deletes by primary key; later ones are merged into earlier ones."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Table, dict[Key, _Change]] = {}
+        self._flushed: list[Statement] = []
+
+    def insert(self, table: Table, row: Row) -> None:
+        """A new row; columns not given are NULL."""
+        self._change(table, _key_of(table, row)).new = {**_blank(table), **row}
+
+    def update(
+        self, table: Table, key: Key, values: Row, add: Mapping[str, int | None] | None = None
+    ) -> None:
+        """Set `values` and add `add` in the row with primary key `key`; NULL counts as 0."""
+        change = self._change(table, key)
+        amounts = {column: amount for column, amount in (add or {}).items() if amount is not None}
+        if change.new is not None:
+            change.new.update(values)
+            for column, amount in amounts.items():
+                change.new[column] = (change.new[column] or 0) + amount
+            return
+        change.set.update(values)
+        for column in values.keys() & change.add.keys():
+            del change.add[column]
+        for column, amount in amounts.items():
+            if column in change.set:
+                change.set[column] = (change.set[column] or 0) + amount
+            else:
+                change.add[column] = change.add.get(column, 0) + amount
+
+    def execute(self, statement: Update | Delete) -> None:
+        """A statement over many rows, after all changes so far and before all to come."""
+        self._flushed = [*self.statements(), (statement, [{}])]
+        self._rows = {}
+
+    def statements(self) -> list[Statement]:
+        """Everything gathered, as statements to execute in order, each with its rows of parameters."""
+        return [*self._flushed, *self._row_statements()]
+
+    def _change(self, table: Table, key: Key) -> _Change:
+        return self._rows.setdefault(table, {}).setdefault(key, _Change())
+
+    def _row_statements(self) -> Iterator[Statement]:
+        for table, changes in self._rows.items():
+            new = [change.new for change in changes.values() if change.new is not None]
+            if new:
+                yield _insert(table), new
+            alike: dict[tuple[frozenset[str], frozenset[str]], list[Row]] = {}
+            for key, change in changes.items():
+                if change.new is None:
+                    shape = (frozenset(change.set), frozenset(change.add))
+                    alike.setdefault(shape, []).append(_parameters(table, key, change))
+            for (columns, sums), rows in alike.items():
+                yield _update(table, columns, sums), rows
+
+
+def _key_of(table: Table, row: Row) -> Key:
+    return tuple(row[column.name] for column in table.primary_key.columns)
+
+
+def _parameters(table: Table, key: Key, change: _Change) -> Row:
+    row = {f"key_{column.name}": part for column, part in zip(table.primary_key.columns, key, strict=True)}
+    row.update((f"set_{column}", value) for column, value in change.set.items())
+    row.update((f"add_{column}", amount) for column, amount in change.add.items())
+    return row
+
+
+@cache
+def _blank(table: Table) -> Row:
+    return dict.fromkeys(column.name for column in table.columns)
+
+
+@cache
+def _insert(table: Table) -> Insert:
+    return table.insert()
+
+
+@cache
+def _update(table: Table, columns: frozenset[str], sums: frozenset[str]) -> Update:
+    values: dict[str, Any] = {
+        column: bindparam(f"set_{column}", type_=table.c[column].type) for column in columns
+    }
+    for column in sums:
+        values[column] = func.coalesce(table.c[column], 0) + bindparam(f"add_{column}")
+    where = [column == bindparam(f"key_{column.name}") for column in table.primary_key.columns]
+    return update(table).where(*where).values(values)

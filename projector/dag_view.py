@@ -1,0 +1,186 @@
+"""DAGs' rows, their planning attempts and their schedules' ticks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import delete
+
+from contracts import dag, schedule
+from contracts.event import Usage
+from contracts.plan import Job
+from contracts.views import dags, pico_usd, planning_attempts, schedule_ticks
+from projector.changes import Changes
+from projector.fold import Fact, Fold, milliseconds
+
+fold = Fold()
+
+
+@fold.on(dag.Requested)
+def requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
+    """A DAG without a plan yet."""
+    params = {
+        "goalText": event.goal_text,
+        "agentName": event.agent_name,
+        "provider": event.provider,
+        "model": event.model,
+        "temperature": event.temperature,
+        "max_tokens": event.max_tokens,
+        "seed": event.seed,
+    }
+    row = _new_row(
+        fact, phase="requested", status="planning", goal_text=event.goal_text, agent_name=event.agent_name
+    )
+    row["params"] = {name: value for name, value in params.items() if value is not None}
+    changes.insert(dags, row | _schedule(event.schedule))
+
+
+@fold.on(dag.Imported)
+def imported(changes: Changes, fact: Fact, event: dag.Imported) -> None:
+    """A DAG with the plan a client brought."""
+    row = _new_row(
+        fact, phase="planned", status="success", goal_text=event.job.original_request, agent_name=None
+    )
+    changes.insert(dags, row | {"result": job_json(event.job), "dag_title": event.title})
+
+
+@fold.on(dag.AttemptMade)
+def attempt_made(changes: Changes, fact: Fact, event: dag.AttemptMade) -> None:
+    """One more answer of a model, and its cost."""
+    is_title = event.reason == "title_master"
+    usage = usage_json(event.usage)
+    values: dict[str, Any] = {"phase": "planning", "updated_at": fact.at}
+    if not is_title:
+        values |= {"usage": usage, "generation_stats": event.generation_stats}
+    add = {
+        "attempts": 0 if is_title else 1,
+        "planning_prompt_tokens": event.usage.prompt_tokens if event.usage else None,
+        "planning_completion_tokens": event.usage.completion_tokens if event.usage else None,
+        "planning_cost_pico": pico_usd(event.cost_usd),
+    }
+    changes.update(dags, (fact.id,), values, add)
+    changes.insert(
+        planning_attempts,
+        {
+            "dag_id": fact.id,
+            "version": fact.version,
+            "attempt": event.attempt,
+            "reason": event.reason,
+            "usage": usage,
+            "cost_usd": event.cost_usd,
+            "error_message": event.error,
+            "generation_stats": event.generation_stats,
+        },
+    )
+
+
+@fold.on(dag.Planned)
+def planned(changes: Changes, fact: Fact, event: dag.Planned) -> None:
+    """The plan is there."""
+    values = {
+        "phase": "planned",
+        "status": "success",
+        "result": job_json(event.job),
+        "clarification_query": None,
+    }
+    if event.title is not None:
+        values["dag_title"] = event.title
+    changes.update(dags, (fact.id,), values | {"updated_at": fact.at})
+
+
+@fold.on(dag.ClarificationAsked)
+def clarification_asked(changes: Changes, fact: Fact, event: dag.ClarificationAsked) -> None:
+    """The model wants to know something first."""
+    values = {"phase": "clarification", "status": "pending", "clarification_query": event.query}
+    changes.update(dags, (fact.id,), values | {"result": job_json(event.job), "updated_at": fact.at})
+
+
+@fold.on(dag.Clarified)
+def clarified(changes: Changes, fact: Fact, _: dag.Clarified) -> None:
+    """Planning goes on."""
+    changes.update(dags, (fact.id,), {"phase": "requested", "status": "planning", "updated_at": fact.at})
+
+
+@fold.on(dag.Rejected)
+def rejected(changes: Changes, fact: Fact, event: dag.Rejected) -> None:
+    """No plan came of it."""
+    error = {"httpStatus": event.http_status, "error": event.error, **event.details}
+    changes.update(
+        dags, (fact.id,), {"phase": "rejected", "status": "failed", "error": error, "updated_at": fact.at}
+    )
+
+
+@fold.on(dag.Updated)
+def updated(changes: Changes, fact: Fact, event: dag.Updated) -> None:
+    """The fields given."""
+    given = {"status": event.label, "result": event.job, "params": event.params, "dag_title": event.title}
+    values = {name: value for name, value in given.items() if value is not None}
+    changes.update(dags, (fact.id,), values | {"updated_at": fact.at})
+
+
+@fold.on(dag.ScheduleSet)
+def schedule_set(changes: Changes, fact: Fact, event: dag.ScheduleSet) -> None:
+    """The schedule is this now."""
+    changes.update(dags, (fact.id,), _schedule(event.schedule) | {"updated_at": fact.at})
+
+
+@fold.on(dag.Deleted)
+def deleted(changes: Changes, fact: Fact, _: dag.Deleted) -> None:
+    """Gone, with its history of planning and ticks."""
+    changes.execute(delete(dags).where(dags.c.id == fact.id))
+    changes.execute(delete(planning_attempts).where(planning_attempts.c.dag_id == fact.id))
+    changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == fact.id))
+
+
+@fold.on(schedule.Ticked)
+def ticked(changes: Changes, fact: Fact, event: schedule.Ticked) -> None:
+    """The tick's record, and when the DAG last ran."""
+    tick = milliseconds(event.tick)
+    changes.insert(
+        schedule_ticks,
+        {
+            "schedule_id": fact.id,
+            "tick": tick,
+            "decision": event.decision.value,
+            "reason": event.reason,
+            "dag_id": event.dag_id,
+            "run_id": event.run_id,
+            "created_at": fact.at,
+        },
+    )
+    if event.dag_id and event.decision is schedule.Decision.FIRED:
+        changes.update(dags, (event.dag_id,), {"last_run_at": tick})
+
+
+def usage_json(usage: Usage | None) -> dict[str, int] | None:
+    """Token counts as the API shows them."""
+    if usage is None:
+        return None
+    return {
+        "promptTokens": usage.prompt_tokens,
+        "completionTokens": usage.completion_tokens,
+        "totalTokens": usage.total_tokens,
+    }
+
+
+def job_json(job: Job) -> dict[str, Any]:
+    """A plan as the API shows it; absent and null are the same."""
+    return job.model_dump(mode="json", exclude_none=True)
+
+
+def _new_row(fact: Fact, **values: Any) -> dict[str, Any]:
+    return {
+        "id": fact.id,
+        "attempts": 0,
+        "schedule_active": False,
+        "timezone": "UTC",
+        "created_at": fact.at,
+        "updated_at": fact.at,
+        **values,
+    }
+
+
+def _schedule(wanted: dag.Schedule | None) -> dict[str, Any]:
+    if wanted is None:
+        return {"cron_schedule": None, "schedule_active": False}
+    return {"cron_schedule": wanted.cron, "timezone": wanted.timezone, "schedule_active": wanted.active}

@@ -1,0 +1,72 @@
+"""What each event changes in the views. Pure: events in, changes out; nothing is read.
+
+Raise `contracts.views.VIEWS_VERSION` with any change here that alters rows already written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from contracts.commit import Commit, Recorded
+from contracts.event import Event
+from projector.changes import Changes
+
+E = TypeVar("E", bound=Event)
+
+
+class Fact:
+    """An event with its place: whose it is, where in the log, and when."""
+
+    __slots__ = ("at", "commit", "id", "seq", "version")
+
+    def __init__(self, recorded: Recorded, at: int) -> None:
+        self.commit: Commit = recorded.commit
+        self.id = recorded.commit.aggregate_id
+        self.seq = recorded.seq
+        self.version = recorded.commit.version
+        """Position of the event in its aggregate."""
+        self.at = at
+        """Milliseconds since 1970."""
+
+
+class Fold:
+    """A table of handlers, one per event type; types without one change nothing in the views."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[type[Event], Callable[[Changes, Fact, Any], None]] = {}
+
+    def on(
+        self, event_type: type[E]
+    ) -> Callable[[Callable[[Changes, Fact, E], None]], Callable[[Changes, Fact, E], None]]:
+        """Register the handler of one event type."""
+
+        def register(handler: Callable[[Changes, Fact, E], None]) -> Callable[[Changes, Fact, E], None]:
+            if event_type in self._handlers:
+                raise ValueError(f"two handlers for {event_type.type}")
+            self._handlers[event_type] = handler
+            return handler
+
+        return register
+
+    def include(self, other: Fold) -> None:
+        """Take over the handlers of another table."""
+        self._handlers.update(other._handlers)
+
+    def __call__(self, recorded: Iterable[Recorded]) -> Changes:
+        """The changes that a batch of commits makes."""
+        changes = Changes()
+        for one in recorded:
+            fact = Fact(one, milliseconds(one.commit.time))
+            for event in one.commit.events:
+                handler = self._handlers.get(type(event))
+                if handler:
+                    handler(changes, fact, event)
+                fact.version += 1
+        return changes
+
+
+def milliseconds(moment: datetime) -> int:
+    """Milliseconds since 1970 of an aware datetime."""
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,13 @@
+"""What the projector counts."""
+
+from __future__ import annotations
+
+from prometheus_client import Counter, Gauge, Histogram
+
+COMMITS = Counter("projector_commits", "Commits folded into the views.")
+POSITION = Gauge("projector_position", "Stream sequence the views include.")
+BATCH_SECONDS = Histogram(
+    "projector_batch_seconds",
+    "Seconds to fold and write one batch.",
+    buckets=(0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3),
+)

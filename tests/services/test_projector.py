@@ -1,0 +1,289 @@
+"""The projector over a memory log and a real SQLite file: come what may, views are the fold of the log."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text
+
+from contracts import agent, dag, run, schedule
+from contracts.agent import AGENT
+from contracts.aggregate import Aggregate
+from contracts.dag import DAG
+from contracts.event import Event, Usage
+from contracts.plan import Job
+from contracts.registry import CODEC
+from contracts.run import RUN
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.stream import Origin, transact
+from contracts.schedule import SCHEDULE
+from contracts.steps import SYNTHESIS
+from contracts.views import agents, checkpoint, dags, executions, planning_attempts, schedule_ticks, sub_steps
+from projector.database import Database
+from projector.projector import Projector
+from projector.verify import Verdict, verify
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+ORIGIN = Origin("/test/1")
+JOB = Job.model_validate(
+    {
+        "original_request": "do it",
+        "intent": {"primary": "work", "sub_intents": []},
+        "entities": [],
+        "sub_tasks": [
+            {
+                "id": id_,
+                "description": f"task {id_}",
+                "thought": "why",
+                "action_type": "tool",
+                "tool_or_prompt": {"name": "readFile", "params": {"path": "a.txt"}},
+                "expected_output": "text",
+                "dependencies": needs,
+            }
+            for id_, needs in (("001", []), ("002", ["001"]))
+        ],
+    }
+)
+RUN_HISTORY: Sequence[Event] = (
+    run.Requested(dag_id="d1", original_request="do it", job=JOB),
+    run.Started(executor="e", at=NOW, synthesis="merge"),
+    run.StepsStarted(steps=("001",)),
+    run.StepFailed(step="001", attempt=1, error="busy", retry_at=NOW),
+    run.StepsStarted(steps=("001",), retried=("001",)),
+    run.StepCompleted(
+        step="001",
+        attempt=2,
+        result={"text": None},
+        usage=Usage(prompt_tokens=3, completion_tokens=4),
+        cost_usd="0.0000015",
+    ),
+    run.StepsStarted(steps=("002",)),
+    run.StepFailed(step="002", attempt=1, error="gone"),
+    run.Suspended(reason="gone"),
+    run.Resumed(),
+    run.Started(executor="e", at=NOW, synthesis="merge"),
+    run.StepsStarted(steps=("002",)),
+    run.StepCompleted(step="002", attempt=2, result="two"),
+    run.StepCompleted(step=SYNTHESIS, result="two"),
+    run.Completed(completed_steps=2, duration_ms=7),
+)
+
+
+class Views:
+    """A projector at work, and its tables."""
+
+    def __init__(self, log: MemoryLog, path: Path) -> None:
+        self.log = log
+        self.path = path
+        self._advanced = asyncio.Condition()
+        self._seq = -1
+        self.projector = Projector(log, path, self._announced)
+
+    async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
+        """One commit for each event."""
+        for event in events:
+            await transact(self.log, aggregate, id_, lambda _, event=event: [event], ORIGIN)  # type: ignore[misc]
+
+    async def rows(self, table: Any) -> list[dict[str, Any]]:
+        """All rows, once everything written is in the views."""
+        await self.caught_up()
+        async with Database.open(self.path) as database, database.engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+
+    async def caught_up(self) -> None:
+        newest = await self.log.last_seq()
+        async with asyncio.timeout(10), self._advanced:
+            await self._advanced.wait_for(lambda: self._seq >= newest)
+
+    async def announced_again(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do `act`, then wait for the projector to announce a position once more."""
+        self._seq = -1
+        await act()
+        await self.caught_up()
+
+    async def _announced(self, seq: int) -> None:
+        async with self._advanced:
+            self._seq = seq
+            self._advanced.notify_all()
+
+
+@asynccontextmanager
+async def projecting(views: Views) -> AsyncGenerator[None]:
+    task = asyncio.create_task(views.projector.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+@pytest.fixture
+def views(tmp_path: Path) -> Views:
+    return Views(MemoryLog(CODEC), tmp_path / "views.db")
+
+
+async def everything(views: Views) -> None:
+    """A history of each kind of aggregate."""
+    await views.write(
+        DAG,
+        "d1",
+        dag.Requested(goal_text="do it", agent_name="A", schedule=dag.Schedule(cron="@daily")),
+        dag.AttemptMade(attempt=1, reason="initial", usage=Usage(prompt_tokens=1), cost_usd="0.1"),
+        dag.AttemptMade(attempt=1, reason="title_master", usage=Usage(prompt_tokens=2), cost_usd="0.02"),
+        dag.Planned(job=JOB, title="T"),
+    )
+    await views.write(RUN, "dag-exec_1", *RUN_HISTORY)
+    await views.write(
+        SCHEDULE,
+        "d1",
+        schedule.Ticked(tick=NOW, decision=schedule.Decision.FIRED, dag_id="d1", run_id="dag-exec_1"),
+    )
+    for version in ("1", "2"):
+        created = agent.Created(name="A", version_name=version, prompt_template="p")
+        await views.write(AGENT, f"agent_{version}", created, agent.Activated(name="A"))
+
+
+async def test_an_execution_shows_what_its_events_say(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        (row,) = await views.rows(executions)
+        assert row["status"] == "completed"
+        assert (row["completed_tasks"], row["failed_tasks"], row["waiting_tasks"], row["total_tasks"]) == (
+            2,
+            0,
+            0,
+            2,
+        )
+        assert (row["retry_count"], row["suspended_reason"], row["duration_ms"]) == (1, None, 7)
+        assert (row["prompt_tokens"], row["completion_tokens"], row["cost_pico"]) == (3, 4, 1_500_000)
+        steps = {step["task_id"]: step for step in await views.rows(sub_steps)}
+        assert list(steps) == ["001", "002", SYNTHESIS]
+        assert {step["status"] for step in steps.values()} == {"completed"}
+        assert (steps["001"]["result"], steps["001"]["attempt"], steps["001"]["error"]) == (
+            {"text": None},
+            2,
+            None,
+        )
+        assert steps[SYNTHESIS]["dependencies"] == ["001", "002"]
+
+
+async def test_a_dag_shows_its_plan_its_costs_and_when_it_last_ran(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        (row,) = await views.rows(dags)
+        assert (row["phase"], row["status"], row["dag_title"], row["attempts"]) == (
+            "planned",
+            "success",
+            "T",
+            1,
+        )
+        assert row["result"]["sub_tasks"][1]["dependencies"] == ["001"]
+        assert row["planning_cost_pico"] == 120_000_000_000
+        assert row["last_run_at"] == NOW.timestamp() * 1000
+        assert [a["reason"] for a in await views.rows(planning_attempts)] == ["initial", "title_master"]
+        assert [t["decision"] for t in await views.rows(schedule_ticks)] == ["fired"]
+
+
+async def test_one_version_of_an_agent_is_active(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        assert {row["id"]: row["active"] for row in await views.rows(agents)} == {
+            "agent_1": False,
+            "agent_2": True,
+        }
+
+
+async def test_renaming_an_active_version_onto_another_name_takes_the_name_over(views: Views) -> None:
+    async with projecting(views):
+        for name in ("A", "B"):
+            created = agent.Created(name=name, version_name="1", prompt_template="p")
+            await views.write(AGENT, f"agent_{name}", created, agent.Activated(name=name))
+        await views.write(AGENT, "agent_A", agent.Updated(name="B", version_name="2"))
+        assert {row["id"]: row["active"] for row in await views.rows(agents)} == {
+            "agent_A": True,
+            "agent_B": False,
+        }
+
+
+async def test_what_is_deleted_is_gone_with_all_that_belongs_to_it(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        await views.write(RUN, "dag-exec_1", run.Deleted())
+        await views.write(DAG, "d1", dag.Deleted())
+        await views.write(AGENT, "agent_1", agent.Deleted())
+        for table in (executions, sub_steps, dags, planning_attempts, schedule_ticks):
+            assert await views.rows(table) == []
+        assert [row["id"] for row in await views.rows(agents)] == ["agent_2"]
+
+
+async def test_a_restarted_projector_goes_on_where_it_stopped(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        await views.caught_up()
+    await views.write(RUN, "dag-exec_2", *RUN_HISTORY)
+    again = Views(views.log, views.path)
+    async with projecting(again):
+        assert [row["retry_count"] for row in await again.rows(executions)] == [1, 1]
+    assert (await verify(views.log, views.path)).differences == ()
+
+
+@pytest.mark.parametrize("leftovers", [True, False], ids=["-wal left behind", "all gone"])
+async def test_a_deleted_file_comes_back_the_same(views: Views, leftovers: bool) -> None:
+    async with projecting(views):
+        await everything(views)
+        before = await views.rows(sub_steps)
+
+        async def delete() -> None:
+            for suffix in ("",) if leftovers else ("", "-wal", "-shm"):
+                views.path.with_name(views.path.name + suffix).unlink(missing_ok=True)
+
+        await views.announced_again(delete)
+        assert before == await views.rows(sub_steps)
+
+
+async def test_views_of_another_version_are_replaced_while_readers_hold_the_file(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        await views.caught_up()
+    async with Database.open(views.path) as reader:
+        async with reader.engine.begin() as connection:
+            await connection.execute(checkpoint.update().values(version=0))
+            await connection.execute(text("UPDATE dag_executions SET status = 'wrong'"))
+            await connection.execute(text("ALTER TABLE dags DROP COLUMN dag_title"))
+        again = Views(views.log, views.path)
+        async with projecting(again):
+            await again.caught_up()
+            async with reader.engine.connect() as connection:
+                assert (await connection.execute(select(executions.c.status))).scalars().all() == [
+                    "completed"
+                ]
+                assert (await connection.execute(select(dags.c.dag_title))).scalars().all() == ["T"]
+
+
+async def test_views_ahead_of_the_log_belong_to_another_log(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        await views.caught_up()
+    other = Views(MemoryLog(CODEC), views.path)
+    await other.write(RUN, "dag-exec_9", *RUN_HISTORY)
+    async with projecting(other):
+        assert [row["id"] for row in await other.rows(executions)] == ["dag-exec_9"]
+
+
+async def test_verification_finds_a_row_that_the_log_does_not_justify(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        await views.caught_up()
+    verdict: Verdict = await verify(views.log, views.path)
+    assert verdict.differences == ()
+    assert verdict.rows > 0
+    async with Database.open(views.path) as database, database.engine.begin() as connection:
+        await connection.execute(text("UPDATE sub_steps SET result = '\"forged\"' WHERE task_id = '001'"))
+    (difference,) = (await verify(views.log, views.path)).differences
+    assert (difference.table, difference.only_in_views, difference.only_in_log) == ("sub_steps", 1, 1)
