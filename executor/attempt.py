@@ -1,0 +1,32 @@
+"""One attempt at one step: what a performer is given."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts import run
+from contracts.plan import Job
+from contracts.steps import Step
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A step to execute now, in a run as it stood when the step was started."""
+
+    run_id: str
+    state: run.State
+    step: Step
+    number: int
+    """From 1."""
+
+    @property
+    def idempotency_key(self) -> str:
+        """The same for every attempt at this step of this run."""
+        return f"{self.run_id}/{self.step.task.id}"
+
+    @property
+    def job(self) -> Job:
+        """The plan."""
+        if self.state.request is None:
+            raise ValueError("a run without a request has no steps")
+        return self.state.request.job

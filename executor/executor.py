@@ -1,0 +1,128 @@
+"""Takes runs from the queue under a lease and drives each to its end."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+import structlog
+
+from contracts import run
+from contracts.commit import Recorded
+from contracts.event import Event
+from contracts.outcome import Retry
+from contracts.run import RUN, Policy
+from contracts.runtime.delivery import Delivery
+from contracts.runtime.log import Conflict, Log
+from contracts.runtime.stream import Origin, Stream
+from executor import metrics
+from executor.driver import Driver
+from executor.performer import Performer
+
+log = structlog.get_logger()
+
+
+class Executor:
+    """All runs this process holds. `name` tells it from every other executor process that ever was."""
+
+    def __init__(self, source: Log, performer: Performer, policy: Policy, name: str) -> None:
+        self.log = source
+        self.performer = performer
+        self.policy = policy
+        self.name = name
+        self._drivers: dict[str, Driver] = {}
+        self._draining = False
+
+    async def handle(self, recorded: Recorded, delivery: Delivery) -> None:
+        """Take the run that became pending, and drive it until it has ended or is somebody else's.
+
+        Raises:
+            Retry: this process is stopping; another executor should go on at once.
+        """
+        run_id = recorded.commit.aggregate_id
+        if run_id in self._drivers:
+            await self._released(run_id)
+        stream = await self._open(recorded, delivery)
+        if stream is None:
+            return
+        driver = Driver(stream, self.name, self.performer.perform, self.policy)
+        self._drivers[run_id] = driver
+        metrics.RUNS_IN_PROGRESS.inc()
+        try:
+            if self._draining:
+                raise Retry("stopping", after=0)
+            await self._acquire(stream)
+            await driver.drive()
+            if driver.ours:
+                raise Retry("stopping", after=0)
+        finally:
+            metrics.RUNS_IN_PROGRESS.dec()
+            del self._drivers[run_id]
+            driver.released.set()
+
+    def changed(self, recorded: Recorded) -> None:
+        """A client changed a run that may be ours: let its driver look."""
+        driver = self._drivers.get(recorded.commit.aggregate_id)
+        if driver:
+            driver.look_again()
+
+    def drain(self) -> None:
+        """Start nothing more; what is in progress may finish."""
+        self._draining = True
+        for driver in self._drivers.values():
+            driver.drain()
+
+    async def _released(self, run_id: str) -> None:
+        while driver := self._drivers.get(run_id):
+            await driver.released.wait()
+
+    async def _open(self, recorded: Recorded, delivery: Delivery) -> Stream[run.State] | None:
+        """The run as it stands, or None when this message is not the one that holds its lease."""
+        commit = recorded.commit
+        stream = Stream(
+            self.log, RUN, commit.aggregate_id, Origin(f"/executor/{self.name}").caused_by(commit)
+        )
+        if delivery.attempt == 1 and commit.version == 1:
+            stream.fold(recorded)
+            return stream
+        history = await self.log.read(RUN.name, commit.aggregate_id)
+        for one in history:
+            stream.fold(one)
+        leases = [one.seq for one in history if one.commit.state == run.Status.PENDING]
+        return stream if leases and leases[-1] == recorded.seq else None
+
+    async def _acquire(self, stream: Stream[run.State]) -> None:
+        while events := self._claim(stream.state):
+            try:
+                await stream.append(events)
+            except Conflict:
+                await stream.refresh()
+            else:
+                if isinstance(events[0], run.TakenOver):
+                    metrics.TAKEOVERS.inc()
+                    log.info("run taken over", run=stream.id)
+                return
+
+    def _claim(self, state: run.State) -> list[Event]:
+        now = datetime.now(UTC)
+        if state.status is run.Status.RUNNING:
+            return run.take_over(state, self.name, now, self.policy, self.performer.repeatable)
+        return run.start(state, self.name, now, self.policy, llm=self.performer.llm.problem() is None)
+
+
+async def watch(source: Log, executor: Executor, filters: tuple[str, ...]) -> None:
+    """Let the drivers know what clients do to runs in progress."""
+    async for batch in source.tail(*filters, after=await source.last_seq()):
+        for recorded in batch:
+            executor.changed(recorded)
+
+
+async def until_drained(worker: asyncio.Task[None], executor: Executor) -> None:
+    """Run `worker`; when cancelled, let the executor start nothing more before the worker drains."""
+    try:
+        await asyncio.shield(worker)
+    except asyncio.CancelledError:
+        executor.drain()
+        worker.cancel()
+        await asyncio.wait([worker])
+        raise

@@ -1,0 +1,165 @@
+"""Executes one attempt at a step: a tool call, an inference, or the synthesis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+from contracts import run
+from contracts.agent import Directory
+from contracts.event import BlobRef, Json
+from contracts.outcome import Reject, Retry
+from contracts.placeholders import find, id_key, resolve
+from contracts.runtime.blobs import Blobs
+from contracts.runtime.llm import ChatRequest, Completion, Llm
+from contracts.steps import SYNTHESIS, Step
+from contracts.tool import Effect
+from contracts.tool_params import tool_params
+from executor import metrics
+from executor.attempt import Attempt
+from executor.prompts import SYNTHESIS_SYSTEM, inference_prompt, synthesis_prompt
+from executor.tools.registry import Registry
+from executor.tools.tool import ProgressKind, ToolCall
+
+Tell = Callable[[str, dict[str, Json]], Awaitable[None]]
+"""Tells watchers of a run something that is not stored: run id, message."""
+
+SYNTHESIS_TEMPERATURE = 0.5
+
+
+class Performer:
+    """Does what steps say, with the tools, agents and models of this process."""
+
+    def __init__(
+        self,
+        tools: Registry,
+        llm: Llm,
+        agents: Directory,
+        blobs: Blobs,
+        tell: Tell,
+        *,
+        max_steps: int,
+        timeout_s: float,
+    ) -> None:
+        self.tools = tools
+        self.llm = llm
+        self.agents = agents
+        self.blobs = blobs
+        self.tell = tell
+        self.timeout_s = timeout_s
+        self._places = asyncio.Semaphore(max_steps)
+
+    def repeatable(self, step: Step) -> bool:
+        """Whether a step whose outcome is unknown may run again without asking."""
+        call = step.task.tool_or_prompt
+        if step.task.is_inference or call.name not in self.tools.tools:
+            return True
+        return self.tools.get(call.name).effect_of(call.params) is not Effect.ONCE
+
+    async def perform(self, attempt: Attempt) -> run.StepCompleted:
+        """The step's result.
+
+        Raises:
+            Retry: it may work later.
+            Reject: it never will as it is.
+        """
+        async with self._places:
+            with metrics.STEPS_IN_PROGRESS.track_inprogress():
+                try:
+                    async with asyncio.timeout(self.timeout_s):
+                        return await self._perform(attempt)
+                except TimeoutError as error:
+                    raise Retry(f"the step did not finish within {self.timeout_s:g} s") from error
+
+    async def _perform(self, attempt: Attempt) -> run.StepCompleted:
+        begun = time.perf_counter()
+        task = attempt.step.task
+        completion: Completion | None = None
+        agent_id: str | None = None
+        result: Json
+        if task.id == SYNTHESIS:
+            completion = await self._synthesise(attempt)
+            result = completion.content
+        elif task.is_inference:
+            agent_id, completion = await self._infer(attempt)
+            result = completion.content
+        else:
+            result = await self._call_tool(attempt)
+        return run.StepCompleted(
+            step=task.id,
+            attempt=attempt.number,
+            result=await self.blobs.store_if_large(result),
+            duration_ms=round((time.perf_counter() - begun) * 1000),
+            usage=completion.usage if completion else None,
+            cost_usd=str(completion.cost_usd) if completion and completion.cost_usd is not None else None,
+            provider=completion.provider if completion else None,
+            model=completion.model if completion else None,
+            agent_id=agent_id,
+            generation_stats=completion.generation_stats if completion else None,
+        )
+
+    async def _call_tool(self, attempt: Attempt) -> Json:
+        task = attempt.step.task
+        tool = self.tools.get(task.tool_or_prompt.name)
+        params = task.tool_or_prompt.params
+        results = await self._results(attempt, find(params) | set(attempt.step.needs))
+
+        async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
+            await self.tell(
+                attempt.run_id, {"kind": kind, "tool": tool_name, "message": message, "step": task.id}
+            )
+
+        call = ToolCall(attempt.idempotency_key, progress)
+        return await tool.invoke(tool_params(tool.spec, params, attempt.step.needs, results), call)
+
+    async def _infer(self, attempt: Attempt) -> tuple[str, Completion]:
+        task = attempt.step.task
+        agent = self.agents.active(task.tool_or_prompt.name)
+        if agent is None:
+            raise Reject(
+                f"No agent found with name: {task.tool_or_prompt.name}. Create and activate one, then resume"
+            )
+        given = task.tool_or_prompt.params.get("prompt") or task.description
+        results = await self._results(attempt, find(given) | set(attempt.step.needs))
+        instruction = resolve(given, results)
+        shown = {need: results[need] for need in attempt.step.needs}
+        completion = await self._ask(
+            system=f"Task: {agent.state.prompt_template}",
+            user=inference_prompt(attempt.job, task, str(instruction), shown),
+            provider=agent.state.provider,
+            model=agent.state.model,
+        )
+        return agent.id, completion
+
+    async def _synthesise(self, attempt: Attempt) -> Completion:
+        results = await self._results(attempt, set(attempt.step.needs))
+        in_order = {need: results[need] for need in attempt.step.needs}
+        user = synthesis_prompt(attempt.job, in_order)
+        return await self._ask(system=SYNTHESIS_SYSTEM, user=user, temperature=SYNTHESIS_TEMPERATURE)
+
+    async def _ask(
+        self,
+        *,
+        system: str,
+        user: str,
+        provider: str | None = None,
+        model: str | None = None,
+        temperature: float | None = None,
+    ) -> Completion:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
+        request = ChatRequest(messages=messages, provider=provider, model=model, temperature=temperature)
+        return await self.llm.complete(request, retries=0)
+
+    async def _results(self, attempt: Attempt, wanted: set[str]) -> Mapping[str, Json]:
+        """Results of the steps in `wanted` that have completed, large ones fetched."""
+        keys = {id_key(id_) for id_ in wanted}
+        return {
+            id_: await self._value(result)
+            for id_, result in attempt.state.done.items()
+            if id_key(id_) in keys
+        }
+
+    async def _value(self, result: Json) -> Json:
+        ref = BlobRef.of(result)
+        return await self.blobs.get_json(ref) if ref else result

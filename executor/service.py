@@ -1,0 +1,98 @@
+"""What the executor is made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager, closing
+from functools import partial
+
+import orjson
+
+from contracts.agent import AGENT, Directory
+from contracts.event import Json
+from contracts.ids import new_id
+from contracts.presence import INTERVAL_S, ExecutorAlive
+from contracts.registry import CODEC
+from contracts.run import RUN, Status
+from contracts.runtime.catalogue import publish
+from contracts.runtime.connection import Connection
+from contracts.runtime.consumer import Consumer
+from contracts.runtime.delivery import Policy
+from contracts.runtime.follow import Follower
+from contracts.runtime.leases import Leases
+from contracts.runtime.llm import Llm, LlmSettings
+from contracts.runtime.nats_log import nats_log
+from contracts.runtime.service import Running, Service, Worker
+from contracts.subjects import EXECUTOR_ALIVE, live_run, state_filter
+from executor.executor import Executor, until_drained, watch
+from executor.performer import Performer
+from executor.settings import ExecutorSettings
+from executor.tools.guard import guarded_session
+from executor.tools.registry import build_registry
+from executor.tools.settings import ToolSettings
+
+NAME = "executor"
+QUEUE = (state_filter(RUN.name, Status.PENDING),)
+CALLED_OFF = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Status.DELETED))
+
+
+@asynccontextmanager
+async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
+    """The executor on the log that `settings` point at, with the tools and the LLM that the environment names."""
+    tool_settings = ToolSettings()
+    agents = Directory()
+    async with (
+        nats_log(settings, CODEC, name=NAME) as log,
+        guarded_session(tool_settings.allowed_private_hosts) as http,
+        aclosing(Llm(LlmSettings())) as llm,
+    ):
+        tools = build_registry(tool_settings, http)
+        tell = partial(_tell, log.connection)
+        performer = Performer(
+            tools,
+            llm,
+            agents,
+            log.format.blobs,
+            tell,
+            max_steps=settings.executor_max_steps,
+            timeout_s=settings.step_timeout_s,
+        )
+        executor = Executor(log, performer, settings.policy, f"{settings.instance}-{new_id()[-8:]}")
+        follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
+        await publish(log.connection, tools.specs)
+        with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
+            policy = Policy(
+                max_in_flight=settings.executor_max_runs, ack_wait_s=settings.lease_s, grace_s=settings.grace_s
+            )
+            consumer = Consumer(log, NAME, QUEUE, executor.handle, policy=policy, leases=leases)
+
+            async def consume() -> None:
+                await follower.catch_up()
+                await until_drained(asyncio.create_task(consumer.run()), executor)
+
+            async def connected() -> str | None:
+                return None if log.connection.is_connected else "NATS does not answer; waiting for it"
+
+            workers: list[Worker] = [
+                log.connection.watch,
+                follower.run,
+                consume,
+                partial(watch, log, executor, CALLED_OFF),
+                partial(_be_seen, log.connection, settings),
+            ]
+            yield Running(workers, {"nats": connected})
+
+
+async def _tell(connection: Connection, run_id: str, message: dict[str, Json]) -> None:
+    await connection.publish(live_run(run_id), orjson.dumps(message))
+
+
+async def _be_seen(connection: Connection, settings: ExecutorSettings) -> None:
+    alive = ExecutorAlive(instance=settings.instance, capacity=settings.executor_max_runs)
+    while True:
+        await connection.publish(EXECUTOR_ALIVE, alive.model_dump_json().encode())
+        await asyncio.sleep(INTERVAL_S)
+
+
+SERVICE = Service(NAME, ExecutorSettings, build)

@@ -1,0 +1,33 @@
+"""What the executor reads from its environment."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from contracts.run import Policy
+from contracts.runtime.settings import Settings
+
+
+class ExecutorSettings(Settings):
+    """Limits and retries."""
+
+    executor_max_runs: int = Field(default=4000, ge=1)
+    """Runs this process holds a lease on at once."""
+    executor_max_steps: int = Field(default=4000, ge=1)
+    """Steps this process executes at once, over all its runs."""
+    run_max_parallel: int = Field(default=1000, ge=1)
+    """Steps of one run in progress at once."""
+    step_retries: int = Field(default=2, ge=0)
+    step_backoff_s: float = Field(default=1.0, ge=0)
+    """Before the first retry of a step; doubled for each further one, with jitter."""
+    step_timeout_s: float = Field(default=600.0, gt=0)
+    """An attempt that takes longer has failed; tools have shorter limits of their own."""
+    lease_s: float = Field(default=15.0, gt=0)
+    """A run whose executor is silent for this long is given to another."""
+
+    @property
+    def policy(self) -> Policy:
+        """How steps are limited and retried."""
+        return Policy(
+            parallel=self.run_max_parallel, retries=self.step_retries, backoff_s=self.step_backoff_s
+        )

@@ -1,0 +1,501 @@
+"""The executor over a memory log, with tools of the tests and a scripted model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from contracts import agent, run
+from contracts.agent import Directory
+from contracts.commit import Recorded
+from contracts.event import BlobRef, Event, Json
+from contracts.outcome import Reject, Retry
+from contracts.plan import Job
+from contracts.registry import CODEC
+from contracts.run import RUN, Policy, Status
+from contracts.runtime.llm import Llm, LlmSettings
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.stream import Origin, transact
+from contracts.steps import SYNTHESIS
+from contracts.subjects import state_filter
+from contracts.tool import Effect
+from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from executor.executor import Executor, watch
+from executor.performer import Performer
+from executor.tools.inputs import ToolInput
+from executor.tools.registry import Registry
+from executor.tools.tool import Tool, ToolCall
+
+ORIGIN = Origin("/test/1")
+QUICK = Policy(backoff_s=0.0)
+RUN_ID = "dag-exec_1"
+
+
+class Params(ToolInput):
+    """Whatever a test wants to hand over."""
+
+    value: Any = None
+
+
+Body = Callable[[Json, ToolCall], Awaitable[Json]]
+
+
+def tool(name: str, body: Body, effect: Effect = Effect.READ) -> tuple[str, Tool[Params]]:
+    async def run_(params: Params, call: ToolCall) -> Json:
+        return await body(params.value, call)
+
+    return "test", Tool(name=name, description="", accepts=Params, effect=effect, run=run_)
+
+
+async def echo(value: Json, _: ToolCall) -> Json:
+    return value
+
+
+class Calls:
+    """A tool that notes its calls and can be made to wait."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.called = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.cancelled = 0
+
+    async def count(self, value: Json, call: ToolCall) -> Json:
+        self.keys.append(call.idempotency_key)
+        return value
+
+    async def wait(self, value: Json, call: ToolCall) -> Json:
+        self.keys.append(call.idempotency_key)
+        self.called.set()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return value
+
+
+class Delivery:
+    """As much of a delivery as the executor looks at."""
+
+    def __init__(self, attempt: int) -> None:
+        self.attempt = attempt
+
+
+class System:
+    """A log, its queue, and executors that can die."""
+
+    def __init__(self, *tools: tuple[str, Tool[Any]], llm: Llm | None = None, policy: Policy = QUICK) -> None:
+        self.log = MemoryLog(CODEC)
+        self.registry = Registry.of([tool("echo", echo), *tools])
+        self.llm = llm or Llm(LlmSettings(_env_file=None))  # type: ignore[call-arg]
+        self.agents = Directory()
+        self.policy = policy
+        self.told: list[tuple[str, dict[str, Json]]] = []
+        self.names = 0
+
+    def executor(self) -> Executor:
+        self.names += 1
+
+        async def tell(run_id: str, message: dict[str, Json]) -> None:
+            self.told.append((run_id, message))
+
+        performer = Performer(
+            self.registry, self.llm, self.agents, self.log.format.blobs, tell, max_steps=100, timeout_s=5
+        )
+        return Executor(self.log, performer, self.policy, f"e{self.names}")
+
+    async def request(self, *tasks: dict[str, Json], plan: str = "", id_: str = RUN_ID) -> Recorded:
+        job = Job.model_validate(
+            {
+                "original_request": "do it",
+                "intent": {"primary": "work", "sub_intents": []},
+                "entities": [],
+                "sub_tasks": tasks,
+                "synthesis_plan": plan,
+            }
+        )
+        wanted = run.Requested(dag_id="d", original_request="do it", job=job)
+        await transact(self.log, RUN, id_, lambda state: run.request(state, wanted), ORIGIN)
+        return await self.lease(id_)
+
+    async def lease(self, id_: str = RUN_ID) -> Recorded:
+        """The message that the queue holds for a run."""
+        return [one for one in await self.log.read("run", id_) if one.commit.state == "pending"][-1]
+
+    async def state(self, id_: str = RUN_ID) -> run.State:
+        return RUN.fold(await self.events(id_))
+
+    async def events(self, id_: str = RUN_ID) -> Sequence[Event]:
+        return [event for one in await self.log.read("run", id_) for event in one.commit.events]
+
+    async def resume(self) -> Recorded:
+        await transact(self.log, RUN, RUN_ID, run.resume, ORIGIN)
+        return await self.lease()
+
+
+async def handle(executor: Executor, lease: Recorded, attempt: int = 1) -> None:
+    async with asyncio.timeout(10):
+        await executor.handle(lease, Delivery(attempt))  # type: ignore[arg-type]
+
+
+@asynccontextmanager
+async def handling(
+    executor: Executor, lease: Recorded, attempt: int = 1
+) -> AsyncGenerator[asyncio.Task[None]]:
+    """An executor at work, killed on the way out if it still is."""
+    task = asyncio.create_task(handle(executor, lease, attempt))
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def task(id_: str, name: str = "echo", value: Json = None, needs: Sequence[str] = ()) -> dict[str, Json]:
+    return {
+        "id": id_,
+        "description": f"task {id_}",
+        "thought": "",
+        "action_type": "tool",
+        "tool_or_prompt": {"name": name, "params": {"value": value}},
+        "expected_output": "",
+        "dependencies": list(needs),
+    }
+
+
+def infer(id_: str, prompt: str, needs: Sequence[str] = (), name: str = "inference") -> dict[str, Json]:
+    return {
+        **task(id_, needs=needs),
+        "action_type": "inference",
+        "tool_or_prompt": {"name": name, "params": {"prompt": prompt}},
+    }
+
+
+# ── the ordinary course ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_results_flow_along_the_dependencies_with_their_types() -> None:
+    system = System()
+    lease = await system.request(
+        task("001", value={"n": [1, 2]}),
+        task("002", value="<Result of Task 001>", needs=["001"]),
+        task("003", value=["got <Result of Task 1>", {"k": "<Results from Task 2>"}], needs=["002"]),
+    )
+    await handle(system.executor(), lease)
+    state = await system.state()
+    assert state.status is Status.COMPLETED
+    assert state.done["002"] == {"n": [1, 2]}
+    assert state.done["003"] == ['got {"n":[1,2]}', {"k": {"n": [1, 2]}}]
+
+
+async def test_independent_steps_run_at_the_same_time() -> None:
+    together = asyncio.Barrier(3)
+
+    async def meet(value: Json, _: ToolCall) -> Json:
+        async with asyncio.timeout(5):
+            await together.wait()
+        return value
+
+    system = System(tool("meet", meet))
+    await handle(system.executor(), await system.request(*(task(str(n), "meet") for n in range(3))))
+    assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_outcomes_that_come_together_are_one_commit() -> None:
+    system = System()
+    await handle(system.executor(), await system.request(*(task(str(n)) for n in range(50))))
+    commits = await system.log.read("run", RUN_ID)
+    assert (await system.state()).status is Status.COMPLETED
+    assert len(commits) < 25
+
+
+async def test_a_large_result_is_kept_beside_the_log_and_given_whole_to_the_next_step() -> None:
+    large = "x" * 3_000_000
+    system = System()
+    lease = await system.request(task("001", value=large[:10]), task("002", needs=["001"]))
+
+    async def grow(_: Json, __: ToolCall) -> Json:
+        return large
+
+    async def measure(value: Json, _: ToolCall) -> Json:
+        return len(value)
+
+    system = System(tool("grow", grow), tool("measure", measure))
+    lease = await system.request(
+        task("001", "grow"), task("002", "measure", "<Result of Task 1>", needs=["001"])
+    )
+    await handle(system.executor(), lease)
+    state = await system.state()
+    ref = BlobRef.of(state.done["001"])
+    assert ref is not None
+    assert ref.size > 3_000_000
+    assert state.done["002"] == 3_000_000
+
+
+async def test_tools_tell_watchers_what_they_are_at() -> None:
+    async def talk(value: Json, call: ToolCall) -> Json:
+        await call.progress("progress", "talk", "half way")
+        return value
+
+    system = System(tool("talk", talk))
+    await handle(system.executor(), await system.request(task("001", "talk")))
+    message = {"kind": "progress", "tool": "talk", "message": "half way", "step": "001"}
+    assert system.told == [(RUN_ID, message)]
+
+
+# ── failures ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_passing_error_is_retried_and_every_attempt_is_in_the_log() -> None:
+    failures = iter([Retry("busy"), Retry("busy again", after=0)])
+
+    async def flaky(value: Json, _: ToolCall) -> Json:
+        for failure in failures:
+            raise failure
+        return value
+
+    system = System(tool("flaky", flaky))
+    await handle(system.executor(), await system.request(task("001", "flaky", "ok")))
+    events = await system.events()
+    assert [e.error for e in events if isinstance(e, run.StepFailed)] == ["busy", "busy again"]
+    assert [e.attempt for e in events if isinstance(e, run.StepCompleted)] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("refuse", "no such thing"), ("explode", "KeyError"), ("absent", "Tool not found: absent")],
+)
+async def test_an_error_for_good_suspends_the_run_and_says_why(name: str, error: str) -> None:
+    async def refuse(_: Json, __: ToolCall) -> Json:
+        raise Reject("no such thing")
+
+    async def explode(_: Json, __: ToolCall) -> Json:
+        raise KeyError("oops")
+
+    system = System(tool("refuse", refuse), tool("explode", explode))
+    await handle(system.executor(), await system.request(task("001", name), task("002")))
+    suspended = (await system.events())[-1]
+    assert isinstance(suspended, run.Suspended)
+    assert error in suspended.reason
+    assert set((await system.state()).done) == {"002"}
+
+
+async def test_a_resumed_run_calls_only_what_had_failed() -> None:
+    calls = Calls()
+    broken = [True]
+
+    async def mendable(value: Json, _: ToolCall) -> Json:
+        if broken:
+            raise Reject("broken")
+        return value
+
+    system = System(tool("count", calls.count), tool("mendable", mendable))
+    lease = await system.request(task("001", "count"), task("002", "mendable", needs=["001"]))
+    await handle(system.executor(), lease)
+    broken.clear()
+    await handle(system.executor(), await system.resume())
+    assert (await system.state()).status is Status.COMPLETED
+    assert calls.keys == [f"{RUN_ID}/001"]
+
+
+async def test_a_step_that_hangs_is_given_up() -> None:
+    calls = Calls()
+    system = System(tool("wait", calls.wait), policy=Policy(retries=0))
+    executor = system.executor()
+    executor.performer.timeout_s = 0.05
+    await handle(executor, await system.request(task("001", "wait")))
+    state = await system.state()
+    assert state.status is Status.SUSPENDED
+    assert "did not finish" in state.failed["001"]
+    assert calls.cancelled == 1
+
+
+# ── leases ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_after_a_crash_another_executor_repeats_no_completed_step() -> None:
+    calls, blocked = Calls(), Calls()
+    system = System(tool("count", calls.count), tool("wait", blocked.wait))
+    lease = await system.request(task("001", "count"), task("002", "wait", needs=["001"]))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    blocked.gate.set()
+    await handle(system.executor(), lease, attempt=2)
+    assert (await system.state()).status is Status.COMPLETED
+    assert calls.keys == [f"{RUN_ID}/001"]
+    assert blocked.keys == [f"{RUN_ID}/002"] * 2
+
+
+async def test_a_step_that_must_not_be_repeated_is_asked_about_after_a_crash() -> None:
+    blocked = Calls()
+    system = System(tool("send", blocked.wait, Effect.ONCE))
+    lease = await system.request(task("001", "send"))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    blocked.gate.set()
+    await handle(system.executor(), lease, attempt=2)
+    assert "whether it took effect is unknown" in (await system.state()).failed["001"]
+    await handle(system.executor(), await system.resume())
+    assert (await system.state()).status is Status.COMPLETED
+    assert len(blocked.keys) == 2
+
+
+async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_count() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001", "wait", "x"), task("002", needs=["001"]))
+    async with handling(system.executor(), lease) as zombie:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        blocked.called.clear()
+        async with handling(system.executor(), lease, attempt=2) as heir:
+            await asyncio.wait_for(blocked.called.wait(), 5)
+            blocked.gate.set()
+            await asyncio.wait([zombie, heir])
+            assert (zombie.exception(), heir.exception()) == (None, None)
+    completed = [e.step for e in await system.events() if isinstance(e, run.StepCompleted)]
+    assert sorted(completed) == sorted(["001", "002", SYNTHESIS])
+
+
+async def test_two_executors_offered_one_run_start_it_once() -> None:
+    calls = Calls()
+    system = System(tool("count", calls.count))
+    lease = await system.request(task("001", "count"))
+    await asyncio.gather(handle(system.executor(), lease), handle(system.executor(), lease))
+    assert (await system.state()).status is Status.COMPLETED
+    assert sum(isinstance(e, run.Started) for e in await system.events()) == 1
+
+
+async def test_a_stale_lease_does_not_take_the_run_from_who_has_it() -> None:
+    """The message of the first start, redelivered after the run was resumed and taken by another."""
+    blocked = Calls()
+
+    async def refuse_once(value: Json, call: ToolCall) -> Json:
+        if not blocked.keys:
+            blocked.keys.append("first")
+            raise Reject("not yet")
+        return await blocked.wait(value, call)
+
+    system = System(tool("refuse_once", refuse_once))
+    stale = await system.request(task("001", "refuse_once"))
+    await handle(system.executor(), stale)
+    async with handling(system.executor(), await system.resume()) as holder:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        await handle(system.executor(), stale, attempt=2)
+        blocked.gate.set()
+        await asyncio.wait([holder])
+    assert not any(isinstance(e, run.TakenOver) for e in await system.events())
+
+
+async def test_draining_finishes_what_is_in_progress_and_leaves_the_rest_to_another() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001", "wait"), task("002", needs=["001"]))
+    executor = system.executor()
+    async with handling(executor, lease) as leaving:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        executor.drain()
+        blocked.gate.set()
+        await asyncio.wait([leaving])
+        assert isinstance(leaving.exception(), Retry)
+    assert set((await system.state()).done) == {"001"}
+    await handle(system.executor(), lease, attempt=2)
+    assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_cancelling_stops_the_steps_in_progress() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001", "wait"), task("002", needs=["001"]))
+    executor = system.executor()
+    watcher = asyncio.create_task(watch(system.log, executor, (state_filter("run", "cancelled"),)))
+    async with handling(executor, lease) as task_:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "enough"), ORIGIN)
+        await asyncio.wait_for(task_, 5)
+    watcher.cancel()
+    await asyncio.wait([watcher])
+    assert blocked.cancelled == 1
+    assert (await system.state()).status is Status.CANCELLED
+
+
+async def test_a_lost_acknowledgement_does_not_stop_a_run() -> None:
+    system = System()
+    lease = await system.request(task("001"), task("002", needs=["001"]))
+    system.log.lose_acks(1)
+    with pytest.raises(Exception, match="ack was lost"):
+        await handle(system.executor(), lease)
+    await handle(system.executor(), lease, attempt=2)
+    assert (await system.state()).status is Status.COMPLETED
+
+
+# ── models ──────────────────────────────────────────────────────────────────────────────────────────────
+
+RULES = """
+[[rule]]
+when.system = "merge"
+answer.text = "# Report"
+
+[[rule]]
+when.user = "# Current Task"
+answer.text = "inferred"
+"""
+
+
+@pytest.fixture
+async def scripted() -> AsyncGenerator[ScriptedLlm]:
+    async with ScriptedLlm(parse_rules(RULES)) as server:
+        yield server
+
+
+@pytest.fixture
+async def llm(scripted: ScriptedLlm) -> AsyncGenerator[Llm]:
+    settings = LlmSettings(  # type: ignore[call-arg]
+        _env_file=None, llm_provider="openai", openai_base_url=scripted.base_url, llm_model="scripted"
+    )
+    client = Llm(settings)
+    yield client
+    await client.aclose()
+
+
+async def seeded(system: System) -> None:
+    created = agent.Created(name="inference", version_name="1", prompt_template="Be brief.")
+    await transact(system.log, agent.AGENT, "agent_1", lambda state: agent.seed(state, created), ORIGIN)
+    system.agents.fold(await system.log.read("agent", "agent_1"))
+
+
+async def test_a_model_infers_with_what_came_before_and_writes_the_report(
+    llm: Llm, scripted: ScriptedLlm
+) -> None:
+    system = System(llm=llm)
+    await seeded(system)
+    lease = await system.request(
+        task("001", value="facts"), infer("002", "Use <Result of Task 001>", ["001"]), plan="put it together"
+    )
+    await handle(system.executor(), lease)
+    state = await system.state()
+    assert (state.done["002"], state.done[SYNTHESIS]) == ("inferred", "# Report")
+    inference, synthesis = (request.body["messages"] for request in scripted.requests)
+    assert inference[0]["content"] == "Task: Be brief."
+    assert "Use facts" in inference[1]["content"]
+    assert "[Task 001]: facts" in inference[1]["content"]
+    assert "Task 002 result:\ninferred" in synthesis[1]["content"]
+    usage = [e.usage for e in await system.events() if isinstance(e, run.StepCompleted) and e.usage]
+    assert len(usage) == 2
+
+
+async def test_without_a_model_an_inference_suspends_and_says_what_to_set() -> None:
+    system = System()
+    await seeded(system)
+    await handle(system.executor(), await system.request(infer("001", "think")))
+    assert "LLM_PROVIDER" in (await system.state()).failed["001"]
+
+
+async def test_without_the_agent_an_inference_suspends_and_names_it(llm: Llm) -> None:
+    system = System(llm=llm)
+    await handle(system.executor(), await system.request(infer("001", "think", name="Nobody")))
+    assert "No agent found with name: Nobody" in (await system.state()).failed["001"]
