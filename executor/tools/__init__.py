@@ -1,0 +1,1 @@
+"""The tools a step may call, one module each."""

@@ -1,0 +1,110 @@
+"""Which network addresses tools may connect to: public ones, and those the operator has allowed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
+from urllib.parse import urlsplit
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+
+_NAT64 = ip_network("64:ff9b::/96")
+_SPECIAL: tuple[tuple[Network, str], ...] = (
+    (ip_network("168.63.129.16/32"), "cloud metadata"),
+    (ip_network("169.254.0.0/16"), "link-local, cloud metadata"),
+    (ip_network("fd00:ec2::/32"), "cloud metadata"),
+    (ip_network("100.64.0.0/10"), "shared address space"),
+    (ip_network("192.0.0.0/24"), "protocol assignments"),
+    (ip_network("64:ff9b:1::/48"), "local NAT64"),
+)
+"""Ranges that ipaddress calls global in some version, or that deserve a better name than it gives them."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedHost:
+    """One entry of the allow-list: a host name or a network, on one port or all."""
+
+    name: str = ""
+    network: Network | None = None
+    port: int | None = None
+
+    @classmethod
+    def parse(cls, entry: str) -> AllowedHost:
+        """`example.local`, `example.local:8080`, `10.1.2.3`, `[fd00::1]:80` or `10.0.0.0/8`.
+
+        Raises:
+            ValueError: it is none of these.
+        """
+        try:
+            return cls(network=ip_network(entry, strict=False))
+        except ValueError:
+            pass
+        try:
+            parts = urlsplit(f"//{entry}")
+            host, port = parts.hostname or "", parts.port
+        except ValueError:
+            host, port = "", None
+        if not host or parts.netloc != entry or "@" in entry:
+            raise ValueError(
+                f"ALLOWED_PRIVATE_HOSTS: {entry!r} is no host, host:port, IP address or CIDR network"
+            )
+        try:
+            return cls(network=ip_network(host), port=port)
+        except ValueError:
+            return cls(name=_folded(host), port=port)
+
+    def covers_name(self, host: str, port: int) -> bool:
+        """Whether this entry is the name `host` on `port`."""
+        return self.name == _folded(host) and self.port in {None, port}
+
+    def covers_address(self, address: Address, port: int) -> bool:
+        """Whether this entry is a network that holds `address`, on `port`."""
+        return self.network is not None and address in self.network and self.port in {None, port}
+
+
+def refusal(host: str, port: int, allowed: Iterable[AllowedHost]) -> str | None:
+    """Why no socket may be opened to the numeric address `host`; None if it may."""
+    address = _effective(ip_address(host))
+    reason = _not_public(address)
+    if reason and not any(entry.covers_address(address, port) for entry in allowed):
+        return f"Blocked address {host}: {reason}. Set ALLOWED_PRIVATE_HOSTS to allow it"
+    return None
+
+
+def _effective(address: Address) -> Address:
+    """Where packets to `address` end up: IPv4 in the forms that wrap it in IPv6."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _not_public(address: Address) -> str | None:
+    for network, reason in _SPECIAL:
+        if address in network:
+            return reason
+    checks = (
+        (address.is_loopback, "loopback"),
+        (address.is_unspecified, "unspecified"),
+        (address.is_link_local, "link-local"),
+        (address.is_multicast, "multicast"),
+        (isinstance(address, IPv6Address) and address.is_site_local, "site-local"),
+        (address.is_private, "private network"),
+        (address.is_reserved, "reserved"),
+        (not address.is_global, "not public"),
+    )
+    return next((reason for holds, reason in checks if holds), None)
+
+
+def _folded(host: str) -> str:
+    return host.rstrip(".").casefold()

@@ -1,0 +1,39 @@
+"""fetchPage: the text of one web page or PDF file."""
+
+from __future__ import annotations
+
+from aiohttp import ClientSession
+from pydantic import Field
+
+from contracts.event import Json
+from contracts.tool import Effect
+from executor.tools.inputs import HttpUrl, ToolInput
+from executor.tools.pages import fetch
+from executor.tools.tool import Tool, ToolCall
+
+
+class FetchPage(ToolInput):
+    """Which page, and how much of it."""
+
+    url: HttpUrl = Field(description="Address of the page, http:// or https://")
+    max_length: int = Field(
+        default=10_000, ge=100, le=50_000, description="Characters of content to return at most"
+    )
+
+
+def fetch_page(http: ClientSession) -> Tool[FetchPage]:
+    """The tool, fetching through `http`."""
+
+    async def run(request: FetchPage, call: ToolCall) -> Json:
+        return await fetch(http, request.url, request.max_length, call)
+
+    return Tool(
+        name="fetchPage",
+        description=(
+            "Fetch one web page, PDF or text file and return its title and main text. "
+            "Use it to read a page whose address is known."
+        ),
+        accepts=FetchPage,
+        effect=Effect.READ,
+        run=run,
+    )

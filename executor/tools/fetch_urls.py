@@ -1,0 +1,116 @@
+"""fetchURLs: the text of many pages at once, each with its own outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import ClientSession
+from pydantic import Field
+
+from contracts.event import Json
+from contracts.outcome import Reject, Retry
+from contracts.tool import Effect
+from executor.tools.inputs import NOT_A_URL, ToolInput, http_url
+from executor.tools.pages import fetch
+from executor.tools.tool import Tool, ToolCall
+
+MAX_LENGTH = 10_000
+"""Characters of each page."""
+AT_ONCE = 5
+ALL_WITHIN_S = 110.0
+"""Pages not read by then are reported as failed; the others are returned."""
+_URL_KEYS = ("url", "URL", "link", "href", "uri")
+
+
+class FetchURLs(ToolInput):
+    """Which pages."""
+
+    urls: list[str | dict[str, Any]] = Field(
+        description="Addresses, or objects with one under url, link, href or uri, as webSearch returns"
+    )
+
+
+def fetch_urls(http: ClientSession) -> Tool[FetchURLs]:
+    """The tool, fetching through `http`."""
+
+    async def run(request: FetchURLs, call: ToolCall) -> Json:
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def one(url: str) -> Json:
+            if not _is_url(url):
+                raise Reject(f"Not fetched: {NOT_A_URL}")
+            async with gate:
+                return await fetch(http, url, MAX_LENGTH, call)
+
+        urls = list(dict.fromkeys(url_in(item) for item in request.urls))
+        outcomes = await _settled([asyncio.create_task(one(url)) for url in urls])
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
+        if failures and len(failures) == len(urls):
+            raise _nothing_fetched(urls, failures)
+        return [
+            {"url": url, "error": str(outcome)} if isinstance(outcome, Exception) else outcome
+            for url, outcome in zip(urls, outcomes, strict=True)
+        ]
+
+    return Tool(
+        name="fetchURLs",
+        description=(
+            "Fetch several web pages at once and return title and main text of each, or the error it gave. "
+            "Use it after webSearch to read the pages found."
+        ),
+        accepts=FetchURLs,
+        effect=Effect.READ,
+        run=run,
+        timeout_s=ALL_WITHIN_S + 10,
+    )
+
+
+def url_in(item: str | dict[str, Any]) -> str:
+    """The URL that `item` is or holds; when it holds none that is valid, what stands in its place."""
+    if isinstance(item, str):
+        return item.strip()
+    found = [value.strip() for key in _URL_KEYS if isinstance(value := item.get(key), str) and value.strip()]
+    return next(filter(_is_url, found), found[0] if found else "")
+
+
+def _is_url(text: str) -> bool:
+    try:
+        return bool(http_url(text))
+    except ValueError:
+        return False
+
+
+async def _settled(tasks: Sequence[asyncio.Task[Json]]) -> list[Json | Exception]:
+    """What came of each task; those still going when the time is up are cancelled."""
+    try:
+        if tasks:
+            await asyncio.wait(tasks, timeout=ALL_WITHIN_S)
+    finally:
+        for task in tasks:
+            task.cancel()
+        done = await asyncio.gather(*tasks, return_exceptions=True)
+    return [_outcome(result) for result in done]
+
+
+def _outcome(result: Json | BaseException) -> Json | Exception:
+    match result:
+        case asyncio.CancelledError():
+            return Retry(f"Not read within {ALL_WITHIN_S:g} s")
+        case Retry() | Reject():
+            return result
+        case BaseException():
+            raise result
+    return result
+
+
+def _nothing_fetched(urls: Sequence[str], failures: Sequence[Exception]) -> Retry | Reject:
+    reasons = "; ".join(
+        f"{url or '(no url)'}: {failure}" for url, failure in zip(urls, failures, strict=True)
+    )
+    retries = [failure for failure in failures if isinstance(failure, Retry)]
+    if not retries:
+        return Reject(f"No page could be fetched: {reasons}")
+    waits = [failure.after for failure in retries if failure.after]
+    return Retry(f"No page could be fetched: {reasons}", after=min(waits, default=None))

@@ -1,0 +1,124 @@
+"""What tools take: the base of their input models, shared field types, JSON Schemas, readable complaints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from email.errors import MessageError
+from email.headerregistry import Address
+from typing import Annotated, Any
+
+import orjson
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WithJsonSchema
+from pydantic.alias_generators import to_camel
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
+from pydantic_core import CoreSchema, core_schema
+from yarl import URL
+
+from contracts.event import Json
+
+NOT_A_URL = "it must be an absolute http:// or https:// URL"
+
+
+class ToolInput(BaseModel):
+    """Input of a tool: camelCase outside, unknown keys ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+
+
+def http_url(text: str) -> str:
+    """`text` without the space around it.
+
+    Raises:
+        ValueError: it is no absolute HTTP URL.
+    """
+    text = text.strip()
+    try:
+        url = URL(text)
+    except ValueError as error:
+        raise ValueError(f"{NOT_A_URL}: {error}") from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise ValueError(NOT_A_URL)
+    return text
+
+
+def email_address(text: str) -> str:
+    """`text` without the space around it.
+
+    Raises:
+        ValueError: it is no bare `local@domain` address.
+    """
+    text = text.strip()
+    try:
+        address = Address(addr_spec=text)
+    except (ValueError, IndexError, MessageError) as error:
+        raise ValueError("it must be one e-mail address such as name@example.com") from error
+    if not address.username or not address.domain:
+        raise ValueError("it must be one e-mail address such as name@example.com")
+    return text
+
+
+HttpUrl = Annotated[str, AfterValidator(http_url), WithJsonSchema({"type": "string", "format": "uri"})]
+EmailAddress = Annotated[
+    str, AfterValidator(email_address), WithJsonSchema({"type": "string", "format": "email"})
+]
+
+
+def json_schema(model: type[BaseModel]) -> dict[str, Json]:
+    """The schema models and plans are shown: no titles, no references, no nulls, objects closed."""
+    schema = model.model_json_schema(schema_generator=_PlainSchema)
+    definitions = schema.pop("$defs", {})
+    plain: dict[str, Json] = _inlined(schema, definitions)
+    return {"type": "object", "properties": {}, "required": [], **plain, "additionalProperties": False}
+
+
+def explain(error: ValidationError, schema: Mapping[str, Json]) -> str:
+    """Which fields are at fault and what they expect, for a reader who cannot see the code."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    faults = dict.fromkeys(f"{_place(fault['loc'])}: {_complaint(fault['msg'])}" for fault in found)
+    fields = dict.fromkeys(fault["loc"][0] for fault in found if fault["loc"])
+    properties = schema["properties"]
+    expected = {field: properties[field] for field in fields if field in properties}
+    return f"{'; '.join(faults)}. Expected: {orjson.dumps(expected).decode()}"
+
+
+def _place(location: tuple[int | str, ...]) -> str:
+    return ".".join(map(str, location)) or "parameters"
+
+
+def _complaint(message: str) -> str:
+    return message.removeprefix("Value error, ")
+
+
+class _PlainSchema(GenerateJsonSchema):
+    """pydantic's schemas without what says nothing to a reader who is about to fill in a form."""
+
+    def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
+        plain = super().generate(schema, mode)
+        plain.pop("description", None)
+        return plain
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        plain = super().model_schema(schema)
+        plain.pop("title", None)
+        return {**plain, "additionalProperties": False}
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if schema.get("default") is None:
+            return self.generate_inner(schema["schema"])
+        return super().default_schema(schema)
+
+
+def _inlined(node: Any, definitions: Mapping[str, Json]) -> Any:
+    if isinstance(node, list):
+        return [_inlined(item, definitions) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$ref" in node:
+        return _inlined(definitions[node["$ref"].rpartition("/")[2]], definitions)
+    return {key: _inlined(value, definitions) for key, value in node.items()}

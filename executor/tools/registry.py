@@ -1,0 +1,98 @@
+"""All tools of this process: the seven built in, and the plug-ins."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from aiohttp import ClientSession
+
+from contracts.outcome import Reject
+from contracts.tool import ToolSpec
+from executor.tools.artifacts import Artifacts
+from executor.tools.fetch_page import fetch_page
+from executor.tools.fetch_urls import fetch_urls
+from executor.tools.guard import GuardedConnector
+from executor.tools.plugins import plugged_in, search_backend
+from executor.tools.read_file import read_file
+from executor.tools.send_email import send_email
+from executor.tools.send_webhook import send_webhook
+from executor.tools.settings import ToolSettings, webhook_key
+from executor.tools.tool import Tool
+from executor.tools.web_search import web_search
+from executor.tools.write_file import write_file
+
+BUILT_IN = "built in"
+
+
+class DuplicateTool(ValueError):
+    """Two tools have the same name."""
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Tools by name, in the order of listings."""
+
+    tools: Mapping[str, Tool[Any]]
+
+    @classmethod
+    def of(cls, tools: Iterable[tuple[str, Tool[Any]]]) -> Registry:
+        """The tools given, each with where it comes from.
+
+        Raises:
+            DuplicateTool: two of one name.
+        """
+        origins: dict[str, str] = {}
+        by_name: dict[str, Tool[Any]] = {}
+        for origin, tool in tools:
+            if tool.name in by_name:
+                rivals = f"{origins[tool.name]} and {origin}"
+                raise DuplicateTool(f"two tools are called {tool.name!r}: {rivals}; rename or remove one")
+            origins[tool.name], by_name[tool.name] = origin, tool
+        return cls(dict(sorted(by_name.items(), key=lambda item: (item[1].order, item[0]))))
+
+    def get(self, name: str) -> Tool[Any]:
+        """The tool called `name`.
+
+        Raises:
+            Reject: there is none.
+        """
+        try:
+            return self.tools[name]
+        except KeyError:
+            raise Reject(f"Tool not found: {name}. There are: {', '.join(self.tools)}") from None
+
+    @property
+    def specs(self) -> list[ToolSpec]:
+        """What to publish in the catalogue."""
+        return [tool.spec for tool in self.tools.values()]
+
+    def __iter__(self) -> Iterator[Tool[Any]]:
+        return iter(self.tools.values())
+
+
+def build_registry(settings: ToolSettings, http: ClientSession) -> Registry:
+    """The registry of a process; `http` comes from `guarded_session` and stays the caller's to close.
+
+    Raises:
+        ValueError: an unguarded session, a broken plug-in, or two tools of one name.
+    """
+    if not isinstance(http.connector, GuardedConnector):
+        raise ValueError("tools must not fetch through an unguarded session: use guarded_session()")
+    built_in = ((BUILT_IN, tool) for tool in _built_in(settings, http))
+    return Registry.of([*built_in, *plugged_in(settings)])
+
+
+def _built_in(settings: ToolSettings, http: ClientSession) -> list[Tool[Any]]:
+    artifacts = Artifacts(settings.artifacts_dir)
+    tools: list[Tool[Any]] = [
+        web_search(search_backend(settings)),
+        fetch_page(http),
+        fetch_urls(http),
+        write_file(artifacts),
+        read_file(artifacts),
+        send_webhook(http, webhook_key(settings.webhook_secret)),
+        send_email(settings, artifacts),
+    ]
+    return [replace(tool, order=place) for place, tool in enumerate(tools)]

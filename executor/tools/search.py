@@ -1,0 +1,60 @@
+"""Search engines as webSearch sees them, and the one used unless another is configured: ddgs."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Protocol
+
+from contracts.outcome import Retry
+
+TIMEOUT_S = 10
+"""Of each engine that ddgs asks."""
+_NOTHING_FOUND = "No results found."
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One search result."""
+
+    title: str
+    url: str
+    snippet: str
+
+
+class SearchBackend(Protocol):
+    """Answers one query."""
+
+    async def search(self, query: str, limit: int) -> list[Hit]:
+        """At most `limit` hits, best first; none when nothing was found.
+
+        Raises:
+            Retry: the engines could not be asked.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Ddgs:
+    """Public search engines, through the ddgs library."""
+
+    engines: str = "auto"
+    """Comma separated: `auto`, `duckduckgo`, `bing`, …"""
+    proxy: str = ""
+
+    async def search(self, query: str, limit: int) -> list[Hit]:
+        """Hits of the first engines that have any."""
+        return await asyncio.to_thread(self._search, query, limit)
+
+    def _search(self, query: str, limit: int) -> list[Hit]:
+        from ddgs import DDGS  # noqa: PLC0415  slow to import
+        from ddgs.exceptions import DDGSException  # noqa: PLC0415
+
+        client = DDGS(proxy=self.proxy or None, timeout=TIMEOUT_S)
+        try:
+            found = client.text(query, max_results=limit, backend=self.engines)
+        except DDGSException as error:
+            if str(error) == _NOTHING_FOUND:
+                return []
+            raise Retry(f"The search engines could not be asked: {error}") from error
+        hits = (Hit(item.get("title", ""), item.get("href", ""), item.get("body", "")) for item in found)
+        return [hit for hit in hits if hit.url]

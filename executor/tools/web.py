@@ -1,0 +1,103 @@
+"""HTTP as tools see it: what a failure means, and bodies of bounded size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+from aiohttp import (
+    ClientConnectorCertificateError,
+    ClientConnectorError,
+    ClientError,
+    ClientResponse,
+    NonHttpUrlClientError,
+    TooManyRedirects,
+)
+
+from contracts.outcome import Reject, Retry
+from executor.tools.guard import Blocked
+
+LONGEST_WAIT_S = 3600.0
+"""However long a server asks us to stay away."""
+_STANDARD_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_TRY_LATER = frozenset({408, 425, 429})
+
+
+@contextmanager
+def network_outcomes(url: str, timeout_s: float) -> Iterator[None]:
+    """Turn what aiohttp raises into the two outcomes.
+
+    Raises:
+        Retry: the network or the other side failed, or took longer than `timeout_s`.
+        Reject: the guard blocked it, or `url` or a redirect cannot be followed.
+    """
+    try:
+        yield
+    except TimeoutError as error:
+        raise Retry(f"No answer from {url} within {timeout_s:g} s") from error
+    except ClientConnectorCertificateError as error:
+        raise Reject(f"The certificate of {url} is not valid: {error}") from error
+    except ClientConnectorError as error:
+        if isinstance(error.os_error, Blocked):
+            raise Reject(error.os_error.why) from error
+        raise Retry(f"Cannot reach {url}: {error}") from error
+    except TooManyRedirects as error:
+        raise Reject(f"Too many redirects from {url}") from error
+    except (
+        NonHttpUrlClientError,
+        ValueError,
+    ) as error:  # ValueError: bad URLs, host names that do not encode
+        raise Reject(f"Cannot open {url}: {error}") from error
+    except ClientError as error:
+        raise Retry(f"The connection to {url} failed: {error}") from error
+
+
+def raise_for_retry(response: ClientResponse) -> None:
+    """Raises Retry when the server says that it may work later."""
+    if response.status in _TRY_LATER or response.status >= 500:
+        raise Retry(status_line(response), after=retry_after(response, datetime.now(UTC)))
+
+
+def raise_for_status(response: ClientResponse) -> None:
+    """Raises Retry or Reject unless the answer is a success."""
+    raise_for_retry(response)
+    if not 200 <= response.status < 300:
+        raise Reject(status_line(response))
+
+
+def status_line(response: ClientResponse) -> str:
+    """`HTTP 404: Not Found`."""
+    return f"HTTP {response.status}: {reason_of(response)}"
+
+
+def reason_of(response: ClientResponse) -> str:
+    """The reason the server gave, or else the standard one."""
+    return response.reason or _STANDARD_REASONS.get(response.status, "")
+
+
+def retry_after(response: ClientResponse, now: datetime) -> float | None:
+    """Seconds the server asks to wait, given as such or as a date; None when it does not say."""
+    given = response.headers.get("Retry-After", "").strip()
+    if given.isdecimal():
+        return min(float(given), LONGEST_WAIT_S)
+    try:
+        until = parsedate_to_datetime(given)
+    except ValueError:
+        return None
+    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return min(max((aware - now).total_seconds(), 0.0), LONGEST_WAIT_S)
+
+
+async def read_at_most(response: ClientResponse, limit: int) -> tuple[bytes, bool]:
+    """Up to `limit` bytes of the decompressed body, and whether there were more."""
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_chunked(64 * 1024):
+        parts.append(part)
+        size += len(part)
+        if size > limit:
+            return b"".join(parts)[:limit], True
+    return b"".join(parts), False

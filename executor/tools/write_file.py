@@ -1,0 +1,102 @@
+"""writeFile: put text into a file in the artifacts folder.
+
+Overwriting is idempotent: whoever reads sees the old file or the new one, and a second call changes nothing.
+Appending is not: the file does not tell whether the text at its end is ours. So the effect is the call's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from contracts.event import Json
+from contracts.ids import new_id
+from contracts.outcome import Reject
+from contracts.tool import Effect
+from executor.tools.artifacts import Artifacts
+from executor.tools.inputs import ToolInput
+from executor.tools.tool import Tool, ToolCall
+
+TEMPORARY = ".tmp-"
+"""First characters of the names of files not yet complete."""
+
+
+def _as_text(value: object) -> object:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+
+class WriteFile(ToolInput):
+    """What to write where."""
+
+    path: str = Field(
+        description="Path of the file, relative to the artifacts directory; folders are created"
+    )
+    content: Annotated[str, BeforeValidator(_as_text)] = Field(description="Text to write")
+    mode: Literal["overwrite", "append"] = Field(
+        default="overwrite", description="Replace the file, or add to its end"
+    )
+
+
+def write_file(artifacts: Artifacts) -> Tool[WriteFile]:
+    """The tool, writing in `artifacts`."""
+
+    async def run(request: WriteFile, _: ToolCall) -> Json:
+        data = request.content.encode()
+        written = await asyncio.to_thread(_write, artifacts, request, data)
+        return {
+            "path": request.path,
+            "fullPath": str(written),
+            "bytesWritten": len(data),
+            "mode": request.mode,
+        }
+
+    return Tool(
+        name="writeFile",
+        description="Write text to a file in the artifacts directory: replace the file, or add to its end.",
+        accepts=WriteFile,
+        effect=Effect.ONCE,
+        effect_by_params=effect_of,
+        run=run,
+        timeout_s=30,
+    )
+
+
+def effect_of(params: Mapping[str, Json]) -> Effect:
+    """Idempotent unless it appends, or may: the mode can still be a placeholder."""
+    return Effect.IDEMPOTENT if params.get("mode") in (None, "overwrite") else Effect.ONCE
+
+
+def _write(artifacts: Artifacts, request: WriteFile, data: bytes) -> Path:
+    target = artifacts.locate(request.path)
+    try:
+        if request.path.endswith("/") or (target.exists() and not target.is_file()):
+            raise Reject(f"Invalid path: {request.path[:200]} is not a file")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if request.mode == "append":
+            _append(target, data)
+        else:
+            _replace(target, data)
+    except OSError as error:
+        raise Reject(f"Cannot write {request.path[:200]!r}: {error.strerror}") from error
+    return target
+
+
+def _append(target: Path, data: bytes) -> None:
+    with target.open("ab", buffering=0) as file:
+        remaining = memoryview(data)
+        while remaining:
+            remaining = remaining[file.write(remaining) :]
+
+
+def _replace(target: Path, data: bytes) -> None:
+    temporary = target.with_name(new_id(TEMPORARY))
+    try:
+        temporary.write_bytes(data)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
