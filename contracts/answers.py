@@ -49,6 +49,8 @@ class Step(Answer):
     tool_or_prompt_name: str
     dependencies: tuple[str, ...] = ()
     status: str
+    attempt: int = 0
+    """Attempts started so far."""
     started_at: datetime | None = None
     duration_ms: int | None = None
     error: str | None = None
@@ -72,6 +74,8 @@ class Execution(Answer):
     cancelled_reason: str | None = None
     total_cost_usd: str | None = None
     """Exact decimal text."""
+    seq: int
+    """Its place in the log: its events go on from here."""
     sub_steps: tuple[Step, ...] = ()
 
 

@@ -79,6 +79,8 @@ class ExecutionRow(Row):
     """Exact decimal text."""
     trigger: Literal["api", "plan", "schedule"]
     """What asked for it."""
+    seq: int
+    """Its place in the log, to follow its events from: the `Last-Event-ID` of its stream."""
     created_at: Timestamp
     updated_at: Timestamp
 

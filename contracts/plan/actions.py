@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
+from typing import Literal
 from urllib.parse import urlsplit
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -20,6 +21,7 @@ MAX_DEPTH = 64
 """Levels of lists and objects in parameters: more than any tool takes, less than serializers refuse."""
 _MAX_MESSAGE = 300
 
+Kind = Literal["tool", "agent"]
 Problem = tuple[Path, str]
 """Where in the sub-task, and what to do."""
 
@@ -34,7 +36,7 @@ class Actions:
         self._tools = tools
         self._agents = agents
         self._validators: dict[str, Draft202012Validator] = {}
-        self._advice: dict[str, str] = {}
+        self._advice: dict[tuple[Kind, str], str] = {}
 
     def problems(self, task: SubTask) -> Iterator[Problem]:
         """What keeps `task` from being executed."""
@@ -48,9 +50,11 @@ class Actions:
     def _inference_problems(self, task: SubTask) -> Iterator[Problem]:
         name = task.tool_or_prompt.name
         if self._agents is not None and name not in self._agents:
-            yield (_CALL, "name"), self._unknown("agent", name, self._agents)
-        prompt = task.tool_or_prompt.params.get("prompt")
-        if not (isinstance(prompt, str) and prompt.strip()) and not task.description.strip():
+            yield (_CALL, "name"), self._unknown("agent", name)
+        prompt = task.tool_or_prompt.params.get("prompt") or ""
+        if not isinstance(prompt, str):
+            yield (*_PARAMS, "prompt"), "a prompt is text: write it as a string"
+        elif not (prompt.strip() or task.description.strip()):
             yield (*_PARAMS, "prompt"), "say what to do: give a prompt or a description"
 
     def _tool_problems(self, task: SubTask) -> Iterator[Problem]:
@@ -58,7 +62,7 @@ class Actions:
             return
         name = task.tool_or_prompt.name
         if name not in self._tools:
-            yield (_CALL, "name"), self._unknown("tool", name, self._tools)
+            yield (_CALL, "name"), self._unknown("tool", name)
             return
         for path, message in self._param_problems(self._tools[name], task):
             yield (*_PARAMS, *path), message
@@ -86,13 +90,21 @@ class Actions:
             self._validators[spec.name] = Draft202012Validator(schema, format_checker=_formats())
         return self._validators[spec.name]
 
-    def _unknown(self, kind: str, name: str, known: Collection[str]) -> str:
-        if name not in self._advice:
-            self._advice[name] = _advice(name, known)
-        return f"there is no {kind} {name[:80]!r}: {self._advice[name]}"
+    def _unknown(self, kind: Kind, name: str) -> str:
+        if (kind, name) not in self._advice:
+            self._advice[kind, name] = self._advise(kind, name)
+        return f"there is no {kind} {name[:80]!r}: {self._advice[kind, name]}"
+
+    def _advise(self, kind: Kind, name: str) -> str:
+        tools, agents = self._tools or (), self._agents or ()
+        if kind == "agent":
+            return "it is a tool, so set action_type to 'tool'" if name in tools else _closest(name, agents)
+        return (
+            "it is an agent, so set action_type to 'inference'" if name in agents else _closest(name, tools)
+        )
 
 
-def _advice(name: str, known: Collection[str]) -> str:
+def _closest(name: str, known: Collection[str]) -> str:
     close = get_close_matches(name[:80], known, n=1)
     if close:
         return f"did you mean {close[0]!r}?"

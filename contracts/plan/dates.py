@@ -11,5 +11,7 @@ from contracts.prompt import dates, fill
 
 def dated(job: Job, now: datetime) -> Job:
     """`job` with every `{{currentDate}}` and `{{Today}}` in it replaced by `now`, in the reader's zone."""
+    if "{{" not in job.model_dump_json():
+        return job
     values = dates(now)
     return Job.model_validate(map_texts(job.model_dump(), lambda text: fill(text, values)))

@@ -31,7 +31,7 @@ _RESERVED = frozenset({"__SYNTHESIS__", NO_DEPENDENCY})
 def problems(
     job: Job, tools: Mapping[str, ToolSpec] | None, *, agents: Collection[str] | None = None
 ) -> list[Issue]:
-    """What keeps `job` from being executed with these tools and agents, None for any; at most MAX_PROBLEMS."""
+    """What keeps `job` from being executed with these tools and agents (None: any); at most MAX_PROBLEMS."""
     count = len(job.sub_tasks)
     if count == 0:
         return [Issue(("sub_tasks",), "there is nothing to do: give at least one sub-task")]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from functools import partial
 from hashlib import sha256
@@ -13,12 +12,12 @@ from nats.js.object_store import ObjectStore
 
 from contracts.event import BlobRef, Json
 from contracts.runtime.connection import Connection
+from contracts.runtime.direct import stored
 from contracts.runtime.log import OFFLOAD_BYTES
-from contracts.runtime.patience import asking, patiently
+from contracts.runtime.patience import NoAnswer, asking, patiently
 
 BUCKET = "blobs"
-FETCH_S = 10.0
-"""An object's chunks come within this, or we ask again."""
+_STREAM = f"OBJ_{BUCKET}"
 
 
 class BlobLost(Exception):
@@ -89,7 +88,8 @@ class NatsBlobs(Blobs):
     """Blobs in a JetStream object store that `ensure_topology` has made."""
 
     def __init__(self, connection: Connection, *, deadline_s: float = 30.0) -> None:
-        self._objects = ObjectStore(BUCKET, f"OBJ_{BUCKET}", connection.js)
+        self._connection = connection
+        self._objects = ObjectStore(BUCKET, _STREAM, connection.js)
         self._deadline_s = deadline_s
 
     async def _store(self, name: str, data: bytes) -> None:
@@ -108,7 +108,12 @@ class NatsBlobs(Blobs):
     async def _get(self, name: str) -> bytes | None:
         with asking():
             try:
-                async with asyncio.timeout(FETCH_S):
-                    return (await self._objects.get(name)).data
+                info = await self._objects.get_info(name)
             except ObjectNotFoundError:
                 return None
+        # The object's own get() makes a consumer for each read, and leaks it when cancelled.
+        chunks = await stored(self._connection, _STREAM, f"$O.{BUCKET}.C.{info.nuid}")
+        data = b"".join(chunk.payload for chunk in chunks)
+        if len(data) < (info.size or 0):
+            raise NoAnswer("the replica that answered lags behind")
+        return data

@@ -47,7 +47,8 @@ class Consumer:
         running = [asyncio.create_task(lane.run()) for lane in self._lanes]
         alive = asyncio.create_task(self._keep_alive())
         try:
-            await asyncio.gather(*running)
+            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await ended.pop()
         finally:
             for lane in self._lanes:
                 lane.stop()

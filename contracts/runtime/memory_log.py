@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ class MemoryLog:
     def __init__(self, codec: Codec, blobs: Blobs | None = None) -> None:
         self.format = Format(codec, blobs or MemoryBlobs())
         self._messages: list[_Message] = []
+        self._aggregates: defaultdict[str, list[_Message]] = defaultdict(list)
         self._grown = asyncio.Condition()
         self._acks_to_lose = 0
 
@@ -47,44 +49,45 @@ class MemoryLog:
 
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
         """See Log.read."""
-        return await self._recorded(after, (aggregate_filter(aggregate, aggregate_id),))
+        messages = self._aggregates[aggregate_filter(aggregate, aggregate_id)]
+        return [await self._recorded(one) for one in messages if one.seq > after]
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """See Log.tail."""
         while True:
             async with self._grown:
-                while not self._matching(after, filters or (EVERYTHING,)):
+                while not (found := self._matching(after, filters)):
                     await self._grown.wait()
-            batch = await self._recorded(after, filters or (EVERYTHING,))
-            after = batch[-1].seq
-            yield batch
+            after = found[-1].seq
+            yield [await self._recorded(one) for one in found]
 
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
-        found = self._matching(0, filters or (EVERYTHING,))
+        found = self._matching(0, filters)
         return found[-1].seq if found else 0
 
     def _store(self, commit_id: str, wire: Wire, after: int) -> int:
-        of_aggregate = self._matching(0, (wire.filter,))
-        for message in of_aggregate:
+        messages = self._aggregates[wire.filter]
+        for message in reversed(messages):
             if message.commit_id == commit_id:
                 return message.seq
-        last = of_aggregate[-1].seq if of_aggregate else 0
+        last = messages[-1].seq if messages else 0
         if last != after:
             raise Conflict(f"{wire.filter}: the last sequence is {last}, not {after}")
-        self._messages.append(_Message(len(self._messages) + 1, commit_id, wire.subject, wire.payload))
-        return len(self._messages)
+        message = _Message(len(self._messages) + 1, commit_id, wire.subject, wire.payload)
+        self._messages.append(message)
+        messages.append(message)
+        return message.seq
 
     def _matching(self, after: int, filters: Sequence[str]) -> list[_Message]:
         return [
             message
             for message in self._messages[after:]
-            if any(matches(message.subject, one) for one in filters)
+            if any(matches(message.subject, one) for one in filters or (EVERYTHING,))
         ]
 
-    async def _recorded(self, after: int, filters: Sequence[str]) -> Sequence[Recorded]:
-        found = self._matching(after, filters)
-        return [Recorded(one.seq, await self.format.decode(one.payload)) for one in found]
+    async def _recorded(self, message: _Message) -> Recorded:
+        return Recorded(message.seq, await self.format.decode(message.payload))
 
 
 def matches(subject: str, subject_filter: str) -> bool:

@@ -7,11 +7,9 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-import nats.errors
 import orjson
 import structlog
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 
 from contracts.runtime.connection import Connection
 from contracts.runtime.patience import FIRST_PAUSE_S, NoAnswer, pauses
@@ -91,7 +89,7 @@ class Pull:
                 try:
                     await self._flow(f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{consumer}", inbox)
                 finally:
-                    await self._leave(subscription)
+                    await self._connection.leave(subscription)
                 logger.info("messages stopped; asking anew", consumer=consumer, reason=self._trouble)
                 await asyncio.sleep(FIRST_PAUSE_S)
 
@@ -161,11 +159,3 @@ class Pull:
         elif status != HEARTBEAT:
             self.fail(description_of(msg).strip() or f"status {status}")
         self.more_room()
-
-    async def _leave(self, subscription: Subscription) -> None:
-        with contextlib.suppress(nats.errors.Error):
-            if self._connection.is_connected:
-                # What the server sent before it heard of our leaving still arrives.
-                await subscription.drain()  # type: ignore[no-untyped-call]
-            else:
-                await subscription.unsubscribe()

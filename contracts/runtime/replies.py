@@ -89,7 +89,7 @@ class Replies:
         timeout_s: float,
         is_last: Callable[[Msg], bool] = _first,
     ) -> list[Msg]:
-        """The messages that answer, up to the one that `is_last`.
+        """The messages that answer, up to the one that `is_last`; an empty `subject` answers itself.
 
         Raises:
             NoAnswer: not all there after `timeout_s`, or the connection broke.
@@ -97,10 +97,11 @@ class Replies:
         loop = asyncio.get_running_loop()
         self._count += 1
         token = str(self._count)
+        reply = self._inbox + token
         question = self._asked[token] = _Question(loop.create_future(), is_last)
         timer = loop.call_later(timeout_s, question.fail, f"nothing on {subject} after {timeout_s:g} s")
         try:
-            await self._nc.publish(subject, payload, self._inbox + token, headers)
+            await self._nc.publish(subject or reply, payload, reply, headers)
             return await question.answer
         finally:
             timer.cancel()

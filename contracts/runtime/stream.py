@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 from contracts.aggregate import Aggregate
 from contracts.commit import Commit, Recorded, all_events
 from contracts.event import Event
-from contracts.ids import new_id
+from contracts.ids import unique
 from contracts.runtime.log import Conflict, Log
 
 S = TypeVar("S")
@@ -24,7 +24,7 @@ class Origin:
 
     source: str
     """`/<service>/<instance>`."""
-    correlation_id: str = field(default_factory=new_id)
+    correlation_id: str = field(default_factory=unique)
     causation_id: str | None = None
     traceparent: str | None = None
 
@@ -84,7 +84,7 @@ class Stream(Generic[S]):
         """
         state = self.aggregate.fold(events, self.state)
         commit = Commit(
-            id=new_id(),
+            id=unique(),
             aggregate=self.aggregate.name,
             aggregate_id=self.id,
             state=self.aggregate.status(state),

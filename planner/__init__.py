@@ -1,0 +1,1 @@
+"""Goal text in, validated DAG out, by an LLM."""

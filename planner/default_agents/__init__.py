@@ -1,0 +1,45 @@
+"""The agents every installation starts with, one prompt file each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.resources import files
+
+from contracts.event import Json
+
+VERSION = "1.0.0"
+
+_DESCRIPTIONS = {
+    "defaultAgent": "Reaches a goal step by step with tools",
+    "DecomposerV8": "Plans a goal as a DAG of sub-tasks",
+    "DecomposerV7": "Plans a goal as a DAG of three to seven sub-tasks",
+    "TitleMaster": "Names a plan in a few words",
+    "inference": "Does one sub-task of a plan by thinking",
+    "ParaphrasePro": "Rewrites a text more clearly without changing its meaning",
+    "SketchMentor": "Gives friendly feedback on drawings",
+    "Checker": "Judges whether a request is clear enough to be planned",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultAgent:
+    """An agent as it is first created; it uses whatever provider and model the system is set to."""
+
+    name: str
+    description: str
+    prompt_template: str
+    version: str = VERSION
+
+    @property
+    def metadata(self) -> dict[str, Json]:
+        """What the agent's row tells about it."""
+        return {"description": self.description, "createdBy": "system"}
+
+
+def default_agents() -> list[DefaultAgent]:
+    """All of them, with their prompts."""
+    folder = files(__package__)
+    return [
+        DefaultAgent(name, description, (folder / f"{name}.md").read_text(encoding="utf-8").strip())
+        for name, description in _DESCRIPTIONS.items()
+    ]

@@ -1,0 +1,44 @@
+"""Having a new plan executed at once, where the request for it asked for that."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+
+from pydantic import ValidationError
+
+from contracts import dag, run
+from contracts.outcome import Reject
+from contracts.plan import Job, dated
+from contracts.run import RUN
+from contracts.runtime.stream import Stream, transact
+
+
+async def request_run(planned: Stream[dag.State], now: datetime) -> None:
+    """Request the run that the DAG was to become, once, however often this is called.
+
+    Raises:
+        Reject: the plan was replaced meanwhile by something that cannot be executed.
+    """
+    state = planned.state
+    if state.status is not dag.Status.PLANNED or state.request is None or state.request.run_id is None:
+        return
+    wanted = run.Requested(
+        dag_id=planned.id,
+        dag_title=state.title,
+        original_request=state.goal_text,
+        job=dated(_job(state), now),
+        trigger="plan",
+    )
+    await transact(
+        planned.log, RUN, state.request.run_id, partial(run.request, wanted=wanted), planned.origin
+    )
+
+
+def _job(state: dag.State) -> Job:
+    try:
+        return Job.model_validate(state.job)
+    except ValidationError as error:
+        raise Reject(
+            f"the plan was replaced before its run was requested, by one that cannot be executed: {error}"
+        ) from error

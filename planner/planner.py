@@ -1,0 +1,152 @@
+"""Takes requests for a plan from the queue and brings each to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import structlog
+
+from contracts import dag
+from contracts.agent import Directory
+from contracts.commit import Recorded
+from contracts.dag import DAG, Planned, Rejected, Requested
+from contracts.event import Event
+from contracts.runtime.catalogue import Catalogue
+from contracts.runtime.delivery import Delivery
+from contracts.runtime.follow import Follower
+from contracts.runtime.llm import Llm
+from contracts.runtime.log import Conflict, Log
+from contracts.runtime.stream import Origin, Stream
+from planner import metrics
+from planner.asking import ask
+from planner.briefing import Briefing, brief, unusable
+from planner.execution import request_run
+from planner.planning import conclude, judge, next_question, with_title
+from planner.reply import Reply
+from planner.title import Proposal, title_request
+
+T = TypeVar("T")
+Decide = Callable[[dag.State], Sequence[Event]]
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """Makes plans with a model; whatever has been done already, by whichever planner, is not done again."""
+
+    log: Log
+    llm: Llm
+    agents: Directory
+    agents_follower: Follower
+    """What keeps `agents` current."""
+    catalogue: Catalogue
+    source: str
+    """`/planner/<instance>`."""
+    clock: Callable[[], datetime]
+    """Now, in the user's time zone."""
+    title_patience_s: float = 10.0
+    """How long a finished plan waits for its title."""
+    tools_patience_s: float = 5.0
+    """How long planning waits for the first tool of all."""
+
+    async def handle(self, recorded: Recorded, _: Delivery) -> None:
+        """Plan what was requested, then have it executed if that was asked for too."""
+        stream = await self._open(recorded)
+        if stream is None:
+            return
+        request = stream.state.request
+        if request is not None and dag.is_planning(stream.state):
+            with metrics.SECONDS.time():
+                await self._plan(stream, request)
+        await request_run(stream, self.clock())
+
+    async def _open(self, recorded: Recorded) -> Stream[dag.State] | None:
+        """The DAG as it stands, or None when a later message of the queue is about the same request."""
+        commit = recorded.commit
+        stream = Stream(self.log, DAG, commit.aggregate_id, Origin(self.source).caused_by(commit))
+        history = await self.log.read(DAG.name, commit.aggregate_id)
+        for one in history:
+            stream.fold(one)
+        queued = [one.seq for one in history if one.commit.state == dag.Status.REQUESTED]
+        return stream if queued and queued[-1] == recorded.seq else None
+
+    async def _plan(self, stream: Stream[dag.State], request: Requested) -> None:
+        briefing = await self._briefing(request)
+        if isinstance(briefing, Rejected):
+            await _append(stream, lambda state: dag.plan(state, [briefing]))
+            return
+        async with _in_background(self._title(stream.state)) as title:
+            while dag.is_planning(stream.state):
+                await self._attempt(stream, briefing, title)
+
+    async def _briefing(self, request: Requested) -> Briefing | Rejected:
+        await self.agents_follower.catch_up()
+        entry = self.agents.active(request.agent_name)
+        if entry is None:
+            return Rejected(http_status=404, error=f"Agent '{request.agent_name}' not found OR not active")
+        await self._tools_known()
+        briefing = brief(request, entry.state, self.catalogue.all(), self.agents.names(), self.clock())
+        problem = self.llm.problem(briefing.provider, briefing.model)
+        return briefing if problem is None else unusable(request, problem)
+
+    async def _tools_known(self) -> None:
+        """Give the first executor time to publish its tools; a plan without tools is possible too."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.tools_patience_s):
+                await self.catalogue.known()
+
+    async def _title(self, state: dag.State) -> Proposal | None:
+        request = title_request(self.agents, state.goal_text, self.clock())
+        if request is None or state.title is not None:
+            return None
+        return Proposal(await ask(self.llm, request))
+
+    async def _attempt(
+        self, stream: Stream[dag.State], briefing: Briefing, title: asyncio.Task[Proposal | None]
+    ) -> None:
+        state = stream.state
+        question = next_question(state, briefing.system, briefing.goal(state.goal_text))
+        reply = await ask(self.llm, briefing.chat(question))
+        metrics.ATTEMPTS.labels(question.reason).inc()
+        verdict = await asyncio.to_thread(judge, state.goal_text, reply, briefing.vocabulary)
+        proposal = await self._proposal(title, wanted=isinstance(verdict, Planned))
+        await _append(stream, lambda now: with_title(conclude(now, question, reply, verdict), proposal))
+
+    async def _proposal(self, title: asyncio.Task[Proposal | None], *, wanted: bool) -> Proposal | None:
+        """The title as far as it is there: only a plan waits for one."""
+        if wanted:
+            await asyncio.wait([title], timeout=self.title_patience_s)
+        if title.done():
+            return title.result()
+        return Proposal(Reply(error=f"no title within {self.title_patience_s:g} s")) if wanted else None
+
+
+async def _append(stream: Stream[dag.State], decide: Decide) -> None:
+    """Append what `decide` makes of the state, whoever else appends meanwhile."""
+    while events := decide(stream.state):
+        try:
+            await stream.append(events)
+        except Conflict:
+            await stream.refresh()
+        else:
+            if not dag.is_planning(stream.state):
+                metrics.PLANS.labels(stream.state.status).inc()
+                logger.info("planning ended", dag=stream.id, status=stream.state.status)
+            return
+
+
+@contextlib.asynccontextmanager
+async def _in_background(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Task[T]]:
+    """`work` as a task that does not outlive the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

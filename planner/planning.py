@@ -1,0 +1,188 @@
+"""The attempts at a plan: what to ask next, and what an answer means. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+from pydantic import ValidationError
+
+from contracts import dag
+from contracts.dag import AttemptMade, ClarificationAsked, Planned, Rejected
+from contracts.event import Event, Json
+from contracts.issues import issues
+from contracts.plan import MAX_PROBLEMS, Job, problems, renumber
+from contracts.tool import ToolSpec
+from planner import prompt
+from planner.extraction import NotJson, extract
+from planner.reply import Reason, Reply
+from planner.title import Proposal
+
+MAX_ATTEMPTS = 3
+"""Since the request, or since the last clarification."""
+MAX_ANSWER = 100_000
+"""Characters; a longer answer is not worth another try."""
+MAX_TOLD = 30
+"""Problems or gaps that the model is told about at once."""
+MAX_TOLD_TEXT = 500
+"""Characters of one of them."""
+PREVIEW = 500
+"""Characters of an unreadable answer that the client sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What a plan may use."""
+
+    tools: Mapping[str, ToolSpec]
+    agents: Collection[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What to ask the model next."""
+
+    goal_text: str
+    """The goal as it was when asked, clarifications included."""
+    reason: Reason
+    messages: Sequence[Mapping[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why an answer is no plan, and what the client is told if there is no better one."""
+
+    rejected: Rejected
+    error: str | None = None
+    gaps: tuple[str, ...] = ()
+    retry: Reason | None = None
+    """Why to ask again; None where that would not help."""
+
+
+Verdict = Planned | ClarificationAsked | Fault
+
+
+def tries(state: dag.State) -> tuple[AttemptMade, ...]:
+    """The attempts at a plan so far."""
+    return tuple(attempt for attempt in state.attempts if attempt.reason != Reason.TITLE)
+
+
+def next_question(state: dag.State, system: str, goal: str) -> Question:
+    """What to ask now. `goal` is the goal text as the model is to read it."""
+    last = next(reversed(tries(state)), None)
+    user = goal if last is None else prompt.goal_again(goal, last)
+    reason = Reason.INITIAL if last is None or last.retry is None else Reason(last.retry)
+    messages = ({"role": "system", "content": system}, {"role": "user", "content": user})
+    return Question(state.goal_text, reason, messages)
+
+
+def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
+    """What a model's reply is worth, by itself."""
+    if reply.error is not None:
+        return Fault(Rejected(http_status=500, error=reply.error), reply.error)
+    if len(reply.text) > MAX_ANSWER:
+        error = f"Response too large: {len(reply.text)} bytes"
+        return Fault(Rejected(http_status=500, error=error, details={"maxSize": MAX_ANSWER}), error)
+    try:
+        document = extract(reply.text)
+    except NotJson as error:
+        return _unreadable(reply, str(error))
+    try:
+        job = Job.model_validate(document)
+    except ValidationError as error:
+        return _invalid(issues(error, Job)[:MAX_PROBLEMS], document)
+    if job.clarification_needed:
+        return ClarificationAsked(query=job.clarification_query or "", job=job)
+    return _judge_plan(job.model_copy(update={"original_request": goal_text}), document, vocabulary)
+
+
+def conclude(state: dag.State, question: Question, reply: Reply, verdict: Verdict) -> list[Event]:
+    """What the reply to `question` means for the DAG as it is now: one more attempt, and perhaps the end.
+
+    Nothing when planning is over, or when the goal is another one by now.
+    """
+    if not dag.is_planning(state) or state.goal_text != question.goal_text:
+        return []
+    number = len(tries(state)) + 1
+    made = reply.as_attempt(number, question.reason)
+    if not isinstance(verdict, Fault):
+        return [made, verdict]
+    again = verdict.retry if number < MAX_ATTEMPTS else None
+    found = {
+        "error": verdict.error,
+        "answer": reply.text[: prompt.MAX_SHOWN] or None,
+        "gaps": verdict.gaps,
+        "retry": again,
+    }
+    made = made.model_copy(update=found)
+    return [made] if again else [made, verdict.rejected]
+
+
+def with_title(events: Sequence[Event], proposal: Proposal | None) -> list[Event]:
+    """The end of planning with the title proposed, and with the proposal as an attempt of its own."""
+    if proposal is None or not events or isinstance(events[-1], AttemptMade):
+        return list(events)
+    *made, end = events
+    if isinstance(end, Planned):
+        end = end.model_copy(update={"title": proposal.title})
+    number = max(event.attempt for event in made if isinstance(event, AttemptMade))
+    return [*made, proposal.reply.as_attempt(number, Reason.TITLE), end]
+
+
+def _judge_plan(job: Job, document: Json, vocabulary: Vocabulary) -> Verdict:
+    gaps = () if job.is_complete else _told_gaps(job.validation.gaps)
+    found = problems(job, vocabulary.tools, agents=vocabulary.agents)
+    if found:
+        return _invalid([one.as_json() for one in found], document, gaps)
+    if gaps:
+        return _incomplete(gaps)
+    return Planned(job=renumber(job))
+
+
+def _unreadable(reply: Reply, error: str) -> Fault:
+    rejected = Rejected(
+        http_status=500,
+        error="LLM response is not valid JSON after multiple attempts",
+        details={"attempts": MAX_ATTEMPTS, "responsePreview": reply.text[:PREVIEW]},
+    )
+    return Fault(rejected, _CUT_OFF if reply.cut_off else error, retry=Reason.UNREADABLE)
+
+
+_CUT_OFF = (
+    "the answer was cut off where max_tokens ended it, before the JSON was complete: make the plan shorter"
+)
+
+
+def _invalid(found: Sequence[dict[str, Json]], document: Json, gaps: tuple[str, ...] = ()) -> Fault:
+    rejected = Rejected(
+        http_status=400,
+        error="Invalid DAG structure after multiple attempts",
+        details={"validation_errors": list(found), "attempts": MAX_ATTEMPTS, "result": document},
+    )
+    return Fault(rejected, orjson.dumps(_told_problems(found)).decode(), gaps, Reason.INVALID)
+
+
+def _incomplete(gaps: tuple[str, ...]) -> Fault:
+    rejected = Rejected(
+        http_status=500,
+        error="Failed to create DAG after maximum attempts",
+        details={"max_attempts": MAX_ATTEMPTS},
+    )
+    return Fault(rejected, gaps=gaps, retry=Reason.GAPS)
+
+
+def _told_problems(found: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
+    """The first problems, without values that an answer may have made huge."""
+    return [
+        {
+            "code": issue["code"],
+            "path": [key[:MAX_TOLD_TEXT] if isinstance(key, str) else key for key in issue["path"]],
+            "message": issue["message"][:MAX_TOLD_TEXT],
+        }
+        for issue in found[:MAX_TOLD]
+    ]
+
+
+def _told_gaps(gaps: Sequence[str]) -> tuple[str, ...]:
+    return tuple(gap[:MAX_TOLD_TEXT] for gap in gaps if gap.strip())[:MAX_TOLD]

@@ -1,0 +1,46 @@
+"""Why a model was asked, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.dag import AttemptMade
+from contracts.event import Json, Usage
+
+
+class Reason(StrEnum):
+    """Why a model is asked, as clients know it."""
+
+    INITIAL = "initial"
+    GAPS = "retry_gaps"
+    UNREADABLE = "retry_parse_error"
+    INVALID = "retry_validation"
+    TITLE = "title_master"
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer, or why there is none."""
+
+    text: str = ""
+    error: str | None = None
+    """Why there is no answer, after every retry of the call."""
+    cut_off: bool = False
+    """The model had more to say than it was allowed tokens."""
+    usage: Usage | None = None
+    cost_usd: str | None = None
+    """Exact decimal text."""
+    stats: dict[str, Json] | None = None
+    """What the provider tells about the call, and which tries of it failed."""
+
+    def as_attempt(self, number: int, reason: Reason) -> AttemptMade:
+        """The reply as it stands in the log before anybody has judged it."""
+        return AttemptMade(
+            attempt=number,
+            reason=reason,
+            usage=self.usage,
+            cost_usd=self.cost_usd,
+            error=self.error,
+            generation_stats=self.stats,
+        )

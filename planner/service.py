@@ -1,0 +1,61 @@
+"""What the planner is made of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing, asynccontextmanager, closing
+from datetime import UTC, datetime
+from functools import partial
+
+from contracts.agent import AGENT, Directory
+from contracts.dag import DAG, Status
+from contracts.registry import CODEC
+from contracts.runtime.catalogue import Catalogue, watch
+from contracts.runtime.consumer import Consumer
+from contracts.runtime.delivery import Policy
+from contracts.runtime.follow import Follower
+from contracts.runtime.leases import Leases
+from contracts.runtime.llm import Llm, LlmSettings
+from contracts.runtime.nats_log import nats_log
+from contracts.runtime.service import Running, Service
+from contracts.runtime.stream import Origin
+from contracts.subjects import state_filter
+from planner.default_agents import default_agents
+from planner.planner import Planner
+from planner.seed import seed_agents
+from planner.settings import PlannerSettings
+
+NAME = "planner"
+
+
+@asynccontextmanager
+async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
+    """The planner on the log that `settings` point at, with the LLM that the environment names."""
+    source = f"/{NAME}/{settings.instance}"
+    agents, catalogue = Directory(), Catalogue()
+    async with nats_log(settings, CODEC, name=NAME) as log, aclosing(Llm(LlmSettings())) as llm:
+        follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
+        planner = Planner(log, llm, agents, follower, catalogue, source, local_time)
+        with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
+            policy = Policy(max_in_flight=settings.max_concurrent_plans, grace_s=settings.grace_s)
+            queue = state_filter(DAG.name, Status.REQUESTED)
+            consumer = Consumer(log, NAME, (queue,), planner.handle, policy=policy, leases=leases)
+
+            async def consume() -> None:
+                await follower.catch_up()
+                await seed_agents(log, agents, default_agents(), Origin(source))
+                await consumer.run()
+
+            async def connected() -> str | None:
+                return None if log.connection.is_connected else "NATS does not answer; waiting for it"
+
+            watching = partial(watch, log.connection, catalogue)
+            yield Running([log.connection.watch, follower.run, watching, consume], {"nats": connected})
+
+
+def local_time() -> datetime:
+    """Now, in the time zone of this machine."""
+    return datetime.now(UTC).astimezone()
+
+
+SERVICE = Service(NAME, PlannerSettings, build)

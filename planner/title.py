@@ -1,0 +1,48 @@
+"""A short title for a goal, by the agent that makes titles; planning never fails for want of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.agent import Directory
+from contracts.prompt import dates, fill
+from contracts.runtime.llm import ChatRequest
+from planner.reply import Reply
+
+TITLE_AGENT = "TitleMaster"
+MAX_GOAL = 2000
+"""Characters of the goal that the agent reads."""
+MAX_TITLE = 120
+"""Characters."""
+_AROUND = " \t#*_`\"'\u2018\u2019\u201c\u201d\xab\xbb"
+"""What models put around titles."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What the agent said."""
+
+    reply: Reply
+
+    @property
+    def title(self) -> str | None:
+        """The first line that says something, bare."""
+        lines = (line.strip(_AROUND) for line in self.reply.text.splitlines())
+        return next((line[:MAX_TITLE].rstrip() for line in lines if line), None)
+
+
+def title_request(agents: Directory, goal_text: str, now: datetime) -> ChatRequest | None:
+    """The call that asks for a title; None when no version of the agent is active."""
+    entry = agents.active(TITLE_AGENT)
+    if entry is None:
+        return None
+    agent = entry.state
+    return ChatRequest(
+        messages=(
+            {"role": "system", "content": f"Task: {fill(agent.prompt_template, dates(now))}"},
+            {"role": "user", "content": goal_text[:MAX_GOAL]},
+        ),
+        provider=agent.provider,
+        model=agent.model,
+    )

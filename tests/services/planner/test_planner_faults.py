@@ -1,0 +1,214 @@
+"""Whatever happens while a plan is made, it is made once, in three attempts at most, and executed once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contracts import dag, run
+from contracts.dag import AttemptMade, Planned, Rejected, Schedule
+from contracts.event import Event
+from contracts.outcome import Reject
+from contracts.runtime.log import Unavailable
+from deploy.local.scripted_llm.rules import Answer
+
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
+    from tests.services.planner.conftest import World
+
+PROSE = "Let me think."
+
+
+def attempts(events: Any) -> list[int]:
+    """The numbers of the attempts at a plan."""
+    made = [event for event in events if isinstance(event, AttemptMade)]
+    return [one.attempt for one in made if one.reason != "title_master"]
+
+
+async def killed_while_asking(world: World, eventually: Eventually, *, request: int) -> None:
+    """A planner that dies while it waits for the model's answer to the given request."""
+    delivered = asyncio.create_task(world.deliver(await world.planner()))
+    await eventually(lambda: len(world.asked) == request)
+    delivered.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await delivered
+
+
+# ── crashes ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_after_a_crash_planning_goes_on_with_the_attempts_made(
+    world: World, job: dict[str, Any], eventually: Eventually
+) -> None:
+    world.model.says(PROSE, Answer(hang=True), job)
+    await world.request()
+    await killed_while_asking(world, eventually, request=2)
+    assert attempts(await world.events()) == [1]
+
+    await world.deliver(await world.planner())
+
+    events = await world.events()
+    assert attempts(events) == [1, 2]
+    assert isinstance(events[-1], Planned)
+    assert PROSE in world.asked[2]["messages"][-1]["content"]
+
+
+async def test_crashes_do_not_add_attempts(world: World, eventually: Eventually) -> None:
+    world.model.says(PROSE, Answer(hang=True), PROSE, Answer(hang=True), PROSE)
+    await world.request()
+    await killed_while_asking(world, eventually, request=2)
+    await killed_while_asking(world, eventually, request=4)
+
+    await world.deliver(await world.planner())
+
+    events = await world.events()
+    assert attempts(events) == [1, 2, 3]
+    assert isinstance(events[-1], Rejected)
+
+
+@pytest.mark.parametrize("status", ["planned", "rejected"])
+async def test_a_request_that_has_been_dealt_with_asks_no_model(
+    world: World, job: dict[str, Any], status: str
+) -> None:
+    world.model.says(job if status == "planned" else "x" * 200_000)
+    await world.plan()
+    before = await world.events()
+
+    await world.deliver(await world.planner())
+
+    assert await world.events() == before
+    assert len(world.asked) == 1
+
+
+# ── executing the plan at once ──────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_plan_to_be_executed_is_with_todays_date(world: World, job: dict[str, Any]) -> None:
+    world.model.says(job)
+
+    *_, planned = await world.plan(run_id="dag-exec_1")
+
+    assert isinstance(planned, Planned)
+    assert planned.job.sub_tasks[0].tool_or_prompt.params == {"path": "a {{currentDate}}.txt"}
+    (requested,) = await world.runs("dag-exec_1")
+    assert isinstance(requested, run.Requested)
+    assert (requested.dag_id, requested.dag_title, requested.trigger) == ("d1", "A title", "plan")
+    assert requested.original_request == "Read it"
+    params = requested.job.sub_tasks[0].tool_or_prompt.params
+    assert params == {"path": "a 11/23/2026, 6:45:42 AM.txt"}
+
+
+async def test_a_plan_nobody_wants_executed_is_not(world: World, job: dict[str, Any]) -> None:
+    world.model.says(job)
+
+    await world.plan()
+
+    assert await world.log.last_seq("evt.run.>") == 0
+
+
+async def test_a_crash_between_plan_and_run_loses_neither(world: World, job: dict[str, Any]) -> None:
+    world.model.says(job)
+    await world.request(run_id="dag-exec_1")
+    world.log.lose_acks()
+    with pytest.raises(Unavailable):
+        await world.deliver(await world.planner())
+    assert await world.runs("dag-exec_1") == []
+
+    for _ in range(2):
+        await world.deliver(await world.planner())
+
+    assert [type(event) for event in await world.runs("dag-exec_1")] == [run.Requested]
+    assert len(world.asked) == 1
+
+
+async def test_a_plan_broken_by_hand_before_its_run_was_requested_is_given_up(
+    world: World, job: dict[str, Any]
+) -> None:
+    world.model.says(job)
+    await world.request(run_id="dag-exec_1")
+    world.log.lose_acks()
+    with pytest.raises(Unavailable):
+        await world.deliver(await world.planner())
+    await world.happened("d1", dag.Updated(job={"sub_tasks": "none"}))
+
+    with pytest.raises(Reject, match="cannot be executed"):
+        await world.deliver(await world.planner())
+
+
+# ── others at the same time ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_two_planners_at_once_make_one_plan_and_one_run(world: World, job: dict[str, Any]) -> None:
+    world.model.says(job, job)
+    await world.request(run_id="dag-exec_1")
+
+    await asyncio.gather(*[world.deliver(await world.planner()) for _ in range(2)])
+
+    events = await world.events()
+    assert [type(event) for event in events].count(Planned) == 1
+    assert attempts(events) == [1]
+    assert len(await world.runs("dag-exec_1")) == 1
+
+
+async def test_two_planners_at_once_share_three_attempts(world: World) -> None:
+    world.model.says(*[PROSE] * 6)
+    await world.request()
+
+    await asyncio.gather(*[world.deliver(await world.planner()) for _ in range(2)])
+
+    events = await world.events()
+    assert attempts(events) == [1, 2, 3]
+    assert isinstance(events[-1], Rejected)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "last"),
+    [
+        (dag.Deleted(), dag.Deleted),
+        (dag.ScheduleSet(schedule=Schedule(cron="@daily")), Planned),
+        (dag.Updated(title="Mine"), Planned),
+    ],
+)
+async def test_what_clients_do_meanwhile_stands(
+    world: World, job: dict[str, Any], meanwhile: Event, last: type[Event]
+) -> None:
+    """A deleted DAG stays deleted; other changes do not keep a plan from being made."""
+    world.model.says(PROSE, job)
+    await world.request(run_id="dag-exec_1")
+    world.log.before_append = lambda: world.happened("d1", meanwhile)
+
+    await world.deliver(await world.planner())
+
+    events = await world.events()
+    assert meanwhile in events
+    assert isinstance(events[-1], last)
+    assert attempts(events) == ([] if last is dag.Deleted else [1, 2])
+    assert len(await world.runs("dag-exec_1")) == (0 if last is dag.Deleted else 1)
+
+
+async def test_a_title_given_by_hand_is_kept(world: World, job: dict[str, Any]) -> None:
+    world.model.says(job)
+    await world.request()
+    await world.happened("d1", dag.Updated(title="Mine"))
+
+    await world.deliver(await world.planner())
+
+    assert dag.DAG.fold(await world.events()).title == "Mine"
+
+
+async def test_of_several_messages_about_one_request_only_the_newest_counts(
+    world: World, job: dict[str, Any]
+) -> None:
+    world.model.says(job)
+    await world.request()
+    await world.happened("d1", dag.Updated(title="Mine"))
+    planner = await world.planner()
+
+    await world.deliver(planner, index=0)
+    assert world.asked == []
+
+    await world.deliver(planner, index=1)
+    assert isinstance((await world.events())[-1], Planned)
