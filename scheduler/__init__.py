@@ -1,0 +1,1 @@
+"""Turns due ticks into runs, exactly once."""

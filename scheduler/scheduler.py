@@ -1,0 +1,120 @@
+"""The loop: looks at each schedule when its next tick comes, when it changes, and again after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import structlog
+
+from contracts.commit import Recorded
+from contracts.cron import InvalidCron, InvalidTimezone
+from contracts.runtime.follow import Follower
+from contracts.runtime.log import Log, Unavailable
+from contracts.subjects import state_filter
+from scheduler.book import Book, Entry
+from scheduler.clock import Clock
+from scheduler.deciding import Decider
+from scheduler.metrics import ACTIVE, FAILURES
+
+logger = structlog.get_logger(__name__)
+
+RECHECK = timedelta(seconds=30)
+"""The wall clock is read at least this often, because it can be set."""
+LONGEST_PAUSE = timedelta(seconds=30)
+"""Between two tries to decide about one schedule."""
+AT_ONCE = 16
+"""Schedules looked at at the same time."""
+
+
+class Scheduler:
+    """All schedules of all DAGs."""
+
+    def __init__(self, log: Log, source: str, clock: Clock, *, catch_up: timedelta) -> None:
+        self._clock = clock
+        self._book = Book()
+        self._decider = Decider(log, source, clock, catch_up=catch_up)
+        self._follower = Follower(log, state_filter("dag"), fold=self._fold)
+        self._agenda: dict[str, datetime] = {}
+        """When to look at each schedule next; those being looked at are not in it."""
+        self._failures: dict[str, int] = {}
+        """Looks in a row that failed, by schedule."""
+        self._last_error = ""
+        self._caught_up = False
+        self._changed = asyncio.Event()
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    async def follow(self) -> None:
+        """A worker: keeps the book of schedules current."""
+        await self._follower.run()
+
+    async def run(self) -> None:
+        """A worker: decides about every tick, for ever."""
+        await self._catch_up()
+        async with asyncio.TaskGroup() as looks:
+            while True:
+                self._changed.clear()
+                now = self._clock.now()
+                for schedule_id in [id_ for id_, at in self._agenda.items() if at <= now]:
+                    del self._agenda[schedule_id]
+                    looks.create_task(self._look(schedule_id))
+                await self._clock.wait(min([now + RECHECK, *self._agenda.values()]), self._changed)
+
+    async def problem(self) -> str | None:
+        """What keeps ticks from being decided, None when nothing does."""
+        if not self._caught_up:
+            return "the schedules are still being read from the log; wait"
+        if self._failures:
+            return f"{len(self._failures)} schedules cannot be decided, the last because: {self._last_error}"
+        return None
+
+    async def _catch_up(self) -> None:
+        while not self._caught_up:
+            try:
+                await self._follower.catch_up()
+                self._caught_up = True
+            except Unavailable as error:
+                logger.warning("the log does not answer; trying again", error=str(error))
+                await self._clock.wait(self._clock.now() + _pause(1), asyncio.Event())
+
+    def _fold(self, batch: Sequence[Recorded]) -> None:
+        now = self._clock.now()
+        for schedule_id in self._book.fold(batch):
+            self._agenda[schedule_id] = now
+        ACTIVE.set(len(self._book))
+        self._changed.set()
+
+    async def _look(self, schedule_id: str) -> None:
+        async with self._slots:
+            entry = self._book.get(schedule_id)
+            again = await self._decide(entry) if entry else None
+        if again is None:
+            self._failures.pop(schedule_id, None)
+        else:
+            self._agenda[schedule_id] = min(again, self._agenda.get(schedule_id, again))
+            self._changed.set()
+
+    async def _decide(self, entry: Entry) -> datetime | None:
+        """When to look again; None: not before it is changed."""
+        try:
+            again = await self._decider.look(entry)
+        except (InvalidCron, InvalidTimezone) as error:
+            logger.warning("this schedule never fires", schedule=entry.id, error=str(error))
+            return None
+        except Exception as error:
+            expected = isinstance(error, Unavailable)
+            logger.warning("will look again", schedule=entry.id, error=str(error), exc_info=not expected)
+            return self._failed(entry.id, error)
+        self._failures.pop(entry.id, None)
+        return again
+
+    def _failed(self, schedule_id: str, error: Exception) -> datetime:
+        FAILURES.inc()
+        self._failures[schedule_id] = self._failures.get(schedule_id, 0) + 1
+        self._last_error = str(error) or type(error).__name__
+        return self._clock.now() + _pause(self._failures[schedule_id])
+
+
+def _pause(failures: int) -> timedelta:
+    return min(timedelta(seconds=2.0 ** min(failures - 1, 10)), LONGEST_PAUSE)

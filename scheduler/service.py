@@ -1,0 +1,33 @@
+"""What the scheduler is made of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from contracts.registry import CODEC
+from contracts.runtime.nats_log import nats_log
+from contracts.runtime.service import Running, Service
+from contracts.runtime.sidecar import Check
+from scheduler.clock import WallClock
+from scheduler.scheduler import Scheduler
+from scheduler.settings import SchedulerSettings
+
+NAME = "scheduler"
+
+
+@asynccontextmanager
+async def build(settings: SchedulerSettings) -> AsyncGenerator[Running]:
+    """The scheduler on the log that `settings` point at."""
+    async with nats_log(settings, CODEC, name=NAME) as log:
+        source = f"/{NAME}/{settings.instance}"
+        scheduler = Scheduler(log, source, WallClock(), catch_up=settings.catch_up)
+
+        async def connected() -> str | None:
+            return None if log.connection.is_connected else "NATS does not answer; waiting for it"
+
+        checks: dict[str, Check] = {"nats": connected, "schedules": scheduler.problem}
+        yield Running([log.connection.watch, scheduler.follow, scheduler.run], checks)
+
+
+SERVICE = Service(NAME, SchedulerSettings, build)

@@ -1,0 +1,189 @@
+"""A scheduler on a log in memory, with a clock that goes when it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from contracts import dag
+from contracts.commit import Commit, Recorded
+from contracts.dag import DAG, Schedule
+from contracts.event import Event
+from contracts.ids import new_id
+from contracts.plan import Job
+from contracts.registry import CODEC
+from contracts.runtime.log import Unavailable
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.stream import Origin, Stream
+from contracts.schedule import Decision, Ticked
+from contracts.subjects import aggregate_filter, state_filter
+from scheduler.scheduler import Scheduler
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+EVERY_MINUTE = Schedule(cron="* * * * *")
+JOB = {
+    "original_request": "do it",
+    "intent": {"primary": "work", "sub_intents": []},
+    "entities": [],
+    "sub_tasks": [
+        {
+            "id": "001",
+            "description": "a step",
+            "thought": "",
+            "action_type": "tool",
+            "tool_or_prompt": {"name": "noop", "params": {"text": "{{Today}}"}},
+            "expected_output": "",
+            "dependencies": [],
+        }
+    ],
+}
+
+
+class FakeClock:
+    """Stands still until it is set."""
+
+    def __init__(self) -> None:
+        self._now = START
+        self._set = asyncio.Condition()
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def wait(self, until: datetime, change: asyncio.Event) -> None:
+        waiting = [asyncio.ensure_future(self._reached(until)), asyncio.ensure_future(change.wait())]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waiting:
+                one.cancel()
+            await asyncio.wait(waiting)
+
+    async def set(self, now: datetime) -> None:
+        async with self._set:
+            self._now = now
+            self._set.notify_all()
+
+    async def _reached(self, until: datetime) -> None:
+        async with self._set:
+            await self._set.wait_for(lambda: self._now >= until)
+
+
+class FlakyLog(MemoryLog):
+    """Does not answer questions while it is `away`; loses acks, and answers one look late, when told to."""
+
+    def __init__(self) -> None:
+        super().__init__(CODEC)
+        self.away = False
+        self.refused = asyncio.Event()
+        self.answered = asyncio.Event()
+        """A look got its first answer."""
+        self.late: asyncio.Event | None = None
+        """What the next look waits for."""
+
+    async def append(self, commit: Commit, *, after: int) -> int:
+        try:
+            return await super().append(commit, after=after)
+        except Unavailable:
+            self.refused.set()
+            raise
+
+    async def last_seq(self, *filters: str) -> int:
+        self._answer()
+        if filters == (aggregate_filter("schedule", "d"),):
+            late, self.late = self.late, None
+            if late:
+                await late.wait()
+            self.answered.set()
+        return await super().last_seq(*filters)
+
+    async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
+        self._answer()
+        return await super().read(aggregate, aggregate_id, after=after)
+
+    def _answer(self) -> None:
+        if self.away:
+            self.refused.set()
+            raise Unavailable("away")
+
+
+class World:
+    """A log, a clock, and schedulers that come and go."""
+
+    def __init__(self) -> None:
+        self.log = FlakyLog()
+        self.clock = FakeClock()
+        self.job = JOB
+        self._processes: dict[Scheduler, list[asyncio.Future[None]]] = {}
+
+    def start(self, *, catch_up: timedelta = timedelta(hours=1)) -> Scheduler:
+        scheduler = Scheduler(self.log, "/scheduler/test", self.clock, catch_up=catch_up)
+        self._processes[scheduler] = [
+            asyncio.ensure_future(scheduler.follow()),
+            asyncio.ensure_future(scheduler.run()),
+        ]
+        return scheduler
+
+    async def kill(self, *schedulers: Scheduler) -> None:
+        for worker in [w for one in schedulers or tuple(self._processes) for w in self._processes.pop(one)]:
+            worker.cancel()
+            with suppress(asyncio.CancelledError):
+                await worker
+
+    async def dag(self, *events: Event, dag_id: str = "d") -> None:
+        """One commit of a DAG, at the time of the clock."""
+        stream = await Stream.open(self.log, DAG, dag_id, Origin("/test/1"))
+        state = DAG.fold(events, stream.state)
+        commit = Commit(
+            id=new_id(),
+            aggregate="dag",
+            aggregate_id=dag_id,
+            state=DAG.status(state),
+            version=stream.version + 1,
+            time=self.clock.now(),
+            source="/test/1",
+            events=events,
+            correlation_id="c",
+        )
+        await self.log.append(commit, after=stream.seq)
+
+    async def scheduled(self, wanted: Schedule = EVERY_MINUTE, dag_id: str = "d") -> None:
+        imported = dag.Imported(job=Job.model_validate(JOB))
+        await self.dag(imported, dag.ScheduleSet(schedule=wanted), dag_id=dag_id)
+
+    async def minute(self, number: int) -> None:
+        """The clock shows that many minutes after START."""
+        await self.clock.set(START + number * MINUTE)
+
+    async def ticked(self, count: int) -> list[Ticked]:
+        """The first `count` ticks recorded, as soon as they are."""
+        ticks: list[Ticked] = []
+        async with asyncio.timeout(10):
+            async for batch in self.log.tail(state_filter("schedule")):
+                ticks += [event for one in batch for event in one.commit.events if isinstance(event, Ticked)]
+                if len(ticks) >= count:
+                    break
+        return ticks
+
+    async def decided(self, count: int) -> list[tuple[int, Decision]]:
+        """The first `count` ticks recorded, as minutes and decisions."""
+        return [((one.tick - START) // MINUTE, one.decision) for one in await self.ticked(count)]
+
+    async def runs(self) -> list[Recorded]:
+        """Every run there is."""
+        if not await self.log.last_seq(state_filter("run")):
+            return []
+        async for batch in self.log.tail(state_filter("run")):
+            return list(batch)
+        raise AssertionError
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    it = World()
+    yield it
+    await it.kill()

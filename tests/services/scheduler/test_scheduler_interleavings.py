@@ -1,0 +1,211 @@
+"""Several schedulers on one log, their steps in any order, dying between any two: one run for each tick."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from hypothesis import given as for_all
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from contracts import dag, run, schedule
+from contracts.commit import Commit, Recorded, all_events
+from contracts.dag import DAG, Schedule
+from contracts.plan import Intent, Job, SubTask, ToolOrPrompt
+from contracts.registry import CODEC
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.stream import Origin, transact
+from contracts.schedule import Decision, Ticked
+from contracts.subjects import state_filter
+from scheduler.book import Entry, entry_of
+from scheduler.deciding import Decider
+
+MINUTE = timedelta(minutes=1)
+STEP = SubTask(
+    id="001",
+    description="a step",
+    thought="",
+    action_type="tool",
+    tool_or_prompt=ToolOrPrompt(name="noop"),
+    expected_output="",
+    dependencies=(),
+)
+JOB = Job(
+    original_request="do it", intent=Intent(primary="work", sub_intents=()), entities=(), sub_tasks=(STEP,)
+)
+
+
+class SteppedLog(MemoryLog):
+    """Every step of everybody, before and after it touches the log, waits until it is let go on."""
+
+    def __init__(self) -> None:
+        super().__init__(CODEC)
+        self.waiting: dict[asyncio.Task[None], asyncio.Future[None]] = {}
+        self.still = asyncio.Event()
+        """Nobody moves."""
+
+    async def append(self, commit: Commit, *, after: int) -> int:
+        await self._step()
+        seq = await super().append(commit, after=after)
+        await self._step()
+        return seq
+
+    async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
+        await self._step()
+        return await super().read(aggregate, aggregate_id, after=after)
+
+    async def last_seq(self, *filters: str) -> int:
+        await self._step()
+        return await super().last_seq(*filters)
+
+    async def _step(self) -> None:
+        task = asyncio.current_task()
+        if task not in self.waiting:
+            return  # the test itself
+        going_on = self.waiting[task] = asyncio.get_running_loop().create_future()
+        self.still.set()
+        await going_on
+
+
+class Crowd:
+    """Schedulers of one schedule that fires every minute, on one log, with one clock."""
+
+    def __init__(self, log: SteppedLog, entry: Entry) -> None:
+        self.log = log
+        self.entry = entry
+        self.time = entry.since
+        self.errors: list[BaseException] = []
+
+    def now(self) -> datetime:
+        return self.time
+
+    async def wait(self, until: datetime, change: asyncio.Event) -> None:
+        raise NotImplementedError
+
+    async def join(self) -> None:
+        """One more scheduler, about to take its first step."""
+        task = asyncio.ensure_future(self._live())
+        self.log.waiting[task] = asyncio.get_running_loop().create_future()
+        task.add_done_callback(self._leave)
+        await self._still()
+
+    async def go_on(self, number: int) -> None:
+        """One of them takes one step."""
+        if waiting := list(self.log.waiting.values()):
+            waiting[number % len(waiting)].set_result(None)
+            await self._still()
+
+    async def die(self, number: int) -> None:
+        """One of them is no more, wherever it was, and another takes its place."""
+        if tasks := list(self.log.waiting):
+            tasks[number % len(tasks)].cancel()
+            await self._still()
+        await self.join()
+
+    async def finish(self) -> None:
+        """All go on until nothing is due any more; at least one of them lives."""
+        await self.join()
+        while self.log.waiting:
+            await self.go_on(0)
+        assert self.errors == []
+
+    async def ticks(self) -> list[Ticked]:
+        recorded = await self.log.read("schedule", "d")
+        return [event for event in all_events(r.commit for r in recorded) if isinstance(event, Ticked)]
+
+    async def runs(self) -> list[str]:
+        """The id of each request for a run."""
+        if not await self.log.last_seq(state_filter("run")):
+            return []
+        async for batch in self.log.tail(state_filter("run")):
+            assert all(isinstance(one.commit.events[0], run.Requested) for one in batch)
+            return [one.commit.aggregate_id for one in batch]
+        raise AssertionError
+
+    async def _live(self) -> None:
+        decider = Decider(self.log, "/scheduler/test", self, catch_up=timedelta(hours=1))
+        while await decider.look(self.entry) <= self.time:
+            pass
+
+    async def _still(self) -> None:
+        self.log.still.clear()
+        await self.log.still.wait()
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        del self.log.waiting[task]
+        self.log.still.set()
+        if not task.cancelled() and (error := task.exception()):
+            self.errors.append(error)
+
+
+async def crowd(size: int) -> Crowd:
+    log = SteppedLog()
+    events = [dag.Imported(job=JOB), dag.ScheduleSet(schedule=Schedule(cron="* * * * *"))]
+    await transact(log, DAG, "d", lambda _: [] if _.schedule else events, Origin("/test/1"))
+    entry = entry_of(await log.read("dag", "d"))
+    assert entry is not None
+    it = Crowd(log, entry)
+    for _ in range(size):
+        await it.join()
+    return it
+
+
+def run_id(tick: datetime) -> str:
+    return schedule.run_id("d", tick)
+
+
+sizes = st.integers(1, 4)
+numbers = st.integers(0, 3)
+steps = st.lists(st.tuples(st.sampled_from(["go_on", "go_on", "go_on", "die"]), numbers), max_size=60)
+anything = st.lists(
+    st.tuples(st.sampled_from(["go_on", "go_on", "go_on", "die", "join", "tick"]), numbers), max_size=80
+)
+
+
+@settings(deadline=None, max_examples=150)
+@for_all(sizes, st.lists(steps, min_size=1, max_size=3))
+def test_each_tick_fires_exactly_once(size: int, minutes: list[list[tuple[str, int]]]) -> None:
+    """As long as somebody gets round to a tick before the next one comes."""
+
+    async def play() -> None:
+        it = await crowd(size)
+        for minute in minutes:
+            it.time = it.entry.cron.next_after(it.time)
+            await it.join()
+            for action, number in minute:
+                await getattr(it, action)(number)
+            await it.finish()
+        expected = it.entry.cron.ticks(it.entry.since, it.time, len(minutes) + 1)
+        assert [(one.tick, one.decision) for one in await it.ticks()] == [
+            (tick, Decision.FIRED) for tick in expected
+        ]
+        assert await it.runs() == [run_id(tick) for tick in expected]
+
+    asyncio.run(play())
+
+
+@settings(deadline=None, max_examples=150)
+@for_all(sizes, anything)
+def test_whatever_happens_each_tick_is_decided_once_and_fires_at_most_once(
+    size: int, actions: list[tuple[str, int]]
+) -> None:
+    async def play() -> None:
+        it = await crowd(size)
+        for action, number in actions:
+            if action == "tick":
+                it.time += MINUTE
+            elif action == "join":
+                await it.join()
+            else:
+                await getattr(it, action)(number)
+        await it.finish()
+        ticks, runs = await it.ticks(), await it.runs()
+        assert [one.tick for one in ticks] == it.entry.cron.ticks(it.entry.since, it.time, 100)
+        assert all(earlier.tick < later.tick for earlier, later in pairwise(ticks))
+        assert len(runs) == len(set(runs))
+        assert {one.run_id for one in ticks if one.run_id} <= set(runs) <= {run_id(one.tick) for one in ticks}
+
+    asyncio.run(play())

@@ -1,0 +1,156 @@
+"""What becomes of ticks when schedulers, the log, the clock or a schedule fail."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts import run, schedule
+from contracts.dag import Schedule
+from contracts.plan import Job
+from contracts.run import RUN
+from contracts.runtime.stream import Origin, Stream
+from contracts.schedule import Decision
+from scheduler.book import entry_of
+from scheduler.deciding import BEHIND, Decider
+
+World = Any
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+EVERY_MINUTE = Schedule(cron="* * * * *")
+FIRED, MISSED, SKIPPED = Decision.FIRED, Decision.MISSED, Decision.SKIPPED
+
+
+async def test_after_an_outage_the_latest_missed_tick_fires(world: World) -> None:
+    await world.scheduled()
+    first = world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    await world.kill(first)
+    await world.minute(4)
+    world.start()
+    assert await world.decided(4) == [(1, FIRED), (2, MISSED), (3, MISSED), (4, FIRED)]
+    assert len(await world.runs()) == 2
+
+
+async def test_after_a_long_outage_every_tick_is_missed(world: World) -> None:
+    await world.scheduled(Schedule(cron="@hourly"))
+    await world.minute(3 * 60 + 50)
+    world.start(catch_up=timedelta(minutes=49))
+    assert await world.decided(3) == [(60, MISSED), (120, MISSED), (180, MISSED)]
+    await world.minute(240)
+    assert (await world.decided(4))[3:] == [(240, FIRED)]
+    assert len(await world.runs()) == 1
+
+
+async def test_ticks_of_one_outage_are_one_commit(world: World) -> None:
+    await world.scheduled(Schedule(cron="* * * * * *"))
+    await world.minute(60 * 24)
+    world.start()
+    ticks = await world.ticked(102)
+    assert [one.decision for one in ticks] == [MISSED] * 101 + [FIRED]
+    assert [len(one.commit.events) for one in await world.log.read("schedule", "d")] == [101, 1]
+
+
+async def test_a_clock_set_back_repeats_nothing(world: World) -> None:
+    await world.scheduled()
+    world.start()
+    await world.minute(2)
+    await world.ticked(2)
+    await world.minute(1)
+    await world.minute(3)
+    assert await world.decided(3) == [(1, MISSED), (2, FIRED), (3, FIRED)]
+
+
+@pytest.mark.parametrize("minutes", [1, 3])
+async def test_a_run_whose_tick_was_not_recorded_is_found_again(world: World, minutes: int) -> None:
+    """A scheduler died after asking for the run: it counts as fired, and is not repeated."""
+    await world.scheduled()
+    orphan = Stream(world.log, RUN, schedule.run_id("d", START + MINUTE), Origin("/scheduler/dead"))
+    await orphan.append(
+        [run.Requested(dag_id="d", original_request="do it", job=Job.model_validate(world.job))]
+    )
+    await world.minute(minutes)
+    world.start(catch_up=timedelta())
+    decided = await world.decided(minutes)
+    assert decided == [(1, FIRED), (2, MISSED), (3, FIRED)][:minutes]
+    assert len(await world.runs()) == len([one for _, one in decided if one is FIRED])
+
+
+async def test_a_lost_ack_fires_nothing_twice(world: World) -> None:
+    await world.scheduled()
+    world.start()
+    for seconds in (60, 90):  # the ack of the run is lost, then that of its tick
+        world.log.lose_acks()
+        world.log.refused.clear()
+        await world.clock.set(START + timedelta(seconds=seconds))
+        await world.log.refused.wait()
+    await world.minute(2)
+    assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
+    assert len(await world.runs()) == 2
+
+
+async def test_a_log_that_is_away_delays_and_loses_nothing(world: World) -> None:
+    await world.scheduled()
+    scheduler = world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    world.log.away = True
+    world.log.refused.clear()
+    await world.minute(2)
+    await world.log.refused.wait()
+    assert "1 schedules cannot be decided, the last because: away" in (await scheduler.problem() or "")
+    world.log.away = False
+    await world.clock.set(START + 2.5 * MINUTE)
+    assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
+    assert await scheduler.problem() is None
+
+
+async def test_a_scheduler_that_starts_before_the_log_answers_waits_for_it(world: World) -> None:
+    await world.scheduled()
+    world.log.away = True
+    scheduler = world.start()
+    await world.log.refused.wait()
+    assert "still being read" in (await scheduler.problem() or "")
+    world.log.away = False
+    await world.minute(1)
+    assert await world.decided(1) == [(1, FIRED)]
+    assert await scheduler.problem() is None
+
+
+async def test_one_broken_schedule_does_not_hold_up_the_others(world: World) -> None:
+    await world.scheduled(Schedule(cron="every day"), dag_id="broken")
+    await world.scheduled(Schedule(cron="* * * * *", timezone="Mars/Olympus"), dag_id="lost")
+    await world.scheduled()
+    scheduler = world.start()
+    await world.minute(1)
+    assert await world.decided(1) == [(1, FIRED)]
+    assert await scheduler.problem() is None
+
+
+async def test_a_change_during_a_slow_look_is_not_forgotten_when_the_look_ends(world: World) -> None:
+    await world.scheduled(Schedule(cron="@daily"))
+    world.log.late = end = asyncio.Event()
+    world.start()
+    await world.dag(dag.ScheduleSet(schedule=EVERY_MINUTE))
+    await world.log.answered.wait()
+    end.set()
+    await world.minute(1)
+    assert await world.decided(1) == [(1, FIRED)]
+
+
+async def test_a_book_that_is_behind_the_log_fires_nothing(world: World) -> None:
+    """The pause has been recorded; the scheduler will hear of it in a moment."""
+    await world.scheduled()
+    entry = entry_of(await world.log.read("dag", "d"))
+    assert entry is not None
+    await world.dag(dag.Updated(label="paused"))
+    await world.minute(1)
+    decider = Decider(world.log, "/scheduler/test", world.clock, catch_up=timedelta())
+    assert await decider.look(entry) == world.clock.now() + BEHIND
+    assert await world.runs() == []
+    assert await world.log.read("schedule", "d") == []

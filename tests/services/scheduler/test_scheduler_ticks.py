@@ -1,0 +1,148 @@
+"""What becomes of the ticks of a schedule while a scheduler is awake."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+
+from contracts import dag, run
+from contracts.dag import Schedule
+from contracts.event import Event
+from contracts.schedule import Decision
+
+World = Any
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+EVERY_MINUTE = Schedule(cron="* * * * *")
+FIRED, MISSED, SKIPPED = Decision.FIRED, Decision.MISSED, Decision.SKIPPED
+
+
+async def test_each_tick_becomes_one_run(world: World) -> None:
+    await world.scheduled()
+    world.start()
+    for number in (1, 2, 3):
+        await world.minute(number)
+        assert await world.decided(number) == [(n, FIRED) for n in range(1, number + 1)]
+    runs = await world.runs()
+    assert [one.commit.aggregate_id for one in runs] == [t.run_id for t in await world.ticked(3)]
+    assert {one.commit.state for one in runs} == {"pending"}
+
+
+async def test_a_run_carries_the_plan_as_it_is_at_the_tick(world: World) -> None:
+    await world.scheduled(Schedule(cron="* * * * *", timezone="Asia/Kolkata"))
+    world.start()
+    await world.dag(dag.Updated(job=world.job | {"original_request": "do it better"}, title="Better"))
+    await world.minute(1)
+    await world.ticked(1)
+    (recorded,) = await world.runs()
+    (wanted,) = recorded.commit.events
+    assert isinstance(wanted, run.Requested)
+    assert (wanted.dag_id, wanted.dag_title, wanted.trigger) == ("d", "Better", "schedule")
+    assert wanted.original_request == "do it better"
+    assert wanted.job.sub_tasks[0].tool_or_prompt.params == {"text": "1/1/2026, 5:31:00 AM"}
+
+
+async def test_a_tick_and_its_run_are_told_as_one_story(world: World) -> None:
+    await world.scheduled()
+    world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    (one_run,) = await world.runs()
+    (tick,) = await world.log.read("schedule", "d")
+    assert one_run.commit.correlation_id == tick.commit.correlation_id
+
+
+async def test_many_schedulers_fire_once(world: World) -> None:
+    await world.scheduled()
+    for _ in range(5):
+        world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    await world.minute(2)
+    assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
+    assert len(await world.runs()) == 2
+
+
+async def test_a_schedule_set_while_running_fires_from_its_next_tick_on(world: World) -> None:
+    world.start()
+    await world.minute(5)
+    await world.scheduled()
+    await world.minute(6)
+    assert await world.decided(1) == [(6, FIRED)]
+
+
+async def test_a_paused_dag_does_not_fire_and_makes_up_for_nothing(world: World) -> None:
+    await world.scheduled()
+    world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    await world.dag(dag.Updated(label="paused"))
+    await world.minute(5)
+    await world.dag(dag.Updated(label="active"))
+    await world.minute(6)
+    assert await world.decided(2) == [(1, FIRED), (6, FIRED)]
+
+
+async def test_a_changed_expression_counts_from_its_change_on(world: World) -> None:
+    await world.scheduled()
+    world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    await world.dag(dag.ScheduleSet(schedule=Schedule(cron="*/10 * * * *")))
+    await world.minute(10)
+    assert await world.decided(2) == [(1, FIRED), (10, FIRED)]
+    await world.dag(dag.ScheduleSet(schedule=EVERY_MINUTE))
+    await world.minute(11)
+    assert await world.decided(3) == [(1, FIRED), (10, FIRED), (11, FIRED)]
+
+
+@pytest.mark.parametrize("end", [dag.Deleted(), dag.ScheduleSet(schedule=None)])
+async def test_a_dag_without_a_schedule_any_more_is_forgotten(world: World, end: Event) -> None:
+    await world.scheduled()
+    await world.scheduled(dag_id="other")
+    world.start()
+    await world.dag(end)
+    for number in (1, 2):
+        await world.minute(number)
+        await world.ticked(number)
+    assert {one.dag_id for one in await world.ticked(2)} == {"other"}
+    assert len(await world.runs()) == 2
+
+
+async def test_a_plan_that_is_none_any_more_is_skipped_and_says_why(world: World) -> None:
+    await world.scheduled()
+    world.start()
+    await world.dag(dag.Updated(job={"plan": "to be made"}))
+    await world.minute(1)
+    (skipped,) = await world.ticked(1)
+    assert skipped.decision is SKIPPED
+    assert "correct its `result`" in (skipped.reason or "")
+    await world.dag(dag.Updated(job=world.job))
+    await world.minute(2)
+    assert await world.decided(2) == [(1, SKIPPED), (2, FIRED)]
+    assert len(await world.runs()) == 1
+
+
+async def test_the_metrics_tell_what_became_of_ticks(world: World) -> None:
+    def value(name: str, **labels: Any) -> float:
+        return REGISTRY.get_sample_value(name, labels) or 0
+
+    def figures() -> list[float]:
+        return [
+            value("scheduler_ticks_total", decision="fired"),
+            value("scheduler_ticks_total", decision="missed"),
+            value("scheduler_lateness_seconds_count"),
+            value("scheduler_lateness_seconds_sum"),
+        ]
+
+    before = figures()
+    await world.scheduled()
+    await world.clock.set(START + 2.5 * MINUTE)
+    world.start()
+    await world.ticked(2)
+    assert [after - b for after, b in zip(figures(), before, strict=True)] == [1, 1, 1, 30]
+    assert value("scheduler_active_schedules") == 1
