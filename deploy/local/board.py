@@ -1,0 +1,188 @@
+"""What is known of an execution: its steps, kept current by the events of its stream."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from contracts.client import Execution, ExecutionEvent, Step
+from contracts.steps import SYNTHESIS
+
+REPORT = "report"
+"""How people call the last step, the synthesis."""
+
+
+class State(StrEnum):
+    """Where a step stands."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    DONE = "done"
+    FAILED = "failed"
+
+
+COMPLETED = "completed"
+OVER = frozenset({COMPLETED, "failed", "partial", "suspended", "deleted"})
+_STATES = {
+    "pending": State.WAITING,
+    "running": State.RUNNING,
+    "waiting": State.RETRYING,
+    "completed": State.DONE,
+    "failed": State.FAILED,
+}
+
+
+@dataclass(slots=True)
+class Row:
+    """One step."""
+
+    id: str
+    what: str
+    who: str
+    """Its tool or agent."""
+    state: State = State.WAITING
+    since_ms: int = 0
+    """When it was started last, in milliseconds since 1970."""
+    took_ms: int | None = None
+    starts: int = 0
+    note: str = ""
+    """What a tool says of its progress, or why the step failed."""
+
+
+class Board:
+    """One execution. Made of how it stood, it goes on with every event of its stream after that."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.title = execution.dag_title or execution.original_request
+        self.status = execution.status
+        self.report = execution.final_result
+        self.problem = execution.suspended_reason or execution.cancelled_reason
+        """Why it did not complete."""
+        self.took_ms = execution.duration_ms
+        self.rows = {row.id: row for row in map(_row, execution.sub_steps)}
+        self._last_end_ms = 0
+        self._handlers: dict[str, Callable[[ExecutionEvent], str | None]] = {
+            "substep.started": self._started,
+            "substep.completed": self._completed,
+            "substep.retrying": self._retrying,
+            "substep.failed": self._failed,
+            "tool.progress": self._progress,
+            "execution.updated": self._updated,
+            "execution.resumed": self._resumed,
+            "execution.completed": self._all_completed,
+            "execution.suspended": self._ended("suspended"),
+            "execution.failed": self._ended("failed"),
+            "execution.deleted": self._ended("deleted"),
+        }
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens unless somebody resumes it."""
+        return self.status in OVER
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether every step and the report are there."""
+        return self.status == COMPLETED
+
+    @property
+    def done(self) -> int:
+        """How many steps are done, the report among them."""
+        return sum(row.state is State.DONE for row in self.rows.values())
+
+    def take(self, event: ExecutionEvent) -> str | None:
+        """Note an event; what it means in one line, if that is worth telling."""
+        handler = self._handlers.get(event.type)
+        return handler(event) if handler else None
+
+    def _of(self, event: ExecutionEvent) -> Row:
+        id_ = event.sub_step_id or ""
+        return self.rows.setdefault(id_, Row(id_, event.description or "", ""))
+
+    def _started(self, event: ExecutionEvent) -> str:
+        row = self._of(event)
+        row.state, row.since_ms, row.note = State.RUNNING, event.timestamp, ""
+        row.starts += 1
+        again = f" again (start {row.starts})" if row.starts > 1 else ""
+        return f"{row.id} started{again}: {row.what}"
+
+    def _completed(self, event: ExecutionEvent) -> str:
+        row = self._of(event)
+        row.state, row.took_ms, row.note = State.DONE, event.duration_ms, ""
+        self._last_end_ms = event.timestamp
+        if all(one.state is State.DONE for one in self.rows.values() if one.id != REPORT):
+            self._start_report(event.timestamp)
+        return f"{row.id} done in {seconds(event.duration_ms)}"
+
+    def _retrying(self, event: ExecutionEvent) -> str:
+        row = self._of(event)
+        row.state, row.note = State.RETRYING, event.error or ""
+        return f"{row.id} failed and will be tried again: {row.note}"
+
+    def _failed(self, event: ExecutionEvent) -> str:
+        row = self._of(event)
+        row.state, row.note = State.FAILED, event.error or ""
+        return f"{row.id} failed: {row.note}"
+
+    def _progress(self, event: ExecutionEvent) -> None:
+        self._of(event).note = event.message or ""
+
+    def _updated(self, event: ExecutionEvent) -> None:
+        self.status = event.status or self.status
+
+    def _resumed(self, _: ExecutionEvent) -> str:
+        self.status, self.problem = "pending", None
+        for row in self.rows.values():
+            if row.state is not State.DONE:
+                row.state, row.note = State.WAITING, ""
+        return "resumed"
+
+    def _all_completed(self, event: ExecutionEvent) -> str:
+        self.status, self.report, self.took_ms = COMPLETED, event.final_result, event.duration_ms
+        if row := self.rows.get(REPORT):
+            row.state, row.took_ms = State.DONE, event.timestamp - self._last_end_ms
+        return f"completed in {seconds(event.duration_ms)}"
+
+    def _ended(self, status: str) -> Callable[[ExecutionEvent], str]:
+        def end(event: ExecutionEvent) -> str:
+            self.status = status
+            self.problem = event.reason or event.error or status
+            for row in self.rows.values():
+                if row.state in {State.RUNNING, State.RETRYING}:
+                    row.state = State.WAITING
+            return f"{status}: {self.problem}"
+
+        return end
+
+    def _start_report(self, at_ms: int) -> None:
+        """No event tells it; it follows the last step at once."""
+        if row := self.rows.get(REPORT):
+            row.state, row.since_ms = State.RUNNING, at_ms
+
+
+def seconds(ms: int | None) -> str:
+    """`12 ms`, `1.5 s`, `2 min 5 s`."""
+    if ms is None:
+        return "?"
+    if ms < 1000:
+        return f"{ms} ms"
+    if ms < 60_000:
+        return f"{ms / 1000:.1f} s"
+    minutes, rest = divmod(round(ms / 1000), 60)
+    return f"{minutes} min {rest} s"
+
+
+def _row(step: Step) -> Row:
+    is_report = step.task_id == SYNTHESIS
+    return Row(
+        id=REPORT if is_report else step.task_id,
+        what="Put all results together" if is_report else step.description,
+        who="" if is_report else step.tool_or_prompt_name,
+        state=_STATES.get(step.status, State.WAITING),
+        since_ms=round(step.started_at.timestamp() * 1000) if step.started_at else 0,
+        took_ms=step.duration_ms if step.status == "completed" else None,
+        starts=step.attempt,
+        note=step.error or "",
+    )

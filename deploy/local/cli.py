@@ -1,0 +1,272 @@
+"""The command line, `async-agent`: what each command takes. What they do is imported when they run."""
+
+# ruff: noqa: PLC0415  a command that is not asked for must not cost start-up time
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from contracts.client import Client
+    from deploy.local.execute import Status
+
+DEFAULT_URL = "http://127.0.0.1:3000"
+
+app = typer.Typer(
+    name="async-agent",
+    help="Goals in plain words, planned into DAGs by an LLM, run crash-safely, every step an event.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+views_app = typer.Typer(no_args_is_help=True, help="The views: SQL tables that are made of the log.")
+parked_app = typer.Typer(no_args_is_help=True, help="Messages that a service has given up on.")
+app.add_typer(views_app, name="views")
+app.add_typer(parked_app, name="parked")
+
+
+ServiceName = Literal["gateway", "planner", "executor", "scheduler", "projector"]
+Victim = Literal["gateway", "planner", "executor", "scheduler", "projector", "nats"]
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Where the log and the views are. [default: $DATA_DIR or ./data]"),
+]
+NatsUrl = Annotated[
+    str | None,
+    typer.Option("--nats-url", help="An existing NATS instead of one of our own. [default: $NATS_URL]"),
+]
+Url = Annotated[str, typer.Option(envvar="ASYNC_AGENT_URL", help="Where the system is.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Of the API. [default: $PORT or 3000]")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: $HOST or 127.0.0.1]")]
+Durability = Annotated[
+    Literal["fsync", "fast"] | None,
+    typer.Option(
+        help="fsync: accepted events survive a power cut. fast: about five times as quick, but one may lose "
+        "the last two minutes. [default: fsync]"
+    ),
+]
+Executors = Annotated[int | None, typer.Option(min=1, max=64, help="How many executors. [default: 1]")]
+
+
+@app.command()
+def up(
+    data: Data = None,
+    port: Port = None,
+    host: Host = None,
+    nats_url: NatsUrl = None,
+    durability: Durability = None,
+    executors: Executors = None,
+) -> None:
+    """Run everything on this machine until Ctrl-C: NATS and the five services."""
+    from rich.console import Console
+
+    from deploy.local.execute import Status, execute
+    from deploy.local.settings import local_settings, options_of
+    from deploy.local.up import up as run_up
+
+    async def main() -> Status:
+        settings = local_settings(
+            data_dir=data, port=port, host=host, nats_url=nats_url, durability=durability, executors=executors
+        )
+        await run_up(options_of(settings), settings.artifacts_dir, Console())
+        return Status.DONE
+
+    _exit(execute(main(), interrupted=Status.DONE))
+
+
+@app.command()
+def run(service: ServiceName) -> None:
+    """Run one service in this process, as configured by the environment and .env."""
+    from importlib import import_module
+
+    import_module(f"{service}.service").SERVICE.main()
+
+
+@app.command()
+def demo(
+    goal: Annotated[str | None, typer.Option(help="In plain words.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the temporary directory there.")] = False,
+    kill: Annotated[
+        Victim | None,
+        typer.Option(help="End this process by kill -9 in the middle, to see that it is nothing."),
+    ] = None,
+) -> None:
+    """Run one goal on a temporary system, live. Without an LLM of yours a scripted one stands in."""
+    from rich.console import Console
+
+    from deploy.local.demo import GOAL, Show
+    from deploy.local.demo import demo as run_demo
+    from deploy.local.execute import Status, execute
+
+    async def main() -> Status:
+        show = Show(goal or GOAL, keep, kill)
+        return Status.DONE if await run_demo(show, Console(stderr=True), Console()) else Status.FAILED
+
+    _exit(execute(main()))
+
+
+@app.command("run-goal")
+def run_goal(
+    goal: Annotated[str, typer.Argument(help="In plain words.")],
+    url: Url = DEFAULT_URL,
+    agent: Annotated[str | None, typer.Option(help="The agent that plans. [default: DecomposerV8]")] = None,
+) -> None:
+    """Have a goal planned and executed, and watch it. Exit status: 0 completed, 1 failed, 2 not reachable."""
+    from rich.console import Console
+
+    from contracts.client import DEFAULT_AGENT, Client
+    from deploy.local.execute import execute
+
+    async def main() -> Status:
+        planner = agent or DEFAULT_AGENT
+        async with Client(url) as client:
+            with Console(stderr=True).status(f"{planner} is planning …"):
+                started = await client.create_and_execute(goal, agent=planner)
+            return await _watch(client, started.execution_id)
+
+    _exit(execute(main()))
+
+
+@app.command()
+def watch(
+    execution: Annotated[str, typer.Argument(help="Id of an execution.")],
+    url: Url = DEFAULT_URL,
+) -> None:
+    """Watch an execution to its end. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
+    from contracts.client import Client
+    from deploy.local.execute import execute
+
+    async def main() -> Status:
+        async with Client(url) as client:
+            return await _watch(client, execution)
+
+    _exit(execute(main()))
+
+
+@app.command("scripted-llm")
+def scripted_llm(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any.")] = 11500,
+    rules: Annotated[
+        Path | None, typer.Option(help="TOML file of rules. [default: those of the demo]")
+    ] = None,
+) -> None:
+    """Serve a stand-in for an LLM, whose every answer is canned, on an OpenAI-compatible port."""
+    from deploy.local.execute import Status, execute
+    from deploy.local.scripted_llm import default_rules, load_rules, serve
+
+    def started(base_url: str) -> None:
+        print(f"LLM_PROVIDER=openai LLM_MODEL=scripted OPENAI_BASE_URL={base_url}", flush=True)
+
+    async def main() -> Status:
+        await serve(load_rules(rules) if rules else default_rules(), port=port, started=started)
+        return Status.DONE
+
+    _exit(execute(main(), interrupted=Status.DONE))
+
+
+@views_app.command("rebuild")
+def views_rebuild(data: Data = None, nats_url: NatsUrl = None) -> None:
+    """Build the views anew from the log, whether the system runs or not."""
+    from rich.console import Console
+
+    from deploy.local import views_cli
+    from deploy.local.execute import Status, execute
+
+    async def main() -> Status:
+        async with views_cli.views_of(data, nats_url) as views:
+            return Status.DONE if await views_cli.rebuild(views, Console()) else Status.FAILED
+
+    _exit(execute(main()))
+
+
+@views_app.command("verify")
+def views_verify(data: Data = None, nats_url: NatsUrl = None) -> None:
+    """Fold the log afresh and compare every row. Exit status: 0 the same, 1 different."""
+    from rich.console import Console
+
+    from deploy.local import views_cli
+    from deploy.local.execute import Status, execute
+
+    async def main() -> Status:
+        async with views_cli.views_of(data, nats_url) as views:
+            return Status.DONE if await views_cli.compare(views, Console()) else Status.FAILED
+
+    _exit(execute(main()))
+
+
+@parked_app.command("list")
+def parked_list(data: Data = None, nats_url: NatsUrl = None) -> None:
+    """Show what is parked, and why."""
+    from rich.console import Console
+
+    from deploy.local import parked_cli
+    from deploy.local.execute import Status, execute
+
+    async def main() -> Status:
+        async with parked_cli.connection_to(data, nats_url) as connection:
+            await parked_cli.show_parked(connection, Console())
+        return Status.DONE
+
+    _exit(execute(main()))
+
+
+@parked_app.command("retry")
+def parked_retry(
+    numbers: Annotated[list[int], typer.Argument(help="As `parked list` shows them.")],
+    data: Data = None,
+    nats_url: NatsUrl = None,
+) -> None:
+    """Give messages back to their services, as if they came for the first time."""
+    from rich.console import Console
+
+    from deploy.local import parked_cli
+    from deploy.local.execute import Status, execute
+
+    async def main() -> Status:
+        async with parked_cli.connection_to(data, nats_url) as connection:
+            await parked_cli.put_back(connection, numbers, Console())
+        return Status.DONE
+
+    _exit(execute(main()))
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
+)
+def bench(context: typer.Context) -> None:
+    """Measure this machine with a system of its own; `bench --help` says what can be measured."""
+    from deploy.local.bench.cli import bench as measure
+
+    bench_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    bench_app.command()(measure)
+    bench_app(args=context.args, prog_name="async-agent bench")
+
+
+async def _watch(client: Client, execution_id: str) -> Status:
+    import asyncio
+
+    from rich.console import Console
+
+    from deploy.local.execute import Status
+    from deploy.local.watch import show_end, watch
+
+    progress = Console(stderr=True)
+    try:
+        board = await watch(client, execution_id, progress)
+    except asyncio.CancelledError:
+        progress.print(f"it goes on without you; see it again with: async-agent watch {execution_id}")
+        raise
+    show_end(board, progress, Console())
+    return Status.DONE if board.is_completed else Status.FAILED
+
+
+def _exit(status: Status) -> NoReturn:
+    raise typer.Exit(status)
+
+
+def main() -> None:
+    """The console script."""
+    app()

@@ -1,0 +1,67 @@
+"""The lines that several processes write, as one readable stream."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from rich.console import Console
+from rich.text import Text
+
+COLOURS = {
+    "gateway": "cyan",
+    "planner": "magenta",
+    "executor": "green",
+    "scheduler": "yellow",
+    "projector": "blue",
+    "nats": "bright_black",
+}
+
+
+def is_chatter(name: str, line: str) -> bool:
+    """Whether nats-server itself marks the line as of no importance."""
+    return name == "nats" and "[INF]" in line
+
+
+class Printed:
+    """Prints each line behind the name of its process, in that one's colour."""
+
+    def __init__(self, console: Console, names: Iterable[str]) -> None:
+        self._console = console
+        self._width = max(map(len, names))
+
+    def __call__(self, name: str, line: str) -> None:
+        if is_chatter(name, line):
+            return
+        colour = COLOURS.get(name.partition("-")[0], "default")
+        self._console.print(Text.assemble((f"{name:<{self._width}} │ ", colour), line), soft_wrap=True)
+
+
+class Filed:
+    """Writes each line to a file, for the length of a `with`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: IO[str] | None = None
+
+    def __enter__(self) -> Self:
+        self._file = self.path.open("w", encoding="utf-8", buffering=1)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._file:
+            self._file.close()
+
+    def __call__(self, name: str, line: str) -> None:
+        if self._file and not is_chatter(name, line):
+            self._file.write(f"{name} | {line}\n")
+
+    def tail(self, lines: int) -> str:
+        """The last of it."""
+        with self.path.open(encoding="utf-8") as file:
+            return "".join(deque(file, maxlen=lines))

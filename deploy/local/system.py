@@ -1,0 +1,216 @@
+"""Everything on one machine: a nats-server and the five services as child processes on one data directory."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contracts.client import Client, ClientError, Readiness
+from contracts.runtime.service import UserError
+from contracts.runtime.settings import SQLITE
+from deploy.local.child import STOP_S, Backoff, Child, OnLine, describe_status, inherited, python_module
+from deploy.local.claim import Claim, claimed
+from deploy.local.nats_server import STOP_S as NATS_STOP_S
+from deploy.local.nats_server import Durability, NatsServer, ServerFailed, running
+from deploy.local.ports import free_port
+
+SERVICES = ("projector", "gateway", "planner", "executor", "scheduler")
+NATS = "nats"
+METRICS_PORTS = dict(zip(SERVICES, range(9465, 9470), strict=True))
+"""Side ports tried first; a free one is taken where another process has it."""
+READY_S = 60.0
+STOP_WITHIN_S = STOP_S + NATS_STOP_S
+ASK_S = 0.05
+HOPELESS_STARTS = 4
+"""A service that had to be started that often before the system was ready will not do it at all."""
+
+
+class NotStarted(UserError):
+    """The system did not come up; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run a local system."""
+
+    data: Path
+    port: int = 3000
+    """Of the API; another one is taken when it is not free. 0: any."""
+    host: str = "127.0.0.1"
+    nats_url: str | None = None
+    """An existing NATS instead of one of our own."""
+    nats_port: int = 0
+    """Of our own NATS, as `port`."""
+    durability: Durability = Durability.FSYNC
+    env: Mapping[str, str] = field(default_factory=dict)
+    """Further environment of every service."""
+    executors: int = 1
+    cwd: Path | None = None
+    """Where the services run, and look for `.env`; by default here."""
+
+
+def names(options: Options) -> list[str]:
+    """Of the services' processes."""
+    return [name for name, _ in _instances(options.executors)]
+
+
+@dataclass
+class LocalSystem:
+    """A running system."""
+
+    url: str
+    """Of the gateway."""
+    nats_url: str
+    children: dict[str, Child]
+    nats: NatsServer | None
+    metrics: dict[str, str]
+    """URL of each service's metrics."""
+
+    async def ready(self, timeout_s: float = READY_S) -> Readiness:
+        """What `/health/ready` says once it says yes.
+
+        Raises:
+            NotStarted: it did not within `timeout_s`, or a service keeps ending; the message says more.
+        """
+        said = "nothing"
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s), Client(self.url) as client:
+                while True:
+                    self._check_hope()
+                    try:
+                        readiness = await client.ready()
+                    except ClientError as error:
+                        said = str(error)
+                    else:
+                        if readiness.is_ready:
+                            return readiness
+                        said = "; ".join(readiness.problems.values())
+                    await asyncio.sleep(ASK_S)
+        raise NotStarted(f"not ready after {timeout_s:g} s: {said}")
+
+    def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """Send a signal to a service, or to `nats`; it is started again when it ends."""
+        if name != NATS:
+            self.children[name].kill(number)
+        elif self.nats is not None and self.nats.pid is not None:
+            os.kill(self.nats.pid, number)
+
+    def _check_hope(self) -> None:
+        for name, child in self.children.items():
+            if child.starts >= HOPELESS_STARTS:
+                said = "\n".join(child.last_lines)
+                raise NotStarted(f"{name} keeps ending as soon as it is started; the last it said:\n{said}")
+
+
+@asynccontextmanager
+async def local_system(options: Options, on_line: OnLine) -> AsyncGenerator[LocalSystem]:
+    """Start everything, wait until it is ready, and stop it on the way out.
+
+    Raises:
+        InUse: another system uses the data directory.
+        NotStarted: it did not become ready.
+        ServerFailed: nats-server did not start.
+    """
+    async with AsyncExitStack() as stack:
+        announce = stack.enter_context(claimed(options.data))
+        nats = None if options.nats_url else await _own_nats(stack, options, on_line)
+        system = _assemble(options, nats, on_line)
+        stack.push_async_callback(_stop_all, system.children)
+        for child in system.children.values():
+            await child.start()
+        await system.ready()
+        announce(Claim(pid=os.getpid(), url=system.url, nats_url=system.nats_url))
+        yield system
+
+
+def private(directory: Path) -> dict[str, str]:
+    """Environment that keeps every file of a system in `directory`, whatever else the environment says."""
+    views = directory.absolute() / "views.db"
+    return {"ARTIFACTS_DIR": str(directory.absolute() / "artifacts"), "DATABASE_URL": f"{SQLITE}{views}"}
+
+
+async def _own_nats(stack: AsyncExitStack, options: Options, on_line: OnLine) -> NatsServer:
+    nats = NatsServer(
+        options.data.absolute() / NATS,
+        port=options.nats_port and free_port("127.0.0.1", options.nats_port),
+        durability=options.durability,
+        on_line=lambda line: on_line(NATS, line),
+    )
+    await stack.enter_async_context(running(nats))
+    stack.push_async_callback(_cancelled, asyncio.create_task(_keep_nats(nats, on_line)))
+    return nats
+
+
+def _assemble(options: Options, nats: NatsServer | None, on_line: OnLine) -> LocalSystem:
+    nats_url = options.nats_url or (nats.url if nats else "")
+    port = free_port(options.host, options.port)
+    taken = {port}
+    system = LocalSystem(f"http://{_reachable(options.host)}:{port}", nats_url, {}, nats, {})
+    for name, service in _instances(options.executors):
+        side = free_port("127.0.0.1", METRICS_PORTS[service], taken)
+        taken.add(side)
+        env = inherited(
+            _environment(options, nats_url, name) | {"PORT": str(port), "METRICS_PORT": str(side)}
+        )
+        system.children[name] = Child(name, python_module(service), env, on_line, cwd=options.cwd)
+        system.metrics[name] = f"http://127.0.0.1:{side}/metrics"
+    return system
+
+
+def _instances(executors: int) -> Iterator[tuple[str, str]]:
+    for service in SERVICES:
+        yield service, service
+    for n in range(2, executors + 1):
+        yield f"executor-{n}", "executor"
+
+
+def _environment(options: Options, nats_url: str, name: str) -> dict[str, str]:
+    shared = options.nats_url is not None
+    return {
+        "NATS_URL": nats_url,
+        "DATA_DIR": str(options.data.absolute()),
+        "HOST": options.host,
+        "INSTANCE": f"{socket.gethostname()}-{name}" if shared else name,
+        **options.env,
+    }
+
+
+def _reachable(host: str) -> str:
+    match host:
+        case "0.0.0.0":
+            return "127.0.0.1"
+        case "::":
+            return "[::1]"
+    return f"[{host}]" if ":" in host else host
+
+
+async def _keep_nats(nats: NatsServer, on_line: OnLine) -> None:
+    backoff = Backoff()
+    while True:
+        since = time.monotonic()
+        status = await nats.ended()
+        await nats.kill()
+        pause = backoff.after(time.monotonic() - since)
+        on_line(NATS, f"ended with {describe_status(status)}; starting it again in {pause:g} s")
+        await asyncio.sleep(pause)
+        try:
+            await nats.start()
+        except ServerFailed as error:
+            on_line(NATS, str(error))
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
+
+
+async def _stop_all(children: Mapping[str, Child]) -> None:
+    await asyncio.gather(*(child.stop() for child in children.values()))

@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from contracts.outcome import Reject, Retry
+from contracts.runtime.llm.backoff import Backoff
+from contracts.runtime.llm.endpoint import Endpoint, Provider
+from contracts.runtime.llm.failure import refusal, seconds_to_wait
+
+NOW = datetime(2026, 11, 23, 6, 0, 0, tzinfo=UTC)
+OPENAI = Endpoint(Provider.OPENAI, "gpt-4o", "https://api.openai.com/v1", "k", {})
+OLLAMA = Endpoint(Provider.OLLAMA, "llama3", "http://localhost:11434/v1", "k", {})
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        ("1.5", 1.5),
+        ("Mon, 23 Nov 2026 06:00:30 GMT", 30.0),
+        ("Mon, 23 Nov 2026 05:00:00 GMT", 0.0),
+        ("soon", None),
+        ("-3", None),
+    ],
+)
+def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
+    assert seconds_to_wait({"retry-after": value}, NOW) == seconds
+
+
+def test_no_retry_after_asks_for_nothing() -> None:
+    assert seconds_to_wait({}, NOW) is None
+
+
+@pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])
+def test_a_passing_failure_is_to_be_retried_after_the_time_asked_for(status: int) -> None:
+    outcome = refusal(OPENAI, status, {"message": "busy"}, after=9.0).as_outcome()
+
+    assert isinstance(outcome, Retry)
+    assert outcome.after == 9.0
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "status", "error", "says"),
+    [
+        (OPENAI, 400, {"message": "bad image"}, "openai answered 400 for model gpt-4o: bad image"),
+        (OPENAI, 401, {"message": "no such key"}, "check OPENAI_API_KEY"),
+        (OPENAI, 402, {}, "buy credit"),
+        (OPENAI, 404, {"message": "no such model"}, "check OPENAI_MODEL"),
+        (OPENAI, 429, {"code": "insufficient_quota"}, "quota is used up"),
+        (OLLAMA, 404, {"message": "not found"}, "run `ollama pull llama3`"),
+        (OPENAI, 413, "too large", "too large"),
+        (OPENAI, 400, {"message": "Provider returned error", "metadata": {"raw": "no images"}}, "no images"),
+    ],
+)
+def test_a_final_failure_is_rejected_and_says_what_to_do(
+    endpoint: Endpoint, status: int, error: Any, says: str
+) -> None:
+    outcome = refusal(endpoint, status, error).as_outcome()
+
+    assert isinstance(outcome, Reject)
+    assert says in str(outcome)
+
+
+def test_delays_double_up_to_a_limit_and_are_spread() -> None:
+    longest = Backoff(jitter=lambda: 1.0)
+    shortest = Backoff(jitter=lambda: 0.0)
+
+    assert [longest.delay(n, None) for n in (1, 2, 3, 10)] == [1.0, 2.0, 4.0, 30.0]
+    assert [shortest.delay(n, None) for n in (1, 2, 3, 10)] == [0.5, 1.0, 2.0, 15.0]
+
+
+def test_the_provider_is_never_asked_again_earlier_than_it_wants() -> None:
+    assert Backoff().delay(1, 20.0) == 20.0
+
+
+def test_nobody_waits_here_for_minutes() -> None:
+    assert Backoff().delay(1, 61.0) is None
