@@ -10,7 +10,7 @@ from contracts import run
 from contracts.agent import Directory
 from contracts.event import BlobRef, Json
 from contracts.outcome import Reject, Retry
-from contracts.placeholders import find, id_key, resolve
+from contracts.placeholders import compact, find, id_key, resolve
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.llm import ChatRequest, Completion, Llm
 from contracts.steps import SYNTHESIS, Step
@@ -122,11 +122,11 @@ class Performer:
             )
         given = task.tool_or_prompt.params.get("prompt") or task.description
         results = await self._results(attempt, find(given) | set(attempt.step.needs))
-        instruction = resolve(given, results)
+        instruction = compact(resolve(given, results))
         shown = {need: results[need] for need in attempt.step.needs}
         completion = await self._ask(
             system=f"Task: {agent.state.prompt_template}",
-            user=inference_prompt(attempt.job, task, str(instruction), shown),
+            user=inference_prompt(attempt.job, task, instruction, shown),
             provider=agent.state.provider,
             model=agent.state.model,
         )

@@ -22,7 +22,7 @@ Announce = Callable[[int], Awaitable[None]]
 """Tells gateways that the views include this stream sequence."""
 
 BUSY_COMMITS = 8
-BUSY_PAUSE_S = 0.02
+BUSY_PAUSE_S = 0.05
 """A batch of more than BUSY_COMMITS means a stream of them: gather this long, so that a transaction serves
 many. After a smaller one nothing waits, so that a client sees its own write at once."""
 WATCH_S = 1.0

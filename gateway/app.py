@@ -1,0 +1,68 @@
+"""All endpoints as one web application."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway import (
+    agents,
+    artifacts,
+    cost_summary,
+    costs,
+    dags,
+    execution,
+    executions,
+    health,
+    planning,
+    tools,
+)
+from gateway.bodies import MAX_BODY_BYTES
+from gateway.endpoint import Endpoint
+from gateway.gateway import Gateway
+from gateway.middleware import answer_errors, answer_preflights, heads, limited, observe
+from gateway.rate_limit import RateLimit
+from gateway.tracing import TRACE
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *health.ENDPOINTS,
+    *agents.ENDPOINTS,
+    *tools.ENDPOINTS,
+    *artifacts.ENDPOINTS,
+    *planning.ENDPOINTS,
+    *execution.ENDPOINTS,
+    *dags.ENDPOINTS,
+    *executions.ENDPOINTS,
+    *costs.ENDPOINTS,
+    *cost_summary.ENDPOINTS,
+)
+
+
+def create_app(gateway: Gateway) -> web.Application:
+    """The application that serves `gateway`."""
+    settings = gateway.settings
+    rate_limit = RateLimit(settings.rate_limit_max, settings.rate_limit_exempt)
+    app = web.Application(
+        middlewares=[observe, answer_errors, answer_preflights, limited(rate_limit)],
+        client_max_size=MAX_BODY_BYTES,
+    )
+    for endpoint in ENDPOINTS:
+        methods = ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,)
+        for method in methods:
+            app.router.add_route(method, endpoint.path, _bound(endpoint, gateway))
+    app.on_response_prepare.append(heads(settings.allowed_origins))
+    app.on_shutdown.append(partial(_end_streams, gateway))
+    return app
+
+
+async def _end_streams(gateway: Gateway, _: web.Application) -> None:
+    gateway.feeds.close()
+
+
+def _bound(endpoint: Endpoint, gateway: Gateway) -> Handler:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        return await endpoint.serve(gateway, request, request[TRACE].origin(gateway.settings.instance))
+
+    return serve

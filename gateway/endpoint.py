@@ -1,0 +1,132 @@
+"""One route: what it takes, what it answers, and the function that does it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from contracts.event import Json
+from contracts.ids import is_id
+from contracts.issues import issues
+from contracts.runtime.stream import Origin
+from gateway import bodies
+from gateway.errors import Refusal
+from gateway.gateway import Gateway
+from gateway.replies import json_reply, no_content
+
+__all__ = ["Call", "Endpoint", "Handler", "Raw", "endpoint", "json_reply", "no_content"]
+
+B = TypeVar("B")
+Q = TypeVar("Q")
+
+INVALID_BODY = "Invalid input parameters"
+_ID_NAMES = re.compile(r"\{(id|\w+_id)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[B, Q]):
+    """One request to one endpoint, checked."""
+
+    gateway: Gateway
+    request: web.Request
+    endpoint: Endpoint
+    body: B
+    query: Q
+    path: Mapping[str, str]
+    origin: Origin
+    """Who asks, for the commits made on their behalf."""
+
+    def missing(self) -> Refusal:
+        """To raise: there is nothing of the id in the path."""
+        return self.endpoint.missing_at(self.path)
+
+
+Handler = Callable[[Call[Any, Any]], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """An answer that is not JSON."""
+
+    media_type: str
+    description: str
+
+
+Answer = Any
+"""A type that pydantic knows, Raw, or None for no content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A method and a path, and everything about them."""
+
+    method: str
+    path: str
+    summary: str
+    tag: str
+    handler: Handler
+    responses: Mapping[int, Answer]
+    body: type[BaseModel] | None
+    query: type[BaseModel] | None
+    invalid: str
+    """The error that stands above validation issues."""
+    missing: str | None
+    """The 404 error, with the names of the path in braces. Variables called `id` or `…_id` must be ids."""
+
+    def __post_init__(self) -> None:
+        if _ID_NAMES.search(self.path) and self.missing is None:
+            raise TypeError(f"{self.method} {self.path} has an id: say what its 404 is by `missing`")
+
+    @property
+    def name(self) -> str:
+        """Name of the function, unique among endpoints."""
+        return self.handler.__name__
+
+    def missing_at(self, path: Mapping[str, str]) -> Refusal:
+        """That there is nothing at these path values."""
+        return Refusal(404, (self.missing or "Not found").format(**path))
+
+    async def serve(self, gateway: Gateway, request: web.Request, origin: Origin) -> web.StreamResponse:
+        """Check the request and answer it.
+
+        Raises:
+            Refusal: it is not a valid request, or the handler refuses it.
+        """
+        path = bodies.checked_path(request.match_info)
+        for name in _ID_NAMES.findall(self.path):
+            if not is_id(path[name]):
+                raise self.missing_at(path)
+        query = self._valid(self.query, bodies.query_of(request)) if self.query else None
+        body = self._valid(self.body, await bodies.body_of(request)) if self.body else None
+        return await self.handler(Call(gateway, request, self, body, query, path, origin))
+
+    def _valid(self, model: type[BaseModel], data: Json) -> BaseModel:
+        try:
+            return model.model_validate(data)
+        except ValidationError as error:
+            raise Refusal(400, self.invalid, validation_errors=issues(error, model)) from error
+
+
+def endpoint(  # noqa: PLR0913  a declaration, every part by its name
+    method: str,
+    path: str,
+    *,
+    summary: str,
+    tag: str,
+    responses: Mapping[int, Answer],
+    body: type[BaseModel] | None = None,
+    query: type[BaseModel] | None = None,
+    invalid: str = INVALID_BODY,
+    missing: str | None = None,
+) -> Callable[[Handler], Endpoint]:
+    """Make a handler an endpoint; GET answers HEAD too."""
+
+    def wrap(handler: Handler) -> Endpoint:
+        return Endpoint(method, path, summary, tag, handler, responses, body, query, invalid, missing)
+
+    return wrap

@@ -1,0 +1,145 @@
+"""The executions being watched: one feed each, kept while it has clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import nats.errors
+import structlog
+from nats.aio.msg import Msg
+
+from contracts.commit import Recorded
+from contracts.runtime.blobs import Blobs
+from contracts.runtime.connection import Connection
+from contracts.runtime.log import Log
+from contracts.subjects import live_run
+from gateway.feed import Feed
+from gateway.hub import Hub
+
+HEARTBEAT_S = 15.0
+
+logger = structlog.get_logger(__name__)
+
+
+class Live(Protocol):
+    """Where the progress of tools is heard."""
+
+    def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AbstractAsyncContextManager[None]:
+        """Pass every message about one run to `listener`."""
+        ...
+
+
+class NatsLive:
+    """Progress on core NATS."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AsyncGenerator[None]:
+        """Subscribe to one run's subject."""
+
+        async def heard(msg: Msg) -> None:
+            listener(msg.data)
+
+        subscription = await self._connection.nc.subscribe(live_run(run_id), cb=heard)
+        try:
+            yield
+        finally:
+            with suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+
+@dataclass(eq=False)
+class _Watched:
+    feed: Feed
+    clients: int = 0
+    ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    keeper: asyncio.Task[None] | None = None
+
+
+class Feeds:
+    """Opens a feed for the first client of an execution, closes it after the last."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        log: Log,
+        blobs: Blobs,
+        clock: Callable[[], datetime],
+        live: Live | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self._hub = hub
+        self._log = log
+        self._blobs = blobs
+        self._clock = clock
+        self._live = live
+        self._heartbeat_s = heartbeat_s
+        self._watched: dict[str, _Watched] = {}
+
+    @asynccontextmanager
+    async def watching(self, run_id: str) -> AsyncGenerator[Feed]:
+        """The feed of one execution, current while the block lasts. Ask it whether the execution is known.
+
+        Raises:
+            Unavailable: the log could not be read.
+        """
+        watched = self._watched.get(run_id)
+        if watched is None or watched.feed.closed:
+            watched = self._watched[run_id] = _Watched(Feed(run_id, self._log, self._blobs, self._clock))
+            watched.keeper = asyncio.create_task(self._keep(watched))
+        watched.clients += 1
+        try:
+            await asyncio.shield(watched.ready)
+            yield watched.feed
+        finally:
+            watched.clients -= 1
+            if not watched.clients:
+                await self._drop(watched)
+
+    def close(self) -> None:
+        """End every stream, so that the server can stop."""
+        for watched in self._watched.values():
+            watched.feed.close()
+
+    async def _keep(self, watched: _Watched) -> None:
+        feed, ready = watched.feed, watched.ready
+        inbox: asyncio.Queue[Recorded | bytes] = asyncio.Queue()
+        beating = asyncio.create_task(self._beat(feed))
+        live = self._live.hearing(feed.run_id, inbox.put_nowait) if self._live else nullcontext()
+        try:
+            async with self._hub.listening("run", feed.run_id, inbox.put_nowait), live:
+                await feed.open()
+                ready.set_result(None)
+                while not feed.closed:
+                    match await inbox.get():
+                        case Recorded() as recorded:
+                            await feed.add(recorded)
+                        case payload:
+                            feed.add_live(payload)
+        except Exception as error:
+            if ready.done():
+                logger.exception("a stream broke; its clients will come back", execution=feed.run_id)
+            else:
+                ready.set_exception(error)
+        finally:
+            beating.cancel()
+            feed.close()
+
+    async def _beat(self, feed: Feed) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat_s)
+            feed.beat()
+
+    async def _drop(self, watched: _Watched) -> None:
+        if self._watched.get(watched.feed.run_id) is watched:
+            del self._watched[watched.feed.run_id]
+        if watched.keeper is not None:
+            watched.keeper.cancel()
+            await asyncio.wait([watched.keeper])

@@ -1,0 +1,74 @@
+"""What every handler works with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from contracts.agent import Directory
+from contracts.runtime.blobs import Blobs
+from contracts.runtime.catalogue import Catalogue
+from contracts.runtime.follow import Follower
+from contracts.runtime.log import Log, Unavailable
+from gateway.executors import Executors
+from gateway.feeds import Feeds
+from gateway.hub import Hub
+from gateway.llm import LlmConfiguration
+from gateway.progress import Progress
+from gateway.settings import GatewaySettings
+from gateway.views import Views
+
+CATCH_UP_S = 5.0
+
+
+def now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Gateway:
+    """The parts of one running gateway."""
+
+    settings: GatewaySettings
+    log: Log
+    blobs: Blobs
+    views: Views
+    progress: Progress
+    """How far the views are."""
+    agents: Directory
+    agents_follower: Follower
+    """What keeps `agents` current."""
+    catalogue: Catalogue
+    hub: Hub
+    feeds: Feeds
+    """The executions being watched."""
+    llm: LlmConfiguration
+    executors: Executors = field(default_factory=Executors)
+    """Which executors are alive."""
+    clock: Callable[[], datetime] = now
+    agents_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """One change of agents at a time: their names are unique among all of them."""
+
+    async def agents_current(self) -> Directory:
+        """Every agent there is at this moment.
+
+        Raises:
+            Unavailable: the log could not be reached in time.
+        """
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                await self.agents_follower.catch_up()
+        except TimeoutError:
+            raise Unavailable(f"the agents did not catch up with the log within {CATCH_UP_S:g} s") from None
+        return self.agents
+
+    async def projected(self, seq: int, timeout: float | None = None) -> bool:
+        """Whether the views include the commit at `seq`, after waiting up to `timeout` seconds for it."""
+        return await self.progress.reached(seq, self.settings.views_wait_s if timeout is None else timeout)
+
+    def llm_problem(self, provider: str | None = None, model: str | None = None) -> str | None:
+        """What to set before these can be called (None stands for the default); None when they can."""
+        return self.llm.problem(provider, model)

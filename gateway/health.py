@@ -1,0 +1,141 @@
+"""Health: whether the process answers, and whether everything is there that requests need."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+from sqlalchemy import func, select
+
+from contracts.api.fields import epoch_ms
+from contracts.api.health import Alive, DagScheduler, Queue, Readiness, Scheduler
+from contracts.run import Status
+from contracts.runtime.log import Unavailable
+from contracts.runtime.sidecar import Check
+from contracts.views import checkpoint, dags, executions
+from gateway.endpoint import Call, endpoint, json_reply
+from gateway.gateway import Gateway
+from gateway.views import ViewsUnavailable
+
+TAG = "health"
+ANSWER_S = 2.0
+"""NATS answers within this, or is not there."""
+KEEP_UP_S = 1.0
+"""Views that do not include a commit after this are behind."""
+OK = "ok"
+
+NO_LOG = "NATS does not answer; start it, or set NATS_URL to where it is"
+NO_EXECUTOR = "no executor has been heard of lately; start one with `async-agent run executor`"
+
+
+@endpoint("GET", "/health", summary="Whether the process answers", tag=TAG, responses={200: Alive})
+async def get_health(call: Call[None, None]) -> web.StreamResponse:
+    """Looks at nothing else."""
+    return json_reply(Alive(timestamp=epoch_ms(call.gateway.clock())))
+
+
+@endpoint(
+    "GET",
+    "/health/ready",
+    summary="Whether everything is there that requests need",
+    tag=TAG,
+    responses={200: Readiness, 503: Readiness},
+)
+async def get_readiness(call: Call[None, None]) -> web.StreamResponse:
+    """A missing LLM is told but is no problem: jobs made of tools run without one."""
+    readiness = await _readiness(call.gateway)
+    return json_reply(readiness, 503 if readiness.problems else 200)
+
+
+ENDPOINTS = (get_health, get_readiness)
+
+
+def checks(gateway: Gateway) -> dict[str, Check]:
+    """What the side port asks: whether this process can serve."""
+
+    async def nats() -> str | None:
+        return NO_LOG if await _log_position(gateway) is None else None
+
+    async def database() -> str | None:
+        found = await _look(gateway)
+        return found if isinstance(found, str) else None
+
+    return {"nats": nats, "database": database}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the views say."""
+
+    seq: int
+    waiting: int
+    running: int
+    schedules: list[str]
+    """Ids of DAGs that fire by themselves."""
+
+
+async def _readiness(gateway: Gateway) -> Readiness:
+    newest, found = await asyncio.gather(_log_position(gateway), _look(gateway))
+    seen = _Seen(0, 0, 0, []) if isinstance(found, str) else found
+    alive = gateway.executors.alive()
+    capacity = sum(executor.capacity for executor in alive)
+    problems = {
+        "nats": NO_LOG if newest is None else None,
+        "database": found if isinstance(found, str) else None,
+        "projector": await _lag_problem(gateway, newest, seen),
+        "executor": None if alive else NO_EXECUTOR,
+    }
+    provider, model = gateway.llm.default
+    return Readiness(
+        status="not ready" if any(problems.values()) else "ready",
+        provider=provider,
+        model=model,
+        scheduler=Scheduler(
+            active_schedules=len(seen.schedules),
+            max_concurrency=capacity,
+            queue=Queue(size=seen.waiting, pending=seen.running, concurrency=capacity),
+        ),
+        dag_scheduler=DagScheduler(active_schedules=len(seen.schedules), schedules=seen.schedules),
+        database=problems["database"] or OK,
+        llm_provider=provider,
+        nats=problems["nats"] or OK,
+        projector_lag=None if newest is None else max(0, newest - seen.seq),
+        executors=sorted(executor.instance for executor in alive),
+        llm=gateway.llm_problem() or OK,
+        problems={name: problem for name, problem in problems.items() if problem},
+        timestamp=epoch_ms(gateway.clock()),
+    )
+
+
+async def _log_position(gateway: Gateway) -> int | None:
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await gateway.log.last_seq()
+    except (TimeoutError, Unavailable):
+        return None
+
+
+async def _look(gateway: Gateway) -> _Seen | str:
+    """What the views say, or why they say nothing."""
+    runs = select(executions.c.status, func.count()).group_by(executions.c.status)
+    runs = runs.where(executions.c.status.in_((Status.PENDING, Status.RUNNING)))
+    has_cron = func.coalesce(dags.c.cron_schedule, "") != ""
+    fires = has_cron & dags.c.schedule_active & (dags.c.status != "paused")
+    try:
+        async with gateway.views.snapshot() as reader:
+            seq = await reader.value(select(checkpoint.c.seq))
+            counts = {row["status"]: row["count"] for row in await reader.all(runs)}
+            scheduled = await reader.all(select(dags.c.id).where(fires).order_by(dags.c.id))
+    except ViewsUnavailable as error:
+        return str(error)
+    waiting, running = counts.get(Status.PENDING, 0), counts.get(Status.RUNNING, 0)
+    return _Seen(seq or 0, waiting, running, [row["id"] for row in scheduled])
+
+
+async def _lag_problem(gateway: Gateway, newest: int | None, seen: _Seen) -> str | None:
+    """That the views do not follow, if they are behind and still are a moment later."""
+    if newest is None or seen.seq >= newest or await gateway.projected(newest, KEEP_UP_S):
+        return None
+    behind = newest - seen.seq
+    return f"the views are {behind} commits behind; is a projector running (`async-agent run projector`)?"

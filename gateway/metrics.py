@@ -1,0 +1,24 @@
+"""What requests did, as `/metrics` shows it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from prometheus_client import Counter, Histogram
+
+REQUESTS = Counter("gateway_requests", "HTTP requests answered", ["route", "method", "status"])
+SECONDS = Histogram(
+    "gateway_request_seconds",
+    "From the request's head to the answer's end",
+    ["route", "method"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 120),
+)
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def count_request(request: web.Request, status: int, seconds: float) -> None:
+    """One request is over."""
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource else "none"
+    method = request.method if request.method in METHODS else "other"
+    REQUESTS.labels(route, method, str(status)).inc()
+    SECONDS.labels(route, method).observe(seconds)

@@ -1,0 +1,85 @@
+"""What a client is told when planning has come to an end. Pure."""
+
+from __future__ import annotations
+
+from contracts import dag
+from contracts.event import Event, Json, Usage
+from contracts.plan import Job
+
+STARTED = "DAG created and execution started. Connect to SSE stream for live updates."
+
+Answer = tuple[int, dict[str, Json]]
+"""HTTP status and body."""
+
+
+def answer(dag_id: str, state: dag.State, outcome: Event) -> Answer:
+    """The answer to who waited for a plan; `outcome` is the event that ended the planning."""
+    run_id = state.request.run_id if state.request else None
+    match outcome:
+        case dag.Planned(job=job) if run_id:
+            return 202, _executing(dag_id, run_id, state, job)
+        case dag.Planned(job=job):
+            return 200, _planned(dag_id, state, job)
+        case dag.ClarificationAsked():
+            return 200, _clarification(dag_id, state, outcome)
+        case dag.Rejected(http_status=status, error=error, details=details):
+            failed = {"status": "failed"} if run_id else {}
+            return status, {**failed, "error": error, **details, "dagId": dag_id}
+    return 409, {"error": "The DAG was deleted while it was being planned", "dagId": dag_id}
+
+
+def _executing(dag_id: str, run_id: str, state: dag.State, job: Job) -> dict[str, Json]:
+    return {
+        "status": "executing",
+        "dagId": dag_id,
+        "executionId": run_id,
+        "originalRequest": state.goal_text,
+        "totalTasks": len(job.sub_tasks),
+        **_last_attempt(state),
+        "message": STARTED,
+    }
+
+
+def _planned(dag_id: str, state: dag.State, job: Job) -> dict[str, Json]:
+    told: dict[str, Json] = {"status": "success", "dagId": dag_id}
+    if job.is_complete:
+        return told
+    return {**told, "result": job_json(job), **_last_attempt(state), "attempts": len(_tries(state))}
+
+
+def _clarification(dag_id: str, state: dag.State, asked: dag.ClarificationAsked) -> dict[str, Json]:
+    return {
+        "status": "clarification_required",
+        "dagId": dag_id,
+        "clarification_query": asked.query,
+        "result": job_json(asked.job),
+        **_last_attempt(state),
+    }
+
+
+def job_json(job: Job) -> dict[str, Json]:
+    """A plan as the API shows it; absent and null are the same."""
+    return job.model_dump(mode="json", exclude_none=True)
+
+
+def _last_attempt(state: dag.State) -> dict[str, Json]:
+    tries = _tries(state)
+    last = tries[-1] if tries else None
+    return {
+        "usage": _tokens(last.usage) if last else None,
+        "generation_stats": last.generation_stats if last else None,
+    }
+
+
+def _tries(state: dag.State) -> list[dag.AttemptMade]:
+    return [attempt for attempt in state.attempts if attempt.reason != "title_master"]
+
+
+def _tokens(usage: Usage | None) -> dict[str, Json] | None:
+    if usage is None:
+        return None
+    return {
+        "promptTokens": usage.prompt_tokens,
+        "completionTokens": usage.completion_tokens,
+        "totalTokens": usage.total_tokens,
+    }

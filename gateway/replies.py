@@ -1,0 +1,32 @@
+"""Answers in JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from contracts.event import Json
+
+JSON = "application/json; charset=utf-8"
+
+
+def json_reply(
+    value: BaseModel | Json, status: int = 200, headers: Mapping[str, str] | None = None
+) -> web.Response:
+    """`value`, models anywhere in it by their API names, as the answer's body."""
+    body = orjson.dumps(value, default=_model_as_json)
+    return web.Response(body=body, status=status, headers={**(headers or {}), "Content-Type": JSON})
+
+
+def no_content() -> web.Response:
+    """Done, and nothing to say."""
+    return web.Response(status=204)
+
+
+def _model_as_json(value: object) -> Json:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json", by_alias=True)
+    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -1,0 +1,41 @@
+"""Results of steps as clients see them: text, wherever the value itself is kept."""
+
+from __future__ import annotations
+
+import orjson
+
+from contracts.event import BlobRef, Json
+from contracts.runtime.blobs import BlobLost, Blobs
+
+_NOT_AS_IT_IS = ('"', '{"$blob":')
+"""How JSON begins that is shown otherwise than as itself."""
+
+
+async def result_text(value: Json, blobs: Blobs) -> str | None:
+    """A string as it is, anything else as JSON; large values are fetched.
+
+    Raises:
+        Unavailable: the object store could not be reached.
+    """
+    if ref := BlobRef.of(value):
+        try:
+            return _text(await blobs.get(ref), ref.media_type)
+        except BlobLost as error:
+            return f"(this result is lost: {error})"
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()
+
+
+async def stored_text(stored: str | None, blobs: Blobs) -> str | None:
+    """`result_text` of a value that the views hold as JSON."""
+    if stored is not None and stored.startswith(_NOT_AS_IT_IS):
+        return await result_text(orjson.loads(stored), blobs)
+    return stored
+
+
+def _text(data: bytes, media_type: str) -> str:
+    if media_type == "application/json" and data.startswith(b'"'):
+        text: str = orjson.loads(data)
+        return text
+    return data.decode(errors="replace")

@@ -1,0 +1,41 @@
+"""The HTTP server, from its first connection to its last answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import structlog
+from aiohttp import web
+
+from contracts.runtime.service import UserError
+from gateway.app import create_app
+from gateway.gateway import Gateway
+
+BACKLOG = 1024
+"""Connections that wait to be accepted, when a crowd comes at once."""
+
+logger = structlog.get_logger(__name__)
+
+
+@asynccontextmanager
+async def serving(gateway: Gateway) -> AsyncGenerator[int]:
+    """Serve on HOST:PORT; yields the port. Leaving ends the streams and lets requests finish for GRACE_S.
+
+    Raises:
+        UserError: the address cannot be had.
+    """
+    settings = gateway.settings
+    runner = web.AppRunner(create_app(gateway), access_log=None, shutdown_timeout=settings.grace_s)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, settings.host, settings.port, backlog=BACKLOG).start()
+        except OSError as error:
+            where = f"{settings.host}:{settings.port}"
+            raise UserError(f"cannot listen on {where} ({error.strerror}); set HOST and PORT") from error
+        port: int = runner.addresses[0][1]
+        logger.info("listening", host=settings.host, port=port)
+        yield port
+    finally:
+        await runner.cleanup()

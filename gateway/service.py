@@ -1,0 +1,129 @@
+"""What the gateway is made of."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+from nats.aio.msg import Msg
+
+from contracts import subjects
+from contracts.agent import Directory
+from contracts.registry import CODEC
+from contracts.runtime.blobs import Blobs, NatsBlobs
+from contracts.runtime.catalogue import Catalogue, watch
+from contracts.runtime.connection import Connection
+from contracts.runtime.follow import Follower
+from contracts.runtime.llm import LlmSettings
+from contracts.runtime.log import Log
+from contracts.runtime.nats_log import nats_log
+from contracts.runtime.service import Running, Service, Worker
+from gateway.feeds import Feeds, Live, NatsLive
+from gateway.gateway import Gateway, now
+from gateway.health import checks
+from gateway.hub import Hub
+from gateway.llm import LlmConfiguration
+from gateway.progress import Progress
+from gateway.server import serving
+from gateway.settings import GatewaySettings
+from gateway.views import Views
+
+NAME = "gateway"
+
+
+@asynccontextmanager
+async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
+    """One gateway on the settings' NATS and views."""
+    async with nats_log(settings, CODEC, name=NAME) as log, open_views(settings) as views:
+        connection = log.connection
+        llm = LlmConfiguration(LlmSettings())
+        gateway = assemble(settings, log, NatsBlobs(connection), views, llm, NatsLive(connection))
+        await _hear(connection, subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))
+        await _hear(connection, subjects.EXECUTOR_ALIVE, gateway.executors.hear)
+        async with running(gateway, connection.watch, partial(watch, connection, gateway.catalogue)) as (
+            _,
+            worker,
+        ):
+            yield Running([worker], checks(gateway))
+
+
+def assemble(
+    settings: GatewaySettings,
+    log: Log,
+    blobs: Blobs,
+    views: Views,
+    llm: LlmConfiguration,
+    live: Live | None = None,
+) -> Gateway:
+    """The gateway's parts, none of them running yet."""
+    agents, hub = Directory(), Hub(log)
+    return Gateway(
+        settings=settings,
+        log=log,
+        blobs=blobs,
+        views=views,
+        progress=Progress(views.position),
+        agents=agents,
+        agents_follower=Follower(log, subjects.state_filter("agent"), fold=agents.fold),
+        catalogue=Catalogue(),
+        hub=hub,
+        feeds=Feeds(hub, log, blobs, now, live),
+        llm=llm,
+    )
+
+
+@asynccontextmanager
+async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[int, Worker]]:
+    """Serve HTTP until the end of the block, with `workers` and the gateway's own at work behind it.
+
+    Yields the port, and a worker that fails when one of the others does.
+    """
+    async with kept_running(gateway.agents_follower.run, gateway.hub.run, *workers) as failure:
+        await gateway.agents_current()
+        async with serving(gateway) as port:
+            yield port, failure
+
+
+@asynccontextmanager
+async def open_views(settings: GatewaySettings) -> AsyncGenerator[Views]:
+    """The views, closed on the way out."""
+    views = Views(settings.views_file)
+    try:
+        yield views
+    finally:
+        await views.close()
+
+
+@asynccontextmanager
+async def kept_running(*workers: Worker) -> AsyncGenerator[Worker]:
+    """Run `workers` until the end of the block, so that requests that are being answered still have them.
+
+    Yields a worker that fails when one of them does.
+    """
+    tasks = [asyncio.ensure_future(worker()) for worker in workers]
+
+    async def failure() -> None:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+
+    try:
+        yield failure
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _hear(connection: Connection, subject: str, listener: Callable[[bytes], None]) -> None:
+    """Pass every message on a core NATS subject to `listener`; the subscription ends with the connection."""
+
+    async def heard(msg: Msg) -> None:
+        listener(msg.data)
+
+    await connection.nc.subscribe(subject, cb=heard)
+
+
+SERVICE = Service(NAME, GatewaySettings, build)

@@ -1,0 +1,56 @@
+"""What the gateway reads from its environment."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import IPv4Network, IPv6Network
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field, field_validator
+from pydantic_settings import NoDecode
+
+from contracts.runtime.settings import ViewsSettings
+
+LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
+"""Where the web app runs while it is developed."""
+_ORIGIN = re.compile(r"https?://[^/\s*]+|null")
+
+
+def _by_commas(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+class GatewaySettings(ViewsSettings):
+    """Where to listen and whom to let in."""
+
+    host: str = "0.0.0.0"
+    port: int = Field(default=3000, ge=0, le=65535)
+    """0 takes a free one and logs it."""
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_by_commas)] = ()
+    """Origins whose pages may call the API, separated by commas, besides LOCAL_ORIGINS."""
+    rate_limit_max: int = Field(default=0, ge=0)
+    """Requests a minute from one address; 0 is no limit. Health is never limited."""
+    rate_limit_exempt: Annotated[
+        tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_by_commas)
+    ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+    """Networks that are not limited, separated by commas."""
+
+    views_wait_s: float = Field(default=2.0, ge=0)
+    """Seconds that the answer to a write waits for the views to include it."""
+    planning_wait_s: float = Field(default=300.0, gt=0)
+    """Seconds that a client waits for its plan, before it is told that planning goes on without it."""
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: write scheme://host[:port] without a path or a *")
+        return origins
+
+    @property
+    def allowed_origins(self) -> frozenset[str]:
+        """Every origin whose pages may call the API."""
+        return frozenset((*LOCAL_ORIGINS, *self.cors_origins))

@@ -1,0 +1,47 @@
+"""Which request this is: its id and its place in a distributed trace."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+
+from aiohttp import web
+
+from contracts.ids import new_id
+from contracts.runtime.stream import Origin
+
+REQUEST_ID = "X-Request-Id"
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One request among all."""
+
+    request_id: str
+    """The client's own when it sends a usable one; the correlation id of everything that follows from it."""
+    traceparent: str
+    """W3C trace context: the client's, or the beginning of a trace."""
+
+    @classmethod
+    def of(cls, request: web.Request) -> Trace:
+        """The trace that the headers of `request` name, with new ids where they name none."""
+        given_id = request.headers.get(REQUEST_ID, "")
+        given_parent = request.headers.get("traceparent", "")
+        return cls(
+            given_id if _REQUEST_ID.fullmatch(given_id) else new_id("req_"),
+            given_parent if _TRACEPARENT.fullmatch(given_parent) else _new_traceparent(),
+        )
+
+    def origin(self, instance: str) -> Origin:
+        """The writer of commits on behalf of this request."""
+        return Origin(f"/gateway/{instance}", self.request_id, traceparent=self.traceparent)
+
+
+TRACE = web.RequestKey("trace", Trace)
+
+
+def _new_traceparent() -> str:
+    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"

@@ -1,0 +1,82 @@
+"""How everyone comes to know the tools, on a real NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any
+
+import pytest
+
+from contracts.runtime.catalogue import Catalogue, publish, watch
+from contracts.runtime.connection import Connection
+from contracts.tool import Effect, ToolSpec
+
+pytestmark = pytest.mark.nats
+
+Eventually = Any
+
+
+def spec(name: str, description: str = "", order: int = 1000) -> ToolSpec:
+    return ToolSpec(name=name, description=description, parameters={}, effect=Effect.READ, order=order)
+
+
+@pytest.fixture
+async def catalogue(connection: Connection) -> AsyncGenerator[Catalogue]:
+    """One that is kept as the bucket is."""
+    catalogue = Catalogue()
+    watching = asyncio.create_task(watch(connection, catalogue))
+    yield catalogue
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+
+
+async def test_what_was_published_before_is_known(connection: Connection) -> None:
+    await publish(connection, [spec("web", order=2), spec("file", order=1), spec("another")])
+    catalogue = Catalogue()
+    watching = asyncio.create_task(watch(connection, catalogue))
+    await catalogue.known()
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+    assert [one.name for one in catalogue.all()] == ["file", "web", "another"]
+
+
+async def test_there_is_nothing_to_know_before_somebody_publishes(
+    connection: Connection, catalogue: Catalogue
+) -> None:
+    waiting = asyncio.ensure_future(catalogue.known())
+    await connection.fence()
+    assert (waiting.done(), catalogue.all()) == (False, [])
+    await publish(connection, [spec("web")])
+    await waiting
+    assert catalogue.get("web") == spec("web")
+    assert catalogue.get("unheard-of") is None
+
+
+async def test_the_last_description_counts(
+    connection: Connection, catalogue: Catalogue, eventually: Eventually
+) -> None:
+    """Several executors publish the same tools."""
+    await asyncio.gather(*(publish(connection, [spec("web", "old")]) for _ in range(3)))
+    await publish(connection, [spec("web", "new")])
+    await eventually(lambda: catalogue.get("web") == spec("web", "new"))
+
+
+async def test_a_removed_tool_is_forgotten(
+    connection: Connection, catalogue: Catalogue, eventually: Eventually
+) -> None:
+    await publish(connection, [spec("web"), spec("file")])
+    await (await connection.js.key_value("tools")).delete("web")
+    await eventually(lambda: [one.name for one in catalogue.all()] == ["file"])
+
+
+async def test_a_wrong_description_is_left_out(
+    connection: Connection, catalogue: Catalogue, eventually: Eventually
+) -> None:
+    await (await connection.js.key_value("tools")).put("broken", b"{}")
+    await publish(connection, [spec("file")])
+    await eventually(lambda: catalogue.get("file"))
+    assert catalogue.get("broken") is None

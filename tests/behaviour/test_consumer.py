@@ -1,0 +1,368 @@
+"""What every consumer guarantees, on a real NATS."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.commit import Recorded
+from contracts.outcome import Reject, Retry
+from contracts.runtime.blobs import NatsBlobs
+from contracts.runtime.connection import Connection
+from contracts.runtime.consumer import Consumer
+from contracts.runtime.delivery import Delivery, Policy
+from contracts.runtime.leases import Leases
+from contracts.runtime.log import Conflict
+from contracts.runtime.nats_log import NatsLog
+from contracts.runtime.parking import NotParked, parked_messages, retry
+from contracts.runtime.wire import Format
+
+pytestmark = pytest.mark.nats
+
+Counters = Any
+Eventually = Any
+
+Crash = Callable[[Policy], Awaitable[None]]
+
+HANGING_CONSUMER = Path(__file__).with_name("hanging_consumer.py")
+ALL = ("evt.counter.>",)
+QUICK = Policy(ack_wait_s=0.3, backoff_s=0.01, grace_s=0)
+"""A message nobody keeps alive comes again within a test's patience."""
+SLOW = Policy(ack_wait_s=300, backoff_s=0.01, grace_s=0)
+"""A message comes again by nothing but a nak."""
+
+
+@dataclass
+class Handler:
+    """Notes what it was given, then does as it is told."""
+
+    behave: Callable[[Delivery], Any] = lambda _: None
+    given: list[Delivery] = field(default_factory=list)
+    attempts: list[int] = field(default_factory=list)
+    commits: list[Recorded] = field(default_factory=list)
+
+    async def __call__(self, recorded: Recorded, delivery: Delivery) -> None:
+        self.given.append(delivery)
+        self.attempts.append(delivery.attempt)
+        self.commits.append(recorded)
+        answer = self.behave(delivery)
+        if isinstance(answer, BaseException):
+            raise answer
+        if answer is not None:
+            await answer
+
+    @property
+    def seqs(self) -> list[int]:
+        return [delivery.seq for delivery in self.given]
+
+
+@asynccontextmanager
+async def consuming(consumer: Consumer) -> AsyncGenerator[asyncio.Task[None]]:
+    task = asyncio.create_task(consumer.run())
+    try:
+        yield task
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+@pytest.fixture
+async def killed_consumer(nats_url: str, tmp_path: Path) -> Crash:
+    """Start a consumer called `worker` in a process of its own, and kill it with a message in hand."""
+
+    async def crash(policy: Policy) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(HANGING_CONSUMER),
+            nats_url,
+            str(policy.ack_wait_s),
+            str(tmp_path / "leases"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"1\n"
+        process.kill()
+        await process.communicate()
+
+    return crash
+
+
+@pytest.fixture
+def log(connection: Connection, counters: Counters) -> NatsLog:
+    return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
+
+
+async def outstanding(log: NatsLog, name: str = "worker") -> tuple[int, int]:
+    """Messages of the consumer that are not settled, and those not delivered yet."""
+    info = await log.connection.api(f"CONSUMER.INFO.LOG.{name}")
+    return info["num_ack_pending"], info["num_pending"]
+
+
+async def settled(log: NatsLog) -> bool:
+    return await outstanding(log) == (0, 0)
+
+
+async def test_every_commit_on_the_filters_is_handled_once(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler()
+    seqs = [await log.append(counters.commit(f"c{n}", state="zero"), after=0) for n in range(5)]
+    await log.append(counters.commit("other", state="positive"), after=0)
+    async with consuming(Consumer(log, "worker", ["evt.counter.*.zero"], handler)):
+        seqs.append(await log.append(counters.commit("late", state="zero"), after=0))
+        await eventually(lambda: len(handler.given) == 6)
+        await eventually(lambda: settled(log))
+    assert sorted(handler.seqs) == seqs
+    assert {recorded.seq for recorded in handler.commits} == set(seqs)
+
+
+async def test_a_retry_comes_again(log: NatsLog, counters: Counters, eventually: Eventually) -> None:
+    handler = Handler(lambda delivery: Retry("later") if delivery.attempt < 4 else None)
+    await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(backoff_s=0.01, max_deliver=2))):
+        await eventually(lambda: settled(log) if handler.attempts == [1, 2, 3, 4] else False)
+    assert await parked_messages(log.connection) == []
+
+
+async def test_a_retry_comes_no_sooner_than_it_asks(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    loop = asyncio.get_running_loop()
+    times: list[float] = []
+
+    def behave(delivery: Delivery) -> Retry | None:
+        times.append(loop.time())
+        return Retry("429", after=0.25) if delivery.attempt == 1 else None
+
+    await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, Handler(behave), policy=SLOW)):
+        await eventually(lambda: len(times) == 2)
+    assert times[1] - times[0] >= 0.24
+
+
+async def test_a_rejected_message_is_parked_with_its_reason(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler(lambda _: Reject("the plan has no steps"))
+    seq = await log.append(counters.commit("a", counters.added(remark="look here")), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler)):
+        await eventually(lambda: settled(log) if handler.given else False)
+    ((_, message),) = await parked_messages(log.connection)
+    assert (message.consumer, message.seq, message.subject) == ("worker", seq, "evt.counter.a.positive")
+    assert (message.error, message.reason, message.attempt) == ("Reject", "the plan has no steps", 1)
+    assert message.payload[0]["data"]["remark"] == "look here"
+    assert handler.attempts == [1]
+
+
+async def test_a_bug_is_tried_again_and_then_parked(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler(lambda _: ZeroDivisionError("oops"))
+    await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(backoff_s=0.01, max_deliver=3))):
+        await eventually(lambda: parked_messages(log.connection))
+        await eventually(lambda: settled(log))
+    ((_, message),) = await parked_messages(log.connection)
+    assert (message.error, message.attempt) == ("ZeroDivisionError", 3)
+    assert handler.attempts == [1, 2, 3]
+
+
+async def test_a_conflict_is_never_parked(log: NatsLog, counters: Counters, eventually: Eventually) -> None:
+    """It is not the message's fault that others write too."""
+    handler = Handler(lambda delivery: Conflict("again") if delivery.attempt < 4 else None)
+    await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(backoff_s=0.01, max_deliver=1))):
+        await eventually(lambda: settled(log) if handler.attempts == [1, 2, 3, 4] else False)
+    assert await parked_messages(log.connection) == []
+
+
+@pytest.mark.parametrize("payload", [b"not json", b"[]", b"\xff\x00", b'[{"type": "counter.unheard_of"}]'])
+async def test_a_message_that_is_no_commit_is_parked_and_the_rest_goes_on(
+    log: NatsLog, counters: Counters, eventually: Eventually, payload: bytes
+) -> None:
+    handler = Handler()
+    await log.connection.request("evt.counter.a.positive", payload)
+    seq = await log.append(counters.commit("b"), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler)):
+        await eventually(lambda: parked_messages(log.connection))
+        await eventually(lambda: settled(log))
+    ((_, message),) = await parked_messages(log.connection)
+    assert (message.seq, message.error) == (1, "Undecodable")
+    assert handler.seqs == [seq]
+
+
+async def test_a_parked_message_that_is_put_back_is_handled_and_gone(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    broken = True
+    handler = Handler(lambda _: Reject("broken") if broken else None)
+    seq = await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler)):
+        ((number, _),) = await eventually(lambda: parked_messages(log.connection))
+        broken = False
+        await retry(log.connection, number)
+        await eventually(lambda: len(handler.given) == 2)
+    assert (handler.seqs, handler.attempts) == ([seq, seq], [1, 1])
+    assert handler.commits[0] == handler.commits[1]
+    assert await parked_messages(log.connection) == []
+
+
+async def test_a_message_put_back_in_vain_is_parked_again(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler(lambda _: Reject("broken"))
+    await log.append(counters.commit("a"), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler)):
+        ((number, first),) = await eventually(lambda: parked_messages(log.connection))
+        await retry(log.connection, number)
+        await eventually(lambda: len(handler.given) == 2)
+        ((again, second),) = await eventually(lambda: parked_messages(log.connection))
+    assert again > number
+    assert (second.seq, second.subject) == (first.seq, first.subject)
+
+
+async def test_what_is_not_parked_cannot_be_put_back(log: NatsLog) -> None:
+    with pytest.raises(NotParked):
+        await retry(log.connection, 1)
+
+
+async def test_a_long_handler_keeps_its_message(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    """It works for longer than ack_wait, and nobody else is given the message."""
+    finish = asyncio.Event()
+    handler = Handler(lambda _: finish.wait())
+    rival = Handler()
+    await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=QUICK)):
+        await eventually(lambda: handler.given)
+        async with consuming(Consumer(log, "worker", ALL, rival, policy=QUICK)):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(finish.wait(), timeout=4 * QUICK.ack_wait_s)
+            finish.set()
+            await eventually(lambda: settled(log))
+    assert (handler.attempts, rival.attempts) == ([1], [])
+
+
+async def test_a_message_that_comes_again_while_in_hand_is_not_handled_twice(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    finish = asyncio.Event()
+    handler = Handler(lambda _: finish.wait())
+    await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=SLOW)):
+        await eventually(lambda: handler.given)
+        await log.connection.publish(handler.given[0].ack_subject, b"-NAK")
+        await eventually(lambda: handler.given[0].attempt == 2)
+        finish.set()
+        await eventually(lambda: settled(log))
+    assert handler.attempts == [1]
+
+
+async def test_a_killed_consumers_message_comes_again_after_ack_wait(
+    log: NatsLog, counters: Counters, eventually: Eventually, killed_consumer: Crash
+) -> None:
+    handler = Handler()
+    seq = await log.append(counters.commit(), after=0)
+    await killed_consumer(QUICK)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=QUICK)):
+        await eventually(lambda: settled(log) if handler.given else False)
+    assert (handler.seqs, handler.attempts) == ([seq], [2])
+
+
+async def test_a_killed_consumers_successor_on_its_host_has_the_message_at_once(
+    log: NatsLog, counters: Counters, eventually: Eventually, killed_consumer: Crash, tmp_path: Path
+) -> None:
+    """The successor finds what the dead process had in hand; ack_wait is far longer than this test."""
+    handler = Handler()
+    seq = await log.append(counters.commit(), after=0)
+    await killed_consumer(SLOW)
+    leases = Leases(tmp_path / "leases")
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=SLOW, leases=leases)):
+        await eventually(lambda: settled(log) if handler.given else False)
+    leases.close()
+    assert (handler.seqs, handler.attempts) == ([seq], [2])
+    assert list((tmp_path / "leases").iterdir()) == []
+
+
+async def test_a_cancelled_consumer_sends_back_what_it_has_not_done(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    """Another one has it at once; ack_wait is far longer than this test."""
+    hanging, heir = Handler(lambda _: asyncio.Event().wait()), Handler()
+    seqs = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(3)]
+    async with consuming(Consumer(log, "worker", ALL, hanging, policy=SLOW)):
+        await eventually(lambda: len(hanging.given) == 3)
+    async with consuming(Consumer(log, "worker", ALL, heir, policy=SLOW)):
+        await eventually(lambda: settled(log) if len(heir.given) == 3 else False)
+    assert sorted(heir.seqs) == seqs
+
+
+async def test_a_cancelled_consumer_lets_its_handlers_finish_within_their_grace(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    finish = asyncio.Event()
+    handler = Handler(lambda _: finish.wait())
+    await log.append(counters.commit(), after=0)
+    consumer = Consumer(log, "worker", ALL, handler, policy=Policy(grace_s=60))
+    async with consuming(consumer) as task:
+        await eventually(lambda: handler.given)
+        task.cancel()
+        await eventually(lambda: consumer._lanes[0]._draining)
+        finish.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert await settled(log)
+    assert handler.attempts == [1]
+
+
+async def test_what_arrives_while_a_consumer_leaves_goes_to_another_at_once(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    """Nothing is lost between the last pull and the end of the subscription; ack_wait is far away."""
+    leaving, staying = Handler(), Handler()
+    async with consuming(Consumer(log, "worker", ALL, leaving, policy=SLOW)) as task:
+        await log.append(counters.commit("before"), after=0)
+        await eventually(lambda: leaving.given)
+        appends = [asyncio.create_task(log.append(counters.commit(f"c{n}"), after=0)) for n in range(50)]
+        task.cancel()
+        await asyncio.gather(*appends)
+        async with consuming(Consumer(log, "worker", ALL, staying, policy=SLOW)):
+            await eventually(lambda: settled(log))
+    assert sorted(set(leaving.seqs + staying.seqs)) == list(range(1, 52))
+
+
+async def test_no_more_are_taken_than_there_is_room_for(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    """What one consumer has no room for is there for another."""
+    finish = asyncio.Event()
+    full, idle = Handler(lambda _: finish.wait()), Handler()
+    for n in range(10):
+        await log.append(counters.commit(f"c{n}"), after=0)
+    async with consuming(Consumer(log, "worker", ALL, full, policy=Policy(max_in_flight=3))):
+        await eventually(lambda: len(full.given) == 3)
+        async with consuming(Consumer(log, "worker", ALL, idle, policy=Policy(max_in_flight=3))):
+            await eventually(lambda: len(idle.given) == 7)
+            finish.set()
+            await eventually(lambda: settled(log))
+    assert sorted(full.seqs + idle.seqs) == list(range(1, 11))
+
+
+async def test_many_messages_pass_quickly_through_little_room(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler()
+    await asyncio.gather(*(log.append(counters.commit(f"c{n}"), after=0) for n in range(500)))
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(max_in_flight=8))):
+        await eventually(lambda: settled(log) if len(handler.given) == 500 else False)
+    assert sorted(handler.seqs) == list(range(1, 501))

@@ -1,0 +1,95 @@
+"""A fold of the log in memory is as current as its reader needs it to be, on both logs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+
+from contracts.commit import Recorded
+from contracts.runtime.blobs import NatsBlobs
+from contracts.runtime.connection import Connection
+from contracts.runtime.follow import Follower
+from contracts.runtime.log import Log
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.nats_log import NatsLog
+from contracts.runtime.wire import Format
+
+Counters = Any
+"""The fixture's type lives in conftest.py, which tests cannot import."""
+
+
+class Seen:
+    """A fold that remembers what it was given."""
+
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+
+    def fold(self, batch: Sequence[Recorded]) -> None:
+        self.seqs += [one.seq for one in batch]
+
+
+@asynccontextmanager
+async def following(follower: Follower) -> AsyncGenerator[None]:
+    worker = asyncio.create_task(follower.run())
+    try:
+        yield
+    finally:
+        worker.cancel()
+        await asyncio.wait([worker])
+
+
+class FollowerBehaviour:
+    """Each test is one rule."""
+
+    async def test_it_is_current_at_once_where_there_is_nothing(self, log: Log) -> None:
+        follower = Follower(log, "evt.counter.>", fold=Seen().fold)
+        await follower.catch_up()
+        assert follower.seq == 0
+
+    async def test_catching_up_includes_all_that_was_appended_before(
+        self, log: Log, counters: Counters
+    ) -> None:
+        seen = Seen()
+        follower = Follower(log, "evt.counter.>", fold=seen.fold)
+        before = await log.append(counters.commit("a"), after=0)
+        async with following(follower):
+            await follower.catch_up()
+            assert seen.seqs == [before]
+            later = await log.append(counters.commit("b"), after=0)
+            await follower.catch_up()
+            assert seen.seqs == [before, later]
+
+    async def test_commits_of_others_do_not_keep_it_waiting(self, log: Log, counters: Counters) -> None:
+        """The newest commit of the log need not be one that it follows."""
+        seen = Seen()
+        follower = Follower(log, "evt.counter.*.positive", "evt.counter.*.lost", fold=seen.fold)
+        followed = await log.append(counters.commit("a"), after=0)
+        await log.append(counters.commit("b", counters.reset(), state="zero"), after=0)
+        async with following(follower):
+            await follower.catch_up()
+        assert seen.seqs == [followed]
+
+    async def test_any_number_may_wait_for_it(self, log: Log, counters: Counters) -> None:
+        follower = Follower(log, "evt.counter.>", fold=Seen().fold)
+        newest = await log.append(counters.commit("a"), after=0)
+        waiting = [asyncio.create_task(follower.catch_up()) for _ in range(3)]
+        async with following(follower):
+            await asyncio.gather(*waiting)
+        assert follower.seq == newest
+
+
+class TestFollowerOnMemory(FollowerBehaviour):
+    @pytest.fixture
+    def log(self, counters: Counters) -> MemoryLog:
+        return MemoryLog(counters.codec)
+
+
+@pytest.mark.nats
+class TestFollowerOnNats(FollowerBehaviour):
+    @pytest.fixture
+    def log(self, connection: Connection, counters: Counters) -> NatsLog:
+        return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))

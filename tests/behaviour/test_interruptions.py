@@ -1,0 +1,177 @@
+"""NATS goes away and comes back: nothing is lost, nothing is done twice, and everything goes on by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from contracts.runtime.blobs import NatsBlobs
+from contracts.runtime.catalogue import Catalogue, publish, watch
+from contracts.runtime.connection import Connection, ConnectionClosed, connect
+from contracts.runtime.consumer import Consumer
+from contracts.runtime.delivery import Delivery
+from contracts.runtime.log import Unavailable
+from contracts.runtime.nats_log import NatsLog
+from contracts.runtime.topology import ensure_topology
+from contracts.runtime.wire import Format
+from contracts.tool import Effect, ToolSpec
+from deploy.local.nats_server import NatsServer
+
+pytestmark = pytest.mark.nats
+
+Counters = Any
+Eventually = Any
+
+
+@pytest.fixture
+async def connection(nats_server: NatsServer) -> AsyncGenerator[Connection]:
+    async with connect(nats_server.url, name="test") as connection:
+        await ensure_topology(connection)
+        yield connection
+
+
+@pytest.fixture
+def log(connection: Connection, counters: Counters) -> NatsLog:
+    return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
+
+
+async def test_appends_wait_for_nats_and_land_exactly_once(
+    log: NatsLog, counters: Counters, nats_server: NatsServer
+) -> None:
+    """The server crashes amid 300 appends: some landed and lost their ack, some never got there."""
+    appends = [asyncio.create_task(log.append(counters.commit(f"c{n}"), after=0)) for n in range(300)]
+    await asyncio.wait(appends, return_when=asyncio.FIRST_COMPLETED)
+    await nats_server.kill()
+    await nats_server.start()
+    seqs = await asyncio.gather(*appends)
+    stored = [await log.read("counter", f"c{n}") for n in range(300)]
+    assert [[one.seq for one in found] for found in stored] == [[seq] for seq in seqs]
+
+
+async def test_a_read_waits_for_nats(log: NatsLog, counters: Counters, nats_server: NatsServer) -> None:
+    seq = await log.append(counters.commit("a"), after=0)
+    await nats_server.stop()
+    reading = asyncio.gather(log.read("counter", "a"), log.last_seq())
+    await nats_server.start()
+    (recorded,), last = await reading
+    assert (recorded.seq, last) == (seq, seq)
+
+
+async def test_blobs_wait_for_nats(log: NatsLog, nats_server: NatsServer) -> None:
+    blobs = log.format.blobs
+    await nats_server.stop()
+    putting = asyncio.ensure_future(blobs.put(b"x" * 300_000, "text/plain"))
+    await nats_server.start()
+    reference = await putting
+    await nats_server.stop()
+    getting = asyncio.ensure_future(blobs.get(reference))
+    await nats_server.start()
+    assert await getting == b"x" * 300_000
+
+
+async def test_an_append_gives_up_at_its_deadline(
+    connection: Connection, counters: Counters, nats_server: NatsServer
+) -> None:
+    log = NatsLog(connection, Format(counters.codec, NatsBlobs(connection)), deadline_s=0.2)
+    await nats_server.stop()
+    with pytest.raises(Unavailable, match="NATS is away"):
+        await log.append(counters.commit("a"), after=0)
+
+
+@pytest.mark.parametrize("crash", [False, True], ids=["stopped", "killed"])
+async def test_a_tail_goes_on_where_it_was(
+    log: NatsLog, counters: Counters, nats_server: NatsServer, crash: bool
+) -> None:
+    seqs = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(3)]
+    taken: list[int] = []
+    async with aclosing(log.tail()) as batches:
+        while len(taken) < 3:
+            taken += [one.seq for one in await anext(batches)]
+        await (nats_server.kill() if crash else nats_server.stop())
+        waiting = asyncio.ensure_future(anext(batches))
+        await nats_server.start()
+        seqs += [await log.append(counters.commit(f"d{n}"), after=0) for n in range(3)]
+        taken += [one.seq for one in await waiting]
+        while len(taken) < 6:
+            taken += [one.seq for one in await anext(batches)]
+    assert taken == seqs
+
+
+async def test_a_tail_outlives_its_consumer(log: NatsLog, counters: Counters, eventually: Eventually) -> None:
+    """Somebody removed the consumer on the server."""
+    async with aclosing(log.tail()) as batches:
+        first = await log.append(counters.commit("a"), after=0)
+        assert [one.seq for one in await anext(batches)] == [first]
+        (name,) = (await log.connection.api("CONSUMER.NAMES.LOG"))["consumers"]
+        waiting = asyncio.ensure_future(anext(batches))
+        await log.connection.api(f"CONSUMER.DELETE.LOG.{name}")
+        second = await log.append(counters.commit("b"), after=0)
+        assert [one.seq for one in await waiting] == [second]
+
+
+async def test_a_tail_leaves_no_consumer_behind(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    await log.append(counters.commit("a"), after=0)
+    async with aclosing(log.tail()) as batches:
+        await anext(batches)
+
+    async def gone() -> bool:
+        return not (await log.connection.api("CONSUMER.NAMES.LOG"))["consumers"]
+
+    await eventually(gone)
+
+
+@pytest.mark.parametrize("crash", [False, True], ids=["stopped", "killed"])
+async def test_a_consumer_goes_on(
+    log: NatsLog, counters: Counters, nats_server: NatsServer, eventually: Eventually, crash: bool
+) -> None:
+    handled: list[int] = []
+
+    async def handle(_: Any, delivery: Delivery) -> None:
+        handled.append(delivery.seq)
+
+    consuming = asyncio.create_task(Consumer(log, "worker", ["evt.counter.>"], handle).run())
+    seqs = [await log.append(counters.commit("a"), after=0)]
+    await eventually(lambda: handled)
+    await (nats_server.kill() if crash else nats_server.stop())
+    await nats_server.start()
+    seqs.append(await log.append(counters.commit("b"), after=0))
+    await eventually(lambda: set(handled) == set(seqs))
+    consuming.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await consuming
+
+
+async def test_a_catalogue_goes_on(
+    connection: Connection, nats_server: NatsServer, eventually: Eventually
+) -> None:
+    def spec(name: str) -> ToolSpec:
+        return ToolSpec(name=name, description="", parameters={}, effect=Effect.READ)
+
+    catalogue = Catalogue()
+    watching = asyncio.create_task(watch(connection, catalogue))
+    await publish(connection, [spec("before")])
+    await catalogue.known()
+    await nats_server.stop()
+    await nats_server.start()
+    await publish(connection, [spec("after")])
+    await eventually(lambda: [one.name for one in catalogue.all()] == ["after", "before"])
+    watching.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await watching
+
+
+async def test_a_connection_that_is_closed_for_good_says_so(connection: Connection) -> None:
+    """The server cuts off a client that breaks the protocol, and nats-py does not come back from that."""
+    await connection.nc._send_command(b"NONSENSE\r\n")
+    await connection.publish("kick")
+    with pytest.raises(ConnectionClosed):
+        await connection.watch()
+    with pytest.raises(Unavailable):
+        await connection.request("anything", b"")

@@ -1,0 +1,65 @@
+"""The nats-server we start ourselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from contracts.runtime.connection import connect
+from contracts.runtime.topology import ensure_topology
+from deploy.local.nats_server import Durability, NatsServer, ServerFailed, StoreInUse, running
+
+pytestmark = pytest.mark.nats
+
+Eventually = Any
+
+
+async def test_started_again_it_has_the_same_port_and_data(nats_server: NatsServer) -> None:
+    async with connect(nats_server.url, name="test") as connection:
+        await ensure_topology(connection)
+        await connection.request("evt.counter.a.positive", b"kept")
+    port = nats_server.port
+    await nats_server.stop()
+    assert nats_server.pid is None
+    await nats_server.start()
+    assert nats_server.port == port
+    async with connect(nats_server.url, name="test") as connection:
+        assert (await connection.api("STREAM.INFO.LOG"))["state"]["messages"] == 1
+
+
+async def test_an_ack_is_an_fsync_unless_told_otherwise(tmp_path: Path) -> None:
+    for directory, server in {
+        "safe": NatsServer(tmp_path / "safe"),
+        "fast": NatsServer(tmp_path / "fast", durability=Durability.FAST),
+    }.items():
+        async with running(server):
+            configuration = (tmp_path / directory / "nats.conf").read_text()
+            assert ("sync_interval: always" in configuration) == (directory == "safe")
+
+
+async def test_two_servers_never_share_a_store(nats_server: NatsServer) -> None:
+    """The error says which process to stop."""
+    with pytest.raises(StoreInUse, match=f"kill {nats_server.pid}"):
+        await NatsServer(nats_server.directory).start()
+
+
+async def test_a_server_that_cannot_start_says_why(nats_server: NatsServer, tmp_path: Path) -> None:
+    second = NatsServer(tmp_path / "second", port=nats_server.port)
+    with pytest.raises(ServerFailed, match="address already in use"):
+        await second.start()
+    assert second.pid is None
+
+
+async def test_its_log_lines_are_handed_over(tmp_path: Path) -> None:
+    lines: list[str] = []
+    async with running(NatsServer(tmp_path, on_line=lines.append)):
+        pass
+    assert any("Server is ready" in line for line in lines)
+    assert any("Server Exiting" in line for line in lines)
+
+
+async def test_its_end_can_be_waited_for(nats_server: NatsServer) -> None:
+    await nats_server.stop()
+    assert await nats_server.ended() == 0

@@ -1,0 +1,97 @@
+"""What we find at the other end of NATS_URL, and what we refuse to run on."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from nats.aio.client import ServerVersion
+
+from contracts.runtime.connection import Connection, Unreachable, connect
+from contracts.runtime.topology import WrongServer, WrongStream, ensure_topology
+from deploy.local.nats_server import NatsServer
+
+pytestmark = pytest.mark.nats
+
+Eventually = Any
+
+
+async def test_five_services_may_start_at_once(nats_url: str) -> None:
+    async with AsyncExitStack() as stack:
+        connections = [
+            await stack.enter_async_context(connect(nats_url, name=f"service-{n}")) for n in range(5)
+        ]
+        replicas = await asyncio.gather(*(ensure_topology(connection) for connection in connections))
+        assert replicas == [1] * 5
+        names = (await connections[0].api("STREAM.NAMES"))["streams"]
+        assert sorted(names) == ["KV_tools", "LOG", "OBJ_blobs", "PARKED", "REPLAY"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"storage": "memory"},
+        {"retention": "workqueue"},
+        {"subjects": ["evt.run.>"]},
+        {"allow_direct": False},
+        {"max_age": 3_600_000_000_000},
+        {"max_msgs": 1000},
+        {"max_msgs_per_subject": 1},
+        {"duplicate_window": 1_000_000_000},
+    ],
+    ids="".join,
+)
+async def test_a_stream_that_could_lose_commits_is_refused(nats_url: str, change: dict[str, Any]) -> None:
+    """The message names the stream and what is wrong with it."""
+    config = {"name": "LOG", "subjects": ["evt.>"], "storage": "file", "allow_direct": True}
+    async with connect(nats_url, name="test") as connection:
+        await connection.api("STREAM.CREATE.LOG", config | change)
+        with pytest.raises(WrongStream, match=f"LOG: {next(iter(change))}"):
+            await ensure_topology(connection)
+
+
+async def test_a_stream_with_more_replicas_than_servers_is_refused(nats_url: str) -> None:
+    async with connect(nats_url, name="test") as connection:
+        with pytest.raises(WrongServer, match="NATS_REPLICAS"):
+            await ensure_topology(connection, replicas=3)
+
+
+async def test_an_old_server_is_refused(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(type(connection.nc), "connected_server_version", ServerVersion("2.10.29"))
+    with pytest.raises(WrongServer, match=r"2\.10\.29.*Upgrade"):
+        await ensure_topology(connection)
+
+
+async def test_a_server_without_jetstream_is_refused(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await nats_server.stop()
+    monkeypatch.setattr(nats_server, "_configuration", lambda: f'listen: "127.0.0.1:{nats_server.port}"')
+    await nats_server.start()
+    async with connect(nats_server.url, name="test") as connection:
+        with pytest.raises(WrongServer, match="-js"):
+            await ensure_topology(connection, wait_s=0.1)
+
+
+async def test_where_no_server_answers_the_error_says_what_to_do(nats_server: NatsServer) -> None:
+    """And keeps the password to itself."""
+    await nats_server.stop()
+    url = f"nats://someone:secret@127.0.0.1:{nats_server.port}"
+    with pytest.raises(Unreachable, match=f"127.0.0.1:{nats_server.port} .*NATS_URL") as raised:
+        async with connect(url, name="test", wait_s=0.1):
+            pass
+    assert "secret" not in str(raised.value)
+
+
+async def test_a_service_may_start_before_nats(nats_server: NatsServer, eventually: Eventually) -> None:
+    await nats_server.stop()
+
+    async def use() -> int:
+        async with connect(nats_server.url, name="early") as connection:
+            return await ensure_topology(connection)
+
+    using = asyncio.create_task(use())
+    await nats_server.start()
+    assert await using == 1

@@ -1,0 +1,107 @@
+"""Fixtures for every test: a real NATS where one is asked for, and the one way to wait for a fact."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pytest
+
+from contracts.runtime.connection import Connection, connect
+from contracts.runtime.topology import ensure_topology
+from deploy.local.nats_server import Durability, NatsServer, running
+
+T = TypeVar("T")
+
+NATS_IMAGE = "nats:2.15-alpine"
+POLL_S = 0.005
+
+
+class Eventually(Protocol):
+    """Waits until a condition holds and gives what it gave."""
+
+    async def __call__(self, condition: Callable[[], T | Awaitable[T]], *, timeout: float = 10.0) -> T: ...
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """`await eventually(lambda: done)`: polls until true; fails after `timeout` seconds."""
+
+    async def wait(condition: Callable[[], T | Awaitable[T]], *, timeout: float = 10.0) -> T:
+        answer: T | None = None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while True:
+                    given = condition()
+                    answer = await given if inspect.isawaitable(given) else given
+                    if answer:
+                        return answer
+                    await asyncio.sleep(POLL_S)  # noqa: TID251  the one place where tests poll
+        pytest.fail(f"still {answer!r} after {timeout:g} s")
+
+    return wait
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncGenerator[NatsServer]:
+    """A nats-server of the test's own, which it may stop, kill and start again; ready in 20 ms."""
+    async with running(NatsServer(tmp_path / "nats", durability=Durability.FAST)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def nats_container() -> Iterator[str | None]:
+    """URL of a NATS container for the whole session, or None where no Docker engine answers."""
+    if not _docker_engine_answers():
+        yield None
+        return
+    from testcontainers.core.container import DockerContainer  # noqa: PLC0415  half a second, and rarely needed
+    from testcontainers.core.wait_strategies import LogMessageWaitStrategy  # noqa: PLC0415
+
+    ready = LogMessageWaitStrategy("Server is ready")
+    nats = DockerContainer(NATS_IMAGE).with_command("-js").with_exposed_ports(4222).waiting_for(ready)
+    with nats as container:
+        yield f"nats://{container.get_container_host_ip()}:{container.get_exposed_port(4222)}"
+
+
+@pytest.fixture
+async def nats_url(nats_container: str | None, tmp_path: Path) -> AsyncGenerator[str]:
+    """A NATS without any stream: the container where there is one, else a server from the wheel."""
+    if nats_container is None:
+        async with running(NatsServer(tmp_path / "nats", durability=Durability.FAST)) as server:
+            yield server.url
+    else:
+        await _remove_streams(nats_container)
+        yield nats_container
+
+
+@pytest.fixture
+async def connection(nats_url: str) -> AsyncGenerator[Connection]:
+    """Connected to a NATS that has our streams, all empty."""
+    async with connect(nats_url, name="test") as connection:
+        await ensure_topology(connection)
+        yield connection
+
+
+def _docker_engine_answers() -> bool:
+    docker = shutil.which("docker")
+    if docker is None:
+        return False
+    try:
+        asked = subprocess.run([docker, "version"], capture_output=True, timeout=5, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return asked.returncode == 0
+
+
+async def _remove_streams(url: str) -> None:
+    async with connect(url, name="clean") as connection:
+        names = await connection.api("STREAM.NAMES")
+        for name in names["streams"] or ():
+            await connection.api(f"STREAM.DELETE.{name}")

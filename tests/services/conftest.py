@@ -1,0 +1,150 @@
+"""A gateway over HTTP: memory log, a projector at work, a real server on a free port."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import orjson
+import pytest
+from aiohttp import ClientSession
+from yarl import URL
+
+from contracts.aggregate import Aggregate
+from contracts.event import Event, Json
+from contracts.registry import CODEC
+from contracts.runtime.blobs import MemoryBlobs
+from contracts.runtime.llm import LlmSettings
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.stream import Origin, Stream
+from gateway.gateway import Gateway
+from gateway.llm import LlmConfiguration
+from gateway.service import assemble, open_views, running
+from gateway.settings import GatewaySettings
+from projector.projector import Projector
+
+ORIGIN = Origin("/test/1")
+NO_LLM = LlmSettings(_env_file=None, llm_provider=None, llm_model=None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    """By lower-case name."""
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return orjson.loads(self.body)
+
+
+@dataclass
+class Api:
+    """A gateway and a client of it."""
+
+    gateway: Gateway
+    log: MemoryLog
+    blobs: MemoryBlobs
+    url: URL
+    http: ClientSession
+
+    async def call(self, method: str, path: str, **options: Any) -> Answer:
+        """One request. The path goes over the wire as it is written."""
+        url = URL(f"{self.url}{path}", encoded=True)
+        async with self.http.request(method, url, **options) as response:
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            return Answer(response.status, headers, await response.read())
+
+    async def get(self, path: str, **options: Any) -> Answer:
+        return await self.call("GET", path, **options)
+
+    async def post(self, path: str, body: Json = None, **options: Any) -> Answer:
+        return await self.call("POST", path, json=body, **options)
+
+    async def patch(self, path: str, body: Json = None, **options: Any) -> Answer:
+        return await self.call("PATCH", path, json=body, **options)
+
+    async def delete(self, path: str, **options: Any) -> Answer:
+        return await self.call("DELETE", path, **options)
+
+    async def write(self, aggregate: Aggregate[Any], aggregate_id: str, *events: Event) -> int:
+        """Append one commit, as another service would; returns when the views include it."""
+        stream = await Stream.open(self.log, aggregate, aggregate_id, ORIGIN)
+        seq = await stream.append(events)
+        assert await self.gateway.projected(seq, timeout=10)
+        return seq
+
+
+class StartGateway(Protocol):
+    """Starts a gateway; `settings` are those of GatewaySettings."""
+
+    async def __call__(
+        self,
+        *,
+        projector: bool = True,
+        llm: LlmSettings = NO_LLM,
+        log: MemoryLog | None = None,
+        **settings: Any,
+    ) -> Api: ...
+
+
+@pytest.fixture
+async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
+    """Gateways with settings of the test's own; all end with the test."""
+    async with AsyncExitStack() as stack:
+
+        async def start(
+            *,
+            projector: bool = True,
+            llm: LlmSettings = NO_LLM,
+            log: MemoryLog | None = None,
+            **settings: Any,
+        ) -> Api:
+            given = {
+                "host": "127.0.0.1",
+                "port": 0,
+                "data_dir": tmp_path,
+                "artifacts_dir": tmp_path / "artifacts",
+                "instance": "test",
+                "grace_s": 0.2,
+                **settings,
+            }
+            checked = GatewaySettings(_env_file=None, **given)
+            return await stack.enter_async_context(_api(checked, llm, log, projector=projector))
+
+        yield start
+
+
+@pytest.fixture
+async def api(start_gateway: StartGateway) -> Api:
+    """A gateway whose views follow its log."""
+    return await start_gateway()
+
+
+@asynccontextmanager
+async def _api(
+    settings: GatewaySettings,
+    llm: LlmSettings,
+    log: MemoryLog | None,
+    *,
+    projector: bool,
+) -> AsyncGenerator[Api]:
+    blobs = MemoryBlobs()
+    log = log or MemoryLog(CODEC, blobs)
+    async with open_views(settings) as views, ClientSession() as http:
+        gateway = assemble(settings, log, blobs, views, LlmConfiguration(llm))
+
+        async def announce(seq: int) -> None:
+            gateway.progress.announce(seq)
+
+        workers = (Projector(log, settings.views_file, announce).run,) if projector else ()
+        async with running(gateway, *workers) as (port, _):
+            if projector:
+                assert await gateway.projected(0, timeout=10)
+            yield Api(gateway, log, blobs, URL(f"http://127.0.0.1:{port}"), http)

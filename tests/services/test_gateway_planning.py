@@ -1,0 +1,340 @@
+"""Asking for plans over HTTP; commits appended to the log stand for the planner."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from contracts import agent, dag, run
+from contracts.agent import AGENT
+from contracts.dag import DAG
+from contracts.event import Event, Usage
+from contracts.plan import Job
+from contracts.run import RUN
+from contracts.runtime.llm import LlmSettings
+
+LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
+GOAL = {"goal-text": "do it", "agentName": "Planner"}
+USAGE = Usage(prompt_tokens=11, completion_tokens=7)
+ATTEMPT = dag.AttemptMade(attempt=1, reason="initial", usage=USAGE, generation_stats={"id": "g"})
+TITLE = dag.AttemptMade(attempt=1, reason="title_master", usage=Usage(prompt_tokens=1))
+SHOWN_USAGE = {"promptTokens": 11, "completionTokens": 7, "totalTokens": 18}
+
+
+def job(coverage: str = "high", **changes: Any) -> Job:
+    task = {
+        "id": "001",
+        "description": "d",
+        "thought": "t",
+        "action_type": "tool",
+        "tool_or_prompt": {"name": "noop"},
+        "expected_output": "o",
+        "dependencies": [],
+    }
+    given = {
+        "original_request": "do it",
+        "intent": {"primary": "do", "sub_intents": []},
+        "entities": [],
+        "sub_tasks": [task],
+        "validation": {"coverage": coverage},
+    }
+    return Job.model_validate(given | changes)
+
+
+ASKING = job(clarification_needed=True, clarification_query="which?")
+
+
+@pytest.fixture
+async def api(start_gateway: Any) -> Any:
+    """A gateway with a model to plan with, and an agent called Planner."""
+    api = await start_gateway(llm=LLM)
+    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
+    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    return api
+
+
+async def next_request(api: Any, after: int = 0) -> tuple[str, dag.State]:
+    """The next DAG that waits for a planner."""
+    async with aclosing(api.log.tail("evt.dag.*.requested", after=after)) as batches:
+        async for batch in batches:
+            dag_id = batch[-1].commit.aggregate_id
+            recorded = await api.log.read("dag", dag_id)
+            return dag_id, DAG.fold([event for one in recorded for event in one.commit.events])
+    raise AssertionError("the tail has ended")
+
+
+async def plan(
+    api: Any, path: str, *ends: Sequence[Event], body: Any = None, **options: Any
+) -> tuple[Any, str]:
+    """Ask for a plan, let a planner make these commits, and give the answer and the DAG's id."""
+    after = await api.log.last_seq()
+    asking = asyncio.create_task(api.post(path, GOAL if body is None else body, **options))
+    dag_id, _ = await next_request(api, after)
+    for events in ends:
+        assert not asking.done()
+        await api.write(DAG, dag_id, *events)
+    return await asking, dag_id
+
+
+async def test_a_plan_that_covers_the_goal_is_answered_by_its_id(api: Any) -> None:
+    answer, dag_id = await plan(api, "/api/v1/create-dag", [ATTEMPT], [TITLE, dag.Planned(job=job())])
+
+    assert (answer.status, answer.json) == (200, {"status": "success", "dagId": dag_id})
+    assert (await api.get(f"/api/v1/dags/{dag_id}")).json["status"] == "success"
+
+
+async def test_what_was_asked_for_is_what_the_planner_gets(api: Any) -> None:
+    body = {
+        "goal-text": "dé \ud83d\ude00",
+        "agentName": "Planner",
+        "provider": "ollama",
+        "model": "other",
+        "max_tokens": 5,
+        "temperature": 3,
+        "seed": 0,
+        "cronSchedule": "@daily",
+        "timezone": "Europe/Paris",
+        "unknown": "passed over",
+    }
+
+    await api.post("/api/v1/create-dag", body, headers={"Prefer": "respond-async"})
+
+    _, state = await next_request(api)
+    assert state.request == dag.Requested(
+        goal_text="dé \U0001f600",
+        agent_name="Planner",
+        provider="ollama",
+        model="other",
+        max_tokens=5,
+        temperature=3,
+        seed=0,
+        schedule=dag.Schedule(cron="@daily", timezone="Europe/Paris", active=True),
+    )
+
+
+async def test_a_plan_that_covers_less_is_stored_and_shown(api: Any) -> None:
+    answer, dag_id = await plan(api, "/api/v1/create-dag", [ATTEMPT, TITLE, dag.Planned(job=job("low"))])
+
+    assert answer.status == 200
+    assert answer.json == {
+        "status": "success",
+        "dagId": dag_id,
+        "result": job("low").model_dump(mode="json", exclude_none=True),
+        "usage": SHOWN_USAGE,
+        "generation_stats": {"id": "g"},
+        "attempts": 1,
+    }
+
+
+@pytest.mark.parametrize("path", ["/api/v1/create-dag", "/api/v1/create-and-execute-dag"])
+async def test_a_question_of_the_model_is_passed_on(api: Any, path: str) -> None:
+    answer, dag_id = await plan(api, path, [ATTEMPT, dag.ClarificationAsked(query="which?", job=ASKING)])
+
+    assert answer.status == 200
+    assert answer.json == {
+        "status": "clarification_required",
+        "dagId": dag_id,
+        "clarification_query": "which?",
+        "result": ASKING.model_dump(mode="json", exclude_none=True),
+        "usage": SHOWN_USAGE,
+        "generation_stats": {"id": "g"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "failed"), [("/api/v1/create-dag", {}), ("/api/v1/create-and-execute-dag", {"status": "failed"})]
+)
+@pytest.mark.parametrize(
+    "rejected",
+    [
+        dag.Rejected(
+            http_status=400,
+            error="Invalid DAG structure after multiple attempts",
+            details={"validation_errors": [{"code": "custom"}], "attempts": 3, "result": {"a": 1}},
+        ),
+        dag.Rejected(http_status=500, error="Response too large: 100001 bytes", details={"maxSize": 100000}),
+        dag.Rejected(http_status=500, error="connection refused"),
+    ],
+)
+async def test_why_there_is_no_plan_is_passed_on(
+    api: Any, path: str, failed: dict[str, str], rejected: dag.Rejected
+) -> None:
+    answer, dag_id = await plan(api, path, [ATTEMPT, rejected])
+
+    assert answer.status == rejected.http_status
+    assert answer.json == {**failed, "error": rejected.error, **rejected.details, "dagId": dag_id}
+
+
+async def test_a_dag_deleted_while_it_was_planned_is_told(api: Any) -> None:
+    answer, dag_id = await plan(api, "/api/v1/create-dag", [dag.Deleted()])
+
+    assert (answer.status, answer.json["dagId"]) == (409, dag_id)
+
+
+async def test_a_plan_is_executed_as_the_run_that_the_answer_names(api: Any) -> None:
+    asking = asyncio.create_task(api.post("/api/v1/create-and-execute-dag", GOAL))
+    dag_id, state = await next_request(api)
+    assert state.request and state.request.run_id
+    execution_id = state.request.run_id
+    await api.write(DAG, dag_id, ATTEMPT, dag.Planned(job=job()))
+    await api.write(RUN, execution_id, run.Requested(dag_id=dag_id, original_request="do it", job=job()))
+
+    answer = await asking
+
+    assert answer.status == 202
+    assert answer.json == {
+        "status": "executing",
+        "dagId": dag_id,
+        "executionId": execution_id,
+        "originalRequest": "do it",
+        "totalTasks": 1,
+        "usage": SHOWN_USAGE,
+        "generation_stats": {"id": "g"},
+        "message": "DAG created and execution started. Connect to SSE stream for live updates.",
+    }
+    assert (await api.get(f"/api/v1/dag-executions/{execution_id}")).status == 200
+
+
+@pytest.mark.parametrize("preference", ["respond-async", "wait=5, Respond-Async", "respond-async; x=1"])
+async def test_who_does_not_want_to_wait_is_told_where_the_plan_will_be(api: Any, preference: str) -> None:
+    answer = await api.post("/api/v1/create-and-execute-dag", GOAL, headers={"Prefer": preference})
+
+    dag_id, state = await next_request(api)
+    assert state.request
+    assert answer.status == 202
+    assert answer.json == {"status": "planning", "dagId": dag_id, "executionId": state.request.run_id}
+    assert answer.headers["location"] == f"/api/v1/dags/{dag_id}"
+    assert (await api.get(answer.headers["location"])).json["status"] == "planning"
+
+
+async def test_who_has_waited_long_enough_is_told_where_the_plan_will_be(start_gateway: Any) -> None:
+    api = await start_gateway(llm=LLM, planning_wait_s=0.01)
+    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
+    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+
+    answer = await api.post("/api/v1/create-dag", GOAL)
+
+    assert (answer.status, answer.json["status"]) == (202, "planning")
+    assert answer.headers["location"] == f"/api/v1/dags/{answer.json['dagId']}"
+
+
+async def test_planning_goes_on_when_the_client_leaves(api: Any) -> None:
+    asking = asyncio.create_task(api.post("/api/v1/create-dag", GOAL))
+    dag_id, _ = await next_request(api)
+    asking.cancel()
+    await asyncio.wait([asking])
+
+    await api.write(DAG, dag_id, dag.Planned(job=job()))
+
+    assert (await api.get(f"/api/v1/dags/{dag_id}")).json["status"] == "success"
+
+
+# ── clarify ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_answered_question_is_answered_like_a_new_goal(api: Any) -> None:
+    _, dag_id = await plan(api, "/api/v1/create-dag", [dag.ClarificationAsked(query="which?", job=ASKING)])
+
+    answer, _ = await plan(
+        api,
+        f"/api/v1/dags/{dag_id}/clarify",
+        [ATTEMPT, dag.Planned(job=job())],
+        body={"answer": "the blue one"},
+    )
+
+    assert (answer.status, answer.json) == (200, {"status": "success", "dagId": dag_id})
+    stored = DAG.fold([event for one in await api.log.read("dag", dag_id) for event in one.commit.events])
+    assert stored.goal_text == "do it\n\nUser clarification: the blue one"
+
+
+async def test_only_a_dag_that_asks_can_be_answered(api: Any) -> None:
+    _, dag_id = await plan(api, "/api/v1/create-dag", [dag.Planned(job=job())])
+
+    planned = await api.post(f"/api/v1/dags/{dag_id}/clarify", {"answer": "x"})
+    unknown = await api.post("/api/v1/dags/nope/clarify", {"answer": "x"})
+    empty = await api.post(f"/api/v1/dags/{dag_id}/clarify", {"answer": ""})
+
+    assert planned.status == 409
+    assert (unknown.status, unknown.json["error"]) == (404, "DAG with id 'nope' not found")
+    assert (empty.status, empty.json["error"]) == (400, "Invalid input parameters")
+
+
+# ── what is refused ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "error"),
+    [
+        ({"goal-text": "", "cronSchedule": "bad"}, 400, "Invalid input parameters"),
+        ({"goal-text": None}, 400, "Invalid input parameters"),
+        ({"max_tokens": "many"}, 400, "Invalid input parameters"),
+        ({"cronSchedule": "bad", "timezone": "bad"}, 400, "Invalid cron expression"),
+        ({"timezone": "bad", "provider": "bad", "model": "m"}, 400, "Invalid timezone"),
+        ({"provider": "bad", "model": "m", "agentName": "Nobody"}, 400, "Invalid LLM provider configuration"),
+        ({"provider": "openai", "model": "m"}, 400, "Invalid LLM provider configuration"),
+        ({"agentName": "Nobody"}, 404, "Agent 'Nobody' not found OR not active"),
+    ],
+)
+async def test_what_is_wrong_first_is_told_and_nothing_is_written(
+    api: Any, changes: dict[str, Any], status: int, error: str
+) -> None:
+    """The body comes before the schedule, the schedule before the provider, the provider before the agent."""
+    before = await api.log.last_seq()
+
+    answer = await api.post("/api/v1/create-dag", GOAL | changes)
+
+    assert (answer.status, answer.json["error"]) == (status, error)
+    assert await api.log.last_seq() == before
+
+
+async def test_refusals_of_create_and_execute_say_failed_but_not_those_of_the_schedule(api: Any) -> None:
+    async def refused(**changes: Any) -> str | None:
+        status: str | None = (await api.post("/api/v1/create-and-execute-dag", GOAL | changes)).json.get(
+            "status"
+        )
+        return status
+
+    assert await refused(agentName="Nobody") == "failed"
+    assert await refused(provider="bad", model="m") == "failed"
+    assert await refused(cronSchedule="bad") is None
+
+
+async def test_an_inactive_agent_cannot_plan(api: Any) -> None:
+    await api.write(AGENT, "a2", agent.Created(name="Idle", version_name="1", prompt_template="p"))
+
+    assert (await api.post("/api/v1/create-dag", GOAL | {"agentName": "Idle"})).status == 404
+
+
+async def test_without_a_model_planning_says_what_to_set_and_writes_nothing(start_gateway: Any) -> None:
+    api = await start_gateway()
+
+    answer = await api.post("/api/v1/create-dag", GOAL)
+
+    assert answer.status == 503
+    assert "LLM_PROVIDER" in answer.json["error"]
+    assert await api.log.last_seq() == 0
+
+
+async def test_an_agent_with_a_model_of_its_own_needs_no_other(start_gateway: Any) -> None:
+    api = await start_gateway()
+    created = agent.Created(name="Own", version_name="1", prompt_template="p", provider="ollama", model="m")
+    await api.write(AGENT, "a1", created)
+    await api.write(AGENT, "a1", agent.Activated(name="Own"))
+
+    answer = await api.post(
+        "/api/v1/create-dag", GOAL | {"agentName": "Own"}, headers={"Prefer": "respond-async"}
+    )
+
+    assert answer.status == 202
+
+
+async def test_one_of_provider_and_model_alone_is_passed_over(api: Any) -> None:
+    answer = await api.post(
+        "/api/v1/create-dag", GOAL | {"provider": "no such"}, headers={"Prefer": "respond-async"}
+    )
+
+    assert answer.status == 202
