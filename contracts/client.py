@@ -14,14 +14,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
+from functools import partial
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 import orjson
 
 from contracts.answers import Execution, ExecutionEvent, Readiness, Started, Step
+from contracts.client_errors import ClarificationRequired, ClientError, Patience, Refused, Unreachable
 from contracts.event import Json
 from contracts.sse import Message, Parser
 
@@ -43,48 +45,14 @@ DEFAULT_AGENT = "DecomposerV8"
 """The planning agent that every system has."""
 
 ANSWER_S = 60.0
-PLANNING_S = 900.0
-"""A model plans as long as it takes, within this."""
+PLANNING_LOOK_S = 0.2
 SILENCE_S = 40.0
 """A stream without even a heartbeat for this long is broken: the server sends one every 15 s."""
-FIRST_PAUSE_S = 0.1
-LONGEST_PAUSE_S = 2.0
-PASSING = frozenset(
-    {
-        HTTPStatus.BAD_GATEWAY,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        HTTPStatus.GATEWAY_TIMEOUT,
-        HTTPStatus.TOO_MANY_REQUESTS,
-    }
-)
-"""Answers after which a stream is asked for again."""
-
 EXECUTIONS = "/api/v1/dag-executions"
 
 
-class ClientError(Exception):
-    """A request came to nothing."""
-
-
-class Unreachable(ClientError):
-    """Nothing answers at the address."""
-
-
-class Refused(ClientError):
-    """The server says no; the message is the server's own."""
-
-    def __init__(self, status: int, body: Json) -> None:
-        super().__init__(_reason(status, body))
-        self.status = status
-        self.body = body
-
-
-class ClarificationRequired(ClientError):
-    """The goal cannot be planned before somebody answers the question, which is the message."""
-
-    def __init__(self, dag_id: str | None, question: str) -> None:
-        super().__init__(question)
-        self.dag_id = dag_id
+_AT_ONCE = {"Prefer": "respond-async"}
+T = TypeVar("T")
 
 
 class Client:
@@ -116,15 +84,19 @@ class Client:
         return Readiness.model_validate(body)
 
     async def create_and_execute(self, goal: str, *, agent: str = DEFAULT_AGENT, **options: Json) -> Started:
-        """Have `goal` planned and the plan executed; returns when there is a plan.
+        """Have `goal` planned and the plan executed; returns when the execution is on its way.
+
+        Once the goal is accepted, a connection that breaks meanwhile does no harm.
 
         Raises:
             ClarificationRequired: the model wants to know something first.
         """
         body = {"goal-text": goal, "agentName": agent, **options}
-        return _started(
-            await self._call("POST", "/api/v1/create-and-execute-dag", body, timeout_s=PLANNING_S)
-        )
+        accepted = await self._call("POST", "/api/v1/create-and-execute-dag", body, **_AT_ONCE)
+        dag_id, execution_id = accepted["dagId"], accepted["executionId"]
+        await self._patiently(partial(self._planned, dag_id))
+        execution = await self._patiently(partial(self._call, "GET", f"{EXECUTIONS}/{execution_id}"))
+        return Started.model_validate({**execution, "executionId": execution_id})
 
     async def execute_dag(self, dag_id: str) -> Started:
         """Execute a plan that is there.
@@ -160,26 +132,18 @@ class Client:
 
         A connection that breaks is made again, and the stream goes on after the last event that had a place
         in the log. It ends when the caller stops reading: see ExecutionEvent.is_last.
-
-        Raises:
-            Unreachable: it could not be had again within `patience_s`.
         """
         position = None if after is None else str(after)
-        pause, lost_at = FIRST_PAUSE_S, asyncio.get_running_loop().time()
+        patience = Patience(self.patience_s)
         while True:
             try:
                 async for message in self._stream(f"{EXECUTIONS}/{execution_id}/events", position):
                     position = message.id or position
-                    pause, lost_at = FIRST_PAUSE_S, asyncio.get_running_loop().time()
+                    patience.renew()
                     yield ExecutionEvent.model_validate({**orjson.loads(message.data), "seq": message.id})
-            except Refused as refused:
-                if refused.status not in PASSING:
-                    raise
-            except Unreachable:
-                if asyncio.get_running_loop().time() - lost_at > self.patience_s:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_S)
+            except ClientError as error:
+                patience.bear(error)
+            await asyncio.sleep(patience.pause())
 
     @property
     def _http(self) -> aiohttp.ClientSession:
@@ -238,13 +202,3 @@ def _parsed(body: bytes) -> Json:
         return orjson.loads(body)
     except ValueError:
         return {"error": body.decode("utf-8", "replace")[:500]}
-
-
-def _reason(status: int, body: Json) -> str:
-    """The server's own words: `message` where `error` is only the name of the status."""
-    said = body if isinstance(body, dict) else {}
-    text = str(said.get("message") or said.get("error") or HTTPStatus(status).phrase)
-    issues = [
-        f"{'.'.join(map(str, one['path']))}: {one['message']}" for one in said.get("validation_errors", [])
-    ]
-    return "; ".join([text, *issues])

@@ -15,8 +15,8 @@ REPORT_CHARS = 200_000
 
 SYNTHESIS_SYSTEM = (
     "You merge the results of several tasks into one answer. Write well-structured Markdown: keep every "
-    "fact, name and figure that matters, resolve contradictions openly, cite the sources the results name, and "
-    "add nothing of your own."
+    "fact, name and figure that matters, resolve contradictions openly, cite the sources the results name, "
+    "and add nothing of your own."
 )
 
 

@@ -39,7 +39,7 @@ CALLED_OFF = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, S
 
 @asynccontextmanager
 async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
-    """The executor on the log that `settings` point at, with the tools and the LLM that the environment names."""
+    """The executor on the log that `settings` point at, with the tools and LLM that the environment names."""
     tool_settings = ToolSettings()
     agents = Directory()
     async with (
@@ -63,7 +63,9 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
         await publish(log.connection, tools.specs)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
             policy = Policy(
-                max_in_flight=settings.executor_max_runs, ack_wait_s=settings.lease_s, grace_s=settings.grace_s
+                max_in_flight=settings.executor_max_runs,
+                ack_wait_s=settings.lease_s,
+                grace_s=settings.grace_s,
             )
             consumer = Consumer(log, NAME, QUEUE, executor.handle, policy=policy, leases=leases)
 

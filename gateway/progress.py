@@ -22,7 +22,7 @@ class Progress:
     def __init__(self, position: Callable[[], Awaitable[int]]) -> None:
         self._position = position
         self._announced = 0
-        self._included = 0
+        self._included = -1
         self._looking = asyncio.Lock()
         self._news = asyncio.Event()
 

@@ -64,7 +64,7 @@ class Connection:
         self._connected = asyncio.Event()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
-        self._quiet = True
+        self._told = ""
         self._listeners: set[Callable[[], None]] = set()
 
     async def open(self, url: str, *, name: str, wait_s: float) -> None:
@@ -83,7 +83,7 @@ class Connection:
                 f"no NATS server at {_public(url)} after {wait_s:g} s ({reason}); "
                 "set NATS_URL, or let `async-agent up` start one"
             ) from None
-        self._quiet = False
+        self._told = ""
         self._connected.set()
         await self._replies.open()
 
@@ -217,14 +217,15 @@ class Connection:
         )
 
     async def _on_error(self, error: Exception) -> None:
-        if not self._quiet:
-            logger.warning("nats", error=str(error) or type(error).__name__)
+        text = str(error) or type(error).__name__
+        if text != self._told:  # while NATS is away the same one comes twice a second
+            self._told = text
+            logger.warning("NATS client", error=text)
 
     async def _on_disconnect(self) -> None:
         if self._closing or not self._connected.is_set():
             return
         logger.warning("NATS went away; waiting for it")
-        self._quiet = True
         self._connected.clear()
         self._replies.fail_all("the connection to NATS broke")
         for listener in tuple(self._listeners):
@@ -232,7 +233,7 @@ class Connection:
 
     async def _on_reconnect(self) -> None:
         logger.info("NATS is back")
-        self._quiet = False
+        self._told = ""
         self._connected.set()
 
     async def _on_close(self) -> None:

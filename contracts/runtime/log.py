@@ -1,6 +1,7 @@
 """The log: the only place anything is written, seen through a protocol with two implementations.
 
-`nats_log.NatsLog` is the real one, `memory_log.MemoryLog` its equal for tests; one behaviour suite holds both to it.
+`nats_log.NatsLog` is the real one, `memory_log.MemoryLog` its equal for tests; one behaviour suite holds both
+to it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Protocol
 from contracts.commit import Commit, Recorded
 
 MAX_MESSAGE_BYTES = 512 * 1024
-"""Payload and headers of one commit. Over 1 MiB the server drops the connection for good, so we refuse before."""
+"""Payload and headers of one commit. Over 1 MiB the server drops the connection for good: we refuse before."""
 
 OFFLOAD_BYTES = 64 * 1024
 """A value larger than this lives in the object store, not in an event."""
@@ -26,7 +27,7 @@ class TooLarge(Exception):
 
 
 class Unavailable(Exception):
-    """The log could not be reached before the deadline; whether the commit landed is unknown, so retry the same one."""
+    """The log was not reached before the deadline; whether the commit landed is unknown: retry the same one."""
 
 
 class Log(Protocol):
@@ -57,5 +58,5 @@ class Log(Protocol):
         ...
 
     async def last_seq(self, *filters: str) -> int:
-        """Sequence of the newest commit on subjects matching `filters`, by default of the whole log; 0: none."""
+        """Sequence of the newest commit on `filters`, by default of the whole log; 0: none."""
         ...

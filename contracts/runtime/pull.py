@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import orjson
 import structlog
 from nats.aio.msg import Msg
+from nats.js.errors import NotFoundError, ServerError
 
 from contracts.runtime.connection import Connection
 from contracts.runtime.patience import FIRST_PAUSE_S, NoAnswer, pauses
@@ -110,7 +111,8 @@ class Pull:
         for pause in pauses():
             try:
                 return await self._create()
-            except NoAnswer as error:
+            except (NoAnswer, NotFoundError, ServerError) as error:
+                # A cluster that is starting does not know all its streams yet.
                 logger.info("waiting for NATS", stream=self._stream, reason=str(error))
                 await asyncio.sleep(pause)
         raise AssertionError

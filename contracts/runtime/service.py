@@ -65,21 +65,23 @@ class Service(Generic[S]):
                 log.info("ready", metrics_port=port)
                 await self._serve(running, stop, settings.grace_s)
         except Exception as error:
-            log.error("stopped", error=str(error), exc_info=not isinstance(error, UserError))
+            mendable = isinstance(error, (UserError, ValidationError))
+            log.error("stopped", error=str(error), exc_info=not mendable)
             return 1
         log.info("stopped")
         return 0
 
     async def _serve(self, running: Running, stop: asyncio.Event, grace_s: float) -> None:
         workers = [asyncio.ensure_future(worker()) for worker in running.workers]
-        stopping = asyncio.ensure_future(stop.wait())
-        done, _ = await asyncio.wait([stopping, *workers], return_when=asyncio.FIRST_COMPLETED)
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait([stopping, *workers], return_when=asyncio.FIRST_COMPLETED)
+        ended = [worker for worker in workers if worker.done()]
         stopping.cancel()
         for worker in workers:
             worker.cancel()
         if workers:
             await asyncio.wait(workers, timeout=grace_s + 5)
-        for worker in done - {stopping}:
+        for worker in ended:
             await worker
             raise RuntimeError("a worker ended by itself")
 

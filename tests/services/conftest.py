@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +15,9 @@ from aiohttp import ClientSession
 from yarl import URL
 
 from contracts.aggregate import Aggregate
+from contracts.commit import Commit
 from contracts.event import Event, Json
+from contracts.ids import new_id
 from contracts.registry import CODEC
 from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.llm import LlmSettings
@@ -73,10 +76,23 @@ class Api:
     async def delete(self, path: str, **options: Any) -> Answer:
         return await self.call("DELETE", path, **options)
 
-    async def write(self, aggregate: Aggregate[Any], aggregate_id: str, *events: Event) -> int:
-        """Append one commit, as another service would; returns when the views include it."""
+    async def write(
+        self, aggregate: Aggregate[Any], aggregate_id: str, *events: Event, at: datetime | None = None
+    ) -> int:
+        """Append one commit, made `at` that time, as another service would, and wait for the views."""
         stream = await Stream.open(self.log, aggregate, aggregate_id, ORIGIN)
-        seq = await stream.append(events)
+        commit = Commit(
+            id=new_id(),
+            aggregate=aggregate.name,
+            aggregate_id=aggregate_id,
+            state=aggregate.status(aggregate.fold(events, stream.state)),
+            version=stream.version + 1,
+            time=at or datetime.now(UTC),
+            source=ORIGIN.source,
+            events=events,
+            correlation_id=ORIGIN.correlation_id,
+        )
+        seq = await self.log.append(commit, after=stream.seq)
         assert await self.gateway.projected(seq, timeout=10)
         return seq
 

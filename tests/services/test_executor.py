@@ -92,7 +92,7 @@ class System:
     def __init__(self, *tools: tuple[str, Tool[Any]], llm: Llm | None = None, policy: Policy = QUICK) -> None:
         self.log = MemoryLog(CODEC)
         self.registry = Registry.of([tool("echo", echo), *tools])
-        self.llm = llm or Llm(LlmSettings(_env_file=None))  # type: ignore[call-arg]
+        self.llm = llm or Llm(LlmSettings(_env_file=None))
         self.agents = Directory()
         self.policy = policy
         self.told: list[tuple[str, dict[str, Json]]] = []
@@ -454,7 +454,7 @@ async def scripted() -> AsyncGenerator[ScriptedLlm]:
 
 @pytest.fixture
 async def llm(scripted: ScriptedLlm) -> AsyncGenerator[Llm]:
-    settings = LlmSettings(  # type: ignore[call-arg]
+    settings = LlmSettings(
         _env_file=None, llm_provider="openai", openai_base_url=scripted.base_url, llm_model="scripted"
     )
     client = Llm(settings)

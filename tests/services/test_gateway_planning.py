@@ -178,7 +178,8 @@ async def test_a_dag_deleted_while_it_was_planned_is_told(api: Any) -> None:
 async def test_a_plan_is_executed_as_the_run_that_the_answer_names(api: Any) -> None:
     asking = asyncio.create_task(api.post("/api/v1/create-and-execute-dag", GOAL))
     dag_id, state = await next_request(api)
-    assert state.request and state.request.run_id
+    assert state.request
+    assert state.request.run_id
     execution_id = state.request.run_id
     await api.write(DAG, dag_id, ATTEMPT, dag.Planned(job=job()))
     await api.write(RUN, execution_id, run.Requested(dag_id=dag_id, original_request="do it", job=job()))

@@ -9,12 +9,13 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
+
 from contracts.event import Usage
 from contracts.outcome import Reject, Retry
 from contracts.runtime.llm import Attempt, ChatRequest, Llm, LlmNotConfigured, LlmSettings
 from contracts.runtime.llm.backoff import Backoff
 from deploy.local.scripted_llm import ScriptedLlm, parse_rules
-from prometheus_client import REGISTRY
 
 HELLO = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"})
 TOOL = {"type": "function", "function": {"name": "add", "description": "", "parameters": {"type": "object"}}}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from aiohttp import ClientSession
+
 from deploy.local.scripted_llm import ScriptedLlm, default_rules, parse_rules, serve
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pytest
@@ -30,17 +31,17 @@ class When:
 
     def __init__(self, given: Given, decide: Decide, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         self.given = given
-        self.decide = lambda state: list(decide(state, *args, **options))
+        self._decide = partial(_listed, decide, args, options)
 
     def then(self, *expected: Event) -> None:
         """Exactly `expected`."""
-        assert self.decide(self.given.state) == list(expected)
+        assert self._decide(self.given.state) == list(expected)
 
     def then_once(self, *expected: Event) -> None:
         """Exactly `expected`, and deciding again after they have landed yields nothing."""
         self.then(*expected)
         landed = self.given.aggregate.fold(expected, self.given.state)
-        assert self.decide(landed) == []
+        assert self._decide(landed) == []
 
     def then_nothing(self) -> None:
         """No event."""
@@ -49,7 +50,11 @@ class When:
     def then_raises(self, error: type[Exception], match: str = "") -> None:
         """The rules forbid it."""
         with pytest.raises(error, match=match or None):
-            self.decide(self.given.state)
+            self._decide(self.given.state)
+
+
+def _listed(decide: Decide, args: tuple[Any, ...], options: dict[str, Any], state: Any) -> list[Event]:
+    return list(decide(state, *args, **options))
 
 
 @pytest.fixture

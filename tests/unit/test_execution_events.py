@@ -66,7 +66,9 @@ class Story:
 def test_a_first_run_is_told_as_started() -> None:
     story = Story()
 
-    assert story.tell(REQUESTED) == [{"type": "execution.created", "totalTasks": 2, "originalRequest": "do it"}]
+    assert story.tell(REQUESTED) == [
+        {"type": "execution.created", "totalTasks": 2, "originalRequest": "do it"}
+    ]
     assert story.tell(STARTED, run.StepsStarted(steps=("001", "b"))) == [
         {"type": "execution.started", "totalTasks": 2, "originalRequest": "do it"},
         {"type": "substep.started", "subStepId": "001", "taskId": 1, "description": "do 001"},
@@ -81,7 +83,8 @@ def test_what_came_of_steps_is_followed_by_the_counters_once_a_commit() -> None:
     story.tell(STARTED, run.StepsStarted(steps=("001", "b")))
 
     told = story.tell(
-        run.StepCompleted(step="001", result={"n": 1}, duration_ms=5), run.StepFailed(step="b", attempt=1, error="no")
+        run.StepCompleted(step="001", result={"n": 1}, duration_ms=5),
+        run.StepFailed(step="b", attempt=1, error="no"),
     )
 
     assert told == [
@@ -124,7 +127,8 @@ def test_the_synthesis_is_told_only_as_the_final_result() -> None:
     story.tell(STARTED, run.StepsStarted(steps=(SYNTHESIS,)))
 
     (told,) = story.tell(
-        run.StepCompleted(step=SYNTHESIS, result="the report"), run.Completed(completed_steps=2, duration_ms=103)
+        run.StepCompleted(step=SYNTHESIS, result="the report"),
+        run.Completed(completed_steps=2, duration_ms=103),
     )
 
     assert told == {

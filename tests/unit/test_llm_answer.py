@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+
 from contracts.runtime.llm.answer import Answer, Tokens, read_answer
 from contracts.runtime.llm.endpoint import Endpoint, Provider
 from contracts.runtime.llm.failure import CallFailed

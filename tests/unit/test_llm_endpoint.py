@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import pytest
+
 from contracts.runtime.llm.endpoint import OPENAI_URL, LlmNotConfigured, Provider, resolve
 from contracts.runtime.llm.settings import LlmSettings
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+
 from contracts.outcome import Reject, Retry
 from contracts.runtime.llm.backoff import Backoff
 from contracts.runtime.llm.endpoint import Endpoint, Provider

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import pytest
+
 from deploy.local.scripted_llm import Answer, Script, default_rules, parse_rules
 from deploy.local.scripted_llm.script import Request, completion
 

@@ -205,6 +205,7 @@ def test_taking_over_repeats_what_may_be_repeated_and_asks_about_the_rest(given:
     state = given(RUN, *history).state
     events = run.take_over(state, OTHER, NOW, POLICY, lambda step: step.task.id == "1")
     assert [run.TakenOver, run.StepFailed, run.StepsStarted] == [type(event) for event in events]
+    assert isinstance(events[1], run.StepFailed)
     assert events[1].step == "2"
     assert "unknown" in events[1].error
     assert events[2] == began("1")

@@ -44,7 +44,7 @@ async def latency(bench: Bench) -> Figures:
 
 
 async def fanout(bench: Bench) -> Figures:
-    """1 step, then 100 (and 1,000) of 50 ms side by side, then 1: from the first one's code to the last one's."""
+    """1 step, then 100 (and 1,000) of 50 ms side by side, then 1: from the first code to the last."""
     figures: Figures = {}
     for width in (100, 1000):
         dag_id = await bench.plan(fan(width, 50))

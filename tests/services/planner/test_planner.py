@@ -328,17 +328,20 @@ async def test_a_title_is_asked_for_with_the_beginning_of_the_goal(world: World,
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
-    [(Answer(status=400, error="no titles"), "no titles"), (Answer(hang=True), "no title within")],
+    ("answer", "patience_s", "error"),
+    [
+        (Answer(status=400, error="not today"), 30, "not today"),
+        (Answer(hang=True), 0.05, "no title within 0.05 s"),
+    ],
 )
 async def test_a_plan_comes_without_a_title_that_cannot_be_had(
-    world: World, job: dict[str, Any], answer: Answer, error: str
+    world: World, job: dict[str, Any], answer: Answer, patience_s: float, error: str
 ) -> None:
     world.model.title = answer
     world.model.says(job)
     await world.request()
 
-    await world.deliver(await world.planner(title_patience_s=0.05))
+    await world.deliver(await world.planner(title_patience_s=patience_s))
 
     *_, titled, planned = await world.events()
     assert isinstance(planned, Planned)

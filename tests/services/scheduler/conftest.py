@@ -80,6 +80,8 @@ class FlakyLog(MemoryLog):
         super().__init__(CODEC)
         self.away = False
         self.refused = asyncio.Event()
+        self.asked = asyncio.Event()
+        """The late look has begun."""
         self.answered = asyncio.Event()
         """A look got its first answer."""
         self.late: asyncio.Event | None = None
@@ -97,6 +99,7 @@ class FlakyLog(MemoryLog):
         if filters == (aggregate_filter("schedule", "d"),):
             late, self.late = self.late, None
             if late:
+                self.asked.set()
                 await late.wait()
             self.answered.set()
         return await super().last_seq(*filters)

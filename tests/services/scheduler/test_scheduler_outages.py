@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import run, schedule
+from contracts import dag, run, schedule
 from contracts.dag import Schedule
 from contracts.plan import Job
 from contracts.run import RUN
@@ -17,7 +17,8 @@ from contracts.schedule import Decision
 from scheduler.book import entry_of
 from scheduler.deciding import BEHIND, Decider
 
-World = Any
+if TYPE_CHECKING:
+    from tests.services.scheduler.conftest import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -136,6 +137,7 @@ async def test_a_change_during_a_slow_look_is_not_forgotten_when_the_look_ends(w
     await world.scheduled(Schedule(cron="@daily"))
     world.log.late = end = asyncio.Event()
     world.start()
+    await world.log.asked.wait()
     await world.dag(dag.ScheduleSet(schedule=EVERY_MINUTE))
     await world.log.answered.wait()
     end.set()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import REGISTRY
@@ -13,7 +13,8 @@ from contracts.dag import Schedule
 from contracts.event import Event
 from contracts.schedule import Decision
 
-World = Any
+if TYPE_CHECKING:
+    from tests.services.scheduler.conftest import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -1,0 +1,69 @@
+"""The scheduler as its process runs it, on a real NATS and by the real clock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+
+from contracts import dag
+from contracts.commit import all_events
+from contracts.dag import DAG, Schedule
+from contracts.plan import Job
+from contracts.registry import CODEC
+from contracts.runtime.log import Log
+from contracts.runtime.nats_log import nats_log
+from contracts.runtime.service import Running
+from contracts.runtime.stream import Origin, Stream
+from contracts.schedule import Decision, Ticked
+from contracts.subjects import state_filter
+from scheduler.service import build
+from scheduler.settings import SchedulerSettings
+
+if TYPE_CHECKING:
+    from tests.services.scheduler.conftest import World
+
+pytestmark = pytest.mark.nats
+
+ORIGIN = Origin("/test/1")
+
+
+@asynccontextmanager
+async def running(settings: SchedulerSettings) -> AsyncGenerator[Running]:
+    """A scheduler process, its workers stopped as on SIGTERM."""
+    async with build(settings) as scheduler:
+        workers = [asyncio.ensure_future(worker()) for worker in scheduler.workers]
+        yield scheduler
+        for worker in workers:
+            worker.cancel()
+        await asyncio.wait(workers)
+
+
+async def ticked(log: Log, count: int) -> list[Ticked]:
+    """The first `count` ticks recorded, as soon as they are."""
+    ticks: list[Ticked] = []
+    async with asyncio.timeout(10):
+        async for batch in log.tail(state_filter("schedule")):
+            ticks += [event for event in all_events(r.commit for r in batch) if isinstance(event, Ticked)]
+            if len(ticks) >= count:
+                return ticks
+    raise AssertionError
+
+
+async def test_two_processes_ask_for_one_run_each_second(world: World, nats_url: str) -> None:
+    first, second = (SchedulerSettings(_env_file=None, nats_url=nats_url, instance=name) for name in "ab")
+    async with nats_log(first, CODEC, name="test") as log:
+        stream = await Stream.open(log, DAG, "d", ORIGIN)
+        await stream.append([dag.Imported(job=Job.model_validate(world.job))])
+        async with running(first) as one_process, running(second):
+            await stream.append([dag.ScheduleSet(schedule=Schedule(cron="* * * * * *"))])
+            ticks = await ticked(log, 3)
+            assert [await check() for check in one_process.checks.values()] == [None, None]
+        assert {one.decision for one in ticks} == {Decision.FIRED}
+        assert [(later.tick - tick.tick).total_seconds() for tick, later in pairwise(ticks)] == [1, 1]
+        requested = await log.read("run", ticks[0].run_id or "")
+        assert [one.commit.state for one in requested] == ["pending"]
