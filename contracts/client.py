@@ -14,16 +14,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from functools import partial
+from contextlib import aclosing
 from http import HTTPStatus
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import aiohttp
 import orjson
 
 from contracts.answers import Execution, ExecutionEvent, Readiness, Started, Step
-from contracts.client_errors import ClarificationRequired, ClientError, Patience, Refused, Unreachable
+from contracts.client_errors import (
+    PASSING,
+    ClarificationRequired,
+    ClientError,
+    Patience,
+    Refused,
+    Unreachable,
+)
 from contracts.event import Json
 from contracts.sse import Message, Parser
 
@@ -49,10 +56,7 @@ PLANNING_LOOK_S = 0.2
 SILENCE_S = 40.0
 """A stream without even a heartbeat for this long is broken: the server sends one every 15 s."""
 EXECUTIONS = "/api/v1/dag-executions"
-
-
-_AT_ONCE = {"Prefer": "respond-async"}
-T = TypeVar("T")
+AT_ONCE = {"Prefer": "respond-async"}
 
 
 class Client:
@@ -64,7 +68,7 @@ class Client:
     def __init__(self, base_url: str, *, patience_s: float = 60.0) -> None:
         self.base_url = base_url.rstrip("/")
         self.patience_s = patience_s
-        """How long a broken stream is asked for again before that counts as unreachable."""
+        """How long what was accepted or streamed is asked for again before that counts as unreachable."""
         self._open_session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -92,10 +96,10 @@ class Client:
             ClarificationRequired: the model wants to know something first.
         """
         body = {"goal-text": goal, "agentName": agent, **options}
-        accepted = await self._call("POST", "/api/v1/create-and-execute-dag", body, **_AT_ONCE)
+        accepted = await self._call("POST", "/api/v1/create-and-execute-dag", body, **AT_ONCE)
         dag_id, execution_id = accepted["dagId"], accepted["executionId"]
-        await self._patiently(partial(self._planned, dag_id))
-        execution = await self._patiently(partial(self._call, "GET", f"{EXECUTIONS}/{execution_id}"))
+        await self._planned(dag_id)
+        execution = await self._accepted(f"{EXECUTIONS}/{execution_id}")
         return Started.model_validate({**execution, "executionId": execution_id})
 
     async def execute_dag(self, dag_id: str) -> Started:
@@ -137,10 +141,11 @@ class Client:
         patience = Patience(self.patience_s)
         while True:
             try:
-                async for message in self._stream(f"{EXECUTIONS}/{execution_id}/events", position):
-                    position = message.id or position
-                    patience.renew()
-                    yield ExecutionEvent.model_validate({**orjson.loads(message.data), "seq": message.id})
+                async with aclosing(self._stream(f"{EXECUTIONS}/{execution_id}/events", position)) as stream:
+                    async for message in stream:
+                        position = message.id or position
+                        patience.renew()
+                        yield ExecutionEvent.model_validate({**orjson.loads(message.data), "seq": message.id})
             except ClientError as error:
                 patience.bear(error)
             await asyncio.sleep(patience.pause())
@@ -151,28 +156,50 @@ class Client:
             raise RuntimeError("use it as `async with Client(…) as client`")
         return self._open_session
 
-    async def _call(self, method: str, path: str, body: Json = None, *, timeout_s: float = ANSWER_S) -> Json:
-        status, answer = await self._ask(method, path, body, timeout_s=timeout_s)
+    async def _planned(self, dag_id: str) -> None:
+        """Wait for the end of planning."""
+        while True:
+            dag = await self._accepted(f"/api/v1/dags/{dag_id}")
+            if dag["status"] != "planning":
+                break
+            await asyncio.sleep(PLANNING_LOOK_S)
+        if error := dag["error"]:
+            raise Refused(error["httpStatus"], error)
+        if question := dag["clarificationQuery"]:
+            raise ClarificationRequired(dag_id, question)
+
+    async def _accepted(self, path: str) -> Json:
+        """What is known to be at `path`, asked for as long as that may help."""
+        patience = Patience(self.patience_s, PASSING | {HTTPStatus.NOT_FOUND})
+        while True:
+            try:
+                return await self._call("GET", path)
+            except ClientError as error:
+                patience.bear(error)
+            await asyncio.sleep(patience.pause())
+
+    async def _call(self, method: str, path: str, body: Json = None, **headers: str) -> Json:
+        status, answer = await self._ask(method, path, body, headers)
         if status >= HTTPStatus.BAD_REQUEST:
             raise Refused(status, answer)
         return answer
 
     async def _ask(
-        self, method: str, path: str, body: Json = None, *, timeout_s: float = ANSWER_S
+        self, method: str, path: str, body: Json = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, Json]:
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
+        request = self._http.request(
+            method, self.base_url + path, json=body, headers=headers, timeout=aiohttp.ClientTimeout(ANSWER_S)
+        )
         try:
-            async with self._http.request(
-                method, self.base_url + path, json=body, timeout=timeout
-            ) as response:
+            async with request as response:
                 return response.status, _parsed(await response.read())
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._unreachable(error) from error
 
     async def _stream(self, path: str, position: str | None) -> AsyncGenerator[Message]:
-        headers = {"Accept": "text/event-stream"} | (
-            {"Last-Event-ID": position} if position is not None else {}
-        )
+        headers = {"Accept": "text/event-stream"}
+        if position is not None:
+            headers["Last-Event-ID"] = position
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=SILENCE_S)
         parser = Parser()
         try:

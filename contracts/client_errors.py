@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Container
 from http import HTTPStatus
 
 from contracts.event import Json
@@ -48,8 +49,9 @@ class ClarificationRequired(ClientError):
 class Patience:
     """Bears failures that may pass, for `limit_s` seconds from the last success on."""
 
-    def __init__(self, limit_s: float) -> None:
+    def __init__(self, limit_s: float, passing: Container[int] = PASSING) -> None:
         self._limit_s = limit_s
+        self._passing = passing
         self.renew()
 
     def renew(self) -> None:
@@ -59,7 +61,9 @@ class Patience:
 
     def bear(self, error: ClientError) -> None:
         """Raises `error` when it will not pass, or has not for too long."""
-        passes = isinstance(error, Unreachable) or (isinstance(error, Refused) and error.status in PASSING)
+        passes = isinstance(error, Unreachable) or (
+            isinstance(error, Refused) and error.status in self._passing
+        )
         if not passes or time.monotonic() > self._until:
             raise error
 

@@ -1,4 +1,4 @@
-"""A schedule's ticks: one commit for each, saying what was decided about it.
+"""A schedule's ticks: one event for each, saying what was decided about it.
 
 Written by the scheduler only. The definition of a schedule belongs to what it fires (a DAG); this is its
 history. The id is that of the schedule; a DAG's own schedule has the DAG's id.

@@ -1,8 +1,8 @@
 """The live stream of one execution, made once and shared by all its clients.
 
-A client's position is a stream sequence. A commit that makes several events is one piece of the stream; only
-the last of them has an `id`, the sequence of the commit. So a client that is cut off in between gets all of the
-piece again, and never loses the rest of one.
+A client's position is a stream sequence. A commit that makes several events is one piece of the stream;
+only the last of them has an `id`, the sequence of the commit. So a client that is cut off in between gets
+the whole piece again, and never loses the rest of one.
 """
 
 from __future__ import annotations

@@ -4,6 +4,9 @@ It is exactly once, however many schedulers look and wherever one of them dies, 
 are recorded in order, under the lock of the schedule; a run is asked for only when every tick before its own
 has been recorded; its id follows from its tick. So a run whose tick is not recorded yet can only be that of
 the first tick due, and whoever looks next finds it there and records it as fired.
+
+One thing can be told wrong: a scheduler that stalls for a whole tick just before it asks for a run may ask
+for one that another has recorded as missed meanwhile. It is late then, but still the only run of its tick.
 """
 
 from __future__ import annotations

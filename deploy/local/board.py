@@ -55,6 +55,7 @@ class Board:
     """One execution. Made of how it stood, it goes on with every event of its stream after that."""
 
     def __init__(self, execution: Execution) -> None:
+        self.id = execution.id
         self.title = execution.dag_title or execution.original_request
         self.status = execution.status
         self.report = execution.final_result

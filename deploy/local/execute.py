@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Coroutine
@@ -10,6 +11,7 @@ from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
 
+import structlog
 from pydantic import ValidationError
 
 from contracts.client import ClarificationRequired, ClientError, Refused, Unreachable
@@ -31,6 +33,10 @@ class Status(IntEnum):
 
 def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.INTERRUPTED) -> Status:
     """Run `main` to the status it gives; `interrupted` when a signal ended it."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
     try:
         return asyncio.run(_until_signalled(main, interrupted))
     except (ClientError, UserError, NotParked, ValidationError) as error:

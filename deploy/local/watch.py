@@ -80,7 +80,7 @@ def table_of(board: Board, now_ms: float) -> Table:
     took = f" in {seconds(board.took_ms)}" if board.is_completed else ""
     table = Table(
         title=Text(board.title),
-        caption=Text(f"{board.status}{took}, {board.done} of {len(board.rows)} steps done"),
+        caption=Text(f"{board.id}: {board.status}{took}, {board.done} of {len(board.rows)} steps done"),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -126,6 +126,7 @@ async def _shown(board: Board, console: Console) -> AsyncGenerator[Note]:
         console.print(Text(line), soft_wrap=not console.is_terminal)
 
     if not console.is_terminal:
+        note(f"{board.id}: {board.title}")
         for row in board.rows.values():
             note(f"{row.id} is {row.state}: {row.what}")
         yield note

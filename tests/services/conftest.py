@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -56,6 +56,8 @@ class Api:
     blobs: MemoryBlobs
     url: URL
     http: ClientSession
+    stop: Callable[[], Awaitable[None]] = field(init=False)
+    """End the gateway before the test does."""
 
     async def call(self, method: str, path: str, **options: Any) -> Answer:
         """One request. The path goes over the wire as it is written."""
@@ -132,7 +134,10 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
                 **settings,
             }
             checked = GatewaySettings(_env_file=None, **given)
-            return await stack.enter_async_context(_api(checked, llm, log, projector=projector))
+            own = await stack.enter_async_context(AsyncExitStack())
+            api = await own.enter_async_context(_api(checked, llm, log, projector=projector))
+            api.stop = own.aclose
+            return api
 
         yield start
 

@@ -49,12 +49,15 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = START
+        self.awaited: datetime | None = None
+        """What is waited for."""
         self._set = asyncio.Condition()
 
     def now(self) -> datetime:
         return self._now
 
     async def wait(self, until: datetime, change: asyncio.Event) -> None:
+        self.awaited = until
         waiting = [asyncio.ensure_future(self._reached(until)), asyncio.ensure_future(change.wait())]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

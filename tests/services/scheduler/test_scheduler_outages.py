@@ -18,6 +18,7 @@ from scheduler.book import entry_of
 from scheduler.deciding import BEHIND, Decider
 
 if TYPE_CHECKING:
+    from tests.conftest import Eventually
     from tests.services.scheduler.conftest import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -55,6 +56,15 @@ async def test_ticks_of_one_outage_are_one_commit(world: World) -> None:
     ticks = await world.ticked(102)
     assert [one.decision for one in ticks] == [MISSED] * 101 + [FIRED]
     assert [len(one.commit.events) for one in await world.log.read("schedule", "d")] == [101, 1]
+
+
+async def test_a_clock_set_forward_is_noticed_within_half_a_minute(
+    world: World, eventually: Eventually
+) -> None:
+    await world.scheduled(Schedule(cron="@yearly"))
+    world.start()
+    await world.log.answered.wait()
+    await eventually(lambda: world.clock.awaited == START + MINUTE / 2)
 
 
 async def test_a_clock_set_back_repeats_nothing(world: World) -> None:
