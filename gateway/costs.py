@@ -20,15 +20,13 @@ from contracts.api.costs import (
     SynthesisCost,
     TokenUsage,
 )
-from contracts.run import Status
 from contracts.steps import SYNTHESIS
 from contracts.views import dags, executions, planning_attempts, sub_steps
 from gateway.endpoint import Call, endpoint, json_reply
+from gateway.execution_events import API_STATUS
 from gateway.views import Reader, Row
 
 TAG = "costs"
-SHOWN_STATUS = {Status.CANCELLED.value: "failed"}
-"""Clients know no cancelled executions."""
 
 
 @endpoint(
@@ -129,7 +127,7 @@ def _execution(row: Row, steps: Sequence[Row]) -> ExecutionCost:
 def _of_dag(row: Row) -> DagExecutionCost:
     return DagExecutionCost(
         execution_id=row["id"],
-        status=SHOWN_STATUS.get(row["status"], row["status"]),
+        status=API_STATUS.get(row["status"], row["status"]),
         total_cost_usd=row["cost_pico"],
         started_at=row["started_at"],
         completed_at=row["completed_at"],

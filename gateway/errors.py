@@ -53,7 +53,9 @@ STATUS: dict[type[Exception], int] = {
 class Refusal(Exception):
     """The request cannot be granted: `{"error": …}` and further keys."""
 
-    def __init__(self, status: int, error: str, *, retry_after: float | None = None, **extra: Json) -> None:
+    def __init__(
+        self, status: int, error: str, /, *, retry_after: float | None = None, **extra: Json
+    ) -> None:
         super().__init__(error)
         self.status = status
         self.body: dict[str, Json] = {"error": error, **extra}

@@ -1,17 +1,20 @@
-"""Server-sent events: the frames, and one client's stream of them."""
+"""Server-sent events: frames, and the clients that they are sent to."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
 
 import orjson
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 
 from contracts.event import Json
 
 WRITE_S = 30.0
-"""A client that takes longer to read what was sent is cut off."""
+"""A client that takes longer to read what it is sent at first is cut off."""
+BEHIND_BYTES = 4 * 1024 * 1024
+"""A client that has left more than this unread is cut off; it comes back and resumes by its id."""
 
 HEADERS = {
     "Content-Type": "text/event-stream",
@@ -20,10 +23,6 @@ HEADERS = {
     "X-Accel-Buffering": "no",
     "Access-Control-Allow-Credentials": "true",
 }
-
-
-class Lagging(Exception):
-    """The client has read too slowly: what it needs next is not at hand any more."""
 
 
 def frame(event: dict[str, Json], event_id: int | None = None) -> bytes:
@@ -38,23 +37,89 @@ def last_event_id(request: web.Request) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
-async def send(request: web.Request, frames: AsyncIterator[bytes]) -> web.StreamResponse:
-    """Stream `frames` until they end, the client leaves, or it stops reading."""
-    origin = request.headers.get("Origin", "*")
-    response = web.StreamResponse(headers={**HEADERS, "Access-Control-Allow-Origin": origin})
-    await response.prepare(request)
-    if request.method == "HEAD":
-        return response
-    try:
-        async for data in frames:
-            async with asyncio.timeout(WRITE_S):
-                await response.write(data)
-    except (ConnectionResetError, TimeoutError, Lagging):
-        _cut_off(request)
-    return response
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """What clients are sent at once, made ready for all of them."""
+
+    data: bytes
+    chunk: bytes
+    """The same as a chunk of an HTTP/1.1 body."""
+
+    @classmethod
+    def of(cls, data: bytes) -> Piece:
+        """The piece that consists of `data`, which must not be empty."""
+        return cls(data, b"%x\r\n%s\r\n" % (len(data), data))
 
 
-def _cut_off(request: web.Request) -> None:
-    """Close at once: what is still in the buffer would wait for a reader that does not read."""
-    if request.transport is not None:
-        request.transport.abort()
+class Client(Protocol):
+    """One open stream."""
+
+    async def write(self, data: bytes) -> None:
+        """Send what only this client gets; returns when most of it is on its way.
+
+        Raises:
+            ConnectionResetError: the client has left.
+            TimeoutError: it does not read.
+        """
+        ...
+
+    def push(self, piece: Piece) -> None:
+        """Send what all clients get, without waiting. One that has left, or is too far behind, is let go."""
+        ...
+
+    def leave(self) -> None:
+        """End the stream after what was sent."""
+        ...
+
+    async def left(self) -> None:
+        """Wait for the end of the stream."""
+        ...
+
+
+class HttpClient:
+    """A stream as the answer to a request.
+
+    Pieces go straight to the connection: a thousand clients must not cost a thousand tasks for each event.
+    """
+
+    def __init__(self, request: web.Request) -> None:
+        self._request = request
+        origin = request.headers.get("Origin", "*")
+        self.response = web.StreamResponse(headers={**HEADERS, "Access-Control-Allow-Origin": origin})
+        self._chunked = request.version >= HttpVersion11
+        self._left = asyncio.Event()
+
+    async def open(self) -> None:
+        """Send the head of the answer."""
+        if self._chunked:
+            self.response.enable_chunked_encoding()
+        await self.response.prepare(self._request)
+
+    async def write(self, data: bytes) -> None:
+        """See Client.write."""
+        async with asyncio.timeout(WRITE_S):
+            await self.response.write(data)
+
+    def push(self, piece: Piece) -> None:
+        """See Client.push."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            self._left.set()
+        elif transport.get_write_buffer_size() > BEHIND_BYTES:
+            self.cut_off()
+        else:
+            transport.write(piece.chunk if self._chunked else piece.data)
+
+    def leave(self) -> None:
+        """See Client.leave."""
+        self._left.set()
+
+    async def left(self) -> None:
+        """See Client.left."""
+        await self._left.wait()
+
+    def cut_off(self) -> None:
+        """Close the connection at once: what is unread would wait for a reader that does not read."""
+        if self._request.transport is not None:
+            self._request.transport.abort()
+        self._left.set()

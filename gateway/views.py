@@ -117,7 +117,7 @@ class Views:
         try:
             async with self._engine.connect() as connection:
                 yield connection
-        except (exc.OperationalError, exc.TimeoutError, FileNotFoundError) as error:
+        except (exc.DatabaseError, exc.TimeoutError, FileNotFoundError) as error:
             logger.debug("the views cannot be read", error=str(error).partition("\n")[0])
             raise ViewsUnavailable("the views are being rebuilt") from error
 

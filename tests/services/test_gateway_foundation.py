@@ -15,7 +15,7 @@ from contracts.aggregate import DomainError
 from contracts.runtime.service import UserError
 from gateway import app, rate_limit
 from gateway.endpoint import Call, Endpoint
-from gateway.errors import STATUS
+from gateway.errors import STATUS, FrameworkRefusal
 from gateway.rate_limit import RateLimit
 from gateway.settings import GatewaySettings
 
@@ -205,7 +205,7 @@ def test_a_new_minute_begins_with_the_first_request_after_the_old_one() -> None:
     assert limit.take("10.0.0.1")["X-RateLimit-Reset"] == "60"
     time[0] = 159.0
     assert limit.take("10.0.0.2")["X-RateLimit-Remaining"] == "0"
-    with pytest.raises(Exception, match="Too Many Requests") as refused:
+    with pytest.raises(FrameworkRefusal, match="Too Many Requests") as refused:
         limit.take("10.0.0.1")
     assert refused.value.headers["Retry-After"] == "1"
     time[0] = 160.0

@@ -9,6 +9,7 @@ import pytest
 
 from contracts import dag, run
 from contracts.dag import DAG, Schedule
+from contracts.event import Event
 from contracts.plan import Job
 from contracts.presence import SILENCE_S, ExecutorAlive
 from contracts.run import RUN
@@ -141,7 +142,9 @@ async def test_without_nats_it_is_not_ready(ready: Api, monkeypatch: pytest.Monk
 async def test_runs_that_wait_and_run_are_counted(ready: Api) -> None:
     requested = run.Requested(dag_id="d", original_request="do it", job=JOB)
     started = run.Started(executor="e", at=ready.gateway.clock(), synthesis="merge")
-    for number, events in enumerate([[], [started], [started], [started, run.Suspended(reason="x")]]):
+    suspended = run.Suspended(reason="x")
+    histories: list[list[Event]] = [[], [started], [started], [started, suspended]]
+    for number, events in enumerate(histories):
         await ready.write(RUN, f"dag-exec_{number}", requested, *events)
     queue = (await ready.get("/health/ready")).json["scheduler"]["queue"]
     assert (queue["size"], queue["pending"]) == (1, 2)

@@ -35,7 +35,7 @@ TOOL = ToolSpec(name="noop", description="Nothing.", parameters={"type": "object
 @asynccontextmanager
 async def started(url: str, folder: Path) -> AsyncGenerator[ClientSession]:
     """A gateway and a projector as their processes build them, and a client of the gateway."""
-    common = {"nats_url": url, "data_dir": folder, "metrics_port": 0}
+    common: dict[str, Any] = {"nats_url": url, "data_dir": folder, "metrics_port": 0}
     settings = GatewaySettings(_env_file=None, host="127.0.0.1", port=0, grace_s=0.2, **common)
     async with AsyncExitStack() as stack:
         projector = await stack.enter_async_context(PROJECTOR.build(ViewsSettings(_env_file=None, **common)))
@@ -102,17 +102,20 @@ async def test_a_request_that_is_being_answered_when_the_gateway_stops_is_answer
     async with api.gateway.agents_lock:
         asking = asyncio.create_task(api.post("/api/v1/agents", AGENT))
         await eventually(lambda: _waits(api.gateway.agents_lock))
-        stopping = asyncio.create_task(api.stop())
+        stopping = asyncio.ensure_future(api.stop())
         await eventually(lambda: _refuses(api))
     assert (await asking).status == 201
     await stopping
 
 
 async def test_a_worker_that_dies_takes_the_gateway_down() -> None:
+    async def lives() -> None:
+        await asyncio.Event().wait()
+
     async def dies() -> None:
         raise RuntimeError("no more")
 
-    async with kept_running(asyncio.Event().wait, dies) as failure:
+    async with kept_running(lives, dies) as failure:
         with pytest.raises(RuntimeError, match="no more"):
             await failure()
 

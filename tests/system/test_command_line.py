@@ -1,0 +1,80 @@
+"""`async-agent up` and `demo`, as a person runs them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from contracts.client import Client
+
+if TYPE_CHECKING:
+    from tests.system.conftest import Bed, RunCli
+
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_a_second_system_on_the_same_data_is_refused(bed: Bed, cli: RunCli) -> None:
+    refused = await cli("up", "--data", bed.data)
+    assert refused.status == 2
+    assert f"process {os.getpid()}, {bed.system.url}" in refused.errors
+    assert "choose another directory with --data" in refused.errors
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_up_runs_without_an_llm_and_stops_cleanly(
+    number: signal.Signals, environment: dict[str, str], script: Path, tmp_path: Path
+) -> None:
+    """Ctrl-C goes to every process of the terminal's group: only the supervisor is in it."""
+    async with started([script, "up", "--port", "0"], environment, tmp_path) as up:
+        shown = await read_until(up, "Ctrl-C stops it")
+        url = re.search(r"http://127\.0\.0\.1:\d+", shown)
+        assert url is not None
+        async with Client(url[0]) as client:
+            assert (await client.ready()).is_ready
+        os.killpg(up.pid, number)
+        assert up.stdout is not None
+        rest = (await up.stdout.read()).decode()
+        assert (await up.wait(), rest.splitlines()[-1]) == (0, "stopped")
+        assert "ended with" not in rest
+
+
+async def test_the_demo_completes_where_there_is_no_terminal_and_no_llm(cli: RunCli) -> None:
+    ended = await cli("demo", "--kill", "nats")
+    assert ended.status == 0, ended.errors
+    assert "No LLM is configured, so a scripted one answers" in ended.errors
+    assert "kill -9 nats" in ended.errors
+    assert ended.output.startswith("# Solar or wind for a small farm")
+
+
+@asynccontextmanager
+async def started(argv: list[str | Path], env: dict[str, str], cwd: Path) -> AsyncGenerator[Process]:
+    """A process in a group of its own."""
+    process = await asyncio.create_subprocess_exec(
+        *argv, env=env, cwd=cwd, stdout=PIPE, stderr=STDOUT, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def read_until(process: Process, text: str) -> str:
+    """What the process writes, up to a little after `text`."""
+    assert process.stdout is not None
+    said = ""
+    while text not in said or "\n│ NATS" not in said:
+        line = await process.stdout.readline()
+        assert line, said
+        said += line.decode()
+    return said[said.index(text) :]
