@@ -9,24 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from contracts.aggregate import Aggregate, DomainError
 from contracts.event import Event, Json, Usage
 from contracts.plan import Job
-
-
-class Schedule(BaseModel):
-    """When a DAG is to be executed by itself."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    cron: str
-    timezone: str = "UTC"
-    active: bool = True
-
+from contracts.scheduling import Schedule
 
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -45,6 +35,11 @@ class Requested(Event):
     schedule: Schedule | None = None
     run_id: str | None = None
     """Execute the plan at once, as this run."""
+    goal_id: str | None = None
+    """The goal that the plan pursues, whose run it becomes."""
+    allowed_tools: tuple[str, ...] = ()
+    """What the plan may use; none named: all."""
+    trigger: Literal["api", "schedule"] = "api"
 
 
 class AttemptMade(Event):
@@ -284,6 +279,14 @@ def set_schedule(state: State, schedule: Schedule | None) -> list[Event]:
     """Give it a schedule, change it, or take it away; the one it has already is nothing."""
     require_known(state)
     return [] if schedule == state.schedule else [ScheduleSet(schedule=schedule)]
+
+
+def call_off(state: State, reason: str) -> list[Event]:
+    """End planning, or waiting for an answer, without a plan; after that it is nothing."""
+    require_known(state)
+    if not is_planning(state) and state.status is not Status.CLARIFICATION:
+        return []
+    return [Rejected(http_status=409, error=f"cancelled: {reason}")]
 
 
 def delete(state: State) -> list[Event]:

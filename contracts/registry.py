@@ -5,9 +5,12 @@ from __future__ import annotations
 from contracts.agent import AGENT
 from contracts.commit import Codec
 from contracts.dag import DAG
+from contracts.goal import GOAL
+from contracts.memory import MEMORY
 from contracts.run import RUN
 from contracts.schedule import SCHEDULE
 from contracts.upcasts import UPCASTS
+from contracts.webhook import WEBHOOK
 
-AGGREGATES = (AGENT, DAG, RUN, SCHEDULE)
+AGGREGATES = (AGENT, DAG, GOAL, MEMORY, RUN, SCHEDULE, WEBHOOK)
 CODEC = Codec(AGGREGATES, UPCASTS)

@@ -1,4 +1,4 @@
-"""Text that every store takes: no NUL, no lone surrogate."""
+"""Text that every store takes: no NUL, no lone surrogate. And text that is too long for its reader."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def clean_json(value: Json) -> Json:
             return [clean_json(item) for item in value]
         case _:
             return value
+
+
+def cut(text: str, limit: int) -> str:
+    """`text`, or its first `limit` characters with a note of how many were left out."""
+    if len(text) <= limit:
+        return text
+    return f"{text[:limit]}\n… ({len(text) - limit} more characters left out)"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from contracts.event import Json
 from contracts.plan import Job, SubTask
 from contracts.steps import as_text
+from contracts.text import cut
 
 DEPENDENCY_CHARS = 20_000
 """Of one result shown to a model that builds on it."""
@@ -44,13 +45,6 @@ def synthesis_prompt(job: Job, results: Mapping[str, Json]) -> str:
     return "\n\n".join(
         [f"Request: {job.original_request}", plan, *shown, "Write the final report in Markdown."]
     )
-
-
-def cut(text: str, limit: int) -> str:
-    """`text`, or its beginning with a note of how much was left out."""
-    if len(text) <= limit:
-        return text
-    return f"{text[:limit]}\n… ({len(text) - limit} more characters left out)"
 
 
 def _context(job: Job) -> str:

@@ -24,6 +24,7 @@ from gateway.views import Row, ViewsUnavailable
 
 TAG = "agents"
 MISSING = "Agent not found"
+EXISTS = "There is an agent of that name and version."
 
 
 @endpoint(
@@ -33,25 +34,17 @@ MISSING = "Agent not found"
     tag=TAG,
     body=AgentCreate,
     responses={201: AgentRow},
+    errors={409: EXISTS},
+    keyed=True,
 )
 async def create_agent(call: Call[AgentCreate, None]) -> web.StreamResponse:
     """Name and version together are unique."""
-    body = call.body
-    wanted = agent.Created(
-        name=body.name,
-        version_name=body.version,
-        prompt_template=body.prompt_template,
-        provider=body.provider,
-        model=body.model,
-        metadata=body.metadata,
-    )
-    async with call.gateway.agents_lock:
-        directory = await call.gateway.agents_current()
-        _require_free(directory, body.name, body.version)
-        agent_id = _free_id(directory, body.name, body.version)
-        stream = await transact(
-            call.gateway.log, AGENT, agent_id, partial(agent.create, wanted=wanted), call.origin
-        )
+    try:
+        stream = await _created(call)
+    except AgentExists:
+        if (made := await _made_before(call)) is None:
+            raise
+        stream = made
     return await _reply(call, stream, status=201)
 
 
@@ -114,6 +107,7 @@ async def get_agent(call: Call[None, None]) -> web.StreamResponse:
     body=AgentPatch,
     responses={200: AgentRow},
     missing=MISSING,
+    errors={409: EXISTS},
 )
 async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
     """Keys that are left out stay; only activating makes it active."""
@@ -140,7 +134,9 @@ async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
 )
 async def activate_agent(call: Call[None, None]) -> web.StreamResponse:
     """The version that was active is so no more, in the same instant."""
-    return await _reply(call, await _decide(call, agent.activate))
+    async with call.gateway.agents_lock:
+        stream = await _decide(call, agent.activate)
+    return await _reply(call, stream)
 
 
 @endpoint(
@@ -150,6 +146,7 @@ async def activate_agent(call: Call[None, None]) -> web.StreamResponse:
     tag=TAG,
     responses={204: None},
     missing=MISSING,
+    errors={400: "The version is active."},
 )
 async def delete_agent(call: Call[None, None]) -> web.StreamResponse:
     """An active one must give way to another first."""
@@ -170,6 +167,35 @@ ENDPOINTS = (
     activate_agent,
     delete_agent,
 )
+
+
+async def _created(call: Call[AgentCreate, None]) -> Stream[agent.State]:
+    body = call.body
+    wanted = agent.Created(
+        name=body.name,
+        version_name=body.version,
+        prompt_template=body.prompt_template,
+        provider=body.provider,
+        model=body.model,
+        metadata=body.metadata,
+    )
+    async with call.gateway.agents_lock:
+        directory = await call.gateway.agents_current()
+        _require_free(directory, body.name, body.version)
+        agent_id = _free_id(directory, body.name, body.version)
+        create = partial(agent.create, wanted=wanted)
+        return await transact(call.gateway.log, AGENT, agent_id, create, call.origin)
+
+
+async def _made_before(call: Call[AgentCreate, None]) -> Stream[agent.State] | None:
+    """The version of this name, if it was made when the same request was carried out before."""
+    holder = (await call.gateway.agents_current()).find(call.body.name, call.body.version)
+    if call.key is None or holder is None:
+        return None
+    commits = await call.gateway.log.read(AGENT.name, holder.id)
+    if not any(one.commit.causation_id == call.key.cause for one in commits):
+        return None
+    return await Stream.open(call.gateway.log, AGENT, holder.id, call.origin)
 
 
 def _known(call: Call[Any, Any], directory: Directory) -> Entry:

@@ -17,6 +17,7 @@ from gateway import (
     executions,
     health,
     planning,
+    tasks,
     tools,
 )
 from gateway.bodies import MAX_BODY_BYTES
@@ -37,6 +38,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *executions.ENDPOINTS,
     *costs.ENDPOINTS,
     *cost_summary.ENDPOINTS,
+    *tasks.ENDPOINTS,
 )
 
 

@@ -62,6 +62,7 @@ async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
     tag=TAG,
     responses={200: Raw("*/*", "The bytes of the file; every text format, HTML too, as text/plain.")},
     missing="Artifact not found",
+    errors={403: "The name leads out of the folder."},
 )
 async def get_artifact(call: Call[None, None]) -> web.StreamResponse:
     """Names may have folders in them, with the slashes escaped or not."""

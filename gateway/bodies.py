@@ -50,7 +50,7 @@ def query_of(request: web.Request) -> dict[str, Json]:
     for key in request.query:
         values = request.query.getall(key)
         for text in (key, *values):
-            _check_text(text, "The query")
+            check_text(text, "The query")
         query[key] = values[0] if len(values) == 1 else values
     return query
 
@@ -62,8 +62,22 @@ def checked_path(match_info: Mapping[str, str]) -> dict[str, str]:
         Refusal: one holds what is not text.
     """
     for value in match_info.values():
-        _check_text(value, "The path")
+        check_text(value, "The path")
     return dict(match_info)
+
+
+def check_text(text: str, where: str) -> None:
+    """`text`, which stands `where` a sentence can begin, is text.
+
+    Raises:
+        Refusal: it holds what is not.
+    """
+    if "\x00" in text:
+        raise Refusal(400, f"{where} contains a NUL character; remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refusal(400, f"{where} is not valid UTF-8; send every text as UTF-8") from None
 
 
 def _check_media_type(content_type: str | None) -> None:
@@ -71,15 +85,6 @@ def _check_media_type(content_type: str | None) -> None:
     if media_type not in JSON_MEDIA_TYPES and not media_type.endswith("+json"):
         message = f"Unsupported Media Type: {media_type}; send application/json"
         raise FrameworkRefusal(415, message, WRONG_MEDIA_TYPE)
-
-
-def _check_text(text: str, where: str) -> None:
-    if "\x00" in text:
-        raise Refusal(400, f"{where} contains a NUL character; remove it")
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Refusal(400, f"{where} is not valid UTF-8; send every text as UTF-8") from None
 
 
 def _check_no_nul(value: Json) -> None:

@@ -127,6 +127,7 @@ async def update_dag(call: Call[DagPatch, None]) -> web.StreamResponse:
     tag=TAG,
     responses={200: DagDeleted},
     missing=MISSING,
+    errors={409: "The DAG has executions."},
 )
 async def delete_dag(call: Call[None, None]) -> web.StreamResponse:
     """Not while it has executions."""
@@ -140,6 +141,7 @@ async def delete_dag(call: Call[None, None]) -> web.StreamResponse:
     tag=TAG,
     responses={200: DagDeleted},
     missing=MISSING,
+    errors={409: "The DAG has executions."},
 )
 async def delete_dag_by_older_path(call: Call[None, None]) -> web.StreamResponse:
     """Not while it has executions."""

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from contracts.event import Json
-from contracts.ids import is_id
+from contracts.aggregate import Aggregate
+from contracts.event import Event, Json
+from contracts.ids import is_id, new_id
 from contracts.issues import issues
-from contracts.runtime.stream import Origin
+from contracts.runtime.stream import Origin, Stream, transact
 from gateway import bodies
 from gateway.errors import Refusal
 from gateway.gateway import Gateway
+from gateway.idempotency import Key, key_of
 from gateway.replies import json_reply, no_content
 
-__all__ = ["Call", "Endpoint", "Handler", "Raw", "endpoint", "json_reply", "no_content"]
+__all__ = ["Call", "Endpoint", "Handler", "Header", "Raw", "endpoint", "json_reply", "no_content"]
 
 B = TypeVar("B")
 Q = TypeVar("Q")
+S = TypeVar("S")
 
 INVALID_BODY = "Invalid input parameters"
 _ID_NAMES = re.compile(r"\{(id|\w+_id)\}")
@@ -40,10 +44,27 @@ class Call(Generic[B, Q]):
     path: Mapping[str, str]
     origin: Origin
     """Who asks, for the commits made on their behalf."""
+    key: Key | None = None
+    """The idempotency key of a request that may be carried out more than once."""
 
     def missing(self) -> Refusal:
         """To raise: there is nothing of the id in the path."""
         return self.endpoint.missing_at(self.path)
+
+    def new_id(self, prefix: str, *parts: str) -> str:
+        """An id for something to be made; each thing that one request makes has `parts` of its own."""
+        return self.key.id(prefix, *parts) if self.key else new_id(prefix)
+
+    async def create(
+        self, aggregate: Aggregate[S], aggregate_id: str, decide: Callable[[S], Sequence[Event]]
+    ) -> Stream[S]:
+        """A new aggregate, or the one made when the same request was carried out before."""
+        log = self.gateway.log
+        if self.key:
+            return await transact(log, aggregate, aggregate_id, decide, self.origin)
+        stream = Stream(log, aggregate, aggregate_id, self.origin)
+        await stream.append(decide(stream.state))
+        return stream
 
 
 Handler = Callable[[Call[Any, Any]], Awaitable[web.StreamResponse]]
@@ -54,6 +75,14 @@ class Raw:
     """An answer that is not JSON."""
 
     media_type: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A header that a request may have."""
+
+    name: str
     description: str
 
 
@@ -77,6 +106,13 @@ class Endpoint:
     """The error that stands above validation issues."""
     missing: str | None
     """The 404 error, with the names of the path in braces. Variables called `id` or `…_id` must be ids."""
+    errors: Mapping[int, str]
+    """What else can go wrong, and when it does."""
+    form: type[BaseModel] | None
+    """A multipart body, which the handler reads itself."""
+    headers: tuple[Header, ...]
+    keyed: bool
+    """Whether it makes something, so that `Idempotency-Key` keeps it from being made twice."""
 
     def __post_init__(self) -> None:
         if _ID_NAMES.search(self.path) and self.missing is None:
@@ -102,8 +138,14 @@ class Endpoint:
             if not is_id(path[name]):
                 raise self.missing_at(path)
         query = self._valid(self.query, bodies.query_of(request)) if self.query else None
-        body = self._valid(self.body, await bodies.body_of(request)) if self.body else None
-        return await self.handler(Call(gateway, request, self, body, query, path, origin))
+        given = await bodies.body_of(request) if self.body else {}
+        body = self._valid(self.body, given) if self.body else None
+        call = Call(gateway, request, self, body, query, path, origin)
+        key = key_of(request, given) if self.keyed else None
+        if key is None:
+            return await self.handler(call)
+        keyed = replace(call, key=key, origin=replace(origin, causation_id=key.cause))
+        return await gateway.idempotency.once(key, request, partial(self.handler, keyed))
 
     def _valid(self, model: type[BaseModel], data: Json) -> BaseModel:
         try:
@@ -123,10 +165,29 @@ def endpoint(  # noqa: PLR0913  a declaration, every part by its name
     query: type[BaseModel] | None = None,
     invalid: str = INVALID_BODY,
     missing: str | None = None,
+    errors: Mapping[int, str] | None = None,
+    form: type[BaseModel] | None = None,
+    headers: tuple[Header, ...] = (),
+    keyed: bool = False,
 ) -> Callable[[Handler], Endpoint]:
     """Make a handler an endpoint; GET answers HEAD too."""
 
     def wrap(handler: Handler) -> Endpoint:
-        return Endpoint(method, path, summary, tag, handler, responses, body, query, invalid, missing)
+        return Endpoint(
+            method=method,
+            path=path,
+            summary=summary,
+            tag=tag,
+            handler=handler,
+            responses=responses,
+            body=body,
+            query=query,
+            invalid=invalid,
+            missing=missing,
+            errors=errors or {},
+            form=form,
+            headers=headers,
+            keyed=keyed,
+        )
 
     return wrap

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -19,7 +20,7 @@ from contracts.api.executions import (
 )
 from contracts.dag import DAG
 from contracts.event import Event, Json
-from contracts.ids import is_id, new_id
+from contracts.ids import is_id
 from contracts.plan import Job
 from contracts.run import RUN
 from contracts.runtime.stream import Stream, transact
@@ -30,6 +31,11 @@ from gateway.jobs import executable, job_of
 
 TAG = "execution"
 RESUMABLE = "Only 'suspended' or 'failed' executions can be resumed."
+REFUSALS = {
+    400: "The body, or the job it names, cannot be executed as it is.",
+    404: "There is no such DAG.",
+    409: "The DAG has no plan, or not yet.",
+}
 WATCH = "Connect to SSE stream for live updates."
 NO_DAG_ID: Json = {
     "code": "invalid_type",
@@ -47,6 +53,8 @@ NO_DAG_ID: Json = {
     tag=TAG,
     body=ExecuteDag,
     responses={200: ClarificationRequired, 202: ExecutionStarted},
+    errors=REFUSALS,
+    keyed=True,
 )
 async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
     """The job is checked first, and nothing is written when it cannot be executed."""
@@ -67,6 +75,8 @@ async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
     tag=TAG,
     body=DagToRun,
     responses={200: ClarificationRequired, 202: ExecutionStarted},
+    errors=REFUSALS,
+    keyed=True,
 )
 async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
     """The same as execute-dag with an id."""
@@ -80,6 +90,7 @@ async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
     tag=TAG,
     responses={202: ExecutionResumed},
     missing="Execution with id '{execution_id}' not found",
+    errors={400: "The execution is not suspended."},
 )
 async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     """Completed steps stay completed."""
@@ -117,6 +128,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     body=CancelExecution,
     responses={200: ExecutionRow},
     missing="DAG execution with id '{id}' not found",
+    errors={409: "The execution has ended."},
 )
 async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamResponse:
     """Its steps are stopped; what has completed stays. Doing it twice changes nothing."""
@@ -147,9 +159,8 @@ async def _execute_job(call: Call[ExecuteDag, None], given: Json, *path: str) ->
     if job.clarification_needed:
         return _clarification(None, job)
     ready = await executable(call.gateway, job, *path)
-    stream = Stream(call.gateway.log, DAG, new_id(), call.origin)
-    await stream.append(dag.import_job(stream.state, job, call.body.dag_title))
-    return await _start(call, stream, ready)
+    import_job = partial(dag.import_job, job=job, title=call.body.dag_title)
+    return await _start(call, await call.create(DAG, call.new_id("", "dag"), import_job), ready)
 
 
 async def _execute_stored(call: Call[Any, None], dag_id: str) -> web.StreamResponse:
@@ -183,8 +194,7 @@ async def _start(call: Call[Any, None], planned: Stream[dag.State], job: Job) ->
         job=job,
         trigger="api",
     )
-    stream = Stream(call.gateway.log, RUN, new_id("dag-exec_"), call.origin)
-    await stream.append(run.request(stream.state, wanted))
+    stream = await call.create(RUN, call.new_id("dag-exec_", "run"), partial(run.request, wanted=wanted))
     await call.gateway.projected(stream.seq)
     return json_reply(
         {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Text, cast, func, select
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select
 
 from contracts.api.executions import ExecutionQuery
 from contracts.steps import SYNTHESIS
@@ -18,10 +19,22 @@ _report = sub_steps.alias("report")
 _with_report = executions.outerjoin(
     _report, (_report.c.execution_id == executions.c.id) & (_report.c.task_id == SYNTHESIS)
 )
+_with_steps = executions.outerjoin(sub_steps, sub_steps.c.execution_id == executions.c.id)
+_is_it = executions.c.id == bindparam("execution_id")
+
 _COLUMNS = (*EXECUTION_COLUMNS, cast(_report.c.result, Text).label("report"))
+_ONE = select(*_COLUMNS).select_from(_with_report).where(_is_it)
+_STEPS = (
+    select(*EXECUTION_COLUMNS, *STEP_COLUMNS)
+    .select_from(_with_steps)
+    .where(_is_it)
+    .order_by(sub_steps.c.task_id == SYNTHESIS, sub_steps.c.task_id)
+)
 
 
-async def page(gateway: Gateway, query: ExecutionQuery, dag_id: str | None = None) -> tuple[list[Shown], int]:
+async def page(
+    gateway: Gateway, query: ExecutionQuery, dag_id: str | None = None
+) -> tuple[list[Shown], int]:
     """A page of executions and how many there are on all pages.
 
     Those of one DAG come newest first, those of all DAGs in the order they last changed.
@@ -30,24 +43,35 @@ async def page(gateway: Gateway, query: ExecutionQuery, dag_id: str | None = Non
         ViewsUnavailable: there are no views at the moment.
         Unavailable: a large result could not be fetched.
     """
-    wanted = [executions.c.dag_id == dag_id] if dag_id else []
-    if query.status:
-        wanted.append(executions.c.status.in_(_names(query.status)))
+    rows_of, count_of = _pages(of_dag=dag_id is not None, of_status=query.status is not None)
+    wanted = {"dag_id": dag_id, "statuses": _names(query.status)}
+    part = {"limit": query.limit, "offset": query.offset}
+    rows = await gateway.views.all(rows_of, **wanted, **part)
+    shown = [execution_row(row, await stored_text(row["report"], gateway.blobs)) for row in rows]
+    if rows or not query.offset:
+        return shown, rows[0]["total"] if rows else 0
+    return shown, await gateway.views.value(count_of, **wanted)
+
+
+@cache
+def _pages(*, of_dag: bool, of_status: bool) -> tuple[Select[Any], Select[Any]]:
+    """The statements for a page and its total: made once, because making one takes longer than executing it."""
+    wanted: list[ColumnElement[bool]] = []
+    if of_dag:
+        wanted.append(executions.c.dag_id == bindparam("dag_id"))
+    if of_status:
+        wanted.append(executions.c.status.in_(bindparam("statuses", expanding=True)))
     count = select(func.count()).select_from(executions).where(*wanted)
-    when = executions.c.created_at if dag_id else executions.c.updated_at
-    statement = (
+    when = executions.c.created_at if of_dag else executions.c.updated_at
+    rows = (
         select(*_COLUMNS, count.scalar_subquery().label("total"))
         .select_from(_with_report)
         .where(*wanted)
         .order_by(when.desc(), executions.c.id.desc())
-        .limit(query.limit)
-        .offset(query.offset)
+        .limit(bindparam("limit"))
+        .offset(bindparam("offset"))
     )
-    rows = await gateway.views.all(statement)
-    shown = [execution_row(row, await stored_text(row["report"], gateway.blobs)) for row in rows]
-    if rows or not query.offset:
-        return shown, rows[0]["total"] if rows else 0
-    return shown, await gateway.views.value(count)
+    return rows, count
 
 
 async def one(gateway: Gateway, execution_id: str) -> Shown | None:
@@ -57,8 +81,7 @@ async def one(gateway: Gateway, execution_id: str) -> Shown | None:
         ViewsUnavailable: there are no views at the moment.
         Unavailable: a large result could not be fetched.
     """
-    statement = select(*_COLUMNS).select_from(_with_report).where(executions.c.id == execution_id)
-    row = await gateway.views.first(statement)
+    row = await gateway.views.first(_ONE, execution_id=execution_id)
     return execution_row(row, await stored_text(row["report"], gateway.blobs)) if row else None
 
 
@@ -69,13 +92,7 @@ async def with_steps(gateway: Gateway, execution_id: str) -> Shown | None:
         ViewsUnavailable: there are no views at the moment.
         Unavailable: a large result could not be fetched.
     """
-    statement = (
-        select(*EXECUTION_COLUMNS, *STEP_COLUMNS)
-        .select_from(executions.outerjoin(sub_steps, sub_steps.c.execution_id == executions.c.id))
-        .where(executions.c.id == execution_id)
-        .order_by(sub_steps.c.task_id == SYNTHESIS, sub_steps.c.task_id)
-    )
-    rows = await gateway.views.all(statement)
+    rows = await gateway.views.all(_STEPS, execution_id=execution_id)
     if not rows:
         return None
     steps = [await sub_step_row(row, gateway.blobs) for row in rows if row["step_id"]]
@@ -93,6 +110,6 @@ async def number_of(gateway: Gateway, condition: ColumnElement[bool]) -> int:
     return int(count)
 
 
-def _names(status: str) -> list[str]:
+def _names(status: str | None) -> list[str]:
     """The runs' own names of a status that clients know."""
-    return [status, *(own for own, shown in API_STATUS.items() if shown == status)]
+    return [status, *(own for own, shown in API_STATUS.items() if shown == status)] if status else []

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing
-
 from aiohttp import web
 
 from contracts import run
@@ -15,12 +13,14 @@ from contracts.api.executions import (
     SubStepList,
 )
 from contracts.run import RUN
+from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import transact
 from contracts.views import sub_steps
 from gateway import execution_views
 from gateway.endpoint import Call, Raw, endpoint, json_reply
+from gateway.feed import Feed
 from gateway.presenters import pagination
-from gateway.sse import last_event_id, send
+from gateway.sse import HttpClient, last_event_id
 
 TAG = "executions"
 MISSING = "DAG execution with id '{id}' not found"
@@ -116,8 +116,18 @@ async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
     async with call.gateway.feeds.watching(call.path["id"]) as feed:
         if not feed.is_known:
             raise call.missing()
-        async with aclosing(feed.frames(last_event_id(call.request))) as frames:
-            return await send(call.request, frames)
+        client = HttpClient(call.request)
+        await client.open()
+        if call.request.method != "HEAD":
+            await _serve(feed, client, last_event_id(call.request))
+        return client.response
 
 
 ENDPOINTS = (list_executions, get_execution, list_sub_steps, delete_execution, watch_execution)
+
+
+async def _serve(feed: Feed, client: HttpClient, after: int | None) -> None:
+    try:
+        await feed.serve(client, after)
+    except (ConnectionResetError, TimeoutError, Unavailable):
+        client.cut_off()

@@ -1,7 +1,7 @@
 """The live stream of one execution: told once, and sent to all its clients.
 
-A client's position is a stream sequence. A commit that makes several events gives its sequence as `id` to the last
-of them only: a client that is cut off in between gets all of them again, and never loses the rest.
+A client's position is a stream sequence. A commit that makes several events gives its sequence as `id` to
+the last of them only: a client that is cut off in between gets all of them again, and never loses the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contracts.api.fields import epoch_ms
 from contracts.commit import Recorded
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.log import Log, Unavailable
-from gateway.execution_events import Narrator, Progress, Told, step_ids
+from gateway.execution_events import NOTHING_DONE, Narrator, Progress, Told, step_ids
 from gateway.results import result_text
 from gateway.sse import Client, Piece, frame
 
@@ -33,14 +33,24 @@ Heard = Recorded | bytes
 
 
 @dataclass(frozen=True, slots=True)
+class Present:
+    """What everyone has been told."""
+
+    seq: int = 0
+    """Stream sequence of the last commit told."""
+    progress: Progress = NOTHING_DONE
+    ending: bytes = b""
+    """How the end was told, once it has come."""
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
-    """What came after some position."""
+    """What was told after some position, up to a later one."""
 
     before: Progress
     """Where the execution stood then."""
     data: bytes
     upto: int
-    """The position that it ends at."""
 
 
 class Feed:
@@ -55,7 +65,7 @@ class Feed:
         self._clock = clock
         self._clients: set[Client] = set()
         self._narrator = Narrator(run_id)
-        self._ending = b""
+        self._present = Present()
         self._replays: dict[int, Past] = {}
         self._reading = asyncio.Lock()
 
@@ -72,7 +82,7 @@ class Feed:
         """
         for recorded in await self._log.read("run", self.run_id):
             self._narrator.tell(recorded)
-        await self._note_ending()
+        self._present = await self._news()
 
     async def tell(self, heard: Sequence[Heard]) -> None:
         """Send everyone what was heard, at once.
@@ -82,8 +92,9 @@ class Feed:
         Raises:
             Unavailable: the log or the object store could not be read.
         """
-        narrated = [self._narrate_tool(one) if isinstance(one, bytes) else await self._narrate(one) for one in heard]
-        await self._note_ending()
+        narrated = [await self._narrate(one) for one in heard]
+        self._present = await self._news()
+        self._replays.clear()
         await self._send(b"".join(narrated))
         if not self.is_known:
             self.close()
@@ -108,29 +119,34 @@ class Feed:
             TimeoutError: it does not read.
             Unavailable: the log or the object store could not be read.
         """
-        if after is None or after > self._narrator.seq:
-            after = self._narrator.seq
-            await client.write(self._standing(self._narrator.progress, after) + self._ending)
-        else:
-            past = await self._past(after)
-            opening = self._standing(past.before, after)
-            after = past.upto
-            await client.write(opening + past.data)
-        while after < self._narrator.seq:
-            past = await self._past(after)
-            after = past.upto
+        position = await self._greet(client, after)
+        while position < self._present.seq:
+            past = await self._past(position)
+            position = past.upto
             await client.write(past.data)
-        if not self.closed:  # and nothing has been told since the last look at the position
-            self._clients.add(client)
-            try:
-                await client.left()
-            finally:
-                self._clients.discard(client)
+        if self.closed:
+            return
+        self._clients.add(client)  # nothing was told since the last look at the position
+        try:
+            await client.left()
+        finally:
+            self._clients.discard(client)
+
+    async def _greet(self, client: Client, after: int | None) -> int:
+        """Send how things stand at a position, and what was told after it; returns the position reached."""
+        present = self._present
+        if after is None or after > present.seq:
+            position = None if present.ending else present.seq
+            await client.write(self._standing(present.progress, position) + present.ending)
+            return present.seq
+        past = await self._past(after)
+        await client.write(self._standing(past.before, after) + past.data)
+        return past.upto
 
     async def _past(self, after: int) -> Past:
-        """All that came after a position, up to some later one, if there is one."""
-        if after == self._narrator.seq:
-            return Past(self._narrator.progress, b"", after)
+        """What has been told after a position."""
+        if after == self._present.seq:
+            return Past(self._present.progress, b"", after)
         async with self._reading:
             if after not in self._replays:
                 if len(self._replays) >= REPLAYS:
@@ -139,7 +155,7 @@ class Feed:
             return self._replays[after]
 
     async def _replay(self, after: int) -> Past:
-        wanted = self._narrator.seq
+        upto = self._present.seq
         narrator = Narrator(self.run_id)
         told = []
         before = narrator.progress
@@ -147,21 +163,24 @@ class Feed:
             if recorded.seq <= after:
                 narrator.tell(recorded)
                 before = narrator.progress
-            else:
+            elif recorded.seq <= upto:
                 told.append(await self._frames(narrator, recorded))
-        if narrator.seq < wanted:
-            raise Unavailable(f"the log gives {self.run_id} up to {narrator.seq} only, not to {wanted}")
-        return Past(before, b"".join(told), narrator.seq)
+        _require(narrator, upto)
+        return Past(before, b"".join(told), upto)
 
-    async def _narrate(self, recorded: Recorded) -> bytes:
+    async def _narrate(self, heard: Heard) -> bytes:
+        return self._narrate_tool(heard) if isinstance(heard, bytes) else await self._narrate_commit(heard)
+
+    async def _narrate_commit(self, recorded: Recorded) -> bytes:
         narrator = self._narrator
         if recorded.seq <= narrator.seq:
             return b""
-        self._replays.clear()
         if recorded.commit.version == narrator.version + 1:
             return await self._frames(narrator, recorded)
         unheard = await self._log.read("run", self.run_id, after=narrator.seq)
-        return b"".join([await self._frames(narrator, one) for one in unheard])
+        told = b"".join([await self._frames(narrator, one) for one in unheard])
+        _require(narrator, recorded.seq)
+        return told
 
     def _narrate_tool(self, payload: bytes) -> bytes:
         """A tool's progress, which is not in the log; nothing, if it cannot be understood."""
@@ -182,12 +201,14 @@ class Feed:
         texts = {key: await result_text(told[key], self._blobs) for key in RESULTS if key in told}
         return {**told, **texts}
 
-    async def _note_ending(self) -> None:
-        """Have the end at hand for those who come after it without a position."""
-        if self._narrator.ending and not self._ending:
-            self._ending = frame(await self._shown(self._narrator.ending), self._narrator.seq)
+    async def _news(self) -> Present:
+        """What everyone is about to be told, and how the past ends for those who come later."""
+        narrator, ending = self._narrator, self._present.ending
+        if narrator.ending and not ending:
+            ending = frame(await self._shown(narrator.ending), narrator.seq)
+        return Present(narrator.seq, narrator.progress, ending)
 
-    def _standing(self, progress: Progress, position: int) -> bytes:
+    def _standing(self, progress: Progress, position: int | None) -> bytes:
         return frame(self._narrator.update(self._now(), progress), position)
 
     async def _send(self, data: bytes) -> None:
@@ -201,3 +222,8 @@ class Feed:
 
     def _now(self) -> int:
         return epoch_ms(self._clock())
+
+
+def _require(narrator: Narrator, seq: int) -> None:
+    if narrator.seq < seq:
+        raise Unavailable(f"the log gives {narrator.run_id} only up to {narrator.seq}, not up to {seq}")

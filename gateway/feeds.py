@@ -13,12 +13,11 @@ import nats.errors
 import structlog
 from nats.aio.msg import Msg
 
-from contracts.commit import Recorded
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.connection import Connection
 from contracts.runtime.log import Log
 from contracts.subjects import live_run
-from gateway.feed import Feed
+from gateway.feed import Feed, Heard
 from gateway.hub import Hub
 
 HEARTBEAT_S = 15.0
@@ -110,7 +109,7 @@ class Feeds:
 
     async def _keep(self, watched: _Watched) -> None:
         feed, ready = watched.feed, watched.ready
-        inbox: asyncio.Queue[Recorded | bytes] = asyncio.Queue()
+        inbox: asyncio.Queue[Heard] = asyncio.Queue()
         beating = asyncio.create_task(self._beat(feed))
         live = self._live.hearing(feed.run_id, inbox.put_nowait) if self._live else nullcontext()
         try:
@@ -118,11 +117,7 @@ class Feeds:
                 await feed.open()
                 ready.set_result(None)
                 while not feed.closed:
-                    match await inbox.get():
-                        case Recorded() as recorded:
-                            await feed.add(recorded)
-                        case payload:
-                            feed.add_live(payload)
+                    await feed.tell(await _all_in(inbox))
         except Exception as error:
             if ready.done():
                 logger.exception("a stream broke; its clients will come back", execution=feed.run_id)
@@ -135,7 +130,7 @@ class Feeds:
     async def _beat(self, feed: Feed) -> None:
         while True:
             await asyncio.sleep(self._heartbeat_s)
-            feed.beat()
+            await feed.beat()
 
     async def _drop(self, watched: _Watched) -> None:
         if self._watched.get(watched.feed.run_id) is watched:
@@ -143,3 +138,11 @@ class Feeds:
         if watched.keeper is not None:
             watched.keeper.cancel()
             await asyncio.wait([watched.keeper])
+
+
+async def _all_in(inbox: asyncio.Queue[Heard]) -> list[Heard]:
+    """What is there, at least one: under load many events cost the clients one message."""
+    heard = [await inbox.get()]
+    while not inbox.empty():
+        heard.append(inbox.get_nowait())
+    return heard

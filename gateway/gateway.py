@@ -11,16 +11,18 @@ from contracts.agent import Directory
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
+from contracts.runtime.llm import Llm
 from contracts.runtime.log import Log, Unavailable
 from gateway.executors import Executors
 from gateway.feeds import Feeds
 from gateway.hub import Hub
+from gateway.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
 from gateway.progress import Progress
 from gateway.settings import GatewaySettings
 from gateway.views import Views
 
-CATCH_UP_S = 5.0
+CATCH_UP_S = 10.0
 
 
 def now() -> datetime:
@@ -46,6 +48,9 @@ class Gateway:
     feeds: Feeds
     """The executions being watched."""
     llm: LlmConfiguration
+    chat: Llm
+    """For single tasks; what plans and runs ask of a model is asked elsewhere."""
+    idempotency: Idempotency
     executors: Executors = field(default_factory=Executors)
     """Which executors are alive."""
     clock: Callable[[], datetime] = now

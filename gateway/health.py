@@ -75,20 +75,26 @@ class _Seen:
     """Ids of DAGs that fire by themselves."""
 
 
+NOTHING = _Seen(0, 0, 0, [])
+
+
 async def _readiness(gateway: Gateway) -> Readiness:
     newest, found = await asyncio.gather(_log_position(gateway), _look(gateway))
-    seen = _Seen(0, 0, 0, []) if isinstance(found, str) else found
+    lag = None if newest is None or isinstance(found, str) else max(0, newest - found.seq)
+    seen = NOTHING if isinstance(found, str) else found
     alive = gateway.executors.alive()
     capacity = sum(executor.capacity for executor in alive)
-    problems = {
+    checked = {
         "nats": NO_LOG if newest is None else None,
         "database": found if isinstance(found, str) else None,
-        "projector": await _lag_problem(gateway, newest, seen),
+        "projector": await _lag_problem(gateway, newest) if newest and lag else None,
         "executor": None if alive else NO_EXECUTOR,
     }
+    problems = {name: problem for name, problem in checked.items() if problem}
     provider, model = gateway.llm.default
     return Readiness(
-        status="not ready" if any(problems.values()) else "ready",
+        status="not ready" if problems else "ready",
+        error="; ".join(problems.values()) or None,
         provider=provider,
         model=model,
         scheduler=Scheduler(
@@ -97,13 +103,13 @@ async def _readiness(gateway: Gateway) -> Readiness:
             queue=Queue(size=seen.waiting, pending=seen.running, concurrency=capacity),
         ),
         dag_scheduler=DagScheduler(active_schedules=len(seen.schedules), schedules=seen.schedules),
-        database=problems["database"] or OK,
+        database=problems.get("database", OK),
         llm_provider=provider,
-        nats=problems["nats"] or OK,
-        projector_lag=None if newest is None else max(0, newest - seen.seq),
+        nats=problems.get("nats", OK),
+        projector_lag=lag,
         executors=sorted(executor.instance for executor in alive),
         llm=gateway.llm_problem() or OK,
-        problems={name: problem for name, problem in problems.items() if problem},
+        problems=problems,
         timestamp=epoch_ms(gateway.clock()),
     )
 
@@ -133,9 +139,8 @@ async def _look(gateway: Gateway) -> _Seen | str:
     return _Seen(seq or 0, waiting, running, [row["id"] for row in scheduled])
 
 
-async def _lag_problem(gateway: Gateway, newest: int | None, seen: _Seen) -> str | None:
-    """That the views do not follow, if they are behind and still are a moment later."""
-    if newest is None or seen.seq >= newest or await gateway.projected(newest, KEEP_UP_S):
+async def _lag_problem(gateway: Gateway, newest: int) -> str | None:
+    """That the views, which are behind, still are a moment later."""
+    if await gateway.projected(newest, KEEP_UP_S):
         return None
-    behind = newest - seen.seq
-    return f"the views are {behind} commits behind; is a projector running (`async-agent run projector`)?"
+    return "the views do not follow the log; is a projector running (`async-agent run projector`)?"

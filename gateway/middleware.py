@@ -17,6 +17,7 @@ from gateway.tracing import REQUEST_ID, TRACE, Trace
 
 logger = structlog.get_logger(__name__)
 
+UNLIMITED = frozenset({"/health", "/health/ready"})
 HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("headers", dict)
 """Headers to add to the answer."""
 STARTED = web.RequestKey("started", bool)
@@ -74,7 +75,7 @@ def limited(rate_limit: RateLimit) -> Middleware:
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if not request.path.startswith("/health"):
+        if request.path not in UNLIMITED:
             request[HEADERS].update(rate_limit.take(request.remote))
         return await handler(request)
 

@@ -5,29 +5,28 @@ Whether the client waits, leaves or never waited makes no difference to the plan
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
-from contracts import dag, run
+from contracts import dag
 from contracts.api.dags import ClarificationRequired, Clarify, CreateDag, Executing, Planned, StillPlanning
 from contracts.dag import DAG
-from contracts.ids import new_id
-from contracts.run import RUN
-from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Stream, transact
-from gateway.endpoint import Call, endpoint, json_reply
+from gateway.endpoint import Call, Header, endpoint, json_reply
 from gateway.errors import Refusal
-from gateway.planning_answers import answer
+from gateway.plans import outcome, planning_request, request_plan
 from gateway.schedules import schedule_of
 
 TAG = "planning"
-OUTCOMES = frozenset({dag.Status.PLANNED, dag.Status.CLARIFICATION, dag.Status.REJECTED, dag.Status.DELETED})
-RUN_WAIT_S = 5.0
-"""How long an answer waits for the run that it names."""
+PREFER = Header("Prefer", "`respond-async`: do not wait for the plan.")
+REFUSALS = {
+    400: "The goal, the schedule or the provider cannot be used, or the model's plans were invalid.",
+    404: "No agent of that name is active.",
+    409: "The DAG was deleted while it was being planned.",
+    500: "The model gave no plan that can be read.",
+}
 
 
 @endpoint(
@@ -37,10 +36,13 @@ RUN_WAIT_S = 5.0
     tag=TAG,
     body=CreateDag,
     responses={200: Planned | ClarificationRequired, 202: StillPlanning},
+    errors=REFUSALS,
+    headers=(PREFER,),
+    keyed=True,
 )
 async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     """Waits for the plan, unless `Prefer: respond-async` asks not to."""
-    return await _plan(call, await _requested(call, schedule_of(call.body)))
+    return await _plan(call, await planning_request(call.gateway, call.body, schedule_of(call.body)))
 
 
 @endpoint(
@@ -50,16 +52,19 @@ async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     tag=TAG,
     body=CreateDag,
     responses={200: ClarificationRequired, 202: Executing | StillPlanning},
+    errors=REFUSALS,
+    headers=(PREFER,),
+    keyed=True,
 )
 async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     """Waits for the plan, unless `Prefer: respond-async` asks not to; never for the end of the execution."""
     schedule = schedule_of(call.body)
     try:
-        wanted = await _requested(call, schedule)
+        wanted = await planning_request(call.gateway, call.body, schedule)
     except Refusal as refusal:
         refusal.body["status"] = "failed"
         raise
-    return await _plan(call, wanted.model_copy(update={"run_id": new_id("dag-exec_")}))
+    return await _plan(call, wanted.model_copy(update={"run_id": call.new_id("dag-exec_", "run")}))
 
 
 @endpoint(
@@ -70,6 +75,8 @@ async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamRespo
     body=Clarify,
     responses={200: Planned | ClarificationRequired, 202: Executing | StillPlanning},
     missing="DAG with id '{id}' not found",
+    errors={**REFUSALS, 409: "The DAG asks nothing."},
+    headers=(PREFER,),
 )
 async def clarify_dag(call: Call[Clarify, None]) -> web.StreamResponse:
     """Planning goes on with the answer, and is answered as when the DAG was created."""
@@ -78,69 +85,20 @@ async def clarify_dag(call: Call[Clarify, None]) -> web.StreamResponse:
         stream = await transact(call.gateway.log, DAG, call.path["id"], decide, call.origin)
     except dag.UnknownDag:
         raise call.missing() from None
-    return await _outcome(call, stream)
+    return await _outcome(call, stream, after=stream.seq)
 
 
 ENDPOINTS = (create_dag, create_and_execute_dag, clarify_dag)
 
 
-async def _requested(call: Call[CreateDag, None], schedule: dag.Schedule | None) -> dag.Requested:
-    """What the body asks for.
-
-    Raises:
-        Refusal: there is no such model or agent to plan it with.
-    """
-    gateway, body = call.gateway, call.body
-    entry = (await gateway.agents_current()).active(body.agent_name)
-    if body.provider and body.model:
-        if problem := gateway.llm_problem(body.provider, body.model):
-            raise Refusal(400, "Invalid LLM provider configuration", details=problem)
-    elif problem := gateway.llm_problem(*((entry.state.provider, entry.state.model) if entry else ())):
-        raise Refusal(503, problem)
-    if entry is None:
-        raise Refusal(404, f"Agent '{body.agent_name}' not found OR not active")
-    return dag.Requested(
-        goal_text=body.goal_text,
-        agent_name=body.agent_name,
-        provider=body.provider,
-        model=body.model,
-        max_tokens=body.max_tokens,
-        temperature=body.temperature,
-        seed=body.seed,
-        schedule=schedule,
-    )
-
-
 async def _plan(call: Call[CreateDag, None], wanted: dag.Requested) -> web.StreamResponse:
-    stream = Stream(call.gateway.log, DAG, new_id(), call.origin)
-    await stream.append(dag.request(stream.state, wanted))
-    return await _outcome(call, stream)
+    return await _outcome(call, await request_plan(call, wanted), after=0)
 
 
-async def _outcome(call: Call[Any, None], stream: Stream[dag.State]) -> web.StreamResponse:
+async def _outcome(call: Call[Any, None], stream: Stream[dag.State], *, after: int) -> web.StreamResponse:
     """What came of planning, or that it goes on."""
-    gateway = call.gateway
-    if _responds_async(call.request):
-        return await _still_planning(call, stream)
-    try:
-        async with asyncio.timeout(gateway.settings.planning_wait_s):
-            ended = await gateway.hub.wait_for("dag", stream.id, OUTCOMES, after=stream.seq)
-    except (TimeoutError, Unavailable):
-        return await _still_planning(call, stream)
-    await stream.refresh()
-    await gateway.projected(ended.seq)
-    status, body = answer(stream.id, stream.state, ended.commit.events[-1])
-    if "executionId" in body:
-        await _run_is_shown(call, body["executionId"])
-    return json_reply(body, status)
-
-
-async def _run_is_shown(call: Call[Any, None], run_id: str) -> None:
-    """Give the planner the moment it needs to ask for the run, so that the client finds it."""
-    with contextlib.suppress(TimeoutError, Unavailable):
-        async with asyncio.timeout(RUN_WAIT_S):
-            requested = await call.gateway.hub.wait_for(RUN.name, run_id, frozenset(run.Status))
-            await call.gateway.projected(requested.seq)
+    answer = None if _responds_async(call.request) else await outcome(call.gateway, stream, after=after)
+    return json_reply(answer[1], answer[0]) if answer else await _still_planning(call, stream)
 
 
 async def _still_planning(call: Call[Any, None], stream: Stream[dag.State]) -> web.StreamResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contracts.api.dags import CreateDag, DagPatch
 from contracts.cron import Cron, InvalidCron, InvalidTimezone, parse_timezone
-from contracts.dag import Schedule
+from contracts.scheduling import Schedule
 from gateway.errors import Refusal
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
 from nats.aio.msg import Msg
@@ -14,9 +14,10 @@ from contracts.agent import Directory
 from contracts.registry import CODEC
 from contracts.runtime.blobs import Blobs, NatsBlobs
 from contracts.runtime.catalogue import Catalogue, watch
+from contracts.runtime.cells import Cells, NatsCells
 from contracts.runtime.connection import Connection
 from contracts.runtime.follow import Follower
-from contracts.runtime.llm import LlmSettings
+from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.log import Log
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.service import Running, Service, Worker
@@ -24,6 +25,7 @@ from gateway.feeds import Feeds, Live, NatsLive
 from gateway.gateway import Gateway, now
 from gateway.health import checks
 from gateway.hub import Hub
+from gateway.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
 from gateway.progress import Progress
 from gateway.server import serving
@@ -39,13 +41,12 @@ async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
     async with nats_log(settings, CODEC, name=NAME) as log, open_views(settings) as views:
         connection = log.connection
         llm = LlmConfiguration(LlmSettings())
-        gateway = assemble(settings, log, NatsBlobs(connection), views, llm, NatsLive(connection))
+        blobs, cells, live = NatsBlobs(connection), NatsCells(connection), NatsLive(connection)
+        gateway = assemble(settings, log, blobs, cells, views, llm, live)
         await _hear(connection, subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))
         await _hear(connection, subjects.EXECUTOR_ALIVE, gateway.executors.hear)
-        async with running(gateway, connection.watch, partial(watch, connection, gateway.catalogue)) as (
-            _,
-            worker,
-        ):
+        background = (connection.watch, partial(watch, connection, gateway.catalogue))
+        async with running(gateway, *background) as (_, worker):
             yield Running([worker], checks(gateway))
 
 
@@ -53,6 +54,7 @@ def assemble(
     settings: GatewaySettings,
     log: Log,
     blobs: Blobs,
+    cells: Cells,
     views: Views,
     llm: LlmConfiguration,
     live: Live | None = None,
@@ -71,6 +73,8 @@ def assemble(
         hub=hub,
         feeds=Feeds(hub, log, blobs, now, live),
         llm=llm,
+        chat=Llm(llm.settings),
+        idempotency=Idempotency(cells),
     )
 
 
@@ -82,7 +86,7 @@ async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[in
     """
     async with kept_running(gateway.agents_follower.run, gateway.hub.run, *workers) as failure:
         await gateway.agents_current()
-        async with serving(gateway) as port:
+        async with aclosing(gateway.chat), serving(gateway) as port:
             yield port, failure
 
 

@@ -19,6 +19,7 @@ TAG = "tools"
     tag=TAG,
     query=ToolQuery,
     responses={200: list[ToolDefinition] | ToolDefinition},
+    errors={404: "There is no tool of that name."},
 )
 async def list_tools(call: Call[None, ToolQuery]) -> web.StreamResponse:
     """In the order that executors give them."""

@@ -31,22 +31,22 @@ class ViewsUnavailable(Exception):
 
 
 class Reader:
-    """Select statements on one connection."""
+    """Select statements on one connection; `given` are the values of a statement's parameters."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
 
-    async def all(self, statement: Executable) -> Sequence[Row]:
+    async def all(self, statement: Executable, **given: Any) -> Sequence[Row]:
         """Every row."""
-        return cast("Sequence[Row]", (await self._connection.execute(statement)).mappings().all())
+        return cast("Sequence[Row]", (await self._connection.execute(statement, given)).mappings().all())
 
-    async def first(self, statement: Executable) -> Row | None:
+    async def first(self, statement: Executable, **given: Any) -> Row | None:
         """The first row, if any."""
-        return cast("Row | None", (await self._connection.execute(statement)).mappings().first())
+        return cast("Row | None", (await self._connection.execute(statement, given)).mappings().first())
 
-    async def value(self, statement: Executable) -> Any:
+    async def value(self, statement: Executable, **given: Any) -> Any:
         """The first column of the first row, None when there is no row."""
-        return (await self._connection.execute(statement)).scalar()
+        return (await self._connection.execute(statement, given)).scalar()
 
 
 class Views:
@@ -73,20 +73,20 @@ class Views:
         event.listen(self._engine.sync_engine, "do_connect", self._opening)
         event.listen(self._engine.sync_engine, "checkout", self._taken)
 
-    async def all(self, statement: Executable) -> Sequence[Row]:
+    async def all(self, statement: Executable, **given: Any) -> Sequence[Row]:
         """Every row."""
         async with self._reader() as reader:
-            return await reader.all(statement)
+            return await reader.all(statement, **given)
 
-    async def first(self, statement: Executable) -> Row | None:
+    async def first(self, statement: Executable, **given: Any) -> Row | None:
         """The first row, if any."""
         async with self._reader() as reader:
-            return await reader.first(statement)
+            return await reader.first(statement, **given)
 
-    async def value(self, statement: Executable) -> Any:
+    async def value(self, statement: Executable, **given: Any) -> Any:
         """The first column of the first row, None when there is no row."""
         async with self._reader() as reader:
-            return await reader.value(statement)
+            return await reader.value(statement, **given)
 
     async def position(self) -> int:
         """Stream sequence that the views include."""

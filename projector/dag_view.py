@@ -9,6 +9,7 @@ from sqlalchemy import delete
 from contracts import dag, schedule
 from contracts.event import Usage
 from contracts.plan import Job
+from contracts.scheduling import Schedule
 from contracts.views import dags, pico_usd, planning_attempts, schedule_ticks
 from projector.changes import Changes
 from projector.fold import Fact, Fold, milliseconds
@@ -180,7 +181,7 @@ def _new_row(fact: Fact, **values: Any) -> dict[str, Any]:
     }
 
 
-def _schedule(wanted: dag.Schedule | None) -> dict[str, Any]:
+def _schedule(wanted: Schedule | None) -> dict[str, Any]:
     if wanted is None:
         return {"cron_schedule": None, "schedule_active": False}
     return {"cron_schedule": wanted.cron, "timezone": wanted.timezone, "schedule_active": wanted.active}

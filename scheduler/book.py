@@ -1,25 +1,32 @@
-"""The schedules that fire, folded from the DAGs: when each fires, and since when. No plan is kept."""
+"""The schedules that fire, folded from DAGs and goals: when each fires, and since when. No plan is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from functools import cached_property
 
+from contracts import dag, goal, schedule
 from contracts.commit import Commit, Recorded
 from contracts.cron import Cron
-from contracts.dag import DAG, State, Status
+from contracts.dag import DAG
+from contracts.goal import GOAL
+from contracts.pursuit import RUN_PREFIX
+from contracts.scheduling import Schedule, jitter
+
+Owner = tuple[str, str]
+"""Aggregate and id of what a schedule belongs to."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A schedule that fires: active, and not paused, of a DAG that has a plan."""
+    """A schedule that fires: of an active goal, or of a DAG that has a plan and is not paused."""
 
     id: str
     """Of the schedule; a DAG's own has the DAG's id."""
-    expression: str
-    timezone: str
+    owner: Owner
+    schedule: Schedule
     since: datetime
     """When it came to be as it is: only what is later is a tick of it."""
 
@@ -31,7 +38,23 @@ class Entry:
             InvalidCron: the expression names none.
             InvalidTimezone: there is no such zone.
         """
-        return Cron.parse(self.expression, self.timezone)
+        return Cron.parse(self.schedule.cron, self.schedule.timezone)
+
+    @property
+    def of_goal(self) -> bool:
+        """Whether a goal is pursued; a DAG is executed otherwise."""
+        return self.owner[0] == GOAL.name
+
+    def delay(self, tick: datetime) -> timedelta:
+        """How much later the tick comes: by its jitter, but before the next one."""
+        if not self.schedule.jitter_s:
+            return timedelta()
+        room = self.cron.next_after(tick) - tick - timedelta(seconds=1)
+        return min(jitter(self.id, tick, self.schedule.jitter_s), room)
+
+    def run_id(self, tick: datetime) -> str:
+        """The id of the run that the tick asks for."""
+        return schedule.run_id(self.id, tick, RUN_PREFIX) if self.of_goal else schedule.run_id(self.id, tick)
 
 
 class Book:
@@ -39,8 +62,12 @@ class Book:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
-        self._dags: dict[str, State] = {}
+        self._owned: dict[Owner, frozenset[str]] = {}
+        """Ids of the schedules that fire."""
+        self._dags: dict[str, dag.State] = {}
         """Status, label and schedule of each that has a schedule or is paused."""
+        self._goals: dict[str, goal.State] = {}
+        """Status and schedules of each that has any, or is not active."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -50,40 +77,54 @@ class Book:
         return self._entries.get(schedule_id)
 
     def fold(self, recorded: Iterable[Recorded]) -> set[str]:
-        """Take in further commits of DAGs; the ids of the schedules that are not what they were."""
-        return {one.commit.aggregate_id for one in recorded if self._apply(one.commit)}
+        """Take in further commits of DAGs and goals; ids of the schedules that are not what they were."""
+        changed: set[str] = set()
+        for one in recorded:
+            changed |= self._apply(one.commit)
+        return changed
 
-    def _apply(self, commit: Commit) -> bool:
+    def _apply(self, commit: Commit) -> set[str]:
+        owner = (commit.aggregate, commit.aggregate_id)
+        firing = self._goal(commit) if commit.aggregate == GOAL.name else self._dag(commit)
+        before = {id_: self._entries.pop(id_) for id_ in self._owned.pop(owner, ())}
+        after = {id_: _entry(id_, owner, one, before.get(id_), commit) for id_, one in firing.items()}
+        if after:
+            self._owned[owner] = frozenset(after)
+            self._entries.update(after)
+        return {id_ for id_ in before.keys() | after.keys() if before.get(id_) != after.get(id_)}
+
+    def _dag(self, commit: Commit) -> Mapping[str, Schedule]:
         id_ = commit.aggregate_id
-        state = _without_plan(DAG.fold(commit.events, self._dags.get(id_)), commit.state)
+        folded = DAG.fold(commit.events, self._dags.get(id_))
+        # Only what decides whether it fires. The status is the commit's word: a forgotten DAG has none.
+        state = dag.State(dag.Status(commit.state), label=folded.label, schedule=folded.schedule)
         if state.schedule or state.paused:
             self._dags[id_] = state
         else:
             self._dags.pop(id_, None)
-        before = self._entries.pop(id_, None)
-        entry = _entry(id_, state, before, commit.time)
-        if entry:
-            self._entries[id_] = entry
-        return entry != before
+        fires = state.schedule and state.schedule.fires and not state.paused
+        return {id_: state.schedule} if state.schedule and fires and state.status == "planned" else {}
+
+    def _goal(self, commit: Commit) -> Mapping[str, Schedule]:
+        id_ = commit.aggregate_id
+        folded = GOAL.fold(commit.events, self._goals.get(id_))
+        state = replace(
+            folded, status=goal.Status(commit.state), objective="", params=goal.Params(), webhook_url=None
+        )
+        if state.schedules and state.status is not goal.Status.DELETED:
+            self._goals[id_] = state
+        else:
+            self._goals.pop(id_, None)
+        return {id_: one for id_, one in state.schedules.items() if one.fires} if state.is_active else {}
 
 
-def entry_of(recorded: Iterable[Recorded]) -> Entry | None:
-    """The schedule of the DAG whose history this is, if it fires."""
-    history = tuple(recorded)
+def entry_of(recorded: Iterable[Recorded], schedule_id: str) -> Entry | None:
+    """The schedule of that id, if it fires, by the history of the DAG or goal that it belongs to."""
     book = Book()
-    book.fold(history)
-    return book.get(history[0].commit.aggregate_id) if history else None
+    book.fold(recorded)
+    return book.get(schedule_id)
 
 
-def _without_plan(state: State, status: str) -> State:
-    """What decides whether and when it fires. The status is the commit's word: a forgotten DAG has none."""
-    return State(Status(status), label=state.label, schedule=state.schedule)
-
-
-def _entry(id_: str, state: State, before: Entry | None, now: datetime) -> Entry | None:
-    schedule = state.schedule
-    if schedule is None or not schedule.active or state.paused or state.status is not Status.PLANNED:
-        return None
-    if before and (before.expression, before.timezone) == (schedule.cron, schedule.timezone):
-        return before
-    return Entry(id_, schedule.cron, schedule.timezone, since=now)
+def _entry(id_: str, owner: Owner, wanted: Schedule, before: Entry | None, commit: Commit) -> Entry:
+    same = before and (before.schedule.cron, before.schedule.timezone) == (wanted.cron, wanted.timezone)
+    return Entry(id_, owner, wanted, since=before.since if before and same else commit.time)

@@ -1,49 +1,79 @@
 """One look at one schedule: every tick that is due is decided and recorded, and at most one run is asked for.
 
-It is exactly once, however many schedulers look and wherever one of them dies, by the order of things: ticks
-are recorded in order, under the lock of the schedule; a run is asked for only when every tick before its own
-has been recorded; its id follows from its tick. So a run whose tick is not recorded yet can only be that of
-the first tick due, and whoever looks next finds it there and records it as fired.
-
-One thing can be told wrong: a scheduler that stalls for a whole tick just before it asks for a run may ask
-for one that another has recorded as missed meanwhile. It is late then, but still the only run of its tick.
+It is exactly once, however many schedulers look and wherever one of them dies, by the order of things: what
+becomes of a tick is recorded first, under the lock of the schedule; only then its run is asked for, whose id
+follows from the tick. Whoever looks next and does not find the run asks for it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from contracts import dag, run, schedule
-from contracts.commit import all_events
+from contracts import schedule
+from contracts.commit import Recorded, all_events
+from contracts.event import Event
+from contracts.pursuit import Asked, Defaults
 from contracts.runtime.log import Conflict, Log, TooLarge
 from contracts.runtime.stream import Origin, Stream
 from contracts.schedule import Decision, Ticked
 from contracts.subjects import aggregate_filter
 from scheduler.book import Entry, entry_of
 from scheduler.clock import Clock
-from scheduler.firing import Unfit, request_of
+from scheduler.firing import Unfit, asked_by
 from scheduler.metrics import count_run, count_ticks
-from scheduler.ticking import Due, due
+from scheduler.records import fired, judged, unfired
+from scheduler.runs import Runs
+from scheduler.ticking import ON_TIME, Due, due
 
 BEHIND = timedelta(seconds=1)
 """When to look again if the book and the log differ: one of them has not got the newest commit yet."""
+STOPPED = "it was slept through, and the schedule has been changed or stopped since"
+TOO_LATE = "no scheduler was there to ask for its run"
 
 Ticks = Stream[schedule.State]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look came to."""
+
+    again: datetime
+    """When to look again."""
+    awaits: str | None = None
+    """The run whose end makes another look worth while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A schedule, and the log's word on it and on what it belongs to."""
+
+    entry: Entry
+    ticks: Ticks
+    history: Sequence[Event]
+    defaults: Defaults
+
+    def asked_by(self, tick: datetime) -> Asked:
+        """What the tick asks for. Raises Unfit where the plan is none."""
+        return asked_by(self.entry, tick, self.history, self.defaults)
 
 
 class Decider:
     """Decides about ticks on behalf of one scheduler."""
 
-    def __init__(self, log: Log, source: str, clock: Clock, *, catch_up: timedelta) -> None:
+    def __init__(
+        self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
+    ) -> None:
         self._log = log
         self._source = source
         self._clock = clock
         self._catch_up = catch_up
+        self._defaults = defaults or Defaults()
+        self._runs = Runs(log, source)
 
-    async def look(self, entry: Entry) -> datetime:
-        """Decide every tick of `entry` that is due; when to look again.
+    async def look(self, entry: Entry) -> Look:
+        """Decide every tick of `entry` that is due.
 
         Raises:
             InvalidCron: it has no ticks.
@@ -52,20 +82,23 @@ class Decider:
         """
         now = self._clock.now()
         ticks = await self._ticks(entry.id)
-        last = ticks.state.last
-        decided = max(entry.since, last.tick) if last else entry.since
-        ahead = due(entry.cron, after=decided, now=now, catch_up=self._catch_up)
-        if ahead is None:
-            return entry.cron.next_after(decided)
-        commits = await self._log.read(dag.DAG.name, entry.id)
-        if entry_of(commits) != entry:
-            return now + BEHIND
-        plan = dag.DAG.fold(all_events(one.commit for one in commits))
-        try:
-            complete = await self._decide(entry, ticks, ahead, plan)
-        except Conflict:
-            complete = False
-        return entry.cron.next_after(ahead.latest) if complete else now
+        owed = await self._owed(ticks.state)
+        newest = ticks.state.newest
+        decided = max(entry.since, newest) if newest else entry.since
+        late = self._late(entry)
+        ahead = due(entry.cron, after=decided, now=now, catch_up=late, delay=entry.delay)
+        if owed is None and ahead is None:
+            tick = entry.cron.next_after(decided)
+            return Look(tick + entry.delay(tick), ticks.state.run_id if ticks.state.queued else None)
+        commits = await self._log.read(*entry.owner)
+        if entry_of(commits, entry.id) != entry:
+            return Look(now + BEHIND)
+        await self._decide(Case(entry, ticks, _events(commits), self._defaults), owed, ahead)
+        return Look(now)
+
+    def _late(self, entry: Entry) -> timedelta:
+        own = entry.schedule.catch_up_s
+        return self._catch_up if own is None else timedelta(seconds=own)
 
     async def _ticks(self, schedule_id: str) -> Ticks:
         """The schedule's history, of which the newest commit is enough."""
@@ -76,47 +109,78 @@ class Decider:
                 ticks.fold(recorded)
         return ticks
 
-    async def _decide(self, entry: Entry, ticks: Ticks, ahead: Due, plan: dag.State) -> bool:
-        """Whether all that was due has been decided.
+    async def _owed(self, state: schedule.State) -> datetime | None:
+        """The tick that has been decided and whose run is due: its scheduler died, or it was queued."""
+        if state.asks and state.run_id and not await self._runs.exists(state.run_id):
+            return state.asks
+        if state.queued and not await self._runs.going(state.run_id):
+            return state.queued
+        return None
 
-        Raises:
-            Conflict: somebody else is deciding too.
-        """
-        if await self._exists(schedule.run_id(entry.id, ahead.first)):
-            await self._record(ticks, [_fired(entry, ahead.first)])
-            return False
-        missed = [_unfired(entry, one.tick, Decision.MISSED, one.reason) for one in ahead.missed]
-        await self._record(ticks, missed)
-        if ahead.fires:
-            await self._record(ticks, [await self._fire(entry, ahead.fires, plan, ticks.origin)])
-        return True
-
-    async def _exists(self, run_id: str) -> bool:
-        return await self._log.last_seq(aggregate_filter(run.RUN.name, run_id)) > 0
-
-    async def _fire(self, entry: Entry, tick: datetime, plan: dag.State, origin: Origin) -> Ticked:
-        """Ask for the run of `tick`; what came of it."""
-        stream = Stream(self._log, run.RUN, schedule.run_id(entry.id, tick), origin)
+    async def _decide(self, case: Case, owed: datetime | None, ahead: Due | None) -> None:
         try:
-            wanted = request_of(entry, tick, plan)
-            with suppress(Conflict):  # it has been asked for
-                await stream.append(run.request(stream.state, wanted))
+            if owed:
+                await self._make_up(case, owed)
+            elif ahead:
+                await self._record(
+                    case.ticks,
+                    [unfired(case.entry, one.tick, Decision.MISSED, one.reason) for one in ahead.missed],
+                )
+                if ahead.fires:
+                    await self._fire(case, ahead.fires)
+        except Conflict:  # somebody else decides too: the next look sees what
+            return
+
+    async def _make_up(self, case: Case, tick: datetime) -> None:
+        """Ask for the run of a tick that was decided before, unless it has lost its point."""
+        entry, state = case.entry, case.ticks.state
+        late = self._clock.now() - tick > max(self._late(entry), ON_TIME) and tick != state.queued
+        if late or tick <= entry.since:
+            reason = TOO_LATE if late else STOPPED
+            await self._amend(case.ticks, unfired(entry, tick, Decision.MISSED, reason))
+            return
+        try:
+            asked = case.asked_by(tick)
+        except Unfit as why:
+            await self._amend(case.ticks, unfired(entry, tick, Decision.SKIPPED, str(why)))
+            return
+        if tick == state.queued:
+            await self._amend(case.ticks, fired(entry, tick))
+        await self._ask(case, tick, asked)
+
+    async def _fire(self, case: Case, tick: datetime) -> None:
+        """Decide about a tick that is to fire, and ask for its run if it does."""
+        entry, state = case.entry, case.ticks.state
+        try:
+            asked = case.asked_by(tick)
+        except Unfit as why:
+            await self._record(case.ticks, [unfired(entry, tick, Decision.SKIPPED, str(why))])
+            return
+        going = await self._runs.going(state.run_id)
+        decided = judged(entry, tick, state, going=going)
+        if going and state.run_id and decided.decision is Decision.FIRED and decided.reason:
+            await self._runs.cancel(state.run_id, f"the schedule {entry.id} starts the next run")
+        await self._record(case.ticks, [decided])
+        if decided.decision is Decision.FIRED:
+            await self._ask(case, tick, asked)
+
+    async def _ask(self, case: Case, tick: datetime, asked: Asked) -> None:
+        try:
+            if await self._runs.ask(asked, case.ticks.origin):
                 count_run(tick, self._clock.now())
-        except (Unfit, TooLarge) as why:
-            return _unfired(entry, tick, Decision.SKIPPED, str(why))
-        return _fired(entry, tick)
+        except TooLarge as why:
+            await self._amend(case.ticks, unfired(case.entry, tick, Decision.SKIPPED, str(why)))
 
     async def _record(self, ticks: Ticks, decided: Sequence[Ticked]) -> None:
-        new = [ticked for ticked in decided if schedule.tick(ticks.state, ticked)]
-        if new:
-            await ticks.append(new)
-            count_ticks(new)
+        if events := schedule.record(ticks.state, decided):
+            await ticks.append(events)
+            count_ticks(events)
+
+    async def _amend(self, ticks: Ticks, decided: Ticked) -> None:
+        if events := schedule.amend(ticks.state, decided):
+            await ticks.append(events)
+            count_ticks(events)
 
 
-def _fired(entry: Entry, tick: datetime) -> Ticked:
-    run_id = schedule.run_id(entry.id, tick)
-    return Ticked(tick=tick, decision=Decision.FIRED, dag_id=entry.id, run_id=run_id)
-
-
-def _unfired(entry: Entry, tick: datetime, decision: Decision, reason: str) -> Ticked:
-    return Ticked(tick=tick, decision=decision, reason=reason, dag_id=entry.id)
+def _events(commits: Sequence[Recorded]) -> list[Event]:
+    return all_events(one.commit for one in commits)

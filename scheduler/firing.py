@@ -1,4 +1,4 @@
-"""The run that a tick asks for. Pure."""
+"""What a tick asks for. Pure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from pydantic import ValidationError
 
 from contracts import dag, run
 from contracts.cron import parse_timezone
+from contracts.dag import DAG
+from contracts.event import Event
+from contracts.goal import GOAL
 from contracts.issues import issues
 from contracts.plan import Job, dated, problems
+from contracts.pursuit import Asked, Defaults, Occasion, pursue
+from contracts.run import RUN
 from scheduler.book import Entry
 
 SHOWN = 3
@@ -19,6 +24,19 @@ SHOWN = 3
 
 class Unfit(Exception):
     """The DAG's plan cannot be executed as it stands; the message says why."""
+
+
+def asked_by(entry: Entry, tick: datetime, history: Iterable[Event], defaults: Defaults) -> Asked:
+    """What the tick asks of the DAG or the goal that has this history.
+
+    Raises:
+        Unfit: a client has put something in the plan's place that cannot be executed.
+    """
+    run_id = entry.run_id(tick)
+    if entry.of_goal:
+        occasion = Occasion("schedule", entry.id, entry.schedule.timezone)
+        return pursue(entry.owner[1], GOAL.fold(history), run_id, occasion, defaults)
+    return Asked(RUN, run_id, request_of(entry, tick, DAG.fold(history)))
 
 
 def request_of(entry: Entry, tick: datetime, plan: dag.State) -> run.Requested:
@@ -34,7 +52,7 @@ def request_of(entry: Entry, tick: datetime, plan: dag.State) -> run.Requested:
         dag_id=entry.id,
         dag_title=plan.title,
         original_request=plan.goal_text or job.original_request,
-        job=dated(job, tick.astimezone(parse_timezone(entry.timezone))),
+        job=dated(job, tick.astimezone(parse_timezone(entry.schedule.timezone))),
         trigger="schedule",
     )
 

@@ -7,9 +7,11 @@ from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from contracts.schedule import Ticked
+from contracts.schedule import Amended, Ticked
 
-TICKS = Counter("scheduler_ticks", "Ticks this process decided: fired, skipped or missed", ["decision"])
+TICKS = Counter(
+    "scheduler_ticks", "Decisions about ticks by this process: fired, queued, skipped or missed", ["decision"]
+)
 LATENESS = Histogram(
     "scheduler_lateness_seconds",
     "From the tick to the run it asked for",
@@ -19,7 +21,7 @@ ACTIVE = Gauge("scheduler_active_schedules", "Schedules that fire")
 FAILURES = Counter("scheduler_failures", "Looks at a schedule that failed and are repeated")
 
 
-def count_ticks(ticks: Sequence[Ticked]) -> None:
+def count_ticks(ticks: Sequence[Ticked | Amended]) -> None:
     """These were decided and recorded."""
     for ticked in ticks:
         TICKS.labels(ticked.decision.value).inc()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 import structlog
 
 from contracts.commit import Recorded
 from contracts.cron import InvalidCron, InvalidTimezone
+from contracts.pursuit import Defaults
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
 from contracts.subjects import state_filter
@@ -17,6 +19,7 @@ from scheduler.book import Book, Entry
 from scheduler.clock import Clock
 from scheduler.deciding import Decider
 from scheduler.metrics import ACTIVE, FAILURES
+from scheduler.waiting import Waiting
 
 logger = structlog.get_logger(__name__)
 
@@ -29,13 +32,16 @@ AT_ONCE = 16
 
 
 class Scheduler:
-    """All schedules of all DAGs."""
+    """All schedules of all DAGs and goals."""
 
-    def __init__(self, log: Log, source: str, clock: Clock, *, catch_up: timedelta) -> None:
+    def __init__(
+        self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
+    ) -> None:
         self._clock = clock
         self._book = Book()
-        self._decider = Decider(log, source, clock, catch_up=catch_up)
-        self._follower = Follower(log, state_filter("dag"), fold=self._fold)
+        self._decider = Decider(log, source, clock, catch_up=catch_up, defaults=defaults)
+        self._waiting = Waiting(log, self._wake)
+        self._follower = Follower(log, state_filter("dag"), state_filter("goal"), fold=self._fold)
         self._agenda: dict[str, datetime] = {}
         """When to look at each schedule next; those being looked at are not in it."""
         self._failures: dict[str, int] = {}
@@ -52,7 +58,7 @@ class Scheduler:
     async def run(self) -> None:
         """A worker: decides about every tick, for ever."""
         await self._catch_up()
-        async with asyncio.TaskGroup() as looks:
+        async with aclosing(self._waiting), asyncio.TaskGroup() as looks:
             while True:
                 self._changed.clear()
                 now = self._clock.now()
@@ -85,6 +91,10 @@ class Scheduler:
         ACTIVE.set(len(self._book))
         self._changed.set()
 
+    def _wake(self, schedule_id: str) -> None:
+        self._agenda[schedule_id] = self._clock.now()
+        self._changed.set()
+
     async def _look(self, schedule_id: str) -> None:
         async with self._slots:
             entry = self._book.get(schedule_id)
@@ -98,7 +108,7 @@ class Scheduler:
     async def _decide(self, entry: Entry) -> datetime | None:
         """When to look again; None: not before it is changed."""
         try:
-            again = await self._decider.look(entry)
+            look = await self._decider.look(entry)
         except (InvalidCron, InvalidTimezone) as error:
             logger.warning("this schedule never fires", schedule=entry.id, error=str(error))
             return None
@@ -107,7 +117,9 @@ class Scheduler:
             logger.warning("will look again", schedule=entry.id, error=str(error), exc_info=not expected)
             return self._failed(entry.id, error)
         self._failures.pop(entry.id, None)
-        return again
+        if look.awaits:
+            self._waiting.wait(entry.id, look.awaits)
+        return look.again
 
     def _failed(self, schedule_id: str, error: Exception) -> datetime:
         FAILURES.inc()

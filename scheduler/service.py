@@ -21,7 +21,9 @@ async def build(settings: SchedulerSettings) -> AsyncGenerator[Running]:
     """The scheduler on the log that `settings` point at."""
     async with nats_log(settings, CODEC, name=NAME) as log:
         source = f"/{NAME}/{settings.instance}"
-        scheduler = Scheduler(log, source, WallClock(), catch_up=settings.catch_up)
+        scheduler = Scheduler(
+            log, source, WallClock(), catch_up=settings.catch_up, defaults=settings.defaults
+        )
 
         async def connected() -> str | None:
             return None if log.connection.is_connected else "NATS does not answer; waiting for it"

@@ -6,18 +6,24 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from contracts.runtime.settings import Settings
+from contracts.pursuit import Defaults
+from contracts.runtime.settings import GoalSettings
 
 
-class SchedulerSettings(Settings):
+class SchedulerSettings(GoalSettings):
     """Settings of the scheduler."""
 
     catch_up_s: int = Field(default=3600, ge=0, le=366 * 24 * 3600)
     """The latest tick that an outage missed still fires if it is at most this many seconds late; 0: never.
 
-    A tick noticed within a minute was not missed."""
+    A tick noticed within a minute was not missed. A schedule may have a number of its own."""
 
     @property
     def catch_up(self) -> timedelta:
         """`catch_up_s` as a span of time."""
         return timedelta(seconds=self.catch_up_s)
+
+    @property
+    def defaults(self) -> Defaults:
+        """What is asked for where a goal does not say."""
+        return Defaults(self.default_step_budget, self.default_planner_agent)

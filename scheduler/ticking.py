@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,6 +14,9 @@ LISTED = 100
 """Missed ticks that are recorded one by one; one more record stands for all the others."""
 COUNTED = 1000
 """Missed ticks that are counted exactly: beyond it a number means nothing, and counting takes time."""
+
+Delay = Callable[[datetime], timedelta]
+"""How much later a tick comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +39,25 @@ class Due:
     latest: datetime
 
 
-def due(cron: Cron, *, after: datetime, now: datetime, catch_up: timedelta) -> Due | None:
-    """What is to become of the ticks in (`after`, `now`]; None when there are none.
+def due(
+    cron: Cron, *, after: datetime, now: datetime, catch_up: timedelta, delay: Delay = lambda _: timedelta()
+) -> Due | None:
+    """What is to become of the ticks after `after` that have come by `now`; None when there are none.
 
     Only the latest can fire: after an outage a schedule runs once, not once for each tick it slept through.
+    A tick comes `delay` later than its name says, and before the next one.
     """
     first = cron.next_after(after)
-    if first > now:
+    if first + delay(first) > now:
         return None
     latest = cron.latest_before(now + timedelta.resolution)
-    if now - latest <= max(catch_up, ON_TIME):
+    if latest + delay(latest) > now:
+        latest = cron.latest_before(latest)
+    if now - latest - delay(latest) <= max(catch_up, ON_TIME):
         before = latest - timedelta.resolution
         missed = _missed(cron, after, before, "a later tick was due before this one was decided")
         return Due(missed, fires=latest, first=first, latest=latest)
-    too_late = f"noticed later than the {catch_up // timedelta(seconds=1)} s that CATCH_UP_S allows"
+    too_late = f"noticed later than the {catch_up // timedelta(seconds=1)} s that it may be late"
     missed = _missed(cron, after, latest, too_late)
     return Due(missed, fires=None, first=first, latest=latest)
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.api.fields import Query, Row, Timestamp, Usd
+from contracts.api.fields import Absent, Query, Row, Timestamp, Usd
 from contracts.event import Json
 
 GroupBy = Literal["day", "week", "month"]
@@ -20,19 +20,15 @@ class TokenUsage(Row):
     total_tokens: int
 
 
-def _absent(value: object) -> bool:
-    return value is None
-
-
 class PlanningAttempt(Row):
     """One answer of a model while planning."""
 
     attempt: int
     reason: str
-    usage: TokenUsage | None = Field(default=None, exclude_if=_absent)
-    cost_usd: str | None = Field(default=None, exclude_if=_absent)
-    error_message: str | None = Field(default=None, exclude_if=_absent)
-    generation_stats: dict[str, Json] | None = Field(default=None, exclude_if=_absent)
+    usage: Absent[TokenUsage] = None
+    cost_usd: Absent[str] = None
+    error_message: Absent[str] = None
+    generation_stats: Absent[dict[str, Json]] = None
 
 
 class PlanningCost(Row):

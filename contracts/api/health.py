@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from contracts.api.fields import Row, Timestamp
+from contracts.api.fields import Absent, Row, Timestamp
 
 
 class Alive(Row):
@@ -54,11 +54,13 @@ class Readiness(Row):
     llm_provider: str
     nats: str
     projector_lag: int | None
-    """Commits that the views do not include yet; null when unknown."""
+    """Stream sequences that the views do not include yet; null when unknown."""
     executors: list[str]
     """Instances heard of in the last seconds."""
     llm: str
     """`configured`, or what to set. Jobs of tools only need none."""
     problems: dict[str, str]
     """What keeps it from being ready, and what to do."""
+    error: Absent[str] = None
+    """All problems in one text, where there are any."""
     timestamp: Timestamp

@@ -27,6 +27,8 @@ logger = structlog.get_logger(__name__)
 
 PASSING_CODES = (408, 429, 503)
 """Codes of JetStream errors that pass by themselves."""
+WRONG_LAST_SEQUENCE = (10071, 10164, 10201)
+"""JetStream's error codes when the expected last sequence is not the last one."""
 
 
 class _Client(Client):

@@ -151,8 +151,6 @@ class Lane:
                 await self._send(delivery.ack_subject, ACK)
             case GiveUp():
                 await self._send(delivery.ack_subject, TERM)
-            case Again(after_s=0):
-                await self._send(delivery.ack_subject, NAK)
             case Again(after_s=delay):
                 await self._send(delivery.ack_subject, NAK + b' {"delay": %d}' % int(delay * 1_000_000_000))
 

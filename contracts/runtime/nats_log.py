@@ -13,7 +13,7 @@ from nats.js.errors import NotFoundError
 from contracts.commit import Codec, Commit, Recorded, Undecodable
 from contracts.event import Json
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.connection import PASSING_CODES, Connection, connect
+from contracts.runtime.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
 from contracts.runtime.direct import Stored, stored
 from contracts.runtime.log import Conflict
 from contracts.runtime.ordered import Ordered
@@ -23,9 +23,9 @@ from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format, Wire
 from contracts.subjects import EVERYTHING, STREAM, aggregate_filter
 
-WRONG_LAST_SEQUENCE = (10071, 10164, 10201)
-"""JetStream's error codes when the expected last sequence is not the last one."""
-ATTEMPT_S = 5.0
+STILL_WRITING = 10158
+"""JetStream's error code while replicas agree on an earlier try of the same commit."""
+ATTEMPT_S = 2.0
 """An answer later than this is taken for lost; asking again is harmless."""
 
 
@@ -99,7 +99,7 @@ class NatsLog:
             return int(ack["seq"])
         if error["err_code"] in WRONG_LAST_SEQUENCE:
             return await self._landed_before(wire, after)
-        if error["code"] in PASSING_CODES:
+        if error["err_code"] == STILL_WRITING or error["code"] in PASSING_CODES:
             raise NoAnswer(error["description"])
         raise Refused(f"{wire.subject}: {error['description']} (JetStream error {error['err_code']})")
 

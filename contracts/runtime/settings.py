@@ -34,6 +34,17 @@ class Settings(BaseSettings):
     """Seconds that work in progress has to finish after SIGTERM."""
 
 
+class GoalSettings(Settings):
+    """Settings of the services that ask for runs of goals, or run them."""
+
+    default_step_budget: int = Field(default=20, ge=1)
+    """Turns of a goal run whose goal names no number."""
+    max_concurrent_runs: int = Field(default=3, ge=1)
+    """Goal runs in progress at once: in one executor, and before a client is asked to wait."""
+    default_planner_agent: str = "DecomposerV8"
+    """Plans the goals that are pursued by a plan."""
+
+
 SQLITE = "sqlite+aiosqlite:///"
 
 

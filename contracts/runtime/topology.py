@@ -11,6 +11,8 @@ from nats.js.errors import APIError, NotFoundError
 from contracts import subjects
 from contracts.event import Json
 from contracts.runtime.blobs import BUCKET as BLOBS_BUCKET
+from contracts.runtime.cells import BUCKET as CELLS_BUCKET
+from contracts.runtime.cells import KEPT_S
 from contracts.runtime.connection import Connection
 from contracts.runtime.log import Unavailable
 from contracts.runtime.patience import asking, patiently
@@ -64,7 +66,7 @@ async def ensure_topology(connection: Connection, *, replicas: int = 1, wait_s: 
     try:
         for config in (PARKED, REPLAY, LOG):
             actual = await patiently(partial(_ensure_stream, connection, config, replicas), deadline_s=wait_s)
-        for ensure in (_ensure_blobs, _ensure_catalogue):
+        for ensure in (_ensure_blobs, _ensure_catalogue, _ensure_cells):
             await patiently(partial(ensure, connection, replicas), deadline_s=wait_s)
     except Unavailable as error:
         raise WrongServer(f"JetStream is not available ({error}); start nats-server with -js") from error
@@ -118,6 +120,11 @@ async def _ensure_blobs(connection: Connection, replicas: int) -> None:
 async def _ensure_catalogue(connection: Connection, replicas: int) -> None:
     with asking(), _unless_in_use():
         await connection.js.create_key_value(bucket=CATALOGUE_BUCKET, replicas=replicas)
+
+
+async def _ensure_cells(connection: Connection, replicas: int) -> None:
+    with asking(), _unless_in_use():
+        await connection.js.create_key_value(bucket=CELLS_BUCKET, ttl=KEPT_S, replicas=replicas)
 
 
 @contextmanager

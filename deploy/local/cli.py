@@ -32,23 +32,23 @@ ServiceName = Literal["gateway", "planner", "executor", "scheduler", "projector"
 Victim = Literal["gateway", "planner", "executor", "scheduler", "projector", "nats"]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Where the log and the views are. [default: $DATA_DIR or ./data]"),
+    typer.Option("--data", help="Where the log and the views are. Default: $DATA_DIR or ./data."),
 ]
 NatsUrl = Annotated[
     str | None,
-    typer.Option("--nats-url", help="An existing NATS instead of one of our own. [default: $NATS_URL]"),
+    typer.Option("--nats-url", help="An existing NATS instead of one of our own. Default: $NATS_URL."),
 ]
 Url = Annotated[str, typer.Option(envvar="ASYNC_AGENT_URL", help="Where the system is.")]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Of the API. [default: $PORT or 3000]")]
-Host = Annotated[str | None, typer.Option(help="Address to listen on. [default: $HOST or 127.0.0.1]")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Of the API. Default: $PORT or 3000.")]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: $HOST or 127.0.0.1.")]
 Durability = Annotated[
     Literal["fsync", "fast"] | None,
     typer.Option(
         help="fsync: accepted events survive a power cut. fast: about five times as quick, but one may lose "
-        "the last two minutes. [default: fsync]"
+        "the last two minutes. Default: fsync."
     ),
 ]
-Executors = Annotated[int | None, typer.Option(min=1, max=64, help="How many executors. [default: 1]")]
+Executors = Annotated[int | None, typer.Option(min=1, max=64, help="How many executors. Default: 1.")]
 
 
 @app.command()
@@ -112,7 +112,7 @@ def demo(
 def run_goal(
     goal: Annotated[str, typer.Argument(help="In plain words.")],
     url: Url = DEFAULT_URL,
-    agent: Annotated[str | None, typer.Option(help="The agent that plans. [default: DecomposerV8]")] = None,
+    agent: Annotated[str | None, typer.Option(help="The agent that plans. Default: DecomposerV8.")] = None,
 ) -> None:
     """Have a goal planned and executed, and watch it. Exit status: 0 completed, 1 failed, 2 not reachable."""
     from rich.console import Console
@@ -150,7 +150,7 @@ def watch(
 def scripted_llm(
     port: Annotated[int, typer.Option(min=0, max=65535, help="0: any.")] = 11500,
     rules: Annotated[
-        Path | None, typer.Option(help="TOML file of rules. [default: those of the demo]")
+        Path | None, typer.Option(help="TOML file of rules. Default: those of the demo.")
     ] = None,
 ) -> None:
     """Serve a stand-in for an LLM, whose every answer is canned, on an OpenAI-compatible port."""

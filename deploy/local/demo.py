@@ -26,8 +26,8 @@ GOAL = "Compare solar and wind power for a small farm and recommend one"
 LOG = "services.log"
 TAIL_LINES = 40
 CANNED = (
-    "No LLM is configured, so a scripted one answers: its plan and its texts are canned, word for word from a "
-    "file. The steps, the files they write and read, and every event are real. To use a model of yours, set "
+    "No LLM is configured, so a scripted one answers: its plan and its texts are canned, word for word from "
+    "a file. The steps, the files they write and read, and every event are real. To use a model of yours, set "
     "LLM_PROVIDER and LLM_MODEL."
 )
 

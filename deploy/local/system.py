@@ -29,8 +29,8 @@ METRICS_PORTS = dict(zip(SERVICES, range(9465, 9470), strict=True))
 READY_S = 60.0
 STOP_WITHIN_S = STOP_S + NATS_STOP_S
 ASK_S = 0.05
-HOPELESS_STARTS = 4
-"""A service that had to be started that often before the system was ready will not do it at all."""
+HOPELESS_RESTARTS = 3
+"""A service that ends that often before the system is ready will not do it at all."""
 
 
 class NotStarted(UserError):
@@ -81,10 +81,11 @@ class LocalSystem:
             NotStarted: it did not within `timeout_s`, or a service keeps ending; the message says more.
         """
         said = "nothing"
+        starts = {name: child.starts for name, child in self.children.items()}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s), Client(self.url) as client:
                 while True:
-                    self._check_hope()
+                    self._check_hope(starts)
                     try:
                         readiness = await client.ready()
                     except ClientError as error:
@@ -103,9 +104,9 @@ class LocalSystem:
         elif self.nats is not None and self.nats.pid is not None:
             os.kill(self.nats.pid, number)
 
-    def _check_hope(self) -> None:
+    def _check_hope(self, starts: Mapping[str, int]) -> None:
         for name, child in self.children.items():
-            if child.starts >= HOPELESS_STARTS:
+            if child.starts - starts[name] >= HOPELESS_RESTARTS:
                 said = "\n".join(child.last_lines)
                 raise NotStarted(f"{name} keeps ending as soon as it is started; the last it said:\n{said}")
 

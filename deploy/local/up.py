@@ -27,13 +27,20 @@ async def up(options: Options, artifacts: Path, console: Console) -> None:
         UserError: it cannot be started; the message says what to do.
     """
     console.print(f"starting on {options.data} …", style="dim", highlight=False)
-    async with local_system(options, Printed(console, [*names(options), NATS])) as system:
-        console.print(overview(system, await system.ready(), options, artifacts))
-        try:
-            await asyncio.Event().wait()
-        finally:
-            console.print(f"stopping, within {STOP_WITHIN_S:g} s …", style="dim", highlight=False)
-    console.print("stopped", style="dim")
+    try:
+        async with local_system(options, Printed(console, [*names(options), NATS])) as system:
+            console.print(overview(system, await system.ready(), options, artifacts))
+            await _until_cancelled(console)
+    except asyncio.CancelledError:
+        console.print("stopped", style="dim")
+        raise
+
+
+async def _until_cancelled(console: Console) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        console.print(f"stopping, within {STOP_WITHIN_S:g} s …", style="dim", highlight=False)
 
 
 def overview(system: LocalSystem, readiness: Readiness, options: Options, artifacts: Path) -> Table:

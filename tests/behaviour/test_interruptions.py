@@ -17,6 +17,8 @@ from contracts.runtime.consumer import Consumer
 from contracts.runtime.delivery import Delivery
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats_log import NatsLog
+from contracts.runtime.patience import NoAnswer
+from contracts.runtime.replies import Sink
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
 from contracts.tool import Effect, ToolSpec
@@ -165,6 +167,29 @@ async def test_a_catalogue_goes_on(
     watching.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await watching
+
+
+async def test_what_was_asked_fails_as_soon_as_the_connection_breaks(
+    connection: Connection, nats_server: NatsServer
+) -> None:
+    """It is asked again at once, and not when its long timeout has passed."""
+    await connection.nc.subscribe("silence")
+    asking = asyncio.ensure_future(connection.request("silence", b"", timeout_s=300))
+    await connection.fence()
+    await nats_server.kill()
+    with pytest.raises(NoAnswer, match="broke"):
+        await asking
+
+
+async def test_leaving_a_subscription_loses_nothing_that_was_on_its_way(connection: Connection) -> None:
+    received: list[bytes] = []
+    subscription = await connection.nc.subscribe("news", future=Sink(lambda msg: received.append(msg.data)))
+    for n in range(100):
+        await connection.publish("news", b"%d" % n)
+    await connection.leave(subscription)
+    await connection.publish("news", b"late")
+    await connection.fence()
+    assert received == [b"%d" % n for n in range(100)]
 
 
 async def test_a_connection_that_is_closed_for_good_says_so(connection: Connection) -> None:

@@ -20,6 +20,7 @@ from contracts.event import Event, Json
 from contracts.ids import new_id
 from contracts.registry import CODEC
 from contracts.runtime.blobs import MemoryBlobs
+from contracts.runtime.cells import MemoryCells
 from contracts.runtime.llm import LlmSettings
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
@@ -108,6 +109,7 @@ class StartGateway(Protocol):
         projector: bool = True,
         llm: LlmSettings = NO_LLM,
         log: MemoryLog | None = None,
+        cells: MemoryCells | None = None,
         **settings: Any,
     ) -> Api: ...
 
@@ -122,6 +124,7 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
             projector: bool = True,
             llm: LlmSettings = NO_LLM,
             log: MemoryLog | None = None,
+            cells: MemoryCells | None = None,
             **settings: Any,
         ) -> Api:
             given = {
@@ -135,7 +138,8 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
             }
             checked = GatewaySettings(_env_file=None, **given)
             own = await stack.enter_async_context(AsyncExitStack())
-            api = await own.enter_async_context(_api(checked, llm, log, projector=projector))
+            assembled = _api(checked, llm, log, cells or MemoryCells(), projector=projector)
+            api = await own.enter_async_context(assembled)
             api.stop = own.aclose
             return api
 
@@ -153,13 +157,14 @@ async def _api(
     settings: GatewaySettings,
     llm: LlmSettings,
     log: MemoryLog | None,
+    cells: MemoryCells,
     *,
     projector: bool,
 ) -> AsyncGenerator[Api]:
     blobs = MemoryBlobs()
     log = log or MemoryLog(CODEC, blobs)
     async with open_views(settings) as views, ClientSession() as http:
-        gateway = assemble(settings, log, blobs, views, LlmConfiguration(llm))
+        gateway = assemble(settings, log, blobs, cells, views, LlmConfiguration(llm))
 
         async def announce(seq: int) -> None:
             gateway.progress.announce(seq)

@@ -10,10 +10,11 @@ from pydantic import TypeAdapter
 
 from contracts import dag, run
 from contracts.api.dags import DagList, DagRow, ScheduledDag
-from contracts.dag import DAG, Schedule
+from contracts.dag import DAG
 from contracts.event import Usage
 from contracts.plan import Job
 from contracts.run import RUN
+from contracts.scheduling import Schedule
 
 UNKNOWN_IDS = ("nope", "a.b", "*", ">", "a b", "x" * 65)
 

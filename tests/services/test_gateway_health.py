@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts import dag, run
-from contracts.dag import DAG, Schedule
+from contracts.dag import DAG
 from contracts.event import Event
 from contracts.plan import Job
 from contracts.presence import SILENCE_S, ExecutorAlive
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.runtime.log import Unavailable
+from contracts.scheduling import Schedule
 from gateway.executors import Executors
 from gateway.health import checks
 from projector.database import Database, remove
@@ -102,6 +103,7 @@ async def test_without_an_executor_it_is_not_ready_and_says_how_to_start_one(api
     assert (answer.status, answer.json["status"]) == (503, "not ready")
     assert list(answer.json["problems"]) == ["executor"]
     assert "async-agent run executor" in answer.json["problems"]["executor"]
+    assert answer.json["error"] == answer.json["problems"]["executor"]
 
 
 async def test_without_views_it_is_not_ready(ready: Api) -> None:
@@ -122,7 +124,7 @@ async def test_views_that_do_not_follow_are_a_problem(start_gateway: StartGatewa
     assert answer.status == 503
     assert answer.json["projectorLag"] == 2
     assert list(answer.json["problems"]) == ["projector"]
-    assert "2 commits behind" in answer.json["problems"]["projector"]
+    assert "async-agent run projector" in answer.json["problems"]["projector"]
 
 
 async def test_without_nats_it_is_not_ready(ready: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,7 @@ from contracts.event import Event, Usage
 from contracts.plan import Job
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
+from contracts.scheduling import Schedule
 
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 GOAL = {"goal-text": "do it", "agentName": "Planner"}
@@ -112,7 +113,7 @@ async def test_what_was_asked_for_is_what_the_planner_gets(api: Any) -> None:
         max_tokens=5,
         temperature=3,
         seed=0,
-        schedule=dag.Schedule(cron="@daily", timezone="Europe/Paris", active=True),
+        schedule=Schedule(cron="@daily", timezone="Europe/Paris", active=True),
     )
 
 

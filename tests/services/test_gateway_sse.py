@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
@@ -18,12 +17,13 @@ from contracts.event import Event
 from contracts.plan import Job
 from contracts.run import RUN
 from contracts.runtime.connection import Connection
+from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Origin, Stream
 from contracts.steps import SYNTHESIS
 from contracts.subjects import live_run
 from gateway.feed import Feed
 from gateway.feeds import Feeds, NatsLive
-from gateway.sse import Lagging
+from gateway.sse import Piece
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STARTED = run.Started(executor="e", at=NOW, synthesis="merge")
@@ -92,8 +92,8 @@ def job(count: int) -> Job:
     return Job.model_validate({"original_request": "", "intent": intent, "entities": [], "sub_tasks": tasks})
 
 
-def history(steps: int = 2) -> list[Sequence[Event]]:
-    """The commits of a run that fails once, is resumed, and completes."""
+def history(steps: int = 2, result: Any = None) -> list[Sequence[Event]]:
+    """The commits of a run that fails once, is resumed, and completes; `result` is that of most steps."""
     commits: list[Sequence[Event]] = [
         [run.Requested(dag_id="d1", original_request="do it", job=job(steps))],
         [STARTED, run.StepsStarted(steps=("001",))],
@@ -102,7 +102,7 @@ def history(steps: int = 2) -> list[Sequence[Event]]:
         [STARTED, run.StepsStarted(steps=("001",))],
     ]
     for n in range(1, steps):
-        done = run.StepCompleted(step=f"{n:03}", result={"n": n}, duration_ms=n)
+        done = run.StepCompleted(step=f"{n:03}", result=result or {"n": n}, duration_ms=n)
         commits.append([done, run.StepsStarted(steps=(f"{n + 1:03}",))])
     last = run.StepCompleted(step=f"{steps:03}", result="done")
     report = run.StepCompleted(step=SYNTHESIS, result="the report")
@@ -335,44 +335,47 @@ async def test_clients_that_come_at_any_moment_miss_nothing(api: Any) -> None:
     await write(api, *commits[0])
     expected: list[int] = []
 
-    async def watch() -> tuple[int, list[int]]:
+    async def watch() -> list[int]:
         async with watching(api) as client:
-            first, *told = await client.until("execution.completed")
-        assert first.id
-        return first.id, [frame.id for frame in told if frame.id]
+            return [frame.id for frame in await client.until("execution.completed") if frame.id]
 
     watchers = []
     for events in commits[1:]:
         watchers.append(asyncio.create_task(watch()))
         expected.append(await write(api, *events))
-    for begins, ids in await asyncio.gather(*watchers):
-        late = begins == expected[-1]
-        assert ids == ([expected[-1]] if late else [seq for seq in expected if seq > begins])
+    for ids in await asyncio.gather(*watchers):
+        assert ids == [seq for seq in (1, *expected) if seq >= ids[0]]
 
 
 async def test_commits_that_were_not_heard_are_read_from_the_log(api: Any) -> None:
     commits = history(3)
     await write_all(api, commits)
     recorded = await api.log.read("run", "e1")
-    behind: Any = HidingLog(recorded[:2])
-    feed = Feed("e1", behind, api.blobs, api.gateway.clock)
+    log: Any = OlderLog(recorded[:2])
+    feed = Feed("e1", log, api.blobs, api.gateway.clock)
     await feed.open()
-    frames = feed.frames()
-    await anext(frames)
 
-    feed._log = api.log
-    await feed.add(recorded[-1])
+    async with served(feed) as client:
+        log.recorded = recorded
+        await feed.tell([recorded[-1]])
+        await feed.tell(recorded)
 
-    told = await anext(frames)
-    assert told.count(b"event: execution.resumed") == 1
-    assert told.endswith(b"\n\n")
-    assert b"id: %d\nevent: execution.completed" % recorded[-1].seq in told
-    await feed.add(recorded[-2])
-    feed.close()
-    assert [data async for data in frames] == []
+    assert client.ids == [one.seq for one in recorded[1:]]
+    assert client.sent.count(b"event: execution.resumed") == 1
 
 
-class HidingLog:
+async def test_what_the_log_does_not_give_breaks_the_stream_instead_of_being_left_out(api: Any) -> None:
+    await write_all(api, history(3))
+    recorded = await api.log.read("run", "e1")
+    log: Any = OlderLog(recorded[:2])
+    feed = Feed("e1", log, api.blobs, api.gateway.clock)
+    await feed.open()
+
+    with pytest.raises(Unavailable):
+        await feed.tell([recorded[-1]])
+
+
+class OlderLog:
     """A log whose newest commits have not reached the server that is asked."""
 
     def __init__(self, recorded: Sequence[Any]) -> None:
@@ -382,42 +385,102 @@ class HidingLog:
         return [one for one in self.recorded if one.seq > after]
 
 
-async def test_what_is_no_longer_at_hand_is_read_again_from_the_log(api: Any) -> None:
-    """With hardly any room, every kind of reading back comes up."""
-    commits = history(30)
-    choice = random.Random(1)
+class Listening:
+    """A client that keeps what it is sent, and takes its time at first."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.caught_up = asyncio.Event()
+        self._ended = asyncio.Event()
+
+    @property
+    def ids(self) -> list[int]:
+        return [int(line[4:]) for line in self.sent.splitlines() if line.startswith(b"id: ")]
+
+    async def write(self, data: bytes) -> None:
+        await asyncio.sleep(0)  # noqa: TID251  lets the feed go on meanwhile
+        self.sent += data
+
+    def push(self, piece: Piece) -> None:
+        self.sent += piece.data
+
+    def leave(self) -> None:
+        self._ended.set()
+
+    async def left(self) -> None:
+        self.caught_up.set()
+        await self._ended.wait()
+
+
+@asynccontextmanager
+async def served(feed: Feed, after: int | None = None) -> AsyncGenerator[Listening]:
+    """A client that has caught up; at the end of the block the feed is closed and has sent everything."""
+    client = Listening()
+    serving = asyncio.create_task(feed.serve(client, after))
+    async with asyncio.timeout(10):
+        await client.caught_up.wait()
+        yield client
+        feed.close()
+        await serving
+
+
+async def test_clients_that_come_while_something_is_told_get_it_once(api: Any) -> None:
+    """Whatever is going on in the feed when they come, and from whatever position they go on."""
+    commits = history(20, result=(await api.blobs.put_json("kept elsewhere")).as_json())
     await write(api, *commits[0])
-    feed = Feed("e1", api.log, api.blobs, api.gateway.clock, kept_bytes=2000)
+    blobs: Any = SlowBlobs(api.blobs)
+    feed = Feed("e1", api.log, blobs, api.gateway.clock)
     await feed.open()
+    clients: list[tuple[int | None, Listening, asyncio.Task[None]]] = []
     seqs = [1]
-    for events in commits[1:]:
+    for n, events in enumerate(commits[1:]):
         seqs.append(await write(api, *events))
-        await feed.add((await api.log.read("run", "e1"))[-1])
-        after = choice.choice(seqs)
-        told = await first_of(feed, after)
-        assert ids_of(told) == [seq for seq in seqs if seq >= after]
+        telling = asyncio.create_task(feed.tell((await api.log.read("run", "e1"))[-1:]))
+        for after in (None, 0, seqs[n // 2], seqs[-2]):
+            client = Listening()
+            clients.append((after, client, asyncio.create_task(feed.serve(client, after))))
+        await telling
+    await first_of(feed)
+    feed.close()
+    await asyncio.gather(*(serving for _, _, serving in clients))
+
+    for after, client, _ in clients:
+        first = client.ids[0] if after is None else after
+        assert client.ids == [first, *(seq for seq in seqs if seq > first)]
 
 
-async def first_of(feed: Feed, after: int) -> bytes:
-    async with aclosing(feed.frames(after)) as frames:
-        return await anext(frames)
+class SlowBlobs:
+    """Blobs that take their time."""
+
+    def __init__(self, blobs: Any) -> None:
+        self._blobs = blobs
+
+    async def get(self, ref: Any) -> bytes:
+        for _ in range(3):
+            await asyncio.sleep(0)  # noqa: TID251  lets others go first
+        data: bytes = await self._blobs.get(ref)
+        return data
 
 
-def ids_of(told: bytes) -> list[int]:
-    return [int(line[4:]) for line in told.splitlines() if line.startswith(b"id: ")]
+async def first_of(feed: Feed, after: int | None = None) -> Listening:
+    """A client that has caught up, and leaves."""
+    client = Listening()
+    client.leave()
+    await feed.serve(client, after)
+    return client
 
 
-async def test_a_crowd_that_comes_back_makes_one_of_it_read(api: Any) -> None:
+async def test_a_crowd_that_comes_back_makes_few_of_it_read(api: Any) -> None:
     seqs = await write_all(api, history(5))
     log: Any = CountingLog(api.log)
     feed = Feed("e1", log, api.blobs, api.gateway.clock)
     await feed.open()
     reads = log.reads
 
-    told = await asyncio.gather(*(first_of(feed, seqs[n % 4]) for n in range(40)))
+    crowd = await asyncio.gather(*(first_of(feed, seqs[n % 4]) for n in range(40)))
 
-    assert log.reads - reads <= 4
-    assert [ids_of(one) for one in told] == [seqs[n % 4 :] for n in range(40)]
+    assert log.reads - reads == 4
+    assert [client.ids for client in crowd] == [seqs[n % 4 :] for n in range(40)]
 
 
 class CountingLog:
@@ -436,23 +499,7 @@ class CountingLog:
 # ── clients ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_client_that_falls_behind_is_told_so(api: Any) -> None:
-    await write(api, *history()[0])
-    feed = Feed("e1", api.log, api.blobs, api.gateway.clock, kept_bytes=500)
-    await feed.open()
-    async with aclosing(feed.frames()) as frames:
-        await anext(frames)
-        for _ in range(20):
-            feed.beat()
-
-        with pytest.raises(Lagging):
-            await anext(frames)
-
-
-async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(
-    api: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
-) -> None:
-    monkeypatch.setattr("gateway.sse.WRITE_S", 0.05)
+async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Any, eventually: Any) -> None:
     requested, started, *_ = history()
     await write_all(api, [requested, started])
     with deaf_client(api) as deaf:
@@ -468,13 +515,42 @@ async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(
 
 
 @contextmanager
-def deaf_client(api: Any) -> Iterator[socket.socket]:
+def deaf_client(api: Any, query: bytes = b"") -> Iterator[socket.socket]:
     """A client that asks for the stream and never reads it."""
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         deaf.connect((api.url.host, api.url.port))
-        deaf.sendall(b"GET /api/v1/dag-executions/e1/events HTTP/1.1\r\nHost: test\r\n\r\n")
+        deaf.sendall(b"GET /api/v1/dag-executions/e1/events%s HTTP/1.1\r\nHost: test\r\n\r\n" % query)
         yield deaf
+
+
+async def test_a_client_that_does_not_read_the_past_is_cut_off(
+    api: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    monkeypatch.setattr("gateway.sse.WRITE_S", 0.01)
+    await write_all(api, history(4, result=(await api.blobs.put_json("x" * 3_000_000)).as_json()))
+
+    with deaf_client(api, b"?lastEventId=0"):
+        await eventually(lambda: api.gateway.feeds._watched)
+        await eventually(lambda: not api.gateway.feeds._watched)
+
+
+async def test_a_proxy_that_speaks_http_1_0_is_sent_plain_frames(api: Any) -> None:
+    requested, started, *_ = history()
+    await write(api, *requested)
+    reader, writer = await asyncio.open_connection(api.url.host, api.url.port)
+    writer.write(b"GET /api/v1/dag-executions/e1/events HTTP/1.0\r\n\r\n")
+
+    async with asyncio.timeout(10):
+        await reader.readuntil(b"\r\n\r\n")
+        opening = await reader.readuntil(b"\n\n")
+        await write(api, *started)
+        told = await reader.readuntil(b"\n\n")
+    writer.close()
+    await writer.wait_closed()
+
+    assert opening.startswith(b"id: 1\nevent: execution.updated\n")
+    assert told.startswith(b"event: execution.started\n")
 
 
 async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Any, eventually: Any) -> None:
@@ -492,22 +568,24 @@ async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Any, even
     assert not api.gateway.hub._listeners
 
 
-async def test_an_execution_that_breaks_its_stream_is_watched_again(api: Any, eventually: Any) -> None:
-    """A fault ends the streams of those that watch; who comes next starts afresh."""
+async def test_a_stream_that_cannot_go_on_ends_and_can_be_resumed(api: Any) -> None:
     requested, started, *_ = history()
     await write_all(api, [requested, started])
+    large = await api.blobs.store_if_large("x" * 100_000)
     async with watching(api) as client:
-        await client.next()
+        position = (await client.next()).id
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Feed, "add", broken)
-            await write(api, run.StepCompleted(step="001", result="x"))
+            patch.setattr(api.blobs, "get", unreachable)
+            await write(api, run.StepCompleted(step="001", result=large))
             assert await client.ended()
-    async with watching(api) as client:
-        assert (await client.next()).data["completedTasks"] == 1
+
+    async with watching(api, Last_Event_ID=str(position)) as client:
+        await client.next()
+        assert (await client.next()).event == "substep.completed"
 
 
-async def broken(*_: Any) -> None:
-    raise RuntimeError("a fault")
+async def unreachable(*_: Any) -> bytes:
+    raise Unavailable("the object store is away")
 
 
 async def test_a_stopping_gateway_ends_its_streams(api: Any) -> None:

@@ -23,6 +23,7 @@ from contracts.run import RUN
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
 from contracts.schedule import SCHEDULE
+from contracts.scheduling import Schedule
 from contracts.steps import SYNTHESIS
 from contracts.views import agents, checkpoint, dags, executions, planning_attempts, schedule_ticks, sub_steps
 from projector.database import Database
@@ -133,7 +134,7 @@ async def everything(views: Views) -> None:
     await views.write(
         DAG,
         "d1",
-        dag.Requested(goal_text="do it", agent_name="A", schedule=dag.Schedule(cron="@daily")),
+        dag.Requested(goal_text="do it", agent_name="A", schedule=Schedule(cron="@daily")),
         dag.AttemptMade(attempt=1, reason="initial", usage=Usage(prompt_tokens=1), cost_usd="0.1"),
         dag.AttemptMade(attempt=1, reason="title_master", usage=Usage(prompt_tokens=2), cost_usd="0.02"),
         dag.Planned(job=JOB, title="T"),

@@ -114,8 +114,6 @@ class Bed:
     llm: ScriptedLlm
     lines: list[str]
     """What the processes wrote, and the supervisor of them."""
-    executors: list[str]
-    """Names of the executor processes, as the log has them."""
     _ends: dict[str, asyncio.Future[str]] = field(
         default_factory=lambda: defaultdict(asyncio.get_running_loop().create_future)
     )
@@ -177,8 +175,7 @@ async def running_bed(data: Path, **options: Any) -> AsyncGenerator[Bed]:
             nats_log(Settings(nats_url=system.nats_url), CODEC, name="test")
         )
         client = await stack.enter_async_context(Client(system.url))
-        executors = [name for name in system.children if name.startswith("executor")]
-        bed = Bed(data, system, client, log, hooks, llm, lines, executors)
+        bed = Bed(data, system, client, log, hooks, llm, lines)
         listening = asyncio.create_task(bed.listen())
         try:
             yield bed

@@ -108,7 +108,10 @@ async def test_a_killed_scheduler_fires_every_tick_once(bed: Bed, eventually: Ev
             return len(await runs_of(bed, started.dag_id)) >= number
 
         await schedule(cronSchedule="* * * * * *", scheduleActive=True)
-        await eventually(lambda: fired(2))
+        try:
+            await eventually(lambda: fired(2))
+        finally:
+            print("\n".join(bed.lines[-150:]))
         bed.system.kill("scheduler")
         before = len(await runs_of(bed, started.dag_id))
         await eventually(lambda: fired(before + 2), timeout=20)

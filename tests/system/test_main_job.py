@@ -42,7 +42,7 @@ async def test_what_a_client_hears_late_is_what_it_would_have_heard_live(bed: Be
 async def test_a_goal_from_the_command_line_prints_its_report(bed: Bed, cli: RunCli) -> None:
     ended = await cli("run-goal", GOAL, "--url", bed.system.url)
     assert (ended.status, ended.output.splitlines()[0]) == (0, "# Solar or wind for a small farm")
-    assert "006 done" in ended.errors
+    assert "Keep the comparison in a file" in ended.errors
 
 
 async def test_a_command_tells_a_script_that_an_execution_was_called_off(bed: Bed, cli: RunCli) -> None:

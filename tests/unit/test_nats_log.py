@@ -101,8 +101,8 @@ async def test_the_expectation_is_on_all_states_of_the_aggregate() -> None:
 
 @pytest.mark.parametrize(
     "passing",
-    [NoAnswer("timeout"), refusal(503, 10008), refusal(429, 10167), refusal(408, 10000)],
-    ids=["no answer", "503", "429", "408"],
+    [NoAnswer("timeout"), refusal(503, 10008), refusal(429, 10167), refusal(408, 10000), refusal(409, 10158)],
+    ids=["no answer", "503", "429", "408", "an earlier try is still being written"],
 )
 async def test_what_passes_is_sent_again_unchanged(passing: dict[str, Any] | Exception) -> None:
     script = Script(passing, passing, {"seq": 7})

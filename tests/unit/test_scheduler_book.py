@@ -9,9 +9,10 @@ import pytest
 from contracts import dag
 from contracts.commit import Commit, Recorded
 from contracts.cron import InvalidCron, InvalidTimezone
-from contracts.dag import DAG, Schedule
+from contracts.dag import DAG
 from contracts.event import Event
 from contracts.plan import Intent, Job
+from contracts.scheduling import Schedule
 from scheduler.book import Book, Entry, entry_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -51,21 +52,21 @@ def history(*events: Event, dag_id: str = "d") -> list[Recorded]:
 
 
 def since(number: int, schedule: Schedule = NINE) -> Entry:
-    return Entry("d", schedule.cron, schedule.timezone, since=minute(number))
+    return Entry("d", ("dag", "d"), schedule, since=minute(number))
 
 
 def test_a_schedule_given_with_the_goal_fires_once_there_is_a_plan() -> None:
-    assert entry_of(history(REQUESTED)) is None
-    assert entry_of(history(REQUESTED, PLANNED)) == since(1)
+    assert entry_of(history(REQUESTED), "d") is None
+    assert entry_of(history(REQUESTED, PLANNED), "d") == since(1)
 
 
 def test_a_schedule_fires_since_it_was_set() -> None:
-    assert entry_of(history(IMPORTED, SET)) == since(1)
+    assert entry_of(history(IMPORTED, SET), "d") == since(1)
 
 
 def test_without_a_schedule_nothing_fires() -> None:
-    assert entry_of(history(IMPORTED)) is None
-    assert entry_of(()) is None
+    assert entry_of(history(IMPORTED), "d") is None
+    assert entry_of((), "d") is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_without_a_schedule_nothing_fires() -> None:
     ],
 )
 def test_it_stops_when_removed_deactivated_paused_or_deleted(last: Event) -> None:
-    assert entry_of(history(IMPORTED, SET, last)) is None
+    assert entry_of(history(IMPORTED, SET, last), "d") is None
 
 
 @pytest.mark.parametrize(
@@ -90,23 +91,23 @@ def test_it_stops_when_removed_deactivated_paused_or_deleted(last: Event) -> Non
     ],
 )
 def test_what_comes_back_counts_from_then_on(stop: Event, go: Event) -> None:
-    assert entry_of(history(IMPORTED, SET, stop, go)) == since(3)
+    assert entry_of(history(IMPORTED, SET, stop, go), "d") == since(3)
 
 
 @pytest.mark.parametrize("changes", [{"cron": "0 10 * * *"}, {"timezone": "UTC"}])
 def test_a_changed_expression_or_zone_counts_from_then_on(changes: dict[str, str]) -> None:
     changed = NINE.model_copy(update=changes)
-    assert entry_of(history(IMPORTED, SET, dag.ScheduleSet(schedule=changed))) == since(2, changed)
+    assert entry_of(history(IMPORTED, SET, dag.ScheduleSet(schedule=changed)), "d") == since(2, changed)
 
 
 @pytest.mark.parametrize("change", [dag.Updated(title="new"), dag.Updated(job={"no": "job"}), RESUMED])
 def test_other_changes_of_the_dag_do_not_touch_its_schedule(change: Event) -> None:
-    assert entry_of(history(IMPORTED, SET, change)) == since(1)
+    assert entry_of(history(IMPORTED, SET, change), "d") == since(1)
 
 
 def test_a_dag_paused_before_it_had_a_schedule_is_paused() -> None:
-    assert entry_of(history(IMPORTED, PAUSED, SET)) is None
-    assert entry_of(history(IMPORTED, PAUSED, SET, RESUMED)) == since(3)
+    assert entry_of(history(IMPORTED, PAUSED, SET), "d") is None
+    assert entry_of(history(IMPORTED, PAUSED, SET, RESUMED), "d") == since(3)
 
 
 def test_the_book_tells_which_schedules_are_not_what_they_were() -> None:
@@ -122,6 +123,6 @@ def test_the_book_tells_which_schedules_are_not_what_they_were() -> None:
 
 def test_a_schedule_that_names_no_ticks_says_so_when_asked() -> None:
     with pytest.raises(InvalidCron):
-        _ = Entry("d", "every day", "UTC", START).cron
+        _ = Entry("d", ("dag", "d"), Schedule(cron="every day"), START).cron
     with pytest.raises(InvalidTimezone):
-        _ = Entry("d", "@daily", "Mars/Olympus", START).cron
+        _ = Entry("d", ("dag", "d"), Schedule(cron="@daily", timezone="Mars/Olympus"), START).cron

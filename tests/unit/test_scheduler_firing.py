@@ -9,11 +9,12 @@ import pytest
 
 from contracts import dag
 from contracts.plan import Job
+from contracts.scheduling import Schedule
 from scheduler.book import Entry
 from scheduler.firing import Unfit, request_of
 
 TICK = datetime(2026, 11, 23, 5, 45, 42, tzinfo=UTC)
-ENTRY = Entry("d", "* * * * * *", "Europe/Paris", since=TICK)
+ENTRY = Entry("d", ("dag", "d"), Schedule(cron="* * * * * *", timezone="Europe/Paris"), since=TICK)
 
 
 def job_json(*tasks: tuple[str, list[str]], prompt: str = "go", **changes: Any) -> dict[str, Any]:

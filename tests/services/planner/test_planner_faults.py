@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts import dag, run
-from contracts.dag import AttemptMade, Planned, Rejected, Schedule
+from contracts.dag import AttemptMade, Planned, Rejected
 from contracts.event import Event
 from contracts.outcome import Reject
 from contracts.runtime.log import Unavailable
+from contracts.scheduling import Schedule
 from deploy.local.scripted_llm.rules import Answer
 
 if TYPE_CHECKING:

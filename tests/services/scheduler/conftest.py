@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from contracts import dag
-from contracts.commit import Commit, Recorded
-from contracts.dag import DAG, Schedule
+from contracts.commit import Commit, Recorded, all_events
+from contracts.dag import DAG
 from contracts.event import Event
 from contracts.ids import new_id
 from contracts.plan import Job
@@ -20,12 +20,13 @@ from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from contracts.schedule import Decision, Ticked
+from contracts.scheduling import Overlap, Schedule
 from contracts.subjects import aggregate_filter, state_filter
 from scheduler.scheduler import Scheduler
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-EVERY_MINUTE = Schedule(cron="* * * * *")
+EVERY_MINUTE = Schedule(cron="* * * * *", overlap=Overlap.ALLOW)
 JOB = {
     "original_request": "do it",
     "intent": {"primary": "work", "sub_intents": []},
@@ -178,6 +179,10 @@ class World:
     async def decided(self, count: int) -> list[tuple[int, Decision]]:
         """The first `count` ticks recorded, as minutes and decisions."""
         return [((one.tick - START) // MINUTE, one.decision) for one in await self.ticked(count)]
+
+    async def history(self, schedule_id: str = "d") -> list[Event]:
+        """Every event of a schedule."""
+        return all_events(one.commit for one in await self.log.read("schedule", schedule_id))
 
     async def runs(self) -> list[Recorded]:
         """Every run there is."""

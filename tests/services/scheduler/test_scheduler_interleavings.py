@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from contracts import dag, run, schedule
 from contracts.commit import Commit, Recorded, all_events
-from contracts.dag import DAG, Schedule
+from contracts.dag import DAG
 from contracts.plan import Intent, Job, SubTask, ToolOrPrompt
 from contracts.registry import CODEC
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
 from contracts.schedule import Decision, Ticked
+from contracts.scheduling import Overlap, Schedule
 from contracts.subjects import state_filter
 from scheduler.book import Entry, entry_of
 from scheduler.deciding import Decider
@@ -127,7 +128,7 @@ class Crowd:
 
     async def _live(self) -> None:
         decider = Decider(self.log, "/scheduler/test", self, catch_up=timedelta(hours=1))
-        while await decider.look(self.entry) <= self.time:
+        while (await decider.look(self.entry)).again <= self.time:
             pass
 
     async def _still(self) -> None:
@@ -143,9 +144,12 @@ class Crowd:
 
 async def crowd(size: int) -> Crowd:
     log = SteppedLog()
-    events = [dag.Imported(job=JOB), dag.ScheduleSet(schedule=Schedule(cron="* * * * *"))]
+    events = [
+        dag.Imported(job=JOB),
+        dag.ScheduleSet(schedule=Schedule(cron="* * * * *", overlap=Overlap.ALLOW)),
+    ]
     await transact(log, DAG, "d", lambda _: [] if _.schedule else events, Origin("/test/1"))
-    entry = entry_of(await log.read("dag", "d"))
+    entry = entry_of(await log.read("dag", "d"), "d")
     assert entry is not None
     it = Crowd(log, entry)
     for _ in range(size):

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import dag, run, schedule
-from contracts.dag import Schedule
-from contracts.plan import Job
-from contracts.run import RUN
+from contracts import dag, schedule
 from contracts.runtime.stream import Origin, Stream
-from contracts.schedule import Decision
+from contracts.schedule import SCHEDULE, Amended, Decision, Ticked
+from contracts.scheduling import Overlap, Schedule
 from scheduler.book import entry_of
-from scheduler.deciding import BEHIND, Decider
+from scheduler.deciding import BEHIND, Decider, Look
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-EVERY_MINUTE = Schedule(cron="* * * * *")
+EVERY_MINUTE = Schedule(cron="* * * * *", overlap=Overlap.ALLOW)
 FIRED, MISSED, SKIPPED = Decision.FIRED, Decision.MISSED, Decision.SKIPPED
 
 
@@ -77,25 +75,29 @@ async def test_a_clock_set_back_repeats_nothing(world: World) -> None:
     assert await world.decided(3) == [(1, MISSED), (2, FIRED), (3, FIRED)]
 
 
-@pytest.mark.parametrize("minutes", [1, 3])
-async def test_a_run_whose_tick_was_not_recorded_is_found_again(world: World, minutes: int) -> None:
-    """A scheduler died after asking for the run: it counts as fired, and is not repeated."""
+@pytest.mark.parametrize(("minutes", "made_up"), [(1, True), (3, False)])
+async def test_a_run_that_was_decided_on_and_not_asked_for_is_made_up_for(
+    world: World, minutes: int, made_up: bool
+) -> None:
+    """A scheduler died after recording the tick: its run is asked for, unless it has become too late."""
     await world.scheduled()
-    orphan = Stream(world.log, RUN, schedule.run_id("d", START + MINUTE), Origin("/scheduler/dead"))
-    await orphan.append(
-        [run.Requested(dag_id="d", original_request="do it", job=Job.model_validate(world.job))]
-    )
+    run_id = schedule.run_id("d", START + MINUTE)
+    dead = Stream(world.log, SCHEDULE, "d", Origin("/scheduler/dead"))
+    await dead.append([Ticked(tick=START + MINUTE, decision=FIRED, dag_id="d", run_id=run_id)])
     await world.minute(minutes)
     world.start(catch_up=timedelta())
-    decided = await world.decided(minutes)
-    assert decided == [(1, FIRED), (2, MISSED), (3, FIRED)][:minutes]
-    assert len(await world.runs()) == len([one for _, one in decided if one is FIRED])
+    await world.minute(minutes + 1)
+    await world.ticked(2)
+    requested = [one.commit.aggregate_id for one in await world.runs()]
+    assert (run_id in requested) == made_up
+    amended = [event for event in await world.history() if isinstance(event, Amended)]
+    assert [(one.tick, one.decision) for one in amended] == ([] if made_up else [(START + MINUTE, MISSED)])
 
 
 async def test_a_lost_ack_fires_nothing_twice(world: World) -> None:
     await world.scheduled()
     world.start()
-    for seconds in (60, 90):  # the ack of the run is lost, then that of its tick
+    for seconds in (60, 90):  # the ack of the tick is lost, then that of its run
         world.log.lose_acks()
         world.log.refused.clear()
         await world.clock.set(START + timedelta(seconds=seconds))
@@ -158,11 +160,11 @@ async def test_a_change_during_a_slow_look_is_not_forgotten_when_the_look_ends(w
 async def test_a_book_that_is_behind_the_log_fires_nothing(world: World) -> None:
     """The pause has been recorded; the scheduler will hear of it in a moment."""
     await world.scheduled()
-    entry = entry_of(await world.log.read("dag", "d"))
+    entry = entry_of(await world.log.read("dag", "d"), "d")
     assert entry is not None
     await world.dag(dag.Updated(label="paused"))
     await world.minute(1)
     decider = Decider(world.log, "/scheduler/test", world.clock, catch_up=timedelta())
-    assert await decider.look(entry) == world.clock.now() + BEHIND
+    assert await decider.look(entry) == Look(world.clock.now() + BEHIND)
     assert await world.runs() == []
     assert await world.log.read("schedule", "d") == []

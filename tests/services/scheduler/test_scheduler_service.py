@@ -12,7 +12,7 @@ import pytest
 
 from contracts import dag
 from contracts.commit import all_events
-from contracts.dag import DAG, Schedule
+from contracts.dag import DAG
 from contracts.plan import Job
 from contracts.registry import CODEC
 from contracts.runtime.log import Log
@@ -20,6 +20,7 @@ from contracts.runtime.nats_log import nats_log
 from contracts.runtime.service import Running
 from contracts.runtime.stream import Origin, Stream
 from contracts.schedule import Ticked
+from contracts.scheduling import Overlap, Schedule
 from contracts.subjects import state_filter
 from scheduler.service import build
 from scheduler.settings import SchedulerSettings
@@ -60,7 +61,9 @@ async def test_two_processes_decide_each_second_once(world: World, nats_url: str
         stream = await Stream.open(log, DAG, "d", ORIGIN)
         await stream.append([dag.Imported(job=Job.model_validate(world.job))])
         async with running(first) as one_process, running(second):
-            await stream.append([dag.ScheduleSet(schedule=Schedule(cron="* * * * * *"))])
+            await stream.append(
+                [dag.ScheduleSet(schedule=Schedule(cron="* * * * * *", overlap=Overlap.ALLOW))]
+            )
             ticks = await ticked(log, 3)
             assert [await check() for check in one_process.checks.values()] == [None, None]
         assert {(later.tick - tick.tick).total_seconds() for tick, later in pairwise(ticks)} == {1}

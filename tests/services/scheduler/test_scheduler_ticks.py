@@ -9,16 +9,16 @@ import pytest
 from prometheus_client import REGISTRY
 
 from contracts import dag, run
-from contracts.dag import Schedule
 from contracts.event import Event
 from contracts.schedule import Decision
+from contracts.scheduling import Overlap, Schedule
 
 if TYPE_CHECKING:
     from tests.services.scheduler.conftest import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-EVERY_MINUTE = Schedule(cron="* * * * *")
+EVERY_MINUTE = Schedule(cron="* * * * *", overlap=Overlap.ALLOW)
 FIRED, MISSED, SKIPPED = Decision.FIRED, Decision.MISSED, Decision.SKIPPED
 
 
@@ -93,7 +93,7 @@ async def test_a_changed_expression_counts_from_its_change_on(world: World) -> N
     world.start()
     await world.minute(1)
     await world.ticked(1)
-    await world.dag(dag.ScheduleSet(schedule=Schedule(cron="*/10 * * * *")))
+    await world.dag(dag.ScheduleSet(schedule=Schedule(cron="*/10 * * * *", overlap=Overlap.ALLOW)))
     await world.minute(10)
     assert await world.decided(2) == [(1, FIRED), (10, FIRED)]
     await world.dag(dag.ScheduleSet(schedule=EVERY_MINUTE))

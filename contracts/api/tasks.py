@@ -1,0 +1,72 @@
+"""Single tasks over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.api.costs import TokenUsage
+from contracts.api.fields import Body, NonEmpty, Omissible, Row
+
+ReasoningEffort = Literal["low", "medium", "high"]
+
+
+class TaskParams(Body):
+    """How the model is to be asked."""
+
+    max_tokens: Annotated[
+        Omissible[Annotated[int, Field(gt=0, le=10_000_000)]], Field(alias="max_tokens")
+    ] = None
+    temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
+    reasoning_effort: Annotated[Omissible[ReasoningEffort], Field(alias="reasoning_effort")] = None
+
+
+class TaskForm(Body):
+    """A task for an agent. Parts with a file name are files, whatever the part is called."""
+
+    task_name: NonEmpty
+    """Name of an agent that is active."""
+    prompt: NonEmpty
+    params: Annotated[Omissible[str], Field(json_schema_extra={"contentMediaType": "application/json"})] = (
+        None
+    )
+    """A `TaskParams` as JSON."""
+    files: list[bytes] = Field(
+        default_factory=list,
+        json_schema_extra={"items": {"type": "string", "contentMediaType": "application/octet-stream"}},
+    )
+    """UTF-8 text, or images for models that take them: png, jpeg, webp, gif."""
+
+
+class InputFile(Row):
+    """A file as it was taken."""
+
+    filename: str
+    mime_type: str
+
+
+class TaskUsed(Row):
+    """How the model was asked."""
+
+    provider: str
+    model: str
+    max_tokens: Annotated[int, Field(alias="max_tokens")]
+    temperature: float
+    reasoning_effort: Annotated[str, Field(alias="reasoning_effort")]
+    """Sent only when the request names one."""
+
+
+class TaskResult(Row):
+    """What the agent says."""
+
+    task_name: str
+    agent_name: str
+    agent_version: str
+    input_files: list[InputFile]
+    response: str
+    finish_reason: Literal["stop", "tool_calls", "length", "content_filter"]
+    usage: TokenUsage | None
+    cost_usd: str | None
+    """Exact decimal text."""
+    params: TaskUsed

@@ -1,0 +1,90 @@
+"""What is asked for when a goal is to be pursued once: a run by an agent's turns, or a plan that becomes one.
+
+Whoever asks (the gateway for a client, the scheduler for a tick) asks by this, so that it is the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from contracts import dag, goal, run
+from contracts.aggregate import Aggregate
+from contracts.constraints import as_lines
+from contracts.event import Event
+from contracts.ids import derived_id
+
+RUN_PREFIX = "run_"
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What the settings say where a goal says nothing."""
+
+    step_budget: int = 20
+    planner_agent: str = "DecomposerV8"
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """Why the goal is pursued now."""
+
+    trigger: Literal["api", "schedule"] = "api"
+    schedule_id: str | None = None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The first event of an aggregate that is not there yet: append it, or find that it is there."""
+
+    aggregate: Aggregate[Any]
+    id: str
+    event: Event
+
+
+def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Occasion, defaults: Defaults) -> Asked:
+    """The request for the run `run_id` of a goal."""
+    if state.params.strategy == "dag":
+        return Asked(dag.DAG, plan_id(run_id), _plan(goal_id, state, run_id, occasion, defaults))
+    return Asked(run.RUN, run_id, _turns(goal_id, state, occasion, defaults))
+
+
+def plan_id(run_id: str) -> str:
+    """The id of the DAG whose execution is that run of a goal."""
+    return derived_id("", run_id, "plan")
+
+
+def _turns(goal_id: str, state: goal.State, occasion: Occasion, defaults: Defaults) -> run.GoalRequested:
+    params = state.params
+    return run.GoalRequested(
+        goal_id=goal_id,
+        objective=state.objective,
+        step_budget=params.step_budget or defaults.step_budget,
+        allowed_tools=params.allowed_tools or (),
+        constraints=params.constraints or {},
+        temperature=params.temperature,
+        max_tokens=params.max_tokens,
+        agent_id=state.agent_id,
+        webhook_url=state.webhook_url,
+        trigger=occasion.trigger,
+        schedule_id=occasion.schedule_id,
+        timezone=occasion.timezone,
+    )
+
+
+def _plan(
+    goal_id: str, state: goal.State, run_id: str, occasion: Occasion, defaults: Defaults
+) -> dag.Requested:
+    params = state.params
+    given = {"temperature": params.temperature, "max_tokens": params.max_tokens}
+    constraints = as_lines(params.constraints or {})
+    return dag.Requested(
+        goal_text=f"{state.objective}\n\nConstraints:\n{constraints}" if constraints else state.objective,
+        agent_name=defaults.planner_agent,
+        run_id=run_id,
+        goal_id=goal_id,
+        allowed_tools=params.allowed_tools or (),
+        trigger=occasion.trigger,
+        **{name: value for name, value in given.items() if value is not None},
+    )

@@ -1,0 +1,264 @@
+"""What may be decided about a run, given its state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contracts.aggregate import DomainError
+from contracts.event import Event
+from contracts.run import goal_decisions
+from contracts.run.events import (
+    Cancelled,
+    Completed,
+    Deleted,
+    Requested,
+    Resumed,
+    Started,
+    StepCompleted,
+    StepFailed,
+    StepsStarted,
+    Suspended,
+    TakenOver,
+)
+from contracts.run.goal_events import CallAnswered, Failed, GoalRequested, GoalStarted, Summarised, TurnTaken
+from contracts.run.state import OPEN, RUN, State, Status, evolve
+from contracts.steps import SYNTHESIS, Step, merged
+
+
+class UnknownRun(DomainError):
+    """There is no such run."""
+
+
+class CannotResume(DomainError):
+    """Only a suspended run can be resumed."""
+
+
+class AlreadyFinished(DomainError):
+    """The run has ended; it cannot be cancelled any more."""
+
+
+Achieved = StepCompleted | TurnTaken | CallAnswered | Summarised
+"""What a step can give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """What came of an attempt: a result."""
+
+    completed: Achieved
+
+
+@dataclass(frozen=True, slots=True)
+class Erred:
+    """What came of an attempt: an error."""
+
+    step: str
+    attempt: int
+    error: str
+    duration_ms: int
+    retryable: bool
+    retry_after: float | None = None
+    """Seconds the other side asked us to wait."""
+    jitter: float = 0.0
+    """0 to 1, drawn by the caller."""
+
+
+Outcome = Succeeded | Erred
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits and retries of one run's steps."""
+
+    parallel: int = 1000
+    retries: int = 2
+    backoff_s: float = 1.0
+    """Before the first retry; doubled for each further one, plus up to as much again by jitter."""
+    max_backoff_s: float = 60.0
+    max_takeovers: int = 5
+    """Take-overs in a row without a completed step, after which the run is given up as poisonous."""
+
+    def backoff(self, failures: int, jitter: float) -> float:
+        """Seconds to wait after `failures` failures and one more."""
+        return min(self.backoff_s * 2.0**failures * (1 + jitter), self.max_backoff_s)
+
+
+def request(state: State, wanted: Requested | GoalRequested) -> list[Event]:
+    """Ask for a run; asking again for one that exists is nothing."""
+    return [wanted] if state.status is Status.ABSENT else []
+
+
+def start(state: State, executor: str, now: datetime, policy: Policy, *, llm: bool) -> list[Event]:
+    """Take a pending execution and start what can run. `llm`: whether this executor can call a model."""
+    if state.status is not Status.PENDING or state.request is None:
+        return []
+    job = state.request.job
+    by_model = bool(job.synthesis_plan.strip()) and (llm or state.graph.infers)
+    started = Started(executor=executor, at=now, synthesis="llm" if by_model else "merge")
+    return [started, *_advance(evolve(state, started), now, policy)]
+
+
+def start_goal(state: State, started: GoalStarted | Failed, policy: Policy) -> list[Event]:
+    """Take a pending goal run and ask for its first turn, or say why it cannot be run."""
+    if state.status is not Status.PENDING or state.loop is None:
+        return []
+    if isinstance(started, Failed):
+        return [started]
+    return [started, *_advance(evolve(state, started), started.at, policy)]
+
+
+def take_over(
+    state: State, executor: str, now: datetime, policy: Policy, repeatable: Callable[[Step], bool]
+) -> list[Event]:
+    """Continue a running run whose executor went silent.
+
+    Steps in progress have an unknown outcome: `repeatable` ones run again, the others fail and say so.
+    """
+    if state.status is not Status.RUNNING:
+        return []
+    events: list[Event] = [TakenOver(executor=executor)]
+    again = []
+    for step, attempt in state.running.items():
+        if repeatable(state.graph.steps[step]):
+            again.append(step)
+        else:
+            events.append(StepFailed(step=step, attempt=attempt, error=_unknown_outcome(state, step)))
+    if state.takeovers + 1 >= policy.max_takeovers:
+        stuck = ", ".join(state.running) or "none"
+        reason = (
+            f"{policy.max_takeovers} executors in a row died while running it; steps in progress: {stuck}"
+        )
+        return [*events, Failed(error=reason) if state.loop else Suspended(reason=reason)]
+    if again:
+        events.append(StepsStarted(steps=tuple(again)))
+    return [*events, *_advance(RUN.fold(events, state), now, policy)]
+
+
+def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: Policy) -> list[Event]:
+    """What came of attempts, and everything that may start because of it, in one decision.
+
+    Outcomes of attempts that are not in progress (late, or settled before) are passed over.
+    """
+    if state.status is not Status.RUNNING:
+        return []
+    events: list[Event] = []
+    seen: set[str] = set()
+    for outcome in outcomes:
+        event = _outcome_event(state, outcome, now, policy)
+        if event and event.step not in seen:
+            seen.add(event.step)
+            events.append(event)
+    return [*events, *_advance(RUN.fold(events, state), now, policy)]
+
+
+def suspend(state: State, reason: str) -> list[Event]:
+    """Stop a run that cannot go on."""
+    return [Suspended(reason=reason)] if state.status is Status.RUNNING else []
+
+
+def resume(state: State) -> list[Event]:
+    """Let a suspended run go on where it stopped."""
+    require_known(state)
+    if state.status is not Status.SUSPENDED:
+        raise CannotResume(f"the run is {state.status}; only a suspended one can be resumed")
+    return [Resumed()]
+
+
+def cancel(state: State, reason: str) -> list[Event]:
+    """Call a run off; doing it twice is nothing."""
+    require_known(state)
+    if state.status is Status.CANCELLED:
+        return []
+    if state.status not in OPEN:
+        raise AlreadyFinished(f"the run is {state.status}; there is nothing left to cancel")
+    return [Cancelled(reason=reason)]
+
+
+def delete(state: State) -> list[Event]:
+    """Remove a run from the views; an open one is cancelled first."""
+    require_known(state)
+    cancelled = [Cancelled(reason="deleted")] if state.status in OPEN else []
+    return [*cancelled, Deleted()]
+
+
+def require_known(state: State) -> None:
+    """Raises UnknownRun for a run that never was or was deleted."""
+    if state.status in {Status.ABSENT, Status.DELETED}:
+        raise UnknownRun("there is no such run")
+
+
+def next_retry(state: State) -> datetime | None:
+    """When the earliest failed attempt is to be tried again."""
+    return min(state.retrying.values(), default=None)
+
+
+def _advance(state: State, now: datetime, policy: Policy) -> list[Event]:
+    """Everything that follows from the state alone: steps that may start, else the end."""
+    if state.status is not Status.RUNNING:
+        return []
+    room = policy.parallel - len(state.running)
+    due = [step for step, at in state.retrying.items() if at <= now]
+    startable = (*due, *(step for step in state.ready if step != SYNTHESIS or state.synthesis == "llm"))
+    steps = startable[: max(room, 0)]
+    if steps:
+        return [StepsStarted(steps=steps, retried=tuple(step for step in steps if step in state.retrying))]
+    if state.running or state.retrying or startable:
+        return []
+    if state.failed:
+        return [Suspended(reason=_why_suspended(state))]
+    return _finish(state, _elapsed_ms(state, now))
+
+
+def _finish(state: State, duration_ms: int) -> list[Event]:
+    if state.loop:
+        return goal_decisions.finish(state.loop, duration_ms)
+    events: list[Event] = []
+    if SYNTHESIS not in state.done:
+        events.append(StepCompleted(step=SYNTHESIS, result=merged(state.graph, state.done)))
+    return [*events, Completed(completed_steps=len(state.graph.tasks), duration_ms=duration_ms)]
+
+
+def _elapsed_ms(state: State, now: datetime) -> int:
+    """Milliseconds since the last start or resume."""
+    return max(0, (now - (state.started_at or now)) // timedelta(milliseconds=1))
+
+
+def _outcome_event(
+    state: State, outcome: Outcome, now: datetime, policy: Policy
+) -> Achieved | StepFailed | None:
+    if isinstance(outcome, Succeeded):
+        event = outcome.completed
+        return event if state.running.get(event.step) == event.attempt else None
+    if state.running.get(outcome.step) != outcome.attempt:
+        return None
+    return StepFailed(
+        step=outcome.step,
+        attempt=outcome.attempt,
+        error=outcome.error,
+        duration_ms=outcome.duration_ms,
+        retry_at=_retry_at(state, outcome, now, policy),
+    )
+
+
+def _retry_at(state: State, outcome: Erred, now: datetime, policy: Policy) -> datetime | None:
+    failures = state.failures.get(outcome.step, 0)
+    if not outcome.retryable or failures >= policy.retries:
+        return None
+    backoff = policy.backoff(failures, outcome.jitter)
+    return now + timedelta(seconds=max(backoff, outcome.retry_after or 0))
+
+
+def _why_suspended(state: State) -> str:
+    (first, error), *others = state.failed.items()
+    return f"{error}" if not others else f"{error} (and {len(others)} more failed; first: {first})"
+
+
+def _unknown_outcome(state: State, step: str) -> str:
+    name = state.graph.steps[step].task.tool_or_prompt.name
+    advice = goal_decisions.CHECK_FIRST if state.loop else "Check, then resume to run it again"
+    return (
+        f"the executor died while {name} was running, so whether it took effect is "
+        f"unknown; it is not safe to repeat by itself. {advice}"
+    )

@@ -1,0 +1,256 @@
+"""The state of a run, and how each event changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from contracts.aggregate import Aggregate
+from contracts.event import Event, Json
+from contracts.run.events import (
+    Cancelled,
+    Completed,
+    Deleted,
+    Requested,
+    Resumed,
+    Started,
+    StepCompleted,
+    StepFailed,
+    StepsStarted,
+    Suspended,
+    TakenOver,
+)
+from contracts.run.goal_events import (
+    SUMMARY,
+    CallAnswered,
+    Failed,
+    GoalCompleted,
+    GoalRequested,
+    GoalStarted,
+    Summarised,
+    TurnTaken,
+)
+from contracts.run.loop import Answer, Loop, answer_of
+from contracts.steps import Graph, Step, graph_of
+
+
+class Status(StrEnum):
+    """Last token of the subject."""
+
+    ABSENT = "absent"
+    PENDING = "pending"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DELETED = "deleted"
+
+
+OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.SUSPENDED})
+"""States from which a run can still move on."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What is needed to go on: nothing else has to be remembered anywhere."""
+
+    status: Status = Status.ABSENT
+    request: Requested | None = None
+    """Of the execution of a plan."""
+    loop: Loop | None = None
+    """Of a goal run, which has no plan."""
+    graph: Graph = field(default_factory=Graph)
+    executor: str | None = None
+    started_at: datetime | None = None
+    synthesis: Literal["llm", "merge"] = "llm"
+    done: Mapping[str, Json] = field(default_factory=dict)
+    """Results by step of a plan."""
+    ready: tuple[str, ...] = ()
+    """Steps whose dependencies are done and which have not been started."""
+    running: Mapping[str, int] = field(default_factory=dict)
+    """The attempt in progress, by step."""
+    retrying: Mapping[str, datetime] = field(default_factory=dict)
+    """When to try again, by step."""
+    failed: Mapping[str, str] = field(default_factory=dict)
+    """Final errors by step of a plan."""
+    attempts: Mapping[str, int] = field(default_factory=dict)
+    """Attempts ever started, by step."""
+    failures: Mapping[str, int] = field(default_factory=dict)
+    """Failed attempts since the last resume, by step."""
+    takeovers: int = 0
+    """Take-overs since a step last completed."""
+    resumes: int = 0
+
+
+def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912  one transition a line
+    """The state after `event`. Records; never refuses."""
+    match event:
+        case StepCompleted():
+            return _completed(state, event)
+        case StepsStarted():
+            return _steps_started(state, event)
+        case StepFailed():
+            return _failed(state, event)
+        case Requested():
+            graph = graph_of(event.job)
+            return State(Status.PENDING, request=event, graph=graph, ready=graph.roots)
+        case Started():
+            return replace(
+                state,
+                status=Status.RUNNING,
+                executor=event.executor,
+                started_at=event.at,
+                synthesis=event.synthesis,
+            )
+        case TakenOver():
+            return replace(state, executor=event.executor, takeovers=state.takeovers + 1)
+        case Suspended():
+            return replace(state, status=Status.SUSPENDED, executor=None)
+        case Resumed():
+            return _resumed(state)
+        case Cancelled():
+            return replace(state, status=Status.CANCELLED, executor=None, running={}, retrying={})
+        case Completed() | GoalCompleted():
+            return replace(state, status=Status.COMPLETED, executor=None)
+        case Failed():
+            return replace(state, status=Status.FAILED, executor=None, running={}, retrying={})
+        case Deleted():
+            return State(Status.DELETED, request=state.request, loop=state.loop)
+        case GoalRequested():
+            loop = Loop(event)
+            return _grown(State(Status.PENDING), loop, loop.next_step())
+    return _looped(state, state.loop, event) if state.loop else state
+
+
+def _completed(state: State, event: StepCompleted) -> State:
+    done = {**state.done, event.step: event.result}
+    freed = state.graph.freed_by(event.step, done)
+    return replace(
+        state,
+        done=done,
+        ready=state.ready + freed if freed else state.ready,
+        running=_without(state.running, event.step),
+        takeovers=0,
+    )
+
+
+def _steps_started(state: State, event: StepsStarted) -> State:
+    attempts = {step: state.attempts.get(step, 0) + 1 for step in event.steps}
+    started = frozenset(event.steps)
+    return replace(
+        state,
+        ready=tuple(step for step in state.ready if step not in started),
+        running={**state.running, **attempts},
+        retrying={s: at for s, at in state.retrying.items() if s not in started} if state.retrying else {},
+        attempts={**state.attempts, **attempts},
+    )
+
+
+def _failed(state: State, event: StepFailed) -> State:
+    state = replace(
+        state,
+        running=_without(state.running, event.step),
+        failures={**state.failures, event.step: state.failures.get(event.step, 0) + 1},
+    )
+    if event.retry_at:
+        return replace(state, retrying={**state.retrying, event.step: event.retry_at})
+    if state.loop:
+        return _failed_for_good(state, state.loop, event)
+    return replace(state, failed={**state.failed, event.step: event.error})
+
+
+def _resumed(state: State) -> State:
+    again = (*state.failed, *state.running, *state.retrying)
+    return replace(
+        state,
+        status=Status.PENDING,
+        ready=(*state.ready, *again),
+        running={},
+        retrying={},
+        failed={},
+        failures={},
+        takeovers=0,
+        resumes=state.resumes + 1,
+    )
+
+
+def _without(mapping: Mapping[str, int], key: str) -> Mapping[str, int]:
+    return {k: v for k, v in mapping.items() if k != key}
+
+
+# ── goal runs ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _looped(state: State, loop: Loop, event: Event) -> State:
+    match event:
+        case GoalStarted():
+            loop = replace(loop, started=event)
+            return replace(
+                state, status=Status.RUNNING, executor=event.executor, started_at=event.at, loop=loop
+            )
+        case TurnTaken():
+            loop = loop.with_turn(event)
+            return _progressed(_grown(state, loop, *(loop.calls() or (loop.next_step(),))), event.step)
+        case CallAnswered():
+            return _progressed(_answered(state, loop, event.step, answer_of(event)), event.step)
+        case Summarised():
+            return _progressed(replace(state, loop=replace(loop, summary=event.summary)), SUMMARY)
+    return state
+
+
+def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
+    """The model is told of a failed call; without an answer of the model itself nothing goes on."""
+    if "." in event.step:
+        answer = Answer(error=event.error, duration_ms=event.duration_ms)
+        return _answered(state, loop, event.step, answer)
+    if event.step == SUMMARY:
+        return state
+    return replace(state, loop=replace(loop, error=event.error))
+
+
+def _answered(state: State, loop: Loop, step: str, answer: Answer) -> State:
+    loop = loop.with_answer(step, answer)
+    return _grown(state, loop, *((loop.next_step(),) if loop.turns[-1].is_answered else ()))
+
+
+def _grown(state: State, loop: Loop, *steps: Step) -> State:
+    """With further steps that can run at once."""
+    added = {step.task.id: step for step in steps}
+    graph = Graph({**state.graph.steps, **added})
+    return replace(state, loop=loop, graph=graph, ready=(*state.ready, *added))
+
+
+def _progressed(state: State, step: str) -> State:
+    return replace(state, running=_without(state.running, step), takeovers=0)
+
+
+RUN = Aggregate(
+    "run",
+    State(),
+    evolve,
+    lambda state: state.status.value,
+    (
+        Requested,
+        Started,
+        TakenOver,
+        StepsStarted,
+        StepCompleted,
+        StepFailed,
+        Suspended,
+        Resumed,
+        Cancelled,
+        Completed,
+        Deleted,
+        GoalRequested,
+        GoalStarted,
+        TurnTaken,
+        CallAnswered,
+        Summarised,
+        GoalCompleted,
+        Failed,
+    ),
+)

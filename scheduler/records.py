@@ -1,0 +1,50 @@
+"""What is recorded about a tick, given where its schedule stands. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from contracts import schedule
+from contracts.schedule import Decision, Ticked
+from contracts.scheduling import Overlap
+from scheduler.book import Entry
+
+
+def judged(entry: Entry, tick: datetime, state: schedule.State, *, going: bool) -> Ticked:
+    """What becomes of a tick that is to fire; `going`: whether the run asked for last still is."""
+    overlap = entry.schedule.overlap
+    if not going or overlap is Overlap.ALLOW:
+        return fired(entry, tick)
+    if overlap is Overlap.CANCEL_RUNNING:
+        return fired(entry, tick, f"the run {state.run_id} was still going and has been cancelled for it")
+    still = f"the run {state.run_id} is still going"
+    if overlap is Overlap.SKIP:
+        return unfired(entry, tick, Decision.SKIPPED, still)
+    if state.queued is None:
+        return unfired(entry, tick, Decision.QUEUED, still)
+    waits = f"the tick of {state.queued.isoformat()} waits already"
+    return unfired(entry, tick, Decision.SKIPPED, f"{still}, and {waits}")
+
+
+def fired(entry: Entry, tick: datetime, reason: str | None = None) -> Ticked:
+    """Its run is to exist."""
+    return _ticked(entry, tick, Decision.FIRED, reason, entry.run_id(tick))
+
+
+def unfired(entry: Entry, tick: datetime, decision: Decision, reason: str) -> Ticked:
+    """No run is asked for, for now or for good."""
+    return _ticked(entry, tick, decision, reason)
+
+
+def _ticked(
+    entry: Entry, tick: datetime, decision: Decision, reason: str | None, run_id: str | None = None
+) -> Ticked:
+    _, owner = entry.owner
+    return Ticked(
+        tick=tick,
+        decision=decision,
+        reason=reason,
+        dag_id=None if entry.of_goal else owner,
+        goal_id=owner if entry.of_goal else None,
+        run_id=run_id,
+    )

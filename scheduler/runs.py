@@ -1,0 +1,75 @@
+"""The runs that ticks ask for, as the log has them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+
+from contracts import dag, run
+from contracts.dag import DAG
+from contracts.pursuit import Asked, plan_id
+from contracts.run import RUN
+from contracts.runtime.log import Conflict, Log
+from contracts.runtime.stream import Origin, Stream, transact
+from contracts.subjects import aggregate_filter
+
+GOING = frozenset(
+    {
+        run.Status.PENDING.value,
+        run.Status.RUNNING.value,
+        dag.Status.REQUESTED.value,
+        dag.Status.PLANNING.value,
+        dag.Status.PLANNED.value,
+    }
+)
+"""States of a run, or of the plan that is to become one, in which it needs nobody to go on."""
+
+
+class Runs:
+    """Runs by their ids. Those of goals that are pursued by a plan begin as that plan."""
+
+    def __init__(self, log: Log, source: str) -> None:
+        self._log = log
+        self._source = source
+
+    @staticmethod
+    def filters(run_id: str) -> tuple[str, str]:
+        """Every commit of a run, and of the plan that it began as."""
+        return aggregate_filter(RUN.name, run_id), aggregate_filter(DAG.name, plan_id(run_id))
+
+    async def exists(self, run_id: str) -> bool:
+        """Whether it was asked for."""
+        return await self._log.last_seq(*self.filters(run_id)) > 0
+
+    async def going(self, run_id: str | None) -> bool:
+        """Whether it was asked for and is not over; a suspended one waits for somebody, which is over too."""
+        return run_id is not None and await self._state(run_id) in GOING
+
+    async def ask(self, asked: Asked, origin: Origin) -> bool:
+        """Ask for a run; whether nobody had before.
+
+        Raises:
+            TooLarge: the request is larger than the log takes.
+        """
+        stream = Stream(self._log, asked.aggregate, asked.id, origin)
+        with suppress(Conflict):
+            await stream.append([asked.event])
+            return True
+        return False
+
+    async def cancel(self, run_id: str, reason: str) -> None:
+        """Call a run off, or the planning of it; nothing if it is over."""
+        origin = Origin(self._source)
+        with suppress(run.UnknownRun, run.AlreadyFinished):
+            await transact(self._log, RUN, run_id, partial(run.cancel, reason=reason), origin)
+        with suppress(dag.UnknownDag):
+            await transact(self._log, DAG, plan_id(run_id), partial(dag.call_off, reason=reason), origin)
+
+    async def _state(self, run_id: str) -> str | None:
+        for subject_filter, aggregate, id_ in zip(
+            self.filters(run_id), (RUN.name, DAG.name), (run_id, plan_id(run_id)), strict=True
+        ):
+            if newest := await self._log.last_seq(subject_filter):
+                (*_, last) = await self._log.read(aggregate, id_, after=newest - 1)
+                return last.commit.state
+        return None

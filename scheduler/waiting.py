@@ -1,0 +1,40 @@
+"""Waiting for runs to end, on behalf of the schedules that have a tick queued behind them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+
+from contracts.runtime.log import Log
+from scheduler.runs import GOING, Runs
+
+
+class Waiting:
+    """Says of which schedule the run it waits for has ended. Only those runs are listened to."""
+
+    def __init__(self, log: Log, ended: Callable[[str], None]) -> None:
+        self._log = log
+        self._ended = ended
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def wait(self, schedule_id: str, run_id: str) -> None:
+        """Let `ended` know, once."""
+        if schedule_id not in self._tasks:
+            self._tasks[schedule_id] = asyncio.create_task(self._until_over(schedule_id, run_id))
+
+    async def aclose(self) -> None:
+        """Wait no more."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    async def _until_over(self, schedule_id: str, run_id: str) -> None:
+        try:
+            async with aclosing(self._log.tail(*Runs.filters(run_id))) as batches:
+                async for batch in batches:
+                    if batch[-1].commit.state not in GOING:
+                        break
+        finally:
+            del self._tasks[schedule_id]
+        self._ended(schedule_id)
