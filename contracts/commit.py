@@ -122,7 +122,7 @@ class Codec:
             batch = orjson.loads(payload)
         except orjson.JSONDecodeError as error:
             raise Undecodable(f"not JSON: {error}") from error
-        if not isinstance(batch, list) or not batch:
+        if not isinstance(batch, list) or not batch or not all(isinstance(one, dict) for one in batch):
             raise Undecodable("not a CloudEvents batch")
         return batch
 
@@ -143,7 +143,7 @@ class Codec:
                 causation_id=first.get("causationid"),
                 traceparent=first.get("traceparent"),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Undecodable(f"{first.get('type')} of {first.get('subject')}: {error}") from error
 
     def event_type(self, name: str) -> type[Event]:

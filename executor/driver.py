@@ -24,7 +24,7 @@ from contracts.runtime.stream import Stream
 from executor import metrics
 from executor.attempt import Attempt
 
-Perform = Callable[[Attempt], Awaitable[run.StepCompleted]]
+Perform = Callable[[Attempt], Awaitable[run.Achieved]]
 """Executes one attempt of a step; raises Retry or Reject when it fails."""
 
 MAX_OUTCOMES = 256

@@ -16,7 +16,8 @@ from contracts.runtime.delivery import Delivery
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics
-from executor.driver import Driver
+from executor.driver import Driver, Perform
+from executor.goal.goals import Goals
 from executor.performer import Performer
 
 log = structlog.get_logger()
@@ -25,11 +26,14 @@ log = structlog.get_logger()
 class Executor:
     """All runs this process holds. `name` tells it from every other executor process that ever was."""
 
-    def __init__(self, source: Log, performer: Performer, policy: Policy, name: str) -> None:
+    def __init__(
+        self, source: Log, performer: Performer, policy: Policy, name: str, goals: Goals | None = None
+    ) -> None:
         self.log = source
         self.performer = performer
         self.policy = policy
         self.name = name
+        self.goals = goals or Goals(source, performer, policy)
         self._drivers: dict[str, Driver] = {}
         self._draining = False
 
@@ -37,7 +41,8 @@ class Executor:
         """Take the run that became pending, and drive it until it has ended or is somebody else's.
 
         Raises:
-            Retry: this process is stopping; another executor should go on at once.
+            Retry: this process is stopping, another executor should go on at once; or the run has ended, and
+                some of what follows from that has to wait.
         """
         run_id = recorded.commit.aggregate_id
         if run_id in self._drivers:
@@ -45,7 +50,17 @@ class Executor:
         stream = await self._open(recorded, delivery)
         if stream is None:
             return
-        driver = Driver(stream, self.name, self.performer.perform, self.policy)
+        if stream.state.loop is None:
+            await self._hold(stream, self.performer.perform)
+            return
+        if stream.state.status in run.OPEN:
+            async with self.goals.place():
+                await self._hold(stream, self.goals.perform)
+        await self.goals.settle(stream)
+
+    async def _hold(self, stream: Stream[run.State], perform: Perform) -> None:
+        run_id = stream.id
+        driver = Driver(stream, self.name, perform, self.policy)
         self._drivers[run_id] = driver
         metrics.RUNS_IN_PROGRESS.inc()
         try:
@@ -69,6 +84,7 @@ class Executor:
     def drain(self) -> None:
         """Start nothing more; what is in progress may finish."""
         self._draining = True
+        self.goals.drain()
         for driver in self._drivers.values():
             driver.drain()
 
@@ -92,7 +108,7 @@ class Executor:
         return stream if leases and leases[-1] == recorded.seq else None
 
     async def _acquire(self, stream: Stream[run.State]) -> None:
-        while events := self._claim(stream.state):
+        while events := await self._claim(stream.state):
             try:
                 await stream.append(events)
             except Conflict:
@@ -103,10 +119,12 @@ class Executor:
                     log.info("run taken over", run=stream.id)
                 return
 
-    def _claim(self, state: run.State) -> list[Event]:
+    async def _claim(self, state: run.State) -> list[Event]:
         now = datetime.now(UTC)
         if state.status is run.Status.RUNNING:
             return run.take_over(state, self.name, now, self.policy, self.performer.repeatable)
+        if state.loop:
+            return await self.goals.start(state, self.name, now)
         return run.start(state, self.name, now, self.policy, llm=self.performer.llm.problem() is None)
 
 

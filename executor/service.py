@@ -26,6 +26,8 @@ from contracts.runtime.nats_log import nats_log
 from contracts.runtime.service import Running, Service, Worker
 from contracts.subjects import EXECUTOR_ALIVE, live_run, state_filter
 from executor.executor import Executor, until_drained, watch
+from executor.goal.goals import Goals
+from executor.goal.limits import Limits
 from executor.performer import Performer
 from executor.settings import ExecutorSettings
 from executor.tools.guard import guarded_session
@@ -40,12 +42,12 @@ CALLED_OFF = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, S
 @asynccontextmanager
 async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
     """The executor on the log that `settings` point at, with the tools and LLM that the environment names."""
-    tool_settings = ToolSettings()
+    tool_settings, llm_settings = ToolSettings(), LlmSettings()
     agents = Directory()
     async with (
         nats_log(settings, CODEC, name=NAME) as log,
         guarded_session(tool_settings.allowed_private_hosts) as http,
-        aclosing(Llm(LlmSettings())) as llm,
+        aclosing(Llm(llm_settings)) as llm,
     ):
         tools = build_registry(tool_settings, http)
         tell = partial(_tell, log.connection)
@@ -58,7 +60,8 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
             max_steps=settings.executor_max_steps,
             timeout_s=settings.step_timeout_s,
         )
-        executor = Executor(log, performer, settings.policy, f"{settings.instance}-{new_id()[-8:]}")
+        goals = Goals(log, performer, settings.policy, _limits(settings, llm_settings))
+        executor = Executor(log, performer, settings.policy, f"{settings.instance}-{new_id()[-8:]}", goals)
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         await publish(log.connection, tools.specs)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
@@ -84,6 +87,15 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 partial(_be_seen, log.connection, settings),
             ]
             yield Running(workers, {"nats": connected})
+
+
+def _limits(settings: ExecutorSettings, llm: LlmSettings) -> Limits:
+    return Limits(
+        concurrent=settings.max_concurrent_runs,
+        context_chars=settings.agent_context_chars,
+        temperature=llm.default_temperature,
+        max_tokens=llm.default_max_tokens,
+    )
 
 
 async def _tell(connection: Connection, run_id: str, message: dict[str, Json]) -> None:

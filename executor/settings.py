@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field
 
 from contracts.run import Policy
-from contracts.runtime.settings import Settings
+from contracts.runtime.settings import GoalSettings
 
 
-class ExecutorSettings(Settings):
+class ExecutorSettings(GoalSettings):
     """Limits and retries."""
 
     executor_max_runs: int = Field(default=4000, ge=1)
@@ -22,6 +22,9 @@ class ExecutorSettings(Settings):
     """Before the first retry of a step; doubled for each further one, with jitter."""
     step_timeout_s: float = Field(default=600.0, gt=0)
     """An attempt that takes longer has failed; tools have shorter limits of their own."""
+    agent_context_chars: int = Field(default=200_000, ge=4000)
+    """Characters of the conversation that a goal run's model is shown, its newest turns first; four or so are
+    a token, so set it to suit a model with a small context."""
     lease_s: float = Field(default=15.0, gt=0)
     """A run whose executor is silent for this long is given to another."""
 

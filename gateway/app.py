@@ -15,7 +15,9 @@ from gateway import (
     dags,
     execution,
     executions,
+    experiments,
     health,
+    log_events,
     planning,
     tasks,
     tools,
@@ -33,12 +35,14 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *tools.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *planning.ENDPOINTS,
+    *experiments.ENDPOINTS,
     *execution.ENDPOINTS,
     *dags.ENDPOINTS,
     *executions.ENDPOINTS,
     *costs.ENDPOINTS,
     *cost_summary.ENDPOINTS,
     *tasks.ENDPOINTS,
+    *log_events.ENDPOINTS,
 )
 
 
@@ -61,6 +65,7 @@ def create_app(gateway: Gateway) -> web.Application:
 
 async def _end_streams(gateway: Gateway, _: web.Application) -> None:
     gateway.feeds.close()
+    gateway.log_feed.close()
 
 
 def _bound(endpoint: Endpoint, gateway: Gateway) -> Handler:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from contracts import dag
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagQuery, DagRow, ScheduledDag
@@ -30,6 +31,13 @@ INVALID = "Invalid parameters"
 ANSWERED = (dag.Status.PLANNED, dag.Status.CLARIFICATION)
 """Phases of DAGs that are listed when no status is asked for."""
 
+_ONE = select(*DAG_COLUMNS).where(dags.c.id == bindparam("dag_id"))
+_ATTEMPTS = (
+    select(*ATTEMPT_COLUMNS)
+    .where(planning_attempts.c.dag_id.in_(bindparam("dag_ids", expanding=True)))
+    .order_by(planning_attempts.c.dag_id, planning_attempts.c.version)
+)
+
 
 @endpoint(
     "GET",
@@ -42,19 +50,12 @@ ANSWERED = (dag.Status.PLANNED, dag.Status.CLARIFICATION)
 )
 async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     """Those still being planned, and those no plan came of, only when their status is asked for."""
-    query = call.query
-    wanted = dags.c.phase.in_(ANSWERED) if query.status is None else dags.c.status == query.status
-    count = select(func.count()).select_from(dags).where(wanted)
-    statement = (
-        select(*DAG_COLUMNS, count.scalar_subquery().label("total"))
-        .where(wanted)
-        .order_by(dags.c.created_at.desc(), dags.c.id.desc())
-        .limit(query.limit)
-        .offset(query.offset)
-    )
-    views = call.gateway.views
-    rows = await views.all(statement)
-    total = rows[0]["total"] if rows else await views.value(count) if query.offset else 0
+    query, views = call.query, call.gateway.views
+    rows_of, count_of = _pages(of_status=query.status is not None)
+    rows = await views.all(rows_of, status=query.status, limit=query.limit, offset=query.offset)
+    total = rows[0]["total"] if rows else 0
+    if query.offset and not rows:
+        total = await views.value(count_of, status=query.status)
     shown = await _shown(call.gateway, rows)
     return json_reply({"dags": shown, "pagination": pagination(query.limit, query.offset, len(shown), total)})
 
@@ -182,8 +183,23 @@ ENDPOINTS = (
 )
 
 
+@cache
+def _pages(*, of_status: bool) -> tuple[Select[Any], Select[Any]]:
+    """The statements for a page and its total; made once, since making takes longer than executing."""
+    wanted = dags.c.status == bindparam("status") if of_status else dags.c.phase.in_(ANSWERED)
+    count = select(func.count()).select_from(dags).where(wanted)
+    rows = (
+        select(*DAG_COLUMNS, count.scalar_subquery().label("total"))
+        .where(wanted)
+        .order_by(dags.c.created_at.desc(), dags.c.id.desc())
+        .limit(bindparam("limit"))
+        .offset(bindparam("offset"))
+    )
+    return rows, count
+
+
 async def _reply(call: Call[Any, Any]) -> web.StreamResponse:
-    row = await call.gateway.views.first(select(*DAG_COLUMNS).where(dags.c.id == call.path["id"]))
+    row = await call.gateway.views.first(_ONE, dag_id=call.path["id"])
     if row is None:
         raise call.missing()
     (shown,) = await _shown(call.gateway, [row])
@@ -193,12 +209,7 @@ async def _reply(call: Call[Any, Any]) -> web.StreamResponse:
 async def _shown(gateway: Gateway, rows: Sequence[Row]) -> list[Shown]:
     """DAGs with their planning attempts."""
     ids = [row["id"] for row in rows]
-    statement = (
-        select(*ATTEMPT_COLUMNS)
-        .where(planning_attempts.c.dag_id.in_(ids))
-        .order_by(planning_attempts.c.dag_id, planning_attempts.c.version)
-    )
-    attempts = await gateway.views.all(statement) if ids else []
+    attempts = await gateway.views.all(_ATTEMPTS, dag_ids=ids) if ids else []
     by_dag = {dag_id: list(some) for dag_id, some in groupby(attempts, key=lambda attempt: attempt["dag_id"])}
     return [dag_row(row, by_dag.get(row["id"], [])) for row in rows]
 

@@ -7,7 +7,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from contracts import agent, dag, run
+from contracts import agent, dag, goal, run
 from contracts.aggregate import DomainError
 from contracts.event import Json
 from contracts.ids import InvalidId
@@ -35,6 +35,8 @@ STATUS: dict[type[Exception], int] = {
     agent.AgentActive: 400,
     dag.UnknownDag: 404,
     dag.NothingAsked: 409,
+    goal.UnknownGoal: 404,
+    goal.UnknownSchedule: 404,
     run.UnknownRun: 404,
     run.CannotResume: 400,
     run.AlreadyFinished: 409,

@@ -32,9 +32,7 @@ _STEPS = (
 )
 
 
-async def page(
-    gateway: Gateway, query: ExecutionQuery, dag_id: str | None = None
-) -> tuple[list[Shown], int]:
+async def page(gateway: Gateway, query: ExecutionQuery, dag_id: str | None = None) -> tuple[list[Shown], int]:
     """A page of executions and how many there are on all pages.
 
     Those of one DAG come newest first, those of all DAGs in the order they last changed.
@@ -55,7 +53,7 @@ async def page(
 
 @cache
 def _pages(*, of_dag: bool, of_status: bool) -> tuple[Select[Any], Select[Any]]:
-    """The statements for a page and its total: made once, because making one takes longer than executing it."""
+    """The statements for a page and its total; made once, since making takes longer than executing."""
     wanted: list[ColumnElement[bool]] = []
     if of_dag:
         wanted.append(executions.c.dag_id == bindparam("dag_id"))

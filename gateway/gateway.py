@@ -18,6 +18,7 @@ from gateway.feeds import Feeds
 from gateway.hub import Hub
 from gateway.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
+from gateway.log_feed import LogFeed
 from gateway.progress import Progress
 from gateway.settings import GatewaySettings
 from gateway.views import Views
@@ -47,6 +48,8 @@ class Gateway:
     hub: Hub
     feeds: Feeds
     """The executions being watched."""
+    log_feed: LogFeed
+    """The log being watched."""
     llm: LlmConfiguration
     chat: Llm
     """For single tasks; what plans and runs ask of a model is asked elsewhere."""

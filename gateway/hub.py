@@ -30,6 +30,7 @@ class Hub:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._listeners: dict[tuple[str, str], dict[object, Listener]] = {}
+        self._overhearing: dict[object, Listener] = {}
         self._wanted = asyncio.Event()
         self._following = asyncio.Event()
 
@@ -68,6 +69,22 @@ class Hub:
             if not self._listeners[key]:
                 del self._listeners[key]
 
+    @asynccontextmanager
+    async def overhearing(self, listener: Listener) -> AsyncGenerator[None]:
+        """Pass every new commit of everything to `listener`, on the same terms as `listening`.
+
+        Raises:
+            Unavailable: the log could not be followed in time.
+        """
+        token = object()
+        self._overhearing[token] = listener
+        self._wanted.set()
+        try:
+            await self._followed()
+            yield
+        finally:
+            del self._overhearing[token]
+
     async def wait_for(
         self, aggregate: str, aggregate_id: str, states: Container[str], *, after: int = 0
     ) -> Recorded:
@@ -103,7 +120,7 @@ class Hub:
             self._following.set()
             async for batch in batches:
                 self._pass_on(batch)
-                if not self._listeners:
+                if not self._listeners and not self._overhearing:
                     self._following.clear()
                     self._wanted.clear()
                     return
@@ -111,5 +128,5 @@ class Hub:
     def _pass_on(self, batch: Sequence[Recorded]) -> None:
         for recorded in batch:
             key = (recorded.commit.aggregate, recorded.commit.aggregate_id)
-            for listener in tuple(self._listeners.get(key, {}).values()):
+            for listener in (*self._listeners.get(key, {}).values(), *self._overhearing.values()):
                 listener(recorded)

@@ -27,6 +27,7 @@ from gateway.health import checks
 from gateway.hub import Hub
 from gateway.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
+from gateway.log_feed import LogFeed
 from gateway.progress import Progress
 from gateway.server import serving
 from gateway.settings import GatewaySettings
@@ -72,6 +73,7 @@ def assemble(
         catalogue=Catalogue(),
         hub=hub,
         feeds=Feeds(hub, log, blobs, now, live),
+        log_feed=LogFeed(hub, log, CODEC, now),
         llm=llm,
         chat=Llm(llm.settings),
         idempotency=Idempotency(cells),

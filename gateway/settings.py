@@ -42,6 +42,9 @@ class GatewaySettings(ViewsSettings):
     planning_wait_s: float = Field(default=300.0, gt=0)
     """Seconds that a client waits for its plan, before it is told that planning goes on without it."""
 
+    experiments_parallel: int = Field(default=4, ge=1)
+    """Plans of one request for experiments that are made at once."""
+
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:

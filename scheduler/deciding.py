@@ -18,7 +18,6 @@ from contracts.pursuit import Asked, Defaults
 from contracts.runtime.log import Conflict, Log, TooLarge
 from contracts.runtime.stream import Origin, Stream
 from contracts.schedule import Decision, Ticked
-from contracts.subjects import aggregate_filter
 from scheduler.book import Entry, entry_of
 from scheduler.clock import Clock
 from scheduler.firing import Unfit, asked_by
@@ -81,7 +80,7 @@ class Decider:
             Unavailable: look again; what was done already will not be done twice.
         """
         now = self._clock.now()
-        ticks = await self._ticks(entry.id)
+        ticks = await Stream.newest(self._log, schedule.SCHEDULE, entry.id, Origin(self._source))
         owed = await self._owed(ticks.state)
         newest = ticks.state.newest
         decided = max(entry.since, newest) if newest else entry.since
@@ -99,15 +98,6 @@ class Decider:
     def _late(self, entry: Entry) -> timedelta:
         own = entry.schedule.catch_up_s
         return self._catch_up if own is None else timedelta(seconds=own)
-
-    async def _ticks(self, schedule_id: str) -> Ticks:
-        """The schedule's history, of which the newest commit is enough."""
-        ticks = Stream(self._log, schedule.SCHEDULE, schedule_id, Origin(self._source))
-        newest = await self._log.last_seq(aggregate_filter(schedule.SCHEDULE.name, schedule_id))
-        if newest:
-            for recorded in await self._log.read(schedule.SCHEDULE.name, schedule_id, after=newest - 1):
-                ticks.fold(recorded)
-        return ticks
 
     async def _owed(self, state: schedule.State) -> datetime | None:
         """The tick that has been decided and whose run is due: its scheduler died, or it was queued."""

@@ -18,6 +18,7 @@ from contracts.run.goal_events import (
     CallAnswered,
     GoalRequested,
     GoalStarted,
+    Output,
     TurnTaken,
     call_step,
 )
@@ -30,7 +31,7 @@ class Answer:
 
     result: Json = None
     error: str | None = None
-    duration_ms: int = 0
+    output: Output | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Loop:
     turns: tuple[Turn, ...] = ()
     summary: str | None = None
     error: str | None = None
-    """Why the model could not be asked any more."""
+    """Why it could not go on."""
 
     @property
     def is_over(self) -> bool:
@@ -108,7 +109,7 @@ class Loop:
 
 def answer_of(event: CallAnswered) -> Answer:
     """What a call that succeeded gave."""
-    return Answer(result=event.result, duration_ms=event.duration_ms)
+    return Answer(result=event.result, output=event.output)
 
 
 def _step(

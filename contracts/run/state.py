@@ -86,7 +86,7 @@ class State:
     resumes: int = 0
 
 
-def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912  one transition a line
+def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one transition a line
     """The state after `event`. Records; never refuses."""
     match event:
         case StepCompleted():
@@ -116,8 +116,6 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912
             return replace(state, status=Status.CANCELLED, executor=None, running={}, retrying={})
         case Completed() | GoalCompleted():
             return replace(state, status=Status.COMPLETED, executor=None)
-        case Failed():
-            return replace(state, status=Status.FAILED, executor=None, running={}, retrying={})
         case Deleted():
             return State(Status.DELETED, request=state.request, loop=state.loop)
         case GoalRequested():
@@ -199,14 +197,16 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
             return _progressed(_answered(state, loop, event.step, answer_of(event)), event.step)
         case Summarised():
             return _progressed(replace(state, loop=replace(loop, summary=event.summary)), SUMMARY)
+        case Failed():
+            loop = replace(loop, error=event.error)
+            return replace(state, status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
     return state
 
 
 def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
     """The model is told of a failed call; without an answer of the model itself nothing goes on."""
     if "." in event.step:
-        answer = Answer(error=event.error, duration_ms=event.duration_ms)
-        return _answered(state, loop, event.step, answer)
+        return _answered(state, loop, event.step, Answer(error=event.error))
     if event.step == SUMMARY:
         return state
     return replace(state, loop=replace(loop, error=event.error))

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import nats.errors
 import orjson
 import structlog
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 from contracts.event import Json
+from contracts.runtime.client import NatsClient
 from contracts.runtime.log import Unavailable
 from contracts.runtime.patience import NoAnswer
 from contracts.runtime.replies import Replies, status_of
@@ -29,23 +29,6 @@ PASSING_CODES = (408, 429, 503)
 """Codes of JetStream errors that pass by themselves."""
 WRONG_LAST_SEQUENCE = (10071, 10164, 10201)
 """JetStream's error codes when the expected last sequence is not the last one."""
-
-
-class _Client(Client):
-    """nats-py, with a quick parser of headers: its own is a third of what a message costs."""
-
-    async def stop_sending(self, subscription: Subscription) -> None:
-        """Ask the server to, and go on receiving what it has sent."""
-        await self._send_unsubscribe(subscription._id)  # noqa: SLF001
-
-    @staticmethod
-    def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        headers = {}
-        for line in raw.decode("utf-8", "replace").split("\r\n"):
-            name, colon, value = line.partition(":")
-            if colon:
-                headers[name] = value.strip()
-        return headers
 
 
 class Unreachable(UserError):
@@ -60,7 +43,7 @@ class Connection:
     """NATS as the runtime uses it: what is asked is answered, or raises within its timeout."""
 
     def __init__(self) -> None:
-        self.nc = _Client()
+        self.nc = NatsClient()
         self.js: JetStreamContext = self.nc.jetstream()
         self._replies = Replies(self.nc)
         self._connected = asyncio.Event()
@@ -73,16 +56,19 @@ class Connection:
         """Connect, waiting for a server that is still starting.
 
         Raises:
-            Unreachable: none came within `wait_s` seconds.
+            Unreachable: none came within `wait_s` seconds, or `url` is none.
         """
+        where = _public(url)
         try:
             async with asyncio.timeout(wait_s):
                 await self._connect(url, name)
-        except TimeoutError:
+        except BaseException as error:
             reason = self.nc.last_error or "it does not answer"
             await self.nc.close()
+            if not isinstance(error, TimeoutError):
+                raise
             raise Unreachable(
-                f"no NATS server at {_public(url)} after {wait_s:g} s ({reason}); "
+                f"no NATS server at {where} after {wait_s:g} s ({reason}); "
                 "set NATS_URL, or let `async-agent up` start one"
             ) from None
         self._told = ""
@@ -258,5 +244,12 @@ async def connect(url: str, *, name: str, wait_s: float = 30.0) -> AsyncGenerato
 
 
 def _public(url: str) -> str:
-    parts = [urlsplit(one if "//" in one else f"nats://{one}") for one in url.split(",")]
-    return ", ".join(f"{part.hostname}:{part.port or 4222}" for part in parts)
+    """The addresses in `url` without the passwords."""
+    try:
+        parts = [urlsplit(one if "//" in one else f"nats://{one}") for one in url.split(",")]
+        addresses = [(part.hostname, part.port or 4222) for part in parts]
+    except ValueError:
+        addresses = [(None, 0)]
+    if not all(host for host, _ in addresses):
+        raise Unreachable("NATS_URL is no address; set it to nats://<host>:4222, several with commas between")
+    return ", ".join(f"{host}:{port}" for host, port in addresses)

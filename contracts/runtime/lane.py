@@ -128,7 +128,9 @@ class Lane:
             if self._draining:
                 raise asyncio.CancelledError
             await self._handler(await self._log.recorded(delivery.seq, msg.data), delivery)
-        except (Exception, asyncio.CancelledError) as raised:
+        except asyncio.CancelledError as raised:
+            error = raised if self._draining else RuntimeError("the handler was cancelled, and not by us")
+        except Exception as raised:
             error = raised
         try:
             await self._settle(msg, delivery, error)

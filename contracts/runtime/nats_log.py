@@ -114,7 +114,7 @@ class NatsLog:
             last = await self._leader_get({"last_by_subj": wire.filter})
             if (last["seq"] if last else 0) == after:
                 raise NoAnswer("another commit of the same aggregate is still being written")
-        elif f"Nats-Msg-Id: {wire.headers['Nats-Msg-Id']}\r\n".encode() in b64decode(first["hdrs"]):
+        elif f"Nats-Msg-Id: {wire.headers['Nats-Msg-Id']}\r\n".encode() in b64decode(first.get("hdrs", "")):
             return int(first["seq"])
         raise Conflict(f"{wire.filter}: the last sequence is not {after}")
 

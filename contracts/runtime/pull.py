@@ -115,7 +115,7 @@ class Pull:
                 # A cluster that is starting does not know all its streams yet.
                 logger.info("waiting for NATS", stream=self._stream, reason=str(error))
                 await asyncio.sleep(pause)
-        raise AssertionError
+        raise AssertionError("pauses have no end")
 
     async def _flow(self, subject: str, inbox: str) -> None:
         loop = asyncio.get_running_loop()

@@ -12,6 +12,7 @@ from contracts.commit import Commit, Recorded, all_events
 from contracts.event import Event
 from contracts.ids import unique
 from contracts.runtime.log import Conflict, Log
+from contracts.subjects import aggregate_filter
 
 S = TypeVar("S")
 
@@ -56,6 +57,16 @@ class Stream(Generic[S]):
         """The aggregate as the log has it now."""
         stream = cls(log, aggregate, aggregate_id, origin)
         await stream.refresh()
+        return stream
+
+    @classmethod
+    async def newest(cls, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> Stream[S]:
+        """The aggregate by its newest commit alone, where every commit says all there is to know."""
+        stream = cls(log, aggregate, aggregate_id, origin)
+        newest = await log.last_seq(aggregate_filter(aggregate.name, aggregate_id))
+        if newest:
+            for one in await log.read(aggregate.name, aggregate_id, after=newest - 1):
+                stream.fold(one)
         return stream
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.commit import CONTENT_TYPE, Codec, Commit, event_data
+from contracts.commit import CONTENT_TYPE, Codec, Commit, Undecodable, event_data
 from contracts.event import BlobRef, Event, Json
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, TooLarge
@@ -74,7 +74,11 @@ class Format:
         if MARK not in payload:
             return self.codec.decode(payload)
         batch = self.codec.parse(payload)
-        return self.codec.assemble([await self._restore(envelope) for envelope in batch])
+        try:
+            whole = [await self._restore(envelope) for envelope in batch]
+        except (KeyError, TypeError, ValueError) as error:
+            raise Undecodable(f"not an envelope with data: {error}") from error
+        return self.codec.assemble(whole)
 
     async def _offload(self, event: Event) -> dict[str, Json]:
         data = event_data(event)

@@ -27,7 +27,7 @@ LOG = "services.log"
 TAIL_LINES = 40
 CANNED = (
     "No LLM is configured, so a scripted one answers: its plan and its texts are canned, word for word from "
-    "a file. The steps, the files they write and read, and every event are real. To use a model of yours, set "
+    "a file. The steps, the files they write and read, and every event are real. To use your own model, set "
     "LLM_PROVIDER and LLM_MODEL."
 )
 

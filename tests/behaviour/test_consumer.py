@@ -176,6 +176,16 @@ async def test_a_bug_is_tried_again_and_then_parked(
     assert handler.attempts == [1, 2, 3]
 
 
+async def test_a_handler_that_cancels_itself_has_a_bug(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler(lambda _: asyncio.CancelledError())
+    await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(backoff_s=0.01, max_deliver=2))):
+        await eventually(lambda: parked_messages(log.connection))
+    assert handler.attempts == [1, 2]
+
+
 async def test_a_conflict_is_never_parked(log: NatsLog, counters: Counters, eventually: Eventually) -> None:
     """It is not the message's fault that others write too."""
     handler = Handler(lambda delivery: Conflict("again") if delivery.attempt < 4 else None)
@@ -185,7 +195,19 @@ async def test_a_conflict_is_never_parked(log: NatsLog, counters: Counters, even
     assert await parked_messages(log.connection) == []
 
 
-@pytest.mark.parametrize("payload", [b"not json", b"[]", b"\xff\x00", b'[{"type": "counter.unheard_of"}]'])
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"not json",
+        b"[]",
+        b"[1]",
+        b"\xff\x00",
+        b'[{"type": "counter.x"}]',
+        b'[{"$blob": 1}]',
+        b'[{"type": 1}]',
+    ],
+)
 async def test_a_message_that_is_no_commit_is_parked_and_the_rest_goes_on(
     log: NatsLog, counters: Counters, eventually: Eventually, payload: bytes
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from contracts.runtime.connection import _Client
+from contracts.runtime.client import NatsClient
 from contracts.runtime.memory_log import matches
 from contracts.runtime.patience import LONGEST_PAUSE_S, NoAnswer, patiently, pauses
 from contracts.runtime.pull import Place
@@ -79,7 +79,7 @@ async def test_the_first_answer_counts() -> None:
 
 def test_nats_py_still_has_the_header_parser_that_ours_replaces() -> None:
     raw = b"Nats-Msg-Id: a: b\r\nEmpty:\r\nNo-Space:x\r\nnot a header\r\n\r\n"
-    assert _Client._parse_header_lines(raw) == Client._parse_header_lines(raw)
+    assert NatsClient._parse_header_lines(raw) == Client._parse_header_lines(raw)
 
 
 async def test_a_sink_outlives_what_its_function_raises() -> None:

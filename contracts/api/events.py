@@ -1,0 +1,60 @@
+"""The events of everything, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from contracts.api.fields import Query
+from contracts.event import Json
+from contracts.registry import AGGREGATES
+
+LAST_SEQ = 2**63 - 1
+
+NAMES = tuple(aggregate.name for aggregate in AGGREGATES)
+TYPES = tuple(event.type for aggregate in AGGREGATES for event in aggregate.events)
+
+
+def _by_commas(value: Json) -> Json:
+    return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
+
+
+class _OneOf:
+    """That each of several texts is one of those known."""
+
+    def __init__(self, known: Iterable[str]) -> None:
+        self._known = tuple(known)
+
+    def __call__(self, given: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [text for text in given if text not in self._known]
+        if unknown:
+            known = ", ".join(self._known)
+            raise PydanticCustomError("custom", f"{unknown[0][:80]!r} is unknown; there are {known}")
+        return given
+
+    @property
+    def schema(self) -> dict[str, Json]:
+        return {"type": "array", "items": {"type": "string", "enum": list(self._known)}}
+
+
+_NAMED, _TYPED = _OneOf(NAMES), _OneOf(TYPES)
+
+
+class EventQuery(Query):
+    """Which events to send; by default all that happen from now on."""
+
+    aggregate: Annotated[
+        tuple[str, ...], BeforeValidator(_by_commas), AfterValidator(_NAMED), WithJsonSchema(_NAMED.schema)
+    ] = ()
+    """Of aggregates of these kinds, separated by commas."""
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
+    """Of the aggregate with this id."""
+    type: Annotated[
+        tuple[str, ...], BeforeValidator(_by_commas), AfterValidator(_TYPED), WithJsonSchema(_TYPED.schema)
+    ] = ()
+    """Of these types, separated by commas."""
+    after: Annotated[int, Field(ge=0, le=LAST_SEQ)] | None = None
+    """After this place in the log; 0 begins with the first event of all."""

@@ -1,0 +1,72 @@
+"""The tool calls a model asks for: which of them are made, and what those leave outside. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+
+import orjson
+
+from contracts import run
+from contracts.event import Json
+from contracts.runtime.llm import ToolCall
+from executor.goal.limits import MAX_CALLS
+
+
+def read_calls(
+    made: Sequence[ToolCall], offered: Collection[str], known: Collection[str]
+) -> tuple[run.Call, ...]:
+    """The calls of an answer, in order, each with the reason if it is not made.
+
+    `offered`: tools that the run may call; `known`: all there are.
+    """
+    seen: Counter[str] = Counter()
+    calls = []
+    for position, one in enumerate(made):
+        refusal = _refusal(one, position, offered, known)
+        id_ = one.id if not seen[one.id] else f"{one.id}_{position}"
+        seen[one.id] += 1
+        arguments = {} if refusal and not _storable(one.arguments) else dict(one.arguments)
+        calls.append(run.Call(id=id_, name=one.name, arguments=arguments, refusal=refusal))
+    return tuple(calls)
+
+
+def output_of(tool: str, result: Json) -> run.Output | None:
+    """What a call has left outside the run, for the tools that are there for that."""
+    if not isinstance(result, dict):
+        return None
+    match tool:
+        case "writeFile":
+            return run.Output(kind="file", content=str(result.get("path")))
+        case "sendWebhook":
+            return run.Output(kind="webhook", content=_only(result, ("url", "status", "success")))
+        case "sendEmail":
+            return run.Output(kind="email", content=_only(result, ("to", "subject", "messageId")))
+    return None
+
+
+def _refusal(call: ToolCall, position: int, offered: Collection[str], known: Collection[str]) -> str | None:
+    if call.error:
+        return f"{call.error}. Call it again with valid arguments"
+    if call.name not in offered:
+        choice = f"You may call: {', '.join(offered) or 'nothing'}"
+        if call.name in known:
+            return f"{call.name} is not allowed in this run. {choice}"
+        return f"Tool not found: {call.name[:64]}. {choice}"
+    if position >= MAX_CALLS:
+        return f"only the first {MAX_CALLS} calls of one answer are made; make this one in the next"
+    if not _storable(call.arguments):
+        return f"the arguments of {call.name} hold a number beyond 64 bits; write it as a string"
+    return None
+
+
+def _storable(arguments: Json) -> bool:
+    try:
+        orjson.dumps(arguments)
+    except TypeError:
+        return False
+    return True
+
+
+def _only(result: dict[str, Json], names: Iterable[str]) -> str:
+    return orjson.dumps({name: result[name] for name in names if name in result}).decode()

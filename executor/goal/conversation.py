@@ -1,0 +1,141 @@
+"""The conversation of a goal run, rebuilt from its turns before each of them. Pure.
+
+What does not fit is cut by a fixed rule, and the model is told how much was left out: the newest turns are
+shown in full, as many as fit; older ones with every text cut to SHORT_CHARS; still older ones not at all. One
+observation takes at most a quarter of the room, all of one turn at most half of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from contracts import run
+from contracts.constraints import as_lines
+from contracts.event import Json
+from contracts.memory import Memory
+from contracts.observations import Observed
+from contracts.placeholders import map_texts
+from contracts.prompt import fill
+from contracts.text import cut
+from executor.goal.limits import LEAST_CHARS, SHORT_CHARS, Limits
+
+Message = dict[str, Json]
+Shown = Mapping[tuple[int, int], Observed]
+"""What came of each call, by turn and position."""
+
+START = "This is the start. Think briefly about the way to the objective, then take the first step."
+GO_ON = (
+    "That answer was cut short ({reason}). Go on from there; when the objective is reached, call no tool and "
+    "answer with a summary."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """What an agent is told beside the conversation."""
+
+    template: str
+    values: Mapping[str, Json]
+    """Of the names in the template."""
+
+    def system(self) -> str:
+        """The system prompt."""
+        return fill(self.template, self.values)
+
+    def mentions(self, name: str) -> bool:
+        """Whether the template has a place for this value."""
+        return fill(self.template, {name: ""}) != self.template
+
+
+def conversation(loop: run.Loop, briefing: Briefing, shown: Shown, limits: Limits) -> list[Message]:
+    """All messages for the next turn."""
+    first = _first_message(loop, briefing)
+    turns = fitting(loop.turns, shown, limits.context_chars - len(first), limits)
+    return [
+        {"role": "system", "content": briefing.system()},
+        {"role": "user", "content": first},
+        *turns,
+    ]
+
+
+def fitting(turns: Sequence[run.Turn], shown: Shown, room: int, limits: Limits) -> list[Message]:
+    """The messages of the turns, newest kept, oldest shortened or left out."""
+    blocks: list[list[Message]] = []
+    whole = True
+    left_out = list(turns)
+    while left_out:
+        turn = left_out[-1]
+        block = _full(turn, shown, limits) if whole else _short(turn, shown)
+        if whole and blocks and _size(block) > room:
+            whole = False
+            continue
+        if blocks and _size(block) > room:
+            break
+        room -= _size(block)
+        blocks.append(block)
+        left_out.pop()
+    messages = [message for block in reversed(blocks) for message in block]
+    return [*_gap(left_out, shown), *messages]
+
+
+def _first_message(loop: run.Loop, briefing: Briefing) -> str:
+    request = loop.request
+    memories = loop.started.memories if loop.started else ()
+    sections = [
+        START,
+        "" if briefing.mentions("objective") else f"# Objective\n{request.objective}",
+        ""
+        if briefing.mentions("constraints") or not request.constraints
+        else f"# Constraints\n{as_lines(request.constraints)}",
+        f"# What earlier runs of this goal left\n{_recalled(memories)}" if memories else "",
+    ]
+    return "\n\n".join(filter(None, sections))
+
+
+def _recalled(memories: Iterable[Memory]) -> str:
+    return "\n".join(f"- {memory.type.value}: {memory.content}" for memory in memories)
+
+
+def _full(turn: run.Turn, shown: Shown, limits: Limits) -> list[Message]:
+    calls = len(turn.taken.calls)
+    share = max(LEAST_CHARS, limits.context_chars // 2 // calls) if calls else 0
+    return list(_messages(turn, shown, min(limits.observation_chars, share), None))
+
+
+def _short(turn: run.Turn, shown: Shown) -> list[Message]:
+    return list(_messages(turn, shown, SHORT_CHARS, SHORT_CHARS))
+
+
+def _messages(turn: run.Turn, shown: Shown, observed: int, said: int | None) -> Iterator[Message]:
+    """`observed`, `said`: characters of one observation, and of one text by the model."""
+    taken = turn.taken
+    thought = taken.thought if said is None else cut(taken.thought, said)
+    calls = [_call(call, said) for call in taken.calls]
+    yield {"role": "assistant", "content": thought, **({"tool_calls": calls} if calls else {})}
+    for position, call in enumerate(taken.calls):
+        text = shown[turn.number, position].text
+        yield {"role": "tool", "tool_call_id": call.id, "content": cut(text, observed)}
+    if not calls:
+        yield {"role": "user", "content": GO_ON.format(reason=taken.finish_reason)}
+
+
+def _call(call: run.Call, said: int | None) -> Json:
+    arguments = call.arguments if said is None else map_texts(call.arguments, lambda text: cut(text, said))
+    written = orjson.dumps(arguments).decode()
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": written}}
+
+
+def _gap(left_out: Sequence[run.Turn], shown: Shown) -> list[Message]:
+    if not left_out:
+        return []
+    texts = (one.text for (turn, _), one in shown.items() if turn <= len(left_out))
+    size = sum(map(len, texts)) + sum(len(turn.taken.thought) for turn in left_out)
+    what = f"The first {len(left_out)} turns ({size} characters) are left out here for want of room."
+    return [{"role": "user", "content": what}]
+
+
+def _size(messages: Iterable[Message]) -> int:
+    return sum(len(orjson.dumps(message)) for message in messages)

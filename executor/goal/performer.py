@@ -1,0 +1,165 @@
+"""Executes one attempt at a step of a goal run: a turn, a tool call of it, or the summary."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from contracts import run
+from contracts.event import BlobRef, Json
+from contracts.observations import Observed
+from contracts.outcome import Reject, Retry
+from contracts.run import SUMMARY, Loop
+from contracts.runtime.llm import ChatRequest, Completion
+from contracts.tool import ToolSpec
+from executor import metrics
+from executor.attempt import Attempt
+from executor.goal.calls import output_of, read_calls
+from executor.goal.conversation import Message, Shown, conversation
+from executor.goal.limits import Limits
+from executor.goal.prompts import briefing, summary_prompt
+from executor.goal.toolbox import Toolbox
+from executor.performer import Performer
+from executor.tools.tool import ProgressKind, ToolCall
+
+SUMMARY_COOLNESS = 0.7
+"""The summary is asked for at this part of the temperature, and with half of the tokens."""
+
+
+class GoalPerformer:
+    """Does what the steps of goal runs say, with the tools and models of this process."""
+
+    def __init__(self, performer: Performer, limits: Limits) -> None:
+        self._process = performer
+        self._limits = limits
+        self.toolbox = Toolbox.of(performer.tools)
+
+    async def perform(self, attempt: Attempt) -> run.Achieved:
+        """What the step gives.
+
+        Raises:
+            Retry: it may work later.
+            Reject: it never will as it is.
+        """
+        loop, step = attempt.state.loop, attempt.step.task.id
+        if loop is None or loop.started is None:
+            raise Reject("this is no step of a goal run that has been started")
+        with metrics.STEPS_IN_PROGRESS.track_inprogress():
+            if "." in step:
+                return await self._call(attempt, loop)
+            if step == SUMMARY:
+                return await self._summarise(attempt, loop, loop.started)
+            return await self._turn(attempt, loop, loop.started)
+
+    async def _turn(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.TurnTaken:
+        tools = self.toolbox.only(started.tools)
+        shown = await self._shown(loop)
+        brief = briefing(
+            loop, started.agent.prompt_template, tools.specs, shown, datetime.now(UTC), self._limits
+        )
+        messages = conversation(loop, brief, shown, self._limits)
+        begun = time.perf_counter()
+        completion = await self._ask(
+            started, messages, tools.specs, temperature=started.temperature, max_tokens=started.max_tokens
+        )
+        return run.TurnTaken(
+            turn=len(loop.turns) + 1,
+            attempt=attempt.number,
+            thought=completion.content,
+            calls=read_calls(completion.tool_calls, tools.tools, self.toolbox.tools),
+            finish_reason=completion.finish_reason,
+            **_accounted(completion, begun),
+        )
+
+    async def _call(self, attempt: Attempt, loop: Loop) -> run.CallAnswered:
+        turn, _, position = attempt.step.task.id.partition(".")
+        call = loop.call(attempt.step.task.id)
+        begun = time.perf_counter()
+
+        async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
+            told = {"kind": kind, "tool": tool_name, "message": message, "step": attempt.step.task.id}
+            await self._process.tell(attempt.run_id, told)
+
+        tool = self.toolbox.get(call.name)
+        result = await tool.invoke(call.arguments, ToolCall(attempt.idempotency_key, progress))
+        return run.CallAnswered(
+            turn=int(turn),
+            position=int(position),
+            attempt=attempt.number,
+            result=await self._process.blobs.store_if_large(result),
+            output=output_of(call.name, result),
+            duration_ms=_ms_since(begun),
+        )
+
+    async def _summarise(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.Summarised:
+        prompt = summary_prompt(loop, await self._shown(loop), self._limits)
+        begun = time.perf_counter()
+        completion = await self._ask(
+            started,
+            [{"role": "user", "content": prompt}],
+            (),
+            temperature=started.temperature * SUMMARY_COOLNESS,
+            max_tokens=max(1, started.max_tokens // 2),
+        )
+        return run.Summarised(
+            attempt=attempt.number, summary=completion.content, **_accounted(completion, begun)
+        )
+
+    async def _ask(
+        self,
+        started: run.GoalStarted,
+        messages: Sequence[Message],
+        tools: Sequence[ToolSpec],
+        *,
+        temperature: float,
+        max_tokens: int,
+    ) -> Completion:
+        request = ChatRequest(
+            messages=messages,
+            tools=[tool.as_function() for tool in tools],
+            temperature=temperature,
+            max_tokens=max_tokens,
+            provider=started.agent.provider,
+            model=started.agent.model,
+        )
+        timeout_s = self._process.timeout_s
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await self._process.llm.complete(request, retries=0)
+        except TimeoutError as error:
+            raise Retry(f"the model did not answer within {timeout_s:g} s") from error
+
+    async def _shown(self, loop: Loop) -> Shown:
+        """What came of every call so far, large results fetched."""
+        pairs = [(turn, position, answer) for turn in loop.turns for position, answer in turn.answers.items()]
+        values = await asyncio.gather(*(self._value(answer.result) for _, _, answer in pairs))
+        shown = {}
+        for (turn, position, answer), value in zip(pairs, values, strict=True):
+            call = turn.taken.calls[position]
+            shown[turn.number, position] = Observed(
+                turn.number, position, call.name, call.arguments, value, answer.error
+            )
+        return dict(sorted(shown.items()))
+
+    async def _value(self, result: Json) -> Json:
+        ref = BlobRef.of(result)
+        return await self._process.blobs.get_json(ref) if ref else result
+
+
+def _accounted(completion: Completion, begun: float) -> dict[str, Any]:
+    """What an answer took and cost."""
+    return {
+        "duration_ms": _ms_since(begun),
+        "usage": completion.usage,
+        "cost_usd": None if completion.cost_usd is None else str(completion.cost_usd),
+        "provider": completion.provider,
+        "model": completion.model,
+        "generation_stats": completion.generation_stats,
+    }
+
+
+def _ms_since(begun: float) -> int:
+    return round((time.perf_counter() - begun) * 1000)

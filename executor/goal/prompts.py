@@ -1,0 +1,90 @@
+"""What a model is told in a goal run: the system prompt of a turn, and the request for the summary. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, tzinfo
+
+from contracts import run
+from contracts.constraints import as_lines
+from contracts.cron import InvalidTimezone, parse_timezone
+from contracts.observations import Observed
+from contracts.prompt import dates, tool_texts
+from contracts.text import cut
+from contracts.tool import ToolSpec
+from executor.goal.conversation import Briefing, Shown
+from executor.goal.limits import SHORT_CHARS, Limits
+
+NOTHING = "None"
+CLOSING = (
+    "Write a plain final summary: what was done, what was found with its sources, and what remains open. "
+    "State only what the steps show."
+)
+OBSERVED_CHARS = 1000
+"""Of one result shown to the model that writes the summary."""
+
+
+def briefing(
+    loop: run.Loop, template: str, tools: Sequence[ToolSpec], shown: Shown, now: datetime, limits: Limits
+) -> Briefing:
+    """The agent's prompt and what its places are filled with, for the turn that comes next."""
+    request = loop.request
+    values = {
+        **tool_texts(tools),
+        **dates(now.astimezone(_zone(request.timezone))),
+        "objective": request.objective,
+        "constraints": as_lines(request.constraints) or NOTHING,
+        "stepBudget": str(request.step_budget),
+        "stepsRemaining": str(request.step_budget - len(loop.turns) - 1),
+        "workingMemory": memory_text(list(shown.values()), limits.memory_chars),
+    }
+    return Briefing(template, values)
+
+
+def memory_text(calls: Sequence[Observed], room: int) -> str:
+    """The results so far by their keys, each cut to SHORT_CHARS; the oldest are left out where room ends."""
+    lines: list[str] = []
+    results = [call for call in calls if call.error is None]
+    for call in reversed(results):
+        line = f"{call.key}: {cut(call.text, SHORT_CHARS)}"
+        if len(line) > room:
+            lines.append(f"({len(results) - len(lines)} older results are left out)")
+            break
+        room -= len(line)
+        lines.append(line)
+    return "\n".join(reversed(lines)) or NOTHING
+
+
+def summary_prompt(loop: run.Loop, shown: Shown, limits: Limits) -> str:
+    """The one message that asks for the summary."""
+    room = limits.context_chars
+    steps: list[str] = []
+    for turn in reversed(loop.turns):
+        step = _step(turn, shown)
+        room -= len(step)
+        if room < 0 and steps:
+            steps.append(f"(The first {turn.number} steps are left out here for want of room.)")
+            break
+        steps.append(step)
+    return "\n\n".join(
+        [
+            "The work on this objective has ended. Sum it up for the person who set it.",
+            f"# Objective\n{loop.request.objective}",
+            "# Steps\n" + "\n\n".join(reversed(steps)),
+            CLOSING,
+        ]
+    )
+
+
+def _step(turn: run.Turn, shown: Shown) -> str:
+    said = [f"Step {turn.number}: {cut(turn.taken.thought, OBSERVED_CHARS * 4) or '(no comment)'}"]
+    for position, call in enumerate(turn.taken.calls):
+        said.append(f"[{call.name}] {cut(shown[turn.number, position].text, OBSERVED_CHARS)}")
+    return "\n".join(said)
+
+
+def _zone(name: str) -> tzinfo:
+    try:
+        return parse_timezone(name)
+    except InvalidTimezone:
+        return UTC

@@ -1,0 +1,33 @@
+"""remember: how an agent leaves a fact for the next run of its goal. Only goal runs have it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from contracts.event import Json
+from contracts.tool import Effect
+from executor.tools.inputs import ToolInput
+from executor.tools.tool import Tool, ToolCall
+
+NAME = "remember"
+
+
+class Remember(ToolInput):
+    """What to remember."""
+
+    fact: str = Field(min_length=1, max_length=2000, description="One fact, in a sentence that stands alone")
+
+
+async def _run(request: Remember, _: ToolCall) -> Json:
+    return {"remembered": request.fact}
+
+
+REMEMBER = Tool(
+    name=NAME,
+    description="Keep one fact for the next run of this goal, if it will still matter then.",
+    accepts=Remember,
+    effect=Effect.IDEMPOTENT,
+    run=_run,
+    timeout_s=5,
+)
+"""The fact is in the log as the call's result; what runs leave is gathered from there."""
