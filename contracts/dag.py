@@ -37,9 +37,15 @@ class Requested(Event):
     """Execute the plan at once, as this run."""
     goal_id: str | None = None
     """The goal that the plan pursues, whose run it becomes."""
+    webhook_url: str | None = None
+    """Told how that run ends."""
     allowed_tools: tuple[str, ...] = ()
     """What the plan may use; none named: all."""
     trigger: Literal["api", "schedule"] = "api"
+
+    def allows(self, tool: str) -> bool:
+        """Whether the plan may use this tool."""
+        return not self.allowed_tools or tool in self.allowed_tools
 
 
 class AttemptMade(Event):

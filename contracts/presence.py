@@ -1,6 +1,8 @@
-"""What an executor says of itself while it lives; heard by gateways, never stored."""
+"""What executors say of themselves and of the tools at work; heard by gateways, never stored."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -18,3 +20,15 @@ class ExecutorAlive(BaseModel):
     instance: str
     capacity: int = Field(ge=0)
     """Runs it takes on at once."""
+
+
+class ToolProgress(BaseModel):
+    """What a tool is at, in one step of one run."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["progress", "completed"]
+    tool: str
+    message: str
+    step: str
+    """Id of the sub-task."""

@@ -84,6 +84,7 @@ def _plan(
         agent_name=defaults.planner_agent,
         run_id=run_id,
         goal_id=goal_id,
+        webhook_url=state.webhook_url,
         allowed_tools=params.allowed_tools or (),
         trigger=occasion.trigger,
         **{name: value for name, value in given.items() if value is not None},

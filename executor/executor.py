@@ -52,11 +52,11 @@ class Executor:
             return
         if stream.state.loop is None:
             await self._hold(stream, self.performer.perform)
-            return
-        if stream.state.status in run.OPEN:
+        elif stream.state.status in run.OPEN:
             async with self.goals.place():
                 await self._hold(stream, self.goals.perform)
-        await self.goals.settle(stream)
+        if stream.state.goal_id:
+            await self.goals.settle(stream)
 
     async def _hold(self, stream: Stream[run.State], perform: Perform) -> None:
         run_id = stream.id

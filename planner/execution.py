@@ -29,6 +29,8 @@ async def request_run(planned: Stream[dag.State], now: datetime) -> None:
         original_request=state.goal_text,
         job=dated(_job(state), now),
         trigger="plan",
+        goal_id=state.request.goal_id,
+        webhook_url=state.request.webhook_url,
     )
     await transact(
         planned.log, RUN, state.request.run_id, partial(run.request, wanted=wanted), planned.origin

@@ -91,7 +91,8 @@ class Planner:
         if entry is None:
             return Rejected(http_status=404, error=f"Agent '{request.agent_name}' not found OR not active")
         await self._tools_known()
-        briefing = brief(request, entry.state, self.catalogue.all(), self.agents.names(), self.clock())
+        tools = [tool for tool in self.catalogue.all() if request.allows(tool.name)]
+        briefing = brief(request, entry.state, tools, self.agents.names(), self.clock())
         problem = self.llm.problem(briefing.provider, briefing.model)
         return briefing if problem is None else unusable(request, problem)
 

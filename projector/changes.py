@@ -77,8 +77,8 @@ class Changes:
                 if change.new is None:
                     shape = (frozenset(change.set), frozenset(change.add))
                     alike.setdefault(shape, []).append(_parameters(table, key, change))
-            for (columns, sums), rows in alike.items():
-                yield _update(table, columns, sums), rows
+            for (_, sums), rows in alike.items():
+                yield _update(table, sums), rows
 
 
 def _key_of(table: Table, row: Row) -> Key:
@@ -86,10 +86,16 @@ def _key_of(table: Table, row: Row) -> Key:
 
 
 def _parameters(table: Table, key: Key, change: _Change) -> Row:
-    row = {f"key_{column.name}": part for column, part in zip(table.primary_key.columns, key, strict=True)}
-    row.update((f"set_{column}", value) for column, value in change.set.items())
-    row.update((f"add_{column}", amount) for column, amount in change.add.items())
+    row = dict(zip(_key_names(table), key, strict=True))
+    row.update(change.set)
+    for column, amount in change.add.items():
+        row[f"add_{column}"] = amount
     return row
+
+
+@cache
+def _key_names(table: Table) -> tuple[str, ...]:
+    return tuple(f"key_{column.name}" for column in table.primary_key.columns)
 
 
 @cache
@@ -103,11 +109,8 @@ def _insert(table: Table) -> Insert:
 
 
 @cache
-def _update(table: Table, columns: frozenset[str], sums: frozenset[str]) -> Update:
-    values: dict[str, Any] = {
-        column: bindparam(f"set_{column}", type_=table.c[column].type) for column in columns
-    }
-    for column in sums:
-        values[column] = func.coalesce(table.c[column], 0) + bindparam(f"add_{column}")
+def _update(table: Table, sums: frozenset[str]) -> Update:
+    """SQLAlchemy sets the columns that the rows of parameters name, besides the sums."""
+    values = {column: func.coalesce(table.c[column], 0) + bindparam(f"add_{column}") for column in sums}
     where = [column == bindparam(f"key_{column.name}") for column in table.primary_key.columns]
     return update(table).where(*where).values(values)

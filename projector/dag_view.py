@@ -1,4 +1,4 @@
-"""DAGs' rows, their planning attempts and their schedules' ticks."""
+"""DAGs' rows and their planning attempts."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import Any
 
 from sqlalchemy import delete
 
-from contracts import dag, schedule
+from contracts import dag
 from contracts.event import Usage
 from contracts.plan import Job
 from contracts.scheduling import Schedule
 from contracts.views import dags, pico_usd, planning_attempts, schedule_ticks
 from projector.changes import Changes
-from projector.fold import Fact, Fold, milliseconds
+from projector.fold import Fact, Fold
 
 fold = Fold()
 
@@ -133,26 +133,6 @@ def deleted(changes: Changes, fact: Fact, _: dag.Deleted) -> None:
     changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == fact.id))
 
 
-@fold.on(schedule.Ticked)
-def ticked(changes: Changes, fact: Fact, event: schedule.Ticked) -> None:
-    """The tick's record, and when the DAG last ran."""
-    tick = milliseconds(event.tick)
-    changes.insert(
-        schedule_ticks,
-        {
-            "schedule_id": fact.id,
-            "tick": tick,
-            "decision": event.decision.value,
-            "reason": event.reason,
-            "dag_id": event.dag_id,
-            "run_id": event.run_id,
-            "created_at": fact.at,
-        },
-    )
-    if event.dag_id and event.decision is schedule.Decision.FIRED:
-        changes.update(dags, (event.dag_id,), {"last_run_at": tick})
-
-
 def usage_json(usage: Usage | None) -> dict[str, int] | None:
     """Token counts as the API shows them."""
     if usage is None:
@@ -174,6 +154,7 @@ def _new_row(fact: Fact, **values: Any) -> dict[str, Any]:
         "id": fact.id,
         "attempts": 0,
         "schedule_active": False,
+        "schedule_paused": False,
         "timezone": "UTC",
         "created_at": fact.at,
         "updated_at": fact.at,
@@ -184,4 +165,12 @@ def _new_row(fact: Fact, **values: Any) -> dict[str, Any]:
 def _schedule(wanted: Schedule | None) -> dict[str, Any]:
     if wanted is None:
         return {"cron_schedule": None, "schedule_active": False}
-    return {"cron_schedule": wanted.cron, "timezone": wanted.timezone, "schedule_active": wanted.active}
+    return {
+        "cron_schedule": wanted.cron,
+        "timezone": wanted.timezone,
+        "schedule_active": wanted.active,
+        "schedule_paused": wanted.paused,
+        "overlap": wanted.overlap.value,
+        "catch_up_s": wanted.catch_up_s,
+        "jitter_s": wanted.jitter_s,
+    }

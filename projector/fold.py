@@ -31,11 +31,14 @@ class Fact:
         """Milliseconds since 1970."""
 
 
+Handler = Callable[[Changes, Fact, Any], None]
+
+
 class Fold:
     """A table of handlers, one per event type; types without one change nothing in the views."""
 
     def __init__(self) -> None:
-        self._handlers: dict[type[Event], Callable[[Changes, Fact, Any], None]] = {}
+        self._handlers: dict[type[Event], Handler] = {}
 
     def on(
         self, event_type: type[E]
@@ -51,8 +54,10 @@ class Fold:
         return register
 
     def include(self, other: Fold) -> None:
-        """Take over the handlers of another table."""
-        self._handlers.update(other._handlers)
+        """Take over the handlers of another table; where both have one, both are called."""
+        for event_type, handler in other._handlers.items():
+            ours = self._handlers.get(event_type)
+            self._handlers[event_type] = _both(ours, handler) if ours else handler
 
     def __call__(self, recorded: Iterable[Recorded]) -> Changes:
         """The changes that a batch of commits makes."""
@@ -65,6 +70,14 @@ class Fold:
                     handler(changes, fact, event)
                 fact.version += 1
         return changes
+
+
+def _both(first: Handler, second: Handler) -> Handler:
+    def both(changes: Changes, fact: Fact, event: Event) -> None:
+        first(changes, fact, event)
+        second(changes, fact, event)
+
+    return both
 
 
 def milliseconds(moment: datetime) -> int:

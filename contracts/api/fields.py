@@ -57,7 +57,7 @@ Usd = Annotated[
 class Body(BaseModel):
     """A JSON body: no type is taken for another, unknown keys are passed over."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", alias_generator=to_camel, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", alias_generator=to_camel)
 
 
 class Query(BaseModel):

@@ -28,10 +28,14 @@ class TaskForm(Body):
     task_name: NonEmpty
     """Name of an agent that is active."""
     prompt: NonEmpty
-    params: Annotated[Omissible[str], Field(json_schema_extra={"contentMediaType": "application/json"})] = (
-        None
+    params: Omissible[str] = Field(
+        default=None,
+        json_schema_extra={
+            "contentMediaType": "application/json",
+            "contentSchema": TaskParams.model_json_schema(),
+        },
     )
-    """A `TaskParams` as JSON."""
+    """How the model is to be asked, as JSON."""
     files: list[bytes] = Field(
         default_factory=list,
         json_schema_extra={"items": {"type": "string", "contentMediaType": "application/octet-stream"}},

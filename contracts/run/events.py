@@ -26,6 +26,8 @@ class Requested(Event):
     trigger: Literal["api", "plan", "schedule"] = "api"
     goal_id: str | None = None
     """The goal whose run this is, when the plan was made for one."""
+    webhook_url: str | None = None
+    """Told how it ends."""
 
 
 class Started(Event):

@@ -85,6 +85,13 @@ class State:
     """Take-overs since a step last completed."""
     resumes: int = 0
 
+    @property
+    def goal_id(self) -> str | None:
+        """The goal whose run this is."""
+        if self.loop:
+            return self.loop.request.goal_id
+        return self.request.goal_id if self.request else None
+
 
 def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one transition a line
     """The state after `event`. Records; never refuses."""

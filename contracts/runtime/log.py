@@ -12,7 +12,7 @@ from typing import Protocol
 from contracts.commit import Commit, Recorded
 
 MAX_MESSAGE_BYTES = 512 * 1024
-"""Payload and headers of one commit. Over 1 MiB the server drops the connection for good: we refuse before."""
+"""Payload and headers of one commit. Over 1 MiB the server drops the connection: we refuse before."""
 
 OFFLOAD_BYTES = 64 * 1024
 """A value larger than this lives in the object store, not in an event."""
@@ -23,11 +23,11 @@ class Conflict(Exception):
 
 
 class TooLarge(Exception):
-    """The commit is larger than the log takes; move large values to the object store or split the decision."""
+    """The commit is larger than the log takes; move large values to the object store or split it."""
 
 
 class Unavailable(Exception):
-    """The log was not reached before the deadline; whether the commit landed is unknown: retry the same one."""
+    """The log was not reached in time; whether the commit landed is unknown, so retry the same one."""
 
 
 class Log(Protocol):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -62,6 +63,7 @@ class Service(Generic[S]):
             loop.add_signal_handler(number, stop.set)
         try:
             async with self.build(settings) as running, side_port(settings, running.checks) as port:
+                _spare_the_collector()
                 log.info("ready", metrics_port=port)
                 await self._serve(running, stop, settings.grace_s)
         except Exception as error:
@@ -88,6 +90,16 @@ class Service(Generic[S]):
 
 class UserError(Exception):
     """The operator can mend it; the message says how, and a stack trace would only hide that."""
+
+
+def _spare_the_collector() -> None:
+    """Everything built so far lives as long as the process, and messages leave no cycles: look seldom.
+
+    With Python's defaults a tenth of a busy executor's time is spent looking for garbage there is none of.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _event_loop_runner(main: Awaitable[int]) -> int:

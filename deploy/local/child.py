@@ -19,6 +19,7 @@ OnLine = Callable[[str, str], None]
 """Takes the name of a process and one line it wrote."""
 
 STOP_S = 20.0
+HEAR_OUT_S = 1.0
 READ_BYTES = 1 << 16
 LINE_BYTES = 1 << 20
 """A longer line is cut in two."""
@@ -59,9 +60,10 @@ class Child:
         self.env = env
         self.cwd = cwd
         self.starts = 0
-        self.last_lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
-        """What it wrote last."""
+        self.last_words: tuple[str, ...] = ()
+        """The last lines of the process that ended last."""
         self._on_line = on_line
+        self._newest: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self._process: Process | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -95,8 +97,7 @@ class Child:
                 await self._process.wait()
         self.kill()
         status = await self._process.wait()
-        if self._reader:
-            await self._reader
+        await self._hear_out()
         if status:
             self._on_line(self.name, f"ended with {describe_status(status)}")
 
@@ -105,6 +106,7 @@ class Child:
         while self._process:
             since = time.monotonic()
             status = await self._process.wait()
+            await self._hear_out()
             pause = backoff.after(time.monotonic() - since)
             self._on_line(
                 self.name, f"ended with {describe_status(status)}; starting it again in {pause:g} s"
@@ -119,6 +121,14 @@ class Child:
         )  # fmt: skip
         self.starts += 1
         self._reader = asyncio.create_task(self._pass_on(self._process))
+
+    async def _hear_out(self) -> None:
+        """Read what a process that has ended left in its pipe, unless a child of its own keeps that open."""
+        if self._reader:
+            await asyncio.wait([self._reader], timeout=HEAR_OUT_S)
+            self._reader.cancel()
+        self.last_words = tuple(self._newest)
+        self._newest.clear()
 
     async def _pass_on(self, process: Process) -> None:
         """Always read on: a process whose pipe is full would stand still."""
@@ -135,7 +145,7 @@ class Child:
 
     def _line(self, raw: bytes) -> None:
         line = raw.decode(errors="replace").rstrip()
-        self.last_lines.append(line)
+        self._newest.append(line)
         self._on_line(self.name, line)
 
 

@@ -47,6 +47,7 @@ def claimed(data: Path) -> Iterator[Announce]:
     """
     try:
         data.mkdir(parents=True, exist_ok=True)
+        (data / FILE).touch(mode=0o600)  # the URL of a NATS may hold a password
         file = (data / FILE).open("a+")
     except OSError as error:
         raise InUse(

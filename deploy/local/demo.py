@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator
@@ -44,29 +45,30 @@ class Show:
 
 
 async def demo(show: Show, progress: Console, output: Console) -> bool:
-    """Run it; whether the execution completed. The directory stays if it did not.
+    """Run it; whether the execution completed. The directory stays if it failed.
 
     Raises:
         UserError: the system cannot be started.
         ClientError: the goal came to nothing.
     """
     directory = Path(tempfile.mkdtemp(prefix="async-agent-demo-"))
-    completed = False
+    log = Filed(directory / LOG)
+    failed = True
     try:
-        with Filed(directory / LOG) as log:
-            try:
-                completed = await _demo(show, directory, log, progress, output)
-            finally:
-                if not completed:
-                    progress.print(
-                        Text(f"\nThe last lines of {log.path}:\n{log.tail(TAIL_LINES)}", style="dim")
-                    )
+        with log:
+            failed = not await _demo(show, directory, log, progress, output)
+    except asyncio.CancelledError:
+        failed = False
+        raise
     finally:
-        if show.keep or not completed:
+        if failed:
+            said = f"\nThe last lines of {log.path}:\n{log.tail(TAIL_LINES)}"
+            progress.print(Text(said, style="dim"), soft_wrap=True)
+        if failed or show.keep:
             progress.print(Text(f"everything is in {directory}"), soft_wrap=True)
         else:
             shutil.rmtree(directory, ignore_errors=True)
-    return completed
+    return not failed
 
 
 async def _demo(show: Show, directory: Path, log: Filed, progress: Console, output: Console) -> bool:

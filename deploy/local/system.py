@@ -107,7 +107,7 @@ class LocalSystem:
     def _check_hope(self, starts: Mapping[str, int]) -> None:
         for name, child in self.children.items():
             if child.starts - starts[name] >= HOPELESS_RESTARTS:
-                said = "\n".join(child.last_lines)
+                said = "\n".join(child.last_words)
                 raise NotStarted(f"{name} keeps ending as soon as it is started; the last it said:\n{said}")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 
 from rich.console import Console
@@ -61,10 +62,15 @@ def _facts(
     configured = readiness.llm == "ok"
     return [
         ("API", f"{system.url}  (port {options.port} is taken by another program)" if moved else system.url),
-        ("NATS", system.nats_url if own_nats else f"{system.nats_url}  (not ours; left as it is)"),
+        ("NATS", system.nats_url if own_nats else f"{_public(system.nats_url)}  (not ours; left as it is)"),
         ("durability", PROMISES[options.durability] if own_nats else "as that NATS is set up"),
         ("data", str(options.data.absolute())),
         ("artifacts", str(artifacts.absolute())),
         ("LLM", f"{readiness.provider}, {readiness.model}" if configured else readiness.llm),
         *((f"metrics of {name}", url) for name, url in system.metrics.items()),
     ]
+
+
+def _public(url: str) -> str:
+    """Without name and password."""
+    return re.sub(r"//[^@/]*@", "//", url)

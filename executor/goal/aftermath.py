@@ -1,4 +1,4 @@
-"""What follows from the end of a goal run: what it leaves for the next one is kept, its webhook is called.
+"""What follows from the end of a goal's run: what it leaves for the next one is kept, its webhook is called.
 
 Both follow from the log alone: whoever is given the ended run again goes on where it was left.
 """
@@ -7,76 +7,81 @@ from __future__ import annotations
 
 import random
 import time
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from contracts import memory, run, webhook
-from contracts.event import Json
-from contracts.memory import MEMORY, Kind, Memory
+from contracts.event import BlobRef
+from contracts.memory import MEMORY
 from contracts.outcome import Reject, Retry
-from contracts.run import Loop, Policy
+from contracts.run import Policy
 from contracts.runtime.log import Conflict, Log
-from contracts.runtime.stream import Stream
+from contracts.runtime.stream import Origin, Stream
+from contracts.steps import SYNTHESIS
 from contracts.webhook import WEBHOOK, AttemptFailed, Delivered
-from executor.goal.remember import NAME as REMEMBER
-from executor.tools.registry import Registry
+from executor.goal.ending import Ending, ending_of
+from executor.performer import Performer
 from executor.tools.tool import ToolCall
 
-ENDED = frozenset({run.Status.COMPLETED, run.Status.FAILED})
 SEND = "sendWebhook"
 
 
 class Aftermath:
-    """Does it."""
+    """Does it, for runs of which this process held the lease."""
 
-    def __init__(self, log: Log, tools: Registry, policy: Policy) -> None:
+    def __init__(self, log: Log, performer: Performer, policy: Policy) -> None:
         self._log = log
-        self._tools = tools
+        self._process = performer
         self._policy = policy
 
     async def settle(self, stream: Stream[run.State]) -> None:
-        """Everything that is left to be done about a run.
+        """Everything that is left to be done about a run that has ended.
 
         Raises:
             Retry: the webhook could not be delivered yet.
         """
-        state = stream.state
-        if state.loop is None or state.status not in ENDED:
+        ending = ending_of(stream.id, await self._with_report(stream.state))
+        if ending is None:
             return
-        await self._remember(stream, state.loop)
-        if state.loop.request.webhook_url:
-            await self._tell(stream, state.loop, state.loop.request.webhook_url)
+        await self._remember(ending, stream.origin)
+        if ending.webhook_url:
+            await self._tell(ending, ending.webhook_url, stream.origin)
 
-    async def _remember(self, stream: Stream[run.State], loop: Loop) -> None:
-        kept = await Stream.newest(self._log, MEMORY, loop.request.goal_id, stream.origin)
-        while events := memory.keep(kept.state, stream.id, left_by(stream.id, loop)):
+    async def _with_report(self, state: run.State) -> run.State:
+        """With the report of a plan in place of the reference to it."""
+        ref = BlobRef.of(state.done.get(SYNTHESIS))
+        if ref is None:
+            return state
+        return replace(state, done={**state.done, SYNTHESIS: await self._process.blobs.get_json(ref)})
+
+    async def _remember(self, ending: Ending, origin: Origin) -> None:
+        kept = await Stream.newest(self._log, MEMORY, ending.goal_id, origin)
+        while events := memory.keep(kept.state, ending.run_id, ending.memories()):
             try:
                 await kept.append(events)
             except Conflict:
                 await kept.refresh()
 
-    async def _tell(self, stream: Stream[run.State], loop: Loop, url: str) -> None:
-        delivery = await Stream.open(self._log, WEBHOOK, stream.id, stream.origin)
+    async def _tell(self, ending: Ending, url: str, origin: Origin) -> None:
+        delivery = await Stream.open(self._log, WEBHOOK, ending.run_id, origin)
         while not delivery.state.is_settled:
             wait = delivery.state.retry_at
             if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
                 raise Retry("the webhook is to be called again", after=seconds)
-            came = await self._call(stream, loop, url, delivery.state.attempts)
+            came = await self._call(ending, url, delivery.state.attempts)
             try:
                 await delivery.append(webhook.settle(delivery.state, came))
             except Conflict:
                 await delivery.refresh()
 
-    async def _call(
-        self, stream: Stream[run.State], loop: Loop, url: str, attempts: int
-    ) -> Delivered | AttemptFailed:
+    async def _call(self, ending: Ending, url: str, attempts: int) -> Delivered | AttemptFailed:
         begun = time.perf_counter()
         failed = partial(_failed, url, attempts + 1, begun)
-        payload = payload_of(stream.id, stream.state, loop)
+        params = {"url": url, "payload": ending.payload()}
         try:
-            tool = self._tools.get(SEND)
-            call = ToolCall(f"{stream.id}/webhook")
-            answer = await tool.invoke({"url": url, "payload": payload}, call)
+            tool = self._process.tools.get(SEND)
+            answer = await tool.invoke(params, ToolCall(f"{ending.run_id}/webhook"))
         except Retry as why:
             return failed(str(why), self._retry_at(attempts, why.after))
         except Reject as why:
@@ -90,40 +95,6 @@ class Aftermath:
             return None
         seconds = max(self._policy.backoff(attempts, random.random()), after or 0)
         return datetime.now(UTC) + timedelta(seconds=seconds)
-
-
-def left_by(run_id: str, loop: Loop) -> list[Memory]:
-    """What a run leaves for the next one of its goal; its summary comes last."""
-    left = []
-    for turn in loop.turns:
-        for position, answer in sorted(turn.answers.items()):
-            call = turn.taken.calls[position]
-            if answer.output and answer.output.kind == "file":
-                left.append(Memory(type=Kind.ARTIFACT, content=answer.output.content, run_id=run_id))
-            elif call.name == REMEMBER and answer.error is None and "fact" in call.arguments:
-                left.append(Memory(type=Kind.FACT, content=str(call.arguments["fact"]), run_id=run_id))
-    if loop.summary is not None:
-        left.append(Memory(type=Kind.NOTE, content=loop.summary, run_id=run_id))
-    return left
-
-
-def payload_of(run_id: str, state: run.State, loop: Loop) -> dict[str, Json]:
-    """What the webhook is told: the same at every attempt."""
-    outputs = [answer.output for turn in loop.turns for answer in turn.answers.values() if answer.output]
-    return {
-        "type": f"run.{state.status.value}",
-        "data": {
-            "runId": run_id,
-            "goalId": loop.request.goal_id,
-            "objective": loop.request.objective,
-            "status": state.status.value,
-            "summary": loop.summary,
-            "error": loop.error,
-            "stepsExecuted": len(loop.turns),
-            "startedAt": state.started_at.isoformat() if state.started_at else None,
-            "outputs": [{"kind": one.kind, "pathOrPayload": one.content} for one in outputs],
-        },
-    }
 
 
 def _failed(

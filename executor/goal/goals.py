@@ -29,7 +29,7 @@ class Goals:
         self._policy = policy
         self._performer = GoalPerformer(performer, limits)
         self._casting = Casting(source, performer, self._performer.toolbox, limits)
-        self._aftermath = Aftermath(source, performer.tools, policy)
+        self._aftermath = Aftermath(source, performer, policy)
         self._places = Places(limits.concurrent)
 
     async def start(self, state: run.State, executor: str, now: datetime) -> list[Event]:

@@ -1,0 +1,48 @@
+"""Schedules' ticks, and when DAGs and goals last ran by them."""
+
+from __future__ import annotations
+
+from contracts import schedule
+from contracts.schedule import Amended, Decision, Ticked
+from contracts.views import dags, goal_schedules, schedule_ticks
+from projector.changes import Changes
+from projector.fold import Fact, Fold, milliseconds
+
+fold = Fold()
+
+
+@fold.on(schedule.Ticked)
+def ticked(changes: Changes, fact: Fact, event: schedule.Ticked) -> None:
+    """The tick's record."""
+    changes.insert(
+        schedule_ticks,
+        {
+            "schedule_id": fact.id,
+            "tick": milliseconds(event.tick),
+            "decision": event.decision.value,
+            "reason": event.reason,
+            "dag_id": event.dag_id,
+            "goal_id": event.goal_id,
+            "run_id": event.run_id,
+            "created_at": fact.at,
+        },
+    )
+    _ran(changes, fact, event)
+
+
+@fold.on(schedule.Amended)
+def amended(changes: Changes, fact: Fact, event: schedule.Amended) -> None:
+    """The tick's record is another now."""
+    values = {"decision": event.decision.value, "reason": event.reason, "run_id": event.run_id}
+    changes.update(schedule_ticks, (fact.id, milliseconds(event.tick)), values)
+    _ran(changes, fact, event)
+
+
+def _ran(changes: Changes, fact: Fact, event: Ticked | Amended) -> None:
+    if event.decision is not Decision.FIRED:
+        return
+    ran = {"last_run_at": milliseconds(event.tick)}
+    if event.dag_id:
+        changes.update(dags, (event.dag_id,), ran)
+    elif event.goal_id:
+        changes.update(goal_schedules, (fact.id,), ran)

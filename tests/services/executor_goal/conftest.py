@@ -1,0 +1,217 @@
+"""Executors that pursue goals over a memory log, with tools of the tests and a scripted model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import pytest
+
+from contracts import agent, run
+from contracts.agent import AGENT, Directory
+from contracts.aggregate import Aggregate
+from contracts.commit import Recorded, all_events
+from contracts.event import Event, Json
+from contracts.registry import CODEC
+from contracts.run import RUN, Policy
+from contracts.runtime.llm import Llm, LlmSettings
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.stream import Origin, transact
+from contracts.tool import Effect
+from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from executor.executor import Executor
+from executor.goal.goals import Goals
+from executor.goal.limits import Limits
+from executor.performer import Performer
+from executor.tools.inputs import ToolInput
+from executor.tools.registry import Registry
+from executor.tools.tool import Tool, ToolCall
+
+ORIGIN = Origin("/test/1")
+RUN_ID = "run_1"
+TEMPLATE = (
+    "You are to: {{objective}}\nTools:\n{{toolsList}}\nKnown: {{workingMemory}}\nLeft: {{stepsRemaining}}"
+)
+SUMMARY_RULE = """
+[[rule]]
+name = "summary"
+when.user = "Sum it up"
+answer.text = "All done."
+"""
+
+Body = Callable[[Json, ToolCall], Awaitable[Json]]
+
+
+class Params(ToolInput):
+    """Whatever a test wants to hand over."""
+
+    value: Any = None
+
+
+class Calls:
+    """A tool that notes its calls and can be made to wait."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.called = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.cancelled = 0
+
+    async def count(self, value: Json, call: ToolCall) -> Json:
+        self.keys.append(call.idempotency_key)
+        return value
+
+    async def wait(self, value: Json, call: ToolCall) -> Json:
+        self.keys.append(call.idempotency_key)
+        self.called.set()
+        try:
+            await self.gate.wait()
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        return value
+
+
+class Delivery:
+    """As much of a delivery as the executor looks at."""
+
+    def __init__(self, attempt: int) -> None:
+        self.attempt = attempt
+
+
+class World:
+    """A log, a model that answers by rules, and executors that can die."""
+
+    def __init__(self, scripted: ScriptedLlm, llm: Llm) -> None:
+        self.log = MemoryLog(CODEC)
+        self.scripted = scripted
+        self.llm = llm
+        self.agents = Directory()
+        self.policy = Policy(backoff_s=0.0)
+        self.limits = Limits()
+        self.told: list[tuple[str, dict[str, Json]]] = []
+        self._tools: list[tuple[str, Tool[Any]]] = []
+        self._names = 0
+
+    def tool(self, name: str, body: Body, effect: Effect = Effect.READ) -> None:
+        async def run_(params: Params, call: ToolCall) -> Json:
+            return await body(params.value, call)
+
+        self.add(Tool(name=name, description=f"does {name}", accepts=Params, effect=effect, run=run_))
+
+    def add(self, tool: Tool[Any]) -> None:
+        self._tools.append(("test", tool))
+
+    def executor(self) -> Executor:
+        """One more process."""
+        self._names += 1
+
+        async def tell(run_id: str, message: dict[str, Json]) -> None:
+            self.told.append((run_id, message))
+
+        blobs = self.log.format.blobs
+        registry = Registry.of(self._tools)
+        performer = Performer(registry, self.llm, self.agents, blobs, tell, max_steps=100, timeout_s=5)
+        goals = Goals(self.log, performer, self.policy, self.limits)
+        return Executor(self.log, performer, self.policy, f"e{self._names}", goals)
+
+    async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
+        """One commit."""
+        await transact(self.log, aggregate, id_, _once(events), ORIGIN)
+
+    async def agent(self, id_: str, name: str, template: str = TEMPLATE, **given: Any) -> None:
+        """An active agent."""
+        created = agent.Created(name=name, version_name="1", prompt_template=template, **given)
+        await self.write(AGENT, id_, created, agent.Activated(name=name))
+        self.agents.fold(await self.log.read("agent", id_))
+
+    async def request(self, id_: str = RUN_ID, *, budget: int = 5, **given: Any) -> Recorded:
+        """The message that the queue holds for a new run."""
+        wanted = run.GoalRequested(
+            **{"goal_id": "goal_1", "objective": "find it", "step_budget": budget, **given}
+        )
+        await self.write(RUN, id_, wanted)
+        return (await self.log.read("run", id_))[-1]
+
+    async def events(self, id_: str = RUN_ID, aggregate: str = "run") -> Sequence[Event]:
+        return all_events(one.commit for one in await self.log.read(aggregate, id_))
+
+    async def of(self, kind: type[Any], id_: str = RUN_ID, aggregate: str = "run") -> list[Any]:
+        """The events of one type."""
+        return [event for event in await self.events(id_, aggregate) if isinstance(event, kind)]
+
+    async def state(self, id_: str = RUN_ID) -> run.State:
+        return RUN.fold(await self.events(id_))
+
+    async def pursue(self, **given: Any) -> run.State:
+        """Request a run and let one executor bring it to its end."""
+        lease = await self.request(**given)
+        await self.handle(self.executor(), lease)
+        return await self.state()
+
+    async def handle(self, executor: Executor, lease: Recorded, attempt: int = 1) -> None:
+        async with asyncio.timeout(10):
+            await executor.handle(lease, Delivery(attempt))  # type: ignore[arg-type]
+
+    @asynccontextmanager
+    async def handling(
+        self, executor: Executor, lease: Recorded, attempt: int = 1
+    ) -> AsyncGenerator[asyncio.Task[None]]:
+        """An executor at work, killed on the way out if it still is."""
+        task = asyncio.create_task(self.handle(executor, lease, attempt))
+        try:
+            yield task
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    @property
+    def asked(self) -> list[Any]:
+        """The bodies of all requests to the model."""
+        return [request.body for request in self.scripted.requests]
+
+
+def _once(events: Sequence[Event]) -> Callable[[Any], Sequence[Event]]:
+    return lambda _: events
+
+
+class MakeWorld(Protocol):
+    """Starts a world whose model answers by these rules."""
+
+    async def __call__(self, rules: str = "") -> World: ...
+
+
+@pytest.fixture
+async def make_world() -> AsyncGenerator[MakeWorld]:
+    closing: list[Any] = []
+
+    async def make(rules: str = "") -> World:
+        scripted = ScriptedLlm(parse_rules(rules + SUMMARY_RULE), delays=False)
+        await scripted.__aenter__()
+        settings = LlmSettings(  # type: ignore[call-arg]
+            _env_file=None, llm_provider="openai", openai_base_url=scripted.base_url, llm_model="scripted"
+        )
+        llm = Llm(settings)
+        closing.extend([scripted, llm])
+        world = World(scripted, llm)
+        await world.agent("agent_1", "defaultAgent")
+        return world
+
+    yield make
+    for one in reversed(closing):
+        if isinstance(one, Llm):
+            await one.aclose()
+        else:
+            await one.__aexit__(None, None, None)
+
+
+@pytest.fixture
+def calls() -> Calls:
+    return Calls()
+
+
+@pytest.fixture
+def new_calls() -> Callable[[], Calls]:
+    return Calls
