@@ -86,6 +86,8 @@ _TYPES = {
 
 
 def _invalid_type(detail: ErrorDetails, expected: str) -> dict[str, Json]:
+    if detail["type"] == "int_type" and isinstance(detail["input"], float):
+        expected = "integer"
     received = "float" if expected == "integer" else _type_name(detail["input"])
     message = f"Expected {expected}, received {received}"
     return _at(detail, "invalid_type", message, expected=expected, received=received)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from contracts.agent import AGENT
+from contracts.aggregate import Aggregate
 from contracts.commit import Codec
 from contracts.dag import DAG
 from contracts.goal import GOAL
@@ -12,5 +15,5 @@ from contracts.schedule import SCHEDULE
 from contracts.upcasts import UPCASTS
 from contracts.webhook import WEBHOOK
 
-AGGREGATES = (AGENT, DAG, GOAL, MEMORY, RUN, SCHEDULE, WEBHOOK)
+AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, DAG, GOAL, MEMORY, RUN, SCHEDULE, WEBHOOK)
 CODEC = Codec(AGGREGATES, UPCASTS)

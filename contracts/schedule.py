@@ -122,6 +122,8 @@ def amend(state: State, ticked: Ticked) -> list[Amended]:
     """Decide anew about the tick that is queued, or about the newest one if it was to fire."""
     if state.newest is None or ticked.tick not in (state.queued, state.asks):
         return []
+    if ticked.tick == state.asks and ticked.decision is Decision.FIRED:
+        return []
     queued = None if ticked.tick == state.queued else state.queued
     amended = Amended(
         tick=ticked.tick,

@@ -13,6 +13,7 @@ from gateway import (
     cost_summary,
     costs,
     dags,
+    documents,
     execution,
     executions,
     experiments,
@@ -43,6 +44,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *cost_summary.ENDPOINTS,
     *tasks.ENDPOINTS,
     *log_events.ENDPOINTS,
+    *documents.ENDPOINTS,
 )
 
 
@@ -54,6 +56,7 @@ def create_app(gateway: Gateway) -> web.Application:
         middlewares=[observe, answer_errors, answer_preflights, limited(rate_limit)],
         client_max_size=MAX_BODY_BYTES,
     )
+    app[documents.DOCUMENTS] = documents.Documents(ENDPOINTS, settings.nats_url)
     for endpoint in ENDPOINTS:
         methods = ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,)
         for method in methods:

@@ -31,16 +31,16 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     request[HEADERS] = {REQUEST_ID: trace.request_id}
     began = time.perf_counter()
     status = 499
-    with structlog.contextvars.bound_contextvars(request_id=trace.request_id):
-        try:
-            response = await handler(request)
-            status = response.status
-        finally:
-            seconds = time.perf_counter() - began
-            count_request(request, status, seconds)
-            log = logger.debug if request.method in {"GET", "HEAD", "OPTIONS"} else logger.info
-            ms = round(seconds * 1000, 2)
-            log("request", method=request.method, path=request.path, status=status, ms=ms)
+    structlog.contextvars.bind_contextvars(request_id=trace.request_id)  # each request is a task of its own
+    try:
+        response = await handler(request)
+        status = response.status
+    finally:
+        seconds = time.perf_counter() - began
+        count_request(request, status, seconds)
+        log = logger.debug if request.method in {"GET", "HEAD", "OPTIONS"} else logger.info
+        ms = round(seconds * 1000, 2)
+        log("request", method=request.method, path=request.path, status=status, ms=ms)
     return response
 
 

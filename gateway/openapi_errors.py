@@ -39,9 +39,7 @@ COMMON: Mapping[int, _Common] = {
     422: _Common("UsedForAnother", f"The {idempotency.HEADER} was used for another request.", (Refused,)),
     429: _Common("TooManyRequests", "Too many requests from one address.", (Turned,)),
     500: _Common("InternalError", "It failed, and the log of the server says why.", (Turned, Refused)),
-    503: _Common(
-        "Unavailable", "Something is away that will be back, or no language model is configured.", (Refused,)
-    ),
+    503: _Common("Unavailable", "Something is away, or there is no language model.", (Refused,)),
 }
 """What goes wrong in many places: when, and the shapes it is told in."""
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
@@ -70,6 +68,7 @@ def common_responses(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     return {
         one.name: {
             **_told(one.when, one.shapes, schemas),
+            "x-status": str(status),
             **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
         }
         for status, one in COMMON.items()

@@ -42,22 +42,22 @@ def dag_row(row: Row, attempts: Sequence[Row]) -> Shown:
     return {
         "id": row["id"],
         "status": row["status"],
-        "result": _json(row["result"]),
-        "usage": _json(row["usage"]),
-        "generationStats": _json(row["generation_stats"]),
+        "result": json_of(row["result"]),
+        "usage": json_of(row["usage"]),
+        "generationStats": json_of(row["generation_stats"]),
         "attempts": row["attempts"],
-        "params": _json(row["params"]),
+        "params": json_of(row["params"]),
         "agentName": row["agent_name"],
         "dagTitle": row["dag_title"],
         "clarificationQuery": row["clarification_query"],
-        "error": _json(row["error"]),
+        "error": json_of(row["error"]),
         "cronSchedule": row["cron_schedule"],
         "scheduleActive": bool(row["schedule_active"]),
-        "lastRunAt": _time(row["last_run_at"]),
+        "lastRunAt": time_of(row["last_run_at"]),
         "timezone": row["timezone"],
         "createdAt": iso(row["created_at"]),
         "updatedAt": iso(row["updated_at"]),
-        "planningTotalUsage": _usage(row["planning_prompt_tokens"], row["planning_completion_tokens"]),
+        "planningTotalUsage": usage_of(row["planning_prompt_tokens"], row["planning_completion_tokens"]),
         "planningTotalCostUsd": cost or ("0" if attempts else None),
         "planningAttempts": [_attempt(attempt) for attempt in attempts] or None,
     }
@@ -73,8 +73,8 @@ def execution_row(row: Row, report: str | None) -> Shown:
         "originalRequest": row["original_request"],
         "primaryIntent": row["primary_intent"],
         "status": API_STATUS.get(row["status"], row["status"]),
-        "startedAt": _time(row["started_at"]),
-        "completedAt": _time(row["completed_at"]),
+        "startedAt": time_of(row["started_at"]),
+        "completedAt": time_of(row["completed_at"]),
         "durationMs": row["duration_ms"],
         "totalTasks": row["total_tasks"],
         "completedTasks": row["completed_tasks"],
@@ -83,12 +83,12 @@ def execution_row(row: Row, report: str | None) -> Shown:
         "finalResult": final,
         "synthesisResult": final,
         "suspendedReason": row["suspended_reason"],
-        "suspendedAt": _time(row["suspended_at"]),
+        "suspendedAt": time_of(row["suspended_at"]),
         "cancelledReason": row["cancelled_reason"],
-        "cancelledAt": _time(row["cancelled_at"]),
+        "cancelledAt": time_of(row["cancelled_at"]),
         "retryCount": row["retry_count"],
-        "lastRetryAt": _time(row["last_retry_at"]),
-        "totalUsage": _usage(row["prompt_tokens"], row["completion_tokens"]),
+        "lastRetryAt": time_of(row["last_retry_at"]),
+        "totalUsage": usage_of(row["prompt_tokens"], row["completion_tokens"]),
         "totalCostUsd": usd_text(row["cost_pico"]),
         "trigger": row["trigger"],
         "seq": row["seq"],
@@ -111,22 +111,22 @@ async def sub_step_row(row: Row, blobs: Blobs) -> Shown:
         "thought": row["step_thought"],
         "actionType": row["step_action_type"],
         "toolOrPromptName": row["step_tool_or_prompt_name"],
-        "toolOrPromptParams": _json(row["step_tool_or_prompt_params"]),
-        "dependencies": _json(row["step_dependencies"]),
+        "toolOrPromptParams": json_of(row["step_tool_or_prompt_params"]),
+        "dependencies": json_of(row["step_dependencies"]),
         "status": row["step_status"],
         "attempt": row["step_attempt"],
-        "retryAt": _time(row["step_retry_at"]),
-        "startedAt": _time(row["step_started_at"]),
-        "completedAt": _time(row["step_completed_at"]),
+        "retryAt": time_of(row["step_retry_at"]),
+        "startedAt": time_of(row["step_started_at"]),
+        "completedAt": time_of(row["step_completed_at"]),
         "durationMs": row["step_duration_ms"],
         "result": await stored_text(row["step_result"], blobs),
         "error": row["step_error"],
-        "usage": _usage(row["step_prompt_tokens"], row["step_completion_tokens"]),
+        "usage": usage_of(row["step_prompt_tokens"], row["step_completion_tokens"]),
         "costUsd": row["step_cost_usd"],
         "provider": row["step_provider"],
         "model": row["step_model"],
         "agentId": row["step_agent_id"],
-        "generationStats": _json(row["step_generation_stats"]),
+        "generationStats": json_of(row["step_generation_stats"]),
         "createdAt": iso(row["step_created_at"]),
         "updatedAt": iso(row["step_updated_at"]),
     }
@@ -139,24 +139,27 @@ def pagination(limit: int, offset: int, count: int, total: int) -> Shown:
 
 def _attempt(row: Row) -> Shown:
     optional = {
-        "usage": _json(row["usage"]),
+        "usage": json_of(row["usage"]),
         "costUsd": row["cost_usd"],
         "errorMessage": row["error_message"],
-        "generationStats": _json(row["generation_stats"]),
+        "generationStats": json_of(row["generation_stats"]),
     }
     given = {key: value for key, value in optional.items() if value is not None}
     return {"attempt": row["attempt"], "reason": row["reason"], **given}
 
 
-def _json(stored: str | None) -> Json:
+def json_of(stored: str | None) -> Json:
+    """A value that the views hold as JSON, to go into an answer unparsed."""
     return None if stored is None else orjson.Fragment(stored)
 
 
-def _time(ms: int | None) -> str | None:
+def time_of(ms: int | None) -> str | None:
+    """Milliseconds since 1970 as ISO 8601."""
     return None if ms is None else iso(ms)
 
 
-def _usage(prompt: int | None, completion: int | None) -> Shown | None:
+def usage_of(prompt: int | None, completion: int | None) -> Shown | None:
+    """Token counts, null where nothing is known."""
     if prompt is None and completion is None:
         return None
     prompt, completion = prompt or 0, completion or 0

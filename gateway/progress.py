@@ -23,41 +23,46 @@ class Progress:
         self._position = position
         self._announced = 0
         self._included = -1
-        self._looking = asyncio.Lock()
-        self._news = asyncio.Event()
+        self._waiting: dict[asyncio.Future[None], int] = {}
+        """What is resolved by an announcement of at least that sequence."""
 
     def announce(self, seq: int) -> None:
         """A projector has reached `seq`."""
         if seq < self._included:  # the views are being built anew
             self._included = 0
         self._announced = seq
-        self._news.set()
-        self._news = asyncio.Event()
+        for heard, wanted in self._waiting.items():
+            if wanted <= seq and not heard.done():
+                heard.set_result(None)
 
     async def reached(self, seq: int, timeout: float) -> bool:
         """Whether the views include `seq`, after waiting up to `timeout` seconds for it."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
-                if self._announced < seq:
-                    await self._next_hint(seq)
-                while not await self._include(seq):
-                    await self._next_hint(seq)
-                return True
-        return False
+        loop = asyncio.get_running_loop()
+        ends = loop.time() + timeout
+        if self._announced < seq:
+            await self._next_hint(seq, timeout)
+        while not await self._include(seq):
+            left = ends - loop.time()
+            if left <= 0:
+                return False
+            await self._next_hint(seq, left)
+        return True
 
     async def _include(self, seq: int) -> bool:
-        """Whether our views do; however many ask at once, one looks for all."""
+        """Whether our views do; of those who ask because of one announcement, the first looks for all."""
         if self._included < seq:
-            async with self._looking:
-                if self._included < seq:
-                    with contextlib.suppress(ViewsUnavailable):
-                        self._included = await self._position()
+            with contextlib.suppress(ViewsUnavailable):
+                self._included = await self._position()
         return self._included >= seq
 
-    async def _next_hint(self, seq: int) -> None:
+    async def _next_hint(self, seq: int, timeout: float) -> None:
         """Until the next announcement of `seq` or more, or until it may have got lost."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(POLL_S):
-                await self._news.wait()
-                while self._announced < seq:
-                    await self._news.wait()
+        heard = asyncio.get_running_loop().create_future()
+        self._waiting[heard] = seq
+        try:
+            async with asyncio.timeout(min(timeout, POLL_S)):
+                await heard
+        except TimeoutError:
+            return
+        finally:
+            del self._waiting[heard]

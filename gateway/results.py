@@ -7,6 +7,8 @@ import orjson
 from contracts.event import BlobRef, Json
 from contracts.runtime.blobs import BlobLost, Blobs
 
+LOST = "(this result is lost: {})"
+
 _NOT_AS_IT_IS = ('"', '{"$blob":')
 """How JSON begins that is shown otherwise than as itself."""
 
@@ -21,7 +23,7 @@ async def result_text(value: Json, blobs: Blobs) -> str | None:
         try:
             return _text(await blobs.get(ref), ref.media_type)
         except BlobLost as error:
-            return f"(this result is lost: {error})"
+            return LOST.format(error)
     if value is None or isinstance(value, str):
         return value
     return orjson.dumps(value).decode()
@@ -32,6 +34,21 @@ async def stored_text(stored: str | None, blobs: Blobs) -> str | None:
     if stored is not None and stored.startswith(_NOT_AS_IT_IS):
         return await result_text(orjson.loads(stored), blobs)
     return stored
+
+
+async def stored_value(stored: str | None, blobs: Blobs) -> Json:
+    """A value that the views hold as JSON, fetched if it is large.
+
+    Raises:
+        Unavailable: the object store could not be reached.
+    """
+    value = None if stored is None else orjson.loads(stored)
+    if ref := BlobRef.of(value):
+        try:
+            return await blobs.get_json(ref)
+        except BlobLost as error:
+            return LOST.format(error)
+    return value
 
 
 def _text(data: bytes, media_type: str) -> str:

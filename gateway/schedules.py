@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
+
 from contracts.api.dags import CreateDag, DagPatch
+from contracts.api.schedules import ScheduleCreate, SchedulePatch
 from contracts.cron import Cron, InvalidCron, InvalidTimezone, parse_timezone
 from contracts.scheduling import Schedule
 from gateway.errors import Refusal
@@ -38,14 +42,45 @@ def changed_schedule(patch: DagPatch, current: Schedule | None) -> Schedule | No
     return Schedule(cron=cron, timezone=timezone, active=active)
 
 
+def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | None = None) -> Schedule:
+    """The schedule that a goal is to have: `current` with what is given.
+
+    Raises:
+        Refusal: the expression or the time zone is none.
+    """
+    before = current.model_dump() if current else {}
+    changes = {_NAMES[name]: value for name, value in given.model_dump(exclude_unset=True).items()}
+    wanted = Schedule.model_validate({**before, **changes})
+    with _telling():
+        Cron.parse(wanted.cron, wanted.timezone)
+    return wanted
+
+
+_NAMES = {
+    "cron_expr": "cron",
+    "timezone": "timezone",
+    "overlap": "overlap",
+    "catch_up_seconds": "catch_up_s",
+    "jitter_seconds": "jitter_s",
+    "paused": "paused",
+}
+
+
 def _checked(cron: str | None, timezone: str) -> str | None:
     """`cron`, known to be good; None for none."""
-    try:
+    with _telling():
         if cron:
             Cron.parse(cron)
         parse_timezone(timezone)
+    return cron or None
+
+
+@contextmanager
+def _telling() -> Generator[None]:
+    """Tell the client what is wrong with a schedule."""
+    try:
+        yield
     except InvalidCron as error:
         raise Refusal(400, "Invalid cron expression", details=str(error)) from error
     except InvalidTimezone as error:
         raise Refusal(400, "Invalid timezone", details=str(error)) from error
-    return cron or None

@@ -9,7 +9,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
-from contracts.runtime.settings import ViewsSettings
+from contracts.pursuit import Defaults
+from contracts.runtime.settings import GoalSettings, ViewsSettings
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 """Where the web app runs while it is developed."""
@@ -22,7 +23,7 @@ def _by_commas(value: object) -> object:
     return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
-class GatewaySettings(ViewsSettings):
+class GatewaySettings(ViewsSettings, GoalSettings):
     """Where to listen and whom to let in."""
 
     host: str = "0.0.0.0"
@@ -45,6 +46,9 @@ class GatewaySettings(ViewsSettings):
     experiments_parallel: int = Field(default=4, ge=1)
     """Plans of one request for experiments that are made at once."""
 
+    max_message_length: int = Field(default=10_000, ge=10)
+    """Characters of a goal's objective."""
+
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
@@ -52,6 +56,11 @@ class GatewaySettings(ViewsSettings):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is no origin: write scheme://host[:port] without a path or a *")
         return origins
+
+    @property
+    def defaults(self) -> Defaults:
+        """What is asked for where a goal does not say."""
+        return Defaults(self.default_step_budget, self.default_planner_agent)
 
     @property
     def allowed_origins(self) -> frozenset[str]:

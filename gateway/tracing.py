@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from contracts.ids import new_id
+from contracts.ids import unique
 from contracts.runtime.stream import Origin
 
 REQUEST_ID = "X-Request-Id"
@@ -31,7 +31,7 @@ class Trace:
         given_id = request.headers.get(REQUEST_ID, "")
         given_parent = request.headers.get("traceparent", "")
         return cls(
-            given_id if _REQUEST_ID.fullmatch(given_id) else new_id("req_"),
+            given_id if _REQUEST_ID.fullmatch(given_id) else f"req_{unique()}",
             given_parent if _TRACEPARENT.fullmatch(given_parent) else _new_traceparent(),
         )
 
@@ -44,4 +44,5 @@ TRACE = web.RequestKey("trace", Trace)
 
 
 def _new_traceparent() -> str:
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    digits = secrets.token_hex(24)
+    return f"00-{digits[:32]}-{digits[32:]}-00"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
@@ -18,8 +19,14 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 def iso(ms: int) -> str:
     """Milliseconds since 1970 as `2026-11-23T06:38:54.000Z`."""
-    moment = datetime.fromtimestamp(ms / 1000, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds, left = divmod(ms, 1000)
+    return f"{_to_the_second(seconds)}.{left:03}Z"
+
+
+@lru_cache(maxsize=8192)
+def _to_the_second(seconds: int) -> str:
+    """Cached, because the times on a page are few seconds and many rows."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
 
 
 def epoch_ms(time: datetime) -> int:

@@ -12,6 +12,7 @@ from contracts.runtime.settings import Settings
 
 def configure_logging(service: str, settings: Settings) -> None:
     """Send structlog and the standard library's logs to stderr, at `LOG_LEVEL`, in `LOG_FORMAT`."""
+    level = _LEVELS.get(settings.log_level.lower(), logging.INFO)
     as_json = settings.log_format == "json" or (not settings.log_format and settings.node_env == "production")
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -27,7 +28,7 @@ def configure_logging(service: str, settings: Settings) -> None:
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -39,7 +40,7 @@ def configure_logging(service: str, settings: Settings) -> None:
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(_LEVELS.get(settings.log_level.lower(), logging.INFO))
+    root.setLevel(level)
     for chatty in (
         "aiosqlite",
         "httpx",

@@ -7,14 +7,13 @@ or SIGINT ends the process with 0 after the workers had their grace; a worker th
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import structlog
 from pydantic import ValidationError
@@ -52,40 +51,55 @@ class Service(Generic[S]):
         except ValidationError as error:
             sys.exit(f"{self.name}: the environment or .env is not valid:\n{error}")
         configure_logging(self.name, settings)
-        sys.exit(_event_loop_runner(self.run(settings)))
+        sys.exit(_run(self.run(settings)))
 
     async def run(self, settings: S) -> int:
         """Serve until a signal or a failure; the process's exit status."""
-        log = structlog.get_logger()
-        stop = asyncio.Event()
+        stop, started = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop.set)
-        try:
-            async with self.build(settings) as running, side_port(settings, running.checks) as port:
-                _spare_the_collector()
-                log.info("ready", metrics_port=port)
-                await self._serve(running, stop, settings.grace_s)
-        except Exception as error:
-            mendable = isinstance(error, (UserError, ValidationError))
-            log.error("stopped", error=str(error), exc_info=not mendable)
-            return 1
-        log.info("stopped")
-        return 0
-
-    async def _serve(self, running: Running, stop: asyncio.Event, grace_s: float) -> None:
-        workers = [asyncio.ensure_future(worker()) for worker in running.workers]
+        serving = asyncio.create_task(self._serve(settings, started, stop))
         stopping = asyncio.create_task(stop.wait())
-        await asyncio.wait([stopping, *workers], return_when=asyncio.FIRST_COMPLETED)
-        ended = [worker for worker in workers if worker.done()]
+        await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        for worker in workers:
-            worker.cancel()
-        if workers:
-            await asyncio.wait(workers, timeout=grace_s + 5)
-        for worker in ended:
-            await worker
-            raise RuntimeError("a worker ended by itself")
+        if not started.is_set():
+            serving.cancel()
+        return _exit_status(await asyncio.gather(serving, return_exceptions=True))
+
+    async def _serve(self, settings: S, started: asyncio.Event, stop: asyncio.Event) -> None:
+        async with self.build(settings) as running, side_port(settings, running.checks) as port:
+            started.set()
+            _spare_the_collector()
+            structlog.get_logger().info("ready", metrics_port=port)
+            await _work(running.workers, stop, settings.grace_s)
+
+
+async def _work(workers: Sequence[Worker], stop: asyncio.Event, grace_s: float) -> None:
+    """Run until `stop` is set or a worker ends; then let all of them drain."""
+    tasks = [asyncio.ensure_future(worker()) for worker in workers]
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    ended = [task for task in tasks if task.done()]
+    stopping.cancel()
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=grace_s + 5)
+    for task in ended:
+        await task
+        raise RuntimeError("a worker ended by itself")
+
+
+def _exit_status(results: Sequence[BaseException | None]) -> int:
+    log = structlog.get_logger()
+    for error in results:
+        if isinstance(error, Exception):
+            mendable = isinstance(error, (UserError, ValidationError))
+            log.error("stopped", error=str(error), exc_info=None if mendable else error)
+            return 1
+    log.info("stopped")
+    return 0
 
 
 class UserError(Exception):
@@ -102,14 +116,14 @@ def _spare_the_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-def _event_loop_runner(main: Awaitable[int]) -> int:
-    with contextlib.suppress(ImportError):
+def _run(main: Coroutine[Any, Any, int]) -> int:
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(main)
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
         import uvloop  # noqa: PLC0415  not available on every platform
-
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_as_coroutine(main))
-    return asyncio.run(_as_coroutine(main))
-
-
-async def _as_coroutine(main: Awaitable[int]) -> int:
-    return await main
+    except ImportError:
+        return None
+    return uvloop.new_event_loop

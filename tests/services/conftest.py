@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import orjson
 import pytest
 from aiohttp import ClientSession
+from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
 from yarl import URL
 
 from contracts.aggregate import Aggregate
@@ -24,8 +29,10 @@ from contracts.runtime.cells import MemoryCells
 from contracts.runtime.llm import LlmSettings
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
+from gateway.app import ENDPOINTS
 from gateway.gateway import Gateway
 from gateway.llm import LlmConfiguration
+from gateway.openapi import openapi, template
 from gateway.service import assemble, open_views, running
 from gateway.settings import GatewaySettings
 from projector.projector import Projector
@@ -48,6 +55,64 @@ class Answer:
         return orjson.loads(self.body)
 
 
+class Contract:
+    """The OpenAPI document, taken at its word: what it does not name must not come."""
+
+    def __init__(self) -> None:
+        self._document = openapi(ENDPOINTS)
+        for schema in self._document["components"]["schemas"].values():
+            if "properties" in schema:
+                schema.setdefault("additionalProperties", False)
+        resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
+        self._registry: Registry[Any] = Registry().with_resource("urn:openapi", resource)
+        self._endpoints = {one.method: [] for one in ENDPOINTS}
+        for one in ENDPOINTS:
+            pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template(one.path)))
+            pattern = pattern if one.path == template(one.path) else pattern.replace("[^/]+", ".+")
+            self._endpoints[one.method].append((re.compile(pattern), template(one.path)))
+
+    def check(self, method: str, path: str, answer: Answer) -> None:
+        """Fails when the answer is not one that the document has."""
+        found = self._path(method, URL(path, encoded=True).raw_path)
+        if found is None:
+            assert answer.status in {404, 429} or method == "OPTIONS"
+            return
+        responses = self._document["paths"][found][{"HEAD": "get"}.get(method, method.lower())]["responses"]
+        status = str(answer.status)
+        assert status in responses, f"{method} {found} may not answer {status}"
+        if method != "HEAD":
+            where = ("paths", found, method.lower(), "responses", status)
+            pointer = "#" + "".join("/" + part.replace("/", "~1") for part in where)
+            self._check_body(responses[status].get("$ref", pointer), answer)
+
+    def _path(self, method: str, path: str) -> str | None:
+        for pattern, found in self._endpoints.get({"HEAD": "GET"}.get(method, method), ()):
+            if pattern.fullmatch(path):
+                return found
+        return None
+
+    def _check_body(self, pointer: str, answer: Answer) -> None:
+        response = self._registry.resolver("urn:openapi").lookup(pointer).contents
+        media_type = answer.headers.get("content-type", "")
+        if "application/json" not in response.get("content", {}):
+            assert answer.status == 204 or not media_type.startswith("application/json"), pointer
+            return
+        assert media_type == "application/json; charset=utf-8"
+        validator = Draft202012Validator(
+            {"$ref": f"urn:openapi{pointer}/content/application~1json/schema"},
+            registry=self._registry,
+            format_checker=Draft202012Validator.FORMAT_CHECKER,
+        )
+        problems = [f"{one.json_path}: {one.message}" for one in validator.iter_errors(answer.json)]
+        assert not problems, f"{pointer}: {problems}"
+
+
+@cache
+def contract() -> Contract:
+    """What the gateway says of itself."""
+    return Contract()
+
+
 @dataclass
 class Api:
     """A gateway and a client of it."""
@@ -65,7 +130,9 @@ class Api:
         url = URL(f"{self.url}{path}", encoded=True)
         async with self.http.request(method, url, **options) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
-            return Answer(response.status, headers, await response.read())
+            answer = Answer(response.status, headers, await response.read())
+        contract().check(method, path, answer)
+        return answer
 
     async def get(self, path: str, **options: Any) -> Answer:
         return await self.call("GET", path, **options)

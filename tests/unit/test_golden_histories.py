@@ -1,7 +1,7 @@
 """Recorded histories: whatever we once wrote, today's code reads, and folds to what we then meant.
 
-Each file holds commits as they stood in the log, one a line, and last what they meant. A file is committed when a
-shape is born and never made anew: a changed shape gets a new version, an upcast, and a file of its own.
+Each file holds commits as they stood in the log, one a line, and last what they meant. A file is committed when
+a shape is born and never made anew: a changed shape gets a new version, an upcast, and a file of its own.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 import pytest
 
+from contracts.aggregate import Aggregate
 from contracts.commit import Undecodable, all_events
 from contracts.registry import AGGREGATES, CODEC
 from contracts.upcasts import UPCASTS
@@ -29,7 +30,7 @@ def lines_of(path: Path) -> tuple[list[bytes], dict[str, Any]]:
 def test_a_recorded_history_folds_to_what_it_meant(path: Path) -> None:
     lines, meant = lines_of(path)
     commits = [CODEC.decode(line) for line in lines]
-    aggregate = next(one for one in AGGREGATES if one.name == commits[0].aggregate)
+    aggregate: Aggregate[Any] = next(one for one in AGGREGATES if one.name == commits[0].aggregate)
     state = aggregate.fold(all_events(commits))
     assert aggregate.status(state) == commits[-1].state == meant.pop("status")
     for name, value in meant.items():
@@ -53,7 +54,9 @@ def test_every_event_of_every_version_has_been_recorded() -> None:
         for line in lines_of(path)[0]
         for envelope in orjson.loads(line)
     }
-    known = {(event.type, v) for one in AGGREGATES for event in one.events for v in range(1, event.version + 1)}
+    known = {
+        (event.type, v) for one in AGGREGATES for event in one.events for v in range(1, event.version + 1)
+    }
     assert known == recorded
 
 

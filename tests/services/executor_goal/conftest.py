@@ -190,7 +190,7 @@ async def make_world() -> AsyncGenerator[MakeWorld]:
     async def make(rules: str = "") -> World:
         scripted = ScriptedLlm(parse_rules(rules + SUMMARY_RULE), delays=False)
         await scripted.__aenter__()
-        settings = LlmSettings(  # type: ignore[call-arg]
+        settings = LlmSettings(
             _env_file=None, llm_provider="openai", openai_base_url=scripted.base_url, llm_model="scripted"
         )
         llm = Llm(settings)

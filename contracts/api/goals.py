@@ -1,0 +1,147 @@
+"""Goals over HTTP."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError, WithJsonSchema
+from pydantic_core import PydanticKnownError
+
+from contracts.api.agents import AgentRow
+from contracts.api.executions import FURTHEST, Page
+from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.api.schedules import ScheduleCreate, ScheduleRow
+from contracts.event import Json
+
+GoalStatus = Literal["active", "paused", "archived"]
+LONGEST_URL = 2048
+
+
+def _http_url(text: str) -> str:
+    """`text` as it was given, which is an absolute HTTP URL."""
+    try:
+        AnyHttpUrl(text)
+    except ValidationError as error:
+        raise PydanticKnownError("url_parsing", {"error": error.errors()[0]["msg"]}) from error
+    return text
+
+
+HttpUrl = Annotated[
+    str,
+    Field(max_length=LONGEST_URL),
+    AfterValidator(_http_url),
+    WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": LONGEST_URL}),
+]
+Objective = Annotated[str, Field(min_length=10)]
+"""At most MAX_MESSAGE_LENGTH characters, which is a setting."""
+
+
+class GoalParams(Body):
+    """How a goal is to be pursued; what is left out is as the server is set."""
+
+    strategy: Omissible[Literal["agent", "dag"]] = None
+    """`agent` (the default): by the turns of an agent. `dag`: by a plan that is made and executed."""
+    step_budget: Omissible[Annotated[int, Field(gt=0, le=100_000)]] = None
+    """Turns at most."""
+    allowed_tools: Omissible[list[Annotated[str, Field(max_length=256)]]] = None
+    """Names of tools; none named: all."""
+    constraints: Omissible[dict[str, Json]] = None
+    """What the model is told to observe."""
+    temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
+    max_tokens: Omissible[Annotated[int, Field(gt=0, le=10_000_000)]] = None
+
+
+class GoalCreate(Body):
+    """What is to be reached, by whom and when."""
+
+    objective: Objective
+    params: GoalParams = GoalParams()
+    webhook_url: Omissible[HttpUrl] = None
+    """Told how each run ends."""
+    agent_name: Omissible[str] = None
+    """Name of an active agent; it stays the same version for this goal."""
+    agent_id: Omissible[str] = None
+    """Any version of an agent, where no name is given; where neither is, the active `defaultAgent`."""
+    schedule: Omissible[ScheduleCreate] = None
+
+
+class GoalPatch(Body):
+    """What to change; keys that are left out stay as they are."""
+
+    objective: Omissible[Objective] = None
+    params: Omissible[GoalParams] = None
+    """In place of all that were."""
+    webhook_url: HttpUrl | None = None
+    """Null: nobody is told any more."""
+    status: Omissible[GoalStatus] = None
+    """As pausing and resuming do."""
+
+
+class GoalQuery(Query):
+    """Which goals to list."""
+
+    status: str | None = None
+    limit: Annotated[int, Field(ge=1, le=FURTHEST)] | None = None
+    """By default all."""
+    offset: Annotated[int, Field(ge=0, le=FURTHEST)] = 0
+
+
+class MemoryQuery(Page):
+    """Which memories to list."""
+
+
+class GoalRow(Row):
+    """A goal."""
+
+    id: str
+    objective: str
+    params: dict[str, Json]
+    webhook_url: str | None
+    agent_id: str | None
+    status: GoalStatus
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class GoalDetail(GoalRow):
+    """A goal and its schedules."""
+
+    schedules: list[ScheduleRow]
+
+
+class ListedGoal(GoalDetail):
+    """A goal, its schedules and its agent."""
+
+    agent: AgentRow | None
+    """Null where there is none any more."""
+
+
+class GoalChanged(GoalRow):
+    """A goal, and what has happened to it."""
+
+    message: NonEmpty
+
+
+class RunTriggered(Row):
+    """The run is on its way."""
+
+    run_id: str
+    message: str
+
+
+class MemoryOrigin(Row):
+    """Where a memory comes from."""
+
+    run_id: str
+
+
+class MemoryRow(Row):
+    """What a run has left for the next ones of its goal."""
+
+    id: str
+    goal_id: str
+    type: Literal["note", "fact", "artifact"]
+    """What a run did, what its agent chose to remember, the path of a file that it wrote."""
+    content: str
+    metadata: MemoryOrigin
+    created_at: Timestamp

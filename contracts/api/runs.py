@@ -1,0 +1,123 @@
+"""Runs of goals over HTTP."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from contracts.api.costs import TokenUsage
+from contracts.api.executions import Page
+from contracts.api.fields import Row, Timestamp
+from contracts.api.goals import GoalRow
+from contracts.event import Json
+
+RunStatus = Literal["pending", "running", "completed", "failed"]
+CallStatus = Literal["running", "waiting", "completed", "failed"]
+
+
+class RunQuery(Page):
+    """Which runs to list."""
+
+    goal_id: str | None = None
+    status: str | None = None
+    """`pending`, `running`, `completed` or `failed`."""
+
+
+class RunRow(Row):
+    """A run of a goal, and the goal as it is now."""
+
+    id: str
+    goal_id: str
+    status: RunStatus
+    """A run that was called off, or whose plan is suspended, is `failed`: `error` says so."""
+    started_at: Timestamp | None
+    ended_at: Timestamp | None
+    completed_at: Timestamp | None
+    """The same as `endedAt`."""
+    working_memory: dict[str, Json]
+    """What each tool call gave, as `step_<number>_<tool>_<position>`, and `summary` once there is one.
+
+    In lists, results of more than 4 KiB are only named."""
+    step_budget: int
+    """Turns at most, or the steps of the plan."""
+    steps_executed: int
+    error: str | None
+    strategy: Literal["agent", "dag"]
+    dag_id: str | None
+    """The plan that is executed, under `/dag-executions` by the id of the run, for the strategy `dag`."""
+    trigger: Literal["api", "schedule"]
+    """What asked for it."""
+    schedule_id: str | None
+    agent_id: str | None
+    agent_name: str | None
+    agent_version: str | None
+    provider: str | None
+    model: str | None
+    """What was asked last."""
+    remarks: list[str]
+    """Where it is not run as it was asked for, and why."""
+    cancelled_reason: str | None
+    total_usage: TokenUsage | None
+    total_cost_usd: str | None
+    """Exact decimal text."""
+    seq: int
+    """Its place in the log, to follow its events from: the `Last-Event-ID` of its stream."""
+    created_at: Timestamp
+    updated_at: Timestamp
+    goal: GoalRow
+
+
+class ToolCallRow(Row):
+    """A tool call of a step; what it gave stands in the step's observation."""
+
+    id: str
+    tool_name: str
+    tool_input: Json
+    status: CallStatus
+    """`waiting` for another try."""
+    error: str | None
+    duration_ms: int | None
+
+
+class RunStepRow(Row):
+    """A step of a run: one turn of the agent, or one step of the plan."""
+
+    id: str
+    run_id: str
+    step_no: int
+    """From 1."""
+    step_number: int
+    """The same as `stepNo`."""
+    thought: str
+    tool_name: str | None
+    """Of the first call that succeeded."""
+    tool_input: Json
+    observation: str | None
+    """`[tool] result` of each call, those that succeeded first."""
+    duration_ms: int
+    """Of the tools."""
+    thought_ms: int | None
+    """Of the model."""
+    error: str | None
+    """When every call failed."""
+    type: Literal["thinking", "tool", "result", "error"]
+    content: str
+    """What matters most of the above, by its type."""
+    tool_calls: list[ToolCallRow]
+    finish_reason: str | None
+    provider: str | None
+    model: str | None
+    usage: TokenUsage | None
+    cost_usd: str | None
+    """Exact decimal text."""
+    created_at: Timestamp
+
+
+class RunOutputRow(Row):
+    """What a run has left outside itself."""
+
+    id: str
+    run_id: str
+    kind: Literal["summary", "file", "webhook", "email"]
+    path_or_payload: str
+    """The path of a file, the text of the summary, or JSON about what was sent."""
+    created_at: Timestamp

@@ -1,0 +1,129 @@
+"""What the views know of goals; and what the log knows, for answers to what has just been written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, bindparam, select
+
+from contracts.api.fields import epoch_ms
+from contracts.api.goals import GoalQuery
+from contracts.commit import Commit
+from contracts.goal import GOAL
+from contracts.scheduling import Schedule
+from contracts.views import agents, goal_schedules, goals
+from gateway.gateway import Gateway
+from gateway.goal_rows import (
+    AGENT_COLUMNS,
+    GOAL_COLUMNS,
+    SCHEDULE_COLUMNS,
+    goal_row,
+    goals_with_schedules,
+    schedule_row,
+)
+from gateway.presenters import Row, Shown
+from gateway.views import ViewsUnavailable
+
+EVERYTHING = -1
+"""The limit that is none, in SQL."""
+
+_with_schedules = goals.outerjoin(goal_schedules, goal_schedules.c.goal_id == goals.c.id)
+_in_order = (goal_schedules.c.created_at, goal_schedules.c.id)
+_ONE = (
+    select(*GOAL_COLUMNS, *SCHEDULE_COLUMNS)
+    .select_from(_with_schedules)
+    .where(goals.c.id == bindparam("goal_id"))
+    .order_by(*_in_order)
+)
+_LAST_RUN = select(goal_schedules.c.last_run_at).where(goal_schedules.c.id == bindparam("schedule_id"))
+
+
+async def listed(gateway: Gateway, query: GoalQuery) -> list[Shown]:
+    """Goals with their schedules and agents, newest first.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    limit = EVERYTHING if query.limit is None else query.limit
+    statement = _page(of_status=query.status is not None)
+    rows = await gateway.views.all(statement, status=query.status, limit=limit, offset=query.offset)
+    return goals_with_schedules(rows, agents=True)
+
+
+async def one(gateway: Gateway, goal_id: str) -> Shown | None:
+    """A goal with its schedules.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    rows = await gateway.views.all(_ONE, goal_id=goal_id)
+    return goals_with_schedules(rows, agents=False)[0] if rows else None
+
+
+async def logged(gateway: Gateway, goal_id: str) -> Shown:
+    """A goal as the log has it now, which is never behind."""
+    commits = [one.commit for one in await gateway.log.read(GOAL.name, goal_id)]
+    state = GOAL.fold(event for commit in commits for event in commit.events)
+    return goal_row(
+        {
+            "goal_id": goal_id,
+            "goal_objective": state.objective,
+            "goal_params": orjson.dumps(state.params.as_json()),
+            "goal_webhook_url": state.webhook_url,
+            "goal_agent_id": state.agent_id,
+            "goal_status": state.status.value,
+            "goal_created_at": epoch_ms(commits[0].time),
+            "goal_updated_at": epoch_ms(commits[-1].time),
+        }
+    )
+
+
+async def logged_schedule(gateway: Gateway, goal_id: str, schedule_id: str) -> Shown:
+    """A schedule as the log has it now; when it ran last is known by the views, if they are there."""
+    commits = [one.commit for one in await gateway.log.read(GOAL.name, goal_id)]
+    last_run_at = None
+    with suppress(ViewsUnavailable):
+        last_run_at = await gateway.views.value(_LAST_RUN, schedule_id=schedule_id)
+    return schedule_row({**_schedule(goal_id, schedule_id, commits), "schedule_last_run_at": last_run_at})
+
+
+def _schedule(goal_id: str, schedule_id: str, commits: Iterable[Commit]) -> Row:
+    state, schedule = GOAL.initial, Schedule(cron="")
+    changed: list[int] = []
+    for commit in commits:
+        state = GOAL.fold(commit.events, state)
+        if (newest := state.schedules.get(schedule_id, schedule)) != schedule:
+            schedule = newest
+            changed.append(epoch_ms(commit.time))
+    return {
+        "schedule_id": schedule_id,
+        "schedule_goal_id": goal_id,
+        "schedule_cron_expr": schedule.cron,
+        "schedule_timezone": schedule.timezone,
+        "schedule_active": schedule.active,
+        "schedule_paused": schedule.paused,
+        "schedule_overlap": schedule.overlap.value,
+        "schedule_catch_up_s": schedule.catch_up_s,
+        "schedule_jitter_s": schedule.jitter_s,
+        "schedule_created_at": changed[0],
+        "schedule_updated_at": changed[-1],
+    }
+
+
+@cache
+def _page(*, of_status: bool) -> Select[Any]:
+    """The statement for a page; made once, since making takes longer than executing."""
+    newest = (goals.c.created_at.desc(), goals.c.id.desc())
+    page = select(goals.c.id).order_by(*newest).limit(bindparam("limit")).offset(bindparam("offset"))
+    if of_status:
+        page = page.where(goals.c.status == bindparam("status"))
+    return (
+        select(*GOAL_COLUMNS, *AGENT_COLUMNS, *SCHEDULE_COLUMNS)
+        .select_from(_with_schedules.outerjoin(agents, agents.c.id == goals.c.agent_id))
+        .where(goals.c.id.in_(page))
+        .order_by(*newest, *_in_order)
+    )

@@ -1,0 +1,257 @@
+"""What follows from the end of a goal's run: memories for the next one, and the webhook."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from contracts import memory, run, webhook
+from contracts.memory import Kind
+from contracts.outcome import Retry
+from contracts.plan import Job
+from contracts.run import RUN, Policy, Status
+from executor.tools.addresses import AllowedHost
+from executor.tools.artifacts import Artifacts
+from executor.tools.guard import guarded_session
+from executor.tools.send_webhook import send_webhook, signature
+from executor.tools.tool import Tool
+from executor.tools.write_file import write_file
+
+MakeWorld = Any
+SECRET = b"secret"
+
+RULES = """
+[[rule]]
+when.has = ["tools"]
+when.last_role = "user"
+answer.text = "I write."
+answer.tool_calls = [
+    { name = "writeFile", arguments = { path = "a/report.md", content = "text" } },
+    { name = "remember", arguments = { fact = "The office is closed on Mondays." } },
+]
+
+[[rule]]
+when.last_role = "tool"
+answer.text = "Done."
+"""
+
+
+@dataclass
+class Receiver:
+    """A server that keeps what it gets and answers with these statuses, the last one for ever."""
+
+    server: TestServer
+    statuses: list[int] = field(default_factory=lambda: [200])
+    got: list[tuple[Any, bytes]] = field(default_factory=list)
+    silent: bool = False
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def url(self) -> str:
+        return str(self.server.make_url("/hook"))
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.got.append((request.headers, await request.read()))
+        self.reached.set()
+        if self.silent:
+            await asyncio.Event().wait()
+        return web.Response(status=self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0])
+
+
+@pytest.fixture
+async def receiver() -> AsyncGenerator[Receiver]:
+    app = web.Application()
+    server = TestServer(app, handler_cancellation=True)
+    found = Receiver(server)
+    app.router.add_post("/hook", found.handle)
+    async with server:
+        yield found
+
+
+@pytest.fixture
+async def sender() -> AsyncGenerator[Tool[Any]]:
+    async with guarded_session([AllowedHost.parse("127.0.0.1")]) as session:
+        yield send_webhook(session, SECRET)
+
+
+@pytest.fixture
+async def world(make_world: MakeWorld, sender: Tool[Any], tmp_path: Path) -> Any:
+    it = await make_world(RULES)
+    it.add(write_file(Artifacts(tmp_path)))
+    it.add(sender)
+    return it
+
+
+# ── memories ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_run_leaves_what_it_wrote_learnt_and_did_to_the_next_one(world: Any) -> None:
+    await world.pursue()
+    (kept,) = await world.of(memory.Kept, "goal_1", "memory")
+    assert [(one.type, one.content) for one in kept.added] == [
+        (Kind.ARTIFACT, "a/report.md"),
+        (Kind.FACT, "The office is closed on Mondays."),
+        (Kind.NOTE, "All done."),
+    ]
+    await world.handle(world.executor(), await world.request("run_2"))
+    (started,) = await world.of(run.GoalStarted, "run_2")
+    assert started.memories == kept.recalled
+    told = next(body for body in world.asked[3:] if body.get("tools"))["messages"][1]["content"]
+    assert "# What earlier runs of this goal left\n- artifact: a/report.md\n- fact: The office" in told
+    assert "- note: All done." in told
+
+
+async def test_runs_of_other_goals_are_told_nothing(world: Any) -> None:
+    await world.pursue()
+    await world.handle(world.executor(), await world.request("run_2", goal_id="goal_2"))
+    (started,) = await world.of(run.GoalStarted, "run_2")
+    assert started.memories == ()
+
+
+async def test_a_run_that_is_given_again_after_its_end_leaves_nothing_twice(world: Any) -> None:
+    lease = await world.request()
+    await world.handle(world.executor(), lease)
+    await world.handle(world.executor(), lease, attempt=2)
+    assert len(await world.of(memory.Kept, "goal_1", "memory")) == 1
+
+
+async def test_what_was_not_kept_because_of_a_crash_is_kept_by_the_next_executor(world: Any) -> None:
+    lease = await world.request()
+    await world.handle(world.executor(), lease)
+    history = await world.log.read("run", "run_1")
+    world.log = type(world.log)(world.log.format.codec)
+    for one in history:
+        await world.log.append(one.commit, after=await world.log.last_seq())
+    (lease, *_) = await world.log.read("run", "run_1")
+    await world.handle(world.executor(), lease, attempt=2)
+    assert len(await world.of(memory.Kept, "goal_1", "memory")) == 1
+
+
+# ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_webhook_is_told_once_signed_how_the_run_ended(world: Any, receiver: Receiver) -> None:
+    lease = await world.request(webhook_url=receiver.url)
+    await world.handle(world.executor(), lease)
+    await world.handle(world.executor(), lease, attempt=2)
+    ((headers, body),) = receiver.got
+    told = orjson.loads(body)
+    assert told["type"] == "run.completed"
+    assert told["data"] | {"runId": "run_1", "status": "completed", "summary": "All done."} == told["data"]
+    assert told["data"]["outputs"] == [{"kind": "file", "pathOrPayload": "a/report.md"}]
+    assert headers["Idempotency-Key"] == "run_1/webhook"
+    stamp = int(headers["webhook-timestamp"])
+    assert headers["webhook-signature"] == signature(SECRET, headers["webhook-id"], stamp, body)
+    (delivered,) = await world.of(webhook.Delivered, "run_1", "webhook")
+    assert (delivered.url, delivered.attempt, delivered.status) == (receiver.url, 1, 200)
+
+
+async def test_a_run_has_ended_when_its_webhook_is_told(world: Any, receiver: Receiver) -> None:
+    receiver.silent = True
+    async with world.handling(world.executor(), await world.request(webhook_url=receiver.url)):
+        await asyncio.wait_for(receiver.reached.wait(), 5)
+        assert (await world.state()).status is Status.COMPLETED
+
+
+async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_executor(
+    world: Any, receiver: Receiver
+) -> None:
+    receiver.silent = True
+    lease = await world.request(webhook_url=receiver.url)
+    async with world.handling(world.executor(), lease):
+        await asyncio.wait_for(receiver.reached.wait(), 5)
+    receiver.silent = False
+    await world.handle(world.executor(), lease, attempt=2)
+    assert [headers["Idempotency-Key"] for headers, _ in receiver.got] == ["run_1/webhook"] * 2
+    assert len({body for _, body in receiver.got}) == 1
+    assert len(await world.of(webhook.Delivered, "run_1", "webhook")) == 1
+
+
+async def test_a_webhook_that_cannot_be_told_now_is_told_later(world: Any, receiver: Receiver) -> None:
+    """The queue is asked to give the run again; whoever gets it goes on."""
+    receiver.statuses = [503, 200]
+    world.policy = Policy(backoff_s=0.05)
+    lease = await world.request(webhook_url=receiver.url)
+    with pytest.raises(Retry) as later:
+        await world.handle(world.executor(), lease)
+    assert later.value.after is not None
+    assert 0 < later.value.after <= 0.1
+    (failed,) = await world.of(webhook.AttemptFailed, "run_1", "webhook")
+    assert "503" in failed.error
+    async with asyncio.timeout(5):
+        while await world.of(webhook.Delivered, "run_1", "webhook") == []:
+            try:
+                await world.handle(world.executor(), lease, attempt=2)
+            except Retry:
+                continue
+    assert len(receiver.got) == 2
+
+
+@pytest.mark.parametrize(("statuses", "attempts", "error"), [([404], 1, "HTTP 404"), ([503], 3, "HTTP 503")])
+async def test_a_webhook_that_cannot_be_told_at_all_is_given_up_and_the_run_stays_completed(
+    world: Any, receiver: Receiver, statuses: list[int], attempts: int, error: str
+) -> None:
+    receiver.statuses = statuses
+    state = await world.pursue(webhook_url=receiver.url)
+    assert state.status is Status.COMPLETED
+    failed = await world.of(webhook.AttemptFailed, "run_1", "webhook")
+    assert len(failed) == len(receiver.got) == attempts
+    assert error in failed[-1].error
+    assert failed[-1].retry_at is None
+
+
+async def test_the_webhook_is_told_of_a_failure_too(world: Any, receiver: Receiver) -> None:
+    world.agents = type(world.agents)()
+    await world.pursue(webhook_url=receiver.url)
+    told = orjson.loads(receiver.got[0][1])
+    assert told["type"] == "run.failed"
+    assert "There is no agent" in told["data"]["error"]
+
+
+async def test_nobody_is_told_of_a_run_that_was_called_off(world: Any, receiver: Receiver) -> None:
+    lease = await world.request(webhook_url=receiver.url)
+    await world.write(RUN, "run_1", run.Cancelled(reason="enough"))
+    await world.handle(world.executor(), lease)
+    assert receiver.got == []
+    assert await world.of(memory.Kept, "goal_1", "memory") == []
+
+
+# ── plans ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_run_by_a_plan_ends_like_one_by_turns(world: Any, receiver: Receiver) -> None:
+    task = {
+        "id": "001",
+        "description": "write",
+        "thought": "",
+        "action_type": "tool",
+        "tool_or_prompt": {"name": "writeFile", "params": {"path": "plan.md", "content": "text"}},
+        "expected_output": "",
+        "dependencies": [],
+    }
+    job = Job.model_validate(
+        {
+            "original_request": "do it",
+            "intent": {"primary": "work", "sub_intents": []},
+            "entities": [],
+            "sub_tasks": [task],
+        }
+    )
+    wanted = run.Requested(
+        dag_id="d", original_request="do it", job=job, goal_id="goal_1", webhook_url=receiver.url
+    )
+    await world.write(RUN, "run_1", wanted)
+    (lease,) = await world.log.read("run", "run_1")
+    await world.handle(world.executor(), lease)
+    (kept,) = await world.of(memory.Kept, "goal_1", "memory")
+    assert [one.type for one in kept.added] == [Kind.ARTIFACT, Kind.NOTE]
+    told = orjson.loads(receiver.got[0][1])["data"]
+    assert (told["goalId"], told["status"], told["stepsExecuted"]) == ("goal_1", "completed", 1)

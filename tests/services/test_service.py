@@ -1,0 +1,87 @@
+"""The main loop of a service: real processes, real signals."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from asyncio.subprocess import PIPE, Process
+
+import pytest
+
+PROGRAM = """
+import asyncio, sys
+from contextlib import asynccontextmanager
+from contracts.runtime.service import Running, Service, UserError
+from contracts.runtime.settings import Settings
+
+@asynccontextmanager
+async def build(settings):
+    {building}
+    yield Running([work], {{}})
+
+async def work():
+    try:
+        {working}
+    finally:
+        print("drained", flush=True)
+
+Service("test", Settings, build).main()
+"""
+FOREVER = "await asyncio.Event().wait()"
+
+
+async def start(*, building: str = "pass", working: str = FOREVER) -> Process:
+    program = PROGRAM.format(building=building, working=working)
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE, stderr=PIPE)
+
+
+async def said(process: Process, word: bytes) -> None:
+    assert process.stderr is not None
+    async with asyncio.timeout(20):
+        while word not in await process.stderr.readline():
+            pass
+
+
+async def end(process: Process) -> tuple[bytes, bytes]:
+    async with asyncio.timeout(20):
+        return await process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_lets_workers_drain_and_ends_with_0(number: signal.Signals) -> None:
+    process = await start()
+    await said(process, b"ready")
+    process.send_signal(number)
+    out, _ = await end(process)
+    assert (process.returncode, out) == (0, b"drained\n")
+
+
+async def test_a_signal_ends_a_service_that_is_still_starting() -> None:
+    process = await start(building=f"print('building', file=sys.stderr, flush=True); {FOREVER}")
+    await said(process, b"building")
+    process.send_signal(signal.SIGTERM)
+    await end(process)
+    assert process.returncode == 0
+
+
+async def test_a_worker_that_fails_takes_the_process_down() -> None:
+    process = await start(working="raise KeyError('lost')")
+    _, err = await end(process)
+    assert process.returncode == 1
+    assert b"KeyError" in err
+
+
+async def test_a_worker_that_ends_is_a_failure_too() -> None:
+    process = await start(working="return")
+    _, err = await end(process)
+    assert process.returncode == 1
+    assert b"ended by itself" in err
+
+
+async def test_what_the_operator_can_mend_is_said_without_a_stack_trace() -> None:
+    process = await start(building="raise UserError('set NATS_URL')")
+    _, err = await end(process)
+    assert process.returncode == 1
+    assert b"set NATS_URL" in err
+    assert b"Traceback" not in err
