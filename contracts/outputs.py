@@ -9,6 +9,9 @@ import orjson
 from contracts.event import Json
 from contracts.run import Output
 
+LEAVING = frozenset({"writeFile", "sendWebhook", "sendEmail"})
+"""Tools that are there for what they leave."""
+
 
 def output_of(tool: str, result: Json) -> Output | None:
     """What a call that gave `result` has left."""

@@ -9,10 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts import dag
+from contracts import dag, goal
+from contracts.aggregate import Aggregate
 from contracts.commit import Commit, Recorded, all_events
 from contracts.dag import DAG
 from contracts.event import Event
+from contracts.goal import GOAL
 from contracts.ids import new_id
 from contracts.plan import Job
 from contracts.registry import CODEC
@@ -143,13 +145,17 @@ class World:
 
     async def dag(self, *events: Event, dag_id: str = "d") -> None:
         """One commit of a DAG, at the time of the clock."""
-        stream = await Stream.open(self.log, DAG, dag_id, Origin("/test/1"))
-        state = DAG.fold(events, stream.state)
+        await self.write(DAG, dag_id, *events)
+
+    async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
+        """One commit, at the time of the clock."""
+        stream = await Stream.open(self.log, aggregate, id_, Origin("/test/1"))
+        state = aggregate.fold(events, stream.state)
         commit = Commit(
             id=new_id(),
-            aggregate="dag",
-            aggregate_id=dag_id,
-            state=DAG.status(state),
+            aggregate=aggregate.name,
+            aggregate_id=id_,
+            state=aggregate.status(state),
             version=stream.version + 1,
             time=self.clock.now(),
             source="/test/1",
@@ -161,6 +167,11 @@ class World:
     async def scheduled(self, wanted: Schedule = EVERY_MINUTE, dag_id: str = "d") -> None:
         imported = dag.Imported(job=Job.model_validate(JOB))
         await self.dag(imported, dag.ScheduleSet(schedule=wanted), dag_id=dag_id)
+
+    async def goal(self, wanted: Schedule, *, id_: str = "goal_1", **params: Any) -> None:
+        """A goal with the schedule `sched_1`."""
+        created = goal.Created(objective="find it", params=goal.Params.model_validate(params))
+        await self.write(GOAL, id_, created, goal.ScheduleAdded(schedule_id="sched_1", schedule=wanted))
 
     async def minute(self, number: int) -> None:
         """The clock shows that many minutes after START."""

@@ -1,0 +1,332 @@
+"""The views of goals and their runs: batch by batch or all at once, they are the fold of the log."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncGenerator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy import select
+
+from contracts import dag, goal, memory, run, schedule, webhook
+from contracts.aggregate import Aggregate
+from contracts.dag import DAG
+from contracts.event import Event, Usage
+from contracts.goal import GOAL, Params
+from contracts.memory import MEMORY, Kind, Memory
+from contracts.registry import CODEC
+from contracts.run import RUN
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.stream import Origin, transact
+from contracts.schedule import SCHEDULE, Decision
+from contracts.scheduling import Overlap, Schedule
+from contracts.views import (
+    goal_calls,
+    goal_runs,
+    goal_schedules,
+    goal_steps,
+    goals,
+    memories,
+    outputs,
+    schedule_ticks,
+)
+from contracts.webhook import WEBHOOK
+from projector.database import Database
+from projector.projector import Projector
+from projector.verify import verify
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOW_MS = int(NOW.timestamp() * 1000)
+ORIGIN = Origin("/test/1")
+AGENT = run.AgentUsed(id="agent_1", name="a", version_name="2", prompt_template="p", provider="openai")
+SCHEDULED = Schedule(cron="@daily", overlap=Overlap.QUEUE_ONE, catch_up_s=60, jitter_s=5)
+CREATED = goal.Created(
+    objective="find it", params=Params(step_budget=5), webhook_url="https://a.org/hook", agent_id="agent_1"
+)
+USAGE = Usage(prompt_tokens=3, completion_tokens=4)
+RUN_HISTORY: tuple[Event, ...] = (
+    run.GoalRequested(goal_id="goal_1", objective="find it", step_budget=5, agent_id="agent_1"),
+    run.GoalStarted(
+        executor="e", at=NOW, agent=AGENT, temperature=0.7, max_tokens=9, remarks=("one is missing",)
+    ),
+    run.StepsStarted(steps=("1",)),
+    run.TurnTaken(
+        turn=1,
+        thought="I write.",
+        calls=(
+            run.Call(id="c0", name="writeFile", arguments={"path": "a.md"}),
+            run.Call(id="c1", name="absent", refusal="Tool not found: absent"),
+            run.Call(id="c2", name="fetchPage", arguments={"url": "u"}),
+        ),
+        finish_reason="tool_calls",
+        duration_ms=11,
+        usage=USAGE,
+        cost_usd="0.0000015",
+        provider="openai",
+        model="m",
+    ),
+    run.StepsStarted(steps=("1.0", "1.2")),
+    run.CallAnswered(
+        turn=1,
+        position=0,
+        result={"path": "a.md"},
+        output=run.Output(kind="file", content="a.md"),
+        duration_ms=7,
+    ),
+    run.StepFailed(step="1.2", attempt=1, error="busy", retry_at=NOW),
+    run.StepsStarted(steps=("1.2",), retried=("1.2",)),
+    run.StepFailed(step="1.2", attempt=2, error="gone", duration_ms=9),
+    run.TurnTaken(turn=2, thought="Done.", finish_reason="stop", usage=USAGE),
+    run.Summarised(summary="All done.", usage=USAGE, cost_usd="0.1"),
+    run.GoalCompleted(steps_executed=2, duration_ms=20),
+)
+
+
+class Views:
+    """A projector at work, and its tables."""
+
+    def __init__(self, path: Path) -> None:
+        self.log = MemoryLog(CODEC)
+        self.path = path
+        self._advanced = asyncio.Condition()
+        self._seq = -1
+        self.projector = Projector(self.log, path, self._announced)
+
+    async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
+        """One commit for each event, each projected before the next one comes."""
+        for event in events:
+            await transact(self.log, aggregate, id_, lambda _, event=event: [event], ORIGIN)  # type: ignore[misc]
+            await self.caught_up()
+
+    async def rows(self, table: Any) -> list[dict[str, Any]]:
+        async with Database.open(self.path) as database, database.engine.connect() as connection:
+            return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+
+    async def row(self, table: Any) -> dict[str, Any]:
+        (found,) = await self.rows(table)
+        return found
+
+    async def caught_up(self) -> None:
+        newest = await self.log.last_seq()
+        async with asyncio.timeout(10), self._advanced:
+            await self._advanced.wait_for(lambda: self._seq >= newest)
+
+    async def _announced(self, seq: int) -> None:
+        async with self._advanced:
+            self._seq = seq
+            self._advanced.notify_all()
+
+
+@pytest.fixture
+async def views(tmp_path: Path) -> AsyncGenerator[Views]:
+    it = Views(tmp_path / "views.db")
+    task = asyncio.create_task(it.projector.run())
+    yield it
+    await it.caught_up()
+    verdict = await verify(it.log, it.path)
+    task.cancel()
+    await asyncio.wait([task])
+    assert verdict.differences == (), "the views, built batch by batch, are not the fold of the log"
+
+
+async def test_a_goal_shows_its_fields_and_its_schedules(views: Views) -> None:
+    await views.write(GOAL, "goal_1", CREATED, goal.ScheduleAdded(schedule_id="sched_1", schedule=SCHEDULED))
+    row = await views.row(goals)
+    assert (row["objective"], row["params"], row["status"]) == ("find it", {"stepBudget": 5}, "active")
+    assert (row["webhook_url"], row["agent_id"]) == ("https://a.org/hook", "agent_1")
+    scheduled = await views.row(goal_schedules)
+    assert (scheduled["goal_id"], scheduled["cron_expr"], scheduled["active"]) == ("goal_1", "@daily", True)
+    assert (scheduled["overlap"], scheduled["catch_up_s"], scheduled["jitter_s"]) == ("queue_one", 60, 5)
+
+
+async def test_a_changed_goal_shows_what_it_is_now(views: Views) -> None:
+    changed = goal.Updated(objective="find that", params=Params(strategy="dag"), webhook_url="")
+    await views.write(GOAL, "goal_1", CREATED, changed)
+    row = await views.row(goals)
+    assert (row["objective"], row["params"], row["webhook_url"]) == ("find that", {"strategy": "dag"}, None)
+
+
+@pytest.mark.parametrize(
+    ("events", "status", "active"),
+    [
+        ((goal.Paused(),), "paused", False),
+        ((goal.Archived(),), "archived", False),
+        ((goal.Paused(), goal.Resumed()), "active", True),
+    ],
+)
+async def test_the_schedules_of_a_goal_follow_its_status(
+    views: Views, events: tuple[Event, ...], status: str, active: bool
+) -> None:
+    added = goal.ScheduleAdded(schedule_id="sched_1", schedule=SCHEDULED)
+    await views.write(GOAL, "goal_1", CREATED, added, *events)
+    assert (await views.row(goals))["status"] == status
+    assert (await views.row(goal_schedules))["active"] is active
+
+
+async def test_a_schedule_shows_what_it_is_and_when_it_last_ran_until_it_is_removed(views: Views) -> None:
+    added = goal.ScheduleAdded(schedule_id="sched_1", schedule=SCHEDULED)
+    changed = goal.ScheduleChanged(schedule_id="sched_1", schedule=Schedule(cron="@hourly", paused=True))
+    await views.write(GOAL, "goal_1", CREATED, added)
+    created_at = (await views.row(goal_schedules))["created_at"]
+    fired = schedule.Ticked(tick=NOW, decision=Decision.FIRED, goal_id="goal_1", run_id="run_1")
+    await views.write(SCHEDULE, "sched_1", fired)
+    await views.write(GOAL, "goal_1", changed)
+    row = await views.row(goal_schedules)
+    assert (row["cron_expr"], row["paused"], row["overlap"]) == ("@hourly", True, "skip")
+    assert (row["last_run_at"], row["created_at"]) == (NOW_MS, created_at)
+    await views.write(GOAL, "goal_1", goal.ScheduleRemoved(schedule_id="sched_1"))
+    assert await views.rows(goal_schedules) == await views.rows(schedule_ticks) == []
+
+
+async def test_a_tick_shows_what_was_decided_about_it_in_the_end(views: Views) -> None:
+    await views.write(GOAL, "goal_1", CREATED, goal.ScheduleAdded(schedule_id="sched_1", schedule=SCHEDULED))
+    queued = schedule.Ticked(tick=NOW, decision=Decision.QUEUED, goal_id="goal_1", reason="busy")
+    await views.write(SCHEDULE, "sched_1", queued)
+    row = await views.row(schedule_ticks)
+    assert (row["decision"], row["reason"], row["run_id"]) == ("queued", "busy", None)
+    later = NOW + timedelta(days=1)
+    fired = schedule.Amended(
+        tick=NOW, decision=Decision.FIRED, goal_id="goal_1", run_id="run_2", newest=later
+    )
+    await views.write(SCHEDULE, "sched_1", fired)
+    row = await views.row(schedule_ticks)
+    assert (row["decision"], row["reason"], row["run_id"]) == ("fired", None, "run_2")
+    assert (await views.row(goal_schedules))["last_run_at"] == NOW_MS
+
+
+async def test_a_run_shows_how_it_went_and_what_it_cost(views: Views) -> None:
+    await views.write(RUN, "run_1", RUN_HISTORY[0])
+    assert (await views.row(goal_runs))["status"] == "pending"
+    await views.write(RUN, "run_1", RUN_HISTORY[1])
+    row = await views.row(goal_runs)
+    assert (row["status"], row["started_at"], row["remarks"]) == ("running", NOW_MS, ["one is missing"])
+    assert (row["agent_id"], row["agent_name"], row["agent_version"]) == ("agent_1", "a", "2")
+    assert row["prompt_sha256"] == hashlib.sha256(b"p").hexdigest()
+    await views.write(RUN, "run_1", *RUN_HISTORY[2:])
+    row = await views.row(goal_runs)
+    assert (row["status"], row["error"], row["summary"]) == ("completed", None, "All done.")
+    assert (row["steps_executed"], row["step_budget"]) == (2, 5)
+    assert (row["prompt_tokens"], row["completion_tokens"]) == (9, 12)
+    assert row["cost_pico"] == 100_000_000_000 + 1_500_000
+    assert row["ended_at"] is not None
+
+
+async def test_a_run_shows_its_turns_and_their_calls(views: Views) -> None:
+    await views.write(RUN, "run_1", *RUN_HISTORY)
+    first, second = await views.rows(goal_steps)
+    assert (first["thought"], first["finish_reason"], first["duration_ms"]) == ("I write.", "tool_calls", 11)
+    assert (first["provider"], first["model"], first["cost_usd"]) == ("openai", "m", "0.0000015")
+    assert (second["step_no"], second["thought"], second["prompt_tokens"]) == (2, "Done.", 3)
+    written, absent, fetched = await views.rows(goal_calls)
+    assert (written["status"], written["result"], written["duration_ms"]) == (
+        "completed",
+        {"path": "a.md"},
+        7,
+    )
+    assert (absent["status"], absent["error"]) == ("failed", "Tool not found: absent")
+    assert (fetched["status"], fetched["error"], fetched["duration_ms"]) == ("failed", "gone", 9)
+
+
+async def test_a_call_in_progress_is_seen_to_be_so(views: Views) -> None:
+    await views.write(RUN, "run_1", *RUN_HISTORY[:7])
+    assert [row["status"] for row in await views.rows(goal_calls)] == ["completed", "failed", "waiting"]
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "told"),
+    [
+        (run.Failed(error="on fire"), "failed", "on fire"),
+        (run.Cancelled(reason="enough"), "cancelled", "cancelled: enough"),
+    ],
+)
+async def test_a_run_that_ends_early_leaves_no_call_in_progress(
+    views: Views, end: Event, status: str, told: str
+) -> None:
+    await views.write(RUN, "run_1", *RUN_HISTORY[:5], end)
+    row = await views.row(goal_runs)
+    assert (row["status"], row["ended_at"] is not None) == (status, True)
+    calls = await views.rows(goal_calls)
+    assert [(call["status"], call["error"]) for call in calls if call["tool"] != "absent"] == [
+        ("failed", told)
+    ] * 2
+
+
+async def test_what_a_run_leaves_is_shown(views: Views) -> None:
+    await views.write(RUN, "run_1", *RUN_HISTORY)
+    delivered = webhook.Delivered(url="https://a.org/hook", attempt=2, status=200)
+    later = webhook.AttemptFailed(url="https://a.org/hook", attempt=1, error="busy", retry_at=NOW)
+    await views.write(WEBHOOK, "run_1", later, delivered)
+    found = {row["kind"]: row["path_or_payload"] for row in await views.rows(outputs)}
+    assert (found["file"], found["summary"]) == ("a.md", "All done.")
+    assert orjson.loads(found["webhook"]) == {"url": "https://a.org/hook", "status": 200, "success": True}
+    note = Memory(type=Kind.NOTE, content="All done.", run_id="run_1")
+    await views.write(MEMORY, "goal_1", memory.Kept(run_id="run_1", added=(note,), recalled=(note,)))
+    row = await views.row(memories)
+    assert (row["goal_id"], row["run_id"], row["type"], row["content"]) == (
+        "goal_1",
+        "run_1",
+        "note",
+        "All done.",
+    )
+
+
+async def test_a_webhook_that_was_given_up_is_an_output_with_its_error(views: Views) -> None:
+    await views.write(RUN, "run_1", *RUN_HISTORY)
+    await views.write(WEBHOOK, "run_1", webhook.AttemptFailed(url="u", attempt=3, error="HTTP 503"))
+    (told,) = [row for row in await views.rows(outputs) if row["kind"] == "webhook"]
+    assert orjson.loads(told["path_or_payload"]) == {"url": "u", "success": False, "error": "HTTP 503"}
+
+
+async def test_a_run_by_a_plan_is_the_goals_until_it_is_an_execution(views: Views) -> None:
+    wanted = dag.Requested(goal_text="find it", agent_name="P", run_id="run_1", goal_id="goal_1")
+    await views.write(DAG, "d1", wanted)
+    row = await views.row(goal_runs)
+    assert (row["id"], row["goal_id"], row["strategy"], row["dag_id"], row["status"]) == (
+        "run_1",
+        "goal_1",
+        "dag",
+        "d1",
+        "pending",
+    )
+    await views.write(DAG, "d1", dag.Rejected(http_status=503, error="no model"))
+    row = await views.row(goal_runs)
+    assert (row["status"], row["error"]) == ("failed", "no model")
+
+
+async def test_a_deleted_run_is_gone(views: Views) -> None:
+    await views.write(RUN, "run_1", *RUN_HISTORY, run.Deleted())
+    for table in (goal_runs, goal_steps, goal_calls, outputs):
+        assert await views.rows(table) == []
+
+
+async def test_a_deleted_goal_is_gone_with_everything_that_belongs_to_it(views: Views) -> None:
+    for number in ("1", "2"):
+        added = goal.ScheduleAdded(schedule_id=f"sched_{number}", schedule=SCHEDULED)
+        await views.write(GOAL, f"goal_{number}", CREATED, added)
+        wanted = run.GoalRequested(goal_id=f"goal_{number}", objective="find it", step_budget=5)
+        await views.write(RUN, f"run_{number}", wanted, *RUN_HISTORY[1:])
+        note = Memory(type=Kind.NOTE, content="x", run_id=f"run_{number}")
+        kept = memory.Kept(run_id=f"run_{number}", added=(note,), recalled=(note,))
+        await views.write(MEMORY, f"goal_{number}", kept)
+        fired = schedule.Ticked(tick=NOW, decision=Decision.FIRED, goal_id=f"goal_{number}", run_id="run_9")
+        await views.write(SCHEDULE, f"sched_{number}", fired)
+    await views.write(GOAL, "goal_1", goal.Deleted())
+    for table in (
+        goals,
+        goal_schedules,
+        goal_runs,
+        goal_steps,
+        goal_calls,
+        outputs,
+        memories,
+        schedule_ticks,
+    ):
+        rows = await views.rows(table)
+        assert rows, table.name
+        owners = {row.get("goal_id") or row.get("run_id") or row["id"] for row in rows}
+        assert owners <= {"goal_2", "run_2"}, table.name
