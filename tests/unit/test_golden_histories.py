@@ -1,7 +1,7 @@
 """Recorded histories: whatever we once wrote, today's code reads, and folds to what we then meant.
 
-Each file holds commits as they stood in the log, one a line, and last what they meant. A file is committed when
-a shape is born and never made anew: a changed shape gets a new version, an upcast, and a file of its own.
+Each file holds commits as they stood in the log, one a line, and last what they meant. It is committed when a
+shape is born and never made anew: a changed shape gets a new version, an upcast, and a file of its own.
 """
 
 from __future__ import annotations
