@@ -6,12 +6,9 @@ Raise VIEWS_VERSION whenever a table or the fold into it changes: the projector 
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, MetaData, Table, Text
 
 VIEWS_VERSION = 2
-PICO = Decimal(10) ** 12
 
 metadata = MetaData()
 
@@ -306,16 +303,3 @@ outputs = Table(
     Index("outputs_by_run", "run_id", "created_at"),
 )
 """What goal runs left outside: summary, file, webhook, email. Those of plans follow from `sub_steps`."""
-
-
-def pico_usd(cost_usd: str | None) -> int | None:
-    """Dollars as text to 10⁻¹² dollars; finer parts are rounded half even."""
-    return None if cost_usd is None else int((Decimal(cost_usd) * PICO).to_integral_value())
-
-
-def usd_text(pico: int | None) -> str | None:
-    """10⁻¹² dollars to plain decimal text without trailing zeros: `0.00123`, `0`."""
-    if pico is None:
-        return None
-    text = f"{Decimal(pico) / PICO:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text

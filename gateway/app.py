@@ -17,9 +17,12 @@ from gateway import (
     execution,
     executions,
     experiments,
+    goal_schedules,
+    goals,
     health,
     log_events,
     planning,
+    runs,
     tasks,
     tools,
 )
@@ -32,6 +35,9 @@ from gateway.tracing import TRACE
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *health.ENDPOINTS,
+    *goals.ENDPOINTS,
+    *goal_schedules.ENDPOINTS,
+    *runs.ENDPOINTS,
     *agents.ENDPOINTS,
     *tools.ENDPOINTS,
     *artifacts.ENDPOINTS,

@@ -23,11 +23,13 @@ from contracts.event import Event, Json
 from contracts.ids import is_id
 from contracts.plan import Job
 from contracts.run import RUN
-from contracts.runtime.stream import Stream, transact
+from contracts.runtime.stream import transact
 from gateway import execution_views
 from gateway.endpoint import INVALID_BODY, Call, endpoint, json_reply
 from gateway.errors import Refusal
-from gateway.jobs import executable, job_of
+from gateway.gateway import Gateway
+from gateway.jobs import approve, executable, job_of, still_holds
+from gateway.stored_plans import StoredPlan
 
 TAG = "execution"
 RESUMABLE = "Only 'suspended' or 'failed' executions can be resumed."
@@ -158,39 +160,42 @@ async def _execute_job(call: Call[ExecuteDag, None], given: Json, *path: str) ->
     job = job_of(given, *path)
     if job.clarification_needed:
         return _clarification(None, job)
-    ready = await executable(call.gateway, job, *path)
+    ready = executable(call.gateway, await approve(call.gateway, job, *path))
     import_job = partial(dag.import_job, job=job, title=call.body.dag_title)
-    return await _start(call, await call.create(DAG, call.new_id("", "dag"), import_job), ready)
+    imported = await call.create(DAG, call.new_id("", "dag"), import_job)
+    return await _start(call, imported.id, imported.state, ready)
 
 
 async def _execute_stored(call: Call[Any, None], dag_id: str) -> web.StreamResponse:
     """An execution of a DAG that exists."""
-    stream = await _stored(call, dag_id)
-    job = job_of(stream.state.job)
-    if job.clarification_needed or stream.state.status is dag.Status.CLARIFICATION:
+    plan = await _stored(call.gateway, dag_id)
+    job = job_of(plan.state.job)
+    if job.clarification_needed or plan.state.status is dag.Status.CLARIFICATION:
         return _clarification(dag_id, job)
-    return await _start(call, stream, await executable(call.gateway, job))
+    if plan.approval is None or not await still_holds(call.gateway, plan.approval):
+        plan.approval = await approve(call.gateway, job)
+    return await _start(call, dag_id, plan.state, executable(call.gateway, plan.approval))
 
 
-async def _stored(call: Call[Any, None], dag_id: str) -> Stream[dag.State]:
+async def _stored(gateway: Gateway, dag_id: str) -> StoredPlan:
     missing = Refusal(404, f"DAG with id '{dag_id}' not found")
     if not is_id(dag_id):
         raise missing
-    stream = await Stream.open(call.gateway.log, DAG, dag_id, call.origin)
-    if stream.state.status in {dag.Status.ABSENT, dag.Status.DELETED}:
+    plan = await gateway.stored_plans.get(dag_id)
+    if plan.state.status in {dag.Status.ABSENT, dag.Status.DELETED}:
         raise missing
-    if dag.is_planning(stream.state):
+    if dag.is_planning(plan.state):
         raise Refusal(409, f"DAG with id '{dag_id}' is still being planned: execute it when there is a plan")
-    if stream.state.status is dag.Status.REJECTED:
+    if plan.state.status is dag.Status.REJECTED:
         raise Refusal(409, f"No plan came of DAG with id '{dag_id}': create another")
-    return stream
+    return plan
 
 
-async def _start(call: Call[Any, None], planned: Stream[dag.State], job: Job) -> web.StreamResponse:
+async def _start(call: Call[Any, None], dag_id: str, planned: dag.State, job: Job) -> web.StreamResponse:
     wanted = run.Requested(
-        dag_id=planned.id,
-        dag_title=planned.state.title,
-        original_request=planned.state.goal_text or job.original_request,
+        dag_id=dag_id,
+        dag_title=planned.title,
+        original_request=planned.goal_text or job.original_request,
         job=job,
         trigger="api",
     )
@@ -200,7 +205,7 @@ async def _start(call: Call[Any, None], planned: Stream[dag.State], job: Job) ->
         {
             "status": "started",
             "executionId": stream.id,
-            "dagId": planned.id,
+            "dagId": dag_id,
             "originalRequest": wanted.original_request,
             "totalTasks": len(job.sub_tasks),
             "message": f"DAG execution started. {WATCH}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,18 +11,13 @@ from contracts.api.fields import epoch_ms
 from contracts.commit import Recorded
 from contracts.event import Event, Json
 from contracts.steps import SYNTHESIS
-
-Told = dict[str, Json]
-"""One event: `type`, `executionId`, `timestamp` (milliseconds since 1970) and the fields of its type."""
+from gateway.narration import LONGEST_NUMBER, Told
 
 API_STATUS = {"cancelled": "failed"}
 """Statuses of runs that clients know by another name."""
 
 ENDINGS = frozenset({"execution.completed", "execution.failed"})
 """Events after which nothing more happens."""
-
-LONGEST_NUMBER = 15
-"""Digits that every JSON reader keeps exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +44,7 @@ NOTHING_DONE = Progress()
 
 
 class Narrator:
-    """Tells one run from its first commit on; give it every commit, in order."""
+    """Tells the execution of a plan."""
 
     def __init__(self, run_id: str) -> None:
         self.run_id = run_id
@@ -82,6 +77,20 @@ class Narrator:
         """Whether there is such a run."""
         return self._request is not None
 
+    @property
+    def sources(self) -> Sequence[tuple[str, str]]:
+        """See Narration."""
+        return ((run.RUN.name, self.run_id),)
+
+    @property
+    def standing(self) -> Told:
+        """See Narration."""
+        return self.progress.fields()
+
+    def follows(self, recorded: Recorded) -> bool:
+        """See Narration."""
+        return recorded.commit.version == self.version + 1
+
     def tell(self, recorded: Recorded) -> list[Told]:
         """What clients see of the next commit. Its last settled step is followed by the counters."""
         at = epoch_ms(recorded.commit.time)
@@ -101,9 +110,13 @@ class Narrator:
         """One event of this execution."""
         return {"type": name, "executionId": self.run_id, "timestamp": at, **fields}
 
-    def update(self, at: int, progress: Progress | None = None) -> Told:
-        """`execution.updated` with the given progress, by default the newest."""
-        return self.event("execution.updated", at, (progress or self.progress).fields())
+    def update(self, at: int, standing: Told | None = None) -> Told:
+        """`execution.updated`: where it stands, by default now."""
+        return self.event("execution.updated", at, standing or self.standing)
+
+    def naming(self, step: str) -> Told:
+        """See Narration."""
+        return step_ids(step)
 
     def _requested(self, event: run.Requested) -> Iterator[tuple[str, Told]]:
         self._request = event

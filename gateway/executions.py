@@ -13,14 +13,11 @@ from contracts.api.executions import (
     SubStepList,
 )
 from contracts.run import RUN
-from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import transact
 from contracts.views import sub_steps
-from gateway import execution_views
+from gateway import execution_views, feeds
 from gateway.endpoint import Call, Raw, endpoint, json_reply
-from gateway.feed import Feed
 from gateway.presenters import pagination
-from gateway.sse import HttpClient, last_event_id
 
 TAG = "executions"
 MISSING = "DAG execution with id '{id}' not found"
@@ -116,18 +113,7 @@ async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
     async with call.gateway.feeds.watching(call.path["id"]) as feed:
         if not feed.is_known:
             raise call.missing()
-        client = HttpClient(call.request)
-        await client.open()
-        if call.request.method != "HEAD":
-            await _serve(feed, client, last_event_id(call.request))
-        return client.response
+        return await feeds.answer(feed, call.request)
 
 
 ENDPOINTS = (list_executions, get_execution, list_sub_steps, delete_execution, watch_execution)
-
-
-async def _serve(feed: Feed, client: HttpClient, after: int | None) -> None:
-    try:
-        await feed.serve(client, after)
-    except (ConnectionResetError, TimeoutError, Unavailable):
-        client.cut_off()

@@ -1,4 +1,4 @@
-"""The live stream of one execution: told once, and sent to all its clients.
+"""The live stream of one run: told once, and sent to all its clients.
 
 A client's position is a stream sequence. A commit that makes several events gives its sequence as `id` to
 the last of them only: a client that is cut off in between gets all of them again, and never loses the rest.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import orjson
@@ -17,11 +17,12 @@ from contracts.api.fields import epoch_ms
 from contracts.commit import Recorded
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.log import Log, Unavailable
-from gateway.execution_events import NOTHING_DONE, Narrator, Progress, Told, step_ids
+from gateway.execution_events import Narrator
+from gateway.narration import Narration, Told
 from gateway.results import result_text
 from gateway.sse import Client, Piece, frame
 
-RESULTS = ("result", "finalResult")
+RESULTS = ("result", "finalResult", "summary")
 """Fields of events that may be in the object store."""
 TURN = 256
 """Clients that are sent something before others may use the loop."""
@@ -31,6 +32,9 @@ REPLAYS = 8
 Heard = Recorded | bytes
 """A commit, or what an executor says of a tool at work."""
 
+Narrate = Callable[[str], Narration]
+"""Begins to tell the run of an id."""
+
 
 @dataclass(frozen=True, slots=True)
 class Present:
@@ -38,7 +42,7 @@ class Present:
 
     seq: int = 0
     """Stream sequence of the last commit told."""
-    progress: Progress = NOTHING_DONE
+    standing: Told = field(default_factory=dict)
     ending: bytes = b""
     """How the end was told, once it has come."""
 
@@ -47,16 +51,23 @@ class Present:
 class Past:
     """What was told after some position, up to a later one."""
 
-    before: Progress
-    """Where the execution stood then."""
+    before: Told
+    """Where the run stood then."""
     data: bytes
     upto: int
 
 
 class Feed:
-    """One execution, its clients, and what the newest of its events need to be told."""
+    """One run, its clients, and what the newest of its events need to be told."""
 
-    def __init__(self, run_id: str, log: Log, blobs: Blobs, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        log: Log,
+        blobs: Blobs,
+        clock: Callable[[], datetime],
+        narrate: Narrate = Narrator,
+    ) -> None:
         self.run_id = run_id
         self.closed = False
         """Whether nothing will be told any more."""
@@ -64,15 +75,21 @@ class Feed:
         self._blobs = blobs
         self._clock = clock
         self._clients: set[Client] = set()
-        self._narrator = Narrator(run_id)
+        self._narrate_anew = narrate
+        self._narrator = narrate(run_id)
         self._present = Present()
         self._replays: dict[int, Past] = {}
         self._reading = asyncio.Lock()
 
     @property
     def is_known(self) -> bool:
-        """Whether there is such an execution."""
+        """Whether there is such a run."""
         return self._narrator.is_known
+
+    @property
+    def sources(self) -> Sequence[tuple[str, str]]:
+        """Aggregates, by name and id, whose commits it is to hear."""
+        return self._narrator.sources
 
     async def open(self) -> None:
         """Take in what has happened so far, without telling it.
@@ -80,7 +97,7 @@ class Feed:
         Raises:
             Unavailable: the log or the object store could not be read.
         """
-        for recorded in await self._log.read("run", self.run_id):
+        for recorded in await self._history():
             self._narrator.tell(recorded)
         self._present = await self._news()
 
@@ -137,16 +154,16 @@ class Feed:
         present = self._present
         if after is None or after > present.seq:
             position = None if present.ending else present.seq
-            await client.write(self._standing(present.progress, position) + present.ending)
+            await client.write(self._told_standing(present.standing, position) + present.ending)
             return present.seq
         past = await self._past(after)
-        await client.write(self._standing(past.before, after) + past.data)
+        await client.write(self._told_standing(past.before, after) + past.data)
         return past.upto
 
     async def _past(self, after: int) -> Past:
         """What has been told after a position."""
         if after == self._present.seq:
-            return Past(self._present.progress, b"", after)
+            return Past(self._present.standing, b"", after)
         async with self._reading:
             if after not in self._replays:
                 if len(self._replays) >= REPLAYS:
@@ -156,17 +173,25 @@ class Feed:
 
     async def _replay(self, after: int) -> Past:
         upto = self._present.seq
-        narrator = Narrator(self.run_id)
+        narrator = self._narrate_anew(self.run_id)
         told = []
-        before = narrator.progress
-        for recorded in await self._log.read("run", self.run_id):
+        before = narrator.standing
+        for recorded in await self._history():
             if recorded.seq <= after:
                 narrator.tell(recorded)
-                before = narrator.progress
+                before = narrator.standing
             elif recorded.seq <= upto:
                 told.append(await self._frames(narrator, recorded))
         _require(narrator, upto)
         return Past(before, b"".join(told), upto)
+
+    async def _history(self, after: int = 0) -> list[Recorded]:
+        """The commits of all sources above a position, in order.
+
+        What is appended to one source while another is read is no matter: by then nothing follows from it.
+        """
+        commits = [one for source in self.sources for one in await self._log.read(*source, after=after)]
+        return sorted(commits, key=lambda one: one.seq)
 
     async def _narrate(self, heard: Heard) -> bytes:
         return self._narrate_tool(heard) if isinstance(heard, bytes) else await self._narrate_commit(heard)
@@ -175,9 +200,9 @@ class Feed:
         narrator = self._narrator
         if recorded.seq <= narrator.seq:
             return b""
-        if recorded.commit.version == narrator.version + 1:
+        if narrator.follows(recorded):
             return await self._frames(narrator, recorded)
-        unheard = await self._log.read("run", self.run_id, after=narrator.seq)
+        unheard = await self._history(after=narrator.seq)
         told = b"".join([await self._frames(narrator, one) for one in unheard])
         _require(narrator, recorded.seq)
         return told
@@ -187,12 +212,13 @@ class Feed:
         try:
             said = orjson.loads(payload)
             name = {"progress": "tool.progress", "completed": "tool.completed"}[said["kind"]]
-            fields = {"toolName": said["tool"], "message": said["message"], **step_ids(said["step"])}
+            fields = {"toolName": said["tool"], "message": said["message"]}
+            fields |= self._narrator.naming(said["step"])
         except (ValueError, LookupError, TypeError, AttributeError):
             return b""
         return frame(self._narrator.event(name, self._now(), fields))
 
-    async def _frames(self, narrator: Narrator, recorded: Recorded) -> bytes:
+    async def _frames(self, narrator: Narration, recorded: Recorded) -> bytes:
         told = [await self._shown(event) for event in narrator.tell(recorded)]
         ids = [None] * (len(told) - 1) + [recorded.seq]
         return b"".join(map(frame, told, ids))
@@ -206,10 +232,10 @@ class Feed:
         narrator, ending = self._narrator, self._present.ending
         if narrator.ending and not ending:
             ending = frame(await self._shown(narrator.ending), narrator.seq)
-        return Present(narrator.seq, narrator.progress, ending)
+        return Present(narrator.seq, narrator.standing, ending)
 
-    def _standing(self, progress: Progress, position: int | None) -> bytes:
-        return frame(self._narrator.update(self._now(), progress), position)
+    def _told_standing(self, standing: Told, position: int | None) -> bytes:
+        return frame(self._narrator.update(self._now(), standing), position)
 
     async def _send(self, data: bytes) -> None:
         if not data:
@@ -224,6 +250,6 @@ class Feed:
         return epoch_ms(self._clock())
 
 
-def _require(narrator: Narrator, seq: int) -> None:
+def _require(narrator: Narration, seq: int) -> None:
     if narrator.seq < seq:
         raise Unavailable(f"the log gives {narrator.run_id} only up to {narrator.seq}, not up to {seq}")

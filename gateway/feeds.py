@@ -1,24 +1,27 @@
-"""The executions being watched: one feed each, kept while it has clients."""
+"""The runs being watched: one feed each, kept while it has clients."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 import nats.errors
 import structlog
+from aiohttp import web
 from nats.aio.msg import Msg
 
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.connection import Connection
-from contracts.runtime.log import Log
+from contracts.runtime.log import Log, Unavailable
 from contracts.subjects import live_run
-from gateway.feed import Feed, Heard
+from gateway.execution_events import Narrator
+from gateway.feed import Feed, Heard, Narrate
 from gateway.hub import Hub
+from gateway.sse import HttpClient, last_event_id
 
 HEARTBEAT_S = 15.0
 
@@ -63,7 +66,7 @@ class _Watched:
 
 
 class Feeds:
-    """Opens a feed for the first client of an execution, closes it after the last."""
+    """Opens a feed for the first client of a run, closes it after the last."""
 
     def __init__(
         self,
@@ -80,18 +83,22 @@ class Feeds:
         self._clock = clock
         self._live = live
         self._heartbeat_s = heartbeat_s
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[tuple[Narrate, str], _Watched] = {}
 
     @asynccontextmanager
-    async def watching(self, run_id: str) -> AsyncGenerator[Feed]:
-        """The feed of one execution, current while the block lasts. Ask it whether the execution is known.
+    async def watching(self, run_id: str, narrate: Narrate = Narrator) -> AsyncGenerator[Feed]:
+        """The feed of one run as `narrate` tells it, current while the block lasts.
+
+        Ask it whether the run is known.
 
         Raises:
             Unavailable: the log could not be read.
         """
-        watched = self._watched.get(run_id)
+        key = narrate, run_id
+        watched = self._watched.get(key)
         if watched is None or watched.feed.closed:
-            watched = self._watched[run_id] = _Watched(Feed(run_id, self._log, self._blobs, self._clock))
+            feed = Feed(run_id, self._log, self._blobs, self._clock, narrate)
+            watched = self._watched[key] = _Watched(feed)
             watched.keeper = asyncio.create_task(self._keep(watched))
         watched.clients += 1
         try:
@@ -100,7 +107,9 @@ class Feeds:
         finally:
             watched.clients -= 1
             if not watched.clients:
-                await self._drop(watched)
+                if self._watched.get(key) is watched:
+                    del self._watched[key]
+                await _end(watched)
 
     def close(self) -> None:
         """End every stream, so that the server can stop."""
@@ -111,16 +120,19 @@ class Feeds:
         feed, ready = watched.feed, watched.ready
         inbox: asyncio.Queue[Heard] = asyncio.Queue()
         beating = asyncio.create_task(self._beat(feed))
-        live = self._live.hearing(feed.run_id, inbox.put_nowait) if self._live else nullcontext()
         try:
-            async with self._hub.listening("run", feed.run_id, inbox.put_nowait), live:
+            async with AsyncExitStack() as hearing:
+                for source in feed.sources:
+                    await hearing.enter_async_context(self._hub.listening(*source, inbox.put_nowait))
+                if self._live:
+                    await hearing.enter_async_context(self._live.hearing(feed.run_id, inbox.put_nowait))
                 await feed.open()
                 ready.set_result(None)
                 while not feed.closed:
                     await feed.tell(await _all_in(inbox))
         except Exception as error:
             if ready.done():
-                logger.exception("a stream broke; its clients will come back", execution=feed.run_id)
+                logger.exception("a stream broke; its clients will come back", run=feed.run_id)
             else:
                 ready.set_exception(error)
         finally:
@@ -132,12 +144,23 @@ class Feeds:
             await asyncio.sleep(self._heartbeat_s)
             await feed.beat()
 
-    async def _drop(self, watched: _Watched) -> None:
-        if self._watched.get(watched.feed.run_id) is watched:
-            del self._watched[watched.feed.run_id]
-        if watched.keeper is not None:
-            watched.keeper.cancel()
-            await asyncio.wait([watched.keeper])
+
+async def answer(feed: Feed, request: web.Request) -> web.StreamResponse:
+    """The stream as the answer to a request, until the client leaves or the feed is closed."""
+    client = HttpClient(request)
+    await client.open()
+    if request.method != "HEAD":
+        try:
+            await feed.serve(client, last_event_id(request))
+        except (ConnectionResetError, TimeoutError, Unavailable):
+            client.cut_off()
+    return client.response
+
+
+async def _end(watched: _Watched) -> None:
+    if watched.keeper is not None:
+        watched.keeper.cancel()
+        await asyncio.wait([watched.keeper])
 
 
 async def _all_in(inbox: asyncio.Queue[Heard]) -> list[Heard]:

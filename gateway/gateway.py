@@ -21,6 +21,7 @@ from gateway.llm import LlmConfiguration
 from gateway.log_feed import LogFeed
 from gateway.progress import Progress
 from gateway.settings import GatewaySettings
+from gateway.stored_plans import StoredPlans
 from gateway.views import Views
 
 CATCH_UP_S = 10.0
@@ -45,6 +46,8 @@ class Gateway:
     agents_follower: Follower
     """What keeps `agents` current."""
     catalogue: Catalogue
+    stored_plans: StoredPlans
+    """What can be executed."""
     hub: Hub
     feeds: Feeds
     """The executions being watched."""

@@ -6,16 +6,17 @@ import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 
 from contracts.api.fields import epoch_ms
 from contracts.api.health import Alive, DagScheduler, Queue, Readiness, Scheduler
 from contracts.run import Status
 from contracts.runtime.log import Unavailable
 from contracts.runtime.sidecar import Check
-from contracts.views import checkpoint, dags, executions
+from contracts.views import checkpoint, dags, executions, goal_runs
 from gateway.endpoint import Call, endpoint, json_reply
 from gateway.gateway import Gateway
+from gateway.schedules import DAG_FIRES, GOAL_FIRES
 from gateway.views import ViewsUnavailable
 
 TAG = "health"
@@ -73,6 +74,8 @@ class _Seen:
     running: int
     schedules: list[str]
     """Ids of DAGs that fire by themselves."""
+    goal_schedules: int = 0
+    """Schedules of goals that fire."""
 
 
 NOTHING = _Seen(0, 0, 0, [])
@@ -98,7 +101,7 @@ async def _readiness(gateway: Gateway) -> Readiness:
         provider=provider,
         model=model,
         scheduler=Scheduler(
-            active_schedules=len(seen.schedules),
+            active_schedules=len(seen.schedules) + seen.goal_schedules,
             max_concurrency=capacity,
             queue=Queue(size=seen.waiting, pending=seen.running, concurrency=capacity),
         ),
@@ -124,19 +127,24 @@ async def _log_position(gateway: Gateway) -> int | None:
 
 async def _look(gateway: Gateway) -> _Seen | str:
     """What the views say, or why they say nothing."""
-    runs = select(executions.c.status, func.count()).group_by(executions.c.status)
-    runs = runs.where(executions.c.status.in_((Status.PENDING, Status.RUNNING)))
-    has_cron = func.coalesce(dags.c.cron_schedule, "") != ""
-    fires = has_cron & dags.c.schedule_active & (dags.c.status != "paused")
+    unended = (Status.PENDING, Status.RUNNING)
+    by_plans = select(executions.c.status).where(executions.c.status.in_(unended))
+    by_agents = select(goal_runs.c.status).where(
+        goal_runs.c.strategy == "agent", goal_runs.c.status.in_(unended)
+    )
+    both = union_all(by_plans, by_agents).subquery()
+    runs = select(both.c.status, func.count()).group_by(both.c.status)
+    of_goals = select(func.count()).where(GOAL_FIRES)
     try:
         async with gateway.views.snapshot() as reader:
             seq = await reader.value(select(checkpoint.c.seq))
             counts = {row["status"]: row["count"] for row in await reader.all(runs)}
-            scheduled = await reader.all(select(dags.c.id).where(fires).order_by(dags.c.id))
+            scheduled = await reader.all(select(dags.c.id).where(DAG_FIRES).order_by(dags.c.id))
+            goal_schedules = await reader.value(of_goals)
     except ViewsUnavailable as error:
         return str(error)
     waiting, running = counts.get(Status.PENDING, 0), counts.get(Status.RUNNING, 0)
-    return _Seen(seq or 0, waiting, running, [row["id"] for row in scheduled])
+    return _Seen(seq or 0, waiting, running, [row["id"] for row in scheduled], goal_schedules)
 
 
 async def _lag_problem(gateway: Gateway, newest: int) -> str | None:

@@ -9,9 +9,7 @@ from gateway.endpoint import Call, Header, Raw, endpoint
 from gateway.log_feed import Wanted
 from gateway.sse import HttpClient, last_event_id
 
-LAST_EVENT_ID = Header(
-    "Last-Event-ID", "The `id` of the last event that a client has got."
-)
+LAST_EVENT_ID = Header("Last-Event-ID", "The `id` of the last event that a client has got.")
 
 
 @endpoint(

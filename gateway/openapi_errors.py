@@ -33,7 +33,6 @@ COMMON: Mapping[int, _Common] = {
         "BadRequest", "Something in the request is not as it must be.", (InvalidInput, Refused, Turned)
     ),
     404: _Common("NotFound", "There is no such thing.", (Refused,)),
-    409: _Common("Conflict", "It cannot be done as things stand.", (Refused,)),
     413: _Common("TooLarge", "The body is too large.", (Turned, Refused)),
     415: _Common("UnsupportedMediaType", "The body is of another type.", (Turned, Refused)),
     422: _Common("UsedForAnother", f"The {idempotency.HEADER} was used for another request.", (Refused,)),

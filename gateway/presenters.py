@@ -13,8 +13,9 @@ from sqlalchemy import JSON, Label, Table, Text, cast
 
 from contracts.api.fields import iso
 from contracts.event import Json
+from contracts.money import usd_text
 from contracts.runtime.blobs import Blobs
-from contracts.views import dags, executions, planning_attempts, sub_steps, usd_text
+from contracts.views import dags, executions, planning_attempts, sub_steps
 from gateway.execution_events import API_STATUS
 from gateway.results import stored_text
 

@@ -8,7 +8,6 @@ left to ask for, whatever it was doing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -28,7 +27,8 @@ from gateway.gateway import Gateway
 
 DEFAULT_AGENT = "defaultAgent"
 """Pursues the goals that name no agent."""
-CALLED_OFF = frozenset({dag.Status.REJECTED, dag.Status.DELETED})
+PLANLESS = frozenset({dag.Status.REJECTED, dag.Status.DELETED})
+"""What becomes of a plan that its run waits for in vain."""
 
 
 async def trigger(call: Call[Any, Any], goal_id: str) -> str:
@@ -36,6 +36,7 @@ async def trigger(call: Call[Any, Any], goal_id: str) -> str:
 
     Raises:
         Refusal: the goal is not there or not active, too many runs are going on, or no model can be called.
+        ViewsUnavailable: whether there is room for another run is not known.
     """
     gateway, run_id = call.gateway, call.new_id("run_", "run")
     if call.key and await _is_asked_for(gateway, run_id):
@@ -43,13 +44,98 @@ async def trigger(call: Call[Any, Any], goal_id: str) -> str:
     if not is_id(goal_id):
         raise _not_found(goal_id)
     pursued = await Stream.open(gateway.log, GOAL, goal_id, call.origin)
-    _require_active(goal_id, pursued.state)
-    if problem := await _model_problem(gateway, pursued.state):
-        raise Refusal(503, problem)
+    _require_active(pursued)
+    await _require_model(gateway, pursued.state)
     await _require_room(gateway)
     asked = pursue(goal_id, pursued.state, run_id, Occasion(), gateway.settings.defaults)
-    stream = await call.create(asked.aggregate, asked.id, lambda state: _first(asked.event, state))
-    if await pursued.refresh():
-        await _require_still_active(call, pursued, run_id)
+    first = asked.aggregate.initial
+    stream = await call.create(asked.aggregate, asked.id, lambda now: [asked.event] if now == first else [])
+    await pursued.refresh()
+    if not pursued.state.is_active:  # or whoever put it away, or deleted it, might have missed the new run
+        await cancel(gateway, run_id, "the goal was stopped at the same time", call.origin)
+        _require_active(pursued)
     await gateway.projected(stream.seq)
     return run_id
+
+
+async def cancel(gateway: Gateway, run_id: str, reason: str, origin: Origin) -> int:
+    """Call a run off, or the planning of it; twice is nothing. Returns the position in the log.
+
+    Raises:
+        UnknownRun: no goal has a run of this id.
+        AlreadyFinished: it has ended.
+    """
+    plan = await Stream.open(gateway.log, DAG, plan_id(run_id), origin)
+
+    def decide(state: run.State) -> Sequence[Event]:
+        _require_goal_run(state, plan)
+        if state.status is not run.Status.ABSENT:
+            return run.cancel(state, reason)
+        if plan.state.status in PLANLESS:
+            raise run.AlreadyFinished("the run is failed; there is nothing left to cancel")
+        return [run.Cancelled(reason=reason)]
+
+    stream = await transact(gateway.log, RUN, run_id, decide, origin)
+    return max(stream.seq, await _call_off(gateway, plan, reason))
+
+
+async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
+    """Remove a run; an open one is called off first. Returns the position in the log.
+
+    Raises:
+        UnknownRun: no goal has a run of this id.
+    """
+    plan = await Stream.open(gateway.log, DAG, plan_id(run_id), origin)
+
+    def decide(state: run.State) -> Sequence[Event]:
+        _require_goal_run(state, plan)
+        return [run.Deleted()] if state.status is run.Status.ABSENT else run.delete(state)
+
+    stream = await transact(gateway.log, RUN, run_id, decide, origin)
+    return max(stream.seq, await _call_off(gateway, plan, "its run was deleted"))
+
+
+async def _call_off(gateway: Gateway, plan: Stream[dag.State], reason: str) -> int:
+    """Spare the planner further work; a plan that is there already stays."""
+    if plan.state.status in {dag.Status.ABSENT, dag.Status.DELETED}:
+        return 0
+    return (await transact(gateway.log, DAG, plan.id, partial(dag.call_off, reason=reason), plan.origin)).seq
+
+
+async def _is_asked_for(gateway: Gateway, run_id: str) -> bool:
+    filters = aggregate_filter(RUN.name, run_id), aggregate_filter(DAG.name, plan_id(run_id))
+    return await gateway.log.last_seq(*filters) > 0
+
+
+async def _require_model(gateway: Gateway, state: goal.State) -> None:
+    """Where the model of the agent that pursues the goal cannot be called, that of the settings has to be."""
+    agents = await gateway.agents_current()
+    if state.params.strategy == "dag":
+        entry = agents.active(gateway.settings.default_planner_agent)
+    else:
+        entry = agents.get(state.agent_id or "") or agents.active(DEFAULT_AGENT)
+    own = entry and gateway.llm_problem(entry.state.provider, entry.state.model) is None
+    if not own and (problem := gateway.llm_problem()):
+        raise Refusal(503, problem)
+
+
+async def _require_room(gateway: Gateway) -> None:
+    most, running = gateway.settings.max_concurrent_runs, await run_views.number_running(gateway)
+    if running >= most:
+        raise Refusal(400, f"Maximum concurrent runs ({most}) exceeded. Current active runs: {running}")
+
+
+def _require_active(pursued: Stream[goal.State]) -> None:
+    if pursued.state.status in {goal.Status.ABSENT, goal.Status.DELETED}:
+        raise _not_found(pursued.id)
+    if not pursued.state.is_active:
+        raise Refusal(400, f"Goal is not active: {pursued.id}")
+
+
+def _require_goal_run(state: run.State, plan: Stream[dag.State]) -> None:
+    if state.goal_id is None and not plan.exists:
+        raise run.UnknownRun("Run not found")
+
+
+def _not_found(goal_id: str) -> Refusal:
+    return Refusal(400, f"Goal not found: {goal_id}")

@@ -12,9 +12,10 @@ import orjson
 
 from contracts.api.fields import iso
 from contracts.event import Json
+from contracts.money import usd_text
 from contracts.observations import Observed, failure, observation, shown_call
 from contracts.steps import SYNTHESIS
-from contracts.views import executions, goal_calls, goal_runs, goal_steps, outputs, sub_steps, usd_text
+from contracts.views import executions, goal_calls, goal_runs, goal_steps, outputs, sub_steps
 from gateway.goal_rows import goal_row
 from gateway.presenters import Row, Shown, columns, json_of, time_of, usage_of
 

@@ -42,9 +42,7 @@ _TASKS = (
     .order_by(sub_steps.c.task_id == SYNTHESIS, sub_steps.c.task_id)
 )
 _OUTPUTS = (
-    select(*OUTPUT_COLUMNS)
-    .where(outputs.c.run_id == _is_it)
-    .order_by(outputs.c.created_at, outputs.c.id)
+    select(*OUTPUT_COLUMNS).where(outputs.c.run_id == _is_it).order_by(outputs.c.created_at, outputs.c.id)
 )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from itertools import groupby
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, Select, Text, bindparam, case, cast, func, select
 
 from contracts.api.runs import RunQuery
-from contracts.event import Json
+from contracts.event import BlobRef, Json
 from contracts.observations import Observed, working_memory
 from contracts.run import OPEN, Status
 from contracts.steps import SYNTHESIS
@@ -70,7 +72,7 @@ async def page(gateway: Gateway, query: RunQuery) -> list[Shown]:
         ids = [row["run_id"] for row in rows]
         results = await reader.all(_RESULTS, run_ids=ids, most=LISTED_CHARS) if ids else ()
     by_run = {run_id: list(some) for run_id, some in groupby(results, key=lambda row: row["run_id"])}
-    return [await _shown(gateway, row, by_run.get(row["run_id"], [])) for row in rows]
+    return [await _shown(gateway, row, by_run.get(row["run_id"], []), whole=False) for row in rows]
 
 
 async def one(gateway: Gateway, run_id: str) -> Shown | None:
@@ -83,7 +85,7 @@ async def one(gateway: Gateway, run_id: str) -> Shown | None:
     async with gateway.views.snapshot() as reader:
         row = await reader.first(_ONE, run_id=run_id)
         results = await reader.all(_RESULTS, run_ids=[run_id], most=ALL_CHARS)
-    return await _shown(gateway, row, list(results)) if row else None
+    return await _shown(gateway, row, results, whole=True) if row else None
 
 
 async def number_running(gateway: Gateway) -> int:
@@ -129,16 +131,25 @@ def _names(status: str | None) -> list[str]:
     return [status, *(own for own, shown in RUN_STATUS.items() if shown == status)]
 
 
-async def _shown(gateway: Gateway, row: Row, results: list[Row]) -> Shown:
+async def _shown(gateway: Gateway, row: Row, results: Sequence[Row], *, whole: bool) -> Shown:
+    """A run; `whole`: with large results too."""
     report = await stored_text(row["report"], gateway.blobs) if row["plan_status"] == "completed" else None
     observed = [
-        Observed(call["step_no"], call["position"], call["tool"], {}, await _value(gateway, call))
+        Observed(
+            turn=call["step_no"],
+            position=call["position"],
+            tool=call["tool"],
+            arguments={},
+            result=await stored_value(call["result"], gateway.blobs) if whole else _listed(call),
+        )
         for call in results
     ]
     return run_row(row, working_memory(observed, row["run_summary"] or report))
 
 
-async def _value(gateway: Gateway, call: Row) -> Json:
-    if call["result"] is None:
-        return f"({call['size']} characters; get the run itself to see them)"
-    return await stored_value(call["result"], gateway.blobs)
+def _listed(call: Row) -> Json:
+    value = None if call["result"] is None else orjson.loads(call["result"])
+    ref = BlobRef.of(value)
+    if ref is None and call["size"] <= LISTED_CHARS:
+        return value
+    return f"({ref.size if ref else call['size']} bytes; get the run itself to see them)"

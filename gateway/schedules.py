@@ -1,15 +1,22 @@
-"""Schedules as clients give them."""
+"""Schedules as clients give them, and whether they fire."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from sqlalchemy import func
+
 from contracts.api.dags import CreateDag, DagPatch
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
 from contracts.cron import Cron, InvalidCron, InvalidTimezone, parse_timezone
 from contracts.scheduling import Schedule
+from contracts.views import dags, goal_schedules
 from gateway.errors import Refusal
+
+GOAL_FIRES = goal_schedules.c.active & ~goal_schedules.c.paused
+DAG_HAS_SCHEDULE = func.coalesce(dags.c.cron_schedule, "") != ""
+DAG_FIRES = DAG_HAS_SCHEDULE & dags.c.schedule_active & ~dags.c.schedule_paused & (dags.c.status != "paused")
 
 
 def schedule_of(body: CreateDag) -> Schedule | None:

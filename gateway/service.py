@@ -31,6 +31,7 @@ from gateway.log_feed import LogFeed
 from gateway.progress import Progress
 from gateway.server import serving
 from gateway.settings import GatewaySettings
+from gateway.stored_plans import StoredPlans
 from gateway.views import Views
 
 NAME = "gateway"
@@ -71,6 +72,7 @@ def assemble(
         agents=agents,
         agents_follower=Follower(log, subjects.state_filter("agent"), fold=agents.fold),
         catalogue=Catalogue(),
+        stored_plans=StoredPlans(log),
         hub=hub,
         feeds=Feeds(hub, log, blobs, now, live),
         log_feed=LogFeed(hub, log, CODEC, now),

@@ -31,6 +31,8 @@ LOCKED_S = 0.1
 """How long a read may wait for a lock. Writers never hold one against readers of a WAL database, except for
 a moment when the file is made."""
 
+_POSITION = select(checkpoint.c.seq)
+
 Row = Mapping[str, Any]
 """A row's values by column name."""
 
@@ -86,7 +88,7 @@ class Views(Reader):
 
     async def position(self) -> int:
         """Stream sequence that the views include."""
-        return int(await self.value(select(checkpoint.c.seq)) or 0)
+        return int(await self.value(_POSITION) or 0)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncGenerator[Reader]:

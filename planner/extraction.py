@@ -145,6 +145,8 @@ def _storable(value: Json) -> dict[str, Json]:
     try:
         cleaned: dict[str, Json] = clean_json(value)
         orjson.dumps(cleaned)
-    except (TypeError, RecursionError) as error:
-        raise NotJson(f"the JSON cannot be stored ({error}): use less nesting and smaller numbers") from error
+    except RecursionError as error:
+        raise NotJson(f"the JSON is nested more than {_MAX_NESTING} levels deep: use less nesting") from error
+    except TypeError as error:
+        raise NotJson(f"the JSON cannot be stored ({error}): use smaller numbers and less nesting") from error
     return cleaned

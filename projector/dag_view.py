@@ -8,9 +8,10 @@ from sqlalchemy import delete
 
 from contracts import dag
 from contracts.event import Usage
+from contracts.money import pico_usd
 from contracts.plan import Job
 from contracts.scheduling import Schedule
-from contracts.views import dags, pico_usd, planning_attempts, schedule_ticks
+from contracts.views import dags, planning_attempts, schedule_ticks
 from projector.changes import Changes
 from projector.fold import Fact, Fold
 

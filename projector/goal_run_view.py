@@ -10,7 +10,8 @@ from sqlalchemy import delete, update
 
 from contracts import dag, run, webhook
 from contracts.event import Usage
-from contracts.views import goal_calls, goal_runs, goal_steps, outputs, pico_usd
+from contracts.money import pico_usd
+from contracts.views import goal_calls, goal_runs, goal_steps, outputs
 from projector.changes import Changes
 from projector.fold import Fact, Fold, milliseconds
 

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy import delete, update
 
 from contracts import run
+from contracts.money import pico_usd
 from contracts.plan import SubTask
 from contracts.steps import SYNTHESIS
-from contracts.views import executions, pico_usd, sub_steps
+from contracts.views import executions, sub_steps
 from projector.changes import Changes
 from projector.fold import Fact, Fold, milliseconds
 

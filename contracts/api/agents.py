@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
 from contracts.event import Json
@@ -36,7 +36,10 @@ class AgentQuery(Query):
     """Which agents to list."""
 
     name: str | None = None
-    active: Annotated[bool, BeforeValidator(lambda text: text == "true")] | None = None
+    active: (
+        Annotated[bool, BeforeValidator(lambda text: text == "true"), WithJsonSchema({"type": "string"})]
+        | None
+    ) = None
     """`true` for active ones; any other text for the others."""
 
 

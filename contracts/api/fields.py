@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import InvalidOperation
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
+from pydantic_core.core_schema import no_info_after_validator_function, str_schema, union_schema
 
-from contracts.views import usd_text
+from contracts.money import pico_usd, usd_text
 
 T = TypeVar("T")
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-
+@lru_cache(maxsize=16384)
 def iso(ms: int) -> str:
     """Milliseconds since 1970 as `2026-11-23T06:38:54.000Z`."""
-    seconds, left = divmod(ms, 1000)
-    return f"{_to_the_second(seconds)}.{left:03}Z"
-
-
-@lru_cache(maxsize=8192)
-def _to_the_second(seconds: int) -> str:
-    """Cached, because the times on a page are few seconds and many rows."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").removesuffix("+00:00")
+    moment = datetime.fromtimestamp(ms / 1000, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def epoch_ms(time: datetime) -> int:
-    """`time` as milliseconds since 1970."""
-    return (time - EPOCH) // timedelta(milliseconds=1)
+    """`time` as milliseconds since 1970, rounded as in the views."""
+    return round(time.timestamp() * 1000)
 
 
 class _NotNull:
@@ -50,13 +46,39 @@ Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 
+
+class _OrText:
+    """Takes the text that answers have for a number, too."""
+
+    def __init__(self, read: Callable[[str], int]) -> None:
+        self._read = read
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = no_info_after_validator_function(self._read, str_schema(strict=True))
+        return union_schema([handler(source), text])
+
+
+def _ms(text: str) -> int:
+    return epoch_ms(datetime.fromisoformat(text))
+
+
+def _pico(text: str) -> int:
+    try:
+        return pico_usd(text) or 0
+    except InvalidOperation:
+        raise ValueError("no decimal number") from None
+
+
 Timestamp = Annotated[
-    int, PlainSerializer(iso, str), WithJsonSchema({"type": "string", "format": "date-time"})
+    int, _OrText(_ms), PlainSerializer(iso, str), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
 """Milliseconds since 1970 inside, ISO 8601 in UTC outside."""
 
 Usd = Annotated[
-    int, PlainSerializer(usd_text, str), WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"})
+    int,
+    _OrText(_pico),
+    PlainSerializer(usd_text, str),
+    WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
 ]
 """10⁻¹² US dollars inside, exact decimal text outside."""
 

@@ -64,3 +64,8 @@ class Readiness(Row):
     error: Absent[str] = None
     """All problems in one text, where there are any."""
     timestamp: Timestamp
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether everything is there."""
+        return self.status == "ready"

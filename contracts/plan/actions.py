@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Literal
 from urllib.parse import urlsplit
 
+import orjson
 from jsonschema import Draft202012Validator, FormatChecker
 from jsonschema.exceptions import ValidationError
 
@@ -87,7 +89,7 @@ class Actions:
     def _validator(self, spec: ToolSpec) -> Draft202012Validator:
         if spec.name not in self._validators:
             schema = {key: value for key, value in spec.parameters.items() if key != "required"}
-            self._validators[spec.name] = Draft202012Validator(schema, format_checker=_formats())
+            self._validators[spec.name] = _validator(orjson.dumps(schema))
         return self._validators[spec.name]
 
     def _unknown(self, kind: Kind, name: str) -> str:
@@ -102,6 +104,12 @@ class Actions:
         return (
             "it is an agent, so set action_type to 'inference'" if name in agents else _closest(name, tools)
         )
+
+
+@lru_cache(maxsize=256)
+def _validator(schema: bytes) -> Draft202012Validator:
+    """Kept by what the schema says, because making one takes longer than using it."""
+    return Draft202012Validator(orjson.loads(schema), format_checker=_formats())
 
 
 def _closest(name: str, known: Collection[str]) -> str:

@@ -9,9 +9,14 @@ from contracts.plan.job import Job
 from contracts.prompt import dates, fill
 
 
+def mentions_date(job: Job) -> bool:
+    """Whether `dated` may change `job` at all."""
+    return "{{" in job.model_dump_json()
+
+
 def dated(job: Job, now: datetime) -> Job:
     """`job` with every `{{currentDate}}` and `{{Today}}` in it replaced by `now`, in the reader's zone."""
-    if "{{" not in job.model_dump_json():
+    if not mentions_date(job):
         return job
     values = dates(now)
     return Job.model_validate(map_texts(job.model_dump(), lambda text: fill(text, values)))

@@ -30,6 +30,8 @@ class Catalogue:
     def __init__(self, specs: Iterable[ToolSpec] = ()) -> None:
         self._specs: dict[str, ToolSpec] = {}
         self._known = asyncio.Event()
+        self.revision = 0
+        """Grows with every change."""
         for spec in specs:
             self.add(spec)
 
@@ -48,11 +50,13 @@ class Catalogue:
     def add(self, spec: ToolSpec) -> None:
         """A new tool, or a new description of one."""
         self._specs[spec.name] = spec
+        self.revision += 1
         self._known.set()
 
     def remove(self, name: str) -> None:
         """The tool is no more."""
         self._specs.pop(name, None)
+        self.revision += 1
 
 
 async def publish(connection: Connection, specs: Iterable[ToolSpec]) -> None:

@@ -14,6 +14,7 @@ from contracts.event import Json
 from contracts.runtime.connection import Connection
 from contracts.runtime.direct import stored
 from contracts.runtime.patience import NoAnswer, patiently
+from contracts.runtime.service import UserError
 from contracts.subjects import PARKED, PARKED_STREAM, STREAM, parked, replay
 
 DEADLINE_S = 30.0
@@ -21,7 +22,7 @@ LOG_SUBJECT = "Log-Subject"
 """Header of a message put back: the subject it has in the log."""
 
 
-class NotParked(Exception):
+class NotParked(UserError):
     """No message is parked under this number."""
 
 

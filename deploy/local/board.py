@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.client import Execution, ExecutionEvent, Step
+from contracts.api.executions import ExecutionDetail, SubStepRow
+from contracts.client import ExecutionEvent
 from contracts.steps import SYNTHESIS
 
 REPORT = "report"
@@ -51,16 +52,42 @@ class Row:
     """What a tool says of its progress, or why the step failed."""
 
 
-class Board:
+class Progress:
+    """Something with steps that goes on to an end."""
+
+    def __init__(self, id_: str, title: str, status: str) -> None:
+        self.id = id_
+        self.title = title
+        self.status = status
+        self.report: str | None = None
+        self.problem: str | None = None
+        """Why it did not complete."""
+        self.took_ms: int | None = None
+        self.rows: dict[str, Row] = {}
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more happens unless somebody resumes it."""
+        return self.status in OVER
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether every step and the report are there."""
+        return self.status == COMPLETED
+
+    @property
+    def done(self) -> int:
+        """How many steps are done, the report among them."""
+        return sum(row.state is State.DONE for row in self.rows.values())
+
+
+class Board(Progress):
     """One execution. Made of how it stood, it goes on with every event of its stream after that."""
 
-    def __init__(self, execution: Execution) -> None:
-        self.id = execution.id
-        self.title = execution.dag_title or execution.original_request
-        self.status = execution.status
+    def __init__(self, execution: ExecutionDetail) -> None:
+        super().__init__(execution.id, execution.dag_title or execution.original_request, execution.status)
         self.report = execution.final_result
         self.problem = execution.suspended_reason or execution.cancelled_reason
-        """Why it did not complete."""
         self.took_ms = execution.duration_ms
         self.rows = {row.id: row for row in map(_row, execution.sub_steps)}
         self._last_end_ms = 0
@@ -77,21 +104,6 @@ class Board:
             "execution.failed": self._ended("failed"),
             "execution.deleted": self._ended("deleted"),
         }
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more happens unless somebody resumes it."""
-        return self.status in OVER
-
-    @property
-    def is_completed(self) -> bool:
-        """Whether every step and the report are there."""
-        return self.status == COMPLETED
-
-    @property
-    def done(self) -> int:
-        """How many steps are done, the report among them."""
-        return sum(row.state is State.DONE for row in self.rows.values())
 
     def take(self, event: ExecutionEvent) -> str | None:
         """Note an event; what it means in one line, if that is worth telling."""
@@ -175,14 +187,14 @@ def seconds(ms: int | None) -> str:
     return f"{minutes} min {rest} s"
 
 
-def _row(step: Step) -> Row:
+def _row(step: SubStepRow) -> Row:
     is_report = step.task_id == SYNTHESIS
     return Row(
         id=REPORT if is_report else step.task_id,
         what="Put all results together" if is_report else step.description,
         who="" if is_report else step.tool_or_prompt_name,
         state=_STATES.get(step.status, State.WAITING),
-        since_ms=round(step.started_at.timestamp() * 1000) if step.started_at else 0,
+        since_ms=step.started_at or 0,
         took_ms=step.duration_ms if step.status == "completed" else None,
         starts=step.attempt,
         note=step.error or "",

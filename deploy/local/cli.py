@@ -4,16 +4,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
-if TYPE_CHECKING:
-    from contracts.client import Client
-    from deploy.local.execute import Status
+from deploy.local.commands import RESOURCES
+from deploy.local.options import DEFAULT_URL, AsJson, Url
 
-DEFAULT_URL = "http://127.0.0.1:3000"
+if TYPE_CHECKING:
+    from deploy.local.execute import Status
 
 app = typer.Typer(
     name="async-agent",
@@ -28,6 +29,13 @@ app.add_typer(views_app, name="views")
 app.add_typer(parked_app, name="parked")
 
 
+PASSING_ON = {
+    "allow_extra_args": True,
+    "ignore_unknown_options": True,
+    "allow_interspersed_args": False,
+}
+"""For commands whose own program, imported when it is asked for, reads all that follows."""
+
 ServiceName = Literal["gateway", "planner", "executor", "scheduler", "projector"]
 Victim = Literal["gateway", "planner", "executor", "scheduler", "projector", "nats"]
 Data = Annotated[
@@ -38,7 +46,6 @@ NatsUrl = Annotated[
     str | None,
     typer.Option("--nats-url", help="An existing NATS instead of one of our own. Default: $NATS_URL."),
 ]
-Url = Annotated[str, typer.Option(envvar="ASYNC_AGENT_URL", help="Where the system is.")]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Of the API. Default: $PORT or 3000.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: $HOST or 127.0.0.1.")]
 Durability = Annotated[
@@ -119,31 +126,29 @@ def run_goal(
 
     from contracts.client import DEFAULT_AGENT, Client
     from deploy.local.execute import execute
+    from deploy.local.following import follow
 
     async def main() -> Status:
         planner = agent or DEFAULT_AGENT
         async with Client(url) as client:
             with Console(stderr=True).status(f"{planner} is planning …"):
-                started = await client.create_and_execute(goal, agent=planner)
-            return await _watch(client, started.execution_id)
+                started = await client.dags.create_and_execute(goal, agent=planner)
+            return await follow(client, started.execution_id)
 
     _exit(execute(main()))
 
 
 @app.command()
 def watch(
-    execution: Annotated[str, typer.Argument(help="Id of an execution.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Of an execution, or of the run of a goal.")],
     url: Url = DEFAULT_URL,
+    as_json: AsJson = False,
 ) -> None:
-    """Watch an execution to its end. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
-    from contracts.client import Client
+    """Watch something to its end. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
     from deploy.local.execute import execute
+    from deploy.local.following import watched
 
-    async def main() -> Status:
-        async with Client(url) as client:
-            return await _watch(client, execution)
-
-    _exit(execute(main()))
+    _exit(execute(watched(url, id_, as_json=as_json)))
 
 
 @app.command("scripted-llm")
@@ -233,9 +238,7 @@ def parked_retry(
     _exit(execute(main()))
 
 
-@app.command(
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False
-)
+@app.command(add_help_option=False, context_settings=PASSING_ON)
 def bench(context: typer.Context) -> None:
     """Measure this machine with a system of its own; `bench --help` says what can be measured."""
     from deploy.local.bench.cli import bench as measure
@@ -245,22 +248,17 @@ def bench(context: typer.Context) -> None:
     bench_app(args=context.args, prog_name="async-agent bench")
 
 
-async def _watch(client: Client, execution_id: str) -> Status:
-    import asyncio
+def _resource(name: str) -> Callable[[typer.Context], None]:
+    def pass_on(context: typer.Context) -> None:
+        from importlib import import_module
 
-    from rich.console import Console
+        import_module(f"deploy.local.commands.{name}").app(args=context.args, prog_name=f"async-agent {name}")
 
-    from deploy.local.execute import Status
-    from deploy.local.watch import show_end, watch
+    return pass_on
 
-    progress = Console(stderr=True)
-    try:
-        board = await watch(client, execution_id, progress)
-    except asyncio.CancelledError:
-        progress.print(f"it goes on without you; see it again with: async-agent watch {execution_id}")
-        raise
-    show_end(board, progress, Console())
-    return Status.DONE if board.is_completed else Status.FAILED
+
+for _name, _help in RESOURCES.items():
+    app.command(_name, help=_help, add_help_option=False, context_settings=PASSING_ON)(_resource(_name))
 
 
 def _exit(status: Status) -> NoReturn:

@@ -80,7 +80,7 @@ async def _demo(show: Show, directory: Path, log: Filed, progress: Console, outp
         client = await stack.enter_async_context(Client(system.url))
         progress.print(Text(f"ready at {system.url}\ngoal: {show.goal}"))
         with progress.status(f"{DEFAULT_AGENT} is planning …"):
-            started = await client.create_and_execute(show.goal)
+            started = await client.dags.create_and_execute(show.goal)
         board = await watch(client, started.execution_id, progress, _Killer(system, show.kill))
         show_end(board, progress, output)
         return board.is_completed

@@ -15,7 +15,6 @@ import structlog
 from pydantic import ValidationError
 
 from contracts.client import ClarificationRequired, ClientError, Refused, Unreachable
-from contracts.runtime.parking import NotParked
 from contracts.runtime.service import UserError
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -39,7 +38,7 @@ def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.I
     )
     try:
         return asyncio.run(_until_signalled(main, interrupted))
-    except (ClientError, UserError, NotParked, ValidationError) as error:
+    except (ClientError, UserError, ValidationError) as error:
         print(f"async-agent: {_advice(error)}", file=sys.stderr)
         return _status(error)
 
@@ -81,9 +80,7 @@ def _advice(error: Exception) -> str:
                 f"{error}\nStart one with `async-agent up`, or say where it is by --url or ASYNC_AGENT_URL."
             )
         case ClarificationRequired(dag_id=dag_id):
-            answer = (
-                f'POST /api/v1/dags/{dag_id}/clarify {{"answer": …}}' if dag_id else "a more precise goal"
-            )
+            answer = f'`async-agent dags clarify {dag_id} "…"`' if dag_id else "a more precise goal"
             return f"the goal is not clear enough: {error}\nAnswer with {answer}."
         case ValidationError():
             return f"the environment or .env is not valid:\n{error}"

@@ -13,7 +13,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.client import Client, ClientError, Readiness
+from contracts.api.health import Readiness
+from contracts.client import Client, ClientError
 from contracts.runtime.service import UserError
 from contracts.runtime.settings import SQLITE
 from deploy.local.child import STOP_S, Backoff, Child, OnLine, describe_status, inherited, python_module

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from contracts.client import Readiness
+from contracts.api.health import Readiness
 from deploy.local.lines import Printed
 from deploy.local.nats_server import Durability
 from deploy.local.system import NATS, STOP_WITHIN_S, LocalSystem, Options, local_system, names

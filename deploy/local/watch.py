@@ -1,4 +1,4 @@
-"""Watching an execution in a terminal: a live table of its steps, or lines where no table can be drawn."""
+"""Watching in a terminal: a live table of steps, or lines where no table can be drawn."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.client import Client
-from deploy.local.board import Board, Row, State, seconds
+from deploy.local.board import Board, Progress, Row, State, seconds
+from deploy.local.run_board import RunBoard
 
 REDRAW_S = 0.125
 LOOKS = {
@@ -47,11 +48,11 @@ async def watch(
     Raises:
         ClientError: there is none of that id, or the system cannot be reached any more.
     """
-    execution = await client.execution(execution_id)
+    execution = await client.executions.get(execution_id)
     board = Board(execution)
     async with (
         _shown(board, console) as note,
-        aclosing(client.events(execution_id, after=execution.seq)) as events,
+        aclosing(client.executions.events(execution_id, after=execution.seq)) as events,
     ):
         while not board.is_over:
             event = await anext(events)
@@ -62,7 +63,23 @@ async def watch(
     return board
 
 
-def show_end(board: Board, progress: Console, output: Console) -> None:
+async def watch_run(client: Client, run_id: str, console: Console) -> RunBoard:
+    """Show a run of a goal, from its first event until it has ended or is suspended; how it stands then.
+
+    Raises:
+        ClientError: there is none of that id, or the system cannot be reached any more.
+    """
+    board = RunBoard(await client.runs.get(run_id))
+    async with _shown(board, console) as note, aclosing(client.runs.events(run_id, after=0)) as events:
+        while not board.is_over:
+            event = await anext(events)
+            line = board.take(event)
+            if line and not console.is_terminal:
+                note(f"{_clock(event.timestamp)}  {line}")
+    return board
+
+
+def show_end(board: Progress, progress: Console, output: Console) -> None:
     """The report on `output`, as plain Markdown if that is no terminal; what went wrong on `progress`."""
     if board.problem and not board.is_completed:
         progress.print(Text(f"{board.status}: {board.problem}", style="red"))
@@ -75,7 +92,7 @@ def show_end(board: Board, progress: Console, output: Console) -> None:
         output.out(board.report, highlight=False)
 
 
-def table_of(board: Board, now_ms: float) -> Table:
+def table_of(board: Progress, now_ms: float) -> Table:
     """The steps as they stand."""
     took = f" in {seconds(board.took_ms)}" if board.is_completed else ""
     table = Table(
@@ -119,7 +136,7 @@ def _clock(ms: int) -> str:
 
 
 @asynccontextmanager
-async def _shown(board: Board, console: Console) -> AsyncGenerator[Note]:
+async def _shown(board: Progress, console: Console) -> AsyncGenerator[Note]:
     """The table while the block lasts, where the console can show one; a way to show lines in any case."""
 
     def note(line: str) -> None:
@@ -142,7 +159,7 @@ async def _shown(board: Board, console: Console) -> AsyncGenerator[Note]:
             live.update(table_of(board, time.time() * 1000), refresh=True)
 
 
-async def _redraw(live: Live, board: Board) -> None:
+async def _redraw(live: Live, board: Progress) -> None:
     while True:
         live.update(table_of(board, time.time() * 1000), refresh=True)
         await asyncio.sleep(REDRAW_S)

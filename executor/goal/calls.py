@@ -1,9 +1,9 @@
-"""The tool calls a model asks for: which of them are made, and what those leave outside. Pure."""
+"""The tool calls a model asks for: which of them are made, and why the others are not. Pure."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 
 import orjson
 
@@ -31,20 +31,6 @@ def read_calls(
     return tuple(calls)
 
 
-def output_of(tool: str, result: Json) -> run.Output | None:
-    """What a call has left outside the run, for the tools that are there for that."""
-    if not isinstance(result, dict):
-        return None
-    match tool:
-        case "writeFile":
-            return run.Output(kind="file", content=str(result.get("path")))
-        case "sendWebhook":
-            return run.Output(kind="webhook", content=_only(result, ("url", "status", "success")))
-        case "sendEmail":
-            return run.Output(kind="email", content=_only(result, ("to", "subject", "messageId")))
-    return None
-
-
 def _refusal(call: ToolCall, position: int, offered: Collection[str], known: Collection[str]) -> str | None:
     if call.error:
         return f"{call.error}. Call it again with valid arguments"
@@ -66,7 +52,3 @@ def _storable(arguments: Json) -> bool:
     except TypeError:
         return False
     return True
-
-
-def _only(result: dict[str, Json], names: Iterable[str]) -> str:
-    return orjson.dumps({name: result[name] for name in names if name in result}).decode()

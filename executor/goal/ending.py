@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from contracts import run
 from contracts.event import Json
 from contracts.memory import Kind, Memory
+from contracts.outputs import output_of
 from contracts.run import Loop, Output
 from contracts.steps import SYNTHESIS, as_text
-from executor.goal.calls import output_of
 from executor.goal.remember import NAME as REMEMBER
 
 ENDED = frozenset({run.Status.COMPLETED, run.Status.FAILED})

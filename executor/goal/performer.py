@@ -12,12 +12,13 @@ from contracts import run
 from contracts.event import BlobRef, Json
 from contracts.observations import Observed
 from contracts.outcome import Reject, Retry
+from contracts.outputs import output_of
 from contracts.run import SUMMARY, Loop
 from contracts.runtime.llm import ChatRequest, Completion
 from contracts.tool import ToolSpec
 from executor import metrics
 from executor.attempt import Attempt
-from executor.goal.calls import output_of, read_calls
+from executor.goal.calls import read_calls
 from executor.goal.conversation import Message, Shown, conversation
 from executor.goal.limits import Limits
 from executor.goal.prompts import briefing, summary_prompt

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Contract:
                 schema.setdefault("additionalProperties", False)
         resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
         self._registry: Registry[Any] = Registry().with_resource("urn:openapi", resource)
-        self._endpoints = {one.method: [] for one in ENDPOINTS}
+        self._endpoints: dict[str, list[tuple[re.Pattern[str], str]]] = defaultdict(list)
         for one in ENDPOINTS:
             pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template(one.path)))
             pattern = pattern if one.path == template(one.path) else pattern.replace("[^/]+", ".+")
@@ -86,10 +87,8 @@ class Contract:
             self._check_body(responses[status].get("$ref", pointer), answer)
 
     def _path(self, method: str, path: str) -> str | None:
-        for pattern, found in self._endpoints.get({"HEAD": "GET"}.get(method, method), ()):
-            if pattern.fullmatch(path):
-                return found
-        return None
+        known = self._endpoints[{"HEAD": "GET"}.get(method, method)]
+        return next((found for pattern, found in known if pattern.fullmatch(path)), None)
 
     def _check_body(self, pointer: str, answer: Answer) -> None:
         response = self._registry.resolver("urn:openapi").lookup(pointer).contents

@@ -9,7 +9,10 @@ import orjson
 import pytest
 from aiohttp import web
 
-from contracts.client import ClarificationRequired, Client, Refused, Unreachable
+from contracts.api.dags import DagRow
+from contracts.api.executions import ExecutionDetail
+from contracts.client import ClarificationRequired, Client, Misunderstood, Refused, Unreachable
+from contracts.event import Json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[..., Awaitable[Client]]
@@ -54,6 +57,37 @@ def frame(seq: int | None, kind: str) -> bytes:
     return f"{place}event: {kind}\ndata: {data}\n\n".encode()
 
 
+def dag_row(**fields: object) -> Json:
+    return DagRow.model_validate(
+        {
+            **dict.fromkeys(DagRow.model_fields),
+            **dict.fromkeys(("attempts", "created_at", "updated_at"), 0),
+            "id": "d",
+            "timezone": "UTC",
+            "schedule_active": False,
+            **fields,
+        }
+    ).model_dump(mode="json")
+
+
+def execution_row(**fields: object) -> Json:
+    return ExecutionDetail.model_validate(
+        {
+            **dict.fromkeys(ExecutionDetail.model_fields),
+            **dict.fromkeys(("completed_tasks", "failed_tasks", "waiting_tasks", "retry_count"), 0),
+            **dict.fromkeys(("seq", "created_at", "updated_at"), 0),
+            "id": "e",
+            "dag_id": "d",
+            "original_request": "goal",
+            "primary_intent": "goal",
+            "status": "pending",
+            "trigger": "plan",
+            "sub_steps": [],
+            **fields,
+        }
+    ).model_dump(mode="json")
+
+
 async def test_a_broken_stream_goes_on_after_the_last_event_heard(serve: Serve) -> None:
     """A break, a server that is just starting, and a clean end in between: no event is lost or told twice."""
     asked: list[str | None] = []
@@ -77,7 +111,7 @@ async def test_a_broken_stream_goes_on_after_the_last_event_heard(serve: Serve) 
 
     client = await serve(**{"GET /api/v1/dag-executions/e/events": events})
     told = []
-    async with aclosing(client.events("e", after=9)) as stream:
+    async with aclosing(client.executions.events("e", after=9)) as stream:
         async for event in stream:
             told.append((event.seq, event.type))
             if event.is_last:
@@ -94,13 +128,16 @@ async def test_a_broken_stream_goes_on_after_the_last_event_heard(serve: Serve) 
 
 async def test_a_stream_of_nothing_known_is_refused_at_once(serve: Serve) -> None:
     client = await serve(**{"GET /api/v1/dag-executions/e/events": says(404, {"error": "no such execution"})})
-    async with aclosing(client.events("e")) as stream:
+    async with aclosing(client.executions.events("e")) as stream:
         with pytest.raises(Refused, match="no such execution"):
             await anext(stream)
 
 
 async def test_patience_with_a_stream_has_an_end() -> None:
-    async with Client("http://127.0.0.1:1", patience_s=0.1) as client, aclosing(client.events("e")) as stream:
+    async with (
+        Client("http://127.0.0.1:1", patience_s=0.1) as client,
+        aclosing(client.executions.events("e")) as stream,
+    ):
         with pytest.raises(Unreachable, match=r"http://127\.0\.0\.1:1"):
             await anext(stream)
 
@@ -123,7 +160,7 @@ async def test_patience_with_a_stream_has_an_end() -> None:
 async def test_a_refusal_says_what_the_server_said(serve: Serve, body: object, message: str) -> None:
     client = await serve(**{"POST /api/v1/execute-dag": says(400, body)})
     with pytest.raises(Refused) as refused:
-        await client.execute_dag("d")
+        await client.dags.execute("d")
     assert (str(refused.value), refused.value.status) == (message, 400)
 
 
@@ -133,30 +170,41 @@ async def test_an_answer_that_is_no_json_is_told_as_it_is(serve: Serve) -> None:
 
     client = await serve(**{"POST /api/v1/execute-dag": proxy})
     with pytest.raises(Refused, match="<h1>Bad Gateway</h1>"):
-        await client.execute_dag("d")
+        await client.dags.execute("d")
 
 
-async def test_not_being_ready_is_an_answer(serve: Serve) -> None:
-    problems = {"nats": "start it"}
-    client = await serve(**{"GET /health/ready": says(503, {"status": "not ready", "problems": problems})})
-    readiness = await client.ready()
-    assert (readiness.is_ready, readiness.problems) == (False, problems)
+async def test_an_answer_of_something_else_is_not_understood(serve: Serve) -> None:
+    client = await serve(**{"GET /api/v1/dags/d": says(200, {"kind": "directed"})})
+    with pytest.raises(Misunderstood, match="status"):
+        await client.dags.get("d")
+
+
+async def test_an_id_is_one_part_of_a_path_whatever_is_in_it(serve: Serve) -> None:
+    asked: list[str] = []
+
+    async def see(request: web.Request) -> web.StreamResponse:
+        asked.append(request.raw_path)
+        return web.Response(status=204)
+
+    client = await serve(**{"DELETE /{path:.*}": see})
+    await client.agents.delete("a/../b?c=d#é")
+    assert asked == ["/api/v1/agents/a%2F..%2Fb%3Fc%3Dd%23%C3%A9"]
 
 
 async def test_an_accepted_goal_is_followed_through_a_restart_of_the_server(serve: Serve) -> None:
     """The plan is waited for, then the execution that the planner asks for a moment later."""
     answers = iter(
         [
-            says(200, {"status": "planning"}),
+            says(200, dag_row(status="planning")),
             says(503, {"error": "views are being rebuilt"}),
             says(404, {"error": "not yet"}),
-            says(200, {"status": "success", "error": None, "clarificationQuery": None}),
+            says(200, dag_row(status="success")),
         ]
     )
     executions = iter(
         [
             says(404, {"error": "not yet"}),
-            says(200, {"id": "e", "dagId": "d", "originalRequest": "goal", "totalTasks": 3}),
+            says(200, execution_row(total_tasks=3)),
         ]
     )
 
@@ -174,7 +222,7 @@ async def test_an_accepted_goal_is_followed_through_a_restart_of_the_server(serv
             "GET /api/v1/dag-executions/e": execution,
         }
     )
-    started = await client.create_and_execute("goal")
+    started = await client.dags.create_and_execute("goal")
     assert (started.execution_id, started.dag_id, started.total_tasks) == ("e", "d", 3)
 
 
@@ -187,7 +235,7 @@ async def test_an_accepted_goal_is_followed_through_a_restart_of_the_server(serv
             "Invalid DAG structure",
         ),
         (
-            {"status": "pending", "error": None, "clarificationQuery": "Which farm?"},
+            {"status": "pending", "clarification_query": "Which farm?"},
             ClarificationRequired,
             r"Which farm\?",
         ),
@@ -198,7 +246,7 @@ async def test_a_goal_without_a_plan_says_why(
 ) -> None:
     accepted = says(202, {"status": "planning", "dagId": "d", "executionId": "e"})
     client = await serve(
-        **{"POST /api/v1/create-and-execute-dag": accepted, "GET /api/v1/dags/d": says(200, dag)}
+        **{"POST /api/v1/create-and-execute-dag": accepted, "GET /api/v1/dags/d": says(200, dag_row(**dag))}
     )
     with pytest.raises(error, match=message):
-        await client.create_and_execute("goal")
+        await client.dags.create_and_execute("goal")

@@ -21,6 +21,7 @@ from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Origin, Stream
 from contracts.steps import SYNTHESIS
 from contracts.subjects import live_run
+from gateway.execution_events import Narrator
 from gateway.feed import Feed
 from gateway.feeds import Feeds, NatsLive
 from gateway.sse import Piece
@@ -505,12 +506,12 @@ async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: An
     with deaf_client(api) as deaf:
         async with watching(api) as client:
             await client.next()
-            await eventually(lambda: api.gateway.feeds._watched["e1"].clients == 2)
+            await eventually(lambda: api.gateway.feeds._watched[Narrator, "e1"].clients == 2)
             big = await api.blobs.store_if_large("x" * 3_000_000)
             for _ in range(4):
                 await write(api, run.StepCompleted(step="001", result=big))
                 await client.until("execution.updated")
-            await eventually(lambda: api.gateway.feeds._watched["e1"].clients == 1)
+            await eventually(lambda: api.gateway.feeds._watched[Narrator, "e1"].clients == 1)
         assert deaf.recv(1)
 
 
@@ -560,7 +561,7 @@ async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Any, even
     async with watching(api) as one, watching(api) as two:
         await one.next()
         await two.next()
-        assert api.gateway.feeds._watched["e1"].clients == 2
+        assert api.gateway.feeds._watched[Narrator, "e1"].clients == 2
         assert list(live.listeners) == ["e1"]
 
     await eventually(lambda: not live.listeners)

@@ -19,14 +19,15 @@ import pytest_asyncio
 from aiohttp import web
 
 from contracts import run, subjects
-from contracts.client import Client, Execution, ExecutionEvent
+from contracts.api.executions import ExecutionDetail
+from contracts.client import Client, ExecutionEvent
 from contracts.event import Event
 from contracts.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.settings import Settings
 from deploy.local.demo import scripted_environment
 from deploy.local.nats_server import Durability
-from deploy.local.scripted_llm import Rule, ScriptedLlm, When, default_rules
+from deploy.local.scripted_llm import Answer, Rule, ScriptedLlm, ToolCall, When, default_rules
 from deploy.local.system import LocalSystem, Options, local_system, private
 
 PLANNING_MS = 1500
@@ -128,17 +129,20 @@ class Bed:
         recorded = await self.log.read("run", execution_id)
         return [event for one in recorded for event in one.commit.events]
 
-    async def shown(self, execution_id: str) -> Execution:
+    async def shown(self, execution_id: str) -> ExecutionDetail:
         """An execution as clients see it once the views include its end."""
         async with asyncio.timeout(10):
-            while (execution := await self.client.execution(execution_id)).status in {"pending", "running"}:
+            while (execution := await self.client.executions.get(execution_id)).status in {
+                "pending",
+                "running",
+            }:
                 pass
         return execution
 
     async def told(self, execution_id: str) -> list[ExecutionEvent]:
         """Everything a client hears of an execution from its first event to its last."""
         told = []
-        async with contextlib.aclosing(self.client.events(execution_id, after=0)) as events:
+        async with contextlib.aclosing(self.client.executions.events(execution_id, after=0)) as events:
             async for event in events:
                 told.append(event)
                 if event.is_last:
@@ -200,8 +204,23 @@ async def bed(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Bed]:
         yield bed
 
 
+CALL_A_HOOK = Rule(
+    name="goal: call a hook",
+    when=When(has=("tools",), system=r"call the hook at (?P<hook>http\S+)", last_role="user"),
+    answer=Answer(
+        text="Calling it.",
+        tool_calls=(
+            ToolCall(name="sendWebhook", arguments={"url": "$hook", "payload": {}}),
+            ToolCall(name="writeFile", arguments={"path": "$slug.md", "content": "called"}),
+            ToolCall(name="remember", arguments={"fact": "There is a hook at $hook"}),
+        ),
+    ),
+)
+"""How the first turn of an agent goes whose objective says so; what comes then, the demo's rules say."""
+
+
 def rules() -> list[Rule]:
-    """Those of the demo without their delays, and one more that plans slowly."""
+    """Those of the demo without their delays, one that plans slowly, and one of an agent with three tools."""
     prompt = [
         rule.model_copy(update={"answer": rule.answer.model_copy(update={"delay_ms": 0})})
         for rule in default_rules()
@@ -209,7 +228,7 @@ def rules() -> list[Rule]:
     plan = next(rule for rule in prompt if rule.name == "plan: anything")
     slowly = When(system=plan.when.system, user=r"(?s)\A\s*(?P<goal>.*slowly.+?)\s*(?:\n\s*\n|\Z)")
     slow = plan.answer.model_copy(update={"delay_ms": PLANNING_MS})
-    return [Rule(name="plan: slowly", when=slowly, answer=slow), *prompt]
+    return [Rule(name="plan: slowly", when=slowly, answer=slow), CALL_A_HOOK, *prompt]
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
         names = [f"chaos-{seed}-{number}-{n}" for n in range(WIDTH)]
         job = bed.hooks.job({**dict.fromkeys(names, ()), f"chaos-{seed}-{number}-last": names})
         enough = bed.hooks.calls.total() + chance.randrange(EXECUTIONS * WIDTH)
-        asked = await asyncio.gather(*(bed.client.execute_job(job) for _ in range(EXECUTIONS)))
+        asked = await asyncio.gather(*(bed.client.dags.execute_job(job) for _ in range(EXECUTIONS)))
         accepted += [started.execution_id for started in asked]
         await eventually(lambda: bed.hooks.calls.total() >= enough)  # noqa: B023
         victim = chance.choice((*SERVICES, NATS))

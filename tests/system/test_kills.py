@@ -44,7 +44,7 @@ async def test_a_kill_in_the_middle_changes_nothing(
     first, left, right, last = (f"{victim}-{name}" for name in ("first", "left", "right", "last"))
     gates = [bed.hooks.gate(name) for name in (left, right)]
     job = bed.hooks.job({first: (), left: (first,), right: (first,), last: (left, right)})
-    execution_id = (await bed.client.execute_job(job)).execution_id
+    execution_id = (await bed.client.dags.execute_job(job)).execution_id
     hearing = asyncio.create_task(bed.told(execution_id))
     for gate in gates:
         await gate.called.wait()
@@ -81,7 +81,7 @@ async def test_sigterm_lets_the_steps_in_progress_finish(
     """Each of the five services ends with status 0; the executor first finishes the step in its hands."""
     gate = bed.hooks.gate("drained-1")
     job = bed.hooks.job({"drained-1": (), "drained-2": ("drained-1",)})
-    execution_id = (await bed.client.execute_job(job)).execution_id
+    execution_id = (await bed.client.dags.execute_job(job)).execution_id
     await gate.called.wait()
     said = len(bed.lines)
     for service in SERVICES:
@@ -97,7 +97,7 @@ async def test_sigterm_lets_the_steps_in_progress_finish(
 
 
 async def test_a_killed_scheduler_fires_every_tick_once(bed: Bed, eventually: Eventually) -> None:
-    started = await bed.client.execute_job(bed.hooks.job({"ticking": ()}))
+    started = await bed.client.dags.execute_job(bed.hooks.job({"ticking": ()}))
     async with aiohttp.ClientSession(bed.system.url) as http:
 
         async def schedule(**wanted: Any) -> None:

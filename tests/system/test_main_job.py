@@ -15,7 +15,7 @@ GOAL = "Compare solar and wind power for a small farm"
 
 
 async def test_a_goal_becomes_a_plan_steps_files_and_a_report(bed: Bed) -> None:
-    started = await bed.client.create_and_execute(GOAL)
+    started = await bed.client.dags.create_and_execute(GOAL)
     told = await bed.told(started.execution_id)
     execution = await bed.shown(started.execution_id)
 
@@ -33,7 +33,7 @@ async def test_a_goal_becomes_a_plan_steps_files_and_a_report(bed: Bed) -> None:
 
 async def test_what_a_client_hears_late_is_what_it_would_have_heard_live(bed: Bed) -> None:
     """Whoever comes after the end is told everything from the first event on, if it asks."""
-    started = await bed.client.execute_job(bed.hooks.job({"heard-1": (), "heard-2": ("heard-1",)}))
+    started = await bed.client.dags.execute_job(bed.hooks.job({"heard-1": (), "heard-2": ("heard-1",)}))
     live = await bed.told(started.execution_id)
     late = await bed.told(started.execution_id)
     assert [event.type for event in live if event.seq] == [event.type for event in late if event.seq]
@@ -47,9 +47,9 @@ async def test_a_goal_from_the_command_line_prints_its_report(bed: Bed, cli: Run
 
 async def test_a_command_tells_a_script_that_an_execution_was_called_off(bed: Bed, cli: RunCli) -> None:
     gate = bed.hooks.gate("cancelled-1")
-    started = await bed.client.execute_job(bed.hooks.job({"cancelled-1": ()}))
+    started = await bed.client.dags.execute_job(bed.hooks.job({"cancelled-1": ()}))
     await gate.called.wait()
-    await bed.client.cancel(started.execution_id, "not needed any more")
+    await bed.client.executions.cancel(started.execution_id, "not needed any more")
     assert await bed.end(started.execution_id) == "cancelled"
     ended = await cli("watch", started.execution_id, "--url", bed.system.url)
     assert (ended.status, "not needed any more" in ended.errors) == (1, True)

@@ -44,7 +44,7 @@ async def test_of_two_executors_one_is_killed_and_the_other_goes_on(pair: Bed, c
     gates = {f"shared-{n}": pair.hooks.gate(f"shared-{n}") for n in range(8)}
     started = {
         step: (
-            await pair.client.execute_job(pair.hooks.job({step: (), f"{step}-then": (step,)}))
+            await pair.client.dags.execute_job(pair.hooks.job({step: (), f"{step}-then": (step,)}))
         ).execution_id
         for step in gates
     }
@@ -71,11 +71,11 @@ async def test_what_comes_while_nats_is_away_is_done_when_it_is_back(
     """A step in progress is not disturbed, and nothing is accepted that could be lost."""
     gate = pair.hooks.gate("outage-1")
     job = pair.hooks.job({"outage-1": (), "outage-2": ("outage-1",)})
-    execution_id = (await pair.client.execute_job(job)).execution_id
+    execution_id = (await pair.client.dags.execute_job(job)).execution_id
     await gate.called.wait()
     async with Client(pair.system.url) as other:
         await nats.stop()
-        asking = asyncio.create_task(other.execute_job(pair.hooks.job({"accepted-late": ()})))
+        asking = asyncio.create_task(other.dags.execute_job(pair.hooks.job({"accepted-late": ()})))
         gate.open()
         answered, _ = await asyncio.wait([asking], timeout=OUTAGE_S)
         assert not answered, "an answer without a log to keep the promise"

@@ -15,7 +15,7 @@ Eventually = Any
 
 
 async def test_deleted_views_come_back_the_same(bed: Bed, cli: RunCli, eventually: Eventually) -> None:
-    started = await bed.client.execute_job(bed.hooks.job({"viewed-1": (), "viewed-2": ("viewed-1",)}))
+    started = await bed.client.dags.execute_job(bed.hooks.job({"viewed-1": (), "viewed-2": ("viewed-1",)}))
     assert await bed.end(started.execution_id) == "completed"
     before = await bed.shown(started.execution_id)
     (bed.data / "views.db").unlink()

@@ -7,31 +7,49 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from contracts.client import Execution, ExecutionEvent
+from contracts.api.executions import ExecutionDetail, SubStepRow
+from contracts.client import ExecutionEvent
 from deploy.local.board import REPORT, Board, State, seconds
 from deploy.local.watch import show_end, table_of
 
 
-def execution(**changes: Any) -> Execution:
+def execution(**changes: Any) -> ExecutionDetail:
     """One with two steps and the report, the first step in progress."""
-    steps: list[dict[str, Any]] = [
-        {"taskId": "001", "description": "Look", "status": "running", "attempt": 1},
-        {"taskId": "002", "description": "Think", "status": "pending"},
-        {"taskId": "__SYNTHESIS__", "description": "…", "status": "pending"},
-    ]
-    common = {"actionType": "tool", "toolOrPromptName": "readFile"}
-    return Execution.model_validate(
+    return ExecutionDetail.model_validate(
         {
+            **dict.fromkeys(ExecutionDetail.model_fields),
+            **dict.fromkeys(("completed_tasks", "failed_tasks", "waiting_tasks", "retry_count"), 0),
+            **dict.fromkeys(("created_at", "updated_at"), 0),
             "id": "dag-exec_1",
-            "dagId": "dag-1",
-            "originalRequest": "Look and think",
+            "dag_id": "dag-1",
+            "original_request": "Look and think",
+            "primary_intent": "look",
+            "trigger": "api",
             "status": "running",
-            "totalTasks": 2,
-            "completedTasks": 0,
-            "failedTasks": 0,
+            "total_tasks": 2,
             "seq": 5,
-            "subSteps": [{**common, **step} for step in steps],
+            "sub_steps": [
+                step(task_id="001", description="Look", status="running", attempt=1),
+                step(task_id="002", description="Think"),
+                step(task_id="__SYNTHESIS__", description="…"),
+            ],
             **changes,
+        }
+    )
+
+
+def step(**fields: Any) -> SubStepRow:
+    return SubStepRow.model_validate(
+        {
+            **dict.fromkeys(SubStepRow.model_fields),
+            **dict.fromkeys(("attempt", "created_at", "updated_at"), 0),
+            **dict.fromkeys(("id", "execution_id", "thought"), ""),
+            "action_type": "tool",
+            "tool_or_prompt_name": "readFile",
+            "tool_or_prompt_params": {},
+            "dependencies": [],
+            "status": "pending",
+            **fields,
         }
     )
 
@@ -99,7 +117,7 @@ def test_an_event_of_a_newer_server_is_passed_over() -> None:
 def test_a_file_gets_the_report_as_it_is() -> None:
     """Markdown is for programs, what is drawn for people."""
     progress, output = Console(record=True, quiet=True), Console(record=True, width=20, force_terminal=False)
-    board = Board(execution(status="completed", finalResult="# A title longer than that\n\n[not] *markup*"))
+    board = Board(execution(status="completed", final_result="# A title longer than that\n\n[not] *markup*"))
     show_end(board, progress, output)
     assert output.export_text() == "# A title longer than that\n\n[not] *markup*\n"
 

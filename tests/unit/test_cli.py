@@ -17,11 +17,16 @@ from contracts.runtime.parking import NotParked
 from deploy.local.attach import NothingThere
 from deploy.local.claim import InUse
 from deploy.local.cli import app
+from deploy.local.commands import RESOURCES
 from deploy.local.execute import SIGNALS, Status, execute
 from deploy.local.nats_server import Durability
 from deploy.local.settings import local_settings
 
 COMMANDS = (
+    *RESOURCES,
+    "goals create",
+    "runs watch",
+    "schedules ticks",
     "up",
     "run",
     "demo",
@@ -54,7 +59,7 @@ def test_asking_for_help_loads_no_service_library() -> None:
         (Unreachable("nobody is there"), Status.UNUSABLE, "ASYNC_AGENT_URL"),
         (Refused(404, {"error": "no such execution"}), Status.UNUSABLE, "no such execution"),
         (Refused(503, {"error": "set LLM_PROVIDER"}), Status.FAILED, "set LLM_PROVIDER"),
-        (ClarificationRequired("dag-1", "Which farm?"), Status.FAILED, "/api/v1/dags/dag-1/clarify"),
+        (ClarificationRequired("dag-1", "Which farm?"), Status.FAILED, "async-agent dags clarify dag-1"),
         (InUse("somebody else has it"), Status.UNUSABLE, "somebody else has it"),
         (NothingThere("nothing there"), Status.UNUSABLE, "nothing there"),
         (NotParked("no message 7"), Status.UNUSABLE, "no message 7"),

@@ -79,7 +79,7 @@ def test_everything_that_is_referred_to_is_there_and_nothing_else(document: Any)
 def test_errors_are_told_in_one_of_three_shapes_which_all_have_an_error_text(document: Any) -> None:
     schemas = document["components"]["schemas"]
     for name in ("Refused", "InvalidInput", "Turned"):
-        assert schemas[name]["properties"]["error"] == {"type": "string"} | schemas[name]["properties"]["error"]
+        assert schemas[name]["properties"]["error"]["type"] == "string"
         assert "error" in schemas[name]["required"]
 
 
@@ -87,7 +87,9 @@ def test_fields_are_described_by_the_text_under_them(document: Any) -> None:
     """Inherited ones too, and by their names on the wire."""
     schemas = document["components"]["schemas"]
     assert schemas["CreateDag"]["properties"]["agentName"]["description"].startswith("An active agent")
-    assert schemas["ExecutionDetail"]["properties"]["waitingTasks"]["description"].startswith("Tasks that wait")
+    assert schemas["ExecutionDetail"]["properties"]["waitingTasks"]["description"].startswith(
+        "Tasks that wait"
+    )
 
 
 def test_no_default_is_of_another_type_than_its_field(document: Any) -> None:

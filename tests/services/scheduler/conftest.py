@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from contracts.registry import CODEC
 from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
-from contracts.schedule import Decision, Ticked
+from contracts.schedule import Amended, Decision, Ticked
 from contracts.scheduling import Overlap, Schedule
 from contracts.subjects import aggregate_filter, state_filter
 from scheduler.scheduler import Scheduler
@@ -196,11 +197,25 @@ class World:
         return all_events(one.commit for one in await self.log.read("schedule", schedule_id))
 
     async def runs(self) -> list[Recorded]:
-        """Every run there is."""
-        if not await self.log.last_seq(state_filter("run")):
+        """The request for each run, those of all ticks that fired so far among them."""
+        decisions = {(one.dag_id, one.goal_id, one.tick): one for one in await self._decisions()}
+        asked = {one.run_id for one in decisions.values() if one.decision is Decision.FIRED}
+        if not asked and not await self.log.last_seq(state_filter("run", "pending")):
             return []
-        async for batch in self.log.tail(state_filter("run")):
-            return list(batch)
+        runs: dict[str, Recorded] = {}
+        async with asyncio.timeout(10):
+            async for batch in self.log.tail(state_filter("run", "pending")):
+                runs |= {one.commit.aggregate_id: one for one in batch}
+                if asked <= runs.keys():
+                    break
+        return list(runs.values())
+
+    async def _decisions(self) -> list[Ticked | Amended]:
+        if not await self.log.last_seq(state_filter("schedule")):
+            return []
+        async for batch in self.log.tail(state_filter("schedule")):
+            events = all_events(one.commit for one in batch)
+            return [event for event in events if isinstance(event, Ticked | Amended)]
         raise AssertionError
 
 

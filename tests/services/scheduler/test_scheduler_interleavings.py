@@ -18,7 +18,7 @@ from contracts.plan import Intent, Job, SubTask, ToolOrPrompt
 from contracts.registry import CODEC
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
-from contracts.schedule import Decision, Ticked
+from contracts.schedule import Amended, Decision, Ticked
 from contracts.scheduling import Overlap, Schedule
 from contracts.subjects import state_filter
 from scheduler.book import Entry, entry_of
@@ -122,12 +122,30 @@ class Crowd:
         if not await self.log.last_seq(state_filter("run")):
             return []
         async for batch in self.log.tail(state_filter("run")):
-            assert all(isinstance(one.commit.events[0], run.Requested) for one in batch)
-            return [one.commit.aggregate_id for one in batch]
+            return [
+                one.commit.aggregate_id for one in batch if isinstance(one.commit.events[0], run.Requested)
+            ]
         raise AssertionError
 
+    async def fired(self) -> set[str]:
+        """The runs that ticks ask for, by the last word on each tick."""
+        recorded = await self.log.read("schedule", "d")
+        events = [e for e in all_events(r.commit for r in recorded) if isinstance(e, Ticked | Amended)]
+        return {one.run_id for one in {one.tick: one for one in events}.values() if one.run_id}
+
+    async def going(self) -> list[str]:
+        """The runs that have not ended."""
+        runs = [(id_, await self.log.read("run", id_)) for id_ in await self.runs()]
+        return [id_ for id_, commits in runs if commits[-1].commit.state == "pending"]
+
+    async def end(self, _: int) -> None:
+        """The runs that are going end."""
+        for id_ in await self.going():
+            done = run.Completed(completed_steps=1, duration_ms=1)
+            await transact(self.log, run.RUN, id_, lambda _, done=done: [done], Origin("/test/1"))  # type: ignore[misc]
+
     async def _live(self) -> None:
-        decider = Decider(self.log, "/scheduler/test", self, catch_up=timedelta(hours=1))
+        decider = Decider(self.log, "/scheduler/test", self, catch_up=timedelta(days=1))
         while (await decider.look(self.entry)).again <= self.time:
             pass
 
@@ -142,11 +160,11 @@ class Crowd:
             self.errors.append(error)
 
 
-async def crowd(size: int) -> Crowd:
+async def crowd(size: int, overlap: Overlap = Overlap.ALLOW) -> Crowd:
     log = SteppedLog()
     events = [
         dag.Imported(job=JOB),
-        dag.ScheduleSet(schedule=Schedule(cron="* * * * *", overlap=Overlap.ALLOW)),
+        dag.ScheduleSet(schedule=Schedule(cron="* * * * *", overlap=overlap)),
     ]
     await transact(log, DAG, "d", lambda _: [] if _.schedule else events, Origin("/test/1"))
     entry = entry_of(await log.read("dag", "d"), "d")
@@ -166,6 +184,11 @@ numbers = st.integers(0, 3)
 steps = st.lists(st.tuples(st.sampled_from(["go_on", "go_on", "go_on", "die"]), numbers), max_size=60)
 anything = st.lists(
     st.tuples(st.sampled_from(["go_on", "go_on", "go_on", "die", "join", "tick"]), numbers), max_size=80
+)
+guarded = st.sampled_from([Overlap.SKIP, Overlap.QUEUE_ONE, Overlap.CANCEL_RUNNING])
+with_ends = st.lists(
+    st.tuples(st.sampled_from(["go_on", "go_on", "go_on", "die", "join", "tick", "end"]), numbers),
+    max_size=80,
 )
 
 
@@ -210,6 +233,30 @@ def test_whatever_happens_each_tick_is_decided_once_and_fires_at_most_once(
         assert [one.tick for one in ticks] == it.entry.cron.ticks(it.entry.since, it.time, 100)
         assert all(earlier.tick < later.tick for earlier, later in pairwise(ticks))
         assert len(runs) == len(set(runs))
-        assert {one.run_id for one in ticks if one.run_id} <= set(runs) <= {run_id(one.tick) for one in ticks}
+        assert {one.run_id for one in ticks if one.run_id} == set(runs)
+
+    asyncio.run(play())
+
+
+@settings(deadline=None, max_examples=150)
+@for_all(sizes, guarded, with_ends)
+def test_where_runs_must_not_overlap_they_never_do(
+    size: int, overlap: Overlap, actions: list[tuple[str, int]]
+) -> None:
+    async def play() -> None:
+        it = await crowd(size, overlap)
+        for action, number in actions:
+            if action == "tick":
+                it.time += MINUTE
+            elif action == "join":
+                await it.join()
+            else:
+                await getattr(it, action)(number)
+            assert len(await it.going()) <= 1
+        await it.finish()
+        runs = await it.runs()
+        assert len(runs) == len(set(runs))
+        assert set(runs) == await it.fired()
+        assert [one.tick for one in await it.ticks()] == it.entry.cron.ticks(it.entry.since, it.time, 100)
 
     asyncio.run(play())

@@ -38,6 +38,10 @@ class Refused(ClientError):
         self.body = body
 
 
+class Misunderstood(ClientError):
+    """The server is of another version, or something else than an Async Agent."""
+
+
 class ClarificationRequired(ClientError):
     """The goal cannot be planned before somebody answers the question, which is the message."""
 

@@ -1,0 +1,33 @@
+"""A client of the HTTP API: typed, asynchronous, small.
+
+    async with Client("http://127.0.0.1:3000") as client:
+        started = await client.dags.create_and_execute("Compare solar and wind power for a small farm")
+        async for event in client.executions.events(started.execution_id, after=0):
+            print(event.type, event.sub_step_id or "")
+            if event.is_last:
+                break
+
+Bodies and answers are the models of `contracts.api`. What it raises is a ClientError, whose message says
+what to do.
+"""
+
+from __future__ import annotations
+
+from contracts.client.client import Client
+from contracts.client.dags import DEFAULT_AGENT, Started
+from contracts.client.errors import ClarificationRequired, ClientError, Misunderstood, Refused, Unreachable
+from contracts.client.events import ExecutionEvent, LogEvent, RunEvent
+
+__all__ = [
+    "Client",
+    "ClientError",
+    "Unreachable",
+    "Refused",
+    "Misunderstood",
+    "ClarificationRequired",
+    "Started",
+    "ExecutionEvent",
+    "RunEvent",
+    "LogEvent",
+    "DEFAULT_AGENT",
+]

@@ -1,0 +1,89 @@
+"""The client as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from http import HTTPStatus
+from types import TracebackType
+from typing import Self
+
+from contracts.api.costs import CostSummary, GroupBy
+from contracts.api.health import Readiness
+from contracts.client.agents import Agents
+from contracts.client.dags import Dags
+from contracts.client.errors import Refused
+from contracts.client.events import HEARTBEAT, LogEvent, told
+from contracts.client.executions import Executions
+from contracts.client.goals import Goals
+from contracts.client.http import Http, OnAnswer, path, understood
+from contracts.client.runs import Runs
+from contracts.client.schedules import Schedules
+from contracts.client.tools import Tools
+
+
+def nothing(_: bytes) -> None:
+    """What happens on answers by default."""
+
+
+class Client:
+    """One system's API, for the length of an `async with`.
+
+    Every method raises Unreachable when nothing answers, Refused when the server says no, and Misunderstood
+    when its answer is not of this version.
+    """
+
+    def __init__(self, base_url: str, *, patience_s: float = 60.0, on_answer: OnAnswer = nothing) -> None:
+        """`patience_s`: how long what was accepted or streamed is asked for again before giving up."""
+        self._http = Http(base_url, patience_s, on_answer)
+        self.goals = Goals(self._http)
+        self.runs = Runs(self._http)
+        self.dags = Dags(self._http)
+        self.executions = Executions(self._http)
+        self.agents = Agents(self._http)
+        self.tools = Tools(self._http)
+        self.schedules = Schedules(self._http)
+
+    async def __aenter__(self) -> Self:
+        self._http.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._http.close()
+
+    async def ready(self) -> Readiness:
+        """Whether the system is ready; that it is not is an answer, too."""
+        try:
+            return await self._http.get(Readiness, "/health/ready")
+        except Refused as refused:
+            if refused.status != HTTPStatus.SERVICE_UNAVAILABLE or "status" not in refused.body:
+                raise
+            return understood(Readiness, refused.body)
+
+    async def costs(
+        self, *, since: str | None = None, until: str | None = None, by: GroupBy = "day"
+    ) -> CostSummary:
+        """What was spent; times are ISO 8601, or `<n>d`, `<n>w`, `<n>m` before now. By default 30 days."""
+        query = {"from": since, "to": until, "groupBy": by}
+        return await self._http.get(CostSummary, path("costs", "summary"), **query)
+
+    async def events(
+        self,
+        *,
+        aggregates: tuple[str, ...] | None = None,
+        aggregate_id: str | None = None,
+        types: tuple[str, ...] | None = None,
+        after: int | None = None,
+    ) -> AsyncGenerator[LogEvent]:
+        """What happens anywhere, by default from now on; `after=0` begins with the first event of all.
+
+        Survives broken connections. It ends when the caller stops reading.
+        """
+        wanted = {"aggregate": aggregates, "id": aggregate_id, "type": types}
+        messages = self._http.follow(path("events"), after, **wanted)
+        async with aclosing(messages):
+            async for message in messages:
+                if message.event != HEARTBEAT:
+                    yield understood(LogEvent, told(message))

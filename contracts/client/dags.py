@@ -1,0 +1,133 @@
+"""Planning, and DAGs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from contracts.api.costs import DagCosts
+from contracts.api.dags import DagDeleted, DagList, DagPatch, DagRow, ScheduledDag
+from contracts.api.executions import DagExecutionList, ExecutionDetail
+from contracts.api.fields import Row
+from contracts.client.errors import ClarificationRequired, Refused
+from contracts.client.executions import EXECUTIONS
+from contracts.client.http import Http, path, understood
+from contracts.event import Json
+
+DEFAULT_AGENT = "DecomposerV8"
+"""The planning agent that every system has."""
+
+DAGS = "dags"
+PLANNING_LOOK_S = 0.2
+AT_ONCE = {"Prefer": "respond-async"}
+
+
+class Started(Row):
+    """An execution that is on its way."""
+
+    execution_id: str
+    dag_id: str
+    original_request: str
+    total_tasks: int
+
+
+class Dags:
+    """What can be asked about DAGs. Whatever plans raises ClarificationRequired when the model asks back."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def find(
+        self, *, status: str | None = None, limit: int | None = None, offset: int | None = None
+    ) -> DagList:
+        """Newest first; by default those that have a plan or ask something."""
+        return await self._http.get(DagList, path(DAGS), status=status, limit=limit, offset=offset)
+
+    async def scheduled(self) -> list[ScheduledDag]:
+        """Those with a schedule, active or not."""
+        return await self._http.get(list[ScheduledDag], path(DAGS, "scheduled"))
+
+    async def get(self, dag_id: str) -> DagRow:
+        """One, whether it has a plan already or not."""
+        return await self._http.get(DagRow, path(DAGS, dag_id))
+
+    async def create(self, goal: str, *, agent: str = DEFAULT_AGENT, **options: Json) -> DagRow:
+        """Have `goal` planned; returns when the plan is there. Options are those of CreateDag.
+
+        Once the goal is accepted, a connection that breaks meanwhile does no harm.
+        """
+        accepted = await self._plan("create-dag", goal, agent, options)
+        return await self._planned(accepted["dagId"])
+
+    async def create_and_execute(self, goal: str, *, agent: str = DEFAULT_AGENT, **options: Json) -> Started:
+        """Have `goal` planned and the plan executed; returns when the execution is on its way."""
+        accepted = await self._plan("create-and-execute-dag", goal, agent, options)
+        await self._planned(accepted["dagId"])
+        execution_id = accepted["executionId"]
+        execution = await self._http.accepted(ExecutionDetail, path(EXECUTIONS, execution_id))
+        return Started(
+            execution_id=execution_id,
+            dag_id=execution.dag_id,
+            original_request=execution.original_request,
+            total_tasks=execution.total_tasks,
+        )
+
+    async def clarify(self, dag_id: str, answer: str) -> DagRow:
+        """Answer the question that planning stopped at; returns when the plan is there."""
+        await self._http.call("POST", path(DAGS, dag_id, "clarify"), {"answer": answer}, headers=AT_ONCE)
+        return await self._planned(dag_id)
+
+    async def execute(self, dag_id: str) -> Started:
+        """Execute a plan that is there."""
+        return _started(await self._http.call("POST", path("execute-dag"), {"dagId": dag_id}))
+
+    async def execute_job(self, job: Mapping[str, Json]) -> Started:
+        """Execute a plan of one's own."""
+        return _started(await self._http.call("POST", path("execute-dag"), {"job": dict(job)}))
+
+    async def update(self, dag_id: str, changes: DagPatch) -> DagRow:
+        """Change it or its schedule."""
+        return await self._http.send(DagRow, "PATCH", path(DAGS, dag_id), changes)
+
+    async def delete(self, dag_id: str) -> DagDeleted:
+        """Refused while it has executions."""
+        return await self._http.send(DagDeleted, "DELETE", path(DAGS, dag_id))
+
+    async def executions(
+        self,
+        dag_id: str,
+        *,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> DagExecutionList:
+        """Its executions, newest first."""
+        of_dag = path(DAGS, dag_id, "executions")
+        return await self._http.get(DagExecutionList, of_dag, status=status, limit=limit, offset=offset)
+
+    async def costs(self, dag_id: str) -> DagCosts:
+        """What the plan and all its executions cost."""
+        return await self._http.get(DagCosts, path(DAGS, dag_id, "costs"))
+
+    async def _plan(self, route: str, goal: str, agent: str, options: Mapping[str, Json]) -> Json:
+        body = {"goal-text": goal, "agentName": agent, **options}
+        return await self._http.call("POST", path(route), body, headers=AT_ONCE)
+
+    async def _planned(self, dag_id: str) -> DagRow:
+        """Wait for the end of planning."""
+        while True:
+            dag = await self._http.accepted(DagRow, path(DAGS, dag_id))
+            if dag.status != "planning":
+                break
+            await asyncio.sleep(PLANNING_LOOK_S)
+        if dag.error:
+            raise Refused(dag.error["httpStatus"], dag.error)
+        if dag.clarification_query:
+            raise ClarificationRequired(dag_id, dag.clarification_query)
+        return dag
+
+
+def _started(answer: Json) -> Started:
+    if answer.get("status") == "clarification_required":
+        raise ClarificationRequired(answer.get("dagId"), answer["clarification_query"])
+    return understood(Started, answer)

@@ -1,0 +1,71 @@
+"""Executions of DAGs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from contracts.api.costs import ExecutionCosts
+from contracts.api.executions import (
+    CancelExecution,
+    ExecutionDeleted,
+    ExecutionDetail,
+    ExecutionList,
+    ExecutionResumed,
+    ExecutionRow,
+    SubStepList,
+)
+from contracts.client.events import ExecutionEvent, told
+from contracts.client.http import Http, path, understood
+
+EXECUTIONS = "dag-executions"
+
+
+class Executions:
+    """What can be asked about executions."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def find(
+        self, *, status: str | None = None, limit: int | None = None, offset: int | None = None
+    ) -> ExecutionList:
+        """Those that changed last first."""
+        return await self._http.get(
+            ExecutionList, path(EXECUTIONS), status=status, limit=limit, offset=offset
+        )
+
+    async def get(self, execution_id: str) -> ExecutionDetail:
+        """One, with its steps as they stand."""
+        return await self._http.get(ExecutionDetail, path(EXECUTIONS, execution_id))
+
+    async def steps(self, execution_id: str) -> SubStepList:
+        """The synthesis is the last."""
+        return await self._http.get(SubStepList, path(EXECUTIONS, execution_id, "sub-steps"))
+
+    async def costs(self, execution_id: str) -> ExecutionCosts:
+        """What it and its plan cost, step by step."""
+        return await self._http.get(ExecutionCosts, path(EXECUTIONS, execution_id, "costs"))
+
+    async def cancel(self, execution_id: str, reason: str | None = None) -> ExecutionRow:
+        """Call it off; doing it twice changes nothing."""
+        body = CancelExecution() if reason is None else CancelExecution(reason=reason)
+        return await self._http.send(ExecutionRow, "POST", path(EXECUTIONS, execution_id, "cancel"), body)
+
+    async def resume(self, execution_id: str) -> ExecutionResumed:
+        """Let a suspended one go on where it stopped."""
+        return await self._http.send(ExecutionResumed, "POST", path("resume-dag", execution_id))
+
+    async def delete(self, execution_id: str) -> ExecutionDeleted:
+        """One that is going on is cancelled first."""
+        return await self._http.send(ExecutionDeleted, "DELETE", path(EXECUTIONS, execution_id))
+
+    async def events(self, execution_id: str, *, after: int | None = None) -> AsyncGenerator[ExecutionEvent]:
+        """How it stands, then everything that happens to it; `after=0` begins with its first event.
+
+        Survives broken connections. It ends when the caller stops reading: see ExecutionEvent.is_last.
+        """
+        messages = self._http.follow(path(EXECUTIONS, execution_id, "events"), after)
+        async with aclosing(messages):
+            async for message in messages:
+                yield understood(ExecutionEvent, told(message))

@@ -1,0 +1,66 @@
+"""Goals."""
+
+from __future__ import annotations
+
+from contracts.api.goals import (
+    GoalChanged,
+    GoalCreate,
+    GoalDetail,
+    GoalPatch,
+    GoalRow,
+    ListedGoal,
+    MemoryRow,
+    RunTriggered,
+)
+from contracts.client.http import Http, path
+
+GOALS = "goals"
+
+
+class Goals:
+    """What can be asked about goals; their schedules are under Schedules."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def find(
+        self, *, status: str | None = None, limit: int | None = None, offset: int | None = None
+    ) -> list[ListedGoal]:
+        """Newest first, with their schedules and agents; by default all."""
+        return await self._http.get(list[ListedGoal], path(GOALS), status=status, limit=limit, offset=offset)
+
+    async def get(self, goal_id: str) -> GoalDetail:
+        """One, with its schedules."""
+        return await self._http.get(GoalDetail, path(GOALS, goal_id))
+
+    async def create(self, goal: GoalCreate) -> GoalRow:
+        """A new one, active."""
+        return await self._http.send(GoalRow, "POST", path(GOALS), goal)
+
+    async def update(self, goal_id: str, changes: GoalPatch) -> GoalRow:
+        """Change it."""
+        return await self._http.send(GoalRow, "PATCH", path(GOALS, goal_id), changes)
+
+    async def delete(self, goal_id: str) -> None:
+        """Its runs are cancelled and go with it."""
+        await self._http.call("DELETE", path(GOALS, goal_id))
+
+    async def run(self, goal_id: str) -> RunTriggered:
+        """Pursue it now."""
+        return await self._http.send(RunTriggered, "POST", path(GOALS, goal_id, "run"))
+
+    async def pause(self, goal_id: str) -> GoalChanged:
+        """Hold its schedules back; runs that are going on go on."""
+        return await self._http.send(GoalChanged, "POST", path(GOALS, goal_id, "pause"))
+
+    async def resume(self, goal_id: str) -> GoalChanged:
+        """Let its schedules fire again."""
+        return await self._http.send(GoalChanged, "POST", path(GOALS, goal_id, "resume"))
+
+    async def memories(
+        self, goal_id: str, *, limit: int | None = None, offset: int | None = None
+    ) -> list[MemoryRow]:
+        """What its runs have left for the next ones."""
+        return await self._http.get(
+            list[MemoryRow], path(GOALS, goal_id, "memories"), limit=limit, offset=offset
+        )

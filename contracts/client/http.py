@@ -1,0 +1,195 @@
+"""Requests to the API: how they are sent, and what their answers become."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+from http import HTTPStatus
+from typing import TypeVar
+from urllib.parse import quote, urlencode
+
+import aiohttp
+import orjson
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from yarl import URL
+
+from contracts.client.errors import PASSING, ClientError, Misunderstood, Patience, Refused, Unreachable
+from contracts.event import Json
+from contracts.sse import Message, Parser
+
+T = TypeVar("T")
+
+ANSWER_S = 60.0
+SILENCE_S = 40.0
+"""A stream without even a heartbeat for this long is broken: the server sends one every 15 s."""
+
+OnAnswer = Callable[[bytes], None]
+"""Gets each answer that is not a refusal, and the data of each event, as it came."""
+
+
+def path(*segments: str) -> str:
+    """`/api/v1/…`, whatever characters are in the segments."""
+    return "/".join(("/api/v1", *(quote(segment, safe="") for segment in segments)))
+
+
+class Http:
+    """One system's HTTP server."""
+
+    def __init__(self, base_url: str, patience_s: float, on_answer: OnAnswer) -> None:
+        self.base_url = base_url.rstrip("/")
+        self.patience_s = patience_s
+        self._on_answer = on_answer
+        self._open_session: aiohttp.ClientSession | None = None
+
+    def open(self) -> None:
+        """Be ready to send requests."""
+        self._open_session = aiohttp.ClientSession(json_serialize=lambda body: orjson.dumps(body).decode())
+
+    async def close(self) -> None:
+        """Let go of all connections."""
+        await self._session.close()
+
+    async def get(self, answer: type[T], path: str, **query: Json) -> T:
+        """What is at `path`; parts of the query that are None are left out.
+
+        Raises:
+            Unreachable: nothing answers.
+            Refused: the server says no.
+            Misunderstood: the answer is no `answer`.
+        """
+        return understood(answer, await self.call("GET", path, query=query))
+
+    async def send(self, answer: type[T], method: str, path: str, body: BaseModel | None = None) -> T:
+        """What comes of sending `body`, of which only what was given goes out. Raises as `get` does."""
+        return understood(answer, await self.call(method, path, given(body)))
+
+    async def accepted(self, answer: type[T], path: str) -> T:
+        """What is known to be at `path`, asked for as long as that may help. Raises as `get` does."""
+        patience = Patience(self.patience_s, PASSING | {HTTPStatus.NOT_FOUND})
+        while True:
+            try:
+                return await self.get(answer, path)
+            except ClientError as error:
+                patience.bear(error)
+            await asyncio.sleep(patience.pause())
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Json = None,
+        *,
+        query: Mapping[str, Json] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Json:
+        """The answer as JSON, None where it is empty.
+
+        Raises:
+            Unreachable: nothing answers in time.
+            Refused: the server says no.
+        """
+        request = self._session.request(
+            method,
+            self._url(path, query or {}),
+            json=body,
+            headers=headers,
+            timeout=aiohttp.ClientTimeout(ANSWER_S),
+        )
+        try:
+            async with request as response:
+                answer = await response.read()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._unreachable(error) from error
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise Refused(response.status, _parsed(answer))
+        self._on_answer(answer)
+        return _parsed(answer) if answer else None
+
+    async def follow(self, path: str, after: int | None, **query: Json) -> AsyncGenerator[Message]:
+        """The messages of a stream after position `after`.
+
+        A connection that breaks is made again, and the stream goes on after the last message that had a
+        place in the log. It ends when the caller stops reading.
+
+        Raises:
+            Unreachable: nothing has answered for `patience_s` seconds.
+            Refused: the server says no.
+        """
+        position = None if after is None else str(after)
+        patience = Patience(self.patience_s)
+        while True:
+            try:
+                async with aclosing(self._stream(self._url(path, query), position)) as stream:
+                    async for message in stream:
+                        position = message.id or position
+                        patience.renew()
+                        self._on_answer(message.data.encode())
+                        yield message
+            except ClientError as error:
+                patience.bear(error)
+            await asyncio.sleep(patience.pause())
+
+    @property
+    def _session(self) -> aiohttp.ClientSession:
+        if self._open_session is None:
+            raise RuntimeError("use the client as `async with Client(…) as client`")
+        return self._open_session
+
+    def _url(self, path: str, query: Mapping[str, Json]) -> URL:
+        given = {name: _text(value) for name, value in query.items() if value is not None}
+        return URL(f"{self.base_url}{path}{'?' if given else ''}{urlencode(given)}", encoded=True)
+
+    async def _stream(self, url: URL, position: str | None) -> AsyncGenerator[Message]:
+        headers = {"Accept": "text/event-stream"}
+        if position is not None:
+            headers["Last-Event-ID"] = position
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=SILENCE_S)
+        parser = Parser()
+        try:
+            async with self._session.get(url, headers=headers, timeout=timeout) as response:
+                if response.status != HTTPStatus.OK:
+                    raise Refused(response.status, _parsed(await response.read()))
+                async for piece in response.content.iter_any():
+                    for message in parser.feed(piece):
+                        yield message
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._unreachable(error) from error
+
+    def _unreachable(self, error: Exception) -> Unreachable:
+        reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
+        return Unreachable(f"no Async Agent at {self.base_url}: {reason}")
+
+
+def given(body: BaseModel | None) -> Json:
+    """A body as JSON, without what was left out of it."""
+    return body.model_dump(mode="json", by_alias=True, exclude_unset=True) if body else None
+
+
+def understood(answer: type[T], body: Json) -> T:
+    """`body` as an `answer`.
+
+    Raises:
+        Misunderstood: it is none.
+    """
+    try:
+        return TypeAdapter(answer).validate_python(body)
+    except ValidationError as error:
+        raise Misunderstood(f"the answer is none that this client knows: {error}") from error
+
+
+def _text(value: Json) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case tuple():
+            return ",".join(value)
+    return str(value)
+
+
+def _parsed(body: bytes) -> Json:
+    """What is not JSON is told as it is."""
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        return {"error": body.decode("utf-8", "replace")[:500]}

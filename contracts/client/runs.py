@@ -1,0 +1,64 @@
+"""Runs of goals."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from contracts.api.executions import CancelExecution
+from contracts.api.runs import RunOutputRow, RunRow, RunStepRow
+from contracts.client.events import RunEvent, told
+from contracts.client.http import Http, path, understood
+
+RUNS = "runs"
+
+
+class Runs:
+    """What can be asked about runs of goals."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def find(
+        self,
+        *,
+        goal_id: str | None = None,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+    ) -> list[RunRow]:
+        """Newest first."""
+        return await self._http.get(
+            list[RunRow], path(RUNS), goalId=goal_id, status=status, limit=limit, offset=offset
+        )
+
+    async def get(self, run_id: str) -> RunRow:
+        """One, with all its tool calls gave."""
+        return await self._http.get(RunRow, path(RUNS, run_id))
+
+    async def steps(self, run_id: str) -> list[RunStepRow]:
+        """The turns of its agent, or the steps of its plan."""
+        return await self._http.get(list[RunStepRow], path(RUNS, run_id, "steps"))
+
+    async def outputs(self, run_id: str) -> list[RunOutputRow]:
+        """What it has left outside itself."""
+        return await self._http.get(list[RunOutputRow], path(RUNS, run_id, "outputs"))
+
+    async def cancel(self, run_id: str, reason: str | None = None) -> RunRow:
+        """Call it off; doing it twice changes nothing."""
+        body = None if reason is None else CancelExecution(reason=reason)
+        return await self._http.send(RunRow, "POST", path(RUNS, run_id, "cancel"), body)
+
+    async def delete(self, run_id: str) -> None:
+        """One that is going on is cancelled first."""
+        await self._http.call("DELETE", path(RUNS, run_id))
+
+    async def events(self, run_id: str, *, after: int | None = None) -> AsyncGenerator[RunEvent]:
+        """How it stands, then everything that happens to it; `after=0` begins with its first event.
+
+        Survives broken connections. It ends when the caller stops reading: see RunEvent.is_last.
+        """
+        messages = self._http.follow(path(RUNS, run_id, "events"), after)
+        async with aclosing(messages):
+            async for message in messages:
+                yield understood(RunEvent, told(message))

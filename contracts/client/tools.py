@@ -1,0 +1,23 @@
+"""Tools: what steps can call."""
+
+from __future__ import annotations
+
+from contracts.api.tools import ToolDefinition
+from contracts.client.http import Http, path
+
+TOOLS = "tools"
+
+
+class Tools:
+    """What can be asked about tools."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def find(self) -> list[ToolDefinition]:
+        """All of them."""
+        return await self._http.get(list[ToolDefinition], path(TOOLS))
+
+    async def get(self, name: str) -> ToolDefinition:
+        """The one of that name."""
+        return await self._http.get(ToolDefinition, path(TOOLS, name))

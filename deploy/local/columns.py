@@ -1,0 +1,36 @@
+"""Which parts of an answer make the columns of its table. The last column is the one that may be long."""
+
+from __future__ import annotations
+
+from contracts.api import agents, costs, dags, executions, goals, runs, schedules, tools
+
+COLUMNS: dict[type, tuple[str, ...]] = {
+    goals.ListedGoal: ("id", "status", "schedules.cronExpr", "agent.name", "createdAt", "objective"),
+    goals.MemoryRow: ("type", "createdAt", "metadata.runId", "content"),
+    runs.RunRow: ("id", "status", "stepsExecuted", "totalCostUsd", "createdAt", "goal.objective"),
+    runs.RunStepRow: ("stepNo", "type", "toolCalls.toolName", "durationMs", "costUsd", "content"),
+    runs.ToolCallRow: ("toolName", "status", "durationMs", "error"),
+    runs.RunOutputRow: ("kind", "createdAt", "pathOrPayload"),
+    dags.DagRow: ("id", "status", "agentName", "cronSchedule", "createdAt", "dagTitle"),
+    dags.ScheduledDag: ("id", "cron_schedule", "schedule_active", "schedule_description", "dag_title"),
+    executions.ExecutionRow: ("id", "status", "completedTasks", "totalTasks", "createdAt", "originalRequest"),
+    executions.DagExecutionRow: ("id", "status", "completedTasks", "totalTasks", "totalCostUsd", "createdAt"),
+    executions.SubStepRow: ("taskId", "status", "toolOrPromptName", "attempt", "durationMs", "description"),
+    agents.AgentRow: ("id", "name", "version", "active", "provider", "model", "createdAt"),
+    tools.ToolDefinition: ("function.name", "function.description"),
+    schedules.ScheduleRow: ("id", "cronExpr", "timezone", "active", "overlap", "lastRunAt"),
+    schedules.TickRow: ("tick", "decision", "runId", "reason"),
+    costs.PeriodCost: ("date", "planningCostUsd", "executionCostUsd", "totalCostUsd"),
+    costs.StepCost: ("taskId", "toolOrPromptName", "usage.totalTokens", "costUsd"),
+    costs.DagExecutionCost: ("executionId", "status", "totalCostUsd", "completedAt"),
+    costs.PlanningAttempt: ("attempt", "reason", "usage.totalTokens", "costUsd", "errorMessage"),
+}
+
+ROWS: dict[type, str] = {
+    dags.DagList: "dags",
+    executions.ExecutionList: "executions",
+    executions.DagExecutionList: "executions",
+    executions.SubStepList: "sub_steps",
+    schedules.TickList: "ticks",
+}
+"""Answers that are a list with something around it, and where the list is."""

@@ -1,0 +1,201 @@
+"""What becomes of a tick while the run of an earlier one is still going."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from contracts import dag, goal, run, schedule
+from contracts.dag import DAG
+from contracts.event import Event
+from contracts.goal import GOAL
+from contracts.pursuit import RUN_PREFIX, plan_id
+from contracts.run import RUN
+from contracts.schedule import Amended, Decision
+from contracts.scheduling import Overlap, Schedule
+
+World = Any
+Eventually = Any
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+FIRED, QUEUED, SKIPPED, MISSED = Decision.FIRED, Decision.QUEUED, Decision.SKIPPED, Decision.MISSED
+STARTED = run.GoalStarted(
+    executor="e",
+    at=START,
+    agent=run.AgentUsed(id="a", name="a", version_name="1", prompt_template="p"),
+    temperature=0.7,
+    max_tokens=9,
+)
+ENDS = (
+    run.GoalCompleted(steps_executed=1, duration_ms=1),
+    run.Failed(error="broke"),
+    run.Cancelled(reason="enough"),
+    run.Suspended(reason="broke"),
+    run.Deleted(),
+)
+
+
+def every_minute(overlap: Overlap) -> Schedule:
+    return Schedule(cron="* * * * *", overlap=overlap)
+
+
+def run_id(minute: int) -> str:
+    return schedule.run_id("sched_1", START + minute * MINUTE, RUN_PREFIX)
+
+
+async def going(world: World, overlap: Overlap, **params: Any) -> None:
+    """The run of minute 1 is going, and the clock shows minute 2."""
+    await world.goal(every_minute(overlap), **params)
+    world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    if not params:
+        await world.runs()
+        await world.write(RUN, run_id(1), STARTED)
+    await world.minute(2)
+    await world.ticked(2)
+
+
+async def amended(world: World) -> list[tuple[int, Decision, str | None]]:
+    """What was decided anew: minute, decision, run."""
+    return [
+        ((one.tick - START) // MINUTE, one.decision, one.run_id)
+        for one in await world.history("sched_1")
+        if isinstance(one, Amended)
+    ]
+
+
+async def test_by_default_a_tick_is_skipped_and_says_why(world: World) -> None:
+    assert Schedule(cron="* * * * *").overlap is Overlap.SKIP
+    await going(world, Overlap.SKIP)
+    _, skipped = await world.ticked(2)
+    assert (skipped.decision, skipped.reason) == (SKIPPED, f"the run {run_id(1)} is still going")
+    assert len(await world.runs()) == 1
+
+
+@pytest.mark.parametrize("end", ENDS, ids=lambda end: end.type)
+async def test_a_run_that_has_ended_or_waits_for_somebody_is_not_in_the_way(world: World, end: Event) -> None:
+    await going(world, Overlap.SKIP)
+    await world.write(RUN, run_id(1), end)
+    await world.minute(3)
+    assert await world.decided(3) == [(1, FIRED), (2, SKIPPED), (3, FIRED)]
+    assert len(await world.runs()) == 2
+
+
+async def test_it_is_the_newest_run_that_counts_however_many_ticks_were_skipped(world: World) -> None:
+    await going(world, Overlap.SKIP)
+    for number in (3, 4):
+        await world.minute(number)
+        await world.ticked(number)
+    assert {one.decision for one in (await world.ticked(4))[1:]} == {SKIPPED}
+
+
+async def test_runs_may_overlap_where_that_is_allowed(world: World) -> None:
+    await going(world, Overlap.ALLOW)
+    assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
+    assert len(await world.runs()) == 2
+
+
+async def test_the_run_that_is_going_is_cancelled_where_the_next_one_matters_more(world: World) -> None:
+    await going(world, Overlap.CANCEL_RUNNING)
+    _, fired = await world.ticked(2)
+    assert (fired.decision, fired.run_id) == (FIRED, run_id(2))
+    assert "has been cancelled for it" in fired.reason
+    assert [one.commit.state for one in await world.log.read("run", run_id(1))][-1] == "cancelled"
+    assert len(await world.runs()) == 2
+
+
+async def test_one_tick_waits_for_the_run_that_is_going_and_no_more_than_one(
+    world: World, eventually: Eventually
+) -> None:
+    await going(world, Overlap.QUEUE_ONE)
+    await world.minute(3)
+    assert await world.decided(3) == [(1, FIRED), (2, QUEUED), (3, SKIPPED)]
+    assert len(await world.runs()) == 1
+    await world.write(RUN, run_id(1), run.GoalCompleted(steps_executed=1, duration_ms=1))
+    await eventually(lambda: amended(world))
+    assert await amended(world) == [(2, FIRED, run_id(2))]
+    assert {one.commit.aggregate_id for one in await world.runs()} == {run_id(1), run_id(2)}
+
+
+async def test_after_the_queued_run_has_begun_the_next_tick_can_be_queued(
+    world: World, eventually: Eventually
+) -> None:
+    await going(world, Overlap.QUEUE_ONE)
+    await world.write(RUN, run_id(1), run.GoalCompleted(steps_executed=1, duration_ms=1))
+    await eventually(lambda: amended(world))
+    await world.runs()
+    await world.minute(3)
+    assert (await world.decided(3))[2:] == [(3, QUEUED)]
+
+
+async def test_a_queued_tick_is_not_lost_with_its_scheduler(world: World, eventually: Eventually) -> None:
+    await going(world, Overlap.QUEUE_ONE)
+    await world.kill()
+    await world.write(RUN, run_id(1), run.Failed(error="broke"))
+    world.start()
+    await eventually(lambda: amended(world))
+    assert await amended(world) == [(2, FIRED, run_id(2))]
+
+
+async def test_a_queued_tick_loses_its_point_when_the_goal_is_paused(
+    world: World, eventually: Eventually
+) -> None:
+    await going(world, Overlap.QUEUE_ONE)
+    await world.write(GOAL, "goal_1", goal.Paused())
+    await world.write(RUN, run_id(1), run.GoalCompleted(steps_executed=1, duration_ms=1))
+    await world.clock.set(START + 2.5 * MINUTE)
+    await world.write(GOAL, "goal_1", goal.Resumed())
+    await eventually(lambda: amended(world))
+    assert await amended(world) == [(2, MISSED, None)]
+    assert len(await world.runs()) == 1
+
+
+async def test_many_schedulers_release_a_queued_tick_once(world: World, eventually: Eventually) -> None:
+    for _ in range(3):
+        world.start()
+    await going(world, Overlap.QUEUE_ONE)
+    await world.write(RUN, run_id(1), run.GoalCompleted(steps_executed=1, duration_ms=1))
+    await eventually(lambda: amended(world))
+    await asyncio.gather(world.minute(3), world.ticked(3))
+    assert await amended(world) == [(2, FIRED, run_id(2))]
+    assert len(await world.runs()) == 2
+
+
+# ── goals that are pursued by a plan ────────────────────────────────────────────────────────────────────
+
+
+async def test_planning_counts_as_going(world: World) -> None:
+    await going(world, Overlap.SKIP, strategy="dag")
+    assert await world.decided(2) == [(1, FIRED), (2, SKIPPED)]
+    await world.write(DAG, plan_id(run_id(1)), dag.Rejected(http_status=503, error="no model"))
+    await world.minute(3)
+    assert (await world.decided(3))[2:] == [(3, FIRED)]
+
+
+async def test_planning_is_called_off_where_the_next_run_matters_more(world: World) -> None:
+    await going(world, Overlap.CANCEL_RUNNING, strategy="dag")
+    assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
+    (_, rejected) = await world.log.read("dag", plan_id(run_id(1)))
+    (event,) = rejected.commit.events
+    assert event.error == "cancelled: the schedule sched_1 starts the next run"
+
+
+async def test_the_end_of_planning_lets_the_queued_tick_go(world: World, eventually: Eventually) -> None:
+    await going(world, Overlap.QUEUE_ONE, strategy="dag")
+    await world.write(DAG, plan_id(run_id(1)), dag.Rejected(http_status=503, error="no model"))
+    await eventually(lambda: amended(world))
+    assert await amended(world) == [(2, FIRED, run_id(2))]
+
+
+async def test_a_dag_is_guarded_like_a_goal(world: World) -> None:
+    await world.scheduled(every_minute(Overlap.SKIP))
+    world.start()
+    for number in (1, 2):
+        await world.minute(number)
+        await world.ticked(number)
+    assert await world.decided(2) == [(1, FIRED), (2, SKIPPED)]

@@ -1,0 +1,393 @@
+"""Watching runs of goals over HTTP: by an agent's turns, by a plan, and while the plan is made."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import pytest
+
+from contracts import dag, goal, run
+from contracts.dag import DAG
+from contracts.event import Event
+from contracts.goal import GOAL
+from contracts.plan import Job
+from contracts.pursuit import plan_id
+from contracts.run import RUN
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+OBJECTIVE = "Find out what grows here"
+EXECUTED = run.Started(executor="e", at=NOW, synthesis="merge")
+GOAL_STARTED = run.GoalStarted(
+    executor="e",
+    at=NOW,
+    agent=run.AgentUsed(name="A", version_name="2", prompt_template="p"),
+    tools=("readFile",),
+    temperature=0.7,
+    max_tokens=100,
+)
+WANTED = run.GoalRequested(goal_id="goal_1", objective=OBJECTIVE, step_budget=5)
+
+
+class Told(NamedTuple):
+    """One frame."""
+
+    id: int | None
+    event: str
+    data: dict[str, Any]
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """Its data without what all events have."""
+        return {key: self.data[key] for key in self.data if key not in {"type", "runId", "timestamp"}}
+
+
+class Watcher:
+    """A client's end of a stream."""
+
+    def __init__(self, response: Any) -> None:
+        self.status: int = response.status
+        self._content = response.content
+
+    async def next(self) -> Told:
+        async with asyncio.timeout(10):
+            frame = (await self._content.readuntil(b"\n\n")).decode()
+        fields = dict(line.split(": ", 1) for line in frame.splitlines() if line)
+        data = orjson.loads(fields["data"])
+        assert (data["type"], data["runId"]) == (fields["event"], "run_1")
+        assert isinstance(data["timestamp"], int)
+        return Told(int(fields["id"]) if "id" in fields else None, fields["event"], data)
+
+    async def until(self, event: str) -> list[Told]:
+        """Frames up to and with the first of a type."""
+        told = [await self.next()]
+        while told[-1].event != event:
+            told.append(await self.next())
+        return told
+
+    async def ended(self) -> bool:
+        async with asyncio.timeout(10):
+            return not await self._content.read()
+
+
+@asynccontextmanager
+async def watching(api: Api, **headers: str) -> AsyncGenerator[Watcher]:
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    async with api.http.get(f"{api.url}/api/v1/runs/run_1/events", headers=given) as response:
+        assert response.status == 200
+        yield Watcher(response)
+
+
+@pytest.fixture
+async def api(api: Api) -> Api:
+    """A gateway with one goal."""
+    await api.write(GOAL, "goal_1", goal.Created(objective=OBJECTIVE))
+    return api
+
+
+async def write(api: Api, *commits: tuple[Event, ...]) -> None:
+    for events in commits:
+        await api.write(RUN, "run_1", *events)
+
+
+def turn(number: int, *calls: run.Call) -> run.TurnTaken:
+    finish = "tool_calls" if calls else "stop"
+    return run.TurnTaken(turn=number, thought=f"thought {number}", calls=calls, finish_reason=finish)
+
+
+def steps(*ids: str) -> run.StepsStarted:
+    return run.StepsStarted(steps=ids)
+
+
+READ = run.Call(id="c", name="readFile", arguments={"path": "a"})
+REFUSED = run.Call(id="d", name="sendEmail", refusal="not allowed")
+TURNS: tuple[tuple[Event, ...], ...] = (
+    (GOAL_STARTED, steps("1")),
+    (turn(1, READ, REFUSED), steps("1.0")),
+    (run.CallAnswered(turn=1, position=0, result={"text": "x"}, duration_ms=5), steps("2")),
+    (turn(2), steps("summary")),
+    (run.Summarised(summary="all is done"), run.GoalCompleted(steps_executed=2, duration_ms=9)),
+)
+
+
+def job() -> Job:
+    def task(id_: str) -> dict[str, Any]:
+        return {
+            "id": id_,
+            "description": f"do {id_}",
+            "thought": "",
+            "action_type": "tool",
+            "tool_or_prompt": {"name": "readFile", "params": {}},
+            "expected_output": "",
+            "dependencies": [],
+        }
+
+    tasks = [task("002"), task("001")]
+    intent = {"primary": "", "sub_intents": []}
+    return Job.model_validate({"original_request": "", "intent": intent, "entities": [], "sub_tasks": tasks})
+
+
+ASKED = dag.Requested(goal_text=OBJECTIVE, agent_name="D", goal_id="goal_1", run_id="run_1")
+REQUESTED = run.Requested(
+    dag_id=plan_id("run_1"), original_request=OBJECTIVE, job=job(), trigger="plan", goal_id="goal_1"
+)
+
+
+async def write_plan(api: Api, *events: Event) -> None:
+    await api.write(DAG, plan_id("run_1"), *events)
+
+
+# ── by turns ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_run_by_turns_is_told_from_its_first_step_to_its_summary(api: Api) -> None:
+    await write(api, (WANTED,))
+    async with watching(api) as client:
+        first = await client.next()
+        await write(api, *TURNS)
+        told = await client.until("run.completed")
+
+    assert (first.event, first.fields) == (
+        "run.updated",
+        {"status": "pending", "stepsExecuted": 0, "stepBudget": 5},
+    )
+    headline = {"goalId": "goal_1", "objective": OBJECTIVE, "strategy": "agent", "stepBudget": 5}
+    call = {"stepNo": 1, "position": 0, "toolName": "readFile"}
+    calls = [
+        {"position": 0, "toolName": "readFile", "toolInput": {"path": "a"}, "error": None},
+        {"position": 1, "toolName": "sendEmail", "toolInput": {}, "error": "not allowed"},
+    ]
+    running = {"status": "running", "stepBudget": 5}
+    assert [(one.event, one.fields) for one in told] == [
+        ("run.started", {**headline, "agentName": "A", "tools": ["readFile"]}),
+        ("step.started", {"stepNo": 1, "attempt": 1}),
+        ("step.thought", {"stepNo": 1, "thought": "thought 1", "calls": calls}),
+        ("call.started", {**call, "attempt": 1}),
+        ("call.completed", {**call, "durationMs": 5, "result": '{"text":"x"}'}),
+        ("step.completed", {"stepNo": 1, "thought": "thought 1", "toolName": "readFile", "error": None}),
+        ("run.updated", {**running, "stepsExecuted": 1}),
+        ("step.started", {"stepNo": 2, "attempt": 1}),
+        ("step.thought", {"stepNo": 2, "thought": "thought 2", "calls": []}),
+        ("step.completed", {"stepNo": 2, "thought": "thought 2", "toolName": None, "error": None}),
+        ("run.updated", {**running, "stepsExecuted": 2}),
+        (
+            "run.completed",
+            {
+                "status": "completed",
+                "stepsExecuted": 2,
+                "stepBudget": 5,
+                "durationMs": 9,
+                "summary": "all is done",
+            },
+        ),
+    ]
+
+
+async def test_attempts_that_fail_are_told_and_whether_they_are_repeated(api: Api) -> None:
+    later = datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC)
+    await write(api, (WANTED,), (GOAL_STARTED, steps("1")))
+    async with watching(api) as client:
+        await client.next()
+        await write(
+            api,
+            (run.StepFailed(step="1", attempt=1, error="busy", retry_at=later),),
+            (steps("1"),),
+            (turn(1, READ), steps("1.0")),
+            (run.StepFailed(step="1.0", attempt=1, error="slow", retry_at=later),),
+            (steps("1.0"),),
+            (run.StepFailed(step="1.0", attempt=2, error="gone"), steps("2")),
+            (run.StepFailed(step="2", attempt=1, error="no model"), run.Failed(error="no model")),
+        )
+        told = await client.until("run.failed")
+
+    failed = {one.event: one.fields for one in told if "retrying" in one.event or "failed" in one.event}
+    retry_at = int(later.timestamp() * 1000)
+    call = {"stepNo": 1, "position": 0, "toolName": "readFile"}
+    assert failed == {
+        "step.retrying": {"stepNo": 1, "attempt": 1, "error": "busy", "retryAt": retry_at},
+        "call.retrying": {**call, "attempt": 1, "error": "slow", "retryAt": retry_at},
+        "call.failed": {**call, "attempt": 2, "error": "gone"},
+        "step.failed": {"stepNo": 2, "attempt": 1, "error": "no model"},
+        "run.failed": {"status": "failed", "stepsExecuted": 1, "stepBudget": 5, "error": "no model"},
+    }
+    assert [one.fields["attempt"] for one in told if one.event == "step.started"] == [2, 1]
+    assert [one.fields["error"] for one in told if one.event == "step.completed"] == ["gone"]
+
+
+async def test_a_large_result_is_told_in_full(api: Api) -> None:
+    kept = await api.blobs.store_if_large("x" * 70_000)
+    answered = run.CallAnswered(turn=1, position=0, result=kept)
+    await write(api, (WANTED,), *TURNS[:2])
+    async with watching(api) as client:
+        await client.next()
+        await write(api, (answered,))
+        told = await client.until("call.completed")
+
+    assert told[-1].fields["result"] == "x" * 70_000
+
+
+async def test_a_cancelled_run_is_told_as_failed(api: Api) -> None:
+    await write(api, (WANTED,), *TURNS[:2])
+    async with watching(api) as client:
+        await client.next()
+        await api.post("/api/v1/runs/run_1/cancel", {"reason": "enough"})
+        told = await client.until("run.failed")
+
+    expected = {"status": "failed", "error": "cancelled: enough", "cancelledReason": "enough"}
+    assert told[-1].fields | expected == told[-1].fields
+
+
+async def test_the_stream_of_a_deleted_run_ends(api: Api) -> None:
+    await write(api, (WANTED,), *TURNS)
+    async with watching(api) as client:
+        await client.until("run.completed")
+        await api.delete("/api/v1/runs/run_1")
+        assert (await client.next()).event == "run.deleted"
+        assert await client.ended()
+
+
+async def test_whoever_comes_after_the_end_is_told_the_end(api: Api) -> None:
+    await write(api, (WANTED,), *TURNS)
+    async with watching(api) as client:
+        told = [await client.next(), await client.next()]
+
+    assert [(one.event, one.data["status"]) for one in told] == [
+        ("run.updated", "completed"),
+        ("run.completed", "completed"),
+    ]
+    assert told[-1].id == (await api.log.read("run", "run_1"))[-1].seq
+
+
+async def test_a_client_that_comes_back_misses_nothing_wherever_it_was(api: Api) -> None:
+    await write(api, (WANTED,), *TURNS)
+    async with watching(api, Last_Event_ID="0") as client:
+        everything = (await client.until("run.completed"))[1:]
+
+    assert [one.event for one in everything][:2] == ["run.created", "run.started"]
+    for position, one in enumerate(everything[:-1]):
+        if one.id:
+            async with watching(api, Last_Event_ID=str(one.id)) as client:
+                rest = await client.until("run.completed")
+            assert [again.data for again in rest[1:]] == [later.data for later in everything[position + 1 :]]
+
+
+# ── by a plan ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_run_by_a_plan_is_told_from_the_request_for_the_plan_to_the_report(api: Api) -> None:
+    await write_plan(api, ASKED)
+    async with watching(api) as client:
+        first = await client.next()
+        await write_plan(api, dag.AttemptMade(attempt=1, reason="initial"), dag.Planned(job=job()))
+        completed = run.StepCompleted(step="002", result={"a": 1}, duration_ms=5)
+        await write(
+            api,
+            (REQUESTED,),
+            (EXECUTED, steps("002", "001")),
+            (completed, run.StepCompleted(step="001", result="x")),
+            (
+                run.StepCompleted(step="__SYNTHESIS__", result="report"),
+                run.Completed(completed_steps=2, duration_ms=9),
+            ),
+        )
+        told = await client.until("run.completed")
+
+    assert (first.event, first.fields) == (
+        "run.updated",
+        {"status": "pending", "stepsExecuted": 0, "stepBudget": 0},
+    )
+    counts = {"stepsExecuted": 2, "stepsFailed": 0}
+    headline = {"objective": OBJECTIVE, "stepBudget": 2}
+    assert [(one.event, one.fields) for one in told] == [
+        ("run.planned", headline),
+        ("run.started", headline),
+        ("step.started", {"stepNo": 2, "stepId": "002", "description": "do 002"}),
+        ("step.started", {"stepNo": 1, "stepId": "001", "description": "do 001"}),
+        ("step.completed", {"stepNo": 2, "stepId": "002", "durationMs": 5, "result": '{"a":1}'}),
+        ("step.completed", {"stepNo": 1, "stepId": "001", "durationMs": 0, "result": "x"}),
+        ("run.updated", {"status": "running", **counts, "stepsWaiting": 0}),
+        ("run.completed", {"status": "completed", **counts, "durationMs": 9, "summary": "report"}),
+    ]
+
+
+async def test_the_whole_story_of_a_run_by_a_plan_can_be_told_again(api: Api) -> None:
+    await write_plan(api, ASKED)
+    await write_plan(api, dag.Planned(job=job()))
+    await write(api, (REQUESTED,), (EXECUTED, steps("001")), (run.Suspended(reason="no"),))
+    await write_plan(api, dag.Updated(title="told to others"))
+
+    async with watching(api, Last_Event_ID="0") as client:
+        told = await client.until("run.suspended")
+
+    assert [one.event for one in told] == [
+        "run.updated",
+        "run.created",
+        "run.planned",
+        "run.started",
+        "step.started",
+        "run.suspended",
+    ]
+    assert told[1].fields == {
+        "goalId": "goal_1",
+        "objective": OBJECTIVE,
+        "strategy": "dag",
+        "dagId": plan_id("run_1"),
+    }
+    async with watching(api) as client:
+        assert (await client.next()).fields == {
+            "status": "failed",
+            "stepsExecuted": 0,
+            "stepsFailed": 0,
+            "stepsWaiting": 0,
+            "stepBudget": 2,
+        }
+
+
+async def test_a_question_about_the_plan_is_told(api: Api) -> None:
+    await write_plan(api, ASKED)
+    async with watching(api) as client:
+        await client.next()
+        await write_plan(api, dag.ClarificationAsked(query="which?", job=job()))
+        told = await client.next()
+
+    assert (told.event, told.fields) == ("run.asks", {"dagId": plan_id("run_1"), "question": "which?"})
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        (dag.Rejected(http_status=500, error="no plan can be read"), "no plan can be read"),
+        (dag.Deleted(), "its plan was deleted"),
+    ],
+)
+async def test_a_run_fails_when_no_plan_comes_of_it(api: Api, event: Event, error: str) -> None:
+    await write_plan(api, ASKED)
+    async with watching(api) as client:
+        await client.next()
+        await write_plan(api, event)
+        told = await client.next()
+    async with watching(api) as client:
+        late = await client.until("run.failed")
+
+    assert (told.event, told.fields["error"]) == ("run.failed", error)
+    assert [one.data["status"] for one in late] == ["failed", "failed"]
+
+
+async def test_a_run_cancelled_before_it_has_a_plan_fails_once(api: Api) -> None:
+    await write_plan(api, ASKED)
+    async with watching(api) as client:
+        await client.next()
+        await api.post("/api/v1/runs/run_1/cancel", {"reason": "enough"})
+        told = await client.next()
+        await api.delete("/api/v1/runs/run_1")
+        last = await client.next()
+
+    assert (told.event, told.fields["error"]) == ("run.failed", "cancelled: enough")
+    assert last.event == "run.deleted"
