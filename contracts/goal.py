@@ -45,7 +45,7 @@ class Created(Event):
     """There is a goal; it is active."""
 
     type: ClassVar[str] = "goal.created"
-    offloaded: ClassVar[frozenset[str]] = frozenset({"params"})
+    offloaded: ClassVar[frozenset[str]] = frozenset({"objective", "params"})
     objective: str
     params: Params = Params()
     webhook_url: str | None = None
@@ -58,7 +58,7 @@ class Updated(Event):
     """Some fields changed; those not given stay."""
 
     type: ClassVar[str] = "goal.updated"
-    offloaded: ClassVar[frozenset[str]] = frozenset({"params"})
+    offloaded: ClassVar[frozenset[str]] = frozenset({"objective", "params"})
     objective: str | None = None
     params: Params | None = None
     """In place of all that were."""

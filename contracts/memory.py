@@ -6,7 +6,7 @@ commit repeats what is to be recalled, so that the newest one is all that a run 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
@@ -79,6 +79,12 @@ def keep(state: State, run_id: str, added: Sequence[Memory]) -> list[Event]:
         recalled.pop((one.type, one.content), None)
         recalled[one.type, one.content] = one
     return [Kept(run_id=run_id, added=tuple(added), recalled=tuple(recalled.values())[-RECALLED:])]
+
+
+def as_section(memories: Iterable[Memory]) -> str:
+    """As a model is told them: a heading and one line each; nothing when there are none."""
+    lines = [f"- {memory.type.value}: {memory.content}" for memory in memories]
+    return "\n".join(["# What earlier runs of this goal left", *lines]) if lines else ""
 
 
 def _short(memory: Memory) -> Memory:

@@ -8,7 +8,7 @@ METHODS = "GET, HEAD, POST, PUT, DELETE, PATCH"
 REQUEST_HEADERS = (
     "Content-Type, Authorization, Idempotency-Key, Last-Event-ID, Prefer, X-Request-Id, traceparent"
 )
-EXPOSED = "Content-Type, Cache-Control, Location, Retry-After, X-Request-Id"
+EXPOSED = "Content-Type, Cache-Control, Idempotency-Replayed, Location, Retry-After, X-Request-Id"
 
 
 def is_preflight(request: web.Request) -> bool:

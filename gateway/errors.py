@@ -12,7 +12,7 @@ from contracts.aggregate import DomainError
 from contracts.event import Json
 from contracts.ids import InvalidId
 from contracts.runtime.blobs import BlobLost
-from contracts.runtime.log import Conflict, TooLarge, Unavailable
+from contracts.runtime.log import MAX_MESSAGE_BYTES, Conflict, TooLarge, Unavailable
 from contracts.runtime.patience import NoAnswer
 from contracts.runtime.stream import Contended
 from contracts.text import clean_text
@@ -24,6 +24,10 @@ RETRY_AFTER_S = 1
 
 BODY_TOO_LARGE = "FST_ERR_CTP_BODY_TOO_LARGE"
 WRONG_MEDIA_TYPE = "FST_ERR_CTP_INVALID_MEDIA_TYPE"
+
+TOO_LONG = (
+    f"The texts in this request are too long to be kept: send less than {MAX_MESSAGE_BYTES // 1024} KiB"
+)
 
 REASONS = {413: "Payload Too Large"}
 """Where the standard library's name of a status changes with Python's version."""
@@ -89,7 +93,7 @@ def refusal_of(error: Exception, request: web.Request) -> Refusal | None:
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:
         return None
-    text = str(error) or (type(error).__doc__ or "")
+    text = TOO_LONG if isinstance(error, TooLarge) else str(error) or type(error).__doc__ or ""
     if status == 503:
         return Refusal(status, f"{text}; try again in a moment", retry_after=RETRY_AFTER_S)
     return Refusal(status, text)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from contracts import agent
 from contracts.dag import Rejected, Requested
+from contracts.memory import Memory, as_section
 from contracts.plan import job_schema
 from contracts.runtime.llm import ChatRequest
 from contracts.tool import ToolSpec
@@ -27,10 +28,13 @@ class Briefing:
     now: datetime
     """In the user's time zone."""
     vocabulary: Vocabulary
+    memories: tuple[Memory, ...] = ()
+    """What earlier runs of the goal left for this one."""
 
     def goal(self, text: str) -> str:
-        """The goal as the model reads it: with the date where it asks for it."""
-        return prompt.goal(text, self.now)
+        """The goal as the model reads it: with the date where it asks for it, and what earlier runs left."""
+        known = as_section(self.memories)
+        return "\n\n".join(filter(None, (prompt.goal(text, self.now), known)))
 
     def chat(self, question: Question) -> ChatRequest:
         """The call that asks `question`; a provider that can holds the answer to the shape of a plan."""
@@ -51,6 +55,7 @@ def brief(
     tools: Sequence[ToolSpec],
     agents: Collection[str],
     now: datetime,
+    memories: tuple[Memory, ...] = (),
 ) -> Briefing:
     """The briefing for the agent `planner`, whose own model is used where the request names none."""
     own = bool(request.provider and request.model)
@@ -61,6 +66,7 @@ def brief(
         system=prompt.system(planner.prompt_template, tools, now),
         now=now,
         vocabulary=Vocabulary({tool.name: tool for tool in tools}, agents),
+        memories=memories,
     )
 
 

@@ -16,6 +16,7 @@ from contracts.agent import Directory
 from contracts.commit import Recorded
 from contracts.dag import DAG, Planned, Rejected, Requested
 from contracts.event import Event
+from contracts.memory import MEMORY, Memory
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.delivery import Delivery
 from contracts.runtime.follow import Follower
@@ -92,9 +93,16 @@ class Planner:
             return Rejected(http_status=404, error=f"Agent '{request.agent_name}' not found OR not active")
         await self._tools_known()
         tools = [tool for tool in self.catalogue.all() if request.allows(tool.name)]
-        briefing = brief(request, entry.state, tools, self.agents.names(), self.clock())
+        memories = await self._memories(request)
+        briefing = brief(request, entry.state, tools, self.agents.names(), self.clock(), memories)
         problem = self.llm.problem(briefing.provider, briefing.model)
         return briefing if problem is None else unusable(request, problem)
+
+    async def _memories(self, request: Requested) -> tuple[Memory, ...]:
+        if request.goal_id is None:
+            return ()
+        kept = await Stream.newest(self.log, MEMORY, request.goal_id, Origin(self.source))
+        return kept.state.recalled
 
     async def _tools_known(self) -> None:
         """Give the first executor time to publish its tools; a plan without tools is possible too."""

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from contracts.api.costs import PlanningAttempt, TokenUsage
 from contracts.api.executions import Page, Pagination
-from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp
+from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp, Title
 from contracts.event import Json
 
 
@@ -46,7 +46,7 @@ class DagPatch(Body):
     result: Omissible[dict[str, Json]] = None
     """Another job; it is checked when it is executed."""
     params: Omissible[dict[str, Json]] = None
-    dag_title: Omissible[str] = None
+    dag_title: Omissible[Title] = None
     cron_schedule: Omissible[str] = None
     """Empty takes the schedule away."""
     schedule_active: Omissible[bool] = None

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from contracts.api.costs import TokenUsage
-from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp, Title
 from contracts.event import Json
 
 ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
@@ -176,7 +176,7 @@ class ExecuteDag(Body):
 
     dag_id: Omissible[NonEmpty] = None
     job: Omissible[dict[str, Json]] = None
-    dag_title: Omissible[str] = None
+    dag_title: Omissible[Title] = None
     """Title of the DAG that a whole job becomes."""
 
 

@@ -18,7 +18,7 @@ class Requested(Event):
     """Somebody wants this plan executed."""
 
     type: ClassVar[str] = "run.requested"
-    offloaded: ClassVar[frozenset[str]] = frozenset({"job"})
+    offloaded: ClassVar[frozenset[str]] = frozenset({"job", "original_request"})
     dag_id: str
     dag_title: str | None = None
     original_request: str

@@ -59,7 +59,7 @@ class GoalRequested(Event):
     """Somebody wants a goal pursued by an agent, turn by turn."""
 
     type: ClassVar[str] = "run.goal_requested"
-    offloaded: ClassVar[frozenset[str]] = frozenset({"constraints"})
+    offloaded: ClassVar[frozenset[str]] = frozenset({"objective", "constraints"})
     goal_id: str
     objective: str
     step_budget: int

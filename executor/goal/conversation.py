@@ -12,10 +12,9 @@ from dataclasses import dataclass
 
 import orjson
 
-from contracts import run
+from contracts import memory, run
 from contracts.constraints import as_lines
 from contracts.event import Json
-from contracts.memory import Memory
 from contracts.observations import Observed
 from contracts.placeholders import map_texts
 from contracts.prompt import fill
@@ -83,20 +82,15 @@ def fitting(turns: Sequence[run.Turn], shown: Shown, room: int, limits: Limits) 
 
 def _first_message(loop: run.Loop, briefing: Briefing) -> str:
     request = loop.request
-    memories = loop.started.memories if loop.started else ()
     sections = [
         START,
         "" if briefing.mentions("objective") else f"# Objective\n{request.objective}",
         ""
         if briefing.mentions("constraints") or not request.constraints
         else f"# Constraints\n{as_lines(request.constraints)}",
-        f"# What earlier runs of this goal left\n{_recalled(memories)}" if memories else "",
+        memory.as_section(loop.started.memories if loop.started else ()),
     ]
     return "\n\n".join(filter(None, sections))
-
-
-def _recalled(memories: Iterable[Memory]) -> str:
-    return "\n".join(f"- {memory.type.value}: {memory.content}" for memory in memories)
 
 
 def _full(turn: run.Turn, shown: Shown, limits: Limits) -> list[Message]:

@@ -58,10 +58,10 @@ class GoalPerformer:
     async def _turn(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.TurnTaken:
         tools = self.toolbox.only(started.tools)
         shown = await self._shown(loop)
-        brief = briefing(
+        told = briefing(
             loop, started.agent.prompt_template, tools.specs, shown, datetime.now(UTC), self._limits
         )
-        messages = conversation(loop, brief, shown, self._limits)
+        messages = conversation(loop, told, shown, self._limits)
         begun = time.perf_counter()
         completion = await self._ask(
             started, messages, tools.specs, temperature=started.temperature, max_tokens=started.max_tokens

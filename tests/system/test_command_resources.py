@@ -61,9 +61,6 @@ async def test_a_goal_is_pursued_and_watched(bed: Bed, cli: RunCli) -> None:
         (("agents", "activate", "agent_x"), 2, "Agent not found"),
         (("goals", "create", "too short"), 2, "objective"),
         (("goals", "create", GOAL, "--cron", "every day"), 1, "Invalid cron expression"),
-        (("goals", "danced"), 2, "No such command"),
-        (("goals", "list", "--limit", "none"), 2, "--limit"),
-        (("runs", "list", "--url", "http://127.0.0.1:1"), 2, "ASYNC_AGENT_URL"),
     ],
 )
 async def test_a_script_is_told_what_went_wrong(

@@ -128,3 +128,19 @@ def test_an_invalid_setting_is_told_by_its_name(
     shown = CliRunner().invoke(app, ["up"])
     assert shown.exit_code == Status.UNUSABLE
     assert "port" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("goals danced", "No such command"),
+        ("goals list --limit none", "--limit"),
+        ("goals create short", "objective"),
+        ("runs list --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
+        ("costs --json --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
+    ],
+)
+def test_what_cannot_be_asked_leaves_the_output_to_scripts_empty(command: str, said: str) -> None:
+    shown = CliRunner().invoke(app, command.split())
+    assert (shown.exit_code, shown.stdout) == (Status.UNUSABLE, "")
+    assert said in shown.stderr

@@ -1,0 +1,148 @@
+"""Goal runs as the executor's process has them: from a real queue, with the built-in tools."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from contracts import agent, run, webhook
+from contracts.agent import AGENT
+from contracts.commit import all_events
+from contracts.registry import CODEC
+from contracts.run import RUN
+from contracts.runtime.nats_log import NatsLog, nats_log
+from contracts.runtime.settings import Settings
+from contracts.runtime.stream import Origin, Stream
+from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from executor.service import build
+from executor.settings import ExecutorSettings
+
+pytestmark = pytest.mark.nats
+
+Eventually = Any
+
+ORIGIN = Origin("/test/1")
+RULES = """
+[[rule]]
+when.user = "Sum it up"
+answer.text = "All done."
+
+[[rule]]
+when.last_role = "tool"
+answer.text = "Done."
+
+[[rule]]
+answer.text = "I fetch and write."
+answer.tool_calls = [
+    { name = "writeFile", arguments = { path = "a.md", content = "text" } },
+    { name = "sendWebhook", arguments = { url = "$URL", payload = { a = 1 } } },
+]
+"""
+
+
+class Receiver:
+    """A server that holds its first answer back until it is let go."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.busy = 0
+        """How many calls to the goal's webhook it cannot take yet."""
+        self.reached = asyncio.Event()
+        self.gate = asyncio.Event()
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        self.keys.append(request.headers["Idempotency-Key"])
+        self.reached.set()
+        if request.path == "/tool":
+            await self.gate.wait()
+        elif self.busy:
+            self.busy -= 1
+            return web.Response(status=503)
+        return web.Response()
+
+
+@pytest.fixture
+async def receiver() -> AsyncGenerator[tuple[Receiver, Callable[[str], str]]]:
+    app, it = web.Application(), Receiver()
+    app.router.add_post("/{path}", it.handle)
+    server = TestServer(app, handler_cancellation=True)
+    async with server:
+        yield it, lambda path: str(server.make_url(path))
+
+
+@pytest.fixture
+async def log(
+    receiver: Any, nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> AsyncGenerator[NatsLog]:
+    """A log on a real NATS with an agent; the environment names the scripted model."""
+    _, url = receiver
+    monkeypatch.chdir(tmp_path)
+    rules = parse_rules(RULES.replace("$URL", url("tool")))
+    async with ScriptedLlm(rules) as scripted:
+        environment = {
+            "NATS_URL": nats_url,
+            "DATA_DIR": str(tmp_path / "data"),
+            "ARTIFACTS_DIR": str(tmp_path / "artifacts"),
+            "ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
+            "LLM_PROVIDER": "openai",
+            "LLM_MODEL": "scripted",
+            "OPENAI_BASE_URL": scripted.base_url,
+            "STEP_BACKOFF_S": "0.05",
+            "GRACE_S": "0",
+        }
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        async with nats_log(Settings(), CODEC, name="test") as log:
+            created = agent.Created(name="defaultAgent", version_name="1", prompt_template="Do it.")
+            stream = await Stream.open(log, AGENT, "agent_1", ORIGIN)
+            await stream.append([created, agent.Activated(name="defaultAgent")])
+            yield log
+
+
+@asynccontextmanager
+async def executing() -> AsyncGenerator[None]:
+    """An executor process, its workers stopped as on SIGTERM."""
+    async with build(ExecutorSettings()) as executor:
+        workers = [asyncio.ensure_future(worker()) for worker in executor.workers]
+        yield
+        for worker in workers:
+            worker.cancel()
+        await asyncio.wait(workers)
+
+
+async def requested(log: NatsLog, webhook_url: str) -> None:
+    stream = await Stream.open(log, RUN, "run_1", ORIGIN)
+    wanted = run.GoalRequested(goal_id="goal_1", objective="do it", step_budget=5, webhook_url=webhook_url)
+    await stream.append([wanted])
+
+
+async def ended(log: NatsLog) -> bool:
+    """Whether the webhook has been told."""
+    delivered = all_events(one.commit for one in await log.read("webhook", "run_1"))
+    return any(isinstance(event, webhook.Delivered) for event in delivered)
+
+
+async def test_a_run_that_one_process_left_is_finished_by_the_next_and_its_webhook_told_in_the_end(
+    log: NatsLog, receiver: Any, tmp_path: Path, eventually: Eventually
+) -> None:
+    it, url = receiver
+    it.busy = 1
+    async with executing():
+        await requested(log, url("end"))
+        await asyncio.wait_for(it.reached.wait(), 10)
+    it.gate.set()
+    async with executing():
+        await eventually(lambda: ended(log))
+    assert (tmp_path / "artifacts" / "a.md").read_text() == "text"
+    assert it.keys == ["run_1/1.1", "run_1/1.1", "run_1/webhook", "run_1/webhook"]
+    events = all_events(one.commit for one in await log.read("run", "run_1"))
+    assert sum(isinstance(event, run.TurnTaken) for event in events) == 2
+    assert sum(isinstance(event, run.TakenOver) for event in events) == 1
+    assert isinstance(events[-1], run.GoalCompleted)
