@@ -31,4 +31,4 @@ class ToolProgress(BaseModel):
     tool: str
     message: str
     step: str
-    """Id of the sub-task."""
+    """Id of the plan's sub-task, or `<turn>.<position>` of a call that an agent wants made."""

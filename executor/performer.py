@@ -11,6 +11,7 @@ from contracts.agent import Directory
 from contracts.event import BlobRef, Json
 from contracts.outcome import Reject, Retry
 from contracts.placeholders import compact, find, id_key, resolve
+from contracts.presence import ToolProgress
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.llm import ChatRequest, Completion, Llm
 from contracts.steps import SYNTHESIS, Step
@@ -106,9 +107,8 @@ class Performer:
         results = await self._results(attempt, find(params) | set(attempt.step.needs))
 
         async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
-            await self.tell(
-                attempt.run_id, {"kind": kind, "tool": tool_name, "message": message, "step": task.id}
-            )
+            said = ToolProgress(kind=kind, tool=tool_name, message=message, step=task.id)
+            await self.tell(attempt.run_id, said.model_dump())
 
         call = ToolCall(attempt.idempotency_key, progress)
         return await tool.invoke(tool_params(tool.spec, params, attempt.step.needs, results), call)

@@ -38,7 +38,7 @@ async def get_cost_summary(call: Call[None, CostQuery]) -> web.StreamResponse:
     start = _moment("from", call.query.from_ or DEFAULT_FROM, now)
     end = _moment("to", call.query.to, now) if call.query.to else now
     asked = DateRange(from_=epoch_ms(start), to=epoch_ms(end), group_by=call.query.group_by)
-    async with call.gateway.views.snapshot() as reader:
+    async with call.gateway.views.snapshot(long=True) as reader:
         planned = await _by_day(reader, dags.c.planning_cost_pico, dags.c.created_at, asked)
         executed = await _by_day(reader, executions.c.cost_pico, executions.c.completed_at, asked)
     return json_reply(

@@ -76,7 +76,7 @@ async def get_dag_costs(call: Call[None, None]) -> web.StreamResponse:
     """The newest execution first."""
     id_ = call.path["id"]
     of_dag = select(executions).where(executions.c.dag_id == id_)
-    async with call.gateway.views.snapshot() as reader:
+    async with call.gateway.views.snapshot(long=True) as reader:
         dag = await reader.first(select(dags).where(dags.c.id == id_))
         if dag is None:
             raise call.missing()

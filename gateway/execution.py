@@ -228,7 +228,7 @@ def _clarification(dag_id: str | None, job: Job) -> web.StreamResponse:
 
 def _require_known(call: Call[Any, None], state: run.State) -> None:
     try:
-        run.require_known(state)
+        run.require_execution(state)
     except run.UnknownRun:
         raise call.missing() from None
 

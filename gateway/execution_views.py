@@ -5,15 +5,19 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
+import orjson
 from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select
 
 from contracts.api.executions import ExecutionQuery
 from contracts.steps import SYNTHESIS
 from contracts.views import executions, sub_steps
 from gateway.execution_events import API_STATUS
-from gateway.gateway import Gateway
+from gateway.gateway import Detail, Gateway
 from gateway.presenters import EXECUTION_COLUMNS, STEP_COLUMNS, Shown, execution_row, sub_step_row
 from gateway.results import stored_text
+
+LARGEST_KEPT_BYTES = 64 * 1024
+"""Of an execution with its steps that is kept in memory."""
 
 _report = sub_steps.alias("report")
 _with_report = executions.outerjoin(
@@ -24,6 +28,7 @@ _is_it = executions.c.id == bindparam("execution_id")
 
 _COLUMNS = (*EXECUTION_COLUMNS, cast(_report.c.result, Text).label("report"))
 _ONE = select(*_COLUMNS).select_from(_with_report).where(_is_it)
+_SEQ = select(executions.c.seq).where(_is_it)
 _STEPS = (
     select(*EXECUTION_COLUMNS, *STEP_COLUMNS)
     .select_from(_with_steps)
@@ -81,6 +86,26 @@ async def one(gateway: Gateway, execution_id: str) -> Shown | None:
     """
     row = await gateway.views.first(_ONE, execution_id=execution_id)
     return execution_row(row, await stored_text(row["report"], gateway.blobs)) if row else None
+
+
+async def detail(gateway: Gateway, execution_id: str) -> orjson.Fragment | None:
+    """One execution and its steps as JSON; as long as nothing happens to it, it is not made again.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+        Unavailable: a large result could not be fetched.
+    """
+    seq = await gateway.views.value(_SEQ, execution_id=execution_id)
+    kept = gateway.details.get(execution_id)
+    if kept and kept.seq == seq:
+        return orjson.Fragment(kept.json)
+    shown = await with_steps(gateway, execution_id)
+    if shown is None:
+        return None
+    made = Detail(shown["seq"], orjson.dumps(shown))
+    if len(made.json) <= LARGEST_KEPT_BYTES:
+        gateway.details.put(execution_id, made)
+    return orjson.Fragment(made.json)
 
 
 async def with_steps(gateway: Gateway, execution_id: str) -> Shown | None:

@@ -12,6 +12,7 @@ from contracts.api.executions import (
     ExecutionQuery,
     SubStepList,
 )
+from contracts.event import Event
 from contracts.run import RUN
 from contracts.runtime.stream import transact
 from contracts.views import sub_steps
@@ -50,7 +51,7 @@ async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamRespons
 )
 async def get_execution(call: Call[None, None]) -> web.StreamResponse:
     """The synthesis is the last step."""
-    shown = await execution_views.with_steps(call.gateway, call.path["id"])
+    shown = await execution_views.detail(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
     return json_reply(shown)
@@ -83,9 +84,14 @@ async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
 async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
     """One that is going on is cancelled first."""
     gateway, execution_id = call.gateway, call.path["id"]
+
+    def decide(state: run.State) -> list[Event]:
+        run.require_execution(state)
+        return run.delete(state)
+
     steps = await execution_views.number_of(gateway, sub_steps.c.execution_id == execution_id)
     try:
-        stream = await transact(gateway.log, RUN, execution_id, run.delete, call.origin)
+        stream = await transact(gateway.log, RUN, execution_id, decide, call.origin)
     except run.UnknownRun:
         raise call.missing() from None
     await gateway.projected(stream.seq)

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import orjson
-
 from contracts.api.fields import epoch_ms
 from contracts.commit import Recorded
+from contracts.presence import ToolProgress
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.log import Log, Unavailable
 from gateway.execution_events import Narrator
@@ -210,13 +209,11 @@ class Feed:
     def _narrate_tool(self, payload: bytes) -> bytes:
         """A tool's progress, which is not in the log; nothing, if it cannot be understood."""
         try:
-            said = orjson.loads(payload)
-            name = {"progress": "tool.progress", "completed": "tool.completed"}[said["kind"]]
-            fields = {"toolName": said["tool"], "message": said["message"]}
-            fields |= self._narrator.naming(said["step"])
-        except (ValueError, LookupError, TypeError, AttributeError):
+            said = ToolProgress.model_validate_json(payload)
+            fields = {"toolName": said.tool, "message": said.message, **self._narrator.naming(said.step)}
+        except ValueError:
             return b""
-        return frame(self._narrator.event(name, self._now(), fields))
+        return frame(self._narrator.event(f"tool.{said.kind}", self._now(), fields))
 
     async def _frames(self, narrator: Narration, recorded: Recorded) -> bytes:
         told = [await self._shown(event) for event in narrator.tell(recorded)]

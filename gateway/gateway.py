@@ -19,17 +19,29 @@ from gateway.hub import Hub
 from gateway.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
 from gateway.log_feed import LogFeed
+from gateway.lru import Lru
 from gateway.progress import Progress
 from gateway.settings import GatewaySettings
 from gateway.stored_plans import StoredPlans
 from gateway.views import Views
 
 CATCH_UP_S = 10.0
+DETAILS = 256
+"""Executions kept in memory as they were shown last."""
 
 
 def now() -> datetime:
     """The present moment."""
     return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """An execution with its steps as it was shown."""
+
+    seq: int
+    """Of the last commit that is in it."""
+    json: bytes
 
 
 @dataclass
@@ -59,6 +71,8 @@ class Gateway:
     idempotency: Idempotency
     executors: Executors = field(default_factory=Executors)
     """Which executors are alive."""
+    details: Lru[str, Detail] = field(default_factory=lambda: Lru(DETAILS))
+    """Executions that were shown lately."""
     clock: Callable[[], datetime] = now
     agents_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One change of agents at a time: their names are unique among all of them."""

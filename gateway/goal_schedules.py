@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -22,15 +21,13 @@ from contracts.api.schedules import (
 )
 from contracts.cron import Cron, InvalidCron, InvalidTimezone, describe
 from contracts.event import Event
-from contracts.goal import GOAL
-from contracts.runtime.stream import transact
 from contracts.views import dags, goal_schedules, schedule_ticks
 from gateway import goal_views
 from gateway.endpoint import Call, endpoint, json_reply, no_content
 from gateway.goal_rows import TICK_COLUMNS, tick_row
+from gateway.goals import decided
 from gateway.presenters import Row, pagination
 from gateway.schedules import DAG_FIRES, DAG_HAS_SCHEDULE, GOAL_FIRES, goal_schedule
-from gateway.views import Reader
 
 TAG = "schedules"
 MISSING = "Schedule not found"
@@ -88,8 +85,8 @@ async def add_schedule(call: Call[ScheduleCreate, None]) -> web.StreamResponse:
     """It fires as soon as the goal is active."""
     schedule_id = call.new_id("sched_", "schedule")
     wanted = goal_schedule(call.body)
-    await _decide(call, partial(goal.add_schedule, schedule_id=schedule_id, schedule=wanted))
-    return json_reply(await _logged(call, schedule_id), 201)
+    stream = await decided(call, partial(goal.add_schedule, schedule_id=schedule_id, schedule=wanted))
+    return json_reply(await goal_views.logged_schedule(call.gateway, stream, schedule_id), 201)
 
 
 @endpoint(
@@ -111,8 +108,8 @@ async def update_schedule(call: Call[SchedulePatch, None]) -> web.StreamResponse
         wanted = goal_schedule(call.body, state.schedules[schedule_id])
         return goal.change_schedule(state, schedule_id, wanted)
 
-    await _decide(call, decide)
-    return json_reply(await _logged(call, schedule_id))
+    stream = await decided(call, decide)
+    return json_reply(await goal_views.logged_schedule(call.gateway, stream, schedule_id))
 
 
 @endpoint(
@@ -125,7 +122,7 @@ async def update_schedule(call: Call[SchedulePatch, None]) -> web.StreamResponse
 )
 async def remove_schedule(call: Call[None, None]) -> web.StreamResponse:
     """The records of its ticks go with it; runs that it has asked for stay."""
-    await _decide(call, partial(goal.remove_schedule, schedule_id=call.path["schedule_id"]))
+    await decided(call, partial(goal.remove_schedule, schedule_id=call.path["schedule_id"]))
     return no_content()
 
 
@@ -141,11 +138,10 @@ async def remove_schedule(call: Call[None, None]) -> web.StreamResponse:
 )
 async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
     """Of a goal's schedule by its id, of a DAG's by the id of the DAG."""
-    query, schedule_id = call.query, call.path["id"]
-    async with call.gateway.views.snapshot() as reader:
-        await _known(call, reader)
-        total = await reader.value(_COUNT, schedule_id=schedule_id)
-        rows = await reader.all(_TICKS, schedule_id=schedule_id, limit=query.limit, offset=query.offset)
+    query, schedule_id, views = call.query, call.path["id"], call.gateway.views
+    await _known(call)
+    total = await views.value(_COUNT, schedule_id=schedule_id)
+    rows = await views.all(_TICKS, schedule_id=schedule_id, limit=query.limit, offset=query.offset)
     part = pagination(query.limit, query.offset, len(rows), total)
     return json_reply({"ticks": [tick_row(row) for row in rows], "pagination": part})
 
@@ -162,8 +158,7 @@ async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
 )
 async def list_next_ticks(call: Call[None, NextQuery]) -> web.StreamResponse:
     """Of a goal's schedule by its id, of a DAG's by the id of the DAG."""
-    async with call.gateway.views.snapshot() as reader:
-        found = await _known(call, reader)
+    found = await _known(call)
     return json_reply(
         NextTicks(
             schedule_id=call.path["id"],
@@ -180,19 +175,10 @@ async def list_next_ticks(call: Call[None, NextQuery]) -> web.StreamResponse:
 ENDPOINTS = (list_schedules, add_schedule, update_schedule, remove_schedule, list_ticks, list_next_ticks)
 
 
-async def _decide(call: Call[Any, Any], decide: Callable[[goal.State], Sequence[Event]]) -> None:
-    stream = await transact(call.gateway.log, GOAL, call.path["id"], decide, call.origin)
-    await call.gateway.projected(stream.seq)
-
-
-async def _logged(call: Call[Any, Any], schedule_id: str) -> dict[str, Any]:
-    return await goal_views.logged_schedule(call.gateway, call.path["id"], schedule_id)
-
-
-async def _known(call: Call[Any, Any], reader: Reader) -> Row:
+async def _known(call: Call[Any, Any]) -> Row:
     """The schedule of a goal, or of a DAG."""
     for statement in (_OF_GOAL, _OF_DAG):
-        if found := await reader.first(statement, schedule_id=call.path["id"]):
+        if found := await call.gateway.views.first(statement, schedule_id=call.path["id"]):
             return found
     raise call.missing()
 

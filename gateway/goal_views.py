@@ -10,10 +10,12 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, bindparam, select
 
+from contracts import goal
 from contracts.api.fields import epoch_ms
 from contracts.api.goals import GoalQuery
 from contracts.commit import Commit
 from contracts.goal import GOAL
+from contracts.runtime.stream import Stream
 from contracts.scheduling import Schedule
 from contracts.views import agents, goal_schedules, goals
 from gateway.gateway import Gateway
@@ -64,13 +66,12 @@ async def one(gateway: Gateway, goal_id: str) -> Shown | None:
     return goals_with_schedules(rows, agents=False)[0] if rows else None
 
 
-async def logged(gateway: Gateway, goal_id: str) -> Shown:
-    """A goal as the log has it now, which is never behind."""
-    commits = [one.commit for one in await gateway.log.read(GOAL.name, goal_id)]
-    state = GOAL.fold(event for commit in commits for event in commit.events)
+async def logged(gateway: Gateway, stream: Stream[goal.State]) -> Shown:
+    """A goal as it was decided just now, whatever the views have."""
+    state, commits = stream.state, await _commits(gateway, stream)
     return goal_row(
         {
-            "goal_id": goal_id,
+            "goal_id": stream.id,
             "goal_objective": state.objective,
             "goal_params": orjson.dumps(state.params.as_json()),
             "goal_webhook_url": state.webhook_url,
@@ -82,13 +83,18 @@ async def logged(gateway: Gateway, goal_id: str) -> Shown:
     )
 
 
-async def logged_schedule(gateway: Gateway, goal_id: str, schedule_id: str) -> Shown:
-    """A schedule as the log has it now; when it ran last is known by the views, if they are there."""
-    commits = [one.commit for one in await gateway.log.read(GOAL.name, goal_id)]
+async def logged_schedule(gateway: Gateway, stream: Stream[goal.State], schedule_id: str) -> Shown:
+    """A schedule as it was decided just now; when it ran last is known by the views, if they are there."""
+    commits = await _commits(gateway, stream)
     last_run_at = None
     with suppress(ViewsUnavailable):
         last_run_at = await gateway.views.value(_LAST_RUN, schedule_id=schedule_id)
-    return schedule_row({**_schedule(goal_id, schedule_id, commits), "schedule_last_run_at": last_run_at})
+    return schedule_row({**_schedule(stream.id, schedule_id, commits), "schedule_last_run_at": last_run_at})
+
+
+async def _commits(gateway: Gateway, stream: Stream[goal.State]) -> list[Commit]:
+    """Those of a goal, up to what was decided just now."""
+    return [one.commit for one in await gateway.log.read(GOAL.name, stream.id) if one.seq <= stream.seq]
 
 
 def _schedule(goal_id: str, schedule_id: str, commits: Iterable[Commit]) -> Row:

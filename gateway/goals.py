@@ -71,7 +71,7 @@ async def create_goal(call: Call[GoalCreate, None]) -> web.StreamResponse:
     create = partial(goal.create, wanted=wanted, schedules=schedules)
     stream = await call.create(GOAL, call.new_id("goal_", "goal"), create)
     await call.gateway.projected(stream.seq)
-    return json_reply(await goal_views.logged(call.gateway, stream.id), 201)
+    return json_reply(await goal_views.logged(call.gateway, stream), 201)
 
 
 @endpoint(
@@ -122,8 +122,8 @@ async def update_goal(call: Call[GoalPatch, None]) -> web.StreamResponse:
         updated = goal.update(state, changes)
         return updated + (goal.set_status(state, goal.Status(body.status)) if body.status else [])
 
-    stream = await _decide(call, decide)
-    return json_reply(await goal_views.logged(call.gateway, stream.id))
+    stream = await decided(call, decide)
+    return json_reply(await goal_views.logged(call.gateway, stream))
 
 
 @endpoint(
@@ -143,7 +143,7 @@ async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
     for run_id in await run_views.open_runs(gateway, goal_id):
         with suppress(run.AlreadyFinished, run.UnknownRun):
             await run_control.cancel(gateway, run_id, "the goal was deleted", call.origin)
-    await _decide(call, goal.delete)
+    await decided(call, goal.delete)
     return no_content()
 
 
@@ -172,8 +172,8 @@ async def run_goal(call: Call[None, None]) -> web.StreamResponse:
 )
 async def pause_goal(call: Call[None, None]) -> web.StreamResponse:
     """Its schedules stop firing; runs that are going on go on."""
-    stream = await _decide(call, goal.pause)
-    return json_reply({**await goal_views.logged(call.gateway, stream.id), "message": "Goal paused"})
+    stream = await decided(call, goal.pause)
+    return json_reply({**await goal_views.logged(call.gateway, stream), "message": "Goal paused"})
 
 
 @endpoint(
@@ -186,8 +186,8 @@ async def pause_goal(call: Call[None, None]) -> web.StreamResponse:
 )
 async def resume_goal(call: Call[None, None]) -> web.StreamResponse:
     """Its schedules fire again, but for those that are paused themselves."""
-    stream = await _decide(call, goal.resume)
-    return json_reply({**await goal_views.logged(call.gateway, stream.id), "message": "Goal resumed"})
+    stream = await decided(call, goal.resume)
+    return json_reply({**await goal_views.logged(call.gateway, stream), "message": "Goal resumed"})
 
 
 @endpoint(
@@ -202,11 +202,10 @@ async def resume_goal(call: Call[None, None]) -> web.StreamResponse:
 )
 async def list_memories(call: Call[None, MemoryQuery]) -> web.StreamResponse:
     """Notes of what was done, facts worth remembering, paths of files."""
-    goal_id, query = call.path["id"], call.query
-    async with call.gateway.views.snapshot() as reader:
-        if await reader.value(_IS_THERE, goal_id=goal_id) is None:
-            raise call.missing()
-        rows = await reader.all(_MEMORIES, goal_id=goal_id, limit=query.limit, offset=query.offset)
+    goal_id, query, views = call.path["id"], call.query, call.gateway.views
+    if await views.value(_IS_THERE, goal_id=goal_id) is None:
+        raise call.missing()
+    rows = await views.all(_MEMORIES, goal_id=goal_id, limit=query.limit, offset=query.offset)
     return json_reply([memory_row(row) for row in rows])
 
 
@@ -223,9 +222,14 @@ ENDPOINTS = (
 )
 
 
-async def _decide(
+async def decided(
     call: Call[Any, Any], decide: Callable[[goal.State], Sequence[Event]]
 ) -> Stream[goal.State]:
+    """The goal of the request after a decision that the views include, if they are not too far behind.
+
+    Raises:
+        UnknownGoal: it is not there.
+    """
     stream = await transact(call.gateway.log, GOAL, call.path["id"], decide, call.origin)
     await call.gateway.projected(stream.seq)
     return stream

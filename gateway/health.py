@@ -136,7 +136,7 @@ async def _look(gateway: Gateway) -> _Seen | str:
     runs = select(both.c.status, func.count()).group_by(both.c.status)
     of_goals = select(func.count()).where(GOAL_FIRES)
     try:
-        async with gateway.views.snapshot() as reader:
+        async with gateway.views.snapshot(long=True) as reader:
             seq = await reader.value(select(checkpoint.c.seq))
             counts = {row["status"]: row["count"] for row in await reader.all(runs)}
             scheduled = await reader.all(select(dags.c.id).where(DAG_FIRES).order_by(dags.c.id))

@@ -58,11 +58,8 @@ def _operations(openapi: Schema) -> Iterator[_Operation]:
 def _contents(info: Schema, tags: Sequence[Schema], operations: Sequence[_Operation]) -> Element:
     parts: list[Child] = [node("strong", info["title"])]
     for tag in tags:
-        links = [
-            node("li", node("a", _method(one.method), " ", _short(one.path), href=f"#{one.id}"))
-            for one in operations
-            if tag["name"] in one.about["tags"]
-        ]
+        own = [one for one in operations if tag["name"] in one.about["tags"]]
+        links = [node("li", _link(one)) for one in own]
         parts += [node("a", tag["name"], href=f"#{tag['name']}", class_="tag"), node("ul", *links)]
     ends = [node("a", name, href=f"#{name}", class_="tag") for name in (EVERYWHERE, "definitions")]
     return node("nav", *parts, *ends)
@@ -167,8 +164,9 @@ def _form(value: Json) -> list[str]:
     return [*(f"-F {name}='{given}'" for name, given in value.items()), "-F file=@notes.txt"]
 
 
-def _short(path: str) -> str:
-    return path.removeprefix("/api/v1")
+def _link(operation: _Operation) -> Element:
+    short = operation.path.removeprefix("/api/v1")
+    return node("a", _method(operation.method), " ", short, href=f"#{operation.id}", title=operation.path)
 
 
 def _method(method: str) -> Element:

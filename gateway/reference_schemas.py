@@ -21,9 +21,11 @@ LIMITS = {
     "pattern": "like {}",
     "default": "by default {}",
 }
-NOTABLE = {"minLength": 1, "default": []}
+UNSPOKEN = {"minLength": 1}
 """Limits that go without saying."""
-SAMPLES: Mapping[str, Json] = {"string": "…", "integer": 1, "number": 0.5, "boolean": True, "object": {}}
+FEW = 8
+"""Values that are listed with the type; more of them stand below the text."""
+SAMPLES: Mapping[str, Json] = {"integer": 1, "number": 0.5, "boolean": True, "object": {}}
 DEEPEST = 4
 
 
@@ -41,7 +43,7 @@ def type_of(schema: Schema) -> list[Child]:
         return _joined((type_of(option) for option in options), " or ")
     if "const" in schema:
         return [node("code", _literal(schema["const"]))]
-    if "enum" in schema:
+    if "enum" in schema and len(schema["enum"]) <= FEW:
         return _joined(([node("code", _literal(value))] for value in schema["enum"]), " | ")
     if schema.get("type") == "array":
         return ["list of ", *type_of(schema.get("items", {}))]
@@ -61,28 +63,32 @@ def row(name: str, schema: Schema, *, required: bool, about: str = "", where: st
     mark = [node("span", "required", class_="required")] if required else []
     limits = ", ".join(_limits(schema))
     text = about or schema.get("description", "")
+    values = ", ".join(_many(schema))
     return node(
         "tr",
         node("td", node("code", name), *([node("span", where, class_="where")] if where else []), *mark),
         node("td", *type_of(schema), *([node("span", limits, class_="limits")] if limits else [])),
-        node("td", *inline(text)),
+        node("td", *inline(text), *([node("span", values, class_="limits")] if values else [])),
     )
 
 
-def sample(schema: Schema, definitions: Mapping[str, Schema], depth: int = 0) -> Json:
+def sample(  # noqa: PLR0911  one kind of schema a line
+    schema: Schema, definitions: Mapping[str, Schema], depth: int = 0
+) -> Json:
     """A value with the keys that must be there."""
-    if "$ref" in schema:
-        return sample(definitions[referred(schema)], definitions, depth)
-    if options := schema.get("anyOf"):
-        return sample(options[0], definitions, depth)
-    if "enum" in schema:
-        return schema["enum"][0]
-    if schema.get("type") == "array":
-        return [sample(schema.get("items", {}), definitions, depth + 1)] if depth < DEEPEST else []
-    if "properties" in schema and depth < DEEPEST:
-        required = schema.get("required", ())
-        found = schema["properties"].items()
-        return {name: sample(one, definitions, depth + 1) for name, one in found if name in required}
+    match schema:
+        case {"$ref": _}:
+            return sample(definitions[referred(schema)], definitions, depth)
+        case {"anyOf": [first, *_]}:
+            return sample(first, definitions, depth)
+        case {"enum": [first, *_]}:
+            return first
+        case {"type": "array"}:
+            return [sample(schema.get("items", {}), definitions, depth + 1)] if depth < DEEPEST else []
+        case {"properties": dict(properties), "required": list(required)} if depth < DEEPEST:
+            return {name: sample(properties[name], definitions, depth + 1) for name in required}
+        case {"type": "string"}:
+            return "…" * max(1, schema.get("minLength", 1))
     return SAMPLES.get(schema.get("type", "object"))
 
 
@@ -93,8 +99,15 @@ def referred(schema: Schema) -> str:
 
 def _limits(schema: Schema) -> Iterable[str]:
     for key, words in LIMITS.items():
-        if key in schema and schema[key] != NOTABLE.get(key):
-            yield words.format(_literal(schema[key]) if key == "default" else schema[key])
+        value = schema.get(key)
+        if value is not None and value != UNSPOKEN.get(key) and not isinstance(value, dict | list):
+            yield words.format(_literal(value) if key == "default" else value)
+
+
+def _many(schema: Schema) -> list[str]:
+    """The values that are too many to stand with the type."""
+    values = schema.get("items", schema).get("enum", ())
+    return [_literal(value) for value in values] if len(values) > FEW else []
 
 
 def _literal(value: Json) -> str:

@@ -31,9 +31,10 @@ async def result_text(value: Json, blobs: Blobs) -> str | None:
 
 async def stored_text(stored: str | None, blobs: Blobs) -> str | None:
     """`result_text` of a value that the views hold as JSON."""
-    if stored is not None and stored.startswith(_NOT_AS_IT_IS):
-        return await result_text(orjson.loads(stored), blobs)
-    return stored
+    if stored is None or not stored.startswith(_NOT_AS_IT_IS):
+        return stored
+    value = orjson.loads(stored)
+    return value if isinstance(value, str) else await result_text(value, blobs)
 
 
 async def stored_value(stored: str | None, blobs: Blobs) -> Json:

@@ -8,6 +8,7 @@ left to ask for, whatever it was doing.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -52,7 +53,9 @@ async def trigger(call: Call[Any, Any], goal_id: str) -> str:
     stream = await call.create(asked.aggregate, asked.id, lambda now: [asked.event] if now == first else [])
     await pursued.refresh()
     if not pursued.state.is_active:  # or whoever put it away, or deleted it, might have missed the new run
-        await cancel(gateway, run_id, "the goal was stopped at the same time", call.origin)
+        with suppress(run.AlreadyFinished):
+            seq = await cancel(gateway, run_id, "the goal was stopped at the same time", call.origin)
+            await gateway.projected(seq)
         _require_active(pursued)
     await gateway.projected(stream.seq)
     return run_id

@@ -53,11 +53,10 @@ async def steps(gateway: Gateway, run_id: str) -> list[Shown] | None:
         ViewsUnavailable: there are no views at the moment.
         Unavailable: a large result could not be fetched.
     """
-    async with gateway.views.snapshot() as reader:
-        strategy = await reader.value(_STRATEGY, run_id=run_id)
-        rows = await reader.all(_TASKS if strategy == BY_PLAN else _TURNS, run_id=run_id)
+    strategy = await gateway.views.value(_STRATEGY, run_id=run_id)
     if strategy is None:
         return None
+    rows = await gateway.views.all(_TASKS if strategy == BY_PLAN else _TURNS, run_id=run_id)
     if strategy == BY_PLAN:
         return [await _task(gateway, n, row) for n, row in enumerate(rows, start=1) if row["task_attempt"]]
     return [await _turn(gateway, list(some)) for _, some in groupby(rows, lambda row: row["turn_step_no"])]
@@ -70,12 +69,11 @@ async def left_outside(gateway: Gateway, run_id: str) -> list[Shown] | None:
         ViewsUnavailable: there are no views at the moment.
         Unavailable: a large result could not be fetched.
     """
-    async with gateway.views.snapshot() as reader:
-        strategy = await reader.value(_STRATEGY, run_id=run_id)
-        kept = await reader.all(_OUTPUTS, run_id=run_id)
-        tasks = await reader.all(_TASKS, run_id=run_id) if strategy == BY_PLAN else ()
+    strategy = await gateway.views.value(_STRATEGY, run_id=run_id)
     if strategy is None:
         return None
+    kept = await gateway.views.all(_OUTPUTS, run_id=run_id)
+    tasks = await gateway.views.all(_TASKS, run_id=run_id) if strategy == BY_PLAN else ()
     completed = [task for task in tasks if task["task_status"] == "completed"]
     in_order = sorted(completed, key=lambda task: task["task_completed_at"])
     of_tasks = [await _left_by(gateway, task) for task in in_order]

@@ -67,10 +67,9 @@ async def page(gateway: Gateway, query: RunQuery) -> list[Shown]:
     """
     statement = _page(of_goal=query.goal_id is not None, of_status=query.status is not None)
     wanted = {"goal_id": query.goal_id, "statuses": _names(query.status)}
-    async with gateway.views.snapshot() as reader:
-        rows = await reader.all(statement, **wanted, limit=query.limit, offset=query.offset)
-        ids = [row["run_id"] for row in rows]
-        results = await reader.all(_RESULTS, run_ids=ids, most=LISTED_CHARS) if ids else ()
+    rows = await gateway.views.all(statement, **wanted, limit=query.limit, offset=query.offset)
+    ids = [row["run_id"] for row in rows]
+    results = await gateway.views.all(_RESULTS, run_ids=ids, most=LISTED_CHARS) if ids else ()
     by_run = {run_id: list(some) for run_id, some in groupby(results, key=lambda row: row["run_id"])}
     return [await _shown(gateway, row, by_run.get(row["run_id"], []), whole=False) for row in rows]
 
@@ -82,10 +81,11 @@ async def one(gateway: Gateway, run_id: str) -> Shown | None:
         ViewsUnavailable: there are no views at the moment.
         Unavailable: a large result could not be fetched.
     """
-    async with gateway.views.snapshot() as reader:
-        row = await reader.first(_ONE, run_id=run_id)
-        results = await reader.all(_RESULTS, run_ids=[run_id], most=ALL_CHARS)
-    return await _shown(gateway, row, results, whole=True) if row else None
+    row = await gateway.views.first(_ONE, run_id=run_id)
+    if row is None:
+        return None
+    results = await gateway.views.all(_RESULTS, run_ids=[run_id], most=ALL_CHARS)
+    return await _shown(gateway, row, results, whole=True)
 
 
 async def number_running(gateway: Gateway) -> int:

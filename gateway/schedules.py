@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 
 from sqlalchemy import func
 
 from contracts.api.dags import CreateDag, DagPatch
+from contracts.api.fields import Body
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
 from contracts.cron import Cron, InvalidCron, InvalidTimezone, parse_timezone
+from contracts.event import Json
 from contracts.scheduling import Schedule
 from contracts.views import dags, goal_schedules
 from gateway.errors import Refusal
@@ -28,7 +30,8 @@ def schedule_of(body: CreateDag) -> Schedule | None:
     checked = _checked(body.cron_schedule, body.timezone)
     if checked is None:
         return None
-    return Schedule(cron=checked, timezone=body.timezone, active=body.schedule_active is not False)
+    active = body.schedule_active is not False
+    return Schedule(cron=checked, timezone=body.timezone, active=active, **_given(body, _POLICY))
 
 
 def changed_schedule(patch: DagPatch, current: Schedule | None) -> Schedule | None:
@@ -46,7 +49,8 @@ def changed_schedule(patch: DagPatch, current: Schedule | None) -> Schedule | No
             raise Refusal(400, "There is no schedule to activate: send cronSchedule too")
         return None
     active = before.active if patch.schedule_active is None else patch.schedule_active
-    return Schedule(cron=cron, timezone=timezone, active=active)
+    changes = {"cron": cron, "timezone": timezone, "active": active, **_given(patch, _POLICY)}
+    return Schedule.model_validate({**before.model_dump(), **changes})
 
 
 def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | None = None) -> Schedule:
@@ -56,21 +60,21 @@ def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | Non
         Refusal: the expression or the time zone is none.
     """
     before = current.model_dump() if current else {}
-    changes = {_NAMES[name]: value for name, value in given.model_dump(exclude_unset=True).items()}
-    wanted = Schedule.model_validate({**before, **changes})
+    wanted = Schedule.model_validate({**before, **_given(given, {**_POLICY, **_OF_GOAL})})
     with _telling():
         Cron.parse(wanted.cron, wanted.timezone)
     return wanted
 
 
-_NAMES = {
-    "cron_expr": "cron",
-    "timezone": "timezone",
-    "overlap": "overlap",
-    "catch_up_seconds": "catch_up_s",
-    "jitter_seconds": "jitter_s",
-    "paused": "paused",
-}
+_POLICY = {"overlap": "overlap", "catch_up_seconds": "catch_up_s", "jitter_seconds": "jitter_s"}
+_OF_GOAL = {"cron_expr": "cron", "timezone": "timezone", "paused": "paused"}
+"""What schedules call the fields of a body."""
+
+
+def _given(body: Body, names: Mapping[str, str]) -> dict[str, Json]:
+    """Those of the named fields that the client gave, by the names that schedules have for them."""
+    given = body.model_dump(include=set(names), exclude_unset=True)
+    return {names[name]: value for name, value in given.items()}
 
 
 def _checked(cron: str | None, timezone: str) -> str | None:

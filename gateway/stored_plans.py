@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 from contracts import dag
@@ -10,6 +9,7 @@ from contracts.commit import all_events
 from contracts.dag import DAG
 from contracts.plan import Job
 from contracts.runtime.log import Log
+from gateway.lru import Lru
 
 KEPT = 256
 """DAGs in memory: those executed last."""
@@ -47,7 +47,7 @@ class StoredPlans:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._kept: OrderedDict[str, StoredPlan] = OrderedDict()
+        self._kept: Lru[str, StoredPlan] = Lru(KEPT)
 
     async def get(self, dag_id: str) -> StoredPlan:
         """The DAG as the log has it now.
@@ -66,9 +66,6 @@ class StoredPlans:
     def _keep(self, plan: StoredPlan) -> None:
         job = plan.state.job
         if isinstance(job, Job) and len(job.sub_tasks) <= LARGEST:
-            self._kept[plan.id] = plan
-            self._kept.move_to_end(plan.id)
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
+            self._kept.put(plan.id, plan)
         else:
-            self._kept.pop(plan.id, None)
+            self._kept.drop(plan.id)

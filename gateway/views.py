@@ -2,7 +2,7 @@
 
 Reads happen in the event loop, not in a thread: one row of a WAL database comes in a fraction of the time
 that handing the question to a thread and back takes, and a page of fifty in less than half a millisecond.
-Reads that grow with the history, sums over all of it, go through `Views.snapshot`, which uses a thread.
+What goes through much of the history, such as a sum over it, is read in a long snapshot, which uses a thread.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from urllib.parse import quote
 
 import orjson
 import structlog
-from sqlalchemy import URL, Connection, Executable, create_engine, exc, select
-from sqlalchemy.pool import NullPool
+from sqlalchemy import URL, Connection, Executable, create_engine, event, exc, select
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from contracts.views import checkpoint
 
@@ -30,6 +30,8 @@ T = TypeVar("T")
 LOCKED_S = 0.1
 """How long a read may wait for a lock. Writers never hold one against readers of a WAL database, except for
 a moment when the file is made."""
+
+INODE = "inode"
 
 _POSITION = select(checkpoint.c.seq)
 
@@ -80,22 +82,29 @@ class Views(Reader):
             ),
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
-            poolclass=NullPool,
+            max_overflow=-1,
+            pool_reset_on_return=None,
             json_deserializer=orjson.loads,
         )
+        event.listen(self._engine, "do_connect", self._opening)
+        event.listen(self._engine, "checkout", self._taken)
         self._open: Connection | None = None
-        self._inode = 0
+        """For every read that is not in a snapshot."""
 
     async def position(self) -> int:
         """Stream sequence that the views include."""
         return int(await self.value(_POSITION) or 0)
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncGenerator[Reader]:
-        """Several statements that see the same moment, in a thread, so that they may take long."""
+    async def snapshot(self, *, long: bool = False) -> AsyncGenerator[Reader]:
+        """Several statements that see the same moment; those that may take long are executed in a thread."""
         with _unavailable(), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
-            yield _Snapshot(connection)
+            try:
+                yield _Snapshot(connection, long=long)
+            finally:
+                if not connection.invalidated:
+                    connection.exec_driver_sql("ROLLBACK")
 
     async def close(self) -> None:
         """Let go of the file."""
@@ -112,10 +121,9 @@ class Views(Reader):
 
     def _connection(self) -> Connection:
         """To the file that is there now. As long as one is open, no other has its inode."""
-        inode = self._path.stat().st_ino
-        if self._open is None or inode != self._inode:
+        if self._open is None or self._open.info[INODE] != self._path.stat().st_ino:
             self._let_go()
-            self._open, self._inode = self._engine.connect(), inode
+            self._open = self._engine.connect()
         return self._open
 
     def _let_go(self) -> None:
@@ -123,13 +131,23 @@ class Views(Reader):
             self._open.close()
             self._open = None
 
+    def _opening(self, _: object, entry: ConnectionPoolEntry, *__: object) -> None:
+        entry.info[INODE] = self._path.stat().st_ino
+
+    def _taken(self, _: object, entry: ConnectionPoolEntry, __: object) -> None:
+        if entry.info[INODE] != self._path.stat().st_ino:
+            raise exc.DisconnectionError("another file is in its place")
+
 
 class _Snapshot(Reader):
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, long: bool) -> None:
         self._connection = connection
+        self._long = long
 
     async def _read(self, read: Callable[[Connection], T]) -> T:
-        return await _in_thread(lambda: read(self._connection))
+        if self._long:
+            return await _in_thread(lambda: read(self._connection))
+        return read(self._connection)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -165,7 +165,8 @@ def _new_row(fact: Fact, **values: Any) -> dict[str, Any]:
 
 def _schedule(wanted: Schedule | None) -> dict[str, Any]:
     if wanted is None:
-        return {"cron_schedule": None, "schedule_active": False}
+        gone = ("cron_schedule", "overlap", "catch_up_s", "jitter_s")
+        return {**dict.fromkeys(gone), "schedule_active": False, "schedule_paused": False}
     return {
         "cron_schedule": wanted.cron,
         "timezone": wanted.timezone,

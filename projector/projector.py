@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -25,6 +25,8 @@ BUSY_COMMITS = 8
 BUSY_PAUSE_S = 0.05
 """A batch of more than BUSY_COMMITS means a stream of them: gather this long, so that a transaction serves
 many. After a smaller one nothing waits, so that a client sees its own write at once."""
+BUILD_COMMITS = 4000
+"""In one transaction while the views are built and nobody waits for any of them."""
 WATCH_S = 1.0
 """How often an idle projector looks whether its file is still there."""
 
@@ -122,18 +124,27 @@ class Projector:
 async def build(source: Log, path: Path, fold: Fold, *, up_to: int | None = None) -> int:
     """Fold the log into a new file, up to `up_to` or the newest commit; returns the sequence reached."""
     target = await source.last_seq() if up_to is None else up_to
-    seq = 0
     async with Database.open(path) as database:
-        if target:
-            async with aclosing(source.tail(EVERYTHING, after=0)) as batches:
-                async for batch in batches:
-                    wanted = [one for one in batch if one.seq <= target]
-                    seq = batch[-1].seq if len(wanted) == len(batch) else target
-                    await database.write(fold(wanted).statements(), seq)
-                    if seq >= target:
-                        break
+        async for commits, seq in _up_to(source, target):
+            await database.write(fold(commits).statements(), seq)
         await database.fold_log_into_file()
-    return seq
+    return target
+
+
+async def _up_to(source: Log, target: int) -> AsyncGenerator[tuple[Sequence[Recorded], int]]:
+    """All commits up to `target` in large batches, each with the position it reaches."""
+    if not target:
+        return
+    gathered: list[Recorded] = []
+    async with aclosing(source.tail(EVERYTHING, after=0)) as batches:
+        async for batch in batches:
+            gathered += [one for one in batch if one.seq <= target]
+            done = batch[-1].seq >= target
+            if done or len(gathered) >= BUILD_COMMITS:
+                yield gathered, target if done else batch[-1].seq
+                gathered = []
+            if done:
+                return
 
 
 async def _watch(database: Database) -> None:

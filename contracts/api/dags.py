@@ -9,10 +9,11 @@ from pydantic import Field
 from contracts.api.costs import PlanningAttempt, TokenUsage
 from contracts.api.executions import Page, Pagination
 from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp, Title
+from contracts.api.schedules import OverlapPolicy, SchedulePolicy
 from contracts.event import Json
 
 
-class CreateDag(Body):
+class CreateDag(SchedulePolicy):
     """A goal to be planned."""
 
     goal_text: Annotated[NonEmpty, Field(alias="goal-text")]
@@ -38,7 +39,7 @@ class Clarify(Body):
     answer: NonEmpty
 
 
-class DagPatch(Body):
+class DagPatch(SchedulePolicy):
     """What to change; keys that are left out stay as they are."""
 
     status: Omissible[str] = None
@@ -83,6 +84,10 @@ class DagRow(Row):
     """Why there is no plan."""
     cron_schedule: str | None
     schedule_active: bool
+    overlap: OverlapPolicy | None
+    """What becomes of a tick while an earlier execution is still going; null without a schedule."""
+    catch_up_seconds: int | None
+    jitter_seconds: int | None
     last_run_at: Timestamp | None
     timezone: str
     created_at: Timestamp

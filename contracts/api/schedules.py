@@ -16,6 +16,17 @@ Jitter = Annotated[int, Field(ge=0, le=MAX_JITTER_S)]
 MOST_NEXT = 100
 
 
+class SchedulePolicy(Body):
+    """What becomes of ticks that come in each other's way, or late; what is left out stays as it is."""
+
+    overlap: Omissible[OverlapPolicy] = None
+    """What becomes of a tick while the run of an earlier one is still going; at first `skip`."""
+    catch_up_seconds: CatchUp | None = None
+    """How late a tick that was slept through may still fire; null: as the scheduler is set."""
+    jitter_seconds: Omissible[Jitter] = None
+    """Each tick comes up to so many seconds later; at first 0."""
+
+
 class ScheduleCreate(Body):
     """When something is to be done by itself."""
 
@@ -33,15 +44,11 @@ class ScheduleCreate(Body):
     """Held back, whatever becomes of its goal."""
 
 
-class SchedulePatch(Body):
+class SchedulePatch(SchedulePolicy):
     """What to change; keys that are left out stay as they are."""
 
     cron_expr: Omissible[str] = None
     timezone: Omissible[str] = None
-    overlap: Omissible[OverlapPolicy] = None
-    catch_up_seconds: CatchUp | None = None
-    """Null: as the scheduler is set."""
-    jitter_seconds: Omissible[Jitter] = None
     paused: Omissible[bool] = None
 
 

@@ -20,6 +20,7 @@ from contracts.run.decisions import (
     delete,
     next_retry,
     request,
+    require_execution,
     require_known,
     resume,
     settle,
@@ -110,5 +111,6 @@ __all__ = [
     "cancel",
     "delete",
     "require_known",
+    "require_execution",
     "next_retry",
 ]

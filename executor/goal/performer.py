@@ -13,6 +13,7 @@ from contracts.event import BlobRef, Json
 from contracts.observations import Observed
 from contracts.outcome import Reject, Retry
 from contracts.outputs import output_of
+from contracts.presence import ToolProgress
 from contracts.run import SUMMARY, Loop
 from contracts.runtime.llm import ChatRequest, Completion
 from contracts.tool import ToolSpec
@@ -81,8 +82,8 @@ class GoalPerformer:
         begun = time.perf_counter()
 
         async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
-            told = {"kind": kind, "tool": tool_name, "message": message, "step": attempt.step.task.id}
-            await self._process.tell(attempt.run_id, told)
+            said = ToolProgress(kind=kind, tool=tool_name, message=message, step=attempt.step.task.id)
+            await self._process.tell(attempt.run_id, said.model_dump())
 
         tool = self.toolbox.get(call.name)
         result = await tool.invoke(call.arguments, ToolCall(attempt.idempotency_key, progress))

@@ -234,6 +234,26 @@ async def test_bad_input_of_a_new_goal_only_is_refused_and_named(api: Api, body:
     assert (answer.status, [issue["path"] for issue in answer.json["validation_errors"]]) == (400, [path])
 
 
+@pytest.mark.parametrize(
+    ("sent", "content_type", "status"),
+    [
+        (b"", "application/json", 400),
+        (b"{", "application/json", 400),
+        (b"[]", "application/json", 400),
+        (b"objective=x", "application/x-www-form-urlencoded", 415),
+        (b'{"objective": "Find out\\u0000"}', "application/json", 400),
+    ],
+)
+async def test_a_body_that_is_no_goal_is_refused(
+    api: Api, sent: bytes, content_type: str, status: int
+) -> None:
+    answer = await api.call("POST", GOALS, data=sent, headers={"Content-Type": content_type})
+
+    assert answer.status == status
+    assert isinstance(answer.json["error"], str)
+    assert await api.log.last_seq() == 0
+
+
 async def test_how_long_an_objective_may_be_is_a_setting(start_gateway: StartGateway) -> None:
     api = await start_gateway(max_message_length=20)
 
@@ -633,6 +653,23 @@ async def test_without_a_model_no_run_is_asked_for(start_gateway: StartGateway) 
 
     assert (answer.status, "LLM_PROVIDER" in answer.json["error"]) == (503, True)
     assert (await api.get("/api/v1/runs")).json == []
+
+
+async def test_a_run_asked_for_while_its_goal_is_paused_does_not_go_on(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goal_id = (await create(api))["id"]
+
+    async def paused_meanwhile(_: object) -> int:
+        await api.post(f"{GOALS}/{goal_id}/pause")
+        return 0
+
+    monkeypatch.setattr("gateway.run_views.number_running", paused_meanwhile)
+    answer = await api.post(f"{GOALS}/{goal_id}/run")
+
+    assert (answer.status, answer.json) == (400, {"error": f"Goal is not active: {goal_id}"})
+    (row,) = (await api.get("/api/v1/runs")).json
+    assert (row["status"], row["error"]) == ("failed", "cancelled: the goal was stopped at the same time")
 
 
 async def test_the_model_of_the_goals_own_agent_is_enough(start_gateway: StartGateway) -> None:

@@ -12,7 +12,8 @@ from contracts import agent, dag
 from contracts.agent import AGENT
 from contracts.dag import DAG
 from contracts.plan import Job
-from contracts.runtime.cells import Cell, MemoryCells
+from contracts.runtime.cells import Cell, MemoryCells, NatsCells
+from contracts.runtime.connection import Connection
 from contracts.runtime.llm import LlmSettings
 from contracts.runtime.log import Unavailable
 from contracts.tool import Effect, ToolSpec
@@ -129,6 +130,19 @@ async def test_every_gateway_knows_what_another_has_answered(start_gateway: Any)
     two = await start_gateway(cells=cells, log=one.log, projector=False)
     second = await two.post(AGENTS, NEW, headers=KEY)
     assert same(first, second)
+
+
+@pytest.mark.nats
+async def test_what_was_answered_is_kept_in_nats(start_gateway: Any, connection: Connection) -> None:
+    one = await start_gateway(cells=NatsCells(connection))
+    first = await one.post(AGENTS, NEW, headers=KEY)
+    two = await start_gateway(cells=NatsCells(connection), log=one.log, projector=False)
+    assert same(first, await two.post(AGENTS, NEW, headers=KEY))
+    assert (await two.post(AGENTS, NEW | {"version": "2"}, headers=KEY)).status == 422
+    assert (await two.post(AGENTS, NEW, headers={"Idempotency-Key": "another"})).status == 409
+    assert (
+        await two.post(AGENTS, NEW | {"version": "2"}, headers={"Idempotency-Key": "another"})
+    ).status == 201
 
 
 async def test_a_plan_is_asked_for_once_whoever_waits_for_it(start_gateway: Any) -> None:

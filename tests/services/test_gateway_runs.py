@@ -695,3 +695,24 @@ async def test_a_run_that_waits_for_its_plan_can_be_deleted_and_never_begins(
     assert (await api.delete(f"{RUNS}/run_1")).status == 404
     assert (await api.log.read("dag", plan_id("run_1")))[-1].commit.state == "rejected"
     assert (await api.log.read("run", "run_1"))[-1].commit.state == "deleted"
+
+
+# ── runs by turns are no executions ─────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "dag-executions/run_1"),
+        ("GET", "dag-executions/run_1/events"),
+        ("POST", "dag-executions/run_1/cancel"),
+        ("DELETE", "dag-executions/run_1"),
+        ("POST", "resume-dag/run_1"),
+    ],
+)
+async def test_a_run_by_turns_is_no_execution(api: Api, method: str, path: str) -> None:
+    await pursue(api, "run_1")
+    before = await api.log.last_seq()
+
+    assert (await api.call(method, f"/api/v1/{path}")).status == 404
+    assert await api.log.last_seq() == before

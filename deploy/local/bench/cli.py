@@ -17,6 +17,7 @@ from rich.table import Table
 from deploy.local.bench.harness import Figures, WorkloadFailed, bench_system
 from deploy.local.bench.rebuild import rebuild
 from deploy.local.bench.sse import sse
+from deploy.local.bench.traffic import post, reads
 from deploy.local.bench.workloads import Workload, chains, fanout, inflight, latency, recovery, start
 from deploy.local.nats_server import Durability
 
@@ -28,6 +29,8 @@ WORKLOADS: dict[str, Workload] = {
     "recovery": recovery,
     "inflight": inflight,
     "sse": sse,
+    "reads": reads,
+    "post": post,
     "rebuild": rebuild,
 }
 PACKAGES = (
@@ -62,26 +65,27 @@ def bench(
     for name in names:
         console.print(f"[bold]{name}[/bold]: {(WORKLOADS[name].__doc__ or '').strip()}", highlight=False)
         try:
-            figures = asyncio.run(_measure(WORKLOADS[name], durability))
+            figures, settings = asyncio.run(_measure(WORKLOADS[name], durability))
         except WorkloadFailed as error:
             console.print(f"[red]failed:[/red] {error}", highlight=False)
             raise typer.Exit(1) from None
-        results.append({"workload": name, **_circumstances(durability), **figures})
+        results.append({"workload": name, **_circumstances(settings), **figures})
     console.print(_table(results, durability))
     if json:
         json.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
 
 
-async def _measure(workload: Workload, durability: Durability) -> Figures:
+async def _measure(workload: Workload, durability: Durability) -> tuple[Figures, dict[str, str]]:
     async with bench_system(durability) as system:
-        return await workload(system)
+        figures = await workload(system)
+        return figures, {"durability": durability.value, **system.settings}
 
 
-def _circumstances(durability: Durability) -> dict[str, Any]:
+def _circumstances(settings: dict[str, str]) -> dict[str, Any]:
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
-        "settings": {"durability": durability.value},
+        "settings": settings,
     }
 
 

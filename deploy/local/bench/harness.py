@@ -43,6 +43,8 @@ class Bench:
     log: NatsLog
     http: aiohttp.ClientSession
     data: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """What else the figures depend on."""
     _ended: dict[str, asyncio.Future[tuple[float, Recorded]]] = field(default_factory=dict)
 
     async def plan(self, job: Job) -> str:
