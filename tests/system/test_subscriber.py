@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import json
 import re
@@ -80,7 +81,8 @@ async def test_a_consumer_begins_where_its_config_says(bed: Bed) -> None:
     new = await completed(bed, "begun-2")
     names = {"ConsumerConfig": ConsumerConfig, "DeliverPolicy": DeliverPolicy, "datetime": datetime}
     by_sequence, by_time, only_new = (
-        eval(line, {**names, "UTC": UTC, "timedelta": timedelta}) for line in CONFIGS.splitlines()
+        eval(ast.unparse(line), {**names, "UTC": UTC, "timedelta": timedelta})
+        for line in ast.parse(CONFIGS).body
     )
     by_sequence.opt_start_seq = last.seq + 1
     assert await heard(bed, by_sequence) == [new]
