@@ -7,49 +7,45 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gateway import (
-    agents,
-    artifacts,
-    cost_summary,
-    costs,
-    dags,
-    documents,
-    execution,
-    executions,
-    experiments,
-    goal_schedules,
-    goals,
-    health,
-    log_events,
-    planning,
-    runs,
-    tasks,
-    tools,
-)
-from gateway.bodies import MAX_BODY_BYTES
+from gateway.api import agents, artifacts, events, health, tools
+from gateway.api.costs import breakdown, summary
+from gateway.api.dags import endpoints as dags
+from gateway.api.executions import control
+from gateway.api.executions import endpoints as executions
+from gateway.api.goals import endpoints as goals
+from gateway.api.goals import memories, schedules
+from gateway.api.goals.runs import endpoints as runs
+from gateway.api.planning import endpoints as planning
+from gateway.api.planning import experiments
+from gateway.api.schedules import ticks
+from gateway.api.tasks import endpoints as tasks
+from gateway.documents import endpoints as documents
 from gateway.endpoint import Endpoint
 from gateway.gateway import Gateway
-from gateway.middleware import answer_errors, answer_preflights, heads, limited, observe
-from gateway.rate_limit import RateLimit
-from gateway.tracing import TRACE
+from gateway.http.bodies import MAX_BODY_BYTES
+from gateway.http.middleware import answer_errors, answer_preflights, heads, limited, observe
+from gateway.http.rate_limit import RateLimit
+from gateway.http.tracing import TRACE
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *health.ENDPOINTS,
     *goals.ENDPOINTS,
-    *goal_schedules.ENDPOINTS,
+    *memories.ENDPOINTS,
+    *schedules.ENDPOINTS,
+    *ticks.ENDPOINTS,
     *runs.ENDPOINTS,
     *agents.ENDPOINTS,
     *tools.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *planning.ENDPOINTS,
     *experiments.ENDPOINTS,
-    *execution.ENDPOINTS,
+    *control.ENDPOINTS,
     *dags.ENDPOINTS,
     *executions.ENDPOINTS,
-    *costs.ENDPOINTS,
-    *cost_summary.ENDPOINTS,
+    *breakdown.ENDPOINTS,
+    *summary.ENDPOINTS,
     *tasks.ENDPOINTS,
-    *log_events.ENDPOINTS,
+    *events.ENDPOINTS,
     *documents.ENDPOINTS,
 )
 

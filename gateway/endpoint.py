@@ -16,13 +16,10 @@ from contracts.event import Event, Json
 from contracts.ids import is_id, new_id
 from contracts.issues import issues
 from contracts.runtime.stream import Origin, Stream, transact
-from gateway import bodies
-from gateway.errors import Refusal
 from gateway.gateway import Gateway
-from gateway.idempotency import Key, key_of
-from gateway.replies import json_reply, no_content
-
-__all__ = ["Call", "Endpoint", "Handler", "Header", "Raw", "endpoint", "json_reply", "no_content"]
+from gateway.http import bodies
+from gateway.http.errors import Refusal
+from gateway.http.idempotency import Key, key_of
 
 B = TypeVar("B")
 Q = TypeVar("Q")

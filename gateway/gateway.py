@@ -13,17 +13,17 @@ from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
 from contracts.runtime.llm import Llm
 from contracts.runtime.log import Log, Unavailable
-from gateway.executors import Executors
-from gateway.feeds import Feeds
-from gateway.hub import Hub
-from gateway.idempotency import Idempotency
+from gateway.http.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
-from gateway.log_feed import LogFeed
-from gateway.lru import Lru
-from gateway.progress import Progress
 from gateway.settings import GatewaySettings
-from gateway.stored_plans import StoredPlans
-from gateway.views import Views
+from gateway.state.executors import Executors
+from gateway.state.lru import Lru
+from gateway.state.stored_plans import StoredPlans
+from gateway.streams.feeds import Feeds
+from gateway.streams.hub import Hub
+from gateway.streams.log_feed import LogFeed
+from gateway.views.progress import Progress
+from gateway.views.reader import Views
 
 CATCH_UP_S = 10.0
 DETAILS = 256

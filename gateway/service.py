@@ -21,18 +21,19 @@ from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.log import Log
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.service import Running, Service, Worker
-from gateway.feeds import Feeds, Live, NatsLive
+from gateway.api.health import checks
+from gateway.app import create_app
 from gateway.gateway import Gateway, now
-from gateway.health import checks
-from gateway.hub import Hub
-from gateway.idempotency import Idempotency
+from gateway.http.idempotency import Idempotency
+from gateway.http.server import serving
 from gateway.llm import LlmConfiguration
-from gateway.log_feed import LogFeed
-from gateway.progress import Progress
-from gateway.server import serving
 from gateway.settings import GatewaySettings
-from gateway.stored_plans import StoredPlans
-from gateway.views import Views
+from gateway.state.stored_plans import StoredPlans
+from gateway.streams.feeds import Feeds, Live, NatsLive
+from gateway.streams.hub import Hub
+from gateway.streams.log_feed import LogFeed
+from gateway.views.progress import Progress
+from gateway.views.reader import Views
 
 NAME = "gateway"
 
@@ -90,7 +91,7 @@ async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[in
     """
     async with kept_running(gateway.agents_follower.run, gateway.hub.run, *workers) as failure:
         await gateway.agents_current()
-        async with aclosing(gateway.chat), serving(gateway) as port:
+        async with aclosing(gateway.chat), serving(create_app(gateway), gateway.settings) as port:
             yield port, failure
 
 

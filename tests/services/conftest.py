@@ -31,9 +31,9 @@ from contracts.runtime.llm import LlmSettings
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from gateway.app import ENDPOINTS
+from gateway.documents.openapi import openapi, template
 from gateway.gateway import Gateway
 from gateway.llm import LlmConfiguration
-from gateway.openapi import openapi, template
 from gateway.service import assemble, open_views, running
 from gateway.settings import GatewaySettings
 from projector.projector import Projector

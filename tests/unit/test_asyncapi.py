@@ -23,7 +23,7 @@ from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.log import OFFLOAD_BYTES
 from contracts.runtime.wire import Format
 from contracts.subjects import commit_subject
-from gateway.asyncapi import ABSENT, KINDS, asyncapi
+from gateway.documents.asyncapi import ABSENT, KINDS, asyncapi
 
 META = json.loads((Path(__file__).parents[1] / "schemas" / "asyncapi-3.0.0.json").read_text(encoding="utf-8"))
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

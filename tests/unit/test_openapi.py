@@ -11,9 +11,9 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.app import ENDPOINTS
+from gateway.documents.openapi import openapi, template
+from gateway.documents.reference import reference
 from gateway.endpoint import Endpoint, Raw
-from gateway.openapi import openapi, template
-from gateway.reference import reference
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""The resources of the API: their endpoints, and what only these need."""

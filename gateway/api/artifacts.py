@@ -1,0 +1,142 @@
+"""Artifacts: the files that steps have written."""
+
+from __future__ import annotations
+
+import asyncio
+import mimetypes
+import os
+from pathlib import Path
+from typing import BinaryIO
+
+from aiohttp import web
+
+from contracts.api.artifacts import ArtifactQuery
+from gateway.endpoint import Call, Raw, endpoint
+from gateway.http.errors import Refusal
+from gateway.http.replies import json_reply
+
+TAG = "artifacts"
+PLAIN = "text/plain; charset=utf-8"
+BYTES = "application/octet-stream"
+CHUNK_BYTES = 256 * 1024
+SNIFFED = 8192
+"""Bytes of a file of unknown type that decide whether it is text."""
+
+SHOWN_AS_THEY_ARE = ("image/", "audio/", "video/", "font/", "application/")
+TEXT_TYPES = frozenset(
+    {
+        "application/ecmascript",
+        "application/javascript",
+        "application/json",
+        "application/ld+json",
+        "application/rtf",
+        "application/sql",
+        "application/toml",
+        "application/x-sh",
+        "application/x-tex",
+        "application/xml",
+        "application/yaml",
+    }
+)
+NO_SCRIPTS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+"""A file may come from anywhere on the web: no browser may run it in our name."""
+
+
+@endpoint(
+    "GET",
+    "/api/v1/artifacts",
+    summary="List artifacts by name",
+    tag=TAG,
+    query=ArtifactQuery,
+    responses={200: list[str]},
+)
+async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
+    """Files at the top, or with `recursive` all of them."""
+    root = call.gateway.settings.artifacts_dir
+    return json_reply(await asyncio.to_thread(_names, root, recursive=call.query.recursive))
+
+
+@endpoint(
+    "GET",
+    "/api/v1/artifacts/{filename:.+}",
+    summary="The content of an artifact",
+    tag=TAG,
+    responses={200: Raw("*/*", "The bytes of the file; every text format, HTML too, as text/plain.")},
+    missing="Artifact not found",
+    errors={403: "The name leads out of the folder."},
+)
+async def get_artifact(call: Call[None, None]) -> web.StreamResponse:
+    """Names may have folders in them, with the slashes escaped or not."""
+    root = call.gateway.settings.artifacts_dir
+    try:
+        file, media_type = await asyncio.to_thread(_open, root, call.path["filename"])
+    except OSError:
+        raise call.missing() from None
+    with file:
+        return await _send(call.request, file, media_type)
+
+
+ENDPOINTS = (list_artifacts, get_artifact)
+
+
+async def _send(request: web.Request, file: BinaryIO, media_type: str) -> web.StreamResponse:
+    response = web.StreamResponse(headers={**NO_SCRIPTS, "Content-Type": media_type})
+    response.content_length = os.fstat(file.fileno()).st_size
+    await response.prepare(request)
+    if request.method != "HEAD":
+        while chunk := await asyncio.to_thread(file.read, CHUNK_BYTES):
+            await response.write(chunk)
+    return response
+
+
+def _names(root: Path, *, recursive: bool) -> list[str]:
+    """Paths relative to `root` of the files in it; links that lead out of it are none."""
+    real = _real(root)
+    found = real.rglob("*") if recursive else real.glob("*")
+    files = (path for path in found if path.is_file() and _real(path).is_relative_to(real))
+    return sorted(path.relative_to(real).as_posix() for path in files)
+
+
+def _open(root: Path, name: str) -> tuple[BinaryIO, str]:
+    """The file and its media type.
+
+    Raises:
+        OSError: there is no such file.
+        Refusal: it is not inside `root`.
+    """
+    real = _real(root)
+    path = _real(real / name)
+    if not path.is_relative_to(real):
+        raise Refusal(403, "Access denied")
+    if not path.is_file():
+        raise FileNotFoundError(name)
+    file = path.open("rb")
+    start = file.read(SNIFFED)
+    file.seek(0)
+    return file, _media_type(path, start)
+
+
+def _real(path: Path) -> Path:
+    """Where `path` leads; unlike `resolve()` it takes links in a circle."""
+    return Path(os.path.realpath(path))
+
+
+def _media_type(path: Path, start: bytes) -> str:
+    guessed, encoding = mimetypes.guess_type(path.name)
+    if encoding:
+        return BYTES
+    if guessed is None:
+        return PLAIN if _is_text(start) else BYTES
+    is_text = guessed in TEXT_TYPES or guessed.endswith(("+xml", "+json"))
+    return guessed if guessed.startswith(SHOWN_AS_THEY_ARE) and not is_text else PLAIN
+
+
+def _is_text(start: bytes) -> bool:
+    """Whether a file that begins so is UTF-8 text; a character cut in two at the end does not matter."""
+    if b"\x00" in start:
+        return False
+    try:
+        start.decode()
+    except UnicodeDecodeError as error:
+        return len(start) == SNIFFED and error.start > SNIFFED - 4
+    return True

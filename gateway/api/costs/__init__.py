@@ -1,0 +1,1 @@
+"""What plans and executions cost; sums are exact."""

@@ -1,0 +1,146 @@
+"""What one plan or one execution cost. Sums are exact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+from sqlalchemy import select
+
+from contracts.api.costs import (
+    DagCosts,
+    DagExecutionCost,
+    DagTotals,
+    ExecutionCost,
+    ExecutionCosts,
+    ExecutionTotals,
+    PlanningAttempt,
+    PlanningCost,
+    StepCost,
+    SynthesisCost,
+    TokenUsage,
+)
+from contracts.steps import SYNTHESIS
+from contracts.views import dags, executions, planning_attempts, sub_steps
+from gateway.api.executions.presenters import API_STATUS
+from gateway.endpoint import Call, endpoint
+from gateway.http.replies import json_reply
+from gateway.views.reader import Reader, Row
+
+TAG = "costs"
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dag-executions/{id}/costs",
+    summary="What an execution and its plan cost",
+    tag=TAG,
+    responses={200: ExecutionCosts},
+    missing="DAG execution with id '{id}' not found",
+)
+async def get_execution_costs(call: Call[None, None]) -> web.StreamResponse:
+    """Step by step."""
+    id_ = call.path["id"]
+    of_execution = select(sub_steps).where(sub_steps.c.execution_id == id_).order_by(sub_steps.c.task_id)
+    async with call.gateway.views.snapshot() as reader:
+        row = await reader.first(select(executions).where(executions.c.id == id_))
+        if row is None:
+            raise call.missing()
+        steps = await reader.all(of_execution)
+        dag = await reader.first(select(dags).where(dags.c.id == row["dag_id"]))
+        planning = await _planning(reader, dag) if dag else None
+    planned, executed = (planning and planning.total_cost_usd) or 0, row["cost_pico"] or 0
+    return json_reply(
+        ExecutionCosts(
+            dag_id=row["dag_id"],
+            execution_id=id_,
+            planning=planning,
+            execution=_execution(row, steps),
+            totals=ExecutionTotals(
+                planning_cost_usd=planned,
+                execution_cost_usd=executed,
+                grand_total_cost_usd=planned + executed,
+            ),
+        )
+    )
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dags/{id}/costs",
+    summary="What a plan and all its executions cost",
+    tag=TAG,
+    responses={200: DagCosts},
+    missing="DAG with id '{id}' not found",
+)
+async def get_dag_costs(call: Call[None, None]) -> web.StreamResponse:
+    """The newest execution first."""
+    id_ = call.path["id"]
+    of_dag = select(executions).where(executions.c.dag_id == id_)
+    async with call.gateway.views.snapshot(long=True) as reader:
+        dag = await reader.first(select(dags).where(dags.c.id == id_))
+        if dag is None:
+            raise call.missing()
+        planning = await _planning(reader, dag)
+        rows = await reader.all(of_dag.order_by(executions.c.created_at.desc(), executions.c.id.desc()))
+    planned, executed = planning.total_cost_usd or 0, sum(row["cost_pico"] or 0 for row in rows)
+    return json_reply(
+        DagCosts(
+            dag_id=id_,
+            planning=planning,
+            executions=[_of_dag(row) for row in rows],
+            totals=DagTotals(
+                planning_cost_usd=planned,
+                executions_cost_usd=executed,
+                grand_total_cost_usd=planned + executed,
+            ),
+        )
+    )
+
+
+ENDPOINTS = (get_execution_costs, get_dag_costs)
+
+
+async def _planning(reader: Reader, dag: Row) -> PlanningCost:
+    of_dag = select(planning_attempts).where(planning_attempts.c.dag_id == dag["id"])
+    attempts = await reader.all(of_dag.order_by(planning_attempts.c.version))
+    return PlanningCost(
+        total_usage=_usage(dag["planning_prompt_tokens"], dag["planning_completion_tokens"]),
+        total_cost_usd=dag["planning_cost_pico"],
+        attempts=[PlanningAttempt.model_validate(attempt) for attempt in attempts] or None,
+    )
+
+
+def _execution(row: Row, steps: Sequence[Row]) -> ExecutionCost:
+    report = next((step for step in steps if step["task_id"] == SYNTHESIS), None)
+    return ExecutionCost(
+        total_usage=_usage_of(row),
+        total_cost_usd=row["cost_pico"],
+        sub_steps=[
+            StepCost.model_validate({**step, "usage": _usage_of(step)})
+            for step in steps
+            if step["task_id"] != SYNTHESIS
+        ],
+        synthesis=SynthesisCost(usage=_usage_of(report), cost_usd=report["cost_usd"]) if report else None,
+    )
+
+
+def _of_dag(row: Row) -> DagExecutionCost:
+    return DagExecutionCost(
+        execution_id=row["id"],
+        status=API_STATUS.get(row["status"], row["status"]),
+        total_cost_usd=row["cost_pico"],
+        started_at=row["started_at"],
+        completed_at=row["completed_at"],
+    )
+
+
+def _usage_of(row: Row) -> TokenUsage | None:
+    return _usage(row["prompt_tokens"], row["completion_tokens"])
+
+
+def _usage(prompt: int | None, completion: int | None) -> TokenUsage | None:
+    if prompt is None and completion is None:
+        return None
+    prompt, completion = prompt or 0, completion or 0
+    return TokenUsage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)

@@ -1,0 +1,1 @@
+"""DAGs: plans, and what is known of how they came about."""

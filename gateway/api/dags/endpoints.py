@@ -1,0 +1,232 @@
+"""DAGs: their records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from itertools import groupby
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import Select, bindparam, func, select
+
+from contracts import dag
+from contracts.api.dags import DagDeleted, DagList, DagPatch, DagQuery, DagRow, ScheduledDag
+from contracts.api.executions import DagExecutionList, DagExecutionQuery
+from contracts.cron import describe
+from contracts.dag import DAG
+from contracts.event import Event
+from contracts.runtime.stream import transact
+from contracts.views import dags, executions, planning_attempts
+from gateway.api.dags.presenters import ATTEMPT_COLUMNS, DAG_COLUMNS, dag_row
+from gateway.api.executions import queries as execution_queries
+from gateway.api.schedules.parsing import changed_schedule
+from gateway.endpoint import Call, endpoint
+from gateway.gateway import Gateway
+from gateway.http.errors import Refusal
+from gateway.http.replies import json_reply
+from gateway.views.presenting import Shown, pagination
+from gateway.views.reader import Row
+
+TAG = "dags"
+MISSING = "DAG with id '{id}' not found"
+INVALID = "Invalid parameters"
+ANSWERED = (dag.Status.PLANNED, dag.Status.CLARIFICATION)
+"""Phases of DAGs that are listed when no status is asked for."""
+
+_ONE = select(*DAG_COLUMNS).where(dags.c.id == bindparam("dag_id"))
+_ATTEMPTS = (
+    select(*ATTEMPT_COLUMNS)
+    .where(planning_attempts.c.dag_id.in_(bindparam("dag_ids", expanding=True)))
+    .order_by(planning_attempts.c.dag_id, planning_attempts.c.version)
+)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dags",
+    summary="List DAGs, newest first",
+    tag=TAG,
+    query=DagQuery,
+    responses={200: DagList},
+    invalid="Invalid query parameters",
+)
+async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
+    """Those still being planned, and those no plan came of, only when their status is asked for."""
+    query, views = call.query, call.gateway.views
+    rows_of, count_of = _pages(of_status=query.status is not None)
+    rows = await views.all(rows_of, status=query.status, limit=query.limit, offset=query.offset)
+    total = rows[0]["total"] if rows else 0
+    if query.offset and not rows:
+        total = await views.value(count_of, status=query.status)
+    shown = await _shown(call.gateway, rows)
+    return json_reply({"dags": shown, "pagination": pagination(query.limit, query.offset, len(shown), total)})
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dags/scheduled",
+    summary="DAGs with a schedule, the ones that changed last first",
+    tag=TAG,
+    responses={200: list[ScheduledDag]},
+)
+async def list_scheduled_dags(call: Call[None, None]) -> web.StreamResponse:
+    """Active or not."""
+    columns = (dags.c.id, dags.c.dag_title, dags.c.cron_schedule, dags.c.schedule_active)
+    statement = select(*columns).where(dags.c.cron_schedule.is_not(None)).order_by(dags.c.updated_at.desc())
+    return json_reply(
+        [
+            {
+                "id": row["id"],
+                "dag_title": row["dag_title"],
+                "cron_schedule": row["cron_schedule"],
+                "schedule_description": describe(row["cron_schedule"]),
+                "schedule_active": bool(row["schedule_active"]),
+            }
+            for row in await call.gateway.views.all(statement)
+        ]
+    )
+
+
+@endpoint("GET", "/api/v1/dags/{id}", summary="One DAG", tag=TAG, responses={200: DagRow}, missing=MISSING)
+async def get_dag(call: Call[None, None]) -> web.StreamResponse:
+    """Whether it has a plan already or not."""
+    return await _reply(call)
+
+
+@endpoint(
+    "PATCH",
+    "/api/v1/dags/{id}",
+    summary="Change a DAG or its schedule",
+    tag=TAG,
+    body=DagPatch,
+    responses={200: DagRow},
+    invalid=INVALID,
+    missing=MISSING,
+)
+async def update_dag(call: Call[DagPatch, None]) -> web.StreamResponse:
+    """Keys that are left out stay; another job is checked when it is executed."""
+    patch = call.body
+
+    def decide(state: dag.State) -> list[Event]:
+        dag.require_known(state)
+        changes = dag.Updated(
+            label=patch.status, job=patch.result, params=patch.params, title=patch.dag_title
+        )
+        changed = dag.update(state, changes) if changes.model_dump(exclude_none=True) else []
+        return [*changed, *dag.set_schedule(state, changed_schedule(patch, state.schedule))]
+
+    try:
+        stream = await transact(call.gateway.log, DAG, call.path["id"], decide, call.origin)
+    except dag.UnknownDag:
+        raise call.missing() from None
+    await call.gateway.projected(stream.seq)
+    return await _reply(call)
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/dags/{id}",
+    summary="Delete a DAG",
+    tag=TAG,
+    responses={200: DagDeleted},
+    missing=MISSING,
+    errors={409: "The DAG has executions."},
+)
+async def delete_dag(call: Call[None, None]) -> web.StreamResponse:
+    """Not while it has executions."""
+    return await _deleted(call)
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/dag/{id}",
+    summary="Delete a DAG, by the older path",
+    tag=TAG,
+    responses={200: DagDeleted},
+    missing=MISSING,
+    errors={409: "The DAG has executions."},
+)
+async def delete_dag_by_older_path(call: Call[None, None]) -> web.StreamResponse:
+    """Not while it has executions."""
+    return await _deleted(call)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dags/{id}/executions",
+    summary="List executions of one DAG, newest first",
+    tag=TAG,
+    query=DagExecutionQuery,
+    responses={200: DagExecutionList},
+    invalid=INVALID,
+    missing=MISSING,
+)
+async def list_executions_of_dag(call: Call[None, DagExecutionQuery]) -> web.StreamResponse:
+    """Without their steps."""
+    gateway, query, dag_id = call.gateway, call.query, call.path["id"]
+    if await gateway.views.value(select(dags.c.id).where(dags.c.id == dag_id)) is None:
+        raise call.missing()
+    shown, total = await execution_queries.page(gateway, query, dag_id)
+    for row in shown:
+        del row["dagTitle"]
+    part = pagination(query.limit, query.offset, len(shown), total)
+    flat = {"total": total, "limit": query.limit, "offset": query.offset}
+    return json_reply({"executions": shown, **flat, "pagination": part})
+
+
+ENDPOINTS = (
+    list_dags,
+    list_scheduled_dags,
+    get_dag,
+    update_dag,
+    delete_dag,
+    delete_dag_by_older_path,
+    list_executions_of_dag,
+)
+
+
+@cache
+def _pages(*, of_status: bool) -> tuple[Select[Any], Select[Any]]:
+    """The statements for a page and its total; made once, since making takes longer than executing."""
+    wanted = dags.c.status == bindparam("status") if of_status else dags.c.phase.in_(ANSWERED)
+    count = select(func.count()).select_from(dags).where(wanted)
+    rows = (
+        select(*DAG_COLUMNS, count.scalar_subquery().label("total"))
+        .where(wanted)
+        .order_by(dags.c.created_at.desc(), dags.c.id.desc())
+        .limit(bindparam("limit"))
+        .offset(bindparam("offset"))
+    )
+    return rows, count
+
+
+async def _reply(call: Call[Any, Any]) -> web.StreamResponse:
+    row = await call.gateway.views.first(_ONE, dag_id=call.path["id"])
+    if row is None:
+        raise call.missing()
+    (shown,) = await _shown(call.gateway, [row])
+    return json_reply(shown)
+
+
+async def _shown(gateway: Gateway, rows: Sequence[Row]) -> list[Shown]:
+    """DAGs with their planning attempts."""
+    ids = [row["id"] for row in rows]
+    attempts = await gateway.views.all(_ATTEMPTS, dag_ids=ids) if ids else []
+    by_dag = {dag_id: list(some) for dag_id, some in groupby(attempts, key=lambda attempt: attempt["dag_id"])}
+    return [dag_row(row, by_dag.get(row["id"], [])) for row in rows]
+
+
+async def _deleted(call: Call[None, None]) -> web.StreamResponse:
+    gateway, dag_id = call.gateway, call.path["id"]
+    await gateway.projected(await gateway.log.last_seq())
+    count = await execution_queries.number_of(gateway, executions.c.dag_id == dag_id)
+    if count:
+        error = f"Cannot delete DAG: {count} execution(s) exist for this DAG"
+        raise Refusal(409, error, dagId=dag_id, executionCount=count)
+    try:
+        stream = await transact(gateway.log, DAG, dag_id, dag.delete, call.origin)
+    except dag.UnknownDag:
+        raise call.missing() from None
+    await gateway.projected(stream.seq)
+    return json_reply({"message": "DAG deleted successfully", "dagId": dag_id})

@@ -1,0 +1,44 @@
+"""The events of everything, as they happen."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from contracts.api.events import EventQuery
+from gateway.endpoint import Call, Header, Raw, endpoint
+from gateway.streams.log_feed import Wanted
+from gateway.streams.sse import HttpClient, last_event_id
+
+LAST_EVENT_ID = Header("Last-Event-ID", "The `id` of the last event that a client has got.")
+
+
+@endpoint(
+    "GET",
+    "/api/v1/events",
+    summary="Everything that happens, live",
+    tag="events",
+    query=EventQuery,
+    responses={200: Raw("text/event-stream", "Server-sent events, each a CloudEvents 1.0 envelope.")},
+    invalid="Invalid query parameters",
+    headers=(LAST_EVENT_ID,),
+)
+async def watch_log(call: Call[None, EventQuery]) -> web.StreamResponse:
+    """The events of the log in its order, named by their types.
+
+    `id` is the place in the log; of several events that were decided at once only the last one has it. With
+    `after`, or `Last-Event-ID` which comes first, what has been before is sent, too.
+    """
+    client = HttpClient(call.request)
+    await client.open()
+    if call.request.method == "HEAD":
+        return client.response
+    resumed = last_event_id(call.request)
+    after = call.query.after if resumed is None else resumed
+    try:
+        await call.gateway.log_feed.serve(client, Wanted.of(call.query), after)
+    except (ConnectionResetError, TimeoutError):
+        client.cut_off()
+    return client.response
+
+
+ENDPOINTS = (watch_log,)

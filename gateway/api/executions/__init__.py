@@ -1,0 +1,1 @@
+"""Executions of DAGs: started, watched, gone on with and called off."""

@@ -1,0 +1,239 @@
+"""Executing DAGs: starting, resuming and cancelling."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from contracts import dag, run
+from contracts.api.dags import ClarificationRequired
+from contracts.api.executions import (
+    CancelExecution,
+    DagToRun,
+    ExecuteDag,
+    ExecutionResumed,
+    ExecutionRow,
+    ExecutionStarted,
+)
+from contracts.dag import DAG
+from contracts.event import Event, Json
+from contracts.ids import is_id
+from contracts.plan import Job
+from contracts.run import RUN
+from contracts.runtime.stream import transact
+from gateway.api.executions import queries
+from gateway.api.executions.jobs import approve, executable, job_of, still_holds
+from gateway.endpoint import INVALID_BODY, Call, endpoint
+from gateway.gateway import Gateway
+from gateway.http.errors import Refusal
+from gateway.http.replies import json_reply
+from gateway.state.stored_plans import StoredPlan
+
+TAG = "execution"
+RESUMABLE = "Only 'suspended' or 'failed' executions can be resumed."
+REFUSALS = {
+    400: "The body, or the job it names, cannot be executed as it is.",
+    404: "There is no such DAG.",
+    409: "The DAG has no plan, or not yet.",
+}
+WATCH = "Connect to SSE stream for live updates."
+NO_DAG_ID: Json = {
+    "code": "invalid_type",
+    "expected": "string",
+    "received": "undefined",
+    "path": ["dagId"],
+    "message": "Required",
+}
+
+
+@endpoint(
+    "POST",
+    "/api/v1/execute-dag",
+    summary="Execute a DAG, or a whole job that becomes one",
+    tag=TAG,
+    body=ExecuteDag,
+    responses={200: ClarificationRequired, 202: ExecutionStarted},
+    errors=REFUSALS,
+    keyed=True,
+)
+async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
+    """The job is checked first, and nothing is written when it cannot be executed."""
+    body = call.body
+    if body.job is not None:
+        return await _execute_job(call, body.job, "job")
+    if body.dag_id is not None:
+        return await _execute_stored(call, body.dag_id)
+    if "sub_tasks" in (body.model_extra or {}):
+        return await _execute_job(call, body.model_extra)
+    raise Refusal(400, INVALID_BODY, validation_errors=[NO_DAG_ID])
+
+
+@endpoint(
+    "POST",
+    "/api/v1/dag-run",
+    summary="Execute a DAG",
+    tag=TAG,
+    body=DagToRun,
+    responses={200: ClarificationRequired, 202: ExecutionStarted},
+    errors=REFUSALS,
+    keyed=True,
+)
+async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
+    """The same as execute-dag with an id."""
+    return await _execute_stored(call, call.body.dag_id)
+
+
+@endpoint(
+    "POST",
+    "/api/v1/resume-dag/{execution_id}",
+    summary="Let a suspended execution go on where it stopped",
+    tag=TAG,
+    responses={202: ExecutionResumed},
+    missing="Execution with id '{execution_id}' not found",
+    errors={400: "The execution is not suspended."},
+)
+async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
+    """Completed steps stay completed."""
+    gateway, execution_id = call.gateway, call.path["execution_id"]
+
+    def decide(state: run.State) -> Sequence[Event]:
+        _require_known(call, state)
+        if state.status is not run.Status.SUSPENDED:
+            error = f"Cannot resume execution with status '{state.status}'. {RESUMABLE}"
+            raise Refusal(400, error, currentStatus=state.status)
+        if _infers_still(state) and (problem := gateway.llm_problem()):
+            raise Refusal(503, problem)
+        return run.resume(state)
+
+    stream = await transact(gateway.log, RUN, execution_id, decide, call.origin)
+    await gateway.projected(stream.seq)
+    request = stream.state.request
+    return json_reply(
+        {
+            "status": "resumed",
+            "executionId": execution_id,
+            "dagId": request.dag_id if request else None,
+            "retryCount": stream.state.resumes,
+            "message": f"DAG execution resumed. {WATCH}",
+        },
+        202,
+    )
+
+
+@endpoint(
+    "POST",
+    "/api/v1/dag-executions/{id}/cancel",
+    summary="Call an execution off",
+    tag=TAG,
+    body=CancelExecution,
+    responses={200: ExecutionRow},
+    missing="DAG execution with id '{id}' not found",
+    errors={409: "The execution has ended."},
+)
+async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamResponse:
+    """Its steps are stopped; what has completed stays. Doing it twice changes nothing."""
+    gateway, execution_id = call.gateway, call.path["id"]
+    reason = call.body.reason or "a client asked for it"
+
+    def decide(state: run.State) -> Sequence[Event]:
+        _require_known(call, state)
+        try:
+            return run.cancel(state, reason)
+        except run.AlreadyFinished as error:
+            raise Refusal(409, str(error), currentStatus=state.status) from error
+
+    stream = await transact(gateway.log, RUN, execution_id, decide, call.origin)
+    await gateway.projected(stream.seq)
+    shown = await queries.one(gateway, execution_id)
+    if shown is None:
+        raise Refusal(503, "The execution is cancelled, but not shown yet: get it in a moment", retry_after=1)
+    return json_reply(shown)
+
+
+ENDPOINTS = (execute_dag, run_dag, resume_dag, cancel_execution)
+
+
+async def _execute_job(call: Call[ExecuteDag, None], given: Json, *path: str) -> web.StreamResponse:
+    """A DAG of the client's own job, and its execution."""
+    job = job_of(given, *path)
+    if job.clarification_needed:
+        return _clarification(None, job)
+    ready = executable(call.gateway, await approve(call.gateway, job, *path))
+    import_job = partial(dag.import_job, job=job, title=call.body.dag_title)
+    imported = await call.create(DAG, call.new_id("", "dag"), import_job)
+    return await _start(call, imported.id, imported.state, ready)
+
+
+async def _execute_stored(call: Call[Any, None], dag_id: str) -> web.StreamResponse:
+    """An execution of a DAG that exists."""
+    plan = await _stored(call.gateway, dag_id)
+    job = job_of(plan.state.job)
+    if job.clarification_needed or plan.state.status is dag.Status.CLARIFICATION:
+        return _clarification(dag_id, job)
+    if plan.approval is None or not await still_holds(call.gateway, plan.approval):
+        plan.approval = await approve(call.gateway, job)
+    return await _start(call, dag_id, plan.state, executable(call.gateway, plan.approval))
+
+
+async def _stored(gateway: Gateway, dag_id: str) -> StoredPlan:
+    missing = Refusal(404, f"DAG with id '{dag_id}' not found")
+    if not is_id(dag_id):
+        raise missing
+    plan = await gateway.stored_plans.get(dag_id)
+    if plan.state.status in {dag.Status.ABSENT, dag.Status.DELETED}:
+        raise missing
+    if dag.is_planning(plan.state):
+        raise Refusal(409, f"DAG with id '{dag_id}' is still being planned: execute it when there is a plan")
+    if plan.state.status is dag.Status.REJECTED:
+        raise Refusal(409, f"No plan came of DAG with id '{dag_id}': create another")
+    return plan
+
+
+async def _start(call: Call[Any, None], dag_id: str, planned: dag.State, job: Job) -> web.StreamResponse:
+    wanted = run.Requested(
+        dag_id=dag_id,
+        dag_title=planned.title,
+        original_request=planned.goal_text or job.original_request,
+        job=job,
+        trigger="api",
+    )
+    stream = await call.create(RUN, call.new_id("dag-exec_", "run"), partial(run.request, wanted=wanted))
+    await call.gateway.projected(stream.seq)
+    return json_reply(
+        {
+            "status": "started",
+            "executionId": stream.id,
+            "dagId": dag_id,
+            "originalRequest": wanted.original_request,
+            "totalTasks": len(job.sub_tasks),
+            "message": f"DAG execution started. {WATCH}",
+        },
+        202,
+    )
+
+
+def _clarification(dag_id: str | None, job: Job) -> web.StreamResponse:
+    named = {"dagId": dag_id} if dag_id else {}
+    return json_reply(
+        {
+            "status": "clarification_required",
+            **named,
+            "clarification_query": job.clarification_query,
+            "validation": job.validation,
+        }
+    )
+
+
+def _require_known(call: Call[Any, None], state: run.State) -> None:
+    try:
+        run.require_execution(state)
+    except run.UnknownRun:
+        raise call.missing() from None
+
+
+def _infers_still(state: run.State) -> bool:
+    steps = state.graph.steps
+    return any(steps[step].task.is_inference for step in state.graph.tasks if step not in state.done)

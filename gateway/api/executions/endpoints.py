@@ -1,0 +1,128 @@
+"""Executions of DAGs: their records, and their streams of events."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from contracts import run
+from contracts.api.executions import (
+    ExecutionDeleted,
+    ExecutionDetail,
+    ExecutionList,
+    ExecutionQuery,
+    SubStepList,
+)
+from contracts.event import Event
+from contracts.run import RUN
+from contracts.runtime.stream import transact
+from contracts.views import sub_steps
+from gateway.api.executions import queries
+from gateway.api.executions.narrator import Narrator
+from gateway.endpoint import Call, Raw, endpoint
+from gateway.http.replies import json_reply
+from gateway.streams import feeds
+from gateway.views.presenting import pagination
+
+TAG = "executions"
+MISSING = "DAG execution with id '{id}' not found"
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dag-executions",
+    summary="List executions, the ones that changed last first",
+    tag=TAG,
+    query=ExecutionQuery,
+    responses={200: ExecutionList},
+    invalid="Invalid query parameters",
+)
+async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamResponse:
+    """Without their steps."""
+    query = call.query
+    shown, total = await queries.page(call.gateway, query)
+    part = pagination(query.limit, query.offset, len(shown), total)
+    return json_reply({"executions": shown, "pagination": part})
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dag-executions/{id}",
+    summary="One execution and its steps",
+    tag=TAG,
+    responses={200: ExecutionDetail},
+    missing=MISSING,
+)
+async def get_execution(call: Call[None, None]) -> web.StreamResponse:
+    """The synthesis is the last step."""
+    shown = await queries.detail(call.gateway, call.path["id"])
+    if shown is None:
+        raise call.missing()
+    return json_reply(shown)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dag-executions/{id}/sub-steps",
+    summary="The steps of one execution",
+    tag=TAG,
+    responses={200: SubStepList},
+    missing=MISSING,
+)
+async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
+    """In the order of their ids, the synthesis last."""
+    shown = await queries.with_steps(call.gateway, call.path["id"])
+    if shown is None:
+        raise call.missing()
+    return json_reply({"executionId": call.path["id"], "subSteps": shown["subSteps"]})
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/dag-executions/{id}",
+    summary="Delete an execution and its steps",
+    tag=TAG,
+    responses={200: ExecutionDeleted},
+    missing=MISSING,
+)
+async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
+    """One that is going on is cancelled first."""
+    gateway, execution_id = call.gateway, call.path["id"]
+
+    def decide(state: run.State) -> list[Event]:
+        run.require_execution(state)
+        return run.delete(state)
+
+    steps = await queries.number_of(gateway, sub_steps.c.execution_id == execution_id)
+    try:
+        stream = await transact(gateway.log, RUN, execution_id, decide, call.origin)
+    except run.UnknownRun:
+        raise call.missing() from None
+    await gateway.projected(stream.seq)
+    return json_reply(
+        {
+            "message": "DAG execution deleted successfully",
+            "executionId": execution_id,
+            "cascadeInfo": {"relatedSubStepsDeleted": steps},
+        }
+    )
+
+
+@endpoint(
+    "GET",
+    "/api/v1/dag-executions/{id}/events",
+    summary="What happens in one execution, live",
+    tag=TAG,
+    responses={
+        200: Raw("text/event-stream", "Server-sent events; `Last-Event-ID` goes on where a client was.")
+    },
+    missing=MISSING,
+)
+async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
+    """First how things stand, then every event. Stays open after the end."""
+    async with call.gateway.feeds.watching(call.path["id"], Narrator) as feed:
+        if not feed.is_known:
+            raise call.missing()
+        return await feeds.answer(feed, call.request)
+
+
+ENDPOINTS = (list_executions, get_execution, list_sub_steps, delete_execution, watch_execution)

@@ -1,0 +1,70 @@
+"""Jobs that are to be executed: whether they can be, here and now."""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+
+from contracts.event import Json
+from contracts.issues import issues
+from contracts.plan import Job, dated, mentions_date, problems
+from gateway.endpoint import INVALID_BODY
+from gateway.gateway import Gateway
+from gateway.http.errors import Refusal
+from gateway.state.stored_plans import Approval
+
+
+def job_of(value: Json, *path: str) -> Job:
+    """The job that a client gave; `path` is where in the request it stands.
+
+    Raises:
+        Refusal: it is none.
+    """
+    if isinstance(value, Job):
+        return value
+    try:
+        return Job.model_validate(value)
+    except ValidationError as error:
+        raise _invalid(issues(error, Job), path) from error
+
+
+async def approve(gateway: Gateway, job: Job, *path: str) -> Approval:
+    """That `job` is fit to be executed with the tools and agents there are.
+
+    Raises:
+        Refusal: it cannot be executed.
+        Unavailable: the agents could not be read.
+    """
+    infers = any(task.is_inference for task in job.sub_tasks)
+    agents = (await gateway.agents_current()).names() if infers else None
+    revision, tools = gateway.catalogue.revision, {spec.name: spec for spec in gateway.catalogue.all()}
+    if not tools and not all(task.is_inference for task in job.sub_tasks):
+        raise Refusal(503, "No executor has told its tools yet: start one and try again", retry_after=1)
+    if found := problems(job, tools, agents=agents):
+        raise _invalid([one.as_json() for one in found], path)
+    return Approval(job, revision, agents, is_timeless=not mentions_date(job))
+
+
+async def still_holds(gateway: Gateway, approval: Approval) -> bool:
+    """Whether the tools and agents are those that `approval` was given with.
+
+    Raises:
+        Unavailable: the agents could not be read.
+    """
+    agents = None if approval.agents is None else (await gateway.agents_current()).names()
+    return agents == approval.agents and gateway.catalogue.revision == approval.tools
+
+
+def executable(gateway: Gateway, approval: Approval) -> Job:
+    """The approved job with today's date in it.
+
+    Raises:
+        Refusal: it needs a model, and there is none.
+    """
+    if approval.agents is not None and (problem := gateway.llm_problem()):
+        raise Refusal(503, problem)
+    return approval.job if approval.is_timeless else dated(approval.job, gateway.clock().astimezone())
+
+
+def _invalid(found: list[dict[str, Json]], path: tuple[str, ...]) -> Refusal:
+    placed = [{**issue, "path": [*path, *issue["path"]]} for issue in found]
+    return Refusal(400, INVALID_BODY, validation_errors=placed)

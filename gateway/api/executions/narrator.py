@@ -1,0 +1,199 @@
+"""A run's commits as the events that clients of its execution see. Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from contracts import run
+from contracts.api.fields import epoch_ms
+from contracts.commit import Recorded
+from contracts.event import Event, Json
+from contracts.steps import SYNTHESIS
+from gateway.api.executions.presenters import API_STATUS
+from gateway.streams.narration import LONGEST_NUMBER, Told
+
+ENDINGS = frozenset({"execution.completed", "execution.failed"})
+"""Events after which nothing more happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where an execution stands."""
+
+    status: str = "pending"
+    completed: int = 0
+    failed: int = 0
+    waiting: int = 0
+    """Steps that wait for another try."""
+
+    def fields(self) -> Told:
+        """The same in the API's words."""
+        return {
+            "status": API_STATUS.get(self.status, self.status),
+            "completedTasks": self.completed,
+            "failedTasks": self.failed,
+            "waitingTasks": self.waiting,
+        }
+
+
+NOTHING_DONE = Progress()
+
+
+class Narrator:
+    """Tells the execution of a plan."""
+
+    def __init__(self, run_id: str) -> None:
+        self.run_id = run_id
+        self.seq = 0
+        """Stream sequence of the last commit told."""
+        self.version = 0
+        """Position of the last event told."""
+        self.progress = NOTHING_DONE
+        self.ending: Told | None = None
+        """The event that told the end of the run, once it has come."""
+        self._request: run.Requested | None = None
+        self._descriptions: dict[str, str] = {}
+        self._resumed = False
+        self._report: Json = None
+        self._tell: dict[type[Event], Callable[[Any], Iterator[tuple[str, Told]]]] = {
+            run.Requested: self._requested,
+            run.Started: self._started,
+            run.StepsStarted: self._steps_started,
+            run.StepCompleted: self._step_completed,
+            run.StepFailed: self._step_failed,
+            run.Suspended: self._suspended,
+            run.Resumed: self._resume,
+            run.Cancelled: self._cancelled,
+            run.Completed: self._completed,
+            run.Deleted: self._deleted,
+        }
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is such a run."""
+        return self._request is not None
+
+    @property
+    def sources(self) -> Sequence[tuple[str, str]]:
+        """See Narration."""
+        return ((run.RUN.name, self.run_id),)
+
+    @property
+    def standing(self) -> Told:
+        """See Narration."""
+        return self.progress.fields()
+
+    def follows(self, recorded: Recorded) -> bool:
+        """See Narration."""
+        return recorded.commit.version == self.version + 1
+
+    def tell(self, recorded: Recorded) -> list[Told]:
+        """What clients see of the next commit. Its last settled step is followed by the counters."""
+        at = epoch_ms(recorded.commit.time)
+        settled = [n for n, event in enumerate(recorded.commit.events) if _settles_a_task(event)]
+        told = []
+        for n, event in enumerate(recorded.commit.events):
+            tell = self._tell.get(type(event))
+            told += [self.event(name, at, fields) for name, fields in tell(event)] if tell else []
+            if settled and n == settled[-1]:
+                told.append(self.update(at))
+        self.seq = recorded.seq
+        self.version = recorded.commit.last_version
+        self.ending = next((one for one in told if one["type"] in ENDINGS), self.ending)
+        return told
+
+    def event(self, name: str, at: int, fields: Told) -> Told:
+        """One event of this execution."""
+        return {"type": name, "executionId": self.run_id, "timestamp": at, **fields}
+
+    def update(self, at: int, standing: Told | None = None) -> Told:
+        """`execution.updated`: where it stands, by default now."""
+        return self.event("execution.updated", at, standing or self.standing)
+
+    def naming(self, step: str) -> Told:
+        """See Narration."""
+        return step_ids(step)
+
+    def _requested(self, event: run.Requested) -> Iterator[tuple[str, Told]]:
+        self._request = event
+        self._descriptions = {task.id: task.description for task in event.job.sub_tasks}
+        yield "execution.created", self._headline()
+
+    def _started(self, _: run.Started) -> Iterator[tuple[str, Told]]:
+        self.progress = replace(self.progress, status="running")
+        if self._resumed:
+            yield "execution.updated", self.progress.fields()
+        else:
+            yield "execution.started", self._headline()
+
+    def _steps_started(self, event: run.StepsStarted) -> Iterator[tuple[str, Told]]:
+        self.progress = replace(self.progress, waiting=self.progress.waiting - len(event.retried))
+        for step in event.steps:
+            if step != SYNTHESIS:
+                yield "substep.started", {**step_ids(step), "description": self._descriptions.get(step, "")}
+
+    def _step_completed(self, event: run.StepCompleted) -> Iterator[tuple[str, Told]]:
+        if event.step == SYNTHESIS:
+            self._report = event.result
+            return
+        self.progress = replace(self.progress, completed=self.progress.completed + 1)
+        fields = {"durationMs": event.duration_ms, "result": event.result}
+        yield "substep.completed", {**step_ids(event.step), **fields}
+
+    def _step_failed(self, event: run.StepFailed) -> Iterator[tuple[str, Told]]:
+        progress = self.progress
+        if event.retry_at:
+            self.progress = replace(progress, waiting=progress.waiting + 1)
+            fields = {"attempt": event.attempt, "error": event.error, "retryAt": epoch_ms(event.retry_at)}
+            if event.step != SYNTHESIS:
+                yield "substep.retrying", {**step_ids(event.step), **fields}
+        elif event.step != SYNTHESIS:
+            self.progress = replace(progress, failed=progress.failed + 1)
+            yield "substep.failed", {**step_ids(event.step), "error": event.error}
+
+    def _suspended(self, event: run.Suspended) -> Iterator[tuple[str, Told]]:
+        self.progress = replace(self.progress, status="suspended", waiting=0)
+        yield "execution.suspended", {"reason": event.reason, **self._counts()}
+
+    def _resume(self, _: run.Resumed) -> Iterator[tuple[str, Told]]:
+        self._resumed = True
+        self.progress = replace(self.progress, status="pending", failed=0, waiting=0)
+        yield "execution.resumed", self._headline()
+
+    def _cancelled(self, event: run.Cancelled) -> Iterator[tuple[str, Told]]:
+        self.progress = replace(self.progress, status="cancelled", waiting=0)
+        fields = {"status": "failed", "error": f"cancelled: {event.reason}", "cancelledReason": event.reason}
+        yield "execution.failed", {**fields, **self._counts()}
+
+    def _completed(self, event: run.Completed) -> Iterator[tuple[str, Told]]:
+        self.progress = replace(self.progress, status="completed")
+        fields = {"status": "completed", "durationMs": event.duration_ms, "finalResult": self._report}
+        yield "execution.completed", {**fields, **self._counts()}
+
+    def _deleted(self, _: run.Deleted) -> Iterator[tuple[str, Told]]:
+        self._request = None
+        yield "execution.deleted", {}
+
+    def _headline(self) -> Told:
+        request = self._request
+        if request is None:
+            return {}
+        return {"totalTasks": len(request.job.sub_tasks), "originalRequest": request.original_request}
+
+    def _counts(self) -> Told:
+        return {"completedTasks": self.progress.completed, "failedTasks": self.progress.failed}
+
+
+def step_ids(step: str) -> Told:
+    """How events name a step: its id as text, and as a number where it is one."""
+    is_number = step.isascii() and step.isdecimal() and len(step) <= LONGEST_NUMBER
+    return {"subStepId": step, "taskId": int(step) if is_number else step}
+
+
+def _settles_a_task(event: Event) -> bool:
+    match event:
+        case run.StepCompleted(step=step) | run.StepFailed(step=step):
+            return step != SYNTHESIS
+    return False

@@ -1,0 +1,239 @@
+"""Goals: what is to be reached again and again, by whom and with what."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from contracts import goal, run
+from contracts.api.goals import (
+    GoalChanged,
+    GoalCreate,
+    GoalDetail,
+    GoalParams,
+    GoalPatch,
+    GoalQuery,
+    GoalRow,
+    ListedGoal,
+    RunTriggered,
+)
+from contracts.event import Event
+from contracts.goal import GOAL
+from contracts.runtime.stream import Stream, transact
+from gateway.api.goals import queries
+from gateway.api.goals.runs import control as run_control
+from gateway.api.goals.runs import queries as run_queries
+from gateway.api.schedules.parsing import goal_schedule
+from gateway.endpoint import INVALID_BODY, Call, endpoint
+from gateway.http.errors import Refusal
+from gateway.http.replies import json_reply, no_content
+
+TAG = "goals"
+MISSING = "Goal not found"
+
+
+@endpoint(
+    "POST",
+    "/api/v1/goals",
+    summary="Create a goal, active",
+    tag=TAG,
+    body=GoalCreate,
+    responses={201: GoalRow},
+    errors={400: "The body, the agent or the schedule cannot be used."},
+    keyed=True,
+)
+async def create_goal(call: Call[GoalCreate, None]) -> web.StreamResponse:
+    """It does nothing by itself unless it has a schedule."""
+    body = call.body
+    _require_short(call, body.objective)
+    schedules = {call.new_id("sched_", "schedule"): goal_schedule(body.schedule)} if body.schedule else {}
+    wanted = goal.Created(
+        objective=body.objective,
+        params=_params(body.params),
+        webhook_url=body.webhook_url,
+        agent_id=await _agent_id(call),
+    )
+    create = partial(goal.create, wanted=wanted, schedules=schedules)
+    stream = await call.create(GOAL, call.new_id("goal_", "goal"), create)
+    await call.gateway.projected(stream.seq)
+    return json_reply(await queries.logged(call.gateway, stream), 201)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/goals",
+    summary="List goals, newest first",
+    tag=TAG,
+    query=GoalQuery,
+    responses={200: list[ListedGoal]},
+    invalid="Invalid query parameters",
+)
+async def list_goals(call: Call[None, GoalQuery]) -> web.StreamResponse:
+    """Each with its schedules and its agent; all of them, unless `limit` says otherwise."""
+    return json_reply(await queries.listed(call.gateway, call.query))
+
+
+@endpoint(
+    "GET", "/api/v1/goals/{id}", summary="One goal", tag=TAG, responses={200: GoalDetail}, missing=MISSING
+)
+async def get_goal(call: Call[None, None]) -> web.StreamResponse:
+    """With its schedules."""
+    shown = await queries.one(call.gateway, call.path["id"])
+    if shown is None:
+        raise call.missing()
+    return json_reply(shown)
+
+
+@endpoint(
+    "PATCH",
+    "/api/v1/goals/{id}",
+    summary="Change a goal",
+    tag=TAG,
+    body=GoalPatch,
+    responses={200: GoalRow},
+    missing=MISSING,
+)
+async def update_goal(call: Call[GoalPatch, None]) -> web.StreamResponse:
+    """Keys that are left out stay; runs that are going on are not changed any more."""
+    body = call.body
+    _require_short(call, body.objective)
+    changes = goal.Updated(
+        objective=body.objective,
+        params=None if body.params is None else _params(body.params),
+        webhook_url=(body.webhook_url or "") if "webhook_url" in body.model_fields_set else None,
+    )
+
+    def decide(state: goal.State) -> list[Event]:
+        updated = goal.update(state, changes)
+        return updated + (goal.set_status(state, goal.Status(body.status)) if body.status else [])
+
+    stream = await decided(call, decide)
+    return json_reply(await queries.logged(call.gateway, stream))
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/goals/{id}",
+    summary="Delete a goal and everything that belongs to it",
+    tag=TAG,
+    responses={204: None},
+    missing=MISSING,
+)
+async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
+    """Its runs that are going on are cancelled first."""
+    gateway, goal_id = call.gateway, call.path["id"]
+    await transact(gateway.log, GOAL, goal_id, goal.archive, call.origin)  # so that no more runs begin
+    if not await gateway.projected(await gateway.log.last_seq()):
+        raise Refusal(503, "The goal is archived, but not all its runs are known yet: delete it again")
+    for run_id in await run_queries.open_runs(gateway, goal_id):
+        with suppress(run.AlreadyFinished, run.UnknownRun):
+            await run_control.cancel(gateway, run_id, "the goal was deleted", call.origin)
+    await decided(call, goal.delete)
+    return no_content()
+
+
+@endpoint(
+    "POST",
+    "/api/v1/goals/{goal}/run",
+    summary="Pursue a goal now",
+    tag=TAG,
+    responses={200: RunTriggered},
+    errors={400: "The goal is not there or not active, or too many runs are going on."},
+    keyed=True,
+)
+async def run_goal(call: Call[None, None]) -> web.StreamResponse:
+    """Does not wait for the run."""
+    run_id = await run_control.trigger(call, call.path["goal"])
+    return json_reply({"runId": run_id, "message": "Run triggered"})
+
+
+@endpoint(
+    "POST",
+    "/api/v1/goals/{id}/pause",
+    summary="Stop pursuing a goal",
+    tag=TAG,
+    responses={200: GoalChanged},
+    missing=MISSING,
+)
+async def pause_goal(call: Call[None, None]) -> web.StreamResponse:
+    """Its schedules stop firing; runs that are going on go on."""
+    stream = await decided(call, goal.pause)
+    return json_reply({**await queries.logged(call.gateway, stream), "message": "Goal paused"})
+
+
+@endpoint(
+    "POST",
+    "/api/v1/goals/{id}/resume",
+    summary="Pursue a goal again",
+    tag=TAG,
+    responses={200: GoalChanged},
+    missing=MISSING,
+)
+async def resume_goal(call: Call[None, None]) -> web.StreamResponse:
+    """Its schedules fire again, but for those that are paused themselves."""
+    stream = await decided(call, goal.resume)
+    return json_reply({**await queries.logged(call.gateway, stream), "message": "Goal resumed"})
+
+
+ENDPOINTS = (
+    create_goal,
+    list_goals,
+    get_goal,
+    update_goal,
+    delete_goal,
+    run_goal,
+    pause_goal,
+    resume_goal,
+)
+
+
+async def decided(
+    call: Call[Any, Any], decide: Callable[[goal.State], Sequence[Event]]
+) -> Stream[goal.State]:
+    """The goal of the request after a decision that the views include, if they are not too far behind.
+
+    Raises:
+        UnknownGoal: it is not there.
+    """
+    stream = await transact(call.gateway.log, GOAL, call.path["id"], decide, call.origin)
+    await call.gateway.projected(stream.seq)
+    return stream
+
+
+async def _agent_id(call: Call[GoalCreate, None]) -> str | None:
+    """The version that is to pursue the goal, whichever is active later."""
+    body, agents = call.body, await call.gateway.agents_current()
+    if body.agent_name:
+        entry = agents.active(body.agent_name)
+        if entry is None:
+            raise Refusal(400, f"No active agent found with name: {body.agent_name}")
+    elif body.agent_id:
+        entry = agents.get(body.agent_id)
+        if entry is None:
+            raise Refusal(400, f"Agent not found with id: {body.agent_id}")
+    else:
+        entry = agents.active(run_control.DEFAULT_AGENT)
+    return entry.id if entry else None
+
+
+def _params(given: GoalParams) -> goal.Params:
+    return goal.Params.model_validate(given.model_dump(exclude_none=True))
+
+
+def _require_short(call: Call[Any, Any], objective: str | None) -> None:
+    limit = call.gateway.settings.max_message_length
+    if objective and len(objective) > limit:
+        issue = {
+            "code": "too_big",
+            "maximum": limit,
+            "type": "string",
+            "inclusive": True,
+            "exact": False,
+            "path": ["objective"],
+            "message": f"String must contain at most {limit} character(s)",
+        }
+        raise Refusal(400, INVALID_BODY, validation_errors=[issue])

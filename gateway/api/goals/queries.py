@@ -1,0 +1,135 @@
+"""What the views know of goals; and what the log knows, for answers to what has just been written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import orjson
+from sqlalchemy import Select, bindparam, select
+
+from contracts import goal
+from contracts.api.fields import epoch_ms
+from contracts.api.goals import GoalQuery
+from contracts.commit import Commit
+from contracts.goal import GOAL
+from contracts.runtime.stream import Stream
+from contracts.scheduling import Schedule
+from contracts.views import agents, goal_schedules, goals
+from gateway.api.goals.presenters import (
+    AGENT_COLUMNS,
+    GOAL_COLUMNS,
+    SCHEDULE_COLUMNS,
+    goal_row,
+    goals_with_schedules,
+    schedule_row,
+)
+from gateway.gateway import Gateway
+from gateway.views.presenting import Shown
+from gateway.views.reader import Row, ViewsUnavailable
+
+EVERYTHING = -1
+"""The limit that is none, in SQL."""
+
+_with_schedules = goals.outerjoin(goal_schedules, goal_schedules.c.goal_id == goals.c.id)
+_in_order = (goal_schedules.c.created_at, goal_schedules.c.id)
+_ONE = (
+    select(*GOAL_COLUMNS, *SCHEDULE_COLUMNS)
+    .select_from(_with_schedules)
+    .where(goals.c.id == bindparam("goal_id"))
+    .order_by(*_in_order)
+)
+_LAST_RUN = select(goal_schedules.c.last_run_at).where(goal_schedules.c.id == bindparam("schedule_id"))
+
+
+async def listed(gateway: Gateway, query: GoalQuery) -> list[Shown]:
+    """Goals with their schedules and agents, newest first.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    limit = EVERYTHING if query.limit is None else query.limit
+    statement = _page(of_status=query.status is not None)
+    rows = await gateway.views.all(statement, status=query.status, limit=limit, offset=query.offset)
+    return goals_with_schedules(rows, agents=True)
+
+
+async def one(gateway: Gateway, goal_id: str) -> Shown | None:
+    """A goal with its schedules.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    rows = await gateway.views.all(_ONE, goal_id=goal_id)
+    return goals_with_schedules(rows, agents=False)[0] if rows else None
+
+
+async def logged(gateway: Gateway, stream: Stream[goal.State]) -> Shown:
+    """A goal as it was decided just now, whatever the views have."""
+    state, commits = stream.state, await _commits(gateway, stream)
+    return goal_row(
+        {
+            "goal_id": stream.id,
+            "goal_objective": state.objective,
+            "goal_params": orjson.dumps(state.params.as_json()),
+            "goal_webhook_url": state.webhook_url,
+            "goal_agent_id": state.agent_id,
+            "goal_status": state.status.value,
+            "goal_created_at": epoch_ms(commits[0].time),
+            "goal_updated_at": epoch_ms(commits[-1].time),
+        }
+    )
+
+
+async def logged_schedule(gateway: Gateway, stream: Stream[goal.State], schedule_id: str) -> Shown:
+    """A schedule as it was decided just now; when it ran last is known by the views, if they are there."""
+    commits = await _commits(gateway, stream)
+    last_run_at = None
+    with suppress(ViewsUnavailable):
+        last_run_at = await gateway.views.value(_LAST_RUN, schedule_id=schedule_id)
+    return schedule_row({**_schedule(stream.id, schedule_id, commits), "schedule_last_run_at": last_run_at})
+
+
+async def _commits(gateway: Gateway, stream: Stream[goal.State]) -> list[Commit]:
+    """Those of a goal, up to what was decided just now."""
+    return [one.commit for one in await gateway.log.read(GOAL.name, stream.id) if one.seq <= stream.seq]
+
+
+def _schedule(goal_id: str, schedule_id: str, commits: Iterable[Commit]) -> Row:
+    state, schedule = GOAL.initial, Schedule(cron="")
+    changed: list[int] = []
+    for commit in commits:
+        state = GOAL.fold(commit.events, state)
+        if (newest := state.schedules.get(schedule_id, schedule)) != schedule:
+            schedule = newest
+            changed.append(epoch_ms(commit.time))
+    return {
+        "schedule_id": schedule_id,
+        "schedule_goal_id": goal_id,
+        "schedule_cron_expr": schedule.cron,
+        "schedule_timezone": schedule.timezone,
+        "schedule_active": schedule.active,
+        "schedule_paused": schedule.paused,
+        "schedule_overlap": schedule.overlap.value,
+        "schedule_catch_up_s": schedule.catch_up_s,
+        "schedule_jitter_s": schedule.jitter_s,
+        "schedule_created_at": changed[0],
+        "schedule_updated_at": changed[-1],
+    }
+
+
+@cache
+def _page(*, of_status: bool) -> Select[Any]:
+    """The statement for a page; made once, since making takes longer than executing."""
+    newest = (goals.c.created_at.desc(), goals.c.id.desc())
+    page = select(goals.c.id).order_by(*newest).limit(bindparam("limit")).offset(bindparam("offset"))
+    if of_status:
+        page = page.where(goals.c.status == bindparam("status"))
+    return (
+        select(*GOAL_COLUMNS, *AGENT_COLUMNS, *SCHEDULE_COLUMNS)
+        .select_from(_with_schedules.outerjoin(agents, agents.c.id == goals.c.agent_id))
+        .where(goals.c.id.in_(page))
+        .order_by(*newest, *_in_order)
+    )

@@ -1,0 +1,1 @@
+"""Runs of goals, whether by an agent's turns or by a plan."""

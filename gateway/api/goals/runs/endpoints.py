@@ -1,0 +1,144 @@
+"""Runs of goals: their records, and their streams of events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+
+from contracts import run
+from contracts.api.executions import CancelExecution
+from contracts.api.runs import RunOutputRow, RunQuery, RunRow, RunStepRow
+from gateway.api.goals.runs import control, queries, step_queries
+from gateway.api.goals.runs.narrator import RunNarrator
+from gateway.endpoint import Call, Raw, endpoint
+from gateway.http.errors import Refusal
+from gateway.http.replies import json_reply, no_content
+from gateway.streams import feeds
+
+TAG = "runs"
+MISSING = "Run not found"
+
+
+@endpoint(
+    "GET",
+    "/api/v1/runs",
+    summary="List runs of goals, newest first",
+    tag=TAG,
+    query=RunQuery,
+    responses={200: list[RunRow]},
+    invalid="Invalid query parameters",
+)
+async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
+    """Each with its goal; those of one goal, or of one status, if so asked."""
+    return json_reply(await queries.page(call.gateway, call.query))
+
+
+@endpoint("GET", "/api/v1/runs/{id}", summary="One run", tag=TAG, responses={200: RunRow}, missing=MISSING)
+async def get_run(call: Call[None, None]) -> web.StreamResponse:
+    """With its goal, and with all its results."""
+    return await _reply(call)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/runs/{id}/steps",
+    summary="The steps of a run",
+    tag=TAG,
+    responses={200: list[RunStepRow]},
+    missing=MISSING,
+)
+async def list_steps(call: Call[None, None]) -> web.StreamResponse:
+    """In their order, as far as the run has come."""
+    shown = await step_queries.steps(call.gateway, call.path["id"])
+    if shown is None:
+        raise call.missing()
+    return json_reply(shown)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/runs/{id}/outputs",
+    summary="What a run has left outside",
+    tag=TAG,
+    responses={200: list[RunOutputRow]},
+    missing=MISSING,
+)
+async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
+    """In the order of time: files, webhooks, e-mails, the summary."""
+    shown = await step_queries.left_outside(call.gateway, call.path["id"])
+    if shown is None:
+        raise call.missing()
+    return json_reply(shown)
+
+
+@endpoint(
+    "POST",
+    "/api/v1/runs/{id}/cancel",
+    summary="Call a run off",
+    tag=TAG,
+    body=CancelExecution,
+    responses={200: RunRow},
+    missing=MISSING,
+    errors={409: "The run has ended."},
+)
+async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
+    """Its steps are stopped; what has completed stays. Doing it twice changes nothing."""
+    gateway, run_id = call.gateway, call.path["id"]
+    reason = call.body.reason or "a client asked for it"
+    try:
+        seq = await control.cancel(gateway, run_id, reason, call.origin)
+    except run.UnknownRun:
+        raise call.missing() from None
+    except run.AlreadyFinished as error:
+        shown = await queries.one(gateway, run_id)
+        raise Refusal(409, str(error), currentStatus=shown and shown["status"]) from error
+    if not await gateway.projected(seq):
+        raise Refusal(503, "The run is cancelled, but not shown yet: get it in a moment", retry_after=1)
+    return await _reply(call)
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/runs/{id}",
+    summary="Delete a run with its steps and outputs",
+    tag=TAG,
+    responses={204: None},
+    missing=MISSING,
+)
+async def delete_run(call: Call[None, None]) -> web.StreamResponse:
+    """One that is going on is cancelled first."""
+    try:
+        seq = await control.delete(call.gateway, call.path["id"], call.origin)
+    except run.UnknownRun:
+        raise call.missing() from None
+    await call.gateway.projected(seq)
+    return no_content()
+
+
+@endpoint(
+    "GET",
+    "/api/v1/runs/{id}/events",
+    summary="What happens in one run, live",
+    tag=TAG,
+    responses={
+        200: Raw("text/event-stream", "Server-sent events; `Last-Event-ID` goes on where a client was.")
+    },
+    missing=MISSING,
+)
+async def watch_run(call: Call[None, None]) -> web.StreamResponse:
+    """First how things stand, then every event. Stays open after the end."""
+    async with call.gateway.feeds.watching(call.path["id"], RunNarrator) as feed:
+        if not feed.is_known:
+            raise call.missing()
+        return await feeds.answer(feed, call.request)
+
+
+ENDPOINTS = (list_runs, get_run, list_steps, list_outputs, cancel_run, delete_run, watch_run)
+
+
+async def _reply(call: Call[Any, None]) -> web.StreamResponse:
+    shown = await queries.one(call.gateway, call.path["id"])
+    if shown is None:
+        raise call.missing()
+    return json_reply(shown)

@@ -1,0 +1,96 @@
+"""Schedules of goals: given, changed and taken away."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from aiohttp import web
+
+from contracts import goal
+from contracts.api.schedules import ScheduleCreate, SchedulePatch, ScheduleRow
+from contracts.event import Event
+from gateway.api.goals import queries
+from gateway.api.goals.endpoints import decided
+from gateway.api.schedules.parsing import goal_schedule
+from gateway.endpoint import Call, endpoint
+from gateway.http.replies import json_reply, no_content
+
+TAG = "schedules"
+MISSING = "Schedule not found"
+MISSING_GOAL = "Goal not found"
+UNUSABLE = {400: "The body, the expression or the time zone cannot be used."}
+
+
+@endpoint(
+    "GET",
+    "/api/v1/goals/{id}/schedules",
+    summary="List the schedules of a goal, oldest first",
+    tag=TAG,
+    responses={200: list[ScheduleRow]},
+    missing=MISSING_GOAL,
+)
+async def list_schedules(call: Call[None, None]) -> web.StreamResponse:
+    """Active or not."""
+    shown = await queries.one(call.gateway, call.path["id"])
+    if shown is None:
+        raise call.missing()
+    return json_reply(shown["schedules"])
+
+
+@endpoint(
+    "POST",
+    "/api/v1/goals/{id}/schedules",
+    summary="Give a goal one more schedule",
+    tag=TAG,
+    body=ScheduleCreate,
+    responses={201: ScheduleRow},
+    missing=MISSING_GOAL,
+    errors=UNUSABLE,
+    keyed=True,
+)
+async def add_schedule(call: Call[ScheduleCreate, None]) -> web.StreamResponse:
+    """It fires as soon as the goal is active."""
+    schedule_id = call.new_id("sched_", "schedule")
+    wanted = goal_schedule(call.body)
+    stream = await decided(call, partial(goal.add_schedule, schedule_id=schedule_id, schedule=wanted))
+    return json_reply(await queries.logged_schedule(call.gateway, stream, schedule_id), 201)
+
+
+@endpoint(
+    "PATCH",
+    "/api/v1/goals/{id}/schedules/{schedule_id}",
+    summary="Change a schedule of a goal",
+    tag=TAG,
+    body=SchedulePatch,
+    responses={200: ScheduleRow},
+    missing=MISSING,
+    errors=UNUSABLE,
+)
+async def update_schedule(call: Call[SchedulePatch, None]) -> web.StreamResponse:
+    """Keys that are left out stay. With another expression or time zone only later ticks are its ticks."""
+    schedule_id = call.path["schedule_id"]
+
+    def decide(state: goal.State) -> list[Event]:
+        goal.require_schedule(state, schedule_id)
+        wanted = goal_schedule(call.body, state.schedules[schedule_id])
+        return goal.change_schedule(state, schedule_id, wanted)
+
+    stream = await decided(call, decide)
+    return json_reply(await queries.logged_schedule(call.gateway, stream, schedule_id))
+
+
+@endpoint(
+    "DELETE",
+    "/api/v1/goals/{id}/schedules/{schedule_id}",
+    summary="Take a schedule away from a goal",
+    tag=TAG,
+    responses={204: None},
+    missing=MISSING,
+)
+async def remove_schedule(call: Call[None, None]) -> web.StreamResponse:
+    """The records of its ticks go with it; runs that it has asked for stay."""
+    await decided(call, partial(goal.remove_schedule, schedule_id=call.path["schedule_id"]))
+    return no_content()
+
+
+ENDPOINTS = (list_schedules, add_schedule, update_schedule, remove_schedule)

@@ -1,0 +1,155 @@
+"""Health: whether the process answers, and whether everything is there that requests need."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from aiohttp import web
+from sqlalchemy import func, select, union_all
+
+from contracts.api.fields import epoch_ms
+from contracts.api.health import Alive, DagScheduler, Queue, Readiness, Scheduler
+from contracts.run import Status
+from contracts.runtime.log import Unavailable
+from contracts.runtime.sidecar import Check
+from contracts.views import checkpoint, dags, executions, goal_runs
+from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
+from gateway.endpoint import Call, endpoint
+from gateway.gateway import Gateway
+from gateway.http.replies import json_reply
+from gateway.views.reader import ViewsUnavailable
+
+TAG = "health"
+ANSWER_S = 2.0
+"""NATS answers within this, or is not there."""
+KEEP_UP_S = 1.0
+"""Views that do not include a commit after this are behind."""
+OK = "ok"
+
+NO_LOG = "NATS does not answer; start it, or set NATS_URL to where it is"
+NO_EXECUTOR = "no executor has been heard of lately; start one with `async-agent run executor`"
+
+
+@endpoint("GET", "/health", summary="Whether the process answers", tag=TAG, responses={200: Alive})
+async def get_health(call: Call[None, None]) -> web.StreamResponse:
+    """Looks at nothing else."""
+    return json_reply(Alive(timestamp=epoch_ms(call.gateway.clock())))
+
+
+@endpoint(
+    "GET",
+    "/health/ready",
+    summary="Whether everything is there that requests need",
+    tag=TAG,
+    responses={200: Readiness, 503: Readiness},
+)
+async def get_readiness(call: Call[None, None]) -> web.StreamResponse:
+    """A missing LLM is told but is no problem: jobs made of tools run without one."""
+    readiness = await _readiness(call.gateway)
+    return json_reply(readiness, 503 if readiness.problems else 200)
+
+
+ENDPOINTS = (get_health, get_readiness)
+
+
+def checks(gateway: Gateway) -> dict[str, Check]:
+    """What the side port asks: whether this process can serve."""
+
+    async def nats() -> str | None:
+        return NO_LOG if await _log_position(gateway) is None else None
+
+    async def database() -> str | None:
+        found = await _look(gateway)
+        return found if isinstance(found, str) else None
+
+    return {"nats": nats, "database": database}
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the views say."""
+
+    seq: int
+    waiting: int
+    running: int
+    schedules: list[str]
+    """Ids of DAGs that fire by themselves."""
+    goal_schedules: int = 0
+    """Schedules of goals that fire."""
+
+
+NOTHING = _Seen(0, 0, 0, [])
+
+
+async def _readiness(gateway: Gateway) -> Readiness:
+    newest, found = await asyncio.gather(_log_position(gateway), _look(gateway))
+    lag = None if newest is None or isinstance(found, str) else max(0, newest - found.seq)
+    seen = NOTHING if isinstance(found, str) else found
+    alive = gateway.executors.alive()
+    capacity = sum(executor.capacity for executor in alive)
+    checked = {
+        "nats": NO_LOG if newest is None else None,
+        "database": found if isinstance(found, str) else None,
+        "projector": await _lag_problem(gateway, newest) if newest and lag else None,
+        "executor": None if alive else NO_EXECUTOR,
+    }
+    problems = {name: problem for name, problem in checked.items() if problem}
+    provider, model = gateway.llm.default
+    return Readiness(
+        status="not ready" if problems else "ready",
+        error="; ".join(problems.values()) or None,
+        provider=provider,
+        model=model,
+        scheduler=Scheduler(
+            active_schedules=len(seen.schedules) + seen.goal_schedules,
+            max_concurrency=capacity,
+            queue=Queue(size=seen.waiting, pending=seen.running, concurrency=capacity),
+        ),
+        dag_scheduler=DagScheduler(active_schedules=len(seen.schedules), schedules=seen.schedules),
+        database=problems.get("database", OK),
+        llm_provider=provider,
+        nats=problems.get("nats", OK),
+        projector_lag=lag,
+        executors=sorted(executor.instance for executor in alive),
+        llm=gateway.llm_problem() or OK,
+        problems=problems,
+        timestamp=epoch_ms(gateway.clock()),
+    )
+
+
+async def _log_position(gateway: Gateway) -> int | None:
+    try:
+        async with asyncio.timeout(ANSWER_S):
+            return await gateway.log.last_seq()
+    except (TimeoutError, Unavailable):
+        return None
+
+
+async def _look(gateway: Gateway) -> _Seen | str:
+    """What the views say, or why they say nothing."""
+    unended = (Status.PENDING, Status.RUNNING)
+    by_plans = select(executions.c.status).where(executions.c.status.in_(unended))
+    by_agents = select(goal_runs.c.status).where(
+        goal_runs.c.strategy == "agent", goal_runs.c.status.in_(unended)
+    )
+    both = union_all(by_plans, by_agents).subquery()
+    runs = select(both.c.status, func.count()).group_by(both.c.status)
+    of_goals = select(func.count()).where(GOAL_FIRES)
+    try:
+        async with gateway.views.snapshot(long=True) as reader:
+            seq = await reader.value(select(checkpoint.c.seq))
+            counts = {row["status"]: row["count"] for row in await reader.all(runs)}
+            scheduled = await reader.all(select(dags.c.id).where(DAG_FIRES).order_by(dags.c.id))
+            goal_schedules = await reader.value(of_goals)
+    except ViewsUnavailable as error:
+        return str(error)
+    waiting, running = counts.get(Status.PENDING, 0), counts.get(Status.RUNNING, 0)
+    return _Seen(seq or 0, waiting, running, [row["id"] for row in scheduled], goal_schedules)
+
+
+async def _lag_problem(gateway: Gateway, newest: int) -> str | None:
+    """That the views, which are behind, still are a moment later."""
+    if await gateway.projected(newest, KEEP_UP_S):
+        return None
+    return "the views do not follow the log; is a projector running (`async-agent run projector`)?"

@@ -1,0 +1,1 @@
+"""Plans: asked for in the log, and waited for."""

@@ -1,0 +1,115 @@
+"""Planning: a goal goes into the log, a planner makes a plan of it, and the client is told what came of it.
+
+Whether the client waits, leaves or never waited makes no difference to the plan.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from contracts import dag
+from contracts.api.dags import ClarificationRequired, Clarify, CreateDag, Executing, Planned, StillPlanning
+from contracts.dag import DAG
+from contracts.runtime.stream import Stream, transact
+from gateway.api.planning.requests import outcome, planning_request, request_plan
+from gateway.api.schedules.parsing import schedule_of
+from gateway.endpoint import Call, Header, endpoint
+from gateway.http.errors import Refusal
+from gateway.http.replies import json_reply
+
+TAG = "planning"
+PREFER = Header("Prefer", "`respond-async`: do not wait for the plan.")
+REFUSALS = {
+    400: "The goal, the schedule or the provider cannot be used, or the model's plans were invalid.",
+    404: "No agent of that name is active.",
+    409: "The DAG was deleted while it was being planned.",
+    500: "The model gave no plan that can be read.",
+}
+
+
+@endpoint(
+    "POST",
+    "/api/v1/create-dag",
+    summary="Plan a goal",
+    tag=TAG,
+    body=CreateDag,
+    responses={200: Planned | ClarificationRequired, 202: StillPlanning},
+    errors=REFUSALS,
+    headers=(PREFER,),
+    keyed=True,
+)
+async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
+    """Waits for the plan, unless `Prefer: respond-async` asks not to."""
+    return await _plan(call, await planning_request(call.gateway, call.body, schedule_of(call.body)))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/create-and-execute-dag",
+    summary="Plan a goal and execute the plan",
+    tag=TAG,
+    body=CreateDag,
+    responses={200: ClarificationRequired, 202: Executing | StillPlanning},
+    errors=REFUSALS,
+    headers=(PREFER,),
+    keyed=True,
+)
+async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
+    """Waits for the plan, unless `Prefer: respond-async` asks not to; never for the end of the execution."""
+    schedule = schedule_of(call.body)
+    try:
+        wanted = await planning_request(call.gateway, call.body, schedule)
+    except Refusal as refusal:
+        refusal.body["status"] = "failed"
+        raise
+    return await _plan(call, wanted.model_copy(update={"run_id": call.new_id("dag-exec_", "run")}))
+
+
+@endpoint(
+    "POST",
+    "/api/v1/dags/{id}/clarify",
+    summary="Answer the question that planning stopped at",
+    tag=TAG,
+    body=Clarify,
+    responses={200: Planned | ClarificationRequired, 202: Executing | StillPlanning},
+    missing="DAG with id '{id}' not found",
+    errors={**REFUSALS, 409: "The DAG asks nothing."},
+    headers=(PREFER,),
+)
+async def clarify_dag(call: Call[Clarify, None]) -> web.StreamResponse:
+    """Planning goes on with the answer, and is answered as when the DAG was created."""
+    decide = partial(dag.clarify, answer=call.body.answer)
+    try:
+        stream = await transact(call.gateway.log, DAG, call.path["id"], decide, call.origin)
+    except dag.UnknownDag:
+        raise call.missing() from None
+    return await _outcome(call, stream, after=stream.seq)
+
+
+ENDPOINTS = (create_dag, create_and_execute_dag, clarify_dag)
+
+
+async def _plan(call: Call[CreateDag, None], wanted: dag.Requested) -> web.StreamResponse:
+    return await _outcome(call, await request_plan(call, wanted), after=0)
+
+
+async def _outcome(call: Call[Any, None], stream: Stream[dag.State], *, after: int) -> web.StreamResponse:
+    """What came of planning, or that it goes on."""
+    answer = None if _responds_async(call.request) else await outcome(call.gateway, stream, after=after)
+    return json_reply(answer[1], answer[0]) if answer else await _still_planning(call, stream)
+
+
+async def _still_planning(call: Call[Any, None], stream: Stream[dag.State]) -> web.StreamResponse:
+    await call.gateway.projected(stream.seq)
+    body = {"status": "planning", "dagId": stream.id}
+    if stream.state.request and stream.state.request.run_id:
+        body["executionId"] = stream.state.request.run_id
+    return json_reply(body, 202, {"Location": f"/api/v1/dags/{stream.id}"})
+
+
+def _responds_async(request: web.Request) -> bool:
+    preferences = ",".join(request.headers.getall("Prefer", ())).split(",")
+    return any(one.partition(";")[0].strip().lower() == "respond-async" for one in preferences)

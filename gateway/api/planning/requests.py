@@ -1,0 +1,78 @@
+"""Asking for a plan, and waiting for what comes of it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from functools import partial
+from typing import Any
+
+from contracts import dag, run
+from contracts.api.dags import CreateDag
+from contracts.dag import DAG
+from contracts.run import RUN
+from contracts.runtime.log import Unavailable
+from contracts.runtime.stream import Stream
+from contracts.scheduling import Schedule
+from gateway.api.planning.answers import Answer, answer
+from gateway.endpoint import Call
+from gateway.gateway import Gateway
+from gateway.http.errors import Refusal
+
+OUTCOMES = frozenset({dag.Status.PLANNED, dag.Status.CLARIFICATION, dag.Status.REJECTED, dag.Status.DELETED})
+RUN_WAIT_S = 5.0
+"""How long an answer waits for the run that it names."""
+
+
+async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule | None) -> dag.Requested:
+    """What `body` asks for.
+
+    Raises:
+        Refusal: there is no such model or agent to plan it with.
+    """
+    entry = (await gateway.agents_current()).active(body.agent_name)
+    if body.provider and body.model:
+        if problem := gateway.llm_problem(body.provider, body.model):
+            raise Refusal(400, "Invalid LLM provider configuration", details=problem)
+    elif problem := gateway.llm_problem(*((entry.state.provider, entry.state.model) if entry else ())):
+        raise Refusal(503, problem)
+    if entry is None:
+        raise Refusal(404, f"Agent '{body.agent_name}' not found OR not active")
+    return dag.Requested(
+        goal_text=body.goal_text,
+        agent_name=body.agent_name,
+        provider=body.provider,
+        model=body.model,
+        max_tokens=body.max_tokens,
+        temperature=body.temperature,
+        seed=body.seed,
+        schedule=schedule,
+    )
+
+
+async def request_plan(call: Call[Any, None], wanted: dag.Requested, *parts: str) -> Stream[dag.State]:
+    """A DAG that waits for a planner; `parts` tell it from others that the same request asks for."""
+    return await call.create(DAG, call.new_id("", "dag", *parts), partial(dag.request, wanted=wanted))
+
+
+async def outcome(gateway: Gateway, stream: Stream[dag.State], *, after: int) -> Answer | None:
+    """What came of planning in a commit above `after`; None when it still goes on after PLANNING_WAIT_S."""
+    try:
+        async with asyncio.timeout(gateway.settings.planning_wait_s):
+            ended = await gateway.hub.wait_for(DAG.name, stream.id, OUTCOMES, after=after)
+    except (TimeoutError, Unavailable):
+        return None
+    await stream.refresh()
+    await gateway.projected(ended.seq)
+    status, body = answer(stream.id, stream.state, ended.commit.events[-1])
+    if "executionId" in body:
+        await _run_is_shown(gateway, body["executionId"])
+    return status, body
+
+
+async def _run_is_shown(gateway: Gateway, run_id: str) -> None:
+    """Give the planner the moment it needs to ask for the run, so that the client finds it."""
+    with contextlib.suppress(TimeoutError, Unavailable):
+        async with asyncio.timeout(RUN_WAIT_S):
+            requested = await gateway.hub.wait_for(RUN.name, run_id, frozenset(run.Status))
+            await gateway.projected(requested.seq)

@@ -1,0 +1,1 @@
+"""Schedules, whether of a goal or of a DAG."""

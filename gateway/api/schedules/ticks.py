@@ -1,0 +1,125 @@
+"""Ticks: what was decided about those of any schedule, and when the next ones come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiohttp import web
+from sqlalchemy import bindparam, func, select
+
+from contracts.api.fields import epoch_ms, iso
+from contracts.api.schedules import NextQuery, NextTicks, TickList, TickQuery
+from contracts.cron import Cron, InvalidCron, InvalidTimezone, describe
+from contracts.views import dags, goal_schedules, schedule_ticks
+from gateway.api.schedules.firing import DAG_FIRES, DAG_HAS_SCHEDULE, GOAL_FIRES
+from gateway.endpoint import Call, endpoint
+from gateway.http.replies import json_reply
+from gateway.views.presenting import Shown, columns, pagination
+from gateway.views.reader import Row
+
+TAG = "schedules"
+MISSING = "Schedule not found"
+
+_is_it = schedule_ticks.c.schedule_id == bindparam("schedule_id")
+_COUNT = select(func.count()).select_from(schedule_ticks).where(_is_it)
+_TICKS = (
+    select(*columns(schedule_ticks))
+    .where(_is_it)
+    .order_by(schedule_ticks.c.tick.desc())
+    .limit(bindparam("limit"))
+    .offset(bindparam("offset"))
+)
+_OF_GOAL = select(
+    goal_schedules.c.cron_expr.label("cron"),
+    goal_schedules.c.timezone,
+    goal_schedules.c.jitter_s,
+    GOAL_FIRES.label("fires"),
+).where(goal_schedules.c.id == bindparam("schedule_id"))
+_OF_DAG = select(
+    dags.c.cron_schedule.label("cron"), dags.c.timezone, dags.c.jitter_s, DAG_FIRES.label("fires")
+).where(dags.c.id == bindparam("schedule_id"), DAG_HAS_SCHEDULE)
+
+
+@endpoint(
+    "GET",
+    "/api/v1/schedules/{id}/ticks",
+    summary="What was decided about the ticks of a schedule, newest first",
+    tag=TAG,
+    query=TickQuery,
+    responses={200: TickList},
+    invalid="Invalid query parameters",
+    missing=MISSING,
+)
+async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
+    """Of a goal's schedule by its id, of a DAG's by the id of the DAG."""
+    query, schedule_id, views = call.query, call.path["id"], call.gateway.views
+    await _known(call)
+    total = await views.value(_COUNT, schedule_id=schedule_id)
+    rows = await views.all(_TICKS, schedule_id=schedule_id, limit=query.limit, offset=query.offset)
+    part = pagination(query.limit, query.offset, len(rows), total)
+    return json_reply({"ticks": [_shown(row) for row in rows], "pagination": part})
+
+
+@endpoint(
+    "GET",
+    "/api/v1/schedules/{id}/next",
+    summary="When a schedule comes next",
+    tag=TAG,
+    query=NextQuery,
+    responses={200: NextTicks},
+    invalid="Invalid query parameters",
+    missing=MISSING,
+)
+async def list_next_ticks(call: Call[None, NextQuery]) -> web.StreamResponse:
+    """Of a goal's schedule by its id, of a DAG's by the id of the DAG."""
+    found = await _known(call)
+    return json_reply(
+        NextTicks(
+            schedule_id=call.path["id"],
+            cron_expr=found["cron"],
+            description=describe(found["cron"]),
+            timezone=found["timezone"],
+            active=bool(found["fires"]),
+            jitter_seconds=found["jitter_s"] or 0,
+            next=_next(call, found),
+        )
+    )
+
+
+ENDPOINTS = (list_ticks, list_next_ticks)
+
+
+async def _known(call: Call[Any, Any]) -> Row:
+    """The schedule of a goal, or of a DAG."""
+    for statement in (_OF_GOAL, _OF_DAG):
+        if found := await call.gateway.views.first(statement, schedule_id=call.path["id"]):
+            return found
+    raise call.missing()
+
+
+def _next(call: Call[Any, NextQuery], found: Row) -> list[int]:
+    """The next ticks; none of an expression that came into the log by another way and names none."""
+    tick = call.gateway.clock()
+    try:
+        cron = Cron.parse(found["cron"], found["timezone"])
+    except (InvalidCron, InvalidTimezone):
+        return []
+    ticks = []
+    for _ in range(call.query.count):
+        tick = cron.next_after(tick)
+        ticks.append(epoch_ms(tick))
+    return ticks
+
+
+def _shown(row: Row) -> Shown:
+    """What was decided about a tick."""
+    return {
+        "scheduleId": row["schedule_id"],
+        "tick": iso(row["tick"]),
+        "decision": row["decision"],
+        "reason": row["reason"],
+        "goalId": row["goal_id"],
+        "dagId": row["dag_id"],
+        "runId": row["run_id"],
+        "createdAt": iso(row["created_at"]),
+    }

@@ -1,0 +1,118 @@
+"""Single tasks: an agent is asked once, here and now; nothing of it goes into the log."""
+
+from __future__ import annotations
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from contracts.agent import State
+from contracts.api.costs import TokenUsage
+from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, TaskUsed
+from contracts.issues import issues
+from contracts.outcome import Reject, Retry
+from contracts.runtime.llm import ChatRequest, Completion
+from gateway.api.tasks.prompt import image_type, task_messages
+from gateway.endpoint import Call, endpoint
+from gateway.http.errors import RETRY_AFTER_S, Refusal
+from gateway.http.forms import Form, form_of
+from gateway.http.replies import json_reply
+
+TAG = "tasks"
+FAILED = "Task execution failed"
+
+
+@endpoint(
+    "POST",
+    "/api/v1/task",
+    summary="Have an agent do one task, with files",
+    tag=TAG,
+    form=TaskForm,
+    responses={200: TaskResult},
+    errors={
+        400: "A field is missing or wrong.",
+        404: "No agent of that name is active.",
+        413: "A file is larger than 10 MiB, or all of it larger than 40 MiB.",
+        415: "The body is no form, or a file is neither UTF-8 text nor an image.",
+        502: "The provider refuses the request.",
+    },
+)
+async def perform_task(call: Call[None, None]) -> web.StreamResponse:
+    """Files that are UTF-8 text are put into the prompt; images go to the model beside it."""
+    form = await form_of(call.request)
+    task, params = _task_of(form)
+    entry = (await call.gateway.agents_current()).active(task.task_name)
+    if entry is None:
+        raise Refusal(404, f"No active agent found with name: {task.task_name}")
+    completion = await _asked(call, entry.state, task, params, form)
+    return json_reply(_result(call, entry.state, params, form, completion))
+
+
+ENDPOINTS = (perform_task,)
+
+
+def _task_of(form: Form) -> tuple[TaskForm, TaskParams]:
+    try:
+        task = TaskForm.model_validate(dict(form.fields))
+    except ValidationError:
+        raise Refusal(400, "taskName and prompt are required fields") from None
+    try:
+        return task, TaskParams.model_validate_json(task.params or "{}")
+    except ValidationError as error:
+        raise Refusal(400, "Validation error", details=issues(error, TaskParams)) from error
+
+
+async def _asked(
+    call: Call[None, None], agent: State, task: TaskForm, params: TaskParams, form: Form
+) -> Completion:
+    """The model's answer.
+
+    Raises:
+        Refusal: there is no model to ask, or it does not answer.
+    """
+    if problem := call.gateway.llm_problem(agent.provider, agent.model):
+        raise Refusal(503, problem)
+    request = ChatRequest(
+        messages=task_messages(agent.prompt_template, task.prompt, form.files),
+        temperature=params.temperature,
+        max_tokens=params.max_tokens,
+        reasoning_effort=params.reasoning_effort,
+        provider=agent.provider,
+        model=agent.model,
+    )
+    try:
+        return await call.gateway.chat.complete(request)
+    except Retry as error:
+        raise Refusal(503, FAILED, retry_after=error.after or RETRY_AFTER_S, message=str(error)) from error
+    except Reject as error:
+        raise Refusal(502, FAILED, message=str(error)) from error
+
+
+def _result(
+    call: Call[None, None], agent: State, params: TaskParams, form: Form, completion: Completion
+) -> TaskResult:
+    defaults, usage, cost = call.gateway.llm.settings, completion.usage, completion.cost_usd
+    return TaskResult(
+        task_name=agent.name,
+        agent_name=agent.name,
+        agent_version=agent.version_name,
+        input_files=[
+            InputFile(filename=file.filename, mime_type=image_type(file) or file.media_type or "text/plain")
+            for file in form.files
+        ],
+        response=completion.content,
+        finish_reason=completion.finish_reason,
+        usage=usage
+        and TokenUsage(
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+        ),
+        cost_usd=None if cost is None else f"{cost:f}",
+        params=TaskUsed(
+            provider=completion.provider,
+            model=completion.model,
+            max_tokens=params.max_tokens or defaults.default_max_tokens,
+            temperature=defaults.default_temperature if params.temperature is None else params.temperature,
+            reasoning_effort=params.reasoning_effort or defaults.default_reasoning_effort,
+        ),
+    )

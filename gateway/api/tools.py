@@ -1,0 +1,52 @@
+"""Tools: what steps can call, as the executors publish it."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from contracts.api.tools import ToolDefinition, ToolQuery
+from gateway.endpoint import Call, endpoint
+from gateway.gateway import Gateway
+from gateway.http.errors import Refusal
+from gateway.http.replies import json_reply
+
+TAG = "tools"
+
+
+@endpoint(
+    "GET",
+    "/api/v1/tools",
+    summary="List tools, or with `name` one of them",
+    tag=TAG,
+    query=ToolQuery,
+    responses={200: list[ToolDefinition] | ToolDefinition},
+    errors={404: "There is no tool of that name."},
+)
+async def list_tools(call: Call[None, ToolQuery]) -> web.StreamResponse:
+    """In the order that executors give them."""
+    if call.query.name is not None:
+        return _one(call.gateway, call.query.name)
+    return json_reply([spec.as_function() for spec in call.gateway.catalogue.all()])
+
+
+@endpoint(
+    "GET",
+    "/api/v1/tools/{name}",
+    summary="One tool",
+    tag=TAG,
+    responses={200: ToolDefinition},
+    missing="Tool not found: {name}",
+)
+async def get_tool(call: Call[None, None]) -> web.StreamResponse:
+    """Names are case-sensitive."""
+    return _one(call.gateway, call.path["name"])
+
+
+ENDPOINTS = (list_tools, get_tool)
+
+
+def _one(gateway: Gateway, name: str) -> web.StreamResponse:
+    spec = gateway.catalogue.get(name)
+    if spec is None:
+        raise Refusal(404, f"Tool not found: {name}")
+    return json_reply(spec.as_function())

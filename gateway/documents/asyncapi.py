@@ -1,0 +1,204 @@
+"""The AsyncAPI 3 document of the log, made from the models of the events that are in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from types import ModuleType
+from typing import Any
+from urllib.parse import urlsplit
+
+from contracts import agent, dag, goal, memory, run, schedule, subjects, webhook
+from contracts.aggregate import Aggregate
+from contracts.commit import CONTENT_TYPE
+from contracts.event import Event
+from contracts.presence import ExecutorAlive, ToolProgress
+from contracts.registry import AGGREGATES
+from gateway.documents.cloudevents import BLOB_REFERENCE, CLOUD_EVENT, HEADERS, TEXT, envelope
+from gateway.documents.openapi import PACKAGE
+from gateway.documents.schemas import REFERENCE, Schema, described, schemas_of
+
+ABOUT = f"""Everything that happens is an event in one JetStream stream, `{subjects.STREAM}`. One message is
+one commit: all events of one decision about one aggregate, as a CloudEvents 1.0 JSON batch. The last token of
+its subject is the state that the aggregate is in after it, so `nats sub 'evt.run.*.completed'` gets one
+message for each run that completes. The sequence of a message in the stream is the cursor of the whole
+system: it is the `id` of server-sent events and the `after` of the HTTP API.
+
+Commits of one aggregate come in order, with `version` counting its events 1, 2, 3 … without gaps. A consumer
+may get a message more than once, and knows it by `commit`. Events are kept for ever, and can be read from any
+sequence or time. Fields may be added to the data of a type: pass over those you do not know. When data
+changes its shape in any other way, the number at the end of `dataschema` goes up.
+
+Subjects that begin with `live` are core NATS: what nobody hears is gone."""
+
+ABSENT = "absent"
+"""The state before the first commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What is to be told of a kind of aggregate besides its events."""
+
+    module: ModuleType
+    """Its text says what the aggregate is and who writes it."""
+    states: Sequence[str]
+
+
+KINDS: Mapping[str, _Kind] = {
+    "agent": _Kind(agent, tuple(agent.Status)),
+    "dag": _Kind(dag, tuple(dag.Status)),
+    "goal": _Kind(goal, tuple(goal.Status)),
+    "memory": _Kind(memory, ("kept",)),
+    "run": _Kind(run, tuple(run.Status)),
+    "schedule": _Kind(schedule, tuple(schedule.Decision)),
+    "webhook": _Kind(webhook, tuple(webhook.Status)),
+}
+
+
+def asyncapi(nats_url: str) -> Schema:
+    """The document that describes the log behind `nats_url`."""
+    channels = {one.name: _channel(one) for one in AGGREGATES} | LIVE_CHANNELS
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Async Agent: the log",
+            "version": version(PACKAGE),
+            "description": ABOUT,
+            "license": {"name": "MIT"},
+        },
+        "defaultContentType": "application/json",
+        "servers": _servers(nats_url),
+        "channels": channels,
+        "operations": {name: _operation(name, channel) for name, channel in channels.items()},
+        "components": {
+            "messages": {one.name: _commit(one) for one in AGGREGATES} | LIVE_MESSAGES,
+            "schemas": dict(sorted(_schemas().items())),
+        },
+    }
+
+
+def _servers(nats_url: str) -> dict[str, Schema]:
+    """Where NATS is; what a URL may say of users and passwords is nobody's business."""
+    urls = [urlsplit(one if "//" in one else f"nats://{one}") for one in nats_url.split(",")]
+    return {
+        "nats" if len(urls) == 1 else f"nats{n}": {
+            "host": f"{url.hostname}:{url.port or 4222}",
+            "protocol": "nats",
+            "description": "A nats-server with JetStream, 2.11 or newer.",
+        }
+        for n, url in enumerate(urls, 1)
+    }
+
+
+def _channel(aggregate: Aggregate[Any]) -> Schema:
+    kind = KINDS[aggregate.name]
+    return {
+        "address": f"evt.{aggregate.name}.{{id}}.{{state}}",
+        "title": f"Every {aggregate.name}",
+        "description": described(kind.module.__doc__),
+        "messages": {"commit": {"$ref": f"#/components/messages/{aggregate.name}"}},
+        "parameters": {
+            "id": {"description": f"Of the {aggregate.name}: 1 to 64 of `A-Za-z0-9_-`."},
+            "state": {
+                "enum": [state for state in kind.states if state != ABSENT],
+                "description": f"Of the {aggregate.name}, after the commit.",
+            },
+        },
+    }
+
+
+def _operation(name: str, channel: Schema) -> Schema:
+    messages = [{"$ref": f"#/channels/{name}/messages/{message}"} for message in channel["messages"]]
+    return {"action": "send", "channel": {"$ref": f"#/channels/{name}"}, "messages": messages}
+
+
+def _commit(aggregate: Aggregate[Any]) -> Schema:
+    options = [{"$ref": REFERENCE.format(model=f"{event.type}.event")} for event in aggregate.events]
+    return {
+        "name": f"{aggregate.name}.commit",
+        "title": f"A decision about one {aggregate.name}",
+        "contentType": CONTENT_TYPE,
+        "headers": {"$ref": REFERENCE.format(model="Headers")},
+        "correlationId": {"location": "$message.payload#/0/correlationid"},
+        "payload": {"type": "array", "minItems": 1, "items": {"oneOf": options}},
+    }
+
+
+def _schemas() -> dict[str, Schema]:
+    events = [event for aggregate in AGGREGATES for event in aggregate.events]
+    found: dict[str, Schema] = {
+        "CloudEvent": CLOUD_EVENT,
+        "Headers": HEADERS,
+        "BlobReference": BLOB_REFERENCE,
+    }
+    tops, definitions = schemas_of(
+        [(event.type, "serialization", event) for event in events]
+        + [(model.__name__, "serialization", model) for model in (ExecutorAlive, ToolProgress)],
+        by_alias=False,
+    )
+    data = {name: definitions.pop(_name(schema)) for name, schema in tops.items()}
+    for event in events:
+        found[event.type] = _with_references(event, data.pop(event.type))
+        found[f"{event.type}.event"] = envelope(event)
+    return found | definitions | data
+
+
+def _with_references(event: type[Event], data: Schema) -> Schema:
+    """The data of an event, where what is large may be kept elsewhere."""
+    reference = {"$ref": REFERENCE.format(model="BlobReference")}
+    properties = data.get("properties", {})
+    kept = {name: {"anyOf": [properties[name], reference]} for name in sorted(event.offloaded)}
+    return {**data, "properties": {**properties, **kept}}
+
+
+def _name(reference: Schema) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]
+
+
+def _live(subject: str, title: str, about: str, message: str, **parameters: Schema) -> Schema:
+    channel = {
+        "address": subject,
+        "title": title,
+        "description": about,
+        "messages": {"message": {"$ref": f"#/components/messages/{message}"}},
+    }
+    return {**channel, "parameters": parameters} if parameters else channel
+
+
+LIVE_CHANNELS: dict[str, Schema] = {
+    "projected": _live(
+        subjects.PROJECTED,
+        "How far the views are",
+        "After each batch of a projector.",
+        "projected",
+    ),
+    "toolProgress": _live(
+        subjects.LIVE_RUNS.replace("*", "{id}"),
+        "Progress of tools",
+        "While steps of a run are at work.",
+        "toolProgress",
+        id={"description": "Of the run."},
+    ),
+    "executorAlive": _live(
+        subjects.EXECUTOR_ALIVE, "Signs of life", "Every 2 seconds from each executor.", "executorAlive"
+    ),
+}
+LIVE_MESSAGES: dict[str, Schema] = {
+    "projected": {
+        "name": "projected",
+        "title": "A stream sequence as decimal text",
+        "contentType": "text/plain",
+        "payload": {**TEXT, "pattern": r"^\d+$"},
+    },
+    "toolProgress": {
+        "name": "tool.progress",
+        "title": described(ToolProgress.__doc__),
+        "payload": {"$ref": REFERENCE.format(model="ToolProgress")},
+    },
+    "executorAlive": {
+        "name": "executor.alive",
+        "title": described(ExecutorAlive.__doc__),
+        "payload": {"$ref": REFERENCE.format(model="ExecutorAlive")},
+    },
+}

@@ -1,0 +1,85 @@
+"""How a commit looks on the wire, as JSON Schemas."""
+
+from __future__ import annotations
+
+from contracts.event import Event
+from gateway.documents.schemas import REFERENCE, Schema
+
+TEXT: Schema = {"type": "string"}
+
+CLOUD_EVENT: Schema = {
+    "type": "object",
+    "description": "A CloudEvents 1.0 envelope: one event of a commit.",
+    "required": [
+        "specversion",
+        "id",
+        "source",
+        "type",
+        "subject",
+        "time",
+        "datacontenttype",
+        "dataschema",
+        "commit",
+        "version",
+        "state",
+        "correlationid",
+        "data",
+    ],
+    "properties": {
+        "specversion": {"const": "1.0"},
+        "id": {**TEXT, "description": "Of the event: that of its commit and its number in it."},
+        "source": {**TEXT, "format": "uri-reference", "description": "`/<service>/<instance>` that decided."},
+        "type": {**TEXT, "description": "`<aggregate>.<what happened>`."},
+        "subject": {**TEXT, "description": "Id of the aggregate."},
+        "time": {**TEXT, "format": "date-time"},
+        "datacontenttype": {"const": "application/json"},
+        "dataschema": {**TEXT, "description": "`/schemas/<type>/<version of the shape of data>`."},
+        "commit": {**TEXT, "description": "Id of the commit, the same for all its events."},
+        "version": {"type": "integer", "minimum": 1, "description": "Place of the event in its aggregate."},
+        "state": {**TEXT, "description": "State of the aggregate after the commit."},
+        "correlationid": {**TEXT, "description": "The same for all that follows from one request."},
+        "causationid": {**TEXT, "description": "The commit, or the request, that this one follows from."},
+        "traceparent": {**TEXT, "description": "W3C trace context."},
+        "data": {"type": "object"},
+    },
+}
+
+HEADERS: Schema = {
+    "type": "object",
+    "required": ["Nats-Msg-Id", "Content-Type"],
+    "properties": {
+        "Nats-Msg-Id": {**TEXT, "description": "Id of the commit, by which JetStream knows duplicates."},
+        "Content-Type": TEXT,
+        "Nats-Expected-Stream": TEXT,
+        "Nats-Expected-Last-Subject-Sequence": TEXT,
+        "Nats-Expected-Last-Subject-Sequence-Subject": TEXT,
+    },
+}
+
+BLOB_REFERENCE: Schema = {
+    "type": "object",
+    "description": "A value too large for an event: it is in the object store `blobs` under this name.",
+    "required": ["$blob", "size", "mediaType"],
+    "properties": {
+        "$blob": {**TEXT, "description": "sha256 of the bytes."},
+        "size": {"type": "integer", "description": "Bytes."},
+        "mediaType": TEXT,
+    },
+}
+
+
+def envelope(event: type[Event]) -> Schema:
+    """The envelope of events of one type, whatever shape its data had when it was written."""
+    shapes = [f"/schemas/{event.type}/{number}" for number in range(1, event.version + 1)]
+    return {
+        "allOf": [
+            {"$ref": REFERENCE.format(model="CloudEvent")},
+            {
+                "properties": {
+                    "type": {"const": event.type},
+                    "dataschema": {"enum": shapes},
+                    "data": {"$ref": REFERENCE.format(model=event.type)},
+                },
+            },
+        ]
+    }

@@ -1,0 +1,92 @@
+"""What describes the API and the log: OpenAPI, AsyncAPI, and a page to read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import orjson
+from aiohttp import web
+
+from contracts.event import Json
+from gateway.documents.asyncapi import asyncapi
+from gateway.documents.openapi import openapi
+from gateway.documents.reference import reference
+from gateway.documents.schemas import Schema
+from gateway.endpoint import Call, Endpoint, Raw, endpoint
+from gateway.http.replies import JSON
+
+TAG = "documents"
+NOTHING_FROM_AFAR = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+
+
+class Documents:
+    """The documents of one gateway, each made when it is first asked for."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], nats_url: str) -> None:
+        self._endpoints = endpoints
+        self._nats_url = nats_url
+
+    @cached_property
+    def openapi(self) -> Schema:
+        """Every endpoint."""
+        return openapi(self._endpoints)
+
+    @cached_property
+    def openapi_json(self) -> bytes:
+        """The same as it is sent."""
+        return orjson.dumps(self.openapi)
+
+    @cached_property
+    def asyncapi_json(self) -> bytes:
+        """Every subject and event of the log."""
+        return orjson.dumps(asyncapi(self._nats_url))
+
+    @cached_property
+    def reference(self) -> bytes:
+        """The page."""
+        return reference(self.openapi)
+
+
+DOCUMENTS = web.AppKey("documents", Documents)
+
+
+@endpoint(
+    "GET",
+    "/openapi.json",
+    summary="This API as OpenAPI 3.1",
+    tag=TAG,
+    responses={200: dict[str, Json]},
+)
+async def get_openapi(call: Call[None, None]) -> web.StreamResponse:
+    """Made from what serves the requests."""
+    return await _sent(call, JSON, lambda documents: documents.openapi_json)
+
+
+@endpoint(
+    "GET",
+    "/asyncapi.json",
+    summary="The log's subjects and events as AsyncAPI 3",
+    tag=TAG,
+    responses={200: dict[str, Json]},
+)
+async def get_asyncapi(call: Call[None, None]) -> web.StreamResponse:
+    """For whoever subscribes to NATS directly."""
+    return await _sent(call, JSON, lambda documents: documents.asyncapi_json)
+
+
+@endpoint("GET", "/docs", summary="This page", tag=TAG, responses={200: Raw("text/html", "The reference.")})
+async def get_reference(call: Call[None, None]) -> web.StreamResponse:
+    """The API to read; needs neither scripts nor a network."""
+    return await _sent(call, "text/html; charset=utf-8", lambda documents: documents.reference)
+
+
+ENDPOINTS = (get_openapi, get_asyncapi, get_reference)
+
+
+async def _sent(
+    call: Call[None, None], content_type: str, document: Callable[[Documents], bytes]
+) -> web.StreamResponse:
+    body = await asyncio.to_thread(document, call.request.app[DOCUMENTS])
+    return web.Response(body=body, headers={**NOTHING_FROM_AFAR, "Content-Type": content_type})

@@ -1,0 +1,157 @@
+"""The OpenAPI 3.1 document, made from the endpoints and the models that serve the requests."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from http import HTTPStatus
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import BaseModel
+
+from gateway.documents.openapi_errors import JSON, SHAPES, common_responses, error, statuses
+from gateway.documents.schemas import Mode, Schema, described, schemas_of
+from gateway.endpoint import Endpoint, Header, Raw
+from gateway.http import idempotency
+
+PACKAGE = "async-agent"
+
+ABOUT = """Goals in plain words, planned into DAGs by a language model and executed crash-safely.
+
+Every path that answers GET answers HEAD. Bodies are JSON unless said otherwise; keys that are not known are
+passed over. Whatever goes wrong is told in JSON with a text called `error`. Times are ISO 8601 in UTC, money
+is exact decimal text in US dollars, ids are opaque. What happens afterwards is told by the event streams
+here, and by the log itself: see [/asyncapi.json](/asyncapi.json)."""
+
+IDEMPOTENCY_KEY = Header(
+    idempotency.HEADER,
+    "Names this request: when it is sent again, it is not done again and for a day gets the same answer.",
+)
+
+_VARIABLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
+
+
+def openapi(endpoints: Sequence[Endpoint]) -> Schema:
+    """The document that describes `endpoints`."""
+    schemas, definitions = schemas_of(_types(endpoints))
+    paths: dict[str, Schema] = {}
+    for endpoint in endpoints:
+        operation = _operation(endpoint, schemas, definitions)
+        paths.setdefault(template(endpoint.path), {})[endpoint.method.lower()] = operation
+    for endpoint in endpoints:
+        if endpoint.query:
+            definitions.pop(endpoint.query.__name__, None)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Async Agent",
+            "version": version(PACKAGE),
+            "summary": "Goals, plans, executions and their events.",
+            "description": ABOUT,
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "tags": _tags(endpoints),
+        "paths": paths,
+        "components": {"schemas": dict(sorted(definitions.items())), "responses": common_responses(schemas)},
+    }
+
+
+def template(path: str) -> str:
+    """A path with its variables as OpenAPI writes them."""
+    return _VARIABLE.sub(r"{\1}", path)
+
+
+def _types(endpoints: Sequence[Endpoint]) -> Iterable[tuple[str, Mode, Any]]:
+    for shape in SHAPES:
+        yield shape.__name__, "serialization", shape
+    for endpoint in endpoints:
+        for part, model in (("body", endpoint.body), ("query", endpoint.query), ("form", endpoint.form)):
+            if model:
+                yield f"{endpoint.name} {part}", "validation", model
+        for status, answer in endpoint.responses.items():
+            if answer is not None and not isinstance(answer, Raw):
+                yield f"{endpoint.name} {status}", "serialization", answer
+
+
+def _operation(
+    endpoint: Endpoint, schemas: Mapping[str, Schema], definitions: Mapping[str, Schema]
+) -> Schema:
+    parameters = [*_path_parameters(endpoint), *_query_parameters(endpoint, definitions), *_headers(endpoint)]
+    operation: Schema = {
+        "operationId": endpoint.name,
+        "tags": [endpoint.tag],
+        "summary": endpoint.summary,
+        "description": described(endpoint.handler.__doc__),
+    }
+    if parameters:
+        operation["parameters"] = parameters
+    if endpoint.form:
+        content = {"multipart/form-data": {"schema": schemas[f"{endpoint.name} form"]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    if endpoint.body:
+        schema = schemas[f"{endpoint.name} body"]
+        required = bool(definitions[_name(schema)].get("required"))
+        operation["requestBody"] = {"required": required, "content": {JSON: {"schema": schema}}}
+    operation["responses"] = {
+        **{str(status): _answer(endpoint, status, schemas) for status in endpoint.responses},
+        **{str(status): error(endpoint, status, schemas) for status in sorted(statuses(endpoint))},
+    }
+    return operation
+
+
+def _path_parameters(endpoint: Endpoint) -> list[Schema]:
+    return [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _VARIABLE.findall(endpoint.path)
+    ]
+
+
+def _query_parameters(endpoint: Endpoint, definitions: Mapping[str, Schema]) -> list[Schema]:
+    if endpoint.query is None:
+        return []
+    model = definitions[endpoint.query.__name__]
+    return [_query_parameter(name, dict(schema)) for name, schema in model["properties"].items()]
+
+
+def _query_parameter(name: str, schema: Schema) -> Schema:
+    """Where a query key may be left out, null stands for that; no client can send it."""
+    described = {"description": schema.pop("description")} if "description" in schema else {}
+    options = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
+    merged = {**schema, **(options[0] if len(options) == 1 else {"anyOf": options} if options else {})}
+    listed = {"style": "form", "explode": False} if merged.get("type") == "array" else {}
+    return {"name": name, "in": "query", **described, "required": False, **listed, "schema": merged}
+
+
+def _headers(endpoint: Endpoint) -> list[Schema]:
+    headers = (*endpoint.headers, IDEMPOTENCY_KEY) if endpoint.keyed else endpoint.headers
+    return [
+        {"name": one.name, "in": "header", "description": one.description, "schema": {"type": "string"}}
+        for one in headers
+    ]
+
+
+def _answer(endpoint: Endpoint, status: int, schemas: Mapping[str, Schema]) -> Schema:
+    answer = endpoint.responses[status]
+    if answer is None:
+        return {"description": "Done; there is nothing to say."}
+    if isinstance(answer, Raw):
+        content = {answer.media_type: {"schema": {"type": "string"}}}
+        return {"description": answer.description, "content": content}
+    is_model = isinstance(answer, type) and issubclass(answer, BaseModel)
+    description = described(answer.__doc__).partition("\n\n")[0] if is_model else HTTPStatus(status).phrase
+    return {"description": description, "content": {JSON: {"schema": schemas[f"{endpoint.name} {status}"]}}}
+
+
+def _tags(endpoints: Sequence[Endpoint]) -> list[Schema]:
+    """Each tag with what the module of its first endpoint says it is about."""
+    first = {endpoint.tag: endpoint for endpoint in reversed(endpoints)}
+    names = dict.fromkeys(endpoint.tag for endpoint in endpoints)
+    abouts = {tag: sys.modules[one.handler.__module__].__doc__ for tag, one in first.items()}
+    return [{"name": tag, "description": described(abouts[tag])} for tag in names]
+
+
+def _name(reference: Schema) -> str:
+    return str(reference["$ref"]).rpartition("/")[2]

@@ -1,0 +1,80 @@
+"""The part of the OpenAPI document that says what goes wrong, when, and in which shapes it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from contracts.api.errors import InvalidInput, Refused, Turned
+from gateway.documents.schemas import Schema
+from gateway.endpoint import Endpoint
+from gateway.http import idempotency
+
+JSON = "application/json"
+UNLIMITED_TAG = "health"
+"""Endpoints that answer whatever is away, and as often as they are asked."""
+
+SHAPES = (InvalidInput, Refused, Turned)
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """An answer that endpoints share."""
+
+    name: str
+    when: str
+    shapes: Sequence[type[BaseModel]]
+
+
+COMMON: Mapping[int, _Common] = {
+    400: _Common(
+        "BadRequest", "Something in the request is not as it must be.", (InvalidInput, Refused, Turned)
+    ),
+    404: _Common("NotFound", "There is no such thing.", (Refused,)),
+    413: _Common("TooLarge", "The body is too large.", (Turned, Refused)),
+    415: _Common("UnsupportedMediaType", "The body is of another type.", (Turned, Refused)),
+    422: _Common("UsedForAnother", f"The {idempotency.HEADER} was used for another request.", (Refused,)),
+    429: _Common("TooManyRequests", "Too many requests from one address.", (Turned,)),
+    500: _Common("InternalError", "It failed, and the log of the server says why.", (Turned, Refused)),
+    503: _Common("Unavailable", "Something is away, or there is no language model.", (Refused,)),
+}
+"""What goes wrong in many places: when, and the shapes it is told in."""
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+
+
+def statuses(endpoint: Endpoint) -> set[int]:
+    """How an endpoint says no, by what it takes and what it says itself."""
+    always = {500} if endpoint.tag == UNLIMITED_TAG else {429, 500, 503}
+    checked = {400} if endpoint.query or "{" in endpoint.path else set()
+    sent = {400, 413, 415} if endpoint.body or endpoint.form else set()
+    missing = {404} if endpoint.missing else set()
+    keyed = {400, 422} if endpoint.keyed else set()
+    return (always | checked | sent | missing | keyed | set(endpoint.errors)) - set(endpoint.responses)
+
+
+def error(endpoint: Endpoint, status: int, schemas: Mapping[str, Schema]) -> Schema:
+    """What is answered with `status`."""
+    if status in endpoint.errors:
+        shapes = COMMON[status].shapes if status in COMMON else (Refused,)
+        return _told(endpoint.errors[status], shapes, schemas)
+    return {"$ref": f"#/components/responses/{COMMON[status].name}"}
+
+
+def common_responses(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
+    """The answers that endpoints share."""
+    return {
+        one.name: {
+            **_told(one.when, one.shapes, schemas),
+            "x-status": str(status),
+            **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
+        }
+        for status, one in COMMON.items()
+    }
+
+
+def _told(description: str, shapes: Sequence[type[BaseModel]], schemas: Mapping[str, Schema]) -> Schema:
+    options = [schemas[shape.__name__] for shape in shapes]
+    schema = options[0] if len(options) == 1 else {"anyOf": options}
+    return {"description": description, "content": {JSON: {"schema": schema}}}

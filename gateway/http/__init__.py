@@ -1,0 +1,1 @@
+"""How any request is served, whatever it asks for: nothing here knows an endpoint."""

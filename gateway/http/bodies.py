@@ -1,0 +1,116 @@
+"""What a request carries: its body, query and path, checked for what no store of ours could keep."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import orjson
+from aiohttp import web
+
+from contracts.event import Json
+from gateway.http.errors import BODY_TOO_LARGE, WRONG_MEDIA_TYPE, FrameworkRefusal, Refusal
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_DEPTH = 100
+"""Objects and lists within each other; encoders give up at 255."""
+JSON_MEDIA_TYPES = ("", "application/json")
+
+
+async def body_of(request: web.Request) -> Json:
+    """The JSON body; an empty one is `{}`.
+
+    Raises:
+        FrameworkRefusal: it is no JSON, too large, or says it is something else.
+        Refusal: it holds a NUL character or is nested too deeply.
+    """
+    if (request.content_length or 0) > MAX_BODY_BYTES:
+        raise FrameworkRefusal(413, "Request body is too large: send at most 1 MiB", BODY_TOO_LARGE)
+    raw = await request.read()
+    if not raw:
+        return {}
+    _check_media_type(request.headers.get("Content-Type"))
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise FrameworkRefusal(400, f"The body is not valid JSON: {error}") from error
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+        raise Refusal(400, f"The body is nested more than {MAX_DEPTH} levels deep; make it flatter")
+    if rb"\u0000" in raw:
+        _check_no_nul(value)
+    return value
+
+
+def query_of(request: web.Request) -> dict[str, Json]:
+    """The query: text by key, a list where a key comes more than once.
+
+    Raises:
+        Refusal: it holds what is not text.
+    """
+    query = {}
+    for key in request.query:
+        values = request.query.getall(key)
+        for text in (key, *values):
+            check_text(text, "The query")
+        query[key] = values[0] if len(values) == 1 else values
+    return query
+
+
+def checked_path(match_info: Mapping[str, str]) -> dict[str, str]:
+    """The named parts of the path.
+
+    Raises:
+        Refusal: one holds what is not text.
+    """
+    for value in match_info.values():
+        check_text(value, "The path")
+    return dict(match_info)
+
+
+def check_text(text: str, where: str) -> None:
+    """`text`, which stands `where` a sentence can begin, is text.
+
+    Raises:
+        Refusal: it holds what is not.
+    """
+    if "\x00" in text:
+        raise Refusal(400, f"{where} contains a NUL character; remove it")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Refusal(400, f"{where} is not valid UTF-8; send every text as UTF-8") from None
+
+
+def _check_media_type(content_type: str | None) -> None:
+    media_type = (content_type or "").partition(";")[0].strip().lower()
+    if media_type not in JSON_MEDIA_TYPES and not media_type.endswith("+json"):
+        message = f"Unsupported Media Type: {media_type}; send application/json"
+        raise FrameworkRefusal(415, message, WRONG_MEDIA_TYPE)
+
+
+def _check_no_nul(value: Json) -> None:
+    for text in _texts(value):
+        if "\x00" in text:
+            raise Refusal(400, f"The body contains a NUL character, in {text[:40]!r}; remove it")
+
+
+def _texts(value: Json) -> Iterator[str]:
+    """Every string in a JSON value, keys too."""
+    match value:
+        case str():
+            yield value
+        case dict():
+            yield from value
+            for item in value.values():
+                yield from _texts(item)
+        case list():
+            for item in value:
+                yield from _texts(item)
+
+
+def _depth(value: Json) -> int:
+    """How deeply lists and objects are nested; level by level, so that no depth is too much."""
+    depth, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list)]:
+        depth += 1
+        level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
+    return depth

@@ -1,0 +1,115 @@
+"""Every way a request ends badly, and the one shape each is told in."""
+
+from __future__ import annotations
+
+import math
+from http import HTTPStatus
+
+from aiohttp import web
+
+from contracts import agent, dag, goal, run
+from contracts.aggregate import DomainError
+from contracts.event import Json
+from contracts.ids import InvalidId
+from contracts.runtime.blobs import BlobLost
+from contracts.runtime.log import MAX_MESSAGE_BYTES, Conflict, TooLarge, Unavailable
+from contracts.runtime.patience import NoAnswer
+from contracts.runtime.stream import Contended
+from contracts.text import clean_text
+from gateway.http.replies import json_reply
+from gateway.views.reader import ViewsUnavailable
+
+RETRY_AFTER_S = 1
+"""What clients are told to wait when something is away that will be back."""
+
+BODY_TOO_LARGE = "FST_ERR_CTP_BODY_TOO_LARGE"
+WRONG_MEDIA_TYPE = "FST_ERR_CTP_INVALID_MEDIA_TYPE"
+
+TOO_LONG = (
+    f"The texts in this request are too long to be kept: send less than {MAX_MESSAGE_BYTES // 1024} KiB"
+)
+
+REASONS = {413: "Payload Too Large"}
+"""Where the standard library's name of a status changes with Python's version."""
+
+STATUS: dict[type[Exception], int] = {
+    DomainError: 400,
+    agent.UnknownAgent: 404,
+    agent.AgentExists: 409,
+    agent.AgentActive: 400,
+    dag.UnknownDag: 404,
+    dag.NothingAsked: 409,
+    goal.UnknownGoal: 404,
+    goal.UnknownSchedule: 404,
+    run.UnknownRun: 404,
+    run.CannotResume: 400,
+    run.AlreadyFinished: 409,
+    InvalidId: 400,
+    TooLarge: 413,
+    BlobLost: 500,
+    Unavailable: 503,
+    NoAnswer: 503,
+    Contended: 503,
+    Conflict: 503,
+    ViewsUnavailable: 503,
+}
+"""What each error that is no bug is in HTTP; those that pass by themselves are 503."""
+
+
+class Refusal(Exception):
+    """The request cannot be granted: `{"error": …}` and further keys."""
+
+    def __init__(
+        self, status: int, error: str, /, *, retry_after: float | None = None, **extra: Json
+    ) -> None:
+        super().__init__(error)
+        self.status = status
+        self.body: dict[str, Json] = {"error": error, **extra}
+        self.headers = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
+
+    def reply(self) -> web.Response:
+        """The answer that says so."""
+        return json_reply(self.body, self.status, self.headers)
+
+
+class FrameworkRefusal(Refusal):
+    """The request never reaches a handler: `{"statusCode", "error": <reason>, "message", "code"?}`."""
+
+    def __init__(self, status: int, message: str, code: str | None = None) -> None:
+        reason = REASONS.get(status) or HTTPStatus(status).phrase
+        super().__init__(status, reason, statusCode=status, message=message)
+        if code:
+            self.body["code"] = code
+
+
+def refusal_of(error: Exception, request: web.Request) -> Refusal | None:
+    """How `error` is told to the client; None when it is a bug of ours."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, web.HTTPException):
+        return _of_http(error, request)
+    if isinstance(error, web.RequestPayloadError):
+        return FrameworkRefusal(400, "The body is not encoded as its headers say")
+    status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
+    if status is None:
+        return None
+    text = TOO_LONG if isinstance(error, TooLarge) else str(error) or type(error).__doc__ or ""
+    if status == 503:
+        return Refusal(status, f"{text}; try again in a moment", retry_after=RETRY_AFTER_S)
+    return Refusal(status, text)
+
+
+def internal_error(request_id: str) -> Refusal:
+    """What a client is told about a bug: nothing but where the operator finds it."""
+    message = f"This should not have happened; the log has the cause under request id {request_id}"
+    return FrameworkRefusal(500, message)
+
+
+def _of_http(error: web.HTTPException, request: web.Request) -> Refusal:
+    match error:
+        case web.HTTPRequestEntityTooLarge():
+            return FrameworkRefusal(413, "Request body is too large: send at most 1 MiB", BODY_TOO_LARGE)
+        case web.HTTPNotFound() | web.HTTPMethodNotAllowed():
+            return FrameworkRefusal(404, f"Route {request.method}:{clean_text(request.raw_path)} not found")
+        case _:
+            return FrameworkRefusal(error.status, error.text or error.reason)

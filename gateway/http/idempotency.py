@@ -1,0 +1,191 @@
+"""`Idempotency-Key`: a request that may be sent again and again, to any gateway, and is done once.
+
+1. The key is claimed for the request, which is its method, path and body, in a cell that all gateways
+   share. Another request under the same key is refused.
+2. The request is carried out with ids derived from the key and the request, and every commit it makes names
+   it as its cause. Whoever carries it out again finds in the log what is there and makes nothing twice.
+3. The answer is put into the cell, and for a day everyone who asks again gets it from there.
+
+So there is no lock and no lease: a request that comes while the first is still being answered, or after the
+gateway that began it was killed at any point, is simply carried out again, and comes to the same. Of several
+answers the first that is kept counts. A refusal has done nothing, so it is not kept and frees the key; after
+an error of ours the key stays claimed, because nobody knows what was done.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from hashlib import sha256
+
+import orjson
+import structlog
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict
+
+from contracts.event import Json
+from contracts.ids import derived_id
+from contracts.runtime.cells import Cells, Outdated
+from contracts.runtime.log import Unavailable
+from contracts.runtime.stream import Contended
+from gateway.http.errors import Refusal, refusal_of
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+"""Header of answers that were given before."""
+KEPT_HEADERS = ("Content-Type", "Location")
+LARGEST_BYTES = 512 * 1024
+"""Of an answer that is kept; a request with a larger one is carried out again."""
+TRIES = 5
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+logger = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What a client calls one request of its own."""
+
+    name: str
+    """Hash of the client's key."""
+    request: str
+    """Hash of the method, path and body."""
+
+    def id(self, prefix: str, *parts: str) -> str:
+        """The same id each time the request is carried out."""
+        return derived_id(prefix, self.name, self.request, *parts)
+
+    @property
+    def cause(self) -> str:
+        """What commits name as their cause that were made for the request."""
+        return self.id("req_")
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    status: int
+    headers: dict[str, str]
+    body: str
+
+    @classmethod
+    def of(cls, response: web.Response) -> _Answer:
+        headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        return cls(status=response.status, headers=headers, body=response.text or "")
+
+    def reply(self) -> web.Response:
+        return web.Response(
+            body=self.body.encode(), status=self.status, headers={**self.headers, REPLAYED: "true"}
+        )
+
+
+class _Entry(BaseModel):
+    """What a cell holds. Free when no request claims it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    request: str | None = None
+    answer: _Answer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    entry: _Entry
+    revision: int
+
+
+class Idempotency:
+    """Requests that have been answered lately, among all gateways."""
+
+    def __init__(self, cells: Cells) -> None:
+        self._cells = cells
+
+    async def once(
+        self, key: Key, request: web.Request, perform: Callable[[], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """The answer given before, else that of `perform`.
+
+        Raises:
+            Refusal: the key belongs to another request.
+            Unavailable: NATS could not be reached.
+        """
+        claim = await self._claim(key)
+        if claim.entry.answer:
+            return claim.entry.answer.reply()
+        try:
+            response = await perform()
+        except Exception as error:
+            refusal = refusal_of(error, request)
+            if refusal and refusal.status < 500:
+                await self._free(key, claim)
+            raise
+        if isinstance(response, web.Response):
+            return await self._keep(key, claim, response)
+        return response
+
+    async def _claim(self, key: Key) -> _Claim:
+        entry, revision = _Entry(), 0
+        for _ in range(TRIES):
+            if entry.request is None:
+                wanted = _Entry(request=key.request)
+                if mine := await self._put(key, wanted, revision):
+                    return _Claim(wanted, mine)
+                entry, revision = await self._get(key)
+            elif entry.request != key.request:
+                raise Refusal(
+                    422, f"This {HEADER} was used for another request: send a new one with each new request"
+                )
+            else:
+                return _Claim(entry, revision)
+        raise Contended(f"the {HEADER} is claimed and freed too fast")
+
+    async def _keep(self, key: Key, claim: _Claim, response: web.Response) -> web.Response:
+        if response.content_length is not None and response.content_length > LARGEST_BYTES:
+            return response
+        answered = _Entry(request=key.request, answer=_Answer.of(response))
+        try:
+            if await self._put(key, answered, claim.revision):
+                return response
+            entry, _ = await self._get(key)
+        except Unavailable as error:
+            logger.warning(
+                "an answer is not kept; asked again, the request is carried out again", error=str(error)
+            )
+            return response
+        kept = entry.answer if entry.request == key.request else None
+        return kept.reply() if kept else response
+
+    async def _free(self, key: Key, claim: _Claim) -> None:
+        await self._put(key, _Entry(), claim.revision)
+
+    async def _get(self, key: Key) -> tuple[_Entry, int]:
+        cell = await self._cells.get(key.name)
+        return (_Entry.model_validate_json(cell.value), cell.revision) if cell else (_Entry(), 0)
+
+    async def _put(self, key: Key, entry: _Entry, after: int) -> int | None:
+        """The new revision; None when somebody else was quicker."""
+        try:
+            return await self._cells.put(key.name, entry.model_dump_json().encode(), after=after)
+        except Outdated:
+            return None
+
+
+def key_of(request: web.Request, body: Json) -> Key | None:
+    """The key that a client gave the request with this `body`, None when it gave none.
+
+    Raises:
+        Refusal: it cannot be one.
+    """
+    given = request.headers.get(HEADER)
+    if given is None:
+        return None
+    if not _KEY.fullmatch(given):
+        raise Refusal(400, f"{HEADER} must be 1 to 255 visible ASCII characters; a UUID is a good one")
+    parts = (request.method, request.path, orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode())
+    return Key(_hash(given), _hash("\n".join(parts)))
+
+
+def _hash(text: str) -> str:
+    return sha256(text.encode()).hexdigest()

@@ -1,0 +1,93 @@
+"""Around every request: its trace, its count, its answer when it fails, and the headers all answers have."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from gateway.http import cors
+from gateway.http.errors import internal_error, refusal_of
+from gateway.http.metrics import count_request
+from gateway.http.rate_limit import RateLimit
+from gateway.http.tracing import REQUEST_ID, TRACE, Trace
+
+logger = structlog.get_logger(__name__)
+
+UNLIMITED = frozenset({"/health", "/health/ready"})
+HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("headers", dict)
+"""Headers to add to the answer."""
+STARTED = web.RequestKey("started", bool)
+"""Set once the answer's head is on its way."""
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Name the request, and count and log what came of it."""
+    trace = request[TRACE] = Trace.of(request)
+    request[HEADERS] = {REQUEST_ID: trace.request_id}
+    began = time.perf_counter()
+    status = 499
+    structlog.contextvars.bind_contextvars(request_id=trace.request_id)  # each request is a task of its own
+    try:
+        response = await handler(request)
+        status = response.status
+    finally:
+        seconds = time.perf_counter() - began
+        count_request(request, status, seconds)
+        log = logger.debug if request.method in {"GET", "HEAD", "OPTIONS"} else logger.info
+        ms = round(seconds * 1000, 2)
+        log("request", method=request.method, path=request.path, status=status, ms=ms)
+    return response
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn what was raised into an answer; where none can be given any more, end the connection."""
+    try:
+        return await handler(request)
+    except Exception as error:
+        if STARTED in request or request.transport is None:
+            raise
+        refusal = refusal_of(error, request)
+        if refusal is None:
+            logger.exception("a request failed", method=request.method, path=request.path)
+            refusal = internal_error(request[TRACE].request_id)
+        elif refusal.status >= 500:
+            logger.warning("a request was turned away", error=str(error), cause=str(error.__cause__))
+        reply = refusal.reply()
+        if isinstance(error, web.RequestPayloadError):
+            reply.force_close()
+        return reply
+
+
+@web.middleware
+async def answer_preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a browser that asks first, whatever it asks for."""
+    return cors.preflight_reply() if cors.is_preflight(request) else await handler(request)
+
+
+def limited(rate_limit: RateLimit) -> Middleware:
+    """A middleware that refuses an address its further requests; health is free."""
+
+    @web.middleware
+    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in UNLIMITED:
+            request[HEADERS].update(rate_limit.take(request.remote))
+        return await handler(request)
+
+    return limit
+
+
+def heads(origins: frozenset[str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    """A signal handler that completes the head of every answer."""
+
+    async def complete(request: web.Request, response: web.StreamResponse) -> None:
+        request[STARTED] = True
+        response.headers.update(request.get(HEADERS, {}))
+        cors.allow(request, response, origins)
+
+    return complete

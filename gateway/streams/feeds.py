@@ -1,0 +1,170 @@
+"""The runs being watched: one feed each, kept while it has clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+import nats.errors
+import structlog
+from aiohttp import web
+from nats.aio.msg import Msg
+
+from contracts.runtime.blobs import Blobs
+from contracts.runtime.connection import Connection
+from contracts.runtime.log import Log, Unavailable
+from contracts.subjects import live_run
+from gateway.streams.feed import Feed, Heard, Narrate
+from gateway.streams.hub import Hub
+from gateway.streams.sse import HttpClient, last_event_id
+
+HEARTBEAT_S = 15.0
+
+logger = structlog.get_logger(__name__)
+
+
+class Live(Protocol):
+    """Where the progress of tools is heard."""
+
+    def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AbstractAsyncContextManager[None]:
+        """Pass every message about one run to `listener`."""
+        ...
+
+
+class NatsLive:
+    """Progress on core NATS."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @asynccontextmanager
+    async def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AsyncGenerator[None]:
+        """Subscribe to one run's subject."""
+
+        async def heard(msg: Msg) -> None:
+            listener(msg.data)
+
+        subscription = await self._connection.nc.subscribe(live_run(run_id), cb=heard)
+        try:
+            yield
+        finally:
+            with suppress(nats.errors.Error):
+                await subscription.unsubscribe()
+
+
+@dataclass(eq=False)
+class _Watched:
+    feed: Feed
+    clients: int = 0
+    ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    keeper: asyncio.Task[None] | None = None
+
+
+class Feeds:
+    """Opens a feed for the first client of a run, closes it after the last."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        log: Log,
+        blobs: Blobs,
+        clock: Callable[[], datetime],
+        live: Live | None = None,
+        heartbeat_s: float = HEARTBEAT_S,
+    ) -> None:
+        self._hub = hub
+        self._log = log
+        self._blobs = blobs
+        self._clock = clock
+        self._live = live
+        self._heartbeat_s = heartbeat_s
+        self._watched: dict[tuple[Narrate, str], _Watched] = {}
+
+    @asynccontextmanager
+    async def watching(self, run_id: str, narrate: Narrate) -> AsyncGenerator[Feed]:
+        """The feed of one run as `narrate` tells it, current while the block lasts.
+
+        Ask it whether the run is known.
+
+        Raises:
+            Unavailable: the log could not be read.
+        """
+        key = narrate, run_id
+        watched = self._watched.get(key)
+        if watched is None or watched.feed.closed:
+            feed = Feed(run_id, self._log, self._blobs, self._clock, narrate)
+            watched = self._watched[key] = _Watched(feed)
+            watched.keeper = asyncio.create_task(self._keep(watched))
+        watched.clients += 1
+        try:
+            await asyncio.shield(watched.ready)
+            yield watched.feed
+        finally:
+            watched.clients -= 1
+            if not watched.clients:
+                if self._watched.get(key) is watched:
+                    del self._watched[key]
+                await _end(watched)
+
+    def close(self) -> None:
+        """End every stream, so that the server can stop."""
+        for watched in self._watched.values():
+            watched.feed.close()
+
+    async def _keep(self, watched: _Watched) -> None:
+        feed, ready = watched.feed, watched.ready
+        inbox: asyncio.Queue[Heard] = asyncio.Queue()
+        beating = asyncio.create_task(self._beat(feed))
+        try:
+            async with AsyncExitStack() as hearing:
+                for source in feed.sources:
+                    await hearing.enter_async_context(self._hub.listening(*source, inbox.put_nowait))
+                if self._live:
+                    await hearing.enter_async_context(self._live.hearing(feed.run_id, inbox.put_nowait))
+                await feed.open()
+                ready.set_result(None)
+                while not feed.closed:
+                    await feed.tell(await _all_in(inbox))
+        except Exception as error:
+            if ready.done():
+                logger.exception("a stream broke; its clients will come back", run=feed.run_id)
+            else:
+                ready.set_exception(error)
+        finally:
+            beating.cancel()
+            feed.close()
+
+    async def _beat(self, feed: Feed) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat_s)
+            await feed.beat()
+
+
+async def answer(feed: Feed, request: web.Request) -> web.StreamResponse:
+    """The stream as the answer to a request, until the client leaves or the feed is closed."""
+    client = HttpClient(request)
+    await client.open()
+    if request.method != "HEAD":
+        try:
+            await feed.serve(client, last_event_id(request))
+        except (ConnectionResetError, TimeoutError, Unavailable):
+            client.cut_off()
+    return client.response
+
+
+async def _end(watched: _Watched) -> None:
+    if watched.keeper is not None:
+        watched.keeper.cancel()
+        await asyncio.wait([watched.keeper])
+
+
+async def _all_in(inbox: asyncio.Queue[Heard]) -> list[Heard]:
+    """What is there, at least one: under load many events cost the clients one message."""
+    heard = [await inbox.get()]
+    while not inbox.empty():
+        heard.append(inbox.get_nowait())
+    return heard

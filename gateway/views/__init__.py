@@ -1,0 +1,1 @@
+"""Reading the tables that the projector writes."""

@@ -1,0 +1,321 @@
+"""Costs over HTTP: exact to the last digit."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contracts import dag, run
+from contracts.dag import DAG
+from contracts.event import Usage
+from contracts.plan import Job
+from contracts.run import RUN
+from contracts.steps import SYNTHESIS
+from gateway.api.costs.periods import NotAMoment, moment, period_of
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
+SUMMARY = "/api/v1/costs/summary"
+NOW = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
+JOB = Job.model_validate(
+    {
+        "original_request": "do it",
+        "intent": {"primary": "work", "sub_intents": []},
+        "entities": [],
+        "sub_tasks": [
+            {
+                "id": id_,
+                "description": "read",
+                "thought": "why",
+                "action_type": kind,
+                "tool_or_prompt": {"name": name, "params": params},
+                "expected_output": "text",
+                "dependencies": [],
+            }
+            for id_, kind, name, params in (
+                ("001", "tool", "readFile", {"path": "a"}),
+                ("002", "inference", "inference", {"prompt": "think"}),
+            )
+        ],
+        "synthesis_plan": "combine",
+    }
+)
+TOKENS = Usage(prompt_tokens=2, completion_tokens=1)
+TOKENS_JSON = {"promptTokens": 2, "completionTokens": 1, "totalTokens": 3}
+
+
+@pytest.fixture
+def costs(api: Api) -> Api:
+    api.gateway.clock = lambda: NOW
+    return api
+
+
+async def plan(api: Api, dag_id: str, *costs: str | None, at: datetime = NOW) -> None:
+    """A DAG whose planning took one attempt for each of `costs`."""
+    requested = dag.Requested(goal_text="do it", agent_name="A")
+    attempts = [
+        dag.AttemptMade(attempt=1, reason="initial", usage=TOKENS if cost else None, cost_usd=cost)
+        for cost in costs
+    ]
+    await api.write(DAG, dag_id, requested, *attempts, dag.Planned(job=JOB), at=at)
+
+
+async def execute(api: Api, run_id: str, dag_id: str, *costs: str | None, end: datetime | None = NOW) -> None:
+    """An execution whose steps cost that, ended at `end` or still going on."""
+    costed = [
+        run.StepCompleted(step=step, usage=TOKENS if cost else None, cost_usd=cost, result="x")
+        for step, cost in zip(("001", "002", SYNTHESIS), costs, strict=False)
+    ]
+    requested = run.Requested(dag_id=dag_id, original_request="do it", job=JOB)
+    started = run.Started(executor="e", at=NOW, synthesis="llm")
+    ended = [run.Completed(completed_steps=2, duration_ms=1)] if end else []
+    await api.write(RUN, run_id, requested, started, *costed, *ended, at=end)
+
+
+# ── one execution, one plan ─────────────────────────────────────────────────────────────────────────────
+
+
+async def test_an_execution_shows_its_plan_its_steps_and_their_sum(costs: Api) -> None:
+    await plan(costs, "d1", "0.1", "0.2")
+    await execute(costs, "dag-exec_1", "d1", None, "0.000000000001", "0.7")
+    answer = await costs.get("/api/v1/dag-executions/dag-exec_1/costs")
+    assert answer.status == 200
+    step = {"usage": None, "costUsd": None}
+    assert answer.json == {
+        "dagId": "d1",
+        "executionId": "dag-exec_1",
+        "planning": {
+            "totalUsage": {"promptTokens": 4, "completionTokens": 2, "totalTokens": 6},
+            "totalCostUsd": "0.3",
+            "attempts": [
+                {"attempt": 1, "reason": "initial", "usage": TOKENS_JSON, "costUsd": cost}
+                for cost in ("0.1", "0.2")
+            ],
+        },
+        "execution": {
+            "totalUsage": {"promptTokens": 4, "completionTokens": 2, "totalTokens": 6},
+            "totalCostUsd": "0.700000000001",
+            "subSteps": [
+                step
+                | {
+                    "id": "sub-step_1-001",
+                    "taskId": "001",
+                    "actionType": "tool",
+                    "toolOrPromptName": "readFile",
+                },
+                {
+                    "id": "sub-step_1-002",
+                    "taskId": "002",
+                    "actionType": "inference",
+                    "toolOrPromptName": "inference",
+                    "usage": TOKENS_JSON,
+                    "costUsd": "0.000000000001",
+                },
+            ],
+            "synthesis": {"usage": TOKENS_JSON, "costUsd": "0.7"},
+        },
+        "totals": {
+            "planningCostUsd": "0.3",
+            "executionCostUsd": "0.700000000001",
+            "grandTotalCostUsd": "1.000000000001",
+        },
+    }
+
+
+async def test_what_is_not_known_is_null_and_counts_as_nothing(costs: Api) -> None:
+    await execute(costs, "dag-exec_1", "gone", end=None)
+    shown = (await costs.get("/api/v1/dag-executions/dag-exec_1/costs")).json
+    assert shown["planning"] is None
+    assert (shown["execution"]["totalUsage"], shown["execution"]["totalCostUsd"]) == (None, None)
+    assert set(shown["totals"].values()) == {"0"}
+    await plan(costs, "d1", None)
+    shown = (await costs.get("/api/v1/dags/d1/costs")).json
+    assert shown["planning"] == {
+        "totalUsage": None,
+        "totalCostUsd": None,
+        "attempts": [{"attempt": 1, "reason": "initial"}],
+    }
+    assert shown["totals"] == {
+        "planningCostUsd": "0",
+        "executionsCostUsd": "0",
+        "grandTotalCostUsd": "0",
+    }
+
+
+async def test_a_plan_shows_every_execution_and_the_sum(costs: Api) -> None:
+    await plan(costs, "d1", "0.1")
+    await execute(costs, "dag-exec_1", "d1", "0.1", end=datetime(2026, 3, 1, tzinfo=UTC))
+    await execute(costs, "dag-exec_2", "d1", "0.2", end=datetime(2026, 3, 2, tzinfo=UTC))
+    await costs.write(
+        RUN,
+        "dag-exec_3",
+        run.Requested(dag_id="d1", original_request="do it", job=JOB),
+        run.Cancelled(reason="enough"),
+        at=datetime(2026, 3, 3, tzinfo=UTC),
+    )
+    answer = await costs.get("/api/v1/dags/d1/costs")
+    assert answer.status == 200
+    assert answer.json["dagId"] == "d1"
+    shown = [
+        (one["executionId"], one["status"], one["totalCostUsd"], one["completedAt"])
+        for one in answer.json["executions"]
+    ]
+    assert shown == [
+        ("dag-exec_3", "failed", None, "2026-03-03T00:00:00.000Z"),
+        ("dag-exec_2", "completed", "0.2", "2026-03-02T00:00:00.000Z"),
+        ("dag-exec_1", "completed", "0.1", "2026-03-01T00:00:00.000Z"),
+    ]
+    assert answer.json["totals"] == {
+        "planningCostUsd": "0.1",
+        "executionsCostUsd": "0.3",
+        "grandTotalCostUsd": "0.4",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("/api/v1/dag-executions/{}/costs", "DAG execution with id '{}' not found"),
+        ("/api/v1/dags/{}/costs", "DAG with id '{}' not found"),
+    ],
+)
+@pytest.mark.parametrize("id_", ["nope", "a.b", ">"])
+async def test_costs_of_nothing_are_not_found(costs: Api, path: str, error: str, id_: str) -> None:
+    answer = await costs.get(path.format(id_))
+    assert (answer.status, answer.json) == (404, {"error": error.format(id_)})
+
+
+# ── over time ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+async def spent(costs: Api) -> Api:
+    """Saturday to Monday, over the end of a month."""
+    await plan(costs, "d1", "0.1", at=datetime(2026, 2, 28, 23, 59, 59, 999000, tzinfo=UTC))
+    await plan(costs, "d2", "0.2", at=datetime(2026, 3, 1, tzinfo=UTC))
+    await plan(costs, "free", None, at=datetime(2026, 3, 5, tzinfo=UTC))
+    await execute(costs, "dag-exec_1", "d1", "0.7", end=datetime(2026, 3, 1, 23, tzinfo=UTC))
+    await execute(costs, "dag-exec_2", "d1", "1e-12", end=datetime(2026, 3, 2, tzinfo=UTC))
+    await execute(costs, "dag-exec_3", "d1", "9", end=None)
+    return costs
+
+
+def row(planning: str, execution: str, total: str, **period: str) -> dict[str, str]:
+    """Three sums."""
+    sums = {"planningCostUsd": planning, "executionCostUsd": execution, "totalCostUsd": total}
+    return {**period, **sums}
+
+
+@pytest.mark.parametrize(
+    ("group_by", "expected"),
+    [
+        (
+            "day",
+            [
+                row("0.1", "0", "0.1", date="2026-02-28"),
+                row("0.2", "0.7", "0.9", date="2026-03-01"),
+                row("0", "0.000000000001", "0.000000000001", date="2026-03-02"),
+            ],
+        ),
+        (
+            "week",
+            [
+                row("0.1", "0", "0.1", date="2026-02-22"),
+                row("0.2", "0.700000000001", "0.900000000001", date="2026-03-01"),
+            ],
+        ),
+        (
+            "month",
+            [
+                row("0.1", "0", "0.1", date="2026-02"),
+                row("0.2", "0.700000000001", "0.900000000001", date="2026-03"),
+            ],
+        ),
+    ],
+)
+async def test_money_is_summed_by_period_in_utc(spent: Api, group_by: str, expected: Any) -> None:
+    answer = await spent.get(f"{SUMMARY}?from=2026-01-01&groupBy={group_by}")
+    assert answer.status == 200
+    assert answer.json == {
+        "dateRange": {
+            "from": "2026-01-01T00:00:00.000Z",
+            "to": "2026-03-31T12:30:00.000Z",
+            "groupBy": group_by,
+        },
+        "summary": expected,
+        "totals": row("0.3", "0.700000000001", "1.000000000001"),
+    }
+
+
+async def test_the_last_thirty_days_by_day_are_the_default(spent: Api) -> None:
+    shown = (await spent.get(SUMMARY)).json
+    assert shown["dateRange"] == {
+        "from": "2026-03-01T12:30:00.000Z",
+        "to": "2026-03-31T12:30:00.000Z",
+        "groupBy": "day",
+    }
+    assert shown["totals"] == row("0", "0.700000000001", "0.700000000001")
+
+
+async def test_both_ends_of_the_range_count(spent: Api) -> None:
+    edges = "from=2026-02-28T23:59:59.999Z&to=2026-03-01T01:00:00%2B01:00"
+    assert (await spent.get(f"{SUMMARY}?{edges}")).json["totals"] == row("0.3", "0", "0.3")
+    backwards = (await spent.get(f"{SUMMARY}?from=2026-03-02&to=2026-03-01")).json
+    assert (backwards["summary"], backwards["totals"]) == ([], row("0", "0", "0"))
+
+
+@pytest.mark.parametrize("key", ["from", "to"])
+@pytest.mark.parametrize(
+    "text", ["yesterday", "2026-13-01", "7x", "-1d", "99999999d", "999999m", "999999w", "%20"]
+)
+async def test_a_date_that_is_none_is_refused(costs: Api, key: str, text: str) -> None:
+    answer = await costs.get(f"{SUMMARY}?{key}={text}")
+    assert (answer.status, answer.json["error"]) == (400, "Invalid parameters")
+    (issue,) = answer.json["validation_errors"]
+    assert issue["path"] == [key]
+    assert "write 2026-01-31" in issue["message"]
+
+
+async def test_an_unknown_grouping_is_refused(costs: Api) -> None:
+    answer = await costs.get(f"{SUMMARY}?groupBy=year")
+    assert (answer.status, answer.json["error"]) == (400, "Invalid parameters")
+    assert answer.json["validation_errors"][0]["code"] == "invalid_enum_value"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("2026-01-31T10:00:00", datetime(2026, 1, 31, 10, tzinfo=UTC)),
+        ("2026-01-31T10:00:00+02:00", datetime(2026, 1, 31, 8, tzinfo=UTC)),
+        ("0d", NOW),
+        ("7d", datetime(2026, 3, 24, 12, 30, tzinfo=UTC)),
+        ("2w", datetime(2026, 3, 17, 12, 30, tzinfo=UTC)),
+        ("1m", datetime(2026, 2, 28, 12, 30, tzinfo=UTC)),
+        ("3m", datetime(2025, 12, 31, 12, 30, tzinfo=UTC)),
+        ("15m", datetime(2024, 12, 31, 12, 30, tzinfo=UTC)),
+    ],
+)
+def test_moments_are_dates_or_so_long_ago(text: str, expected: datetime) -> None:
+    assert moment(text, NOW) == expected
+
+
+def test_what_names_no_moment_says_what_would() -> None:
+    with pytest.raises(NotAMoment, match="7d, 2w or 3m"):
+        moment("soon", NOW)
+
+
+@pytest.mark.parametrize(
+    ("day", "sunday"),
+    [
+        (date(2026, 2, 28), "2026-02-22"),
+        (date(2026, 3, 1), "2026-03-01"),
+        (date(2026, 3, 2), "2026-03-01"),
+        (date(2026, 1, 1), "2025-12-28"),
+    ],
+)
+def test_weeks_begin_on_sunday(day: date, sunday: str) -> None:
+    assert period_of(day, "week") == sunday

@@ -1,0 +1,92 @@
+"""The documents as they are served, and the proof that answers are held to them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import orjson
+import pytest
+
+from contracts.agent import AGENT, Created
+from gateway.app import ENDPOINTS, create_app
+from gateway.documents.asyncapi import asyncapi
+from gateway.documents.openapi import openapi, template
+
+AGENT_PATH = "/api/v1/agents/a1"
+
+
+async def test_the_served_document_is_made_of_what_serves_the_requests(api: Any) -> None:
+    answer = await api.get("/openapi.json")
+    assert answer.status == 200
+    assert answer.json == orjson.loads(orjson.dumps(openapi(ENDPOINTS)))
+
+
+async def test_every_route_of_the_application_is_in_the_document(api: Any) -> None:
+    """HEAD is everywhere where GET is."""
+    routes = [
+        (route.method, route.resource.canonical)
+        for route in create_app(api.gateway).router.routes()
+        if route.resource and route.method != "HEAD"
+    ]
+    paths = (await api.get("/openapi.json")).json["paths"]
+    assert {(method, template(path)) for method, path in routes} == {
+        (method.upper(), path) for path, item in paths.items() for method in item
+    }
+    assert len(routes) == len(ENDPOINTS)
+
+
+async def test_the_log_is_described_with_the_address_of_this_nats(start_gateway: Any) -> None:
+    api = await start_gateway(nats_url="nats://me:secret@nats.example:4333")
+    answer = await api.get("/asyncapi.json")
+    assert answer.json == orjson.loads(orjson.dumps(asyncapi("nats://nats.example:4333")))
+
+
+async def test_the_page_may_load_nothing_and_run_nothing(api: Any) -> None:
+    answer = await api.get("/docs")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert answer.body.startswith(b"<!doctype html>")
+    assert all(one.summary.encode() in answer.body for one in ENDPOINTS if "'" not in one.summary)
+
+
+@pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json", "/docs"])
+async def test_documents_answer_head(api: Any, path: str) -> None:
+    got, head = await api.get(path), await api.call("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    assert head.headers["content-length"] == str(len(got.body))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"status": 418},
+        {"status": 201},
+        {"body": b'{"id": "a1"}'},
+        {"extra": 1},
+        {"name": 1},
+        {"createdAt": "yesterday"},
+        {"body": b"[]"},
+        {"headers": {"content-type": "text/plain"}},
+    ],
+    ids=lambda one: next(iter(one)),
+)
+async def test_an_answer_that_is_not_in_the_document_is_noticed(
+    api: Any, contract: Any, changes: dict[str, Any]
+) -> None:
+    """Every answer in the tests of the gateway is checked like this."""
+    await api.write(AGENT, "a1", Created(name="A", version_name="1", prompt_template="p"))
+    answer = await api.get(AGENT_PATH)
+    if set(changes) & {"status", "body", "headers"}:
+        changed = replace(answer, **changes)
+    else:
+        changed = replace(answer, body=orjson.dumps(answer.json | changes))
+    with pytest.raises(AssertionError):
+        contract.check("GET", AGENT_PATH, changed)
+
+
+async def test_what_is_no_route_may_only_be_404(api: Any, contract: Any) -> None:
+    answer = await api.get("/nope")
+    contract.check("GET", "/nope", answer)
+    with pytest.raises(AssertionError):
+        contract.check("GET", "/nope", replace(answer, status=200))

@@ -1,0 +1,377 @@
+"""Watching the whole log over HTTP: whenever a client comes, goes and comes back, it misses nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import orjson
+import pytest
+
+from contracts import agent, dag
+from contracts.agent import AGENT
+from contracts.commit import Recorded
+from contracts.dag import DAG
+from contracts.event import Event
+from contracts.registry import CODEC
+from contracts.runtime.blobs import NatsBlobs
+from contracts.runtime.connection import Connection
+from contracts.runtime.log import Log
+from contracts.runtime.nats_log import NatsLog
+from contracts.runtime.stream import Origin, Stream
+from contracts.runtime.wire import Format
+from gateway.streams.hub import Hub
+from gateway.streams.log_feed import LogFeed, Wanted, _Listener, _Told
+from gateway.streams.sse import Piece
+
+EVENTS = "/api/v1/events"
+REQUESTED = dag.Requested(goal_text="g", agent_name="A")
+ATTEMPT = dag.AttemptMade(attempt=1, reason="initial")
+REJECTED = dag.Rejected(http_status=500, error="no")
+CREATED = agent.Created(name="A", version_name="1", prompt_template="p")
+LARGEST_FRAME = 8 * 1024 * 1024
+
+
+class Told(NamedTuple):
+    """One frame."""
+
+    id: int | None
+    event: str
+    data: dict[str, Any]
+
+
+class Watcher:
+    """A client's end of a stream."""
+
+    def __init__(self, response: Any) -> None:
+        self.response = response
+
+    async def next(self) -> Told:
+        """The next frame; fails when the stream has ended."""
+        async with asyncio.timeout(10):
+            frame = (await self.response.content.readuntil(b"\n\n")).decode()
+        fields = dict(line.split(": ", 1) for line in frame.splitlines() if line)
+        data = orjson.loads(fields["data"])
+        assert data["type"] == fields["event"]
+        return Told(int(fields["id"]) if "id" in fields else None, fields["event"], data)
+
+    async def some(self, count: int) -> list[Told]:
+        return [await self.next() for _ in range(count)]
+
+    async def ended(self) -> bool:
+        async with asyncio.timeout(10):
+            return not await self.response.content.read()
+
+
+@asynccontextmanager
+async def watching(api: Any, query: str = "", **headers: str) -> AsyncGenerator[Watcher]:
+    """A client that has been told where the log is."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()}
+    url = f"{api.url}{EVENTS}{query}"
+    async with api.http.get(url, headers=given, read_bufsize=LARGEST_FRAME) as response:
+        assert response.status == 200
+        yield Watcher(response)
+
+
+async def write(log: Log, aggregate: Any, aggregate_id: str, *events: Event) -> int:
+    """One commit, without waiting for the views."""
+    stream = await Stream.open(log, aggregate, aggregate_id, Origin("/test/1"))
+    return await stream.append(events)
+
+
+async def write_all(log: Log) -> None:
+    """Commits 1 to 4: two DAGs and an agent."""
+    await write(log, DAG, "d1", REQUESTED)
+    await write(log, AGENT, "a1", CREATED)
+    await write(log, DAG, "d2", REQUESTED)
+    await write(log, DAG, "d1", ATTEMPT, REJECTED)
+
+
+def briefly(told: Sequence[Told]) -> list[tuple[int | None, str, str]]:
+    return [(one.id, one.event, one.data["subject"]) for one in told]
+
+
+EVERYTHING = [
+    (1, "dag.requested", "d1"),
+    (2, "agent.created", "a1"),
+    (3, "dag.requested", "d2"),
+    (None, "dag.attempt_made", "d1"),
+    (4, "dag.rejected", "d1"),
+]
+
+
+# ── what is told ────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_the_first_frame_says_where_the_log_is(api: Any) -> None:
+    await write_all(api.log)
+    async with watching(api) as client:
+        first = await client.next()
+        assert (first.id, first.event) == (4, "heartbeat")
+        assert first.data["timestamp"] > 1_700_000_000_000
+        assert client.response.headers["Content-Type"] == "text/event-stream"
+        assert client.response.headers["Cache-Control"] == "no-cache"
+
+
+async def test_what_happens_from_now_on_is_told_as_it_stands_in_the_log(api: Any) -> None:
+    await write(api.log, DAG, "d0", REQUESTED)
+    async with watching(api) as client:
+        await client.next()
+        await write(api.log, DAG, "d1", REQUESTED)
+        (told,) = await client.some(1)
+    (recorded,) = await api.log.read("dag", "d1")
+    assert (told.id, told.event) == (2, "dag.requested")
+    assert [told.data] == orjson.loads(CODEC.encode(recorded.commit))
+
+
+async def test_of_the_events_of_one_commit_the_last_has_the_id(api: Any) -> None:
+    """So that a client that is cut off in between gets all of them again."""
+    async with watching(api) as client:
+        await client.next()
+        await write(api.log, DAG, "d1", REQUESTED, ATTEMPT, REJECTED)
+        assert [one.id for one in await client.some(3)] == [None, None, 1]
+
+
+async def test_the_past_is_told_on_request_and_what_is_new_after_it(api: Any) -> None:
+    await write_all(api.log)
+    async with watching(api, "?after=0") as client:
+        assert (await client.next()).id == 0
+        assert briefly(await client.some(5)) == EVERYTHING
+        await write(api.log, DAG, "d3", REQUESTED)
+        assert briefly(await client.some(1)) == [(5, "dag.requested", "d3")]
+
+
+@pytest.mark.parametrize("position", [0, 1, 2, 3, 4])
+async def test_a_client_that_comes_back_goes_on_after_its_last_event(api: Any, position: int) -> None:
+    await write_all(api.log)
+    rest = [one for one in EVERYTHING if (one[0] or 4) > position]
+    async with watching(api, "?after=0", Last_Event_ID=str(position)) as client:
+        await client.next()
+        assert briefly(await client.some(len(rest))) == rest
+        await write(api.log, AGENT, "a2", CREATED)
+        assert briefly(await client.some(1)) == [(5, "agent.created", "a2")]
+
+
+async def test_a_position_that_is_not_there_yet_is_that_of_the_newest_event(api: Any) -> None:
+    await write_all(api.log)
+    async with watching(api, "?after=1000") as client:
+        assert (await client.next()).id == 4
+        await write(api.log, DAG, "d3", REQUESTED)
+        assert briefly(await client.some(1)) == [(5, "dag.requested", "d3")]
+
+
+async def test_nothing_is_missed_and_nothing_told_twice_while_much_is_written(api: Any) -> None:
+    """Clients that come at any time, from any position."""
+    for n in range(10):
+        await write(api.log, DAG, f"d{n}", REQUESTED)
+
+    async def watch(after: int) -> list[int | None]:
+        async with watching(api, f"?after={after}") as client:
+            await client.next()
+            return [one.id for one in await client.some(60 - after)]
+
+    async def write_more() -> None:
+        for n in range(10, 60):
+            await write(api.log, DAG, f"d{n}", REQUESTED)
+
+    came, _ = await asyncio.gather(asyncio.gather(*map(watch, range(0, 10, 2))), write_more())
+    assert came == [list(range(after + 1, 61)) for after in range(0, 10, 2)]
+
+
+# ── what is wanted ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted"),
+    [
+        ("aggregate=agent", [2]),
+        ("aggregate=agent,dag", [1, 2, 3, None, 4]),
+        ("aggregate=agent&aggregate=dag", [1, 2, 3, None, 4]),
+        ("aggregate=goal", []),
+        ("id=d1", [1, None, 4]),
+        ("id=nobody", []),
+        ("aggregate=agent&id=d1", []),
+        ("type=dag.requested", [1, 3]),
+        ("type=dag.attempt_made", [4]),
+        ("type=dag.attempt_made,agent.created", [2, 4]),
+        ("aggregate=dag&type=agent.created", []),
+        ("id=d1&type=dag.rejected", [4]),
+        ("aggregate=&type=", [1, 2, 3, None, 4]),
+    ],
+)
+async def test_only_what_is_wanted_is_told_of_the_past_and_of_what_is_new(
+    api: Any, query: str, wanted: list[int | None]
+) -> None:
+    """The last wanted event of a commit has the id."""
+    await write_all(api.log)
+    async with watching(api, f"?after=0&{query}") as past, watching(api, f"?after=4&{query}") as present:
+        await past.next()
+        await present.next()
+        assert [one.id for one in await past.some(len(wanted))] == wanted
+        await write_all(api.log)
+        later = [seq and seq + 4 for seq in wanted]
+        for client in (past, present):
+            assert [one.id for one in await client.some(len(wanted))] == later
+
+
+@pytest.mark.parametrize(
+    ("query", "path"),
+    [
+        ("aggregate=planet", "aggregate"),
+        ("aggregate=dag,planet", "aggregate"),
+        ("type=dag.requested,dag.eaten", "type"),
+        ("type=run", "type"),
+        ("id=a.b", "id"),
+        ("id=%3E", "id"),
+        ("after=-1", "after"),
+        ("after=x", "after"),
+        ("after=99999999999999999999", "after"),
+    ],
+)
+async def test_what_cannot_be_wanted_is_refused(api: Any, query: str, path: str) -> None:
+    answer = await api.get(f"{EVENTS}?{query}")
+    assert (answer.status, answer.json["error"]) == (400, "Invalid query parameters")
+    assert {issue["path"][0] for issue in answer.json["validation_errors"]} == {path}
+
+
+async def test_a_refusal_says_what_there_is(api: Any) -> None:
+    answer = await api.get(f"{EVENTS}?aggregate=planet")
+    (issue,) = answer.json["validation_errors"]
+    assert "'planet' is unknown; there are agent, dag" in issue["message"]
+
+
+# ── clients ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_client_that_wants_little_is_told_how_far_the_log_is(api: Any) -> None:
+    """So that it does not start over when it comes back."""
+    api.gateway.log_feed._heartbeat_s = 0.01
+    async with watching(api, "?aggregate=agent") as client:
+        await client.next()
+        seq = await write(api.log, DAG, "d1", REQUESTED)
+        told = await client.next()
+        while told.id != seq:
+            assert (told.event, told.id) == ("heartbeat", 0)
+            told = await client.next()
+
+
+async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Any, eventually: Any) -> None:
+    feed = api.gateway.log_feed
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((api.url.host, api.url.port))
+        deaf.sendall(f"GET {EVENTS} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+        async with watching(api) as client:
+            await client.next()
+            await eventually(lambda: len(feed._clients) == 2)
+            for n in range(24):
+                big = dag.Requested(goal_text="x" * 400_000, agent_name="A")
+                await write(api.log, DAG, f"d{n}", big)
+                assert (await client.next()).id == n + 1
+            await eventually(lambda: len(feed._clients) == 1)
+
+
+async def test_everyone_shares_one_tail_of_the_log_which_ends_with_the_last(
+    api: Any, eventually: Any
+) -> None:
+    async with watching(api) as one, watching(api, "?aggregate=dag") as two:
+        await one.next()
+        await two.next()
+        await eventually(lambda: len(api.gateway.hub._overhearing) == 2)
+        await write(api.log, DAG, "d1", REQUESTED)
+        assert (await one.next()).data == (await two.next()).data
+    api.gateway.log_feed.close()
+    await eventually(lambda: not api.gateway.hub._overhearing)
+    assert not api.gateway.log_feed._clients
+
+
+async def test_a_stopping_gateway_ends_its_streams(api: Any) -> None:
+    async with watching(api) as client:
+        await client.next()
+        await api.stop()
+        assert await client.ended()
+
+
+async def test_head_has_no_stream(api: Any) -> None:
+    async with asyncio.timeout(10):
+        answer = await api.call("HEAD", EVENTS)
+    assert (answer.status, answer.body) == (200, b"")
+
+
+# ── parts ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Client:
+    """Keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.has_left = asyncio.Event()
+
+    async def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def push(self, piece: Piece) -> None:
+        self.sent += piece.data
+
+    def leave(self) -> None:
+        self.has_left.set()
+
+    async def left(self) -> None:
+        await self.has_left.wait()
+
+    @property
+    def ids(self) -> list[int]:
+        return [int(line[4:]) for line in self.sent.splitlines() if line.startswith(b"id: ")]
+
+
+async def test_a_client_that_may_have_missed_something_has_to_come_back(api: Any) -> None:
+    """The tail was interrupted: what it did not hear is still in the log."""
+    await write_all(api.log)
+    heard = [one async for batch in _first(api.log) for one in batch]
+    client = Client()
+    listener = _Listener(client, Wanted(), lambda recorded: _Told(recorded, CODEC), since=0)
+    for recorded in (heard[0], heard[1], heard[3]):
+        listener.hear(recorded)
+    assert client.ids == [1, 2]
+    assert client.has_left.is_set()
+
+
+async def _first(log: Log) -> AsyncGenerator[Sequence[Recorded]]:
+    async for batch in log.tail("evt.>"):
+        yield batch
+        return
+
+
+@pytest.mark.nats
+@pytest.mark.parametrize(
+    ("wanted", "ids"),
+    [
+        (Wanted(), [1, 2, 3, 4, 5]),
+        (Wanted(aggregates=frozenset({"agent", "run"})), [2]),
+        (Wanted(id="d1"), [1, 4, 5]),
+        (Wanted(aggregates=frozenset({"dag"}), id="d1"), [1, 4, 5]),
+        (Wanted(types=frozenset({"dag.requested"})), [1, 3, 5]),
+    ],
+)
+async def test_a_log_on_nats_is_told_the_same_way(
+    connection: Connection, eventually: Any, wanted: Wanted, ids: list[int]
+) -> None:
+    log = NatsLog(connection, Format(CODEC, NatsBlobs(connection)))
+    await write_all(log)
+    hub, client = Hub(log), Client()
+    feed = LogFeed(hub, log, CODEC, lambda: (_ for _ in ()).throw(AssertionError("no clock")))
+    feed._heartbeat = lambda position: b": at %d\n\n" % position  # type: ignore[method-assign]
+    following = asyncio.create_task(hub.run())
+    serving = asyncio.create_task(feed.serve(client, wanted, 0))
+    await eventually(lambda: hub._overhearing)
+    stream = await Stream.open(log, DAG, "d1", Origin("/test/1"))
+    await stream.append([dag.Updated(label="x")] if wanted.types == frozenset() else [REQUESTED])
+    await eventually(lambda: client.ids == ids)
+    client.leave()
+    await serving
+    following.cancel()
+    await asyncio.wait([following])

@@ -1,0 +1,184 @@
+"""Health tells the truth."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contracts import dag, run
+from contracts.dag import DAG
+from contracts.event import Event
+from contracts.plan import Job
+from contracts.presence import SILENCE_S, ExecutorAlive
+from contracts.run import RUN
+from contracts.runtime.llm import LlmSettings
+from contracts.runtime.log import Unavailable
+from contracts.scheduling import Schedule
+from gateway.api.health import checks
+from gateway.state.executors import Executors
+from projector.database import Database, remove
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
+
+ALIVE = ExecutorAlive(instance="host-1", capacity=100).model_dump_json().encode()
+ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+JOB = Job.model_validate(
+    {
+        "original_request": "do it",
+        "intent": {"primary": "work", "sub_intents": []},
+        "entities": [],
+        "sub_tasks": [
+            {
+                "id": "001",
+                "description": "read",
+                "thought": "why",
+                "action_type": "tool",
+                "tool_or_prompt": {"name": "readFile", "params": {"path": "a"}},
+                "expected_output": "text",
+                "dependencies": [],
+            }
+        ],
+    }
+)
+
+
+@pytest.fixture
+def ready(api: Api) -> Api:
+    api.gateway.executors.hear(ALIVE)
+    return api
+
+
+async def test_a_process_that_answers_is_alive(start_gateway: StartGateway) -> None:
+    """Even when nothing else is there."""
+    api = await start_gateway(projector=False)
+    answer = await api.get("/health")
+    assert answer.status == 200
+    assert answer.json["status"] == "ok"
+    assert ISO.fullmatch(answer.json["timestamp"])
+
+
+async def test_all_is_well_with_log_views_and_an_executor(ready: Api) -> None:
+    answer = await ready.get("/health/ready")
+    assert answer.status == 200
+    assert ISO.fullmatch(answer.json["timestamp"])
+    assert answer.json | {"timestamp": "", "llm": ""} == {
+        "status": "ready",
+        "provider": "none",
+        "model": "none",
+        "scheduler": {
+            "activeSchedules": 0,
+            "maxConcurrency": 100,
+            "queue": {"size": 0, "pending": 0, "concurrency": 100, "isPaused": False},
+        },
+        "dagScheduler": {"activeSchedules": 0, "schedules": []},
+        "database": "ok",
+        "llmProvider": "none",
+        "nats": "ok",
+        "projectorLag": 0,
+        "executors": ["host-1"],
+        "llm": "",
+        "problems": {},
+        "timestamp": "",
+    }
+
+
+async def test_a_missing_llm_is_told_but_keeps_nobody_from_being_ready(
+    ready: Api, start_gateway: StartGateway
+) -> None:
+    assert "set LLM_PROVIDER" in (await ready.get("/health/ready")).json["llm"]
+    settings = LlmSettings(
+        _env_file=None, llm_provider="openai", llm_model="a", openai_model="gpt-4o", openai_api_key="k"
+    )
+    other = await start_gateway(llm=settings, projector=False, log=ready.log)
+    told = (await other.get("/health/ready")).json
+    assert (told["provider"], told["model"], told["llmProvider"]) == ("openai", "gpt-4o", "openai")
+    assert told["llm"] == "ok"
+
+
+async def test_without_an_executor_it_is_not_ready_and_says_how_to_start_one(api: Api) -> None:
+    answer = await api.get("/health/ready")
+    assert (answer.status, answer.json["status"]) == (503, "not ready")
+    assert list(answer.json["problems"]) == ["executor"]
+    assert "async-agent run executor" in answer.json["problems"]["executor"]
+    assert answer.json["error"] == answer.json["problems"]["executor"]
+
+
+async def test_without_views_it_is_not_ready(ready: Api) -> None:
+    remove(ready.gateway.settings.views_file)
+    answer = await ready.get("/health/ready")
+    assert answer.status == 503
+    assert answer.json["problems"]["database"] == answer.json["database"] == "the views are being rebuilt"
+    assert await checks(ready.gateway)["database"]() == "the views are being rebuilt"
+
+
+async def test_views_that_do_not_follow_are_a_problem(start_gateway: StartGateway) -> None:
+    api = await start_gateway(projector=False, views_wait_s=0)
+    api.gateway.executors.hear(ALIVE)
+    async with Database.open(api.gateway.settings.views_file):
+        for version in ("1", "2"):
+            await api.post("/api/v1/agents", {"name": "A", "version": version, "promptTemplate": "x"})
+        answer = await api.get("/health/ready")
+    assert answer.status == 503
+    assert answer.json["projectorLag"] == 2
+    assert list(answer.json["problems"]) == ["projector"]
+    assert "async-agent run projector" in answer.json["problems"]["projector"]
+
+
+async def test_without_nats_it_is_not_ready(ready: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: str) -> int:
+        raise Unavailable("gone")
+
+    assert await checks(ready.gateway)["nats"]() is None
+    monkeypatch.setattr(ready.log, "last_seq", away)
+    answer = await ready.get("/health/ready")
+    assert answer.status == 503
+    assert answer.json["nats"] == answer.json["problems"]["nats"]
+    assert "NATS_URL" in answer.json["nats"]
+    assert answer.json["projectorLag"] is None
+    assert await checks(ready.gateway)["nats"]() == answer.json["nats"]
+
+
+async def test_runs_that_wait_and_run_are_counted(ready: Api) -> None:
+    requested = run.Requested(dag_id="d", original_request="do it", job=JOB)
+    started = run.Started(executor="e", at=ready.gateway.clock(), synthesis="merge")
+    suspended = run.Suspended(reason="x")
+    histories: list[list[Event]] = [[], [started], [started], [started, suspended]]
+    for number, events in enumerate(histories):
+        await ready.write(RUN, f"dag-exec_{number}", requested, *events)
+    queue = (await ready.get("/health/ready")).json["scheduler"]["queue"]
+    assert (queue["size"], queue["pending"]) == (1, 2)
+
+
+async def test_schedules_that_fire_are_listed(ready: Api) -> None:
+    def schedule(**given: Any) -> dag.ScheduleSet:
+        return dag.ScheduleSet(schedule=Schedule(cron="* * * * *", **given))
+
+    imported = dag.Imported(job=JOB)
+    await ready.write(DAG, "fires", imported, schedule())
+    await ready.write(DAG, "inactive", imported, schedule(active=False))
+    await ready.write(DAG, "paused", imported, schedule(), dag.Updated(label="paused"))
+    await ready.write(DAG, "none", imported)
+    told = (await ready.get("/health/ready")).json
+    assert told["dagScheduler"] == {"activeSchedules": 1, "schedules": ["fires"]}
+    assert told["scheduler"]["activeSchedules"] == 1
+
+
+def test_an_executor_that_falls_silent_is_gone() -> None:
+    time = [0.0]
+    executors = Executors(lambda: time[0])
+    executors.hear(ALIVE)
+    time[0] = SILENCE_S - 1
+    executors.hear(ExecutorAlive(instance="host-2", capacity=5).model_dump_json().encode())
+    assert [executor.instance for executor in executors.alive()] == ["host-1", "host-2"]
+    time[0] = SILENCE_S + 1
+    assert [executor.instance for executor in executors.alive()] == ["host-2"]
+
+
+def test_what_is_no_sign_of_life_is_passed_over() -> None:
+    executors = Executors()
+    for payload in (b"", b"nonsense", b'{"instance":"x"}'):
+        executors.hear(payload)
+    assert executors.alive() == ()

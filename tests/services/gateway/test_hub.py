@@ -1,0 +1,148 @@
+"""The one tail of the log in a gateway."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from contracts import dag
+from contracts.commit import Recorded
+from contracts.dag import DAG
+from contracts.event import Event
+from contracts.registry import CODEC
+from contracts.runtime.log import Log, Unavailable
+from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.stream import Origin, Stream
+from gateway.streams.hub import Hub
+
+REQUESTED = dag.Requested(goal_text="g", agent_name="A")
+REJECTED = dag.Rejected(http_status=500, error="no")
+ENDED = {"rejected"}
+
+
+class WatchedLog(MemoryLog):
+    """Tells how it is used, and can be away."""
+
+    def __init__(self) -> None:
+        super().__init__(CODEC)
+        self.tails = 0
+        self.failures = 0
+
+    async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
+        self.tails += 1
+        async for batch in super().tail(*filters, after=after):
+            yield batch
+
+    async def last_seq(self, *filters: str) -> int:
+        if self.failures:
+            self.failures -= 1
+            raise Unavailable("away")
+        return await super().last_seq(*filters)
+
+
+@asynccontextmanager
+async def hub_on(log: Log) -> AsyncGenerator[Hub]:
+    hub = Hub(log)
+    task = asyncio.create_task(hub.run())
+    try:
+        yield hub
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+async def write(log: Log, dag_id: str, *events: Event) -> int:
+    stream = await Stream.open(log, DAG, dag_id, Origin("/test/1"))
+    return await stream.append(events)
+
+
+async def test_what_has_happened_already_is_found() -> None:
+    log = WatchedLog()
+    await write(log, "d1", REQUESTED)
+    seq = await write(log, "d1", REJECTED)
+
+    async with hub_on(log) as hub, asyncio.timeout(10):
+        assert (await hub.wait_for("dag", "d1", ENDED)).seq == seq
+
+
+async def test_what_happens_later_is_found() -> None:
+    log = WatchedLog()
+    await write(log, "d1", REQUESTED)
+
+    async with hub_on(log) as hub, asyncio.timeout(10), asyncio.TaskGroup() as group:
+        waiting = group.create_task(hub.wait_for("dag", "d1", ENDED))
+        async with hub.listening("dag", "d1", lambda _: None):
+            await write(log, "d2", REQUESTED)
+            seq = await write(log, "d1", REJECTED)
+        assert (await waiting).seq == seq
+
+
+async def test_what_came_before_the_position_does_not_count() -> None:
+    log = WatchedLog()
+    await write(log, "d1", REQUESTED)
+    before = await write(log, "d1", REJECTED)
+
+    async with hub_on(log) as hub, asyncio.timeout(10), asyncio.TaskGroup() as group:
+        waiting = group.create_task(hub.wait_for("dag", "d1", ENDED, after=before))
+        async with hub.listening("dag", "d1", lambda _: None):
+            seq = await write(log, "d1", REJECTED)
+        assert (await waiting).seq == seq
+
+
+async def test_a_listener_hears_its_own_aggregate_only_and_in_order() -> None:
+    log = WatchedLog()
+    heard: list[Recorded] = []
+
+    async with hub_on(log) as hub, asyncio.timeout(10):
+        async with hub.listening("dag", "d1", heard.append):
+            await write(log, "d1", REQUESTED)
+            await write(log, "d2", REQUESTED)
+            await write(log, "d1", REJECTED)
+            await hub.wait_for("dag", "d1", ENDED)
+            await heard_by(hub, log)
+        await write(log, "d1", dag.Deleted())
+        await heard_by(hub, log)
+
+    assert [one.seq for one in heard] == [1, 3]
+
+
+async def heard_by(hub: Hub, log: Log) -> None:
+    """Return when the hub has passed on all that is in the log now."""
+    passed = asyncio.Event()
+    async with hub.listening("dag", "mark", lambda _: passed.set()):
+        await write(log, "mark", REQUESTED)
+        await passed.wait()
+
+
+async def test_nothing_is_followed_while_nobody_listens() -> None:
+    log = WatchedLog()
+
+    async with hub_on(log) as hub, asyncio.timeout(10):
+        await write(log, "d1", REQUESTED)
+        assert log.tails == 0
+        await heard_by(hub, log)
+        assert log.tails == 1
+        assert not hub._listeners
+
+
+async def test_a_log_that_is_away_is_followed_when_it_is_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.streams.hub.RETRY_S", 0)
+    log = WatchedLog()
+    log.failures = 3
+
+    async with hub_on(log) as hub, asyncio.timeout(10):
+        await heard_by(hub, log)
+
+
+async def test_a_log_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.streams.hub.FOLLOW_S", 0.01)
+    log = WatchedLog()
+    log.failures = 1_000_000
+
+    async with hub_on(log) as hub:
+        with pytest.raises(Unavailable, match="could not be followed"):
+            await hub.wait_for("dag", "d1", ENDED)
+        assert not hub._listeners

@@ -1,0 +1,303 @@
+"""`Idempotency-Key`: what is sent again is not done again, whichever gateway it is sent to."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import aclosing
+from typing import Any
+
+import pytest
+
+from contracts import agent, dag
+from contracts.agent import AGENT
+from contracts.dag import DAG
+from contracts.plan import Job
+from contracts.runtime.cells import Cell, MemoryCells, NatsCells
+from contracts.runtime.connection import Connection
+from contracts.runtime.llm import LlmSettings
+from contracts.runtime.log import Unavailable
+from contracts.tool import Effect, ToolSpec
+from gateway.http import idempotency
+
+AGENTS = "/api/v1/agents"
+NEW = {"name": "A", "version": "1", "promptTemplate": "x"}
+LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
+GOAL = {"goal-text": "do it", "agentName": "Planner"}
+KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
+JOB = {
+    "original_request": "do it",
+    "intent": {"primary": "do", "sub_intents": []},
+    "entities": [],
+    "sub_tasks": [
+        {
+            "id": "001",
+            "description": "d",
+            "thought": "t",
+            "action_type": "tool",
+            "tool_or_prompt": {"name": "noop"},
+            "expected_output": "o",
+            "dependencies": [],
+        }
+    ],
+    "validation": {"coverage": "high"},
+}
+
+
+class Faulty(MemoryCells):
+    """Can be away for a while."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes_to_lose = 0
+        self.writes = 0
+
+    async def put(self, name: str, value: bytes, *, after: int) -> int:
+        self.writes += 1
+        if self.writes_to_lose and self.writes > 1:
+            self.writes_to_lose -= 1
+            raise Unavailable("away")
+        return await super().put(name, value, after=after)
+
+
+class Slow(MemoryCells):
+    """Keeps no answer before it is let; claims are quick."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = asyncio.Event()
+
+    async def put(self, name: str, value: bytes, *, after: int) -> int:
+        if b'"answer":{' in value:
+            await self.let.wait()
+        return await super().put(name, value, after=after)
+
+
+async def with_tool(api: Any) -> Any:
+    api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))
+    return api
+
+
+async def with_agent(api: Any) -> Any:
+    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
+    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    return api
+
+
+def same(first: Any, second: Any) -> bool:
+    """The same answer, given again."""
+    kept = all(first.headers.get(name) == second.headers.get(name) for name in ("content-type", "location"))
+    return (first.status, first.body) == (second.status, second.body) and kept
+
+
+# ── the same request ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_request_sent_again_gets_its_answer_again_and_is_not_done_again(api: Any) -> None:
+    first = await api.post(AGENTS, NEW, headers=KEY)
+    await api.patch(f"{AGENTS}/{first.json['id']}", {"promptTemplate": "changed since"})
+    before = await api.log.last_seq()
+    second = await api.post(AGENTS, NEW, headers=KEY)
+    assert first.status == 201
+    assert same(first, second)
+    assert ("idempotency-replayed" in first.headers, second.headers["idempotency-replayed"]) == (
+        False,
+        "true",
+    )
+    assert await api.log.last_seq() == before
+
+
+async def test_white_space_and_the_order_of_keys_make_no_other_request(api: Any) -> None:
+    first = await api.call("POST", AGENTS, json=NEW, headers=KEY)
+    raw = b'{ "promptTemplate": "x",\n "version": "1", "name": "A" }'
+    second = await api.call("POST", AGENTS, data=raw, headers=KEY | {"Content-Type": "application/json"})
+    assert same(first, second)
+
+
+async def test_without_a_key_or_with_another_it_is_another_request(api: Any) -> None:
+    await with_tool(api)
+    body = {"job": JOB}
+    answers = [await api.post("/api/v1/execute-dag", body, headers=headers) for headers in ({}, {}, KEY)]
+    answers.append(await api.post("/api/v1/execute-dag", body, headers={"Idempotency-Key": "another"}))
+    assert {answer.status for answer in answers} == {202}
+    assert len({answer.json["executionId"] for answer in answers}) == 4
+
+
+async def test_every_gateway_knows_what_another_has_answered(start_gateway: Any) -> None:
+    """Restarted ones too: nothing is kept in a process."""
+    cells = MemoryCells()
+    one = await start_gateway(cells=cells)
+    first = await one.post(AGENTS, NEW, headers=KEY)
+    two = await start_gateway(cells=cells, log=one.log, projector=False)
+    second = await two.post(AGENTS, NEW, headers=KEY)
+    assert same(first, second)
+
+
+@pytest.mark.nats
+async def test_what_was_answered_is_kept_in_nats(start_gateway: Any, connection: Connection) -> None:
+    one = await start_gateway(cells=NatsCells(connection))
+    first = await one.post(AGENTS, NEW, headers=KEY)
+    two = await start_gateway(cells=NatsCells(connection), log=one.log, projector=False)
+    assert same(first, await two.post(AGENTS, NEW, headers=KEY))
+    assert (await two.post(AGENTS, NEW | {"version": "2"}, headers=KEY)).status == 422
+    assert (await two.post(AGENTS, NEW, headers={"Idempotency-Key": "another"})).status == 409
+    assert (
+        await two.post(AGENTS, NEW | {"version": "2"}, headers={"Idempotency-Key": "another"})
+    ).status == 201
+
+
+async def test_a_plan_is_asked_for_once_whoever_waits_for_it(start_gateway: Any) -> None:
+    api = await with_agent(await start_gateway(llm=LLM))
+    after = await api.log.last_seq()
+    asking = [asyncio.create_task(api.post("/api/v1/create-dag", GOAL, headers=KEY)) for _ in range(3)]
+    async with aclosing(api.log.tail("evt.dag.*.requested", after=after)) as batches:
+        (requested,) = await anext(batches)
+    dag_id = requested.commit.aggregate_id
+    await api.write(DAG, dag_id, dag.Planned(job=Job.model_validate(JOB)))
+    answers = [await one for one in asking]
+    assert [(one.status, one.json) for one in answers] == [(200, {"status": "success", "dagId": dag_id})] * 3
+    assert len(await api.log.read("dag", dag_id)) == 2
+    late = await api.post("/api/v1/create-dag", GOAL, headers=KEY)
+    assert same(answers[0], late)
+
+
+# ── another request ─────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("body", [NEW | {"version": "2"}, NEW | {"metadata": {"a": 1}}])
+async def test_a_key_belongs_to_one_body(api: Any, body: Any) -> None:
+    await api.post(AGENTS, NEW, headers=KEY)
+    before = await api.log.last_seq()
+    answer = await api.post(AGENTS, body, headers=KEY)
+    assert answer.status == 422
+    assert "send a new one" in answer.json["error"]
+    assert await api.log.last_seq() == before
+
+
+async def test_a_key_belongs_to_one_path(api: Any) -> None:
+    await with_tool(api)
+    dag_id = (await api.post("/api/v1/execute-dag", {"job": JOB})).json["dagId"]
+    assert (await api.post("/api/v1/execute-dag", {"dagId": dag_id}, headers=KEY)).status == 202
+    assert (await api.post("/api/v1/dag-run", {"dagId": dag_id}, headers=KEY)).status == 422
+
+
+async def test_a_key_is_claimed_before_anything_is_done(start_gateway: Any) -> None:
+    """While the first request is still being answered, another one is refused."""
+    cells = Slow()
+    api = await start_gateway(cells=cells)
+    first = asyncio.create_task(api.post(AGENTS, NEW, headers=KEY))
+    async with aclosing(api.log.tail("evt.agent.>")) as batches:
+        await anext(batches)
+    other = await api.post(AGENTS, NEW | {"version": "2"}, headers=KEY)
+    cells.let.set()
+    assert (other.status, (await first).status) == (422, 201)
+
+
+@pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ü"])
+async def test_a_key_is_visible_ascii(api: Any, key: str) -> None:
+    answer = await api.post(AGENTS, NEW, headers={"Idempotency-Key": key})
+    assert answer.status == 400
+    assert "Idempotency-Key must be" in answer.json["error"]
+    assert await api.log.last_seq() == 0
+
+
+# ── refusals and failures ───────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_refusal_frees_the_key(api: Any) -> None:
+    """Nothing was done: what was wrong can be mended, there or in the request."""
+    assert (await api.post(AGENTS, {}, headers=KEY)).status == 400
+    await api.post(AGENTS, NEW)
+    assert (await api.post(AGENTS, NEW, headers=KEY)).status == 409
+    assert (await api.post(AGENTS, NEW | {"version": "2"}, headers=KEY)).status == 201
+
+
+async def test_an_answer_that_says_no_is_kept_when_something_was_done_for_it(start_gateway: Any) -> None:
+    api = await with_agent(await start_gateway(llm=LLM))
+    after = await api.log.last_seq()
+    asking = asyncio.create_task(api.post("/api/v1/create-dag", GOAL, headers=KEY))
+    async with aclosing(api.log.tail("evt.dag.*.requested", after=after)) as batches:
+        (requested,) = await anext(batches)
+    rejected = dag.Rejected(http_status=500, error="no plan")
+    seq = await api.write(DAG, requested.commit.aggregate_id, rejected)
+    first = await asking
+    second = await api.post("/api/v1/create-dag", GOAL, headers=KEY)
+    assert first.status == 500
+    assert same(first, second)
+    assert await api.log.last_seq() == seq
+
+
+async def test_after_an_ack_was_lost_the_same_request_finds_what_it_has_done(api: Any) -> None:
+    api.log.lose_acks()
+    failed = await api.post(AGENTS, NEW, headers=KEY)
+    assert failed.status == 503
+    assert (await api.post(AGENTS, NEW | {"version": "2"}, headers=KEY)).status == 422
+    again = await api.post(AGENTS, NEW, headers=KEY)
+    assert (again.status, again.json["name"]) == (201, "A")
+    assert await api.log.last_seq() == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("/api/v1/execute-dag", {"job": JOB}), (AGENTS, NEW), ("/api/v1/create-dag", GOAL)],
+)
+async def test_what_a_killed_gateway_had_done_is_not_done_again(
+    start_gateway: Any, path: str, body: Any
+) -> None:
+    """It did all of it and died before it could keep the answer: the cell has the claim alone."""
+    cells = MemoryCells()
+    one = await with_tool(await with_agent(await start_gateway(cells=cells, llm=LLM, planning_wait_s=0.01)))
+    first = await one.post(path, body, headers=KEY)
+    for name, cell in cells._cells.items():
+        claim = idempotency._Entry.model_validate_json(cell.value).model_copy(update={"answer": None})
+        cells._cells[name] = Cell(claim.model_dump_json().encode(), cell.revision)
+    before = await one.log.last_seq()
+
+    two = await start_gateway(cells=cells, log=one.log, llm=LLM, projector=False, planning_wait_s=0.01)
+    second = await (await with_tool(two)).post(path, body, headers=KEY)
+
+    assert first.status < 300
+    assert same(first, second)
+    assert await one.log.last_seq() == before
+
+
+async def test_an_agent_that_somebody_else_made_meanwhile_is_not_taken_for_ones_own(api: Any) -> None:
+    await api.post(AGENTS, NEW, headers=KEY)
+    answer = await api.post(AGENTS, NEW, headers={"Idempotency-Key": "another"})
+    assert answer.status == 409
+
+
+async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(start_gateway: Any) -> None:
+    cells = Faulty()
+    cells.writes_to_lose = 1
+    api = await start_gateway(cells=cells)
+    first = await api.post(AGENTS, NEW, headers=KEY)
+    second = await api.post(AGENTS, NEW, headers=KEY)
+    assert (first.status, second.status) == (201, 201)
+    assert first.json["id"] == second.json["id"]
+    assert await api.log.last_seq() == 1
+
+
+async def test_a_very_long_answer_is_made_anew(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idempotency, "LARGEST_BYTES", 10)
+    first = await api.post(AGENTS, NEW, headers=KEY)
+    second = await api.post(AGENTS, NEW, headers=KEY)
+    assert same(first, second)
+    assert "idempotency-replayed" not in second.headers
+    assert await api.log.last_seq() == 1
+
+
+async def test_what_was_made_names_the_request_as_its_cause(api: Any) -> None:
+    row = (await api.post(AGENTS, NEW, headers=KEY)).json
+    (recorded,) = await api.log.read("agent", row["id"])
+    assert (recorded.commit.causation_id or "").startswith("req_")
+
+
+async def test_an_execution_of_a_plan_keeps_its_id(start_gateway: Any) -> None:
+    """Even before there is a plan: it is told at once which execution it will be."""
+    api = await with_agent(await start_gateway(llm=LLM))
+    headers = KEY | {"Prefer": "respond-async"}
+    first = await api.post("/api/v1/create-and-execute-dag", GOAL, headers=headers)
+    second = await api.post("/api/v1/create-and-execute-dag", GOAL, headers=headers)
+    assert (first.status, first.json["status"]) == (202, "planning")
+    assert first.json["executionId"].startswith("dag-exec_")
+    assert same(first, second)

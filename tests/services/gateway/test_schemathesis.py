@@ -1,0 +1,166 @@
+"""Requests made up from the OpenAPI document, against a live gateway: what comes back is what it says."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import Counter
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from requests import Session
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    negative_data_rejection,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from contracts import agent, dag, goal, run
+from contracts.agent import AGENT
+from contracts.dag import DAG
+from contracts.goal import GOAL
+from contracts.plan import Job
+from contracts.run import RUN
+from contracts.runtime.llm import LlmSettings
+from contracts.scheduling import Schedule
+from contracts.tool import Effect, ToolSpec
+from gateway.app import ENDPOINTS
+from gateway.documents.openapi import openapi, template
+from gateway.endpoint import Endpoint, Raw
+
+NOBODY = "http://127.0.0.1:9"
+"""A model that does not answer."""
+LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m", ollama_base_url=NOBODY, llm_retries=0)
+CHECKS = [
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+    negative_data_rejection,
+]
+DOCUMENT = schemathesis.openapi.from_dict(openapi(ENDPOINTS))
+STREAMS = "text/event-stream"
+THERE = {
+    "agents": "a1",
+    "dag": "d1",
+    "dag-executions": "e1",
+    "dags": "d1",
+    "goals": "g1",
+    "runs": "r1",
+    "schedules": "s1",
+}
+"""What there is at the beginning, by the first word of its path."""
+NAMES = {"execution_id": "e1", "goal": "g1", "schedule_id": "s1", "name": "noop"}
+"""What variables of paths stand for that are not called id."""
+BODIES = {"agentName": "Planner", "taskName": "Planner", "dagId": "d1", "agentId": "a1"}
+"""Keys of bodies that name something, and what they could name."""
+
+JOB = Job.model_validate(
+    {
+        "original_request": "do it",
+        "intent": {"primary": "do", "sub_intents": []},
+        "entities": [],
+        "sub_tasks": [
+            {
+                "id": "001",
+                "description": "d",
+                "thought": "t",
+                "action_type": "tool",
+                "tool_or_prompt": {"name": "noop"},
+                "expected_output": "o",
+                "dependencies": [],
+            }
+        ],
+        "validation": {"coverage": "high"},
+    }
+)
+
+
+def is_stream(endpoint: Endpoint) -> bool:
+    """Whether it answers without end."""
+    return any(isinstance(one, Raw) and one.media_type == STREAMS for one in endpoint.responses.values())
+
+
+@pytest.fixture
+async def api(start_gateway: Any) -> Any:
+    """A gateway with one of everything. No planner answers, and no model."""
+    api = await start_gateway(llm=LLM, planning_wait_s=0.01)
+    api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))
+    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
+    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    await api.write(DAG, "d1", dag.Imported(job=JOB, title="T"))
+    await api.write(RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=JOB))
+    await api.write(GOAL, "g1", goal.Created(objective="reach it", agent_id="a1"))
+    daily = goal.ScheduleAdded(schedule_id="s1", schedule=Schedule(cron="@daily"))
+    await api.write(GOAL, "g1", daily)
+    await api.write(RUN, "r1", run.GoalRequested(goal_id="g1", objective="reach it", step_budget=3))
+    return api
+
+
+def acquainted(case: Any) -> Any:
+    """The same request, about something that is there."""
+    (word,) = re.findall(r"^/(?:api/v1/)?([\w-]+)", case.path)
+    for name in case.path_parameters or {}:
+        case.path_parameters[name] = NAMES.get(name, THERE.get(word, "x"))
+    if isinstance(case.body, dict):
+        case.body.update({key: value for key, value in BODIES.items() if key in case.body})
+    return case
+
+
+def check_no_surprise(response: Any, case: Any) -> None:
+    """Nothing fails but for want of something that is away."""
+    assert response.status_code < 500 or response.status_code == 503, f"{case}: {response.text}"
+    assert response.status_code != 500
+
+
+def can_be_wrong(operation: Any) -> bool:
+    """Whether it takes more than texts, which are never wrong."""
+    queries = (
+        one["schema"] for one in operation.definition.raw.get("parameters", ()) if one["in"] == "query"
+    )
+    return "requestBody" in operation.definition.raw or any(one != {"type": "string"} for one in queries)
+
+
+def ask(endpoint: Endpoint, url: str, session: Session, answered: Counter[int]) -> None:
+    """Requests, the same ones each time; fails when one is answered wrongly."""
+    operation = DOCUMENT[template(endpoint.path)][endpoint.method]
+    right = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
+    wrong = operation.as_strategy(generation_mode=GenerationMode.NEGATIVE)
+    plan = [(right, 3), (right.map(acquainted), 6)] + ([(wrong, 5)] if can_be_wrong(operation) else [])
+    for cases, count in plan:
+
+        @settings(
+            max_examples=count,
+            phases=[Phase.generate],
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(case=cases)
+        def once(case: Any) -> None:
+            response = case.call(base_url=url, session=session)
+            answered[response.status_code] += 1
+            check_no_surprise(response, case)
+            case.validate_response(response, checks=CHECKS)
+
+        once()
+
+
+async def test_whatever_is_asked_the_answer_is_one_that_is_documented(api: Any) -> None:
+    endpoints = [one for one in ENDPOINTS if not is_stream(one)]
+    answered: Counter[int] = Counter()
+    failures = []
+    with Session() as session:
+        for endpoint in sorted(endpoints, key=lambda one: one.method == "DELETE"):
+            try:
+                await asyncio.to_thread(ask, endpoint, str(api.url), session, answered)
+            except Exception as error:
+                error.add_note(f"{endpoint.method} {endpoint.path}")
+                failures.append(error)
+    if failures:
+        raise ExceptionGroup("the document is not true", failures)
+    assert {200, 201, 202, 204, 400, 404, 409, 422} <= set(answered)

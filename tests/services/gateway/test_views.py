@@ -1,0 +1,140 @@
+"""The views as the gateway reads them: whatever becomes of the file, no answer is wrong for long."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from contracts import agent
+from contracts.agent import AGENT
+from contracts.views import VIEWS_VERSION, agents, checkpoint, metadata
+from gateway.views.reader import ViewsUnavailable
+from projector.database import Database, remove
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
+
+Eventually = Any
+AGENTS = "/api/v1/agents"
+
+
+def created(name: str) -> agent.Created:
+    return agent.Created(name=name, version_name="1", prompt_template="x")
+
+
+async def names(api: Api) -> list[str] | None:
+    """Names of all agents, None while there are no views."""
+    answer = await api.get(AGENTS)
+    return [row["name"] for row in answer.json] if answer.status == 200 else None
+
+
+async def test_without_views_reading_is_503_and_says_why(start_gateway: StartGateway) -> None:
+    api = await start_gateway(projector=False)
+    answer = await api.get(AGENTS)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json == {"error": "the views are being rebuilt; try again in a moment"}
+
+
+async def test_views_that_are_made_later_are_found(api: Api, start_gateway: StartGateway) -> None:
+    other = await start_gateway(
+        projector=False, log=api.log, data_dir=api.gateway.settings.data_dir / "other"
+    )
+    assert await names(other) is None
+    async with Database.open(other.gateway.settings.views_file):
+        assert await names(other) == []
+
+
+async def test_views_deleted_while_running_come_back_the_same(api: Api, eventually: Eventually) -> None:
+    await api.write(AGENT, "agent_1", created("A"))
+    assert await names(api) == ["A"]
+    remove(api.gateway.settings.views_file)
+    assert await names(api) != []
+    assert await eventually(lambda: names(api)) == ["A"]
+    await api.write(AGENT, "agent_2", created("B"))
+    assert await names(api) == ["B", "A"]
+
+
+async def test_a_file_put_in_place_of_the_old_one_is_what_is_read(start_gateway: StartGateway) -> None:
+    api = await start_gateway(projector=False)
+    path = api.gateway.settings.views_file
+    row = {"version": "1", "prompt_template": "x", "active": False, "created_at": 0, "updated_at": 0}
+    for name in ("A", "B"):
+        fresh = path.with_name("fresh.db")
+        async with Database.open(fresh) as database:
+            async with database.engine.begin() as connection:
+                await connection.execute(agents.insert().values(id=name, name=name, **row))
+            await database.fold_log_into_file()
+        remove(path)
+        fresh.rename(path)
+        assert await names(api) == [name]
+
+
+async def test_tables_of_another_version_are_views_being_rebuilt(start_gateway: StartGateway) -> None:
+    api = await start_gateway(projector=False)
+    async with (
+        Database.open(api.gateway.settings.views_file) as database,
+        database.engine.begin() as connection,
+    ):
+        await connection.run_sync(lambda sync: metadata.drop_all(sync, [agents]))
+    answer = await api.get(AGENTS)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+
+
+async def test_a_snapshot_sees_one_moment(api: Api) -> None:
+    views = api.gateway.views
+    async with views.snapshot() as reader:
+        before = await reader.value(select(checkpoint.c.seq))
+        await api.write(AGENT, "agent_1", created("A"))
+        assert await reader.all(select(agents)) == []
+        assert await reader.value(select(checkpoint.c.seq)) == before
+    row = await views.first(select(agents))
+    assert row is not None
+    assert row["name"] == "A"
+    assert await views.position() == before + 1
+
+
+async def test_a_snapshot_that_is_cut_short_leaves_its_connection_fit(api: Api) -> None:
+    """More of them than there are connections."""
+    views = api.gateway.views
+    entered = asyncio.Event()
+
+    async def hold() -> None:
+        async with views.snapshot() as reader:
+            await reader.value(select(checkpoint.c.version))
+            entered.set()
+            await asyncio.Event().wait()
+
+    for _ in range(12):
+        entered.clear()
+        task = asyncio.create_task(hold())
+        await entered.wait()
+        task.cancel()
+        await asyncio.wait([task])
+    assert await views.value(select(checkpoint.c.version)) == VIEWS_VERSION
+    await api.write(AGENT, "agent_1", created("A"))
+    assert await names(api) == ["A"]
+
+
+async def test_the_gateway_cannot_write_views(api: Api) -> None:
+    with pytest.raises(ViewsUnavailable) as refused:
+        await api.gateway.views.value(checkpoint.update().values(seq=99).returning(checkpoint.c.seq))
+    assert "readonly" in str(refused.value.__cause__)
+
+
+async def test_waiting_for_a_position_that_never_comes_ends(start_gateway: StartGateway) -> None:
+    api = await start_gateway(projector=False)
+    assert not await api.gateway.projected(1, timeout=0.01)
+    api.gateway.progress.announce(1)
+    assert not await api.gateway.projected(1, timeout=0.01)
+
+
+async def test_an_announcement_that_got_lost_costs_a_moment_only(
+    api: Api, start_gateway: StartGateway
+) -> None:
+    """The other gateway reads the same views and hears nobody."""
+    deaf = await start_gateway(projector=False, log=api.log)
+    seq = await api.write(AGENT, "agent_1", created("A"))
+    assert await deaf.gateway.projected(seq, timeout=10)
