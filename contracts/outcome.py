@@ -1,4 +1,4 @@
-"""The two ways work fails: worth another try, or not. Everything else that is raised is a bug."""
+"""The ways work ends without being done. Everything else that is raised is a bug."""
 
 from __future__ import annotations
 
@@ -14,3 +14,7 @@ class Retry(Exception):
 
 class Reject(Exception):
     """It will never succeed as it is: bad parameters, a refusal, something that does not exist."""
+
+
+class Lost(Exception):
+    """Somebody else has it now, and whoever has it settles it: an acknowledgement of ours would be theirs."""

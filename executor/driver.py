@@ -2,6 +2,10 @@
 
 Nothing here is remembered that the log does not hold: the driver of another process, given the same commits,
 goes on from the same place.
+
+A step that changes nothing outside and costs nothing begins while the commit that starts it is still on its
+way, and what came of it goes with the next commit: if the first is lost with this process, the step simply runs
+again. Everything else waits until its start, and every result that it builds on, are in the log.
 """
 
 from __future__ import annotations
@@ -9,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -21,50 +25,74 @@ from contracts.outcome import Reject, Retry
 from contracts.run import Erred, Outcome, Policy, Succeeded
 from contracts.runtime.log import Conflict, TooLarge
 from contracts.runtime.stream import Stream
+from contracts.steps import Step
 from executor import metrics
 from executor.attempt import Attempt
+from executor.tentative import Tentative
 
 Perform = Callable[[Attempt], Awaitable[run.Achieved]]
 """Executes one attempt of a step; raises Retry or Reject when it fails."""
 
-MAX_OUTCOMES = 256
-"""Outcomes in one commit."""
+MAX_AHEAD = 64
+"""Decisions that the log does not have, with which steps still begin before their start is in it."""
 
 log = structlog.get_logger()
 
 
 class Driver:
-    """One run in the hands of this executor."""
+    """One run in the hands of this executor. `is_free` says of a step that one more time does no harm."""
 
-    def __init__(self, stream: Stream[run.State], executor: str, perform: Perform, policy: Policy) -> None:
-        self.stream = stream
+    def __init__(
+        self,
+        stream: Stream[run.State],
+        executor: str,
+        perform: Perform,
+        is_free: Callable[[Step], bool],
+        policy: Policy,
+    ) -> None:
         self.executor = executor
+        self._run = Tentative(stream)
         self._perform = perform
+        self._is_free = is_free
         self._policy = policy
+        self._begun: list[str] = []
+        """Steps decided to start, whose code has not been started."""
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._outcomes: list[Outcome] = []
         self._wake = asyncio.Event()
         self._look_again = False
+        self._saving = False
         self.released = asyncio.Event()
         """Set when this executor has let go of the run."""
 
     @property
     def ours(self) -> bool:
-        """Whether the run is running and this executor holds it."""
-        state = self.stream.state
+        """Whether the run is running and this executor holds it, as far as the log tells."""
+        return self._holds(self._run.saved)
+
+    def _holds(self, state: run.State) -> bool:
         return state.status is run.Status.RUNNING and state.executor == self.executor
 
-    async def drive(self) -> None:
-        """Until the run has ended, was suspended or cancelled, went to another executor, or drained."""
+    async def drive(self, claim: Sequence[Event]) -> None:
+        """Claim the run and go on until it has ended, has been called off, went away, or is drained."""
         try:
+            self._decide(claim)
+            await self._save_all()
+            if self.ours and isinstance(claim[0], run.TakenOver):
+                metrics.TAKEOVERS.inc()
+                log.info("run taken over", run=self._run.id)
             while self.ours:
                 self._launch()
                 if not self._tasks and not self._outcomes and self._draining:
                     return
                 await self._something_happened()
-                await self._settle()
+                if self._look_again:
+                    self._look_again = False
+                    await self._run.refresh()
+                self._settle()
+                await self._save_all()
         finally:
-            await self._stop_steps()
+            await self._stop(list(self._tasks))
 
     def look_again(self) -> None:
         """Somebody else changed the run: read what, and stop if it is over."""
@@ -80,12 +108,27 @@ class Driver:
     def _draining(self) -> bool:
         return self._policy.parallel == 0
 
+    def _decide(self, events: Sequence[Event], outcome: Outcome | None = None) -> None:
+        if events:
+            self._run.decide(events, outcome)
+        for event in events:
+            if isinstance(event, run.StepsStarted):
+                self._begun += event.steps
+
     def _launch(self) -> None:
-        state = self.stream.state
-        for step, number in state.running.items():
-            if step not in self._tasks:
-                attempt = Attempt(self.stream.id, state, state.graph.steps[step], number)
+        """Start the code of steps that may: their start is in the log, or need not be yet."""
+        waiting = []
+        for step in self._begun:
+            number = self._run.state.running[step]
+            if self._run.saved.running.get(step) == number or self._may_run_ahead(step):
+                attempt = Attempt(self._run.id, self._run.state, self._run.state.graph.steps[step], number)
                 self._tasks[step] = asyncio.create_task(self._attempt(attempt))
+            else:
+                waiting.append(step)
+        self._begun = waiting
+
+    def _may_run_ahead(self, step: str) -> bool:
+        return self._run.unsaved <= MAX_AHEAD and self._is_free(self._run.state.graph.steps[step])
 
     async def _attempt(self, attempt: Attempt) -> None:
         begun = time.perf_counter()
@@ -103,8 +146,16 @@ class Driver:
         metrics.STEP_SECONDS.labels(
             attempt.step.task.tool_or_prompt.name, type(outcome).__name__.lower()
         ).observe(time.perf_counter() - begun)
+        self._ended(outcome)
+
+    def _ended(self, outcome: Outcome) -> None:
+        """Take in what came of a step: at once while a commit is on its way, else with what comes now."""
         self._outcomes.append(outcome)
-        self._wake.set()
+        if self._saving:
+            self._settle()
+            self._launch()
+        else:
+            self._wake.set()
 
     @staticmethod
     def _erred(
@@ -126,7 +177,7 @@ class Driver:
         )
 
     async def _something_happened(self) -> None:
-        due = run.next_retry(self.stream.state)
+        due = run.next_retry(self._run.state)
         timer = None
         if due and not self._draining:
             delay = max(0.0, (due - datetime.now(UTC)).total_seconds())
@@ -136,60 +187,71 @@ class Driver:
         if timer:
             timer.cancel()
 
-    async def _settle(self) -> None:
-        if self._look_again:
-            self._look_again = False
-            await self.stream.refresh()
-        while self.ours:
-            outcomes, self._outcomes = self._outcomes[:MAX_OUTCOMES], self._outcomes[MAX_OUTCOMES:]
-            await self._commit(outcomes)
-            for outcome in outcomes:
-                self._tasks.pop(_step_of(outcome), None)
-            if not self._outcomes:
-                return
+    def _settle(self) -> None:
+        """Decide what follows from the outcomes at hand; they count for nothing once the run is not ours."""
+        outcomes, self._outcomes = self._outcomes, []
+        for outcome in outcomes:
+            self._tasks.pop(_step_of(outcome), None)
+            self._decide(self._settled(outcome), outcome)
+        if not outcomes:
+            self._decide(self._settled())
 
-    async def _commit(self, outcomes: list[Outcome]) -> None:
-        """Append what follows from the outcomes; what others did meanwhile is taken into account."""
-        while self.ours:
-            events = run.settle(self.stream.state, outcomes, datetime.now(UTC), self._policy)
-            if not events:
-                return
+    def _settled(self, *outcomes: Outcome) -> list[Event]:
+        state = self._run.state
+        return run.settle(state, outcomes, datetime.now(UTC), self._policy) if self._holds(state) else []
+
+    async def _save_all(self) -> None:
+        while self._run.unsaved:
+            self._launch()
             try:
-                await self._append(events)
+                await self._save()
             except Conflict:
-                await self.stream.refresh()
+                await self._reconsider(self._run.forget())
             except TooLarge:
-                if len(outcomes) == 1:
-                    outcomes = [_too_large(outcomes[0])]
-                    continue
-                middle = len(outcomes) // 2
-                await self._commit(outcomes[:middle])
-                outcomes = outcomes[middle:]
-            else:
-                return
+                if self._run.oldest is None:
+                    raise
+                await self._reconsider(_with_error(self._run.forget()))
 
-    async def _append(self, events: list[Event]) -> None:
+    async def _save(self) -> None:
         begun = time.perf_counter()
-        await self.stream.append(events)
+        self._saving = True
+        try:
+            await self._run.save()
+        finally:
+            self._saving = False
         metrics.APPEND_SECONDS.observe(time.perf_counter() - begun)
 
-    async def _stop_steps(self) -> None:
-        for task in self._tasks.values():
+    async def _reconsider(self, outcomes: Sequence[Outcome]) -> None:
+        """Decide anew from what the log has; steps that have not been started by that are stopped."""
+        await self._run.refresh()
+        self._outcomes = [*outcomes, *self._outcomes]
+        running = self._run.saved.running if self.ours else {}
+        await self._stop([step for step in self._tasks if step not in running])
+        settled = {_step_of(outcome) for outcome in self._outcomes}
+        self._begun = [step for step in running if step not in self._tasks and step not in settled]
+        self._settle()
+
+    async def _stop(self, steps: Sequence[str]) -> None:
+        tasks = [self._tasks.pop(step) for step in steps]
+        for task in tasks:
             task.cancel()
-        if self._tasks:
-            await asyncio.gather(*self._tasks.values(), return_exceptions=True)
-        self._tasks.clear()
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _step_of(outcome: Outcome) -> str:
     return outcome.completed.step if isinstance(outcome, Succeeded) else outcome.step
 
 
-def _too_large(outcome: Outcome) -> Outcome:
-    return Erred(
-        step=_step_of(outcome),
-        attempt=outcome.completed.attempt if isinstance(outcome, Succeeded) else outcome.attempt,
+def _with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """The same outcomes, but for the first, which no commit can hold."""
+    first, *others = outcomes
+    completed = first.completed if isinstance(first, Succeeded) else first
+    error = Erred(
+        step=completed.step,
+        attempt=completed.attempt,
         error="what the step returned is too large for one event; let it return less, or write it to a file",
-        duration_ms=outcome.completed.duration_ms if isinstance(outcome, Succeeded) else outcome.duration_ms,
+        duration_ms=completed.duration_ms,
         retryable=False,
     )
+    return [error, *others]

@@ -10,10 +10,10 @@ import structlog
 from contracts import run
 from contracts.commit import Recorded
 from contracts.event import Event
-from contracts.outcome import Retry
+from contracts.outcome import Lost, Retry
 from contracts.run import RUN, Policy
 from contracts.runtime.delivery import Delivery
-from contracts.runtime.log import Conflict, Log
+from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics
 from executor.driver import Driver, Perform
@@ -43,6 +43,7 @@ class Executor:
         Raises:
             Retry: this process is stopping, another executor should go on at once; or the run has ended, and
                 some of what follows from that has to wait.
+            Lost: another executor has it, and settles the message.
         """
         run_id = recorded.commit.aggregate_id
         if run_id in self._drivers:
@@ -55,19 +56,21 @@ class Executor:
         elif stream.state.status in run.OPEN:
             async with self.goals.place():
                 await self._hold(stream, self.goals.perform)
+        if stream.state.status is run.Status.RUNNING:
+            raise Lost(f"{stream.id} went to another executor")
         if stream.state.goal_id:
             await self.goals.settle(stream)
 
     async def _hold(self, stream: Stream[run.State], perform: Perform) -> None:
         run_id = stream.id
-        driver = Driver(stream, self.name, perform, self.policy)
+        driver = Driver(stream, self.name, perform, self.performer.is_free, self.policy)
         self._drivers[run_id] = driver
         metrics.RUNS_IN_PROGRESS.inc()
         try:
             if self._draining:
                 raise Retry("stopping", after=0)
-            await self._acquire(stream)
-            await driver.drive()
+            if claim := await self._claim(stream.state):
+                await driver.drive(claim)
             if driver.ours:
                 raise Retry("stopping", after=0)
         finally:
@@ -106,18 +109,6 @@ class Executor:
             stream.fold(one)
         leases = [one.seq for one in history if one.commit.state == run.Status.PENDING]
         return stream if leases and leases[-1] == recorded.seq else None
-
-    async def _acquire(self, stream: Stream[run.State]) -> None:
-        while events := await self._claim(stream.state):
-            try:
-                await stream.append(events)
-            except Conflict:
-                await stream.refresh()
-            else:
-                if isinstance(events[0], run.TakenOver):
-                    metrics.TAKEOVERS.inc()
-                    log.info("run taken over", run=stream.id)
-                return
 
     async def _claim(self, state: run.State) -> list[Event]:
         now = datetime.now(UTC)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TypeVar
 
 from contracts import run
 from contracts.agent import Directory
@@ -22,6 +24,8 @@ from executor.attempt import Attempt
 from executor.prompts import SYNTHESIS_SYSTEM, inference_prompt, synthesis_prompt
 from executor.tools.registry import Registry
 from executor.tools.tool import ProgressKind, ToolCall
+
+T = TypeVar("T")
 
 Tell = Callable[[str, dict[str, Json]], Awaitable[None]]
 """Tells watchers of a run something that is not stored: run id, message."""
@@ -53,10 +57,17 @@ class Performer:
 
     def repeatable(self, step: Step) -> bool:
         """Whether a step whose outcome is unknown may run again without asking."""
+        return self._effect(step) is not Effect.ONCE
+
+    def is_free(self, step: Step) -> bool:
+        """Whether a step changes nothing outside and costs nothing, so that one more time does no harm."""
+        return not step.task.is_inference and self._effect(step) is Effect.READ
+
+    def _effect(self, step: Step) -> Effect:
         call = step.task.tool_or_prompt
         if step.task.is_inference or call.name not in self.tools.tools:
-            return True
-        return self.tools.get(call.name).effect_of(call.params) is not Effect.ONCE
+            return Effect.READ
+        return self.tools.get(call.name).effect_of(call.params)
 
     async def perform(self, attempt: Attempt) -> run.StepCompleted:
         """The step's result.
@@ -65,13 +76,26 @@ class Performer:
             Retry: it may work later.
             Reject: it never will as it is.
         """
+        return await self.placed(partial(self._perform, attempt))
+
+    async def placed(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` gives, begun when there is a place for it among the steps of this process."""
         async with self._places:
             with metrics.STEPS_IN_PROGRESS.track_inprogress():
-                try:
-                    async with asyncio.timeout(self.timeout_s):
-                        return await self._perform(attempt)
-                except TimeoutError as error:
-                    raise Retry(f"the step did not finish within {self.timeout_s:g} s") from error
+                return await work()
+
+    async def ask(self, request: ChatRequest) -> Completion:
+        """One answer of a model; failing is a matter of the step, which is retried in the sight of all.
+
+        Raises:
+            Retry: not within the time of a step, or it may work later.
+            Reject: it never will as it is.
+        """
+        try:
+            async with asyncio.timeout(self.timeout_s):
+                return await self.llm.complete(request, retries=0)
+        except TimeoutError as error:
+            raise Retry(f"the model did not answer within {self.timeout_s:g} s") from error
 
     async def _perform(self, attempt: Attempt) -> run.StepCompleted:
         begun = time.perf_counter()
@@ -110,7 +134,7 @@ class Performer:
             said = ToolProgress(kind=kind, tool=tool_name, message=message, step=task.id)
             await self.tell(attempt.run_id, said.model_dump())
 
-        call = ToolCall(attempt.idempotency_key, progress)
+        call = ToolCall(attempt.idempotency_key, progress, self.timeout_s)
         return await tool.invoke(tool_params(tool.spec, params, attempt.step.needs, results), call)
 
     async def _infer(self, attempt: Attempt) -> tuple[str, Completion]:
@@ -149,7 +173,7 @@ class Performer:
     ) -> Completion:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         request = ChatRequest(messages=messages, provider=provider, model=model, temperature=temperature)
-        return await self.llm.complete(request, retries=0)
+        return await self.ask(request)
 
     async def _results(self, attempt: Attempt, wanted: set[str]) -> Mapping[str, Json]:
         """Results of the steps in `wanted` that have completed, large ones fetched."""

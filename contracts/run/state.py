@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from types import MappingProxyType
+from typing import Literal, NamedTuple
 
 from contracts.aggregate import Aggregate
 from contracts.event import Event, Json
@@ -54,32 +55,34 @@ OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.SUSPENDED})
 """States from which a run can still move on."""
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """What is needed to go on: nothing else has to be remembered anywhere."""
+class State(NamedTuple):
+    """What is needed to go on: nothing else has to be remembered anywhere.
+
+    A tuple, because every event makes a new one and that is a quarter of the cost of a data class.
+    """
 
     status: Status = Status.ABSENT
     request: Requested | None = None
     """Of the execution of a plan."""
     loop: Loop | None = None
     """Of a goal run, which has no plan."""
-    graph: Graph = field(default_factory=Graph)
+    graph: Graph = Graph()
     executor: str | None = None
     started_at: datetime | None = None
     synthesis: Literal["llm", "merge"] = "llm"
-    done: Mapping[str, Json] = field(default_factory=dict)
+    done: Mapping[str, Json] = MappingProxyType({})
     """Results by step of a plan."""
     ready: tuple[str, ...] = ()
     """Steps whose dependencies are done and which have not been started."""
-    running: Mapping[str, int] = field(default_factory=dict)
+    running: Mapping[str, int] = MappingProxyType({})
     """The attempt in progress, by step."""
-    retrying: Mapping[str, datetime] = field(default_factory=dict)
+    retrying: Mapping[str, datetime] = MappingProxyType({})
     """When to try again, by step."""
-    failed: Mapping[str, str] = field(default_factory=dict)
+    failed: Mapping[str, str] = MappingProxyType({})
     """Final errors by step of a plan."""
-    attempts: Mapping[str, int] = field(default_factory=dict)
+    attempts: Mapping[str, int] = MappingProxyType({})
     """Attempts ever started, by step."""
-    failures: Mapping[str, int] = field(default_factory=dict)
+    failures: Mapping[str, int] = MappingProxyType({})
     """Failed attempts since the last resume, by step."""
     takeovers: int = 0
     """Take-overs since a step last completed."""
@@ -106,23 +109,22 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one tra
             graph = graph_of(event.job)
             return State(Status.PENDING, request=event, graph=graph, ready=graph.roots)
         case Started():
-            return replace(
-                state,
+            return state._replace(
                 status=Status.RUNNING,
                 executor=event.executor,
                 started_at=event.at,
                 synthesis=event.synthesis,
             )
         case TakenOver():
-            return replace(state, executor=event.executor, takeovers=state.takeovers + 1)
+            return state._replace(executor=event.executor, takeovers=state.takeovers + 1)
         case Suspended():
-            return replace(state, status=Status.SUSPENDED, executor=None)
+            return state._replace(status=Status.SUSPENDED, executor=None)
         case Resumed():
             return _resumed(state)
         case Cancelled():
-            return replace(state, status=Status.CANCELLED, executor=None, running={}, retrying={})
+            return state._replace(status=Status.CANCELLED, executor=None, running={}, retrying={})
         case Completed() | GoalCompleted():
-            return replace(state, status=Status.COMPLETED, executor=None)
+            return state._replace(status=Status.COMPLETED, executor=None)
         case Deleted():
             return State(Status.DELETED, request=state.request, loop=state.loop)
         case GoalRequested():
@@ -134,8 +136,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one tra
 def _completed(state: State, event: StepCompleted) -> State:
     done = {**state.done, event.step: event.result}
     freed = state.graph.freed_by(event.step, done)
-    return replace(
-        state,
+    return state._replace(
         done=done,
         ready=state.ready + freed if freed else state.ready,
         running=_without(state.running, event.step),
@@ -146,8 +147,7 @@ def _completed(state: State, event: StepCompleted) -> State:
 def _steps_started(state: State, event: StepsStarted) -> State:
     attempts = {step: state.attempts.get(step, 0) + 1 for step in event.steps}
     started = frozenset(event.steps)
-    return replace(
-        state,
+    return state._replace(
         ready=tuple(step for step in state.ready if step not in started),
         running={**state.running, **attempts},
         retrying={s: at for s, at in state.retrying.items() if s not in started} if state.retrying else {},
@@ -156,22 +156,20 @@ def _steps_started(state: State, event: StepsStarted) -> State:
 
 
 def _failed(state: State, event: StepFailed) -> State:
-    state = replace(
-        state,
+    state = state._replace(
         running=_without(state.running, event.step),
         failures={**state.failures, event.step: state.failures.get(event.step, 0) + 1},
     )
     if event.retry_at:
-        return replace(state, retrying={**state.retrying, event.step: event.retry_at})
+        return state._replace(retrying={**state.retrying, event.step: event.retry_at})
     if state.loop:
         return _failed_for_good(state, state.loop, event)
-    return replace(state, failed={**state.failed, event.step: event.error})
+    return state._replace(failed={**state.failed, event.step: event.error})
 
 
 def _resumed(state: State) -> State:
     again = (*state.failed, *state.running, *state.retrying)
-    return replace(
-        state,
+    return state._replace(
         status=Status.PENDING,
         ready=(*state.ready, *again),
         running={},
@@ -194,8 +192,8 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
     match event:
         case GoalStarted():
             loop = replace(loop, started=event)
-            return replace(
-                state, status=Status.RUNNING, executor=event.executor, started_at=event.at, loop=loop
+            return state._replace(
+                status=Status.RUNNING, executor=event.executor, started_at=event.at, loop=loop
             )
         case TurnTaken():
             loop = loop.with_turn(event)
@@ -203,10 +201,10 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
         case CallAnswered():
             return _progressed(_answered(state, loop, event.step, answer_of(event)), event.step)
         case Summarised():
-            return _progressed(replace(state, loop=replace(loop, summary=event.summary)), SUMMARY)
+            return _progressed(state._replace(loop=replace(loop, summary=event.summary)), SUMMARY)
         case Failed():
             loop = replace(loop, error=event.error)
-            return replace(state, status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
+            return state._replace(status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
     return state
 
 
@@ -216,7 +214,7 @@ def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
         return _answered(state, loop, event.step, Answer(error=event.error))
     if event.step == SUMMARY:
         return state
-    return replace(state, loop=replace(loop, error=event.error))
+    return state._replace(loop=replace(loop, error=event.error))
 
 
 def _answered(state: State, loop: Loop, step: str, answer: Answer) -> State:
@@ -228,11 +226,11 @@ def _grown(state: State, loop: Loop, *steps: Step) -> State:
     """With further steps that can run at once."""
     added = {step.task.id: step for step in steps}
     graph = Graph({**state.graph.steps, **added})
-    return replace(state, loop=loop, graph=graph, ready=(*state.ready, *added))
+    return state._replace(loop=loop, graph=graph, ready=(*state.ready, *added))
 
 
 def _progressed(state: State, step: str) -> State:
-    return replace(state, running=_without(state.running, step), takeovers=0)
+    return state._replace(running=_without(state.running, step), takeovers=0)
 
 
 RUN = Aggregate(

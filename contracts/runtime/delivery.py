@@ -6,7 +6,7 @@ from asyncio import CancelledError
 from dataclasses import dataclass
 
 from contracts.commit import Undecodable
-from contracts.outcome import Reject, Retry
+from contracts.outcome import Lost, Reject, Retry
 from contracts.runtime.log import Conflict, Unavailable
 from contracts.runtime.stream import Contended
 
@@ -60,10 +60,15 @@ class GiveUp:
     """Parked, and never again unless an operator says so."""
 
 
-Verdict = Done | Again | GiveUp
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """Whoever has it now says what becomes of it; acknowledgements are not fenced, so ours would count."""
 
 
-EXPECTED = (Retry, Reject, Conflict, Contended, Unavailable, Undecodable)
+Verdict = Done | Again | GiveUp | LeftAlone
+
+
+EXPECTED = (Retry, Reject, Lost, Conflict, Contended, Unavailable, Undecodable)
 """What handlers raise on purpose; anything else is a bug, and its stack trace is worth a line in the log."""
 
 
@@ -72,12 +77,13 @@ def verdict(error: BaseException | None, attempt: int, policy: Policy) -> Verdic
     match error:
         case None:
             return Done()
+        case Lost():
+            return LeftAlone()
+        case Reject() | Undecodable():
+            return GiveUp()
         case CancelledError():
             return Again(0)
         case Retry(after=float() | int() as after):
             return Again(after)
-        case Reject() | Undecodable():
-            return GiveUp()
-    if attempt >= policy.max_deliver and not isinstance(error, EXPECTED):
-        return GiveUp()
-    return Again(policy.backoff(attempt))
+    spent = attempt >= policy.max_deliver and not isinstance(error, EXPECTED)
+    return GiveUp() if spent else Again(policy.backoff(attempt))

@@ -14,7 +14,17 @@ from nats.aio.msg import Msg
 
 from contracts.commit import Recorded
 from contracts.event import Json
-from contracts.runtime.delivery import EXPECTED, Again, Delivery, Done, GiveUp, Policy, Verdict, verdict
+from contracts.runtime.delivery import (
+    EXPECTED,
+    Again,
+    Delivery,
+    Done,
+    GiveUp,
+    LeftAlone,
+    Policy,
+    Verdict,
+    verdict,
+)
 from contracts.runtime.leases import Leases
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats_log import NatsLog
@@ -31,6 +41,8 @@ ACK = b"+ACK"
 NAK = b"-NAK"
 TERM = b"+TERM"
 IN_PROGRESS = b"+WPI"
+
+TOLD = {GiveUp: "parked a message", Again: "a message comes again", LeftAlone: "a message is left alone"}
 
 LONGEST_TEXT = 10_000
 """Characters kept of a parked message that is not even JSON."""
@@ -155,6 +167,8 @@ class Lane:
                 await self._send(delivery.ack_subject, TERM)
             case Again(after_s=delay):
                 await self._send(delivery.ack_subject, NAK + b' {"delay": %d}' % int(delay * 1_000_000_000))
+            case LeftAlone():
+                pass
 
     async def _send(self, ack_subject: str, word: bytes) -> None:
         with contextlib.suppress(NoAnswer):  # then it is delivered again, which every handler is made for
@@ -164,7 +178,7 @@ class Lane:
         if error is None or isinstance(error, asyncio.CancelledError):
             return
         logger.warning(
-            "parked a message" if isinstance(outcome, GiveUp) else "a message comes again",
+            TOLD[type(outcome)],
             consumer=self._source.durable,
             seq=delivery.seq,
             attempt=delivery.attempt,

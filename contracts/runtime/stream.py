@@ -87,13 +87,16 @@ class Stream(Generic[S]):
         self.seq = recorded.seq
         self.version = recorded.commit.last_version
 
-    async def append(self, events: Sequence[Event]) -> int:
-        """Append the events of one decision as one commit and fold them; returns its sequence.
+    async def append(self, events: Sequence[Event], *, becomes: S | None = None) -> int:
+        """Append `events` as one commit and fold them; returns its sequence.
+
+        `becomes` is the state after them, where the caller knows it already.
 
         Raises:
             Conflict: somebody else appended first; refresh and decide again.
+            TooLarge: the events do not fit into one commit.
         """
-        state = self.aggregate.fold(events, self.state)
+        state = self.aggregate.fold(events, self.state) if becomes is None else becomes
         commit = Commit(
             id=unique(),
             aggregate=self.aggregate.name,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import time
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -53,7 +52,7 @@ class Aftermath:
         ref = BlobRef.of(state.done.get(SYNTHESIS))
         if ref is None:
             return state
-        return replace(state, done={**state.done, SYNTHESIS: await self._process.blobs.get_json(ref)})
+        return state._replace(done={**state.done, SYNTHESIS: await self._process.blobs.get_json(ref)})
 
     async def _remember(self, ending: Ending, origin: Origin) -> None:
         kept = await Stream.newest(self._log, MEMORY, ending.goal_id, origin)

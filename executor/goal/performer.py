@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from contracts import run
 from contracts.event import BlobRef, Json
 from contracts.observations import Observed
-from contracts.outcome import Reject, Retry
+from contracts.outcome import Reject
 from contracts.outputs import output_of
 from contracts.presence import ToolProgress
 from contracts.run import SUMMARY, Loop
 from contracts.runtime.llm import ChatRequest, Completion
 from contracts.tool import ToolSpec
-from executor import metrics
 from executor.attempt import Attempt
 from executor.goal.calls import read_calls
 from executor.goal.conversation import Message, Shown, conversation
@@ -49,12 +49,14 @@ class GoalPerformer:
         loop, step = attempt.state.loop, attempt.step.task.id
         if loop is None or loop.started is None:
             raise Reject("this is no step of a goal run that has been started")
-        with metrics.STEPS_IN_PROGRESS.track_inprogress():
-            if "." in step:
-                return await self._call(attempt, loop)
-            if step == SUMMARY:
-                return await self._summarise(attempt, loop, loop.started)
-            return await self._turn(attempt, loop, loop.started)
+        work: Callable[[], Awaitable[run.Achieved]]
+        if "." in step:
+            work = partial(self._call, attempt, loop)
+        elif step == SUMMARY:
+            work = partial(self._summarise, attempt, loop, loop.started)
+        else:
+            work = partial(self._turn, attempt, loop, loop.started)
+        return await self._process.placed(work)
 
     async def _turn(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.TurnTaken:
         tools = self.toolbox.only(started.tools)
@@ -86,7 +88,9 @@ class GoalPerformer:
             await self._process.tell(attempt.run_id, said.model_dump())
 
         tool = self.toolbox.get(call.name)
-        result = await tool.invoke(call.arguments, ToolCall(attempt.idempotency_key, progress))
+        result = await tool.invoke(
+            call.arguments, ToolCall(attempt.idempotency_key, progress, self._process.timeout_s)
+        )
         return run.CallAnswered(
             turn=int(turn),
             position=int(position),
@@ -127,12 +131,7 @@ class GoalPerformer:
             provider=started.agent.provider,
             model=started.agent.model,
         )
-        timeout_s = self._process.timeout_s
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._process.llm.complete(request, retries=0)
-        except TimeoutError as error:
-            raise Retry(f"the model did not answer within {timeout_s:g} s") from error
+        return await self._process.ask(request)
 
     async def _shown(self, loop: Loop) -> Shown:
         """What came of every call so far, large results fetched."""

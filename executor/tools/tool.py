@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -37,6 +38,8 @@ class ToolCall:
     idempotency_key: str
     """`<run>/<step>`: the same for every attempt at one step."""
     progress: Progress = silent
+    longest_s: float = math.inf
+    """Seconds that any step has in this process."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,14 @@ class Tool(Generic[InputT]):
             Reject: bad parameters, a refusal, a defect, or an interrupted call not to be repeated unasked.
         """
         request = self._accept(params)
+        timeout_s = min(self.timeout_s, call.longest_s)
         try:
-            async with asyncio.timeout(self.timeout_s):
+            async with asyncio.timeout(timeout_s):
                 result = await self.run(request, call)
             return _as_json(result)
+        except TimeoutError as error:
+            late = f"{self.name} did not finish within {timeout_s:g} s"
+            raise _interrupted(late, self.effect_of(params)) from error
         except Exception as error:
             raise self._outcome(error, self.effect_of(params)) from error
 
@@ -104,15 +111,15 @@ class Tool(Generic[InputT]):
                 return Retry(what, after=error.after)
             case Reject():
                 return Reject(what)
-            case TimeoutError():
-                reason = f"{self.name} did not finish within {self.timeout_s:g} s"
             case ConnectionError() | ClientConnectionError() | ClientPayloadError():
-                reason = f"{self.name} was interrupted: {type(error).__name__}: {what}"
-            case _:
-                return Reject(f"{self.name} failed: {type(error).__name__}: {what}")
-        if effect is Effect.ONCE:
-            return Reject(f"{reason}; it may have taken effect. Check, then resume to run it again")
-        return Retry(reason)
+                return _interrupted(f"{self.name} was interrupted: {type(error).__name__}: {what}", effect)
+        return Reject(f"{self.name} failed: {type(error).__name__}: {what}")
+
+
+def _interrupted(reason: str, effect: Effect) -> Retry | Reject:
+    if effect is Effect.ONCE:
+        return Reject(f"{reason}; it may have taken effect. Check, then resume to run it again")
+    return Retry(reason)
 
 
 def _as_json(result: Json) -> Json:

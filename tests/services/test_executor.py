@@ -11,9 +11,9 @@ import pytest
 
 from contracts import agent, run
 from contracts.agent import Directory
-from contracts.commit import Recorded
+from contracts.commit import Commit, Recorded
 from contracts.event import BlobRef, Event, Json
-from contracts.outcome import Reject, Retry
+from contracts.outcome import Lost, Reject, Retry
 from contracts.plan import Job
 from contracts.registry import CODEC
 from contracts.run import RUN, Policy, Status
@@ -86,11 +86,24 @@ class Delivery:
         self.attempt = attempt
 
 
+class HeldLog(MemoryLog):
+    """A log that appends nothing while it is held."""
+
+    def __init__(self) -> None:
+        super().__init__(CODEC)
+        self.open = asyncio.Event()
+        self.open.set()
+
+    async def append(self, commit: Commit, *, after: int) -> int:
+        await self.open.wait()
+        return await super().append(commit, after=after)
+
+
 class System:
     """A log, its queue, and executors that can die."""
 
     def __init__(self, *tools: tuple[str, Tool[Any]], llm: Llm | None = None, policy: Policy = QUICK) -> None:
-        self.log = MemoryLog(CODEC)
+        self.log = HeldLog()
         self.registry = Registry.of([tool("echo", echo), *tools])
         self.llm = llm or Llm(LlmSettings(_env_file=None))
         self.agents = Directory()
@@ -356,7 +369,8 @@ async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_cou
             await asyncio.wait_for(blocked.called.wait(), 5)
             blocked.gate.set()
             await asyncio.wait([zombie, heir])
-            assert (zombie.exception(), heir.exception()) == (None, None)
+            assert isinstance(zombie.exception(), Lost)
+            assert heir.exception() is None
     completed = [e.step for e in await system.events() if isinstance(e, run.StepCompleted)]
     assert sorted(completed) == sorted(["001", "002", SYNTHESIS])
 
@@ -365,7 +379,9 @@ async def test_two_executors_offered_one_run_start_it_once() -> None:
     calls = Calls()
     system = System(tool("count", calls.count))
     lease = await system.request(task("001", "count"))
-    await asyncio.gather(handle(system.executor(), lease), handle(system.executor(), lease))
+    executors = (system.executor(), system.executor())
+    ends = await asyncio.gather(*(handle(one, lease) for one in executors), return_exceptions=True)
+    assert all(end is None or isinstance(end, Lost) for end in ends)
     assert (await system.state()).status is Status.COMPLETED
     assert sum(isinstance(e, run.Started) for e in await system.events()) == 1
 
@@ -431,6 +447,67 @@ async def test_a_lost_acknowledgement_does_not_stop_a_run() -> None:
         await handle(system.executor(), lease)
     await handle(system.executor(), lease, attempt=2)
     assert (await system.state()).status is Status.COMPLETED
+
+
+# ── ahead of the log ────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_only_steps_that_change_nothing_begin_before_their_start_is_in_the_log() -> None:
+    reads, writes, last = Calls(), Calls(), Calls()
+    system = System(
+        tool("read", reads.count),
+        tool("write", writes.count, Effect.IDEMPOTENT),
+        tool("last", last.wait),
+    )
+    lease = await system.request(
+        task("001", "read"),
+        task("002", "read", needs=["001"]),
+        task("003", "write", needs=["002"]),
+        task("004", "last", needs=["002"]),
+    )
+    system.log.open.clear()
+    async with handling(system.executor(), lease) as working:
+        await asyncio.wait_for(last.called.wait(), 5)
+        assert reads.keys == [f"{RUN_ID}/001", f"{RUN_ID}/002"]
+        assert writes.keys == []
+        assert (await system.state()).status is Status.PENDING
+        system.log.open.set()
+        last.gate.set()
+        await working
+    assert (await system.state()).status is Status.COMPLETED
+    assert writes.keys == [f"{RUN_ID}/003"]
+
+
+async def test_what_ran_ahead_of_the_log_counts_for_nothing_when_the_run_was_called_off() -> None:
+    reads, last = Calls(), Calls()
+    system = System(tool("read", reads.count), tool("last", last.wait))
+    lease = await system.request(task("001", "read"), task("002", "last", needs=["001"]))
+    system.log.open.clear()
+    async with handling(system.executor(), lease) as working:
+        await asyncio.wait_for(last.called.wait(), 5)
+        held, system.log.open = system.log.open, asyncio.Event()
+        system.log.open.set()
+        await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "no"), ORIGIN)
+        held.set()
+        await working
+    assert last.cancelled == 1
+    assert [type(event) for event in await system.events()] == [run.Requested, run.Cancelled]
+
+
+async def test_an_outcome_that_no_commit_can_hold_fails_its_step_and_undoes_what_followed() -> None:
+    after = Calls()
+
+    async def shout(_: Json, __: ToolCall) -> Json:
+        raise Reject("x" * 600_000)
+
+    system = System(tool("shout", shout), tool("after", after.count))
+    lease = await system.request(task("001", "shout"), task("002", "after"), task("003", needs=["002"]))
+    await handle(system.executor(), lease)
+    state = await system.state()
+    assert state.status is Status.SUSPENDED
+    assert "too large" in state.failed["001"]
+    assert set(state.done) == {"002", "003"}
+    assert after.keys == [f"{RUN_ID}/002"]
 
 
 # ── models ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -41,6 +41,13 @@ TOOLS: list[Tool[NoopInput] | Tool[SleepInput]] = [
         name="benchNoop",
         description="Do nothing and tell the time at which it was done.",
         accepts=NoopInput,
+        effect=Effect.READ,
+        run=_noop,
+    ),
+    Tool(
+        name="benchWrite",
+        description="The same, but declared to change something: it begins when its start is in the log.",
+        accepts=NoopInput,
         effect=Effect.IDEMPOTENT,
         run=_noop,
     ),

@@ -19,9 +19,16 @@ KILL_AFTER_S = 1.0
 
 
 async def chains(bench: Bench) -> Figures:
-    """500 runs of 10 no-op steps in a chain, 100 in flight."""
+    """500 runs of 10 no-op steps in a chain, 100 in flight: steps that read, then steps that write."""
+    return {
+        "steps_per_s": await _chains(bench, "benchNoop"),
+        "writing_steps_per_s": await _chains(bench, "benchWrite"),
+    }
+
+
+async def _chains(bench: Bench, tool: str) -> float:
     runs, steps, in_flight = 500, 10, 100
-    dag_id = await bench.plan(chain(steps))
+    dag_id = await bench.plan(chain(steps, tool))
     places = asyncio.Semaphore(in_flight)
 
     async def one() -> float:
@@ -30,13 +37,19 @@ async def chains(bench: Bench) -> Figures:
 
     begun = time.perf_counter()
     ends = await asyncio.gather(*(one() for _ in range(runs)))
-    return {"steps_per_s": round(runs * steps / (max(ends) - begun), 1)}
+    return round(runs * steps / (max(ends) - begun), 1)
 
 
 async def latency(bench: Bench) -> Figures:
-    """200 no-op steps one after another, alone: from the code of one to the code of the next."""
-    await bench.plan(chain(50))
-    dag_id = await bench.plan(chain(200))
+    """200 no-op steps in a chain, alone: from one's code to the next one's; then the same as writes."""
+    figures = await _latency(bench, "benchNoop")
+    writing = await _latency(bench, "benchWrite")
+    return {**figures, **{f"writing_{name}": value for name, value in writing.items()}}
+
+
+async def _latency(bench: Bench, tool: str) -> Figures:
+    await bench.plan(chain(50, tool))
+    dag_id = await bench.plan(chain(200, tool))
     execution_id = await bench.start(dag_id)
     await bench.end_of(execution_id)
     times = sorted((await bench.call_times_ns(execution_id)).values())
