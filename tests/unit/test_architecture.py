@@ -1,0 +1,124 @@
+"""What ARCHITECTURE.md claims of the code, where no tool of `make check` looks."""
+
+from __future__ import annotations
+
+import ast
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("contracts", "gateway", "planner", "executor", "scheduler", "projector", "deploy")
+SOURCES = {path.relative_to(ROOT).as_posix(): path for one in PACKAGES for path in (ROOT / one).rglob("*.py")}
+RULES = {
+    rule["name"]: rule
+    for rule in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+}
+PURE = RULES["Aggregates and their language are pure: no runtime, no I/O"]
+GENERAL = RULES["The runtime knows no particular event"]
+
+LANGUAGE = {
+    f"contracts.{path.stem}"
+    for path in (ROOT / "contracts").iterdir()
+    if path.stem != "__init__" and (path.suffix == ".py" or (path / "__init__.py").exists())
+}
+DOES_IO = {"contracts.client", "contracts.runtime"}
+"""What of `contracts` is not pure, by intent."""
+KNOWN_TO_THE_RUNTIME = {
+    "contracts.aggregate",
+    "contracts.commit",
+    "contracts.event",
+    "contracts.ids",
+    "contracts.outcome",
+    "contracts.subjects",
+    "contracts.text",
+    "contracts.tool",
+    "contracts.upcasts",
+}
+"""What is the same for every event, so that the runtime may stand on it."""
+CLOCKS = {"now", "utcnow", "today"}
+
+MOST_LINES = 300
+LONG_FILES = {"contracts/dag.py": 312, "contracts/goal.py": 301, "contracts/views.py": 305}
+"""Longer ones, until they are mended; they may not grow."""
+MOST_LINES_OF_A_FUNCTION = 40
+LONG_FUNCTIONS = {
+    "contracts/runtime/logging.py configure_logging": 44,
+    "executor/service.py build": 47,
+}
+
+SUBJECT_WRITERS = {"contracts/subjects.py", "gateway/documents/asyncapi.py"}
+"""Subjects are written by the first; the second documents their pattern."""
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def module_of(name: str) -> str:
+    """The module of `contracts` that a file belongs to, as the rules name it."""
+    return f"contracts.{name.split('/')[1].removesuffix('.py')}"
+
+
+@pytest.mark.parametrize(
+    ("listed", "exempt"),
+    [
+        (PURE["source_modules"], DOES_IO),
+        (GENERAL["forbidden_modules"], KNOWN_TO_THE_RUNTIME | {"contracts.runtime"}),
+    ],
+    ids=["pure", "unknown to the runtime"],
+)
+def test_every_module_of_the_language_is_under_the_rule_or_named_here(listed: Any, exempt: set[str]) -> None:
+    """A new module cannot be forgotten: it is in pyproject's list, or its exception is above."""
+    assert sorted(listed) == sorted(LANGUAGE - exempt)
+
+
+def test_the_language_asks_no_clock() -> None:
+    """Times come in with what is decided; `datetime` is imported for its type."""
+    language = {name: path for name, path in SOURCES.items() if name.startswith("contracts/")}
+    pure = [path for name, path in language.items() if module_of(name) not in DOES_IO]
+    asked = [
+        f"{path}:{node.lineno}"
+        for path in pure
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CLOCKS
+    ]
+    assert len(pure) > 40
+    assert asked == []
+
+
+def test_subjects_are_made_in_one_module() -> None:
+    made = {
+        name
+        for name, path in SOURCES.items()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("evt.")
+    }
+    assert made <= SUBJECT_WRITERS
+    assert "contracts/subjects.py" in made
+
+
+def test_a_file_can_be_read_whole() -> None:
+    lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in SOURCES.items()}
+    too_long = {name: n for name, n in lengths.items() if n > LONG_FILES.get(name, MOST_LINES)}
+    assert too_long == {}
+
+
+def functions(path: Path) -> Iterator[tuple[str, int]]:
+    """Name and lines of each."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name, (node.end_lineno or 0) - node.lineno + 1
+
+
+def test_a_function_fits_on_a_screen() -> None:
+    lengths = {f"{name} {own}": n for name, path in SOURCES.items() for own, n in functions(path)}
+    too_long = {
+        name: n for name, n in lengths.items() if n > LONG_FUNCTIONS.get(name, MOST_LINES_OF_A_FUNCTION)
+    }
+    assert too_long == {}
