@@ -17,6 +17,8 @@ from contracts.client.client import Client
 from contracts.client.dags import DEFAULT_AGENT, Started
 from contracts.client.errors import ClarificationRequired, ClientError, Misunderstood, Refused, Unreachable
 from contracts.client.events import ExecutionEvent, LogEvent, RunEvent
+from contracts.client.http import Content
+from contracts.client.tasks import Attachment
 
 __all__ = [
     "Client",
@@ -29,5 +31,7 @@ __all__ = [
     "ExecutionEvent",
     "RunEvent",
     "LogEvent",
+    "Attachment",
+    "Content",
     "DEFAULT_AGENT",
 ]

@@ -26,9 +26,9 @@ class Agents:
         """The active version of a name."""
         return await self._http.get(AgentRow, path(AGENTS, "resolve", name))
 
-    async def create(self, agent: AgentCreate) -> AgentRow:
+    async def create(self, agent: AgentCreate, *, key: str | None = None) -> AgentRow:
         """A new version, inactive."""
-        return await self._http.send(AgentRow, "POST", path(AGENTS), agent)
+        return await self._http.send(AgentRow, "POST", path(AGENTS), agent, key)
 
     async def update(self, agent_id: str, changes: AgentPatch) -> AgentRow:
         """Change a version."""

@@ -9,16 +9,20 @@ from types import TracebackType
 from typing import Self
 
 from contracts.api.costs import CostSummary, GroupBy
-from contracts.api.health import Readiness
+from contracts.api.health import Alive, Readiness
 from contracts.client.agents import Agents
+from contracts.client.artifacts import Artifacts
 from contracts.client.dags import Dags
+from contracts.client.documents import Documents
 from contracts.client.errors import Refused
 from contracts.client.events import HEARTBEAT, LogEvent, told
 from contracts.client.executions import Executions
+from contracts.client.experiments import Experiments
 from contracts.client.goals import Goals
 from contracts.client.http import Http, OnAnswer, path, understood
 from contracts.client.runs import Runs
 from contracts.client.schedules import Schedules
+from contracts.client.tasks import Tasks
 from contracts.client.tools import Tools
 
 
@@ -30,7 +34,8 @@ class Client:
     """One system's API, for the length of an `async with`.
 
     Every method raises Unreachable when nothing answers, Refused when the server says no, and Misunderstood
-    when its answer is not of this version.
+    when its answer is not of this version. Where a method takes a `key`, an `Idempotency-Key` of the caller's
+    own choice, calling it again with the same one makes nothing twice.
     """
 
     def __init__(self, base_url: str, *, patience_s: float = 60.0, on_answer: OnAnswer = nothing) -> None:
@@ -43,6 +48,10 @@ class Client:
         self.agents = Agents(self._http)
         self.tools = Tools(self._http)
         self.schedules = Schedules(self._http)
+        self.artifacts = Artifacts(self._http)
+        self.tasks = Tasks(self._http)
+        self.experiments = Experiments(self._http)
+        self.documents = Documents(self._http)
 
     async def __aenter__(self) -> Self:
         self._http.open()
@@ -52,6 +61,10 @@ class Client:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._http.close()
+
+    async def alive(self) -> Alive:
+        """That the server answers, whatever else is missing."""
+        return await self._http.get(Alive, "/health")
 
     async def ready(self) -> Readiness:
         """Whether the system is ready; that it is not is an answer, too."""

@@ -11,7 +11,7 @@ from contracts.api.executions import DagExecutionList, ExecutionDetail
 from contracts.api.fields import Row
 from contracts.client.errors import ClarificationRequired, Refused
 from contracts.client.executions import EXECUTIONS
-from contracts.client.http import Http, path, understood
+from contracts.client.http import Http, keyed, path, understood
 from contracts.event import Json
 
 DEFAULT_AGENT = "DecomposerV8"
@@ -51,17 +51,21 @@ class Dags:
         """One, whether it has a plan already or not."""
         return await self._http.get(DagRow, path(DAGS, dag_id))
 
-    async def create(self, goal: str, *, agent: str = DEFAULT_AGENT, **options: Json) -> DagRow:
+    async def create(
+        self, goal: str, *, agent: str = DEFAULT_AGENT, key: str | None = None, **options: Json
+    ) -> DagRow:
         """Have `goal` planned; returns when the plan is there. Options are those of CreateDag.
 
         Once the goal is accepted, a connection that breaks meanwhile does no harm.
         """
-        accepted = await self._plan("create-dag", goal, agent, options)
+        accepted = await self._plan("create-dag", goal, agent, key, options)
         return await self._planned(accepted["dagId"])
 
-    async def create_and_execute(self, goal: str, *, agent: str = DEFAULT_AGENT, **options: Json) -> Started:
+    async def create_and_execute(
+        self, goal: str, *, agent: str = DEFAULT_AGENT, key: str | None = None, **options: Json
+    ) -> Started:
         """Have `goal` planned and the plan executed; returns when the execution is on its way."""
-        accepted = await self._plan("create-and-execute-dag", goal, agent, options)
+        accepted = await self._plan("create-and-execute-dag", goal, agent, key, options)
         await self._planned(accepted["dagId"])
         execution_id = accepted["executionId"]
         execution = await self._http.accepted(ExecutionDetail, path(EXECUTIONS, execution_id))
@@ -77,13 +81,13 @@ class Dags:
         await self._http.call("POST", path(DAGS, dag_id, "clarify"), {"answer": answer}, headers=AT_ONCE)
         return await self._planned(dag_id)
 
-    async def execute(self, dag_id: str) -> Started:
+    async def execute(self, dag_id: str, *, key: str | None = None) -> Started:
         """Execute a plan that is there."""
-        return _started(await self._http.call("POST", path("execute-dag"), {"dagId": dag_id}))
+        return await self._execute({"dagId": dag_id}, key)
 
-    async def execute_job(self, job: Mapping[str, Json]) -> Started:
+    async def execute_job(self, job: Mapping[str, Json], *, key: str | None = None) -> Started:
         """Execute a plan of one's own."""
-        return _started(await self._http.call("POST", path("execute-dag"), {"job": dict(job)}))
+        return await self._execute({"job": dict(job)}, key)
 
     async def update(self, dag_id: str, changes: DagPatch) -> DagRow:
         """Change it or its schedule."""
@@ -109,9 +113,14 @@ class Dags:
         """What the plan and all its executions cost."""
         return await self._http.get(DagCosts, path(DAGS, dag_id, "costs"))
 
-    async def _plan(self, route: str, goal: str, agent: str, options: Mapping[str, Json]) -> Json:
+    async def _plan(
+        self, route: str, goal: str, agent: str, key: str | None, options: Mapping[str, Json]
+    ) -> Json:
         body = {"goal-text": goal, "agentName": agent, **options}
-        return await self._http.call("POST", path(route), body, headers=AT_ONCE)
+        return await self._http.call("POST", path(route), body, headers=AT_ONCE | keyed(key))
+
+    async def _execute(self, body: Json, key: str | None) -> Started:
+        return _started(await self._http.call("POST", path("execute-dag"), body, headers=keyed(key)))
 
     async def _planned(self, dag_id: str) -> DagRow:
         """Wait for the end of planning."""

@@ -33,9 +33,9 @@ class Goals:
         """One, with its schedules."""
         return await self._http.get(GoalDetail, path(GOALS, goal_id))
 
-    async def create(self, goal: GoalCreate) -> GoalRow:
+    async def create(self, goal: GoalCreate, *, key: str | None = None) -> GoalRow:
         """A new one, active."""
-        return await self._http.send(GoalRow, "POST", path(GOALS), goal)
+        return await self._http.send(GoalRow, "POST", path(GOALS), goal, key)
 
     async def update(self, goal_id: str, changes: GoalPatch) -> GoalRow:
         """Change it."""
@@ -45,9 +45,9 @@ class Goals:
         """Its runs are cancelled and go with it."""
         await self._http.call("DELETE", path(GOALS, goal_id))
 
-    async def run(self, goal_id: str) -> RunTriggered:
+    async def run(self, goal_id: str, *, key: str | None = None) -> RunTriggered:
         """Pursue it now."""
-        return await self._http.send(RunTriggered, "POST", path(GOALS, goal_id, "run"))
+        return await self._http.send(RunTriggered, "POST", path(GOALS, goal_id, "run"), key=key)
 
     async def pause(self, goal_id: str) -> GoalChanged:
         """Hold its schedules back; runs that are going on go on."""

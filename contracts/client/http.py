@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -26,6 +27,15 @@ SILENCE_S = 40.0
 
 OnAnswer = Callable[[bytes], None]
 """Gets each answer that is not a refusal, and the data of each event, as it came."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """An answer as it came."""
+
+    body: bytes
+    media_type: str
+    """In small letters, without parameters."""
 
 
 def path(*segments: str) -> str:
@@ -60,9 +70,11 @@ class Http:
         """
         return understood(answer, await self.call("GET", path, query=query))
 
-    async def send(self, answer: type[T], method: str, path: str, body: BaseModel | None = None) -> T:
+    async def send(
+        self, answer: type[T], method: str, path: str, body: BaseModel | None = None, key: str | None = None
+    ) -> T:
         """What comes of sending `body`, of which only what was given goes out. Raises as `get` does."""
-        return understood(answer, await self.call(method, path, given(body)))
+        return understood(answer, await self.call(method, path, given(body), headers=keyed(key)))
 
     async def accepted(self, answer: type[T], path: str) -> T:
         """What is known to be at `path`, asked for as long as that may help. Raises as `get` does."""
@@ -82,6 +94,7 @@ class Http:
         *,
         query: Mapping[str, Json] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout_s: float = ANSWER_S,
     ) -> Json:
         """The answer as JSON, None where it is empty.
 
@@ -89,22 +102,22 @@ class Http:
             Unreachable: nothing answers in time.
             Refused: the server says no.
         """
-        request = self._session.request(
-            method,
-            self._url(path, query or {}),
-            json=body,
-            headers=headers,
-            timeout=aiohttp.ClientTimeout(ANSWER_S),
+        timeout = aiohttp.ClientTimeout(timeout_s)
+        answer = await self._content(
+            method, self._url(path, query or {}), json=body, headers=headers, timeout=timeout
         )
-        try:
-            async with request as response:
-                answer = await response.read()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise self._unreachable(error) from error
-        if response.status >= HTTPStatus.BAD_REQUEST:
-            raise Refused(response.status, _parsed(answer))
-        self._on_answer(answer)
-        return _parsed(answer) if answer else None
+        return _parsed(answer.body) if answer.body else None
+
+    async def submit(self, answer: type[T], path: str, form: aiohttp.FormData, timeout_s: float) -> T:
+        """What comes of sending a form. Raises as `get` does."""
+        timeout = aiohttp.ClientTimeout(timeout_s)
+        content = await self._content("POST", self._url(path, {}), data=form, timeout=timeout)
+        return understood(answer, _parsed(content.body))
+
+    async def content(self, path: str) -> Content:
+        """What is at `path`, which need not be JSON and may be large. Raises as `call` does."""
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=ANSWER_S)
+        return await self._content("GET", self._url(path, {}), timeout=timeout)
 
     async def follow(self, path: str, after: int | None, **query: Json) -> AsyncGenerator[Message]:
         """The messages of a stream after position `after`.
@@ -140,6 +153,18 @@ class Http:
         given = {name: _text(value) for name, value in query.items() if value is not None}
         return URL(f"{self.base_url}{path}{'?' if given else ''}{urlencode(given)}", encoded=True)
 
+    async def _content(self, method: str, url: URL, **options: Any) -> Content:
+        """`options`: those of aiohttp."""
+        try:
+            async with self._session.request(method, url, **options) as response:
+                answer = Content(await response.read(), response.content_type)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise self._unreachable(error) from error
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            raise Refused(response.status, _parsed(answer.body))
+        self._on_answer(answer.body)
+        return answer
+
     async def _stream(self, url: URL, position: str | None) -> AsyncGenerator[Message]:
         headers = {"Accept": "text/event-stream"}
         if position is not None:
@@ -159,6 +184,11 @@ class Http:
     def _unreachable(self, error: Exception) -> Unreachable:
         reason = "no answer in time" if isinstance(error, TimeoutError) else str(error)
         return Unreachable(f"no Async Agent at {self.base_url}: {reason}")
+
+
+def keyed(key: str | None) -> dict[str, str]:
+    """Headers of a request that, sent again with the same key, does nothing a second time."""
+    return {} if key is None else {"Idempotency-Key": key}
 
 
 def given(body: BaseModel | None) -> Json:

@@ -18,9 +18,9 @@ class Schedules:
         """Those of a goal."""
         return await self._http.get(list[ScheduleRow], path("goals", goal_id, SCHEDULES))
 
-    async def create(self, goal_id: str, schedule: ScheduleCreate) -> ScheduleRow:
+    async def create(self, goal_id: str, schedule: ScheduleCreate, *, key: str | None = None) -> ScheduleRow:
         """One more for a goal."""
-        return await self._http.send(ScheduleRow, "POST", path("goals", goal_id, SCHEDULES), schedule)
+        return await self._http.send(ScheduleRow, "POST", path("goals", goal_id, SCHEDULES), schedule, key)
 
     async def update(self, goal_id: str, schedule_id: str, changes: SchedulePatch) -> ScheduleRow:
         """Change one of a goal."""

@@ -57,6 +57,18 @@ def frame(seq: int | None, kind: str) -> bytes:
     return f"{place}event: {kind}\ndata: {data}\n\n".encode()
 
 
+def envelope(seq: int | None, kind: str) -> bytes:
+    told = {
+        **dict.fromkeys(("id", "subject", "state", "commit", "dataschema"), "x"),
+        "type": kind,
+        "time": "2026-11-23T06:45:42Z",
+        "version": 1,
+        "data": {},
+    }
+    place = "" if seq is None else f"id: {seq}\n"
+    return f"{place}event: {kind}\ndata: {orjson.dumps(told).decode()}\n\n".encode()
+
+
 def dag_row(**fields: object) -> Json:
     return DagRow.model_validate(
         {
@@ -124,6 +136,33 @@ async def test_a_broken_stream_goes_on_after_the_last_event_heard(serve: Serve) 
         (13, "execution.completed"),
     ]
     assert asked == ["9", "11", "11", "12"]
+
+
+async def test_everything_is_followed_on_from_the_last_sign_of_life(serve: Serve) -> None:
+    """A heartbeat says how far the log is: what was passed over is not asked for again."""
+    asked: list[tuple[str | None, str]] = []
+
+    async def events(request: web.Request) -> web.StreamResponse:
+        asked.append((request.headers.get("Last-Event-ID"), request.query["aggregate"]))
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        if len(asked) == 1:
+            await response.write(envelope(None, "goal.created") + envelope(7, "goal.paused"))
+            await response.write(frame(90, "heartbeat"))
+            request.transport.abort()  # type: ignore[union-attr]  # the request is being answered
+        else:
+            await response.write(envelope(91, "goal.resumed"))
+        return response
+
+    client = await serve(**{"GET /api/v1/events": events})
+    async with aclosing(client.events(aggregates=("goal", "run"), aggregate_id="g", after=3)) as stream:
+        told = [await anext(stream) for _ in range(3)]
+    assert [(one.seq, one.type) for one in told] == [
+        (None, "goal.created"),
+        (7, "goal.paused"),
+        (91, "goal.resumed"),
+    ]
+    assert asked == [("3", "goal,run"), ("90", "goal,run")]
 
 
 async def test_a_stream_of_nothing_known_is_refused_at_once(serve: Serve) -> None:

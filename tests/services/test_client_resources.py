@@ -12,6 +12,8 @@ from pydantic import TypeAdapter
 
 from contracts.api.agents import AgentCreate, AgentPatch
 from contracts.api.dags import DagPatch
+from contracts.api.goals import GoalCreate
+from contracts.api.schedules import ScheduleCreate
 from contracts.client import Client, Refused
 from contracts.event import Json
 from contracts.runtime.llm import LlmSettings
@@ -179,6 +181,24 @@ async def test_tools_costs_and_readiness(exact: Exact) -> None:
     assert (await exact(client.costs(since="7d", by="week"))).totals.total_cost_usd == 0
     readiness = await client.ready()
     assert (readiness.is_ready, list(readiness.problems)) == (False, ["executor"])
+
+
+async def test_what_a_system_says_of_itself(exact: Exact) -> None:
+    documents = exact.client.documents
+    assert (await exact(exact.client.alive())).status == "ok"
+    assert (await exact(documents.openapi()))["openapi"].startswith("3.1")
+    assert (await exact(documents.asyncapi()))["asyncapi"].startswith("3.")
+    assert (await documents.reference()).startswith("<!doctype html>")
+
+
+async def test_what_is_asked_for_again_with_its_key_is_made_once(exact: Exact) -> None:
+    client = exact.client
+    goal, again = [await client.goals.create(GoalCreate(objective=OBJECTIVE), key="a") for _ in range(2)]
+    assert goal == again
+    assert len({(await client.goals.run(goal.id, key="b")).run_id for _ in range(2)}) == 1
+    assert len({(await client.dags.execute_job(JOB, key="c")).execution_id for _ in range(2)}) == 1
+    daily = ScheduleCreate(cronExpr="@daily")
+    assert len({(await client.schedules.create(goal.id, daily, key="d")).id for _ in range(2)}) == 1
 
 
 async def test_the_log_is_followed_by_kind_and_id(exact: Exact) -> None:

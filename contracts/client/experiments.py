@@ -1,0 +1,48 @@
+"""Experiments: one goal planned by several models and temperatures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts.api.experiments import ExperimentsCompleted
+from contracts.client.dags import DEFAULT_AGENT
+from contracts.client.http import Http, keyed, path, understood
+
+ANSWER_S = 3600.0
+"""The answer comes when the last plan is there."""
+
+
+class Experiments:
+    """What can be asked about experiments."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    async def run(  # noqa: PLR0913  each is a part of the experiment
+        self,
+        goal: str,
+        *,
+        provider: str,
+        models: Sequence[str],
+        temperatures: Sequence[float],
+        agent: str = DEFAULT_AGENT,
+        seed: int | None = None,
+        key: str | None = None,
+        timeout_s: float = ANSWER_S,
+    ) -> ExperimentsCompleted:
+        """Have `goal` planned by every model at every temperature; returns when all of it is done.
+
+        Each is a DAG of its own. Plans that were asked for when the connection breaks are made all the same.
+        """
+        body = {
+            "goal-text": goal,
+            "agentName": agent,
+            "provider": provider,
+            "models": list(models),
+            "temperatures": list(temperatures),
+            "seed": seed,
+        }
+        answer = await self._http.call(
+            "POST", path("dag-experiments"), body, headers=keyed(key), timeout_s=timeout_s
+        )
+        return understood(ExperimentsCompleted, answer)
