@@ -25,6 +25,7 @@ from contracts.run.events import (
 from contracts.run.goal_events import CallAnswered, Failed, GoalRequested, GoalStarted, Summarised, TurnTaken
 from contracts.run.state import OPEN, RUN, State, Status, evolve
 from contracts.steps import SYNTHESIS, Step, merged
+from contracts.waiting import LONGEST_S, bounded, doubled
 
 
 class UnknownRun(DomainError):
@@ -77,12 +78,15 @@ class Policy:
     backoff_s: float = 1.0
     """Before the first retry; doubled for each further one, plus up to as much again by jitter."""
     max_backoff_s: float = 60.0
+    longest_wait_s: float = LONGEST_S
+    """Before any retry, however long the other side asks us to wait."""
     max_takeovers: int = 5
     """Take-overs in a row without a completed step, after which the run is given up as poisonous."""
 
-    def backoff(self, failures: int, jitter: float) -> float:
-        """Seconds to wait after `failures` failures and one more."""
-        return min(self.backoff_s * 2.0**failures * (1 + jitter), self.max_backoff_s)
+    def wait_s(self, failures: int, jitter: float, asked_s: float | None = None) -> float:
+        """Seconds to wait after `failures` failures and one more: our back-off, or longer if asked to."""
+        backoff = doubled(self.backoff_s * (1 + jitter), failures, self.max_backoff_s)
+        return max(backoff, bounded(asked_s, self.longest_wait_s))
 
 
 def request(state: State, wanted: Requested | GoalRequested) -> list[Event]:
@@ -253,8 +257,7 @@ def _retry_at(state: State, outcome: Erred, now: datetime, policy: Policy) -> da
     failures = state.failures.get(outcome.step, 0)
     if not outcome.retryable or failures >= policy.retries:
         return None
-    backoff = policy.backoff(failures, outcome.jitter)
-    return now + timedelta(seconds=max(backoff, outcome.retry_after or 0))
+    return now + timedelta(seconds=policy.wait_s(failures, outcome.jitter, outcome.retry_after))
 
 
 def _why_suspended(state: State) -> str:

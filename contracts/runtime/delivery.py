@@ -9,6 +9,7 @@ from contracts.commit import Undecodable
 from contracts.outcome import Lost, Reject, Retry
 from contracts.runtime.log import Conflict, Unavailable
 from contracts.runtime.stream import Contended
+from contracts.waiting import bounded, doubled
 
 
 @dataclass(slots=True, eq=False)
@@ -40,7 +41,7 @@ class Policy:
 
     def backoff(self, attempt: int) -> float:
         """Seconds before the delivery after `attempt`."""
-        return min(self.backoff_s * 2.0 ** (attempt - 1), self.longest_backoff_s)
+        return doubled(self.backoff_s, attempt - 1, self.longest_backoff_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,6 @@ def verdict(error: BaseException | None, attempt: int, policy: Policy) -> Verdic
         case CancelledError():
             return Again(0)
         case Retry(after=float() | int() as after):
-            return Again(after)
+            return Again(bounded(after))
     spent = attempt >= policy.max_deliver and not isinstance(error, EXPECTED)
     return GiveUp() if spent else Again(policy.backoff(attempt))

@@ -92,8 +92,7 @@ class Aftermath:
     def _retry_at(self, attempts: int, after: float | None) -> datetime | None:
         if attempts >= self._policy.retries:
             return None
-        seconds = max(self._policy.backoff(attempts, random.random()), after or 0)
-        return datetime.now(UTC) + timedelta(seconds=seconds)
+        return datetime.now(UTC) + timedelta(seconds=self._policy.wait_s(attempts, random.random(), after))
 
 
 def _failed(

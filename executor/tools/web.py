@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 from aiohttp import (
@@ -18,10 +17,9 @@ from aiohttp import (
 )
 
 from contracts.outcome import Reject, Retry
+from contracts.waiting import retry_after
 from executor.tools.guard import Blocked
 
-LONGEST_WAIT_S = 3600.0
-"""However long a server asks us to stay away."""
 _STANDARD_REASONS = {status.value: status.phrase for status in HTTPStatus}
 _TRY_LATER = frozenset({408, 425, 429})
 
@@ -58,7 +56,8 @@ def network_outcomes(url: str, timeout_s: float) -> Iterator[None]:
 def raise_for_retry(response: ClientResponse) -> None:
     """Raises Retry when the server says that it may work later."""
     if response.status in _TRY_LATER or response.status >= 500:
-        raise Retry(status_line(response), after=retry_after(response, datetime.now(UTC)))
+        asked = response.headers.get("Retry-After")
+        raise Retry(status_line(response), after=retry_after(asked, datetime.now(UTC)))
 
 
 def raise_for_status(response: ClientResponse) -> None:
@@ -76,19 +75,6 @@ def status_line(response: ClientResponse) -> str:
 def reason_of(response: ClientResponse) -> str:
     """The reason the server gave, or else the standard one."""
     return response.reason or _STANDARD_REASONS.get(response.status, "")
-
-
-def retry_after(response: ClientResponse, now: datetime) -> float | None:
-    """Seconds the server asks to wait, given as such or as a date; None when it does not say."""
-    given = response.headers.get("Retry-After", "").strip()
-    if given.isdecimal():
-        return min(float(given), LONGEST_WAIT_S)
-    try:
-        until = parsedate_to_datetime(given)
-    except ValueError:
-        return None
-    aware = until if until.tzinfo else until.replace(tzinfo=UTC)
-    return min(max((aware - now).total_seconds(), 0.0), LONGEST_WAIT_S)
 
 
 async def read_at_most(response: ClientResponse, limit: int) -> tuple[bytes, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import pytest
 
@@ -23,9 +24,13 @@ LONG_AGO = 100
         (None, 1, Done()),
         (None, LONG_AGO, Done()),
         (Retry("429", after=7), 1, Again(7)),
+        (Retry("for ages", after=1795416660596), 1, Again(3600)),
+        (Retry("for ever", after=math.inf), 1, Again(0)),
+        (Retry("before", after=-7), 1, Again(0)),
         (Retry("network"), 1, Again(1)),
         (Retry("network"), 2, Again(2)),
         (Retry("network"), LONG_AGO, Again(5)),
+        (Retry("network"), 2_000, Again(5)),
         (Conflict(), LONG_AGO, Again(5)),
         (Contended(), LONG_AGO, Again(5)),
         (Unavailable(), LONG_AGO, Again(5)),

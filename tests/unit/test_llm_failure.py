@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -8,30 +7,10 @@ import pytest
 from contracts.outcome import Reject, Retry
 from contracts.runtime.llm.backoff import Backoff
 from contracts.runtime.llm.endpoint import Endpoint, Provider
-from contracts.runtime.llm.failure import refusal, seconds_to_wait
+from contracts.runtime.llm.failure import refusal
 
-NOW = datetime(2026, 11, 23, 6, 0, 0, tzinfo=UTC)
 OPENAI = Endpoint(Provider.OPENAI, "gpt-4o", "https://api.openai.com/v1", "k", {})
 OLLAMA = Endpoint(Provider.OLLAMA, "llama3", "http://localhost:11434/v1", "k", {})
-
-
-@pytest.mark.parametrize(
-    ("value", "seconds"),
-    [
-        ("7", 7.0),
-        ("1.5", 1.5),
-        ("Mon, 23 Nov 2026 06:00:30 GMT", 30.0),
-        ("Mon, 23 Nov 2026 05:00:00 GMT", 0.0),
-        ("soon", None),
-        ("-3", None),
-    ],
-)
-def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
-    assert seconds_to_wait({"retry-after": value}, NOW) == seconds
-
-
-def test_no_retry_after_asks_for_nothing() -> None:
-    assert seconds_to_wait({}, NOW) is None
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 529])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -153,6 +154,21 @@ def test_a_retry_waits_as_long_as_the_other_side_asks(given: Given) -> None:
     given(RUN, CHAIN, started(), began("1")).when(
         run.settle, [erred("1", retryable=True, retry_after=30)], NOW, POLICY
     ).then_once(failed("1", retry_at=NOW + timedelta(seconds=30)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"), [(1795416660596.0, 3600), (math.inf, 1), (math.nan, 1), (-30.0, 1), (3599.0, 3599)]
+)
+def test_nobody_makes_a_run_wait_for_longer_than_the_policy_allows(
+    given: Given, asked: float, waits: float
+) -> None:
+    given(RUN, CHAIN, started(), began("1")).when(
+        run.settle, [erred("1", retryable=True, retry_after=asked)], NOW, POLICY
+    ).then_once(failed("1", retry_at=NOW + timedelta(seconds=waits)))
+
+
+def test_the_wait_before_a_retry_is_bounded_after_any_number_of_failures() -> None:
+    assert Policy(backoff_s=1.0, max_backoff_s=60.0).wait_s(5_000, 0.5) == 60.0
 
 
 def test_a_retry_starts_when_it_is_due_and_not_before(given: Given) -> None:

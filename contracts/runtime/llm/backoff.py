@@ -7,6 +7,8 @@ import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from contracts.waiting import doubled
+
 FIRST_S = 1.0
 LONGEST_S = 30.0
 LONGEST_ASKED_S = 60.0
@@ -25,5 +27,5 @@ class Backoff:
         """Seconds to wait after that many failures in a row; None: too long to wait here."""
         if asked is not None and asked > LONGEST_ASKED_S:
             return None
-        longest = min(LONGEST_S, FIRST_S * 2.0 ** (failures - 1))
+        longest = doubled(FIRST_S, failures - 1, LONGEST_S)
         return max(longest * (0.5 + self.jitter() / 2), asked or 0.0)

@@ -13,7 +13,8 @@ import openai
 
 from contracts.event import Json
 from contracts.runtime.llm.endpoint import Endpoint, Provider
-from contracts.runtime.llm.failure import CallFailed, refusal, seconds_to_wait
+from contracts.runtime.llm.failure import CallFailed, refusal
+from contracts.waiting import retry_after
 
 CONNECT_TIMEOUT_S = 10.0
 
@@ -51,7 +52,7 @@ class Connection:
         except openai.APIConnectionError as error:
             raise CallFailed(_unreachable(endpoint, error), passing=True) from error
         except openai.APIStatusError as error:
-            after = seconds_to_wait(error.response.headers, datetime.now(UTC))
+            after = retry_after(error.response.headers.get("retry-after"), datetime.now(UTC))
             raise refusal(endpoint, error.status_code, error.body, after) from error
         return answer.text
 

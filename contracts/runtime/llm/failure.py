@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 
 from contracts.event import Json
 from contracts.outcome import Reject, Retry
@@ -59,22 +57,6 @@ def refusal(endpoint: Endpoint, status: int, error: Json, after: float | None = 
         after=after,
         parameter=parameter if isinstance(parameter, str) else None,
     )
-
-
-def seconds_to_wait(headers: Mapping[str, str], now: datetime) -> float | None:
-    """What `Retry-After` asks for, as a number of seconds or as an HTTP date; None when it asks nothing."""
-    value = headers.get("retry-after")
-    if value is None:
-        return None
-    if value.replace(".", "", 1).isdecimal():
-        return float(value)
-    try:
-        date = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if date.tzinfo is None:
-        date = date.replace(tzinfo=UTC)
-    return max(0.0, (date - now).total_seconds())
 
 
 def _said(details: Mapping[str, Json]) -> str:
