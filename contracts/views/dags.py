@@ -1,0 +1,55 @@
+"""DAGs, and how their plans came about."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text
+
+from contracts.views.base import metadata
+
+dags = Table(
+    "dags",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("phase", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("goal_text", Text, nullable=False),
+    Column("result", JSON(none_as_null=True)),
+    Column("params", JSON(none_as_null=True)),
+    Column("agent_name", Text),
+    Column("dag_title", Text),
+    Column("clarification_query", Text),
+    Column("error", JSON(none_as_null=True)),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("usage", JSON(none_as_null=True)),
+    Column("generation_stats", JSON(none_as_null=True)),
+    Column("planning_prompt_tokens", BigInteger),
+    Column("planning_completion_tokens", BigInteger),
+    Column("planning_cost_pico", BigInteger),
+    Column("cron_schedule", Text),
+    Column("schedule_active", Boolean, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("schedule_paused", Boolean, nullable=False, default=False),
+    Column("overlap", Text),
+    Column("catch_up_s", Integer),
+    Column("jitter_s", Integer),
+    Column("last_run_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("dags_by_created", "created_at"),
+    Index("dags_by_status", "status", "created_at"),
+)
+"""`phase` is the aggregate's state, `status` what clients see; `error` = {httpStatus, error, …details}."""
+
+planning_attempts = Table(
+    "planning_attempts",
+    metadata,
+    Column("dag_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("attempt", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("usage", JSON(none_as_null=True)),
+    Column("cost_usd", Text),
+    Column("error_message", Text),
+    Column("generation_stats", JSON(none_as_null=True)),
+)
+"""One row per answer of a model; `version` is the event's position in the DAG."""

@@ -1,0 +1,54 @@
+"""Goals, their schedules, and what their runs have left for the next ones."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text
+
+from contracts.views.base import metadata
+
+goals = Table(
+    "goals",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("objective", Text, nullable=False),
+    Column("params", JSON(none_as_null=True), nullable=False),
+    Column("webhook_url", Text),
+    Column("agent_id", Text),
+    Column("status", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("goals_by_created", "created_at"),
+    Index("goals_by_status", "status", "created_at"),
+)
+"""`params` is what the client gave, in camelCase."""
+
+goal_schedules = Table(
+    "goal_schedules",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("goal_id", Text, nullable=False),
+    Column("cron_expr", Text, nullable=False),
+    Column("timezone", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("paused", Boolean, nullable=False),
+    Column("overlap", Text, nullable=False),
+    Column("catch_up_s", Integer),
+    Column("jitter_s", Integer, nullable=False),
+    Column("last_run_at", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Index("goal_schedules_by_goal", "goal_id"),
+)
+
+memories = Table(
+    "memories",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("goal_id", Text, nullable=False),
+    Column("run_id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("memories_by_goal", "goal_id", "created_at"),
+)
+"""What runs left for the next ones of their goal: notes, facts, artifacts."""
