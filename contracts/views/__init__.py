@@ -6,13 +6,13 @@ Raise VIEWS_VERSION whenever a table or the fold into it changes: the projector 
 
 from __future__ import annotations
 
-from contracts.views.agents import agents
+from contracts.views.agent import agents
 from contracts.views.base import VIEWS_VERSION, checkpoint, metadata
-from contracts.views.dags import dags, planning_attempts
-from contracts.views.executions import executions, sub_steps
-from contracts.views.goal_runs import goal_calls, goal_runs, goal_steps, outputs
-from contracts.views.goals import goal_schedules, goals, memories
-from contracts.views.schedules import schedule_ticks
+from contracts.views.dag import dags, planning_attempts
+from contracts.views.execution import executions, sub_steps
+from contracts.views.goal import goal_schedules, goals, memories
+from contracts.views.goal_run import goal_calls, goal_runs, goal_steps, outputs
+from contracts.views.schedule import schedule_ticks
 
 __all__ = [
     "VIEWS_VERSION",
