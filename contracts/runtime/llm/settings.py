@@ -33,11 +33,11 @@ class LlmSettings(BaseSettings):
     default_temperature: float = Field(default=0.7, ge=0, le=2)
     default_max_tokens: int = Field(default=10000, ge=1)
     default_reasoning_effort: str = "medium"
-    """For requests that ask for reasoning without saying how much."""
+    """What a task is said to have used where its request names none; then none is sent."""
 
     llm_timeout_s: float = Field(default=120.0, gt=0)
     """Seconds one attempt may take, from connecting to the last byte."""
     llm_max_concurrency: int = Field(default=16, ge=1)
     """Calls in flight per process; the others wait their turn."""
     llm_retries: int = Field(default=2, ge=0)
-    """Further attempts after one that failed for a passing reason."""
+    """Further attempts after one that failed in passing, where the caller has no retries of its own."""
