@@ -1,7 +1,8 @@
 """An agent: a named, versioned system prompt with, if it wants, a provider and model of its own.
 
 Written by the gateway (and once by the planner, which seeds the default agents). At most one version of a
-name is active: activating one deactivates the others, by the fold of `Directory`, in the order of the log.
+name is active: activating one deactivates the others, and one that is renamed into a name which stands for
+another is inactive there, by the fold of `Directory`, in the order of the log.
 """
 
 from __future__ import annotations
@@ -119,6 +120,10 @@ class AgentExists(DomainError):
     """Agent with this name and version already exists"""
 
 
+class NameTaken(DomainError):
+    """The name stands for another version."""
+
+
 class AgentActive(DomainError):
     """Cannot delete active agent. Activate another version first."""
 
@@ -209,6 +214,15 @@ class Directory:
         )
         return next(named, None)
 
+    def require_nameable(self, agent_id: str, name: str) -> None:
+        """Raises NameTaken when giving this version `name` would leave two versions active under it."""
+        holder = self._active.get(name, agent_id)
+        if holder != agent_id and self.is_active(agent_id):
+            raise NameTaken(
+                f"Another version of '{name}' is active: instead of renaming this one, create it as a new "
+                f"version of '{name}' and activate that"
+            )
+
     def names(self) -> frozenset[str]:
         """Names that stand for a version."""
         return frozenset(self._active)
@@ -221,7 +235,7 @@ class Directory:
         elif before and self._active.get(before.state.name) == id_ and state.name != before.state.name:
             del self._active[before.state.name]
             if state.status is Status.ACTIVE:
-                self._active[state.name] = id_
+                self._active.setdefault(state.name, id_)
         if state.status is Status.DELETED:
             self._entries.pop(id_, None)
         else:

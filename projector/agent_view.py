@@ -34,7 +34,7 @@ def created(changes: Changes, fact: Fact, event: agent.Created) -> None:
 
 @fold.on(agent.Updated)
 def updated(changes: Changes, fact: Fact, event: agent.Updated) -> None:
-    """The fields given; a renamed version is active under its new name only if no other is."""
+    """The fields given; a renamed version stays active only if its new name stands for no other."""
     values = event.model_dump(exclude_none=True)
     if "version_name" in values:
         values["version"] = values.pop("version_name")
@@ -59,7 +59,6 @@ def deleted(changes: Changes, fact: Fact, _: agent.Deleted) -> None:
 
 
 def _give_way(changes: Changes, id_: str, name: str) -> None:
-    renamed_active = agents.alias()
-    mine = (agents.c.name == name) & (agents.c.id != id_) & agents.c.active
-    moving = renamed_active.select().where(renamed_active.c.id == id_, renamed_active.c.active).exists()
-    changes.execute(update(agents).where(mine, moving).values(active=False))
+    other = agents.alias()
+    taken = other.select().where(other.c.name == name, other.c.id != id_, other.c.active).exists()
+    changes.execute(update(agents).where(agents.c.id == id_, taken).values(active=False))

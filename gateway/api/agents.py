@@ -108,7 +108,7 @@ async def get_agent(call: Call[None, None]) -> web.StreamResponse:
     body=AgentPatch,
     responses={200: AgentRow},
     missing=MISSING,
-    errors={409: EXISTS},
+    errors={409: f"{EXISTS} Or: both this version and one of the new name are active."},
 )
 async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
     """Keys that are left out stay; only activating makes it active."""
@@ -121,6 +121,7 @@ async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
         entry = _known(call, directory)
         name, version = changes.name or entry.state.name, changes.version_name or entry.state.version_name
         _require_free(directory, name, version, but_for=entry.id)
+        directory.require_nameable(entry.id, name)
         stream = await _decide(call, partial(agent.update, changes=changes))
     return await _reply(call, stream)
 

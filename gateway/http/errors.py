@@ -36,6 +36,7 @@ STATUS: dict[type[Exception], int] = {
     DomainError: 400,
     agent.UnknownAgent: 404,
     agent.AgentExists: 409,
+    agent.NameTaken: 409,
     agent.AgentActive: 400,
     dag.UnknownDag: 404,
     dag.NothingAsked: 409,

@@ -200,15 +200,15 @@ async def test_one_version_of_an_agent_is_active(views: Views) -> None:
         }
 
 
-async def test_renaming_an_active_version_onto_another_name_takes_the_name_over(views: Views) -> None:
+async def test_an_active_version_renamed_onto_another_name_leaves_that_to_whom_it_stands_for(views: Views) -> None:
     async with projecting(views):
         for name in ("A", "B"):
             created = agent.Created(name=name, version_name="1", prompt_template="p")
             await views.write(AGENT, f"agent_{name}", created, agent.Activated(name=name))
         await views.write(AGENT, "agent_A", agent.Updated(name="B", version_name="2"))
         assert {row["id"]: row["active"] for row in await views.rows(agents)} == {
-            "agent_A": True,
-            "agent_B": False,
+            "agent_A": False,
+            "agent_B": True,
         }
 
 

@@ -188,6 +188,47 @@ async def test_activating_a_version_deactivates_the_others_of_its_name(api: Api)
     assert (await api.get(f"{AGENTS}/resolve/Dec")).json["id"] == one["id"]
 
 
+async def test_an_active_version_is_not_renamed_into_a_name_that_has_one(api: Api) -> None:
+    """Neither of the two is deactivated behind anybody's back."""
+    one, other = await create(api), await create(api, name="Other")
+    for row in (one, other):
+        await api.post(f"{AGENTS}/{row['id']}/activate")
+    before = await api.log.last_seq()
+
+    answer = await api.patch(f"{AGENTS}/{one['id']}", {"name": "Other", "version": "2"})
+
+    assert answer.status == 409
+    assert answer.json["error"].startswith("Another version of 'Other' is active: ")
+    assert await api.log.last_seq() == before
+    assert {row["id"] for row in (await api.get(f"{AGENTS}?active=true")).json} == {one["id"], other["id"]}
+
+
+async def test_an_active_version_stays_active_under_a_name_of_its_own(api: Api) -> None:
+    row = await create(api)
+    inactive = await create(api, name="Other")
+    await api.post(f"{AGENTS}/{row['id']}/activate")
+
+    for name in ("New", "Other"):
+        renamed = await api.patch(f"{AGENTS}/{row['id']}", {"name": name, "version": "2"})
+        assert (renamed.status, renamed.json["active"]) == (200, True)
+        assert (await api.get(f"{AGENTS}/resolve/{name}")).json["id"] == row["id"]
+    assert (await api.patch(f"{AGENTS}/{inactive['id']}", {"version": "3"})).status == 200
+
+
+async def test_of_two_active_versions_brought_under_one_name_at_once_the_first_stays(api: Api) -> None:
+    """As when two gateways decide at the same time: what the log says is told alike by all."""
+    one, other = await create(api), await create(api, name="Other")
+    for row in (one, other):
+        await api.post(f"{AGENTS}/{row['id']}/activate")
+
+    await api.write(AGENT, one["id"], agent.Updated(name="Other", version_name="2"))
+
+    assert (await api.get(f"{AGENTS}/resolve/Other")).json["id"] == other["id"]
+    assert not (await api.get(f"{AGENTS}/{one['id']}")).json["active"]
+    directory = await api.gateway.agents_current()
+    assert (directory.is_active(other["id"]), directory.is_active(one["id"])) == (True, False)
+
+
 async def test_a_name_resolves_to_its_active_version(api: Api) -> None:
     missing = {"error": "No active agent found with name: My Agent/7"}
     assert (await api.get(f"{AGENTS}/resolve/My%20Agent%2F7")).json == missing
