@@ -101,6 +101,8 @@ class Endpoint:
     query: type[BaseModel] | None
     invalid: str
     """The error that stands above validation issues."""
+    invalid_too: Mapping[str, Json]
+    """Further keys of an answer with validation issues."""
     missing: str | None
     """The 404 error, with the names of the path in braces. Variables called `id` or `…_id` must be ids."""
     errors: Mapping[int, str]
@@ -148,7 +150,8 @@ class Endpoint:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            raise Refusal(400, self.invalid, validation_errors=issues(error, model)) from error
+            found = issues(error, model)
+            raise Refusal(400, self.invalid, **self.invalid_too, validation_errors=found) from error
 
 
 def endpoint(  # noqa: PLR0913  a declaration, every part by its name
@@ -161,6 +164,7 @@ def endpoint(  # noqa: PLR0913  a declaration, every part by its name
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     invalid: str = INVALID_BODY,
+    invalid_too: Mapping[str, Json] | None = None,
     missing: str | None = None,
     errors: Mapping[int, str] | None = None,
     form: type[BaseModel] | None = None,
@@ -180,6 +184,7 @@ def endpoint(  # noqa: PLR0913  a declaration, every part by its name
             body=body,
             query=query,
             invalid=invalid,
+            invalid_too=invalid_too or {},
             missing=missing,
             errors=errors or {},
             form=form,

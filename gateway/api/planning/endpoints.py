@@ -21,6 +21,8 @@ from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
 
 TAG = "planning"
+FAILED = {"status": "failed"}
+"""What refusals of create-and-execute-dag say besides, but for those of its schedule."""
 PREFER = Header("Prefer", "`respond-async`: do not wait for the plan.")
 REFUSALS = {
     400: "The goal, the schedule or the provider cannot be used, or the model's plans were invalid.",
@@ -53,6 +55,7 @@ async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     tag=TAG,
     body=CreateDag,
     responses={200: ClarificationRequired, 202: Executing | StillPlanning},
+    invalid_too=FAILED,
     errors=REFUSALS,
     headers=(PREFER,),
     keyed=True,
@@ -63,7 +66,7 @@ async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamRespo
     try:
         wanted = await planning_request(call.gateway, call.body, schedule)
     except Refusal as refusal:
-        refusal.body["status"] = "failed"
+        refusal.body |= FAILED
         raise
     return await _plan(call, wanted.model_copy(update={"run_id": call.new_id("dag-exec_", "run")}))
 

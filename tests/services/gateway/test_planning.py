@@ -301,6 +301,7 @@ async def test_refusals_of_create_and_execute_say_failed_but_not_those_of_the_sc
         return status
 
     assert await refused(agentName="Nobody") == "failed"
+    assert await refused(agentName=7) == "failed"
     assert await refused(provider="bad", model="m") == "failed"
     assert await refused(cronSchedule="bad") is None
 
