@@ -58,7 +58,7 @@ class TaskUsed(Row):
     max_tokens: Annotated[int, Field(alias="max_tokens")]
     temperature: float
     reasoning_effort: Annotated[str, Field(alias="reasoning_effort")]
-    """Sent only when the request names one."""
+    """Sent to every model, and left out where a model refuses it."""
 
 
 class TaskResult(Row):

@@ -22,7 +22,7 @@ _REFUSABLE = {
     "temperature": ("temperature",),
     "max_tokens": ("max_tokens",),
     "max_completion_tokens": ("max_completion_tokens",),
-    "reasoning_effort": ("reasoning_effort", "reasoning effort", "thinking"),
+    "reasoning_effort": ("reasoning_effort", "reasoning effort", "reasoning.effort", "thinking"),
     "seed": ("seed",),
 }
 """Parameters an answer can do without, each with the words by which providers refuse it."""

@@ -71,11 +71,12 @@ async def _asked(
     """
     if problem := call.gateway.llm_problem(agent.provider, agent.model):
         raise Refusal(503, problem)
+    effort = params.reasoning_effort or call.gateway.llm.settings.default_reasoning_effort
     request = ChatRequest(
         messages=task_messages(agent.prompt_template, task.prompt, form.files),
         temperature=params.temperature,
         max_tokens=params.max_tokens,
-        reasoning_effort=params.reasoning_effort,
+        reasoning_effort=effort,
         provider=agent.provider,
         model=agent.model,
     )

@@ -102,7 +102,7 @@ async def test_an_agent_is_asked_and_its_answer_given(lab: Lab) -> None:
         {"role": "system", "content": "Task: Teach."},
         {"role": "user", "content": "Look."},
     ]
-    assert "reasoning_effort" not in lab.model.requests[-1].body
+    assert lab.model.requests[-1].body["reasoning_effort"] == "medium"
 
 
 async def test_params_reach_the_model_and_are_told(lab: Lab) -> None:
@@ -111,6 +111,17 @@ async def test_params_reach_the_model_and_are_told(lab: Lab) -> None:
     told = {"max_tokens": 50, "temperature": 0, "reasoning_effort": "high"}
     assert {key: answer.json["params"][key] for key in told} == told
     assert {key: lab.model.requests[-1].body[key] for key in told} == told
+
+
+async def test_a_model_that_takes_no_reasoning_effort_answers_all_the_same(start: StartApi) -> None:
+    refusing = '''
+        [[rule]]
+        when.has = ["reasoning_effort"]
+        answer = { status = 400, error = "Unsupported parameter: 'reasoning.effort'" }
+    '''
+    lab = await start(refusing + ANSWERING)
+    assert (await lab.ask()).json["response"] == "Done."
+    assert "reasoning_effort" not in lab.model.requests[-1].body
 
 
 async def test_the_agents_own_model_is_asked(start: StartApi) -> None:
