@@ -13,7 +13,7 @@ from contracts.event import Event
 from contracts.outcome import Lost, Retry
 from contracts.run import RUN, Policy
 from contracts.runtime.delivery import Delivery
-from contracts.runtime.log import Log
+from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics
 from executor.driver import Driver, Perform
@@ -61,6 +61,26 @@ class Executor:
         if stream.state.goal_id:
             await self.goals.settle(stream)
 
+    async def given_up(self, recorded: Recorded, error: BaseException) -> None:
+        """The message that was the lease of a run is parked: nobody goes on with the run, so let it say so.
+
+        Raises:
+            Retry: it does, and some of what follows from that has to wait.
+        """
+        cause = f"{type(error).__name__}: {error}"
+        reason = f"the executor cannot go on with it: {cause} (`async-agent parked list` has more)"
+        while stream := await self._leased(recorded):
+            if not (events := run.give_up(stream.state, reason)):
+                return
+            try:
+                await stream.append(events)
+            except Conflict:
+                continue
+            log.error("run given up", run=stream.id, error=reason)
+            if stream.state.goal_id:
+                await self.goals.settle(stream)
+            return
+
     async def _hold(self, stream: Stream[run.State], perform: Perform) -> None:
         run_id = stream.id
         driver = Driver(stream, self.name, perform, self.performer.is_free, self.policy)
@@ -97,18 +117,23 @@ class Executor:
 
     async def _open(self, recorded: Recorded, delivery: Delivery) -> Stream[run.State] | None:
         """The run as it stands, or None when this message is not the one that holds its lease."""
-        commit = recorded.commit
-        stream = Stream(
-            self.log, RUN, commit.aggregate_id, Origin(f"/executor/{self.name}").caused_by(commit)
-        )
-        if delivery.attempt == 1 and commit.version == 1:
+        if delivery.attempt == 1 and recorded.commit.version == 1:
+            stream = self._stream(recorded)
             stream.fold(recorded)
             return stream
-        history = await self.log.read(RUN.name, commit.aggregate_id)
+        return await self._leased(recorded)
+
+    async def _leased(self, recorded: Recorded) -> Stream[run.State] | None:
+        stream = self._stream(recorded)
+        history = await self.log.read(RUN.name, stream.id)
         for one in history:
             stream.fold(one)
         leases = [one.seq for one in history if one.commit.state == run.Status.PENDING]
         return stream if leases and leases[-1] == recorded.seq else None
+
+    def _stream(self, recorded: Recorded) -> Stream[run.State]:
+        origin = Origin(f"/executor/{self.name}").caused_by(recorded.commit)
+        return Stream(self.log, RUN, recorded.commit.aggregate_id, origin)
 
     async def _claim(self, state: run.State) -> list[Event]:
         now = datetime.now(UTC)

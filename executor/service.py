@@ -70,7 +70,9 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 ack_wait_s=settings.lease_s,
                 grace_s=settings.grace_s,
             )
-            consumer = Consumer(log, NAME, QUEUE, executor.handle, policy=policy, leases=leases)
+            consumer = Consumer(
+                log, NAME, QUEUE, executor.handle, policy=policy, leases=leases, given_up=executor.given_up
+            )
 
             async def consume() -> None:
                 await follower.catch_up()

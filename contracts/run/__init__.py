@@ -18,6 +18,7 @@ from contracts.run.decisions import (
     UnknownRun,
     cancel,
     delete,
+    give_up,
     next_retry,
     request,
     require_execution,
@@ -26,7 +27,6 @@ from contracts.run.decisions import (
     settle,
     start,
     start_goal,
-    suspend,
     take_over,
 )
 from contracts.run.events import (
@@ -106,7 +106,7 @@ __all__ = [
     "start_goal",
     "take_over",
     "settle",
-    "suspend",
+    "give_up",
     "resume",
     "cancel",
     "delete",

@@ -134,7 +134,7 @@ def take_over(
         reason = (
             f"{policy.max_takeovers} executors in a row died while running it; steps in progress: {stuck}"
         )
-        return [*events, Failed(error=reason) if state.loop else Suspended(reason=reason)]
+        return [*events, _stopped(state, reason)]
     if again:
         events.append(StepsStarted(steps=tuple(again)))
     return [*events, *_advance(RUN.fold(events, state), now, policy)]
@@ -157,9 +157,9 @@ def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: Pol
     return [*events, *_advance(RUN.fold(events, state), now, policy)]
 
 
-def suspend(state: State, reason: str) -> list[Event]:
-    """Stop a run that cannot go on."""
-    return [Suspended(reason=reason)] if state.status is Status.RUNNING else []
+def give_up(state: State, reason: str) -> list[Event]:
+    """Stop a run that nobody goes on with, because what kept it in the queue is gone."""
+    return [_stopped(state, reason)] if state.status in {Status.PENDING, Status.RUNNING} else []
 
 
 def resume(state: State) -> list[Event]:
@@ -229,6 +229,11 @@ def _finish(state: State, duration_ms: int) -> list[Event]:
     if SYNTHESIS not in state.done:
         events.append(StepCompleted(step=SYNTHESIS, result=merged(state.graph, state.done)))
     return [*events, Completed(completed_steps=len(state.graph.tasks), duration_ms=duration_ms)]
+
+
+def _stopped(state: State, reason: str) -> Suspended | Failed:
+    """The execution of a plan can be resumed; a goal run is over."""
+    return Failed(error=reason) if state.loop else Suspended(reason=reason)
 
 
 def _elapsed_ms(state: State, now: datetime) -> int:

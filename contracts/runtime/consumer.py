@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from contracts.runtime.delivery import Policy
-from contracts.runtime.lane import NAK, Handler, Lane, Source
+from contracts.runtime.lane import NAK, GivenUp, Handler, Lane, Source
 from contracts.runtime.leases import Leases
 from contracts.runtime.nats_log import NatsLog
 from contracts.subjects import REPLAY_STREAM, STREAM, replay_filter
@@ -20,7 +20,10 @@ REPLAYS_AT_ONCE = 1
 
 
 class Consumer:
-    """A worker that gives the commits on `filters`, and those an operator put back, to `handler`."""
+    """A worker that gives the commits on `filters`, and those an operator put back, to `handler`.
+
+    `given_up` is told of each that is parked, so that whoever waits for what it was about learns of it.
+    """
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Consumer:
         *,
         policy: Policy | None = None,
         leases: Leases | None = None,
+        given_up: GivenUp | None = None,
     ) -> None:
         self._log = log
         self._policy = policy or Policy()
@@ -39,7 +43,7 @@ class Consumer:
             Source(STREAM, name, filters, self._policy.max_in_flight),
             Source(REPLAY_STREAM, name, (replay_filter(name),), REPLAYS_AT_ONCE),
         )
-        self._lanes = [Lane(log, source, handler, self._policy, leases) for source in sources]
+        self._lanes = [Lane(log, source, handler, self._policy, leases, given_up) for source in sources]
 
     async def run(self) -> None:
         """Consume until cancelled; then stop taking, give the handlers `grace_s`, and send the rest back."""

@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 
 from contracts.commit import Recorded
 from contracts.event import Json
+from contracts.outcome import Retry
 from contracts.runtime.delivery import (
     EXPECTED,
     Again,
@@ -26,7 +27,6 @@ from contracts.runtime.delivery import (
     verdict,
 )
 from contracts.runtime.leases import Leases
-from contracts.runtime.log import Unavailable
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.parking import LOG_SUBJECT, Parked, park
 from contracts.runtime.patience import NoAnswer
@@ -36,6 +36,8 @@ from contracts.subjects import STREAM
 logger = structlog.get_logger(__name__)
 
 Handler = Callable[[Recorded, Delivery], Awaitable[None]]
+GivenUp = Callable[[Recorded, BaseException], Awaitable[None]]
+"""Is told of a message that was parked, and why; what it raises makes the message come again."""
 
 ACK = b"+ACK"
 NAK = b"-NAK"
@@ -62,11 +64,18 @@ class Lane:
     """Gives each message of `source` to `handler` and settles it."""
 
     def __init__(
-        self, log: NatsLog, source: Source, handler: Handler, policy: Policy, leases: Leases | None
+        self,
+        log: NatsLog,
+        source: Source,
+        handler: Handler,
+        policy: Policy,
+        leases: Leases | None,
+        given_up: GivenUp | None,
     ) -> None:
         self._log = log
         self._source = source
         self._handler = handler
+        self._given_up = given_up
         self._policy = policy
         self._leases = leases
         self._in_hand: dict[int, Delivery] = {}
@@ -136,29 +145,43 @@ class Lane:
 
     async def _work(self, msg: Msg, key: int, delivery: Delivery) -> None:
         error: BaseException | None = None
+        recorded: Recorded | None = None
         try:
             if self._draining:
                 raise asyncio.CancelledError
-            await self._handler(await self._log.recorded(delivery.seq, msg.data), delivery)
+            recorded = await self._log.recorded(delivery.seq, msg.data)
+            await self._handler(recorded, delivery)
         except asyncio.CancelledError as raised:
             error = raised if self._draining else RuntimeError("the handler was cancelled, and not by us")
         except Exception as raised:
             error = raised
         try:
-            await self._settle(msg, delivery, error)
+            outcome = verdict(error, delivery.attempt, self._policy)
+            if isinstance(outcome, GiveUp) and error is not None:
+                outcome = await self._give_up(msg, delivery, recorded, error)
+            await self._settle(delivery, outcome, error)
         finally:
             del self._in_hand[key]
             if self._leases:
                 self._leases.remove(delivery.ack_subject)
             self._pull.more_room()
 
-    async def _settle(self, msg: Msg, delivery: Delivery, error: BaseException | None) -> None:
-        outcome = verdict(error, delivery.attempt, self._policy)
-        if isinstance(outcome, GiveUp) and error is not None:
-            try:
-                await park(self._log.connection, self._parked(msg, delivery, error), delivery=self._key(msg))
-            except Unavailable:
-                outcome = Again(self._policy.backoff(delivery.attempt))
+    async def _give_up(
+        self, msg: Msg, delivery: Delivery, recorded: Recorded | None, error: BaseException
+    ) -> Verdict:
+        """Park the message and tell its owner; a message that cannot be given up comes again."""
+        try:
+            await park(self._log.connection, self._parked(msg, delivery, error), delivery=self._key(msg))
+            if self._given_up and recorded:
+                await self._given_up(recorded, error)
+        except Retry as later:
+            return verdict(later, delivery.attempt, self._policy)
+        except Exception as trouble:
+            logger.warning("a message could not be given up", seq=delivery.seq, error=str(trouble))
+            return Again(self._policy.backoff(delivery.attempt))
+        return GiveUp()
+
+    async def _settle(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
         self._tell(delivery, outcome, error)
         match outcome:
             case Done():

@@ -176,6 +176,40 @@ async def test_a_bug_is_tried_again_and_then_parked(
     assert handler.attempts == [1, 2, 3]
 
 
+async def test_the_owner_is_told_of_what_is_given_up_after_it_was_parked(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler(lambda _: ZeroDivisionError("oops"))
+    told: list[tuple[int, str, int]] = []
+
+    async def given_up(recorded: Recorded, error: BaseException) -> None:
+        told.append((recorded.seq, str(error), len(await parked_messages(log.connection))))
+
+    seq = await log.append(counters.commit(), after=0)
+    policy = Policy(backoff_s=0.01, max_deliver=2)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=policy, given_up=given_up)):
+        await eventually(lambda: settled(log) if told else False)
+    assert told == [(seq, "oops", 1)]
+
+
+async def test_what_its_owner_could_not_be_told_of_is_not_given_up(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    """The owner is busy, then raises a bug of its own; the message comes again each time."""
+    handler = Handler(lambda delivery: Reject("broken") if delivery.attempt < 4 else None)
+    answers = iter([Retry("busy", after=0), ZeroDivisionError("oops")])
+
+    async def given_up(_: Recorded, __: BaseException) -> None:
+        for answer in answers:
+            raise answer
+
+    await log.append(counters.commit(), after=0)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=SLOW, given_up=given_up)):
+        await eventually(lambda: settled(log) if handler.given else False)
+    assert handler.attempts == [1, 2, 3]
+    assert len(await parked_messages(log.connection)) == 1
+
+
 async def test_a_handler_that_cancels_itself_has_a_bug(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:

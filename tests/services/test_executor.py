@@ -93,8 +93,11 @@ class HeldLog(MemoryLog):
         super().__init__(CODEC)
         self.open = asyncio.Event()
         self.open.set()
+        self.asked = asyncio.Event()
+        """Set when somebody wants to append."""
 
     async def append(self, commit: Commit, *, after: int) -> int:
+        self.asked.set()
         await self.open.wait()
         return await super().append(commit, after=after)
 
@@ -447,6 +450,49 @@ async def test_a_lost_acknowledgement_does_not_stop_a_run() -> None:
         await handle(system.executor(), lease)
     await handle(system.executor(), lease, attempt=2)
     assert (await system.state()).status is Status.COMPLETED
+
+
+# ── runs that are given up ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_run_whose_message_is_given_up_is_suspended_and_resumes() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001"), task("002", "wait", needs=["001"]))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    executor = system.executor()
+    await executor.given_up(lease, OverflowError("a bug"))
+    suspended = (await system.events())[-1]
+    assert isinstance(suspended, run.Suspended)
+    assert "OverflowError: a bug" in suspended.reason
+    blocked.gate.set()
+    await handle(executor, await system.resume())
+    assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_giving_up_an_old_message_of_a_run_that_was_resumed_changes_nothing() -> None:
+    system = System()
+    stale = await system.request(task("001", "absent"))
+    await handle(system.executor(), stale)
+    await system.resume()
+    await system.executor().given_up(stale, OverflowError("a bug"))
+    assert (await system.state()).status is Status.PENDING
+
+
+async def test_a_run_called_off_while_it_is_given_up_stays_called_off() -> None:
+    system = System()
+    lease = await system.request(task("001"))
+    system.log.open.clear()
+    giving_up = asyncio.create_task(system.executor().given_up(lease, OverflowError("a bug")))
+    system.log.asked.clear()
+    await asyncio.wait_for(system.log.asked.wait(), 5)
+    held, system.log.open = system.log.open, asyncio.Event()
+    system.log.open.set()
+    await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "no"), ORIGIN)
+    held.set()
+    await asyncio.wait_for(giving_up, 5)
+    assert (await system.state()).status is Status.CANCELLED
 
 
 # ── ahead of the log ────────────────────────────────────────────────────────────────────────────────────

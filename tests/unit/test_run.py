@@ -234,6 +234,21 @@ def test_a_run_that_kills_its_executors_is_suspended(given: Given) -> None:
     assert "steps in progress: 1" in events[-1].reason
 
 
+@pytest.mark.parametrize("history", [(CHAIN,), (CHAIN, started(), began("1"))], ids=["pending", "running"])
+def test_a_run_that_is_given_up_says_so_and_can_be_resumed(given: Given, history: tuple[Event, ...]) -> None:
+    suspended = run.Suspended(reason="a bug")
+    given(RUN, *history).when(run.give_up, "a bug").then_once(suspended)
+    given(RUN, *history, suspended).when(run.resume).then(run.Resumed())
+    given(RUN, *history, suspended, run.Resumed()).when(run.start, ME, NOW, POLICY, llm=False).then_once(
+        started(), began("1")
+    )
+
+
+def test_a_run_that_has_ended_cannot_be_given_up(given: Given) -> None:
+    ended = run.Completed(completed_steps=2, duration_ms=1)
+    given(RUN, CHAIN, started(), ended).when(run.give_up, "a bug").then_nothing()
+
+
 def test_progress_forgives_take_overs(given: Given) -> None:
     assert (
         given(RUN, CHAIN, started(), began("1"), run.TakenOver(executor=OTHER), done("1")).state.takeovers

@@ -15,12 +15,15 @@ from aiohttp.test_utils import TestServer
 from contracts import agent, run, webhook
 from contracts.agent import AGENT
 from contracts.commit import all_events
+from contracts.outcome import Reject
 from contracts.registry import CODEC
 from contracts.run import RUN
 from contracts.runtime.nats_log import NatsLog, nats_log
+from contracts.runtime.parking import parked_messages
 from contracts.runtime.settings import Settings
 from contracts.runtime.stream import Origin, Stream
 from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from executor.goal.goals import Goals
 from executor.service import build
 from executor.settings import ExecutorSettings
 
@@ -121,6 +124,26 @@ async def requested(log: NatsLog, webhook_url: str) -> None:
     stream = await Stream.open(log, RUN, "run_1", ORIGIN)
     wanted = run.GoalRequested(goal_id="goal_1", objective="do it", step_budget=5, webhook_url=webhook_url)
     await stream.append([wanted])
+
+
+async def test_a_run_whose_message_is_parked_fails_and_its_webhook_is_told(
+    log: NatsLog, receiver: Any, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first telling fails, so that the message has to come once more before it is done with."""
+
+    async def broken(*_: Any) -> Any:
+        raise Reject("a bug")
+
+    monkeypatch.setattr(Goals, "start", broken)
+    it, url = receiver
+    it.busy = 1
+    async with executing():
+        await requested(log, url("end"))
+        await eventually(lambda: ended(log))
+    assert len(await parked_messages(log.connection)) == 1
+    (last,) = (await log.read("run", "run_1"))[-1].commit.events
+    assert isinstance(last, run.Failed)
+    assert "a bug" in last.error
 
 
 async def ended(log: NatsLog) -> bool:
