@@ -6,8 +6,9 @@ import asyncio
 import os
 import re
 import signal
+import socket
 from asyncio.subprocess import PIPE, STDOUT, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,14 +30,26 @@ async def test_a_second_system_on_the_same_data_is_refused(bed: Bed, cli: RunCli
     assert "choose another directory with --data" in refused.errors
 
 
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that another program listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
 async def test_up_runs_without_an_llm_and_stops_cleanly(
-    environment: dict[str, str], script: Path, tmp_path: Path
+    environment: dict[str, str], script: Path, tmp_path: Path, taken_port: int
 ) -> None:
-    """Ctrl-C goes to every process of the terminal's group: only the supervisor is in it."""
-    async with started([script, "up", "--port", "0"], environment, tmp_path) as up:
+    """On another port where the wanted one is taken, which it says.
+
+    Ctrl-C goes to every process of the terminal's group: only the supervisor is in it.
+    """
+    wide = environment | {"COLUMNS": "200"}
+    async with started([script, "up", "--port", str(taken_port)], wide, tmp_path) as up:
         shown = await read_until(up, "Ctrl-C stops it")
         url = re.search(r"http://127\.0\.0\.1:\d+", shown)
         assert url is not None
+        assert f"{url[0]}  (port {taken_port} is taken by another program)" in shown
         async with Client(url[0]) as client:
             assert (await client.ready()).is_ready
         os.killpg(up.pid, signal.SIGINT)
