@@ -25,6 +25,7 @@ from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.service import Running, Service, Worker
 from contracts.subjects import EXECUTOR_ALIVE, live_run, state_filter
+from contracts.text import clean_json
 from executor.executor import Executor, until_drained, watch
 from executor.goal.goals import Goals
 from executor.goal.limits import Limits
@@ -101,13 +102,13 @@ def _limits(settings: ExecutorSettings, llm: LlmSettings) -> Limits:
 
 
 async def _tell(connection: Connection, run_id: str, message: dict[str, Json]) -> None:
-    await connection.publish(live_run(run_id), orjson.dumps(message))
+    await connection.hint(live_run(run_id), orjson.dumps(clean_json(message)))
 
 
 async def _be_seen(connection: Connection, settings: ExecutorSettings) -> None:
     alive = ExecutorAlive(instance=settings.instance, capacity=settings.executor_max_runs)
     while True:
-        await connection.publish(EXECUTOR_ALIVE, alive.model_dump_json().encode())
+        await connection.hint(EXECUTOR_ALIVE, alive.model_dump_json().encode())
         await asyncio.sleep(INTERVAL_S)
 
 

@@ -19,7 +19,7 @@ from nats.js.errors import APIError
 from contracts.event import Json
 from contracts.runtime.client import NatsClient
 from contracts.runtime.log import Unavailable
-from contracts.runtime.patience import NoAnswer
+from contracts.runtime.patience import NoAnswer, asking
 from contracts.runtime.replies import Replies, status_of
 from contracts.runtime.service import UserError
 
@@ -27,6 +27,8 @@ logger = structlog.get_logger(__name__)
 
 PASSING_CODES = (408, 429, 503)
 """Codes of JetStream errors that pass by themselves."""
+PENDING_BYTES = 8 * 1024 * 1024
+"""Of messages that wait for the server while it is away: acknowledgements, a hundred bytes each."""
 WRONG_LAST_SEQUENCE = (10071, 10164, 10201)
 """JetStream's error codes when the expected last sequence is not the last one."""
 
@@ -52,7 +54,7 @@ class Connection:
         self._told = ""
         self._listeners: set[Callable[[], None]] = set()
 
-    async def open(self, url: str, *, name: str, wait_s: float) -> None:
+    async def open(self, url: str, *, name: str, wait_s: float, pending_bytes: int = PENDING_BYTES) -> None:
         """Connect, waiting for a server that is still starting.
 
         Raises:
@@ -61,7 +63,7 @@ class Connection:
         where = _public(url)
         try:
             async with asyncio.timeout(wait_s):
-                await self._connect(url, name)
+                await self._connect(url, name, pending_bytes)
         except BaseException as error:
             reason = self.nc.last_error or "it does not answer"
             await self.nc.close()
@@ -81,7 +83,8 @@ class Connection:
         if self._connected.is_set():
             with contextlib.suppress(NoAnswer):
                 await self.fence(timeout_s=2)
-        await self.nc.close()
+        with contextlib.suppress(OSError):  # nats-py sends what is pending even where nobody is there
+            await self.nc.close()
 
     async def watch(self) -> None:
         """A worker that fails when the connection is gone for good, and never ends otherwise.
@@ -95,6 +98,10 @@ class Connection:
     def is_connected(self) -> bool:
         """Whether the server is there at the moment."""
         return self._connected.is_set()
+
+    async def connected(self) -> None:
+        """Return as soon as the server is there."""
+        await self._connected.wait()
 
     @contextlib.contextmanager
     def on_interruption(self, listener: Callable[[], None]) -> Iterator[None]:
@@ -116,6 +123,15 @@ class Connection:
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             raise NoAnswer(str(error)) from error
 
+    async def hint(self, subject: str, payload: bytes) -> None:
+        """Tell whoever listens right now. It never fails: nothing may depend on a hint, sent or not.
+
+        While the server is away nobody listens, and the room for what waits belongs to what counts.
+        """
+        if self.is_connected:
+            with contextlib.suppress(NoAnswer, nats.errors.Error):
+                await self.publish(subject, payload)
+
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float = 5.0
     ) -> Msg:
@@ -126,7 +142,8 @@ class Connection:
             Unavailable: the connection is closed for good.
         """
         await self._usable(timeout_s)
-        (answer,) = await self._replies.ask(subject, payload, headers, timeout_s)
+        with asking():
+            (answer,) = await self._replies.ask(subject, payload, headers, timeout_s)
         if answer.headers and status_of(answer) == "503":
             raise NoAnswer(f"nobody answers on {subject}")
         return answer
@@ -141,7 +158,8 @@ class Connection:
             Unavailable: as `request`.
         """
         await self._usable(timeout_s)
-        return await self._replies.ask(subject, payload, None, timeout_s, is_last)
+        with asking():
+            return await self._replies.ask(subject, payload, None, timeout_s, is_last)
 
     async def fence(self, *, timeout_s: float = 5.0) -> None:
         """Return when the server has everything sent so far, and we everything it had sent when it got that.
@@ -152,7 +170,8 @@ class Connection:
         Raises:
             NoAnswer: not within `timeout_s` seconds.
         """
-        await self._replies.ask("", b"", None, timeout_s)
+        with asking():
+            await self._replies.ask("", b"", None, timeout_s)
 
     async def leave(self, subscription: Subscription) -> None:
         """End a subscription; what the server sent before it heard of that is still received."""
@@ -190,7 +209,7 @@ class Connection:
         except TimeoutError:
             raise NoAnswer("NATS is away") from None
 
-    async def _connect(self, url: str, name: str) -> None:
+    async def _connect(self, url: str, name: str, pending_bytes: int) -> None:
         await self.nc.connect(
             url.split(","),
             name=name,
@@ -202,6 +221,7 @@ class Connection:
             reconnect_time_wait=0.5,  # type: ignore[arg-type]  # seconds; any number will do
             ping_interval=5,
             max_outstanding_pings=2,
+            pending_size=pending_bytes,
         )
 
     async def _on_error(self, error: Exception) -> None:
@@ -233,10 +253,12 @@ class Connection:
 
 
 @asynccontextmanager
-async def connect(url: str, *, name: str, wait_s: float = 30.0) -> AsyncGenerator[Connection]:
+async def connect(
+    url: str, *, name: str, wait_s: float = 30.0, pending_bytes: int = PENDING_BYTES
+) -> AsyncGenerator[Connection]:
     """A connection to NATS, closed on the way out. `url` may be several, separated by commas."""
     connection = Connection()
-    await connection.open(url, name=name, wait_s=wait_s)
+    await connection.open(url, name=name, wait_s=wait_s, pending_bytes=pending_bytes)
     try:
         yield connection
     finally:

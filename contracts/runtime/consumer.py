@@ -69,6 +69,7 @@ class Consumer:
     async def _keep_alive(self) -> None:
         while True:
             await asyncio.sleep(self._policy.ack_wait_s / 3)
+            await self._log.connection.connected()
             for lane in self._lanes:
                 await lane.keep_alive()
             if self._leases:

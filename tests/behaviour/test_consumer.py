@@ -16,14 +16,16 @@ import pytest
 from contracts.commit import Recorded
 from contracts.outcome import Reject, Retry
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.connection import Connection
+from contracts.runtime.connection import Connection, connect
 from contracts.runtime.consumer import Consumer
 from contracts.runtime.delivery import Delivery, Policy
 from contracts.runtime.leases import Leases
 from contracts.runtime.log import Conflict
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.parking import NotParked, parked_messages, retry
+from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
+from deploy.local.nats_server import NatsServer
 
 pytestmark = pytest.mark.nats
 
@@ -307,6 +309,31 @@ async def test_a_long_handler_keeps_its_message(
             finish.set()
             await eventually(lambda: settled(log))
     assert (handler.attempts, rival.attempts) == ([1], [])
+
+
+async def test_while_nats_is_away_there_is_room_for_what_counts(
+    nats_server: NatsServer, counters: Counters, eventually: Eventually
+) -> None:
+    """Neither signs of life nor hints fill the little room: the acknowledgement is kept for the server."""
+    finish = asyncio.Event()
+    handler = Handler(lambda _: finish.wait())
+    async with connect(nats_server.url, name="test", pending_bytes=256) as connection:
+        await ensure_topology(connection)
+        log = NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
+        await log.append(counters.commit(), after=0)
+        async with consuming(Consumer(log, "worker", ALL, handler, policy=QUICK)) as working:
+            await eventually(lambda: handler.given)
+            await nats_server.stop()
+            await eventually(lambda: not connection.is_connected)
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(finish.wait(), timeout=4 * QUICK.ack_wait_s)
+            for _ in range(10):
+                await connection.hint("live.news", b"x" * 100)
+            finish.set()
+            await nats_server.start()
+            await eventually(lambda: settled(log))
+            assert not working.done()
+    assert handler.attempts == [1]
 
 
 async def test_a_message_that_comes_again_while_in_hand_is_not_handled_twice(

@@ -1,0 +1,54 @@
+"""What an executor and a projector only hint at never fails anything, whatever becomes of NATS."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import suppress
+from typing import Any
+
+import pytest
+
+from contracts import presence
+from contracts.runtime.connection import Connection, connect
+from contracts.runtime.patience import NoAnswer
+from deploy.local.nats_server import NatsServer
+from executor import service
+from executor.settings import ExecutorSettings
+
+pytestmark = pytest.mark.nats
+
+Eventually = Any
+
+
+@pytest.fixture
+async def cut_off(nats_server: NatsServer, eventually: Eventually) -> AsyncGenerator[Connection]:
+    """A connection whose server has gone away and which has no room left for anything."""
+    async with connect(nats_server.url, name="test", pending_bytes=64) as connection:
+        await nats_server.stop()
+        await eventually(lambda: not connection.is_connected)
+        with suppress(NoAnswer):
+            while True:
+                await connection.publish("filler", b"x" * 16)
+        yield connection
+
+
+async def test_an_executor_lives_on_while_nobody_can_see_it(
+    cut_off: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "INTERVAL_S", 0.001)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.1):
+            await service._be_seen(cut_off, ExecutorSettings(_env_file=None))
+
+
+async def test_a_tool_may_tell_of_its_progress_to_nobody(cut_off: Connection) -> None:
+    said = presence.ToolProgress(kind="progress", tool="fetchPage", message="half way", step="001")
+    await service._tell(cut_off, "run_1", said.model_dump())
+
+
+async def test_what_a_tool_says_may_be_any_text_of_any_length(nats_server: NatsServer) -> None:
+    async with connect(nats_server.url, name="test") as connection:
+        for message in ("half \ud800 way", "x" * 2_000_000):
+            await service._tell(connection, "run_1", {"kind": "progress", "message": message})
+        await connection.fence()
