@@ -1,7 +1,8 @@
 """Cron schedules: which instants an expression names in a time zone. Pure; the clock comes in as an argument.
 
-An expression has 5 fields, or 6 with leading seconds; names (`MON`, `JAN`), `L`, `#`, `W` and words such as
-`@daily` are understood. When clocks change:
+An expression has 5 fields, or 6 with leading seconds; names (`MON`, `Monday`, `JAN`), `L` (the last day of
+the month, `5L` its last Friday), `#`, `W` and words such as `@daily` are understood. A range may run over the
+end: `22-2` is from 22 to 2. When clocks change:
 
 - an expression that names its hours (`30 2 * * *`) fires once for each local time: at the first of two
   occurrences, and at the first instant after the gap when the local time is skipped;
@@ -13,9 +14,11 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
+from functools import cache
+from zoneinfo import ZoneInfo, available_timezones
 
 from cron_descriptor import ExpressionDescriptor  # type: ignore[import-untyped]
 from cron_descriptor.Exception import FormatError  # type: ignore[import-untyped]
@@ -39,8 +42,22 @@ _FIELDS = (
     "hour (0-23)",
     "day of month (1-31, L)",
     "month (1-12, JAN-DEC)",
-    "day of week (0-7, SUN-SAT)",
+    "day of week (0-7, SUN-SAT, 5#2 the second Friday, 5L the last)",
 )
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_NAMES = {
+    4: {name[:3]: number for number, name in enumerate(_MONTHS, 1)},
+    5: {name[:3]: number for number, name in enumerate(_DAYS)},
+}
+"""What three letters stand for, by the position of the field; croniter knows no longer names."""
+_IN_FULL = {name: name[:3] for name in (*_MONTHS, *_DAYS)}
+_LAST_DAY = re.compile(r"([0-7]|[a-z]{3})l|l([a-z]{3})")
+"""The last such day of the month, as `5L`, `FRIL` or `LFRI`: croniter knows `L5`."""
+_STEPS = re.compile(r"(\w+)-(\w+)/\d+")
 _EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 _SHORTEST = timedelta.resolution
 _SECOND = timedelta(seconds=1)
@@ -61,6 +78,7 @@ class Cron:
 
     expression: str
     timezone: str
+    """IANA name, in its own spelling."""
     _zone: ZoneInfo = field(repr=False, compare=False)
     _matcher: croniter[datetime] = field(repr=False, compare=False)
     _every_hour: bool = field(repr=False, compare=False)
@@ -80,7 +98,7 @@ class Cron:
             matcher.get_next()
         except CroniterBadDateError:
             raise InvalidCron(f"{expression!r} never comes: no such month has such a day") from None
-        return cls(expression, timezone, zone, matcher, _every_hour=matcher.expanded[1] == ["*"])
+        return cls(expression, zone.key, zone, matcher, _every_hour=matcher.expanded[1] == ["*"])
 
     def next_after(self, instant: datetime) -> datetime:
         """The first tick later than `instant`."""
@@ -134,17 +152,23 @@ class Cron:
 
 
 def parse_timezone(name: str) -> ZoneInfo:
-    """The zone called `name`.
+    """The zone called `name`, in capitals or not; its key is the name in its own spelling.
 
     Raises:
         InvalidTimezone: there is none.
     """
     try:
-        return ZoneInfo(name)
+        return ZoneInfo(_zone_names().get(name.lower(), name))
     except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of names
         raise InvalidTimezone(
             f"{name[:80]!r} is no time zone; use an IANA name such as UTC or Europe/Paris"
         ) from None
+
+
+@cache
+def _zone_names() -> Mapping[str, str]:
+    """Every zone's name by the same in small letters."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 def describe(expression: str) -> str:
@@ -164,16 +188,45 @@ def _fields(expression: str) -> list[str]:
             f"a cron expression has at most {MAX_LENGTH} characters, this has {len(expression)}"
         )
     text = expression.strip().lower()
+    if text.startswith("@") and text not in _WORDS:
+        raise InvalidCron(f"{expression!r} is none of the words there are: {', '.join(_WORDS)}")
     fields = _WORDS.get(text, text).split()
     if len(fields) not in {5, 6}:
         raise InvalidCron(
             f"{expression!r} has {len(fields)} fields; a cron expression has 5 (minute, hour, day of month, "
             "month, day of week) or 6 (seconds first), or is a word such as @daily"
         )
+    known = []
     for position, text in enumerate(fields, start=6 - len(fields)):
-        if not _is_field(position, text):
+        known.append(_as_croniter_knows_it(position, text))
+        if not _is_field(position, known[-1]):
             raise InvalidCron(f"{text!r} in {expression!r} is no valid {_FIELDS[position]}")
-    return fields
+        if _steps_over_the_end(position, known[-1]):
+            raise InvalidCron(f"{text!r} in {expression!r} steps over the end of its range: list the values")
+    return known
+
+
+def _as_croniter_knows_it(position: int, text: str) -> str:
+    if position not in _NAMES:
+        return text
+    short = re.sub(r"[a-z]+", lambda name: _IN_FULL.get(name[0], name[0]), text)
+    return ",".join(map(_last_day, short.split(","))) if position == 5 else short
+
+
+def _last_day(text: str) -> str:
+    found = _LAST_DAY.fullmatch(text)
+    day = found and (found[1] or found[2])
+    return f"l{_NAMES[5].get(day, day)}" if day else text
+
+
+def _steps_over_the_end(position: int, text: str) -> bool:
+    """Whether it takes steps in a range like 22-2, which croniter miscounts."""
+    ranges = (_STEPS.fullmatch(part) for part in text.split(","))
+    return any(_number(position, one[1]) > _number(position, one[2]) for one in ranges if one)
+
+
+def _number(position: int, text: str) -> int:
+    return int(text) if text.isdecimal() else _NAMES.get(position, {}).get(text, 0)
 
 
 def _is_field(position: int, text: str) -> bool:

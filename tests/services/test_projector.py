@@ -200,7 +200,7 @@ async def test_one_version_of_an_agent_is_active(views: Views) -> None:
         }
 
 
-async def test_an_active_version_renamed_onto_another_name_leaves_that_to_whom_it_stands_for(views: Views) -> None:
+async def test_an_active_version_renamed_onto_another_name_leaves_it_to_its_holder(views: Views) -> None:
     async with projecting(views):
         for name in ("A", "B"):
             created = agent.Created(name=name, version_name="1", prompt_template="p")

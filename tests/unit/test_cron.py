@@ -44,6 +44,14 @@ def clock(zone: str, start: datetime, days: int = 2) -> list[tuple[datetime, dat
         ("30 0 12 * * *", datetime(2026, 6, 15, 12, 0, 30, tzinfo=UTC)),
         ("0 0 9 * * MON-FRI", datetime(2026, 6, 16, 9, tzinfo=UTC)),
         ("0 9 1 JAN *", datetime(2027, 1, 1, 9, tzinfo=UTC)),
+        ("0 9 1 JANUARY *", datetime(2027, 1, 1, 9, tzinfo=UTC)),
+        ("0 9 * august Monday", datetime(2026, 8, 3, 9, tzinfo=UTC)),
+        ("0 9 * * Saturday-SUN", datetime(2026, 6, 20, 9, tzinfo=UTC)),
+        ("0 9 * * 5L", datetime(2026, 6, 26, 9, tzinfo=UTC)),
+        ("0 9 * * FRIL", datetime(2026, 6, 26, 9, tzinfo=UTC)),
+        ("0 9 * * Lfri", datetime(2026, 6, 26, 9, tzinfo=UTC)),
+        ("0 9 * * L5", datetime(2026, 6, 26, 9, tzinfo=UTC)),
+        ("0 22-2 * * *", datetime(2026, 6, 15, 22, tzinfo=UTC)),
         ("0 9 L * *", datetime(2026, 6, 30, 9, tzinfo=UTC)),
         ("0 9 * * 1#2", datetime(2026, 7, 13, 9, tzinfo=UTC)),
         ("0 9 ? * sun", datetime(2026, 6, 21, 9, tzinfo=UTC)),
@@ -74,7 +82,12 @@ def test_a_tick_at_this_very_instant_is_not_the_next_one() -> None:
         ("0 0 * * MON#9", "is no valid day of week"),
         ("r * * * *", "is no valid minute"),
         ("h h * * *", "is no valid minute"),
-        ("@reboot", "1 fields"),
+        ("@reboot", "'@reboot' is none of the words there are: @yearly, "),
+        ("@weekdays", "@hourly"),
+        ("0 0 * MONDAY *", "'monday' in '0 0 \\* MONDAY \\*' is no valid month"),
+        ("0 0 * * L", "5L the last"),
+        ("0 22-3/3 * * *", "'22-3/3' in '0 22-3/3 \\* \\* \\*' steps over the end of its range"),
+        ("0 0 * * FRI-MON/2", "steps over the end"),
         ("\x00 * * * *", "is no valid minute"),
         ("\ud800 * * * *", "is no valid minute"),
         ("0 0 30 2 *", "never comes"),
@@ -102,6 +115,11 @@ def test_any_text_is_either_a_schedule_or_refused(text: str) -> None:
 def test_an_unknown_time_zone_is_refused(name: str) -> None:
     with pytest.raises(InvalidTimezone, match="IANA"):
         Cron.parse("* * * * *", name)
+
+
+@pytest.mark.parametrize("name", ["Europe/Paris", "europe/paris", "EUROPE/PARIS"])
+def test_a_time_zone_is_known_in_any_capitals_and_keeps_its_own(name: str) -> None:
+    assert Cron.parse("* * * * *", name).timezone == "Europe/Paris"
 
 
 def test_the_repeated_half_past_two_of_autumn_fires_once_at_its_first_occurrence() -> None:
