@@ -31,6 +31,7 @@ class Schedule(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     cron: str
+    """Empty: no expression, so it never fires; what else it says is kept for the one to come."""
     timezone: str = "UTC"
     active: bool = True
     """Follows the goal: pausing it makes all its schedules inactive, resuming it active."""
@@ -45,7 +46,7 @@ class Schedule(BaseModel):
     @property
     def fires(self) -> bool:
         """Whether its ticks do anything, as far as it is concerned."""
-        return self.active and not self.paused
+        return bool(self.cron) and self.active and not self.paused
 
 
 def jitter(schedule_id: str, tick: datetime, jitter_s: int) -> timedelta:

@@ -168,11 +168,11 @@ def _schedule(wanted: Schedule | None) -> dict[str, Any]:
         gone = ("cron_schedule", "overlap", "catch_up_s", "jitter_s")
         return {**dict.fromkeys(gone), "schedule_active": False, "schedule_paused": False}
     return {
-        "cron_schedule": wanted.cron,
+        "cron_schedule": wanted.cron or None,
         "timezone": wanted.timezone,
         "schedule_active": wanted.active,
         "schedule_paused": wanted.paused,
-        "overlap": wanted.overlap.value,
-        "catch_up_s": wanted.catch_up_s,
-        "jitter_s": wanted.jitter_s,
+        "overlap": wanted.overlap.value if wanted.cron else None,
+        "catch_up_s": wanted.catch_up_s if wanted.cron else None,
+        "jitter_s": wanted.jitter_s if wanted.cron else None,
     }

@@ -28,7 +28,7 @@ class CreateDag(SchedulePolicy):
     cron_schedule: Omissible[str] = None
     """5 fields, 6 with seconds first, or a word such as `@daily`."""
     schedule_active: Omissible[bool] = None
-    """By default true."""
+    """By default true when there is a `cronSchedule`, else false."""
     timezone: str = "UTC"
     """IANA name."""
 
@@ -49,8 +49,9 @@ class DagPatch(SchedulePolicy):
     params: Omissible[dict[str, Json]] = None
     dag_title: Omissible[Title] = None
     cron_schedule: Omissible[str] = None
-    """Empty takes the schedule away."""
+    """Empty takes the expression away; whether it is active, and where, stays."""
     schedule_active: Omissible[bool] = None
+    """It fires when it is active and has an expression, unless the status is `paused`."""
     timezone: Omissible[str] = None
 
 

@@ -72,7 +72,7 @@ async def update(
     cron: Cron = None,
     timezone: Timezone = None,
 ) -> DagRow:
-    """Change it or its schedule; what is not given stays, and an empty --cron takes the schedule away."""
+    """Change it or its schedule; a first --cron waits for `dags resume`, an empty one takes it away."""
     return await client.dags.update(dag, body(DagPatch, dagTitle=title, cronSchedule=cron, timezone=timezone))
 
 

@@ -13,37 +13,28 @@ from contracts.event import Json
 from contracts.scheduling import Schedule
 from gateway.http.errors import Refusal
 
+NO_SCHEDULE = Schedule(cron="", active=False)
+"""What a DAG has that nothing was ever said about."""
+
 
 def schedule_of(body: CreateDag) -> Schedule | None:
-    """The schedule a new DAG is to have.
+    """The schedule a new DAG is to have; active unless it says otherwise, when there is an expression.
 
     Raises:
         Refusal: the expression or the time zone is none.
     """
-    checked = _checked(body.cron_schedule, body.timezone)
-    if checked is None:
-        return None
-    active = body.schedule_active is not False
-    return Schedule(cron=checked, timezone=body.timezone, active=active, **_given(body, _POLICY))
+    wanted = _dag_schedule(body, NO_SCHEDULE.model_copy(update={"active": bool(body.cron_schedule)}))
+    return None if wanted == NO_SCHEDULE else wanted
 
 
 def changed_schedule(patch: DagPatch, current: Schedule | None) -> Schedule | None:
     """The schedule a DAG is to have after `patch`.
 
     Raises:
-        Refusal: the expression or the time zone is none, or there is nothing to activate.
+        Refusal: the expression or the time zone is none.
     """
-    before = current or Schedule(cron="")
-    timezone = before.timezone if patch.timezone is None else patch.timezone
-    given = before.cron if patch.cron_schedule is None else patch.cron_schedule
-    cron = _checked(given, timezone)
-    if cron is None:
-        if patch.schedule_active and patch.cron_schedule is None:
-            raise Refusal(400, "There is no schedule to activate: send cronSchedule too")
-        return None
-    active = before.active if patch.schedule_active is None else patch.schedule_active
-    changes = {"cron": cron, "timezone": timezone, "active": active, **_given(patch, _POLICY)}
-    return Schedule.model_validate({**before.model_dump(), **changes})
+    wanted = _dag_schedule(patch, current or NO_SCHEDULE)
+    return None if current is None and wanted == NO_SCHEDULE else wanted
 
 
 def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | None = None) -> Schedule:
@@ -55,12 +46,21 @@ def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | Non
     before = current.model_dump() if current else {}
     wanted = Schedule.model_validate({**before, **_given(given, {**_POLICY, **_OF_GOAL})})
     with _telling():
-        Cron.parse(wanted.cron, wanted.timezone)
-    return wanted
+        return wanted.model_copy(update={"timezone": Cron.parse(wanted.cron, wanted.timezone).timezone})
+
+
+def _dag_schedule(body: CreateDag | DagPatch, before: Schedule) -> Schedule:
+    """`before` with what is given, each value by itself."""
+    wanted = Schedule.model_validate({**before.model_dump(), **_given(body, {**_POLICY, **_OF_DAG})})
+    with _telling():
+        if wanted.cron:
+            Cron.parse(wanted.cron)
+        return wanted.model_copy(update={"timezone": parse_timezone(wanted.timezone).key})
 
 
 _POLICY = {"overlap": "overlap", "catch_up_seconds": "catch_up_s", "jitter_seconds": "jitter_s"}
 _OF_GOAL = {"cron_expr": "cron", "timezone": "timezone", "paused": "paused"}
+_OF_DAG = {"cron_schedule": "cron", "timezone": "timezone", "schedule_active": "active"}
 """What schedules call the fields of a body."""
 
 
@@ -68,15 +68,6 @@ def _given(body: Body, names: Mapping[str, str]) -> dict[str, Json]:
     """Those of the named fields that the client gave, by the names that schedules have for them."""
     given = body.model_dump(include=set(names), exclude_unset=True)
     return {names[name]: value for name, value in given.items()}
-
-
-def _checked(cron: str | None, timezone: str) -> str | None:
-    """`cron`, known to be good; None for none."""
-    with _telling():
-        if cron:
-            Cron.parse(cron)
-        parse_timezone(timezone)
-    return cron or None
 
 
 @contextmanager

@@ -239,19 +239,48 @@ async def test_the_job_can_be_replaced(api: Any) -> None:
     assert changed.json["result"] == {"anything": "goes"}
 
 
-async def test_a_schedule_is_given_changed_and_taken_away(api: Any) -> None:
+async def test_expression_activity_and_time_zone_of_a_schedule_are_values_of_their_own(api: Any) -> None:
     await planned(api, "d1")
 
     async def patched(**patch: Any) -> tuple[Any, Any, Any]:
-        row = (await api.patch("/api/v1/dags/d1", patch)).json
-        return row["cronSchedule"], row["scheduleActive"], row["timezone"]
+        answer = await api.patch("/api/v1/dags/d1", patch)
+        assert answer.status == 200, answer.body
+        return answer.json["cronSchedule"], answer.json["scheduleActive"], answer.json["timezone"]
 
-    given = await patched(cronSchedule="0 9 * * *", timezone="Europe/Paris")
-    assert given == ("0 9 * * *", True, "Europe/Paris")
-    assert await patched(scheduleActive=False) == ("0 9 * * *", False, "Europe/Paris")
-    assert await patched(timezone="Asia/Kolkata") == ("0 9 * * *", False, "Asia/Kolkata")
-    assert await patched(cronSchedule="@hourly") == ("@hourly", False, "Asia/Kolkata")
-    assert (await patched(cronSchedule="", scheduleActive=True))[:2] == (None, False)
+    assert await patched(timezone="europe/paris") == (None, False, "Europe/Paris")
+    assert await patched(cronSchedule="0 9 * * *") == ("0 9 * * *", False, "Europe/Paris")
+    assert await patched(scheduleActive=True) == ("0 9 * * *", True, "Europe/Paris")
+    assert await patched(timezone="Asia/Kolkata") == ("0 9 * * *", True, "Asia/Kolkata")
+    assert await patched(cronSchedule="@hourly") == ("@hourly", True, "Asia/Kolkata")
+    assert await patched(cronSchedule="") == (None, True, "Asia/Kolkata")
+    assert await patched(scheduleActive=False, timezone="UTC") == (None, False, "UTC")
+    assert await patched(scheduleActive=True) == (None, True, "UTC")
+    assert await patched(cronSchedule="@daily", scheduleActive=False) == ("@daily", False, "UTC")
+
+
+async def test_a_dag_is_scheduled_when_it_has_an_expression_and_is_active_and_not_paused(api: Any) -> None:
+    await planned(api, "d1")
+
+    async def scheduled(**patch: Any) -> Any:
+        assert (await api.patch("/api/v1/dags/d1", patch)).status == 200
+        return (await api.get("/health/ready")).json["dagScheduler"]["schedules"]
+
+    assert await scheduled(scheduleActive=True) == []
+    assert await scheduled(cronSchedule="@daily") == ["d1"]
+    assert await scheduled(status="paused") == []
+    assert await scheduled(status="active") == ["d1"]
+    assert await scheduled(cronSchedule="") == []
+    assert (await api.get("/api/v1/dags/scheduled")).json == []
+
+
+async def test_a_patch_of_a_schedule_to_what_it_is_writes_nothing(api: Any) -> None:
+    await planned(api, "d1")
+    before = await api.log.last_seq()
+
+    for patch in ({}, {"timezone": "UTC"}, {"scheduleActive": False}, {"cronSchedule": ""}):
+        assert (await api.patch("/api/v1/dags/d1", patch)).status == 200
+
+    assert await api.log.last_seq() == before
 
 
 @pytest.mark.parametrize(
@@ -261,7 +290,6 @@ async def test_a_schedule_is_given_changed_and_taken_away(api: Any) -> None:
         ({"cronSchedule": "0 0 30 2 *"}, "Invalid cron expression"),
         ({"cronSchedule": "@daily", "timezone": "Mars/Olympus"}, "Invalid timezone"),
         ({"timezone": "../etc"}, "Invalid timezone"),
-        ({"scheduleActive": True}, "There is no schedule to activate: send cronSchedule too"),
         ({"result": "text"}, "Invalid parameters"),
         ({"scheduleActive": "yes"}, "Invalid parameters"),
     ],

@@ -117,6 +117,33 @@ async def test_what_was_asked_for_is_what_the_planner_gets(api: Any) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "schedule"),
+    [
+        ({}, None),
+        ({"timezone": "UTC"}, None),
+        ({"timezone": "asia/kolkata"}, Schedule(cron="", active=False, timezone="Asia/Kolkata")),
+        ({"scheduleActive": True}, Schedule(cron="", active=True)),
+        ({"cronSchedule": ""}, None),
+        ({"cronSchedule": "@daily"}, Schedule(cron="@daily", active=True)),
+        ({"cronSchedule": "@daily", "scheduleActive": False}, Schedule(cron="@daily", active=False)),
+    ],
+)
+async def test_each_value_of_a_schedule_is_kept_by_itself(
+    api: Any, given: dict[str, Any], schedule: Schedule | None
+) -> None:
+    body = {"goal-text": "do it", "agentName": "Planner", **given}
+    answer = await api.post("/api/v1/create-dag", body, headers={"Prefer": "respond-async"})
+
+    _, state = await next_request(api)
+    assert state.request is not None
+    assert state.request.schedule == schedule
+    row = (await api.get(f"/api/v1/dags/{answer.json['dagId']}")).json
+    expected = schedule or Schedule(cron="", active=False)
+    shown = (row["cronSchedule"], row["scheduleActive"], row["timezone"])
+    assert shown == (expected.cron or None, expected.active, expected.timezone)
+
+
 async def test_a_plan_that_covers_less_is_stored_and_shown(api: Any) -> None:
     answer, dag_id = await plan(api, "/api/v1/create-dag", [ATTEMPT, TITLE, dag.Planned(job=job("low"))])
 

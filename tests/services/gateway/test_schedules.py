@@ -460,7 +460,7 @@ async def test_a_dags_schedule_has_policies_too_and_keeps_them(api: Api) -> None
     policies = {"overlap": "allow", "catchUpSeconds": 60, "jitterSeconds": 5}
 
     assert await patch_dag(api, overlap="allow") == {"cronSchedule": None, **nothing}
-    usual = {"overlap": "skip", "catchUpSeconds": None, "jitterSeconds": 0}
+    usual = {"overlap": "allow", "catchUpSeconds": None, "jitterSeconds": 0}
     assert await patch_dag(api, cronSchedule="@daily") == {"cronSchedule": "@daily", **usual}
     assert await patch_dag(api, **policies) == {"cronSchedule": "@daily", **policies}
     assert await patch_dag(api, cronSchedule="@hourly") == {"cronSchedule": "@hourly", **policies}
