@@ -74,7 +74,9 @@ class Codec:
                 if event.type in table or event.type.partition(".")[0] != aggregate.name:
                     raise ValueError(f"{event.type} is defined twice or outside its aggregate")
                 table[event.type] = event
+        current = {schema_of(event): event for event in table.values()}
         object.__setattr__(self, "_types", table)
+        object.__setattr__(self, "_current", current)
 
     def encode(self, commit: Commit, data: Sequence[Mapping[str, Json]] | None = None) -> bytes:
         """The commit as a CloudEvents batch; `data` stands in for the events' own when some is offloaded."""
@@ -99,7 +101,7 @@ class Codec:
                     **common,
                     "id": f"{commit.id}.{n}",
                     "type": event.type,
-                    "dataschema": f"/schemas/{event.type}/{event.version}",
+                    "dataschema": schema_of(event),
                     "version": commit.version + n,
                     "data": payload,
                 }
@@ -159,12 +161,18 @@ class Codec:
             raise Undecodable(f"unknown event type {name!r}") from None
 
     def _event(self, envelope: Mapping[str, Json]) -> Event:
+        current: dict[str, type[Event]] = self.__dict__["_current"]
+        schema, data = envelope["dataschema"], envelope["data"]
+        if event := current.get(schema):
+            return event.model_validate(data)
         event = self.event_type(envelope["type"])
-        version = int(envelope["dataschema"].rpartition("/")[2])
-        data = envelope["data"]
-        if version != event.version:
-            data = self.upcasts.to(event.version, event.type, version, data)
-        return event.model_validate(data)
+        version = int(schema.rpartition("/")[2])
+        return event.model_validate(self.upcasts.to(event.version, event.type, version, data))
+
+
+def schema_of(event: Event | type[Event]) -> str:
+    """`/schemas/<type>/<version>`, the CloudEvents dataschema of an event in today's shape."""
+    return f"/schemas/{event.type}/{event.version}"
 
 
 def event_data(event: Event) -> dict[str, Json]:

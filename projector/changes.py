@@ -40,20 +40,16 @@ class Changes:
     ) -> None:
         """Set `values` and add `add` in the row with primary key `key`; NULL counts as 0."""
         change = self._change(table, key)
-        amounts = {column: amount for column, amount in (add or {}).items() if amount is not None}
         if change.new is not None:
             change.new.update(values)
-            for column, amount in amounts.items():
-                change.new[column] = (change.new[column] or 0) + amount
+            _add(change.new, add or {})
             return
         change.set.update(values)
         for column in values.keys() & change.add.keys():
             del change.add[column]
-        for column, amount in amounts.items():
-            if column in change.set:
-                change.set[column] = (change.set[column] or 0) + amount
-            else:
-                change.add[column] = change.add.get(column, 0) + amount
+        in_set = {column: amount for column, amount in (add or {}).items() if column in change.set}
+        _add(change.set, in_set)
+        _add(change.add, {column: amount for column, amount in (add or {}).items() if column not in in_set})
 
     def execute(self, statement: Update | Delete) -> None:
         """A statement over many rows, after all changes so far and before all to come."""
@@ -65,7 +61,13 @@ class Changes:
         return [*self._flushed, *self._row_statements()]
 
     def _change(self, table: Table, key: Key) -> _Change:
-        return self._rows.setdefault(table, {}).setdefault(key, _Change())
+        rows = self._rows.get(table)
+        if rows is None:
+            rows = self._rows[table] = {}
+        change = rows.get(key)
+        if change is None:
+            change = rows[key] = _Change()
+        return change
 
     def _row_statements(self) -> Iterator[Statement]:
         for table, changes in self._rows.items():
@@ -79,6 +81,13 @@ class Changes:
                     alike.setdefault(shape, []).append(_parameters(table, key, change))
             for (_, sums), rows in alike.items():
                 yield _update(table, sums), rows
+
+
+def _add(row: Row, amounts: Mapping[str, int | None]) -> None:
+    """NULL and absent count as 0."""
+    for column, amount in amounts.items():
+        if amount is not None:
+            row[column] = (row.get(column) or 0) + amount
 
 
 def _key_of(table: Table, row: Row) -> Key:

@@ -1,6 +1,6 @@
 """The job: a plan as the model returns it and as it is stored and shown.
 
-Dependencies are exact after parsing: `none` is gone, and a sub-task called `001` is named so, not `1`.
+Dependencies are exact after parsing: `none` stands alone, and a sub-task called `001` is named so, not `1`.
 """
 
 from __future__ import annotations
@@ -24,12 +24,17 @@ from contracts.placeholders import id_key
 
 NO_DEPENDENCY = "none"
 """What a plan writes in `dependencies` for a sub-task that waits for nothing."""
+_NONE = (NO_DEPENDENCY,)
 
 _CONFIG = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
 
 
-def _without_none(ids: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(task_id for task_id in ids if task_id.lower() != NO_DEPENDENCY))
+def _ids_or_none(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Each id once; `none` stays only where it stands alone."""
+    exact = dict.fromkeys([task_id for task_id in ids if task_id.lower() != NO_DEPENDENCY])
+    if not exact:
+        return _NONE if ids else ids
+    return ids if len(exact) == len(ids) else tuple(exact)
 
 
 def _absent_is_empty(value: Json) -> Json:
@@ -81,8 +86,13 @@ class SubTask(BaseModel):
     action_type: Literal["tool", "inference"]
     tool_or_prompt: ToolOrPrompt
     expected_output: str
-    dependencies: Annotated[tuple[str, ...], AfterValidator(_without_none)]
-    """Ids of the sub-tasks whose results this one needs, or `none`."""
+    dependencies: Annotated[tuple[str, ...], AfterValidator(_ids_or_none)]
+    """Ids of the sub-tasks whose results this one needs, or `none`: as the plan says it, and as it is shown."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Ids of the sub-tasks that must have completed before this one."""
+        return () if self.dependencies == _NONE else self.dependencies
 
     @property
     def is_inference(self) -> bool:
@@ -139,11 +149,15 @@ class Job(BaseModel):
         """Whether the model says that the plan covers the request."""
         return self.validation.coverage == "high"
 
+    def as_json(self) -> dict[str, Json]:
+        """As the API shows it; absent and null are the same."""
+        return self.model_dump(mode="json", exclude_none=True)
+
     @field_validator("sub_tasks")
     @classmethod
     def _dependencies_name_exact_ids(cls, tasks: tuple[SubTask, ...]) -> tuple[SubTask, ...]:
         ids = {task.id for task in tasks}
-        if all(ids.issuperset(task.dependencies) for task in tasks):
+        if all(ids.issuperset(task.needs) for task in tasks):
             return tasks
         exact = {id_key(task_id): task_id for task_id in ids}
         return tuple(_with_exact_dependencies(task, exact, ids) for task in tasks)

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from nats.aio.client import Client
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from nats.aio.client import NATS_HDR_LINE_SIZE, Client
 from nats.aio.subscription import Subscription
+
+SPACE = ord(" ")
+"""Follows the protocol's name where headers begin with a status."""
 
 
 class NatsClient(Client):
@@ -13,12 +19,41 @@ class NatsClient(Client):
         """Ask the server to stop, and go on receiving what it has sent until then."""
         await self._send_unsubscribe(subscription._id)  # noqa: SLF001
 
+    async def _process_headers(self, headers: bytes | None) -> Mapping[str, str] | None:  # type: ignore[override]
+        if headers and headers[NATS_HDR_LINE_SIZE] != SPACE:
+            return UnreadHeaders(headers)
+        return await super()._process_headers(headers)
+
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        """As nats-py's own, which is a third of what receiving a message costs."""
-        headers = {}
-        for line in raw.decode("utf-8", "replace").split("\r\n"):
-            name, colon, value = line.partition(":")
-            if colon:
-                headers[name] = value.strip()
-        return headers
+        return lines(raw)
+
+
+class UnreadHeaders(Mapping[str, str]):
+    """Headers that are parsed when somebody looks at them, which for most messages nobody does."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+
+    @cached_property
+    def _parsed(self) -> dict[str, str]:
+        return lines(self._raw[NATS_HDR_LINE_SIZE:])
+
+    def __getitem__(self, name: str) -> str:
+        return self._parsed[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parsed)
+
+    def __len__(self) -> int:
+        return len(self._parsed)
+
+
+def lines(raw: bytes) -> dict[str, str]:
+    """Header lines by name: what nats-py's own function gives, in a third of the time."""
+    headers = {}
+    for line in raw.decode("utf-8", "replace").split("\r\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            headers[name] = value.strip()
+    return headers

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 import structlog
@@ -29,8 +29,7 @@ SPENT = ("Batch Completed", "Message Size Exceeds MaxBytes")
 """Descriptions of status 409 that end one request and leave the consumer as it is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a delivered message stands, as its ack subject tells."""
 
     attempt: int
@@ -47,8 +46,8 @@ class Place:
         """Read `$JS.ACK.[domain.account.]stream.consumer.attempt.seq.delivery.time.pending`."""
         tokens = ack_subject.split(".")
         first = 4 if len(tokens) == _PLAIN_TOKENS else 6
-        attempt, seq, delivery, _, pending = tokens[first : first + 5]
-        return cls(int(attempt), int(seq), int(delivery), int(pending))
+        attempt, seq, delivery, _, pending = map(int, tokens[first : first + 5])
+        return cls(attempt, seq, delivery, pending)
 
 
 _PLAIN_TOKENS = 9

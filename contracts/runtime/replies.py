@@ -40,7 +40,7 @@ class Sink(asyncio.Future[Msg]):
 
 def status_of(msg: Msg) -> str | None:
     """The status of a message that is the server's own word and not a stored message, else None."""
-    return msg.headers.get(Header.STATUS) if msg.headers and not msg.data else None
+    return msg.headers.get(Header.STATUS) if not msg.data and msg.headers else None
 
 
 def description_of(msg: Msg) -> str:
