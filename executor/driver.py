@@ -4,8 +4,11 @@ Nothing here is remembered that the log does not hold: the driver of another pro
 goes on from the same place.
 
 A step that changes nothing outside and costs nothing begins while the commit that starts it is still on its
-way, and what came of it goes with the next commit: if the first is lost with this process, the step simply runs
-again. Everything else waits until its start, and every result that it builds on, are in the log.
+way, and what came of it goes with the next commit: if the first is lost with this process, the step simply
+runs again. Everything else waits until its start, and every result that it builds on, are in the log.
+
+While the log does not answer, what was decided is kept and steps in progress go on, for as long as this
+process lives: stopping them would leave the outcome of some unknown.
 """
 
 from __future__ import annotations
@@ -23,7 +26,8 @@ from contracts import run
 from contracts.event import Event
 from contracts.outcome import Reject, Retry
 from contracts.run import Erred, Outcome, Policy, Succeeded
-from contracts.runtime.log import Conflict, TooLarge
+from contracts.runtime.log import Conflict, TooLarge, Unavailable
+from contracts.runtime.patience import persistently
 from contracts.runtime.stream import Stream
 from contracts.steps import Step
 from executor import metrics
@@ -88,7 +92,7 @@ class Driver:
                 await self._something_happened()
                 if self._look_again:
                     self._look_again = False
-                    await self._run.refresh()
+                    await self._refresh()
                 self._settle()
                 await self._save_all()
         finally:
@@ -138,6 +142,8 @@ class Driver:
             outcome = Succeeded(await self._perform(attempt))
         except Retry as error:
             outcome = self._erred(attempt, str(error), begun, retry_after=error.after, retryable=True)
+        except Unavailable as error:
+            outcome = self._erred(attempt, str(error), begun, retryable=True)
         except Reject as error:
             outcome = self._erred(attempt, str(error), begun)
         except Exception as error:
@@ -216,14 +222,17 @@ class Driver:
         begun = time.perf_counter()
         self._saving = True
         try:
-            await self._run.save()
+            await persistently(self._run.save, what=f"to save what was decided about {self._run.id}")
         finally:
             self._saving = False
         metrics.APPEND_SECONDS.observe(time.perf_counter() - begun)
 
+    async def _refresh(self) -> None:
+        await persistently(self._run.refresh, what=f"to read what became of {self._run.id}")
+
     async def _reconsider(self, outcomes: Sequence[Outcome]) -> None:
         """Decide anew from what the log has; steps that have not been started by that are stopped."""
-        await self._run.refresh()
+        await self._refresh()
         self._outcomes = [*outcomes, *self._outcomes]
         running = self._run.saved.running if self.ours else {}
         await self._stop([step for step in self._tasks if step not in running])

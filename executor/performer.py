@@ -16,6 +16,7 @@ from contracts.placeholders import compact, find, id_key, resolve
 from contracts.presence import ToolProgress
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.llm import ChatRequest, Completion, Llm
+from contracts.runtime.patience import persistently
 from contracts.steps import SYNTHESIS, Step
 from contracts.tool import Effect
 from contracts.tool_params import tool_params
@@ -97,6 +98,10 @@ class Performer:
         except TimeoutError as error:
             raise Retry(f"the model did not answer within {self.timeout_s:g} s") from error
 
+    async def kept(self, result: Json) -> Json:
+        """`result` as an event holds it; what has been done does not come to nothing for want of the store."""
+        return await persistently(partial(self.blobs.store_if_large, result), what="to store a large result")
+
     async def _perform(self, attempt: Attempt) -> run.StepCompleted:
         begun = time.perf_counter()
         task = attempt.step.task
@@ -114,7 +119,7 @@ class Performer:
         return run.StepCompleted(
             step=task.id,
             attempt=attempt.number,
-            result=await self.blobs.store_if_large(result),
+            result=await self.kept(result),
             duration_ms=round((time.perf_counter() - begun) * 1000),
             usage=completion.usage if completion else None,
             cost_usd=str(completion.cost_usd) if completion and completion.cost_usd is not None else None,

@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 import nats.errors
+import structlog
 from nats.js.errors import NoStreamResponseError, ServiceUnavailableError
 
 from contracts.runtime.log import Unavailable
+
+logger = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -57,6 +60,17 @@ async def patiently(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> T:
         return await ask()
     except NoAnswer as error:
         return await _again(ask, error, deadline_s)
+
+
+async def persistently(ask: Callable[[], Awaitable[T]], *, what: str) -> T:
+    """What `ask` gives, asked again for as long as this task lives: for what must not be given up."""
+    for pause in pauses():
+        try:
+            return await ask()
+        except Unavailable as error:
+            logger.warning("trying again", what=what, error=str(error))
+        await asyncio.sleep(pause)
+    raise AssertionError("pauses have no end")
 
 
 async def _again(ask: Callable[[], Awaitable[T]], error: NoAnswer, deadline_s: float) -> T:

@@ -95,7 +95,7 @@ class GoalPerformer:
             turn=int(turn),
             position=int(position),
             attempt=attempt.number,
-            result=await self._process.blobs.store_if_large(result),
+            result=await self._process.kept(result),
             output=output_of(call.name, result),
             duration_ms=_ms_since(begun),
         )

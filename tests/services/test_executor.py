@@ -17,7 +17,9 @@ from contracts.outcome import Lost, Reject, Retry
 from contracts.plan import Job
 from contracts.registry import CODEC
 from contracts.run import RUN, Policy, Status
+from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.llm import Llm, LlmSettings
+from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
 from contracts.steps import SYNTHESIS
@@ -86,11 +88,35 @@ class Delivery:
         self.attempt = attempt
 
 
-class HeldLog(MemoryLog):
-    """A log that appends nothing while it is held."""
+class Shelf(MemoryBlobs):
+    """Blobs that are out of reach for a number of times."""
 
     def __init__(self) -> None:
-        super().__init__(CODEC)
+        super().__init__()
+        self.away = 0
+        self.unreadable = 0
+
+    async def _store(self, name: str, data: bytes) -> None:
+        if self.away:
+            self.away -= 1
+            raise Unavailable("no store")
+        await super()._store(name, data)
+
+    async def _fetch(self, name: str) -> bytes | None:
+        if self.unreadable:
+            self.unreadable -= 1
+            raise Unavailable("no store")
+        return await super()._fetch(name)
+
+
+class HeldLog(MemoryLog):
+    """A log that appends nothing while it is held, and does not answer while it is away."""
+
+    def __init__(self) -> None:
+        self.shelf = Shelf()
+        super().__init__(CODEC, self.shelf)
+        self.away = asyncio.Event()
+        self._refused = asyncio.Semaphore(0)
         self.open = asyncio.Event()
         self.open.set()
         self.asked = asyncio.Event()
@@ -99,7 +125,25 @@ class HeldLog(MemoryLog):
     async def append(self, commit: Commit, *, after: int) -> int:
         self.asked.set()
         await self.open.wait()
+        self._answer()
         return await super().append(commit, after=after)
+
+    async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
+        self._answer()
+        return await super().read(aggregate, aggregate_id, after=after)
+
+    def _answer(self) -> None:
+        if self.away.is_set():
+            self._refused.release()
+            raise Unavailable("away")
+
+    async def refuses(self, times: int) -> None:
+        """Return when so many more calls have got no answer."""
+        async with asyncio.timeout(5):
+            while not self._refused.locked():
+                await self._refused.acquire()
+            for _ in range(times):
+                await self._refused.acquire()
 
 
 class System:
@@ -442,14 +486,83 @@ async def test_cancelling_stops_the_steps_in_progress() -> None:
     assert (await system.state()).status is Status.CANCELLED
 
 
-async def test_a_lost_acknowledgement_does_not_stop_a_run() -> None:
-    system = System()
-    lease = await system.request(task("001"), task("002", needs=["001"]))
-    system.log.lose_acks(1)
-    with pytest.raises(Exception, match="ack was lost"):
-        await handle(system.executor(), lease)
+@pytest.mark.parametrize("lost", [1, 2, 4])
+async def test_a_lost_acknowledgement_does_not_stop_a_run(lost: int) -> None:
+    """The commit is in the log and nobody said so: it is found there, and nothing is done twice."""
+    calls = Calls()
+    system = System(tool("count", calls.count, Effect.ONCE))
+    lease = await system.request(task("001", "count"), task("002", "count", needs=["001"]))
+    system.log.lose_acks(lost)
+    await handle(system.executor(), lease)
+    assert (await system.state()).status is Status.COMPLETED
+    assert calls.keys == [f"{RUN_ID}/001", f"{RUN_ID}/002"]
+
+
+# ── without a log ───────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_step_that_must_not_be_repeated_outlives_an_outage_of_the_log() -> None:
+    """Its sibling ends while the log is away; both results are kept until it is back."""
+    once, sibling = Calls(), Calls()
+    system = System(tool("send", once.wait, Effect.ONCE), tool("wait", sibling.wait))
+    lease = await system.request(task("001", "send"), task("002", "wait"), task("003", needs=["001", "002"]))
+    async with handling(system.executor(), lease) as working:
+        await asyncio.wait_for(asyncio.gather(once.called.wait(), sibling.called.wait()), 5)
+        system.log.away.set()
+        sibling.gate.set()
+        await system.log.refuses(3)
+        assert once.cancelled == sibling.cancelled == 0
+        once.gate.set()
+        await system.log.refuses(3)
+        system.log.away.clear()
+        await working
+    assert (await system.state()).status is Status.COMPLETED
+    assert (len(once.keys), len(sibling.keys)) == (1, 1)
+    assert not any(isinstance(event, run.StepFailed) for event in await system.events())
+
+
+async def test_an_executor_that_is_stopped_during_an_outage_ends() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001", "wait"), task("002", "wait"))
+    executor = system.executor()
+    async with handling(executor, lease) as working:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        system.log.away.set()
+        executor.drain()
+        blocked.gate.set()
+        await system.log.refuses(2)
+        working.cancel()
+        await asyncio.wait_for(asyncio.wait([working]), 5)
+    system.log.away.clear()
+    assert (await system.state()).status is Status.RUNNING
     await handle(system.executor(), lease, attempt=2)
     assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_a_large_result_that_cannot_be_stored_yet_is_kept() -> None:
+    calls = Calls()
+
+    async def grow(_: Json, call: ToolCall) -> Json:
+        system.log.shelf.away = 3
+        return await calls.count("x" * 100_000, call)
+
+    system = System(tool("grow", grow, Effect.ONCE))
+    await handle(system.executor(), await system.request(task("001", "grow")))
+    assert (await system.state()).status is Status.COMPLETED
+    assert len(calls.keys) == 1
+
+
+async def test_a_step_whose_input_cannot_be_fetched_now_is_tried_again() -> None:
+    async def grow(_: Json, __: ToolCall) -> Json:
+        return "x" * 100_000
+
+    system = System(tool("grow", grow))
+    lease = await system.request(task("001", "grow"), task("002", value="<Result of Task 1>", needs=["001"]))
+    system.log.shelf.unreadable = 1
+    await handle(system.executor(), lease)
+    assert (await system.state()).status is Status.COMPLETED
+    assert [e.step for e in await system.events() if isinstance(e, run.StepFailed)] == ["002"]
 
 
 # ── runs that are given up ──────────────────────────────────────────────────────────────────────────────
