@@ -149,17 +149,79 @@ def test_the_demos_title_has_five_words_at_most() -> None:
     assert title == "Open a bakery in the"
 
 
-def test_the_demos_agent_calls_one_tool_and_then_ends() -> None:
-    tools = [{"type": "function", "function": {"name": "writeFile"}}]
-    script = Script(default_rules())
+def test_a_rule_may_ask_for_tools_and_for_a_turn() -> None:
+    script = Script(
+        parse_rules("""
+            [[rule]]
+            when = { tools = ["a", "b"], turn = 2 }
+            answer.text = "both, the second time"
+            [[rule]]
+            when.tools = ["a"]
+            answer.text = "one of them"
+            [[rule]]
+            answer.text = "neither"
+            """)
+    )
 
-    first = script.answer(ask("You are an agent", "This is the start: plan the first step.", tools=tools))
-    second = script.answer(ask("You are an agent", "Step 1: I write a note\n\nWhat next?", tools=tools))
-    without = script.answer(ask("You are an agent", "This is the start", tools=[{"function": {"name": "x"}}]))
+    assert said(script, conversation("You", "Go", tools=("a", "b"), turns=1)) == "both, the second time"
+    assert said(script, conversation("You", "Go", tools=("a", "b"))) == "one of them"
+    assert said(script, conversation("You", "Go", tools=("b",), turns=1)) == "neither"
 
-    assert isinstance(first, Answer)
-    assert [call.name for call in first.tool_calls] == ["writeFile"]
-    assert second is not None
-    assert not second.tool_calls
-    assert without is not None
-    assert not without.tool_calls
+
+def test_what_was_captured_makes_a_file_name() -> None:
+    script = Script(parse_rules("[[rule]]\nwhen.user = 'on (?P<what>.+)'\nanswer.text = '$what_slug'"))
+
+    assert said(script, ask("", 'notes on "Solar & Wind": 1/2')) == "solar-wind-1-2"
+
+
+OBJECTIVE = "Find out what solar power costs"
+SYSTEM = f"You are an agent.\n\n# Objective\n{OBJECTIVE}\n\n# Tools\nfetchPage: its title and text"
+START = "This is the start."
+LEFT = "# What earlier runs of this goal left\n- fact: The notes on this objective are in a-folder (2 files)."
+
+
+def conversation(system: str, user: str, *, tools: tuple[str, ...], turns: int = 0) -> Request:
+    """One in which the model has answered `turns` times already, each time with one call of a tool."""
+    offered = [{"type": "function", "function": {"name": name}} for name in tools]
+    request = ask(system, user, tools=offered)
+    past = [{"role": "assistant", "content": ""}, {"role": "tool", "content": "{}"}]
+    return Request({**request.body, "messages": [*request.messages, *past * turns]})
+
+
+def calls(script: Script, request: Request) -> list[str]:
+    answer = script.answer(request)
+    assert isinstance(answer, Answer)
+    return [call.name for call in answer.tool_calls]
+
+
+@pytest.mark.parametrize(
+    ("user", "tools", "called"),
+    [
+        (START, ("writeFile", "readFile", "remember"), ["writeFile", "writeFile"]),
+        (START, ("writeFile",), ["writeFile", "writeFile"]),
+        (START, ("webSearch",), []),
+        (f"{START}\n\n{LEFT}", ("writeFile", "readFile"), ["readFile", "readFile"]),
+        (f"{START}\n\n{LEFT}", ("writeFile",), ["writeFile", "writeFile"]),
+    ],
+)
+def test_the_demos_agent_begins_with_the_tools_it_has(
+    user: str, tools: tuple[str, ...], called: list[str]
+) -> None:
+    assert calls(Script(default_rules()), conversation(SYSTEM, user, tools=tools)) == called
+
+
+@pytest.mark.parametrize("turns", [1, 2, 5])
+def test_the_demos_agent_ends_whatever_a_tool_has_answered(turns: int) -> None:
+    tools = ("writeFile", "readFile", "remember")
+    assert calls(Script(default_rules()), conversation(SYSTEM, START, tools=tools, turns=turns)) == []
+
+
+def test_the_demos_summary_of_any_other_run_is_what_the_agent_said_last() -> None:
+    steps = "Step 1: I call it.\n[sendWebhook] {}\n\nStep 2: Done: it\n\nhas answered."
+    prompt = (
+        "The work on this objective has ended. Sum it up for the person who set it.\n\n"
+        f"# Objective\n{OBJECTIVE}\n\n# Steps\n{steps}\n\nWrite a plain final summary: what was done."
+    )
+    request = Request({"messages": [{"role": "user", "content": prompt}]})
+
+    assert said(Script(default_rules()), request) == "Done: it\n\nhas answered."

@@ -12,7 +12,8 @@ r"""The rules of a scripted LLM, as they stand in a TOML file:
     answer.text = "Rain in $city."
 
 The first rule whose conditions all hold answers. In each string of an answer, `$name` is what the group of
-that name matched, `$user` the last user message, `$slug` its first words as a file name, `$model` the model.
+that name matched and `$name_slug` its first words as a file name; `$user` is the last user message, `$slug`
+its first words as a file name, `$model` the model.
 """
 
 from __future__ import annotations
@@ -45,6 +46,10 @@ class When(_Part):
     """Searched in all messages, joined."""
     tool: Pattern[str] | None = None
     """Found in the name of one of the offered tools."""
+    tools: tuple[str, ...] = ()
+    """Names of tools that must all be offered."""
+    turn: int | None = Field(default=None, ge=1)
+    """Which answer of the model in its conversation this is to be."""
     has: tuple[str, ...] = ()
     """Fields the request must have, such as `tools` or `response_format`."""
     lacks: tuple[str, ...] = ()

@@ -47,6 +47,11 @@ class Request:
         return next(reversed(self.texts("user")), "")
 
     @property
+    def turn(self) -> int:
+        """Which answer of the model in this conversation is asked for, from 1."""
+        return len([one for one in self.messages if one.get("role") == "assistant"]) + 1
+
+    @property
     def tokens(self) -> int:
         """Tokens of the prompt, by the rule of thumb that four characters are one."""
         return sum(count_tokens(text) for text in self.texts())
@@ -70,7 +75,7 @@ class Script:
             captured = _captures(rule.when, request, before)
             if captured is not None:
                 self._applied[index] += 1
-                return _filled(rule.answer, {**_always(request), **captured})
+                return _filled(rule.answer, {**_always(request), **captured, **_slugs(captured)})
         return None
 
 
@@ -118,6 +123,8 @@ def _captures(when: When, request: Request, calls_before: int) -> dict[str, str]
         and all(name in request.body for name in when.has)
         and not any(name in request.body for name in when.lacks)
         and when.last_role in (None, role)
+        and when.turn in (None, request.turn)
+        and set(when.tools) <= set(request.tools)
     )
     if not plain:
         return None
@@ -143,8 +150,17 @@ def _searches(when: When, request: Request) -> Iterable[tuple[Pattern[str], Sequ
 
 
 def _always(request: Request) -> dict[str, str]:
-    words = re.findall(r"[a-z0-9]+", request.user.lower())
-    return {"user": request.user, "slug": "-".join(words[:SLUG_WORDS]) or "empty", "model": request.model}
+    return {"user": request.user, "slug": _slug(request.user), "model": request.model}
+
+
+def _slugs(captured: Mapping[str, str]) -> dict[str, str]:
+    return {f"{name}_slug": _slug(text) for name, text in captured.items()}
+
+
+def _slug(text: str) -> str:
+    """The first words of a text as a file name."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return "-".join(words[:SLUG_WORDS]) or "empty"
 
 
 def _filled(answer: Answer, captured: Mapping[str, str]) -> Answer:
