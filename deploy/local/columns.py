@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.api import agents, costs, dags, executions, goals, runs, schedules, tools
+from contracts.api import agents, costs, dags, executions, experiments, goals, runs, schedules, tools
 
 COLUMNS: dict[type, tuple[str, ...]] = {
     goals.ListedGoal: ("id", "status", "schedules.cronExpr", "agent.name", "createdAt", "objective"),
@@ -16,6 +16,7 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     executions.ExecutionRow: ("id", "status", "completedTasks", "totalTasks", "createdAt", "originalRequest"),
     executions.DagExecutionRow: ("id", "status", "completedTasks", "totalTasks", "totalCostUsd", "createdAt"),
     executions.SubStepRow: ("taskId", "status", "toolOrPromptName", "attempt", "durationMs", "description"),
+    experiments.Experiment: ("dagId", "model", "temperature", "success", "error"),
     agents.AgentRow: ("id", "name", "version", "active", "provider", "model", "createdAt"),
     tools.ToolDefinition: ("function.name", "function.description"),
     schedules.ScheduleRow: ("id", "cronExpr", "timezone", "active", "overlap", "lastRunAt"),
@@ -32,5 +33,6 @@ ROWS: dict[type, str] = {
     executions.DagExecutionList: "executions",
     executions.SubStepList: "sub_steps",
     schedules.TickList: "ticks",
+    experiments.ExperimentsCompleted: "results",
 }
 """Answers that are a list with something around it, and where the list is."""

@@ -43,6 +43,8 @@ def show(answer: object, output: Console, notes: Console) -> None:
     match answer:
         case None:
             notes.print("done")
+        case [str(), *_]:
+            output.out("\n".join(map(str, answer)), highlight=False)
         case list():
             _show_rows(answer, output, notes)
         case BaseModel() if type(answer) in ROWS:

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.system.conftest import Bed, RunCli
+    from tests.system.conftest import Bed, Ended, RunCli
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
 GOAL = "Compare solar and wind power for a small farm"
+OBJECTIVE = 'Look after the "old" windmill on the hill'
+FOLDER = "look-after-the-old-windmill-on"
 
 
 async def test_a_script_runs_a_plan_of_its_own(bed: Bed, cli: RunCli, tmp_path: Path) -> None:
@@ -54,11 +56,96 @@ async def test_a_goal_is_pursued_and_watched(bed: Bed, cli: RunCli) -> None:
     assert (gone.status, gone.output, gone.errors) == (2, "", "async-agent: Goal not found\n")
 
 
+async def test_an_agent_with_tools_does_a_small_job_and_remembers_it(bed: Bed, cli: RunCli) -> None:
+    """Two files written at once, read back, summed up; the next run of the goal reads what the first left."""
+    at = ("--url", bed.system.url)
+    goal = json.loads((await cli("goals", "create", OBJECTIVE, "--json", *at)).output)["id"]
+    first, second = [await pursued(cli, goal, at) for _ in range(2)]
+
+    assert first.output.startswith(f"# {OBJECTIVE}\n")
+    assert "\n1. Who will use the result, and what for?\n" in first.output
+    assert [line.split()[1:] for line in first.errors.splitlines() if " calls " in line] == [
+        *[["1", "calls", "writeFile"]] * 2,
+        *[["2", "calls", "readFile"]] * 2,
+        ["2", "calls", "remember"],
+    ]
+    assert "An earlier run has left its notes" in second.errors
+    assert second.output == first.output
+
+    memories = await cli("goals", "memories", goal, *at)
+    assert "The notes on this objective are in look-after-the-old-windmill" in memories.output
+    listed = await cli("artifacts", "list", "--recursive", *at)
+    assert f"{FOLDER}/questions.md" in listed.output.splitlines()
+    written = await cli("artifacts", "get", f"{FOLDER}/objective.md", *at)
+    assert (written.status, written.output) == (0, f"# Objective\n\n{OBJECTIVE}\n")
+
+
+async def pursued(cli: RunCli, goal: str, at: tuple[str, str]) -> Ended:
+    """A run of a goal, watched to its end."""
+    run = json.loads((await cli("goals", "run", goal, "--json", *at)).output)["runId"]
+    watched = await cli("watch", run, *at)
+    assert watched.status == 0, watched.errors
+    return watched
+
+
+async def test_an_artifact_is_got_byte_for_byte(bed: Bed, cli: RunCli, tmp_path: Path) -> None:
+    at = ("--url", bed.system.url)
+    job = tmp_path / "job.json"
+    job.write_text(json.dumps(writing("cli/größe.md", "# Größe\r\n")))
+    execution = json.loads((await cli("executions", "create", job, "--json", *at)).output)["executionId"]
+    assert (await cli("watch", execution, *at)).status == 0
+
+    copied = await cli("artifacts", "get", "cli/größe.md", "--output", tmp_path / "copy.md", *at)
+    assert (copied.status, copied.output) == (0, "")
+    assert (tmp_path / "copy.md").read_bytes() == "# Größe\r\n".encode()
+    nowhere = await cli("artifacts", "get", "cli/größe.md", "--output", tmp_path / "no" / "copy.md", *at)
+    assert (nowhere.status, "cannot be written" in nowhere.errors) == (2, True)
+
+
+async def test_a_task_is_answered_on_the_output_alone(bed: Bed, cli: RunCli, tmp_path: Path) -> None:
+    note = tmp_path / "note.txt"
+    note.write_text("hello")
+    task = ("tasks", "run", "ParaphrasePro", "Say it better", "--file", note, "--url", bed.system.url)
+    answered = await cli(*task)
+    assert (answered.status, answered.output) == (0, "Say it better\n\n--- File: note.txt ---\nhello\n")
+    assert answered.errors.startswith("ParaphrasePro 1.0.0, scripted, ")
+    told = json.loads((await cli(*task, "--temperature", "0", "--json")).output)
+    assert (told["params"]["temperature"], told["inputFiles"][0]["filename"]) == (0, "note.txt")
+
+
+async def test_a_goal_is_planned_by_several_models(bed: Bed, cli: RunCli) -> None:
+    models = ("--provider", "openai", "--model", "a", "--model", "b", "--temperature", "0")
+    made = await cli("experiments", GOAL, *models, "--url", bed.system.url, "--json")
+    results = json.loads(made.output)["results"]
+    assert [(one["model"], one["success"]) for one in results] == [("a", True), ("b", True)]
+    shown = await cli("dags", "show", results[0]["dagId"], "--url", bed.system.url)
+    assert (shown.status, GOAL in shown.output) == (0, True)
+
+
+async def test_the_log_is_followed_from_any_place(bed: Bed, cli: RunCli) -> None:
+    at = ("--url", bed.system.url)
+    goal = json.loads((await cli("goals", "create", GOAL, "--json", *at)).output)["id"]
+    assert (await cli("goals", "pause", goal, *at)).status == 0
+
+    told = await cli("events", "--id", goal, "--after", "0", "--count", "2", "--json", *at)
+    events = [json.loads(line) for line in told.output.splitlines()]
+    assert [(one["type"], one["subject"], one["specversion"]) for one in events] == [
+        ("goal.created", goal, "1.0"),
+        ("goal.paused", goal, "1.0"),
+    ]
+    onward = ("--aggregate", "goal", "--id", goal, "--after", str(events[0]["seq"]), "--count", "1")
+    (line,) = (await cli("events", *onward, *at)).output.splitlines()
+    assert line.split()[1:4] == ["goal.paused", goal, "paused"]
+
+
 @pytest.mark.parametrize(
     ("args", "status", "said"),
     [
         (("tools", "show", "no such tool"), 2, "Tool not found: no such tool"),
         (("agents", "activate", "agent_x"), 2, "Agent not found"),
+        (("artifacts", "get", "no/such.md"), 2, "Artifact not found"),
+        (("tasks", "run", "Nobody", "rhyme"), 2, "No active agent found with name: Nobody"),
+        (("events", "--aggregate", "nonsense"), 1, "'nonsense' is unknown; there are agent, dag"),
         (("goals", "create", "too short"), 2, "objective"),
         (("goals", "create", GOAL, "--cron", "every day"), 1, "Invalid cron expression"),
     ],
@@ -70,3 +157,22 @@ async def test_a_script_is_told_what_went_wrong(
     ended = await cli(*args)
     assert (ended.status, ended.output) == (status, "")
     assert said in ended.errors
+
+
+def writing(path: str, content: str) -> dict[str, object]:
+    """A plan that writes one file."""
+    task = {
+        "id": "1",
+        "description": "write it",
+        "thought": "",
+        "action_type": "tool",
+        "tool_or_prompt": {"name": "writeFile", "params": {"path": path, "content": content}},
+        "expected_output": "a file",
+        "dependencies": [],
+    }
+    return {
+        "original_request": "write a file",
+        "intent": {"primary": "write", "sub_intents": []},
+        "entities": [],
+        "sub_tasks": [task],
+    }

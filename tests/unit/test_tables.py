@@ -63,6 +63,10 @@ def test_what_is_nothing_leaves_the_output_empty(answer: object, note: str) -> N
     assert shown(answer) == ("", note)
 
 
+def test_names_are_lines_as_they_are() -> None:
+    assert shown(["a/[b].md", "x" * 150], width=80) == ("a/[b].md\n" + "x" * 150 + "\n", "")
+
+
 def test_a_row_for_a_program_is_one_line_however_long() -> None:
     row = TickRow.model_validate({**TICK, "reason": "x" * 150})
     output, _ = shown([row], width=80, terminal=False)

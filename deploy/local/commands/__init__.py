@@ -11,5 +11,9 @@ RESOURCES = {
     "tools": "What steps can call.",
     "schedules": "When goals are pursued by themselves.",
     "costs": "What was spent.",
+    "artifacts": "The files that steps have written.",
+    "tasks": "Single tasks for an agent, with files.",
+    "experiments": "One goal planned by several models and temperatures.",
+    "events": "Everything that happens, as it happens.",
 }
 """Modules of this package, and what their commands are about."""

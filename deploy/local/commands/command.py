@@ -27,6 +27,8 @@ B = TypeVar("B", bound=BaseModel)
 Ask = Callable[..., Coroutine[Any, Any, object]]
 """Takes a Client and the command's own options."""
 A = TypeVar("A", bound=Ask)
+Show = Callable[[Any, Console, Console], None]
+"""Prints an answer on the first console, and on the second what is not part of it."""
 COMMON = (
     Parameter("url", Parameter.KEYWORD_ONLY, default=DEFAULT_URL, annotation=Url),
     Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson),
@@ -49,13 +51,13 @@ def group(module: str) -> typer.Typer:
     )
 
 
-def command(app: typer.Typer, name: str) -> Callable[[A], A]:
+def command(app: typer.Typer, name: str, *, shown: Show = show) -> Callable[[A], A]:
     """Make a command of a function that asks a client: its answer is shown, or printed as JSON."""
 
     def register(ask: A) -> A:
         def run(*, url: str, as_json: bool, **given: Json) -> None:
             async def main() -> Status:
-                return await _answer(url, as_json, lambda client: ask(client, **given))
+                return await _answer(url, None if as_json else shown, lambda client: ask(client, **given))
 
             raise typer.Exit(execute(main()))
 
@@ -95,7 +97,8 @@ def json_of(text: str | None, what: str) -> Json:
         raise Unusable(f"{what} is not JSON: {error}") from None
 
 
-async def _answer(url: str, as_json: bool, ask: Callable[[Client], Awaitable[object]]) -> Status:
+async def _answer(url: str, shown: Show | None, ask: Callable[[Client], Awaitable[object]]) -> Status:
+    """`shown`: None prints the answer as it came."""
     heard = b""
 
     def hear(answer: bytes) -> None:
@@ -104,8 +107,8 @@ async def _answer(url: str, as_json: bool, ask: Callable[[Client], Awaitable[obj
 
     async with Client(url, on_answer=hear) as client:
         answer = await ask(client)
-    if not as_json:
-        show(answer, Console(), Console(stderr=True))
+    if shown:
+        shown(answer, Console(), Console(stderr=True))
     elif heard:
         sys.stdout.write(f"{heard.decode()}\n")
     return Status.DONE
