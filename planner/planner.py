@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import structlog
 
 from contracts import dag
-from contracts.agent import Directory
+from contracts.agent import Directory, with_usable_model
 from contracts.commit import Recorded
 from contracts.dag import DAG, Planned, Rejected, Requested
 from contracts.event import Event
@@ -94,7 +94,10 @@ class Planner:
         await self._tools_known()
         tools = [tool for tool in self.catalogue.all() if request.allows(tool.name)]
         memories = await self._memories(request)
-        briefing = brief(request, entry.state, tools, self.agents.names(), self.clock(), memories)
+        agent, remark = with_usable_model(entry.state, self.llm.problem)
+        briefing = brief(request, agent, tools, self.agents.names(), self.clock(), memories)
+        if remark and (briefing.provider, briefing.model) == (None, None):
+            logger.warning(remark)
         problem = self.llm.problem(briefing.provider, briefing.model)
         return briefing if problem is None else unusable(request, problem)
 
@@ -111,7 +114,7 @@ class Planner:
                 await self.catalogue.known()
 
     async def _title(self, state: dag.State) -> Proposal | None:
-        request = title_request(self.agents, state.goal_text, self.clock())
+        request = title_request(self.agents, state.goal_text, self.clock(), self.llm.problem)
         if request is None or state.title is not None:
             return None
         return Proposal(await ask(self.llm, request))

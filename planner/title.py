@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.agent import Directory
+from contracts.agent import Directory, ModelProblem, with_usable_model
 from contracts.prompt import dates, fill
 from contracts.runtime.llm import ChatRequest
 from planner.reply import Reply
@@ -32,12 +32,14 @@ class Proposal:
         return next((line[:MAX_TITLE].rstrip() for line in lines if line), None)
 
 
-def title_request(agents: Directory, goal_text: str, now: datetime) -> ChatRequest | None:
+def title_request(
+    agents: Directory, goal_text: str, now: datetime, problem: ModelProblem
+) -> ChatRequest | None:
     """The call that asks for a title; None when no version of the agent is active."""
     entry = agents.active(TITLE_AGENT)
     if entry is None:
         return None
-    agent = entry.state
+    agent, _ = with_usable_model(entry.state, problem)
     return ChatRequest(
         messages=(
             {"role": "system", "content": f"Task: {fill(agent.prompt_template, dates(now))}"},

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from contracts import dag, run
+from contracts.agent import State, with_usable_model
 from contracts.api.dags import CreateDag
 from contracts.dag import DAG
 from contracts.run import RUN
@@ -34,8 +35,10 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
     if body.provider and body.model:
         if problem := gateway.llm_problem(body.provider, body.model):
             raise Refusal(400, "Invalid LLM provider configuration", details=problem)
-    elif problem := gateway.llm_problem(*((entry.state.provider, entry.state.model) if entry else ())):
-        raise Refusal(503, problem)
+    else:
+        asked, _ = with_usable_model(entry.state if entry else State(), gateway.llm_problem)
+        if problem := gateway.llm_problem(asked.provider, asked.model):
+            raise Refusal(503, problem)
     if entry is None:
         raise Refusal(404, f"Agent '{body.agent_name}' not found OR not active")
     return dag.Requested(

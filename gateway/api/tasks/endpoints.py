@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
-from contracts.agent import State
+from contracts.agent import State, with_usable_model
 from contracts.api.costs import TokenUsage
 from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, TaskUsed
 from contracts.issues import issues
@@ -16,6 +17,8 @@ from gateway.endpoint import Call, endpoint
 from gateway.http.errors import RETRY_AFTER_S, Refusal
 from gateway.http.forms import Form, form_of
 from gateway.http.replies import json_reply
+
+logger = structlog.get_logger(__name__)
 
 TAG = "tasks"
 FAILED = "Task execution failed"
@@ -33,7 +36,7 @@ FAILED = "Task execution failed"
         404: "No agent of that name is active.",
         413: "A file is larger than 10 MiB, or all of it larger than 40 MiB.",
         415: "The body is no form, or a file is neither UTF-8 text nor an image.",
-        502: "The provider refuses the request.",
+        500: "The provider refuses the request or does not answer.",
     },
 )
 async def perform_task(call: Call[None, None]) -> web.StreamResponse:
@@ -69,8 +72,11 @@ async def _asked(
     Raises:
         Refusal: there is no model to ask, or it does not answer.
     """
+    agent, remark = with_usable_model(agent, call.gateway.llm_problem)
     if problem := call.gateway.llm_problem(agent.provider, agent.model):
         raise Refusal(503, problem)
+    if remark:
+        logger.warning(remark)
     effort = params.reasoning_effort or call.gateway.llm.settings.default_reasoning_effort
     request = ChatRequest(
         messages=task_messages(agent.prompt_template, task.prompt, form.files),
@@ -83,9 +89,9 @@ async def _asked(
     try:
         return await call.gateway.chat.complete(request)
     except Retry as error:
-        raise Refusal(503, FAILED, retry_after=error.after or RETRY_AFTER_S, message=str(error)) from error
+        raise Refusal(500, FAILED, retry_after=error.after or RETRY_AFTER_S, message=str(error)) from error
     except Reject as error:
-        raise Refusal(502, FAILED, message=str(error)) from error
+        raise Refusal(500, FAILED, message=str(error)) from error
 
 
 def _result(

@@ -362,6 +362,20 @@ async def test_an_agent_with_a_model_of_its_own_needs_no_other(start_gateway: An
     assert answer.status == 202
 
 
+@pytest.mark.parametrize(("provider", "model"), [("unheard-of", "m"), ("openai", None), ("openai", "m")])
+async def test_an_agent_whose_own_model_cannot_be_called_plans_with_that_of_the_settings(
+    api: Any, provider: str, model: str | None
+) -> None:
+    created = agent.Created(name="Own", version_name="1", prompt_template="p", provider=provider, model=model)
+    await api.write(AGENT, "a2", created, agent.Activated(name="Own"))
+
+    answer = await api.post(
+        "/api/v1/create-dag", GOAL | {"agentName": "Own"}, headers={"Prefer": "respond-async"}
+    )
+
+    assert answer.status == 202
+
+
 async def test_one_of_provider_and_model_alone_is_passed_over(api: Any) -> None:
     answer = await api.post(
         "/api/v1/create-dag", GOAL | {"provider": "no such"}, headers={"Prefer": "respond-async"}

@@ -114,11 +114,11 @@ async def test_params_reach_the_model_and_are_told(lab: Lab) -> None:
 
 
 async def test_a_model_that_takes_no_reasoning_effort_answers_all_the_same(start: StartApi) -> None:
-    refusing = '''
+    refusing = """
         [[rule]]
         when.has = ["reasoning_effort"]
         answer = { status = 400, error = "Unsupported parameter: 'reasoning.effort'" }
-    '''
+    """
     lab = await start(refusing + ANSWERING)
     assert (await lab.ask()).json["response"] == "Done."
     assert "reasoning_effort" not in lab.model.requests[-1].body
@@ -250,18 +250,27 @@ async def test_without_a_model_it_is_said_what_to_set(start_gateway: Any) -> Non
     assert "set LLM_PROVIDER" in answer.json["error"]
 
 
-async def test_a_model_that_cannot_answer_now_is_503_and_asks_to_try_again(start: StartApi) -> None:
+async def test_an_agent_whose_own_model_cannot_be_called_is_asked_with_that_of_the_settings(
+    start: StartApi,
+) -> None:
+    lab = await start(provider="unheard-of", model="m")
+    answer = await lab.ask()
+    assert answer.status == 200
+    assert (answer.json["params"]["provider"], answer.json["params"]["model"]) == ("openai", "gpt-4o-mini")
+
+
+async def test_a_model_that_cannot_answer_now_is_an_error_that_asks_to_try_again(start: StartApi) -> None:
     lab = await start('[[rule]]\nanswer.status = 429\nanswer.retry_after = "7"')
     answer = await lab.ask()
-    assert (answer.status, answer.headers["retry-after"]) == (503, "7")
+    assert (answer.status, answer.headers["retry-after"]) == (500, "7")
     assert answer.json["error"] == "Task execution failed"
     assert "429" in answer.json["message"]
 
 
-async def test_a_model_that_refuses_is_502_and_says_why(start: StartApi) -> None:
+async def test_a_model_that_refuses_is_an_error_and_says_why(start: StartApi) -> None:
     lab = await start('[[rule]]\nanswer.status = 401\nanswer.error = "bad key"')
     answer = await lab.ask()
-    assert (answer.status, answer.json["error"]) == (502, "Task execution failed")
+    assert (answer.status, answer.json["error"]) == (500, "Task execution failed")
     assert "check OPENAI_API_KEY" in answer.json["message"]
 
 

@@ -103,6 +103,18 @@ async def test_an_agents_own_model_is_used_unless_the_request_names_provider_and
     assert [one["model"] for one in world.asked] == [used]
 
 
+@pytest.mark.parametrize("own", [{"provider": "unheard-of", "model": "m"}, {"provider": "openrouter"}])
+async def test_an_agent_whose_own_model_cannot_be_called_plans_with_that_of_the_settings(
+    world: World, job: dict[str, Any], own: dict[str, str]
+) -> None:
+    await world.agent("Astray", "You plan.", **own)
+    world.model.says(job)
+
+    await world.plan(agent_name="Astray")
+
+    assert [one["model"] for one in world.asked] == ["gpt-4o"]
+
+
 async def test_without_an_llm_the_client_is_told_what_to_set(world: World) -> None:
     await world.request()
     await world.deliver(await world.planner(world.unconfigured_llm()))
