@@ -145,7 +145,7 @@ class PeriodCost(Spent):
 
 
 class CostSummary(Row):
-    """What was spent when; periods without a cost are left out."""
+    """What was spent when; periods in which nothing was planned and nothing ended are left out."""
 
     date_range: DateRange
     summary: list[PeriodCost]

@@ -104,9 +104,10 @@ ENDPOINTS = (get_execution_costs, get_dag_costs)
 async def _planning(reader: Reader, dag: Row) -> PlanningCost:
     of_dag = select(planning_attempts).where(planning_attempts.c.dag_id == dag["id"])
     attempts = await reader.all(of_dag.order_by(planning_attempts.c.version))
+    unknown = 0 if attempts else None
     return PlanningCost(
-        total_usage=_usage(dag["planning_prompt_tokens"], dag["planning_completion_tokens"]),
-        total_cost_usd=dag["planning_cost_pico"],
+        total_usage=TokenUsage.of(dag["planning_prompt_tokens"], dag["planning_completion_tokens"]),
+        total_cost_usd=unknown if dag["planning_cost_pico"] is None else dag["planning_cost_pico"],
         attempts=[PlanningAttempt.model_validate(attempt) for attempt in attempts] or None,
     )
 

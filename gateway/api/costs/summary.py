@@ -34,7 +34,10 @@ INVALID = "Invalid parameters"
     invalid=INVALID,
 )
 async def get_cost_summary(call: Call[None, CostQuery]) -> web.StreamResponse:
-    """Plans count on the day they were asked for, executions on the day they ended; all in UTC."""
+    """Plans count on the day they were asked for, executions on the day they ended; all in UTC.
+
+    A period with either is listed, whatever it cost.
+    """
     now = call.gateway.clock()
     start = _moment("from", call.query.from_ or DEFAULT_FROM, now)
     end = _moment("to", call.query.to, now) if call.query.to else now
@@ -65,8 +68,8 @@ def _moment(name: str, text: str, now: datetime) -> datetime:
 async def _by_day(reader: Reader, cost: Column[int], at: Column[int], asked: DateRange) -> dict[date, int]:
     day = (at // DAY_MS).label("day")
     statement = (
-        select(day, func.sum(cost).label("cost"))
-        .where(cost.is_not(None), at.between(asked.from_, asked.to))
+        select(day, func.coalesce(func.sum(cost), 0).label("cost"))
+        .where(at.between(asked.from_, asked.to))
         .group_by(day)
     )
     return {FIRST_DAY + timedelta(days=row["day"]): row["cost"] for row in await reader.all(statement)}

@@ -135,7 +135,7 @@ async def test_what_is_not_known_is_null_and_counts_as_nothing(costs: Api) -> No
     shown = (await costs.get("/api/v1/dags/d1/costs")).json
     assert shown["planning"] == {
         "totalUsage": None,
-        "totalCostUsd": None,
+        "totalCostUsd": "0",
         "attempts": [{"attempt": 1, "reason": "initial"}],
     }
     assert shown["totals"] == {
@@ -143,6 +143,15 @@ async def test_what_is_not_known_is_null_and_counts_as_nothing(costs: Api) -> No
         "executionsCostUsd": "0",
         "grandTotalCostUsd": "0",
     }
+
+
+async def test_a_plan_costs_the_same_in_its_row_and_in_both_breakdowns(costs: Api) -> None:
+    await plan(costs, "free", None)
+    await execute(costs, "dag-exec_1", "free")
+    of_row = (await costs.get("/api/v1/dags/free")).json["planningTotalCostUsd"]
+    of_dag = (await costs.get("/api/v1/dags/free/costs")).json["planning"]["totalCostUsd"]
+    of_execution = (await costs.get("/api/v1/dag-executions/dag-exec_1/costs")).json["planning"]
+    assert of_row == of_dag == of_execution["totalCostUsd"] == "0"
 
 
 async def test_a_plan_shows_every_execution_and_the_sum(costs: Api) -> None:
@@ -218,6 +227,7 @@ def row(planning: str, execution: str, total: str, **period: str) -> dict[str, s
                 row("0.1", "0", "0.1", date="2026-02-28"),
                 row("0.2", "0.7", "0.9", date="2026-03-01"),
                 row("0", "0.000000000001", "0.000000000001", date="2026-03-02"),
+                row("0", "0", "0", date="2026-03-05"),
             ],
         ),
         (
