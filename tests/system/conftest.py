@@ -220,7 +220,7 @@ CALL_A_HOOK = Rule(
 
 
 def rules() -> list[Rule]:
-    """Those of the demo without their delays, one that plans slowly, and one of an agent with three tools."""
+    """Those of the demo without their delays; before them a slow plan, one that asks, an agent's hook."""
     prompt = [
         rule.model_copy(update={"answer": rule.answer.model_copy(update={"delay_ms": 0})})
         for rule in default_rules()
@@ -228,7 +228,17 @@ def rules() -> list[Rule]:
     plan = next(rule for rule in prompt if rule.name == "plan: anything")
     slowly = When(system=plan.when.system, user=r"(?s)\A\s*(?P<goal>.*slowly.+?)\s*(?:\n\s*\n|\Z)")
     slow = plan.answer.model_copy(update={"delay_ms": PLANNING_MS})
-    return [Rule(name="plan: slowly", when=slowly, answer=slow), CALL_A_HOOK, *prompt]
+    job = {
+        **(plan.answer.job or {}),
+        "clarification_needed": True,
+        "clarification_query": "In which currency?",
+    }
+    asks = Rule(
+        name="plan: asks back, unless it has been told",
+        when=When(system=plan.when.system, user=r"(?s)\A\s*(?P<goal>(?!.*euros).*that would cost)"),
+        answer=plan.answer.model_copy(update={"delay_ms": 0, "job": job}),
+    )
+    return [Rule(name="plan: slowly", when=slowly, answer=slow), asks, CALL_A_HOOK, *prompt]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ class LlmSettings(BaseSettings):
     default_temperature: float = Field(default=0.7, ge=0, le=2)
     default_max_tokens: int = Field(default=10000, ge=1)
     default_reasoning_effort: str = "medium"
-    """What a task is said to have used where its request names none; then none is sent."""
+    """Of a task whose request names none; left out for a model that takes none."""
 
     llm_timeout_s: float = Field(default=120.0, gt=0)
     """Seconds one attempt may take, from connecting to the last byte."""
