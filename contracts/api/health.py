@@ -22,6 +22,7 @@ class Queue(Row):
     pending: int
     """Running."""
     concurrency: int
+    """Goal runs that go on at once."""
     is_paused: bool = False
 
 
@@ -30,7 +31,7 @@ class Scheduler(Row):
 
     active_schedules: int
     max_concurrency: int
-    """Runs that all living executors take on at once."""
+    """Goal runs that go on at once: MAX_CONCURRENT_RUNS."""
     queue: Queue
 
 
@@ -58,7 +59,7 @@ class Readiness(Row):
     executors: list[str]
     """Instances heard of in the last seconds."""
     llm: str
-    """`configured`, or what to set. Jobs of tools only need none."""
+    """`ok`, or what to set. Jobs of tools only need none."""
     problems: dict[str, str]
     """What keeps it from being ready, and what to do."""
     error: Absent[str] = None
@@ -69,3 +70,8 @@ class Readiness(Row):
     def is_ready(self) -> bool:
         """Whether everything is there."""
         return self.status == "ready"
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether everything is there but, perhaps, an LLM."""
+        return not self.problems.keys() - {"llm"}

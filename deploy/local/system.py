@@ -76,7 +76,7 @@ class LocalSystem:
     """URL of each service's metrics."""
 
     async def ready(self, timeout_s: float = READY_S) -> Readiness:
-        """What `/health/ready` says once it says yes.
+        """What `/health/ready` says once nothing is missing but, perhaps, an LLM.
 
         Raises:
             NotStarted: it did not within `timeout_s`, or a service keeps ending; the message says more.
@@ -92,7 +92,7 @@ class LocalSystem:
                     except ClientError as error:
                         said = str(error)
                     else:
-                        if readiness.is_ready:
+                        if readiness.is_serving:
                             return readiness
                         said = "; ".join(readiness.problems.values())
                     await asyncio.sleep(ASK_S)

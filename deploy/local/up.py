@@ -46,7 +46,7 @@ async def _until_cancelled(console: Console) -> None:
 
 def overview(system: LocalSystem, readiness: Readiness, options: Options, artifacts: Path) -> Table:
     """Where everything is."""
-    table = Table(title="Async Agent is ready; Ctrl-C stops it", show_header=False, title_justify="left")
+    table = Table(title="Async Agent is up; Ctrl-C stops it", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     for name, text in _facts(system, readiness, options, artifacts):

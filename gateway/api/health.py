@@ -45,7 +45,7 @@ async def get_health(call: Call[None, None]) -> web.StreamResponse:
     responses={200: Readiness, 503: Readiness},
 )
 async def get_readiness(call: Call[None, None]) -> web.StreamResponse:
-    """A missing LLM is told but is no problem: jobs made of tools run without one."""
+    """Without an LLM it is not ready, though jobs made of tools run."""
     readiness = await _readiness(call.gateway)
     return json_reply(readiness, 503 if readiness.problems else 200)
 
@@ -87,12 +87,13 @@ async def _readiness(gateway: Gateway) -> Readiness:
     lag = None if newest is None or isinstance(found, str) else max(0, newest - found.seq)
     seen = NOTHING if isinstance(found, str) else found
     alive = gateway.executors.alive()
-    capacity = sum(executor.capacity for executor in alive)
+    most = gateway.settings.max_concurrent_runs
     checked = {
         "nats": NO_LOG if newest is None else None,
         "database": found if isinstance(found, str) else None,
         "projector": await _lag_problem(gateway, newest) if newest and lag else None,
         "executor": None if alive else NO_EXECUTOR,
+        "llm": gateway.llm_problem(),
     }
     problems = {name: problem for name, problem in checked.items() if problem}
     provider, model = gateway.llm.default
@@ -103,8 +104,8 @@ async def _readiness(gateway: Gateway) -> Readiness:
         model=model,
         scheduler=Scheduler(
             active_schedules=len(seen.schedules) + seen.goal_schedules,
-            max_concurrency=capacity,
-            queue=Queue(size=seen.waiting, pending=seen.running, concurrency=capacity),
+            max_concurrency=most,
+            queue=Queue(size=seen.waiting, pending=seen.running, concurrency=most),
         ),
         dag_scheduler=DagScheduler(active_schedules=len(seen.schedules), schedules=seen.schedules),
         database=problems.get("database", OK),
@@ -112,7 +113,7 @@ async def _readiness(gateway: Gateway) -> Readiness:
         nats=problems.get("nats", OK),
         projector_lag=lag,
         executors=sorted(executor.instance for executor in alive),
-        llm=gateway.llm_problem() or OK,
+        llm=problems.get("llm", OK),
         problems=problems,
         timestamp=epoch_ms(gateway.clock()),
     )

@@ -51,7 +51,8 @@ async def test_up_runs_without_an_llm_and_stops_cleanly(
         assert url is not None
         assert f"{url[0]}  (port {taken_port} is taken by another program)" in shown
         async with Client(url[0]) as client:
-            assert (await client.ready()).is_ready
+            told = await client.ready()
+            assert (told.is_serving, list(told.problems)) == (True, ["llm"])
         os.killpg(up.pid, signal.SIGINT)
         assert up.stdout is not None
         rest = (await up.stdout.read()).decode()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts import dag, run
+from contracts.api.health import Readiness
 from contracts.dag import DAG
 from contracts.event import Event
 from contracts.plan import Job
@@ -45,8 +46,12 @@ JOB = Job.model_validate(
 )
 
 
+LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
+
+
 @pytest.fixture
-def ready(api: Api) -> Api:
+async def ready(start_gateway: StartGateway) -> Api:
+    api = await start_gateway(llm=LLM, max_concurrent_runs=7)
     api.gateway.executors.hear(ALIVE)
     return api
 
@@ -64,42 +69,55 @@ async def test_all_is_well_with_log_views_and_an_executor(ready: Api) -> None:
     answer = await ready.get("/health/ready")
     assert answer.status == 200
     assert ISO.fullmatch(answer.json["timestamp"])
-    assert answer.json | {"timestamp": "", "llm": ""} == {
+    assert answer.json | {"timestamp": ""} == {
         "status": "ready",
-        "provider": "none",
-        "model": "none",
+        "provider": "ollama",
+        "model": "m",
         "scheduler": {
             "activeSchedules": 0,
-            "maxConcurrency": 100,
-            "queue": {"size": 0, "pending": 0, "concurrency": 100, "isPaused": False},
+            "maxConcurrency": 7,
+            "queue": {"size": 0, "pending": 0, "concurrency": 7, "isPaused": False},
         },
         "dagScheduler": {"activeSchedules": 0, "schedules": []},
         "database": "ok",
-        "llmProvider": "none",
+        "llmProvider": "ollama",
         "nats": "ok",
         "projectorLag": 0,
         "executors": ["host-1"],
-        "llm": "",
+        "llm": "ok",
         "problems": {},
         "timestamp": "",
     }
 
 
-async def test_a_missing_llm_is_told_but_keeps_nobody_from_being_ready(
-    ready: Api, start_gateway: StartGateway
-) -> None:
-    assert "set LLM_PROVIDER" in (await ready.get("/health/ready")).json["llm"]
+async def test_without_an_llm_it_is_not_ready_and_says_what_to_set(start_gateway: StartGateway) -> None:
+    api = await start_gateway()
+    api.gateway.executors.hear(ALIVE)
+
+    answer = await api.get("/health/ready")
+
+    assert (answer.status, answer.json["status"]) == (503, "not ready")
+    assert "set LLM_PROVIDER" in answer.json["problems"]["llm"]
+    assert answer.json["problems"]["llm"] == answer.json["llm"] == answer.json["error"]
+    assert (answer.json["provider"], answer.json["model"]) == ("none", "none")
+    told = Readiness.model_validate(answer.json)
+    assert (told.is_ready, told.is_serving) == (False, True)
+    assert await checks(api.gateway)["nats"]() is None
+
+
+async def test_the_model_of_the_provider_comes_before_that_of_all(start_gateway: StartGateway) -> None:
     settings = LlmSettings(
         _env_file=None, llm_provider="openai", llm_model="a", openai_model="gpt-4o", openai_api_key="k"
     )
-    other = await start_gateway(llm=settings, projector=False, log=ready.log)
-    told = (await other.get("/health/ready")).json
+    told = (await (await start_gateway(llm=settings)).get("/health/ready")).json
     assert (told["provider"], told["model"], told["llmProvider"]) == ("openai", "gpt-4o", "openai")
     assert told["llm"] == "ok"
 
 
-async def test_without_an_executor_it_is_not_ready_and_says_how_to_start_one(api: Api) -> None:
-    answer = await api.get("/health/ready")
+async def test_without_an_executor_it_is_not_ready_and_says_how_to_start_one(
+    start_gateway: StartGateway,
+) -> None:
+    answer = await (await start_gateway(llm=LLM)).get("/health/ready")
     assert (answer.status, answer.json["status"]) == (503, "not ready")
     assert list(answer.json["problems"]) == ["executor"]
     assert "async-agent run executor" in answer.json["problems"]["executor"]
@@ -115,7 +133,7 @@ async def test_without_views_it_is_not_ready(ready: Api) -> None:
 
 
 async def test_views_that_do_not_follow_are_a_problem(start_gateway: StartGateway) -> None:
-    api = await start_gateway(projector=False, views_wait_s=0)
+    api = await start_gateway(projector=False, llm=LLM, views_wait_s=0)
     api.gateway.executors.hear(ALIVE)
     async with Database.open(api.gateway.settings.views_file):
         for version in ("1", "2"):

@@ -13,6 +13,7 @@ from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
 from contracts import subjects
+from contracts.api.health import Readiness
 from contracts.presence import ExecutorAlive
 from contracts.runtime.catalogue import publish
 from contracts.runtime.connection import Connection, connect
@@ -69,9 +70,8 @@ async def test_on_nats_executors_and_their_tools_are_heard_of(
         async def ready() -> bool:
             await say_alive(executor)
             async with http.get("/health/ready") as answer, http.get("/api/v1/tools") as tools:
-                return answer.status == 200 and [one["function"]["name"] for one in await tools.json()] == [
-                    "noop"
-                ]
+                told = Readiness.model_validate(await answer.json())
+                return told.is_serving and [one["function"]["name"] for one in await tools.json()] == ["noop"]
 
         await publish(executor, [TOOL])
         assert await eventually(ready)
