@@ -9,6 +9,7 @@ import structlog
 
 from contracts import run
 from contracts.commit import Recorded
+from contracts.dag import DAG
 from contracts.event import Event
 from contracts.outcome import Lost, Retry
 from contracts.run import RUN, Policy
@@ -40,11 +41,19 @@ class Executor:
     async def handle(self, recorded: Recorded, delivery: Delivery) -> None:
         """Take the run that became pending, and drive it until it has ended or is somebody else's.
 
+        A DAG is of interest when there is no plan for the run it was to become.
+
         Raises:
             Retry: this process is stopping, another executor should go on at once; or the run has ended, and
                 some of what follows from that has to wait.
             Lost: another executor has it, and settles the message.
         """
+        if recorded.commit.aggregate == DAG.name:
+            await self.goals.without_plan(recorded, self._origin(recorded))
+        else:
+            await self._take(recorded, delivery)
+
+    async def _take(self, recorded: Recorded, delivery: Delivery) -> None:
         run_id = recorded.commit.aggregate_id
         if run_id in self._drivers:
             await self._released(run_id)
@@ -69,7 +78,7 @@ class Executor:
         """
         cause = f"{type(error).__name__}: {error}"
         reason = f"the executor cannot go on with it: {cause} (`async-agent parked list` has more)"
-        while stream := await self._leased(recorded):
+        while recorded.commit.aggregate == RUN.name and (stream := await self._leased(recorded)):
             if not (events := run.give_up(stream.state, reason)):
                 return
             try:
@@ -132,8 +141,10 @@ class Executor:
         return stream if leases and leases[-1] == recorded.seq else None
 
     def _stream(self, recorded: Recorded) -> Stream[run.State]:
-        origin = Origin(f"/executor/{self.name}").caused_by(recorded.commit)
-        return Stream(self.log, RUN, recorded.commit.aggregate_id, origin)
+        return Stream(self.log, RUN, recorded.commit.aggregate_id, self._origin(recorded))
+
+    def _origin(self, recorded: Recorded) -> Origin:
+        return Origin(f"/executor/{self.name}").caused_by(recorded.commit)
 
     async def _claim(self, state: run.State) -> list[Event]:
         now = datetime.now(UTC)

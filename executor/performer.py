@@ -99,7 +99,7 @@ class Performer:
             raise Retry(f"the model did not answer within {self.timeout_s:g} s") from error
 
     async def kept(self, result: Json) -> Json:
-        """`result` as an event holds it; what has been done does not come to nothing for want of the store."""
+        """`result` as an event holds it; what has been done does not come to nothing without the store."""
         return await persistently(partial(self.blobs.store_if_large, result), what="to store a large result")
 
     async def _perform(self, attempt: Attempt) -> run.StepCompleted:

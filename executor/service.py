@@ -9,7 +9,9 @@ from functools import partial
 
 import orjson
 
+from contracts import dag
 from contracts.agent import AGENT, Directory
+from contracts.dag import DAG
 from contracts.event import Json
 from contracts.ids import new_id
 from contracts.presence import INTERVAL_S, ExecutorAlive
@@ -36,7 +38,7 @@ from executor.tools.registry import build_registry
 from executor.tools.settings import ToolSettings
 
 NAME = "executor"
-QUEUE = (state_filter(RUN.name, Status.PENDING),)
+QUEUE = (state_filter(RUN.name, Status.PENDING), state_filter(DAG.name, dag.Status.REJECTED))
 CALLED_OFF = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Status.DELETED))
 
 

@@ -143,14 +143,14 @@ def deleted(changes: Changes, fact: Fact, _: run.Deleted) -> None:
 @fold.on(webhook.Delivered)
 def delivered(changes: Changes, fact: Fact, event: webhook.Delivered) -> None:
     """The goal's webhook was told."""
-    _told(changes, fact, {"url": event.url, "status": event.status, "success": True})
+    _told(changes, fact, event.ending, {"url": event.url, "status": event.status, "success": True})
 
 
 @fold.on(webhook.AttemptFailed)
 def attempt_failed(changes: Changes, fact: Fact, event: webhook.AttemptFailed) -> None:
     """The goal's webhook could not be told, for good."""
     if event.retry_at is None:
-        _told(changes, fact, {"url": event.url, "success": False, "error": event.error})
+        _told(changes, fact, event.ending, {"url": event.url, "success": False, "error": event.error})
 
 
 # ── runs by a plan ──────────────────────────────────────────────────────────────────────────────────────
@@ -234,8 +234,9 @@ def _stop_calls(changes: Changes, fact: Fact, error: str) -> None:
     changes.execute(update(goal_calls).where(unanswered).values(values))
 
 
-def _told(changes: Changes, fact: Fact, payload: dict[str, Any]) -> None:
-    _output(changes, fact, "end", "webhook", orjson.dumps(payload).decode())
+def _told(changes: Changes, fact: Fact, ending: int, payload: dict[str, Any]) -> None:
+    step = f"end-{ending}" if ending else "end"
+    _output(changes, fact, step, "webhook", orjson.dumps(payload).decode())
 
 
 def _output(changes: Changes, fact: Fact, step: str, kind: str, content: str) -> None:

@@ -87,6 +87,8 @@ class State(NamedTuple):
     takeovers: int = 0
     """Take-overs since a step last completed."""
     resumes: int = 0
+    suspended: str | None = None
+    """Why nothing more can run until somebody resumes."""
 
     @property
     def goal_id(self) -> str | None:
@@ -118,7 +120,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one tra
         case TakenOver():
             return state._replace(executor=event.executor, takeovers=state.takeovers + 1)
         case Suspended():
-            return state._replace(status=Status.SUSPENDED, executor=None)
+            return state._replace(status=Status.SUSPENDED, executor=None, suspended=event.reason)
         case Resumed():
             return _resumed(state)
         case Cancelled():
@@ -178,6 +180,7 @@ def _resumed(state: State) -> State:
         failures={},
         takeovers=0,
         resumes=state.resumes + 1,
+        suspended=None,
     )
 
 

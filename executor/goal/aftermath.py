@@ -10,7 +10,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from contracts import memory, run, webhook
+from contracts import dag, memory, run, webhook
+from contracts.commit import Recorded
+from contracts.dag import DAG
 from contracts.event import BlobRef
 from contracts.memory import MEMORY
 from contracts.outcome import Reject, Retry
@@ -19,7 +21,7 @@ from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream
 from contracts.steps import SYNTHESIS
 from contracts.webhook import WEBHOOK, AttemptFailed, Delivered
-from executor.goal.ending import Ending, ending_of
+from executor.goal.ending import Ending, ending_of, ending_without_plan
 from executor.performer import Performer
 from executor.tools.tool import ToolCall
 
@@ -43,9 +45,22 @@ class Aftermath:
         ending = ending_of(stream.id, await self._with_report(stream.state))
         if ending is None:
             return
-        await self._remember(ending, stream.origin)
-        if ending.webhook_url:
-            await self._tell(ending, ending.webhook_url, stream.origin)
+        if ending.is_final:
+            await self._remember(ending, stream.origin)
+        await self._tell(ending, stream.origin)
+
+    async def without_plan(self, recorded: Recorded, origin: Origin) -> None:
+        """Everything that is to be done about a run for which there is no plan, as `recorded` says.
+
+        Raises:
+            Retry: the webhook could not be delivered yet.
+        """
+        requested = await Stream.open(self._log, DAG, recorded.commit.aggregate_id, origin)
+        for event in recorded.commit.events:
+            if isinstance(event, dag.Rejected) and (
+                ending := ending_without_plan(requested.state.request, event)
+            ):
+                await self._tell(ending, origin)
 
     async def _with_report(self, state: run.State) -> run.State:
         """With the report of a plan in place of the reference to it."""
@@ -62,13 +77,15 @@ class Aftermath:
             except Conflict:
                 await kept.refresh()
 
-    async def _tell(self, ending: Ending, url: str, origin: Origin) -> None:
+    async def _tell(self, ending: Ending, origin: Origin) -> None:
+        if ending.webhook_url is None:
+            return
         delivery = await Stream.open(self._log, WEBHOOK, ending.run_id, origin)
-        while not delivery.state.is_settled:
-            wait = delivery.state.retry_at
+        while not (told := delivery.state.of(ending.number)).is_settled:
+            wait = told.retry_at
             if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
                 raise Retry("the webhook is to be called again", after=seconds)
-            came = await self._call(ending, url, delivery.state.attempts)
+            came = await self._call(ending, ending.webhook_url, told.attempts)
             try:
                 await delivery.append(webhook.settle(delivery.state, came))
             except Conflict:
@@ -76,18 +93,24 @@ class Aftermath:
 
     async def _call(self, ending: Ending, url: str, attempts: int) -> Delivered | AttemptFailed:
         begun = time.perf_counter()
-        failed = partial(_failed, url, attempts + 1, begun)
+        failed = partial(_failed, ending, attempts + 1, begun)
         params = {"url": url, "payload": ending.payload()}
         try:
             tool = self._process.tools.get(SEND)
-            answer = await tool.invoke(params, ToolCall(f"{ending.run_id}/webhook"))
+            answer = await tool.invoke(params, ToolCall(ending.webhook_key))
         except Retry as why:
             return failed(str(why), self._retry_at(attempts, why.after))
         except Reject as why:
             return failed(str(why))
         if not answer["success"]:
             return failed(f"HTTP {answer['status']}: {answer['statusText']}")
-        return Delivered(url=url, attempt=attempts + 1, status=answer["status"], duration_ms=_ms_since(begun))
+        return Delivered(
+            url=url,
+            attempt=attempts + 1,
+            status=answer["status"],
+            duration_ms=_ms_since(begun),
+            ending=ending.number,
+        )
 
     def _retry_at(self, attempts: int, after: float | None) -> datetime | None:
         if attempts >= self._policy.retries:
@@ -96,10 +119,15 @@ class Aftermath:
 
 
 def _failed(
-    url: str, attempt: int, begun: float, error: str, retry_at: datetime | None = None
+    ending: Ending, attempt: int, begun: float, error: str, retry_at: datetime | None = None
 ) -> AttemptFailed:
     return AttemptFailed(
-        url=url, attempt=attempt, error=error, duration_ms=_ms_since(begun), retry_at=retry_at
+        url=ending.webhook_url or "",
+        attempt=attempt,
+        error=error,
+        duration_ms=_ms_since(begun),
+        retry_at=retry_at,
+        ending=ending.number,
     )
 
 

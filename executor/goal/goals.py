@@ -6,10 +6,11 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from contracts import run
+from contracts.commit import Recorded
 from contracts.event import Event
 from contracts.run import Policy
 from contracts.runtime.log import Log
-from contracts.runtime.stream import Stream
+from contracts.runtime.stream import Origin, Stream
 from executor.attempt import Attempt
 from executor.goal.aftermath import Aftermath
 from executor.goal.casting import Casting
@@ -47,6 +48,10 @@ class Goals:
     async def settle(self, stream: Stream[run.State]) -> None:
         """What follows from the end of a run; raises Retry when some of it has to wait."""
         await self._aftermath.settle(stream)
+
+    async def without_plan(self, recorded: Recorded, origin: Origin) -> None:
+        """What follows when there is no plan for a run; raises Retry when some of it has to wait."""
+        await self._aftermath.without_plan(recorded, origin)
 
     def place(self) -> AbstractAsyncContextManager[None]:
         """A place among the runs in progress, as soon as there is one."""

@@ -282,6 +282,13 @@ async def test_a_webhook_that_was_given_up_is_an_output_with_its_error(views: Vi
     assert orjson.loads(told["path_or_payload"]) == {"url": "u", "success": False, "error": "HTTP 503"}
 
 
+async def test_each_end_that_a_webhook_was_told_of_is_an_output(views: Views) -> None:
+    """A run that was suspended, resumed and completed has two."""
+    told = [webhook.Delivered(url="u", attempt=1, status=200, ending=ending) for ending in (0, 1)]
+    await views.write(WEBHOOK, "run_1", *told)
+    assert [row["kind"] for row in await views.rows(outputs)] == ["webhook", "webhook"]
+
+
 async def test_a_run_by_a_plan_is_the_goals_until_it_is_an_execution(views: Views) -> None:
     wanted = dag.Requested(goal_text="find it", agent_name="P", run_id="run_1", goal_id="goal_1")
     await views.write(DAG, "d1", wanted)

@@ -13,9 +13,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from contracts import memory, run, webhook
+from contracts import dag, memory, run, webhook
+from contracts.dag import DAG
 from contracts.memory import Kind
-from contracts.outcome import Retry
+from contracts.outcome import Reject, Retry
 from contracts.plan import Job
 from contracts.run import RUN, Policy, Status
 from executor.tools.addresses import AllowedHost
@@ -224,16 +225,14 @@ async def test_nobody_is_told_of_a_run_that_was_called_off(world: Any, receiver:
     assert await world.of(memory.Kept, "goal_1", "memory") == []
 
 
-# ── plans ───────────────────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_a_run_by_a_plan_ends_like_one_by_turns(world: Any, receiver: Receiver) -> None:
+def planned(receiver: Receiver, tool: str, **params: Any) -> run.Requested:
+    """A run of a goal by a plan of one step."""
     task = {
         "id": "001",
-        "description": "write",
+        "description": "work",
         "thought": "",
         "action_type": "tool",
-        "tool_or_prompt": {"name": "writeFile", "params": {"path": "plan.md", "content": "text"}},
+        "tool_or_prompt": {"name": tool, "params": params},
         "expected_output": "",
         "dependencies": [],
     }
@@ -245,13 +244,97 @@ async def test_a_run_by_a_plan_ends_like_one_by_turns(world: Any, receiver: Rece
             "sub_tasks": [task],
         }
     )
-    wanted = run.Requested(
+    return run.Requested(
         dag_id="d", original_request="do it", job=job, goal_id="goal_1", webhook_url=receiver.url
     )
-    await world.write(RUN, "run_1", wanted)
+
+
+# ── plans ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_run_by_a_plan_ends_like_one_by_turns(world: Any, receiver: Receiver) -> None:
+    await world.write(RUN, "run_1", planned(receiver, "writeFile", path="plan.md", content="text"))
     (lease,) = await world.log.read("run", "run_1")
     await world.handle(world.executor(), lease)
     (kept,) = await world.of(memory.Kept, "goal_1", "memory")
     assert [one.type for one in kept.added] == [Kind.ARTIFACT, Kind.NOTE]
     told = orjson.loads(receiver.got[0][1])["data"]
     assert (told["goalId"], told["status"], told["stepsExecuted"]) == ("goal_1", "completed", 1)
+
+
+async def test_a_run_that_is_suspended_resumed_and_completed_tells_of_both_ends_once(
+    world: Any, receiver: Receiver
+) -> None:
+    """To clients a suspended run of a goal has failed. What it leaves to the next one is kept in the end."""
+    broken = [True]
+
+    async def mendable(value: Any, _: Any) -> Any:
+        if broken:
+            raise Reject("broken")
+        return value
+
+    world.tool("mendable", mendable)
+    await world.write(RUN, "run_1", planned(receiver, "mendable", value="mended"))
+    (first,) = await world.log.read("run", "run_1")
+    for attempt in (1, 2):
+        await world.handle(world.executor(), first, attempt)
+    assert await world.of(memory.Kept, "goal_1", "memory") == []
+    broken.clear()
+    await world.write(RUN, "run_1", run.Resumed())
+    second = (await world.log.read("run", "run_1"))[-1]
+    for attempt in (1, 2):
+        await world.handle(world.executor(), second, attempt)
+    await world.handle(world.executor(), first, 3)
+    told = [orjson.loads(body) for _, body in receiver.got]
+    assert [one["type"] for one in told] == ["run.failed", "run.completed"]
+    assert [(one["data"]["error"], one["data"]["summary"]) for one in told] == [
+        ("broken", None),
+        (None, "mended"),
+    ]
+    assert [headers["Idempotency-Key"] for headers, _ in receiver.got] == ["run_1/webhook", "run_1/webhook/1"]
+    assert [one.ending for one in await world.of(webhook.Delivered, "run_1", "webhook")] == [0, 1]
+    assert len(await world.of(memory.Kept, "goal_1", "memory")) == 1
+
+
+async def test_an_end_that_could_not_be_told_does_not_use_up_the_tries_of_the_next(
+    world: Any, receiver: Receiver
+) -> None:
+    receiver.statuses = [404, 200]
+    await world.write(RUN, "run_1", planned(receiver, "absent"))
+    (first,) = await world.log.read("run", "run_1")
+    await world.handle(world.executor(), first)
+    await world.write(RUN, "run_1", run.Resumed())
+    await world.handle(world.executor(), (await world.log.read("run", "run_1"))[-1])
+    assert [one.ending for one in await world.of(webhook.AttemptFailed, "run_1", "webhook")] == [0]
+    assert [one.ending for one in await world.of(webhook.Delivered, "run_1", "webhook")] == [1]
+
+
+def to_be_planned(receiver: Receiver, **given: Any) -> dag.Requested:
+    wanted = {"run_id": "run_1", "goal_id": "goal_1", "webhook_url": receiver.url, **given}
+    return dag.Requested(goal_text="find it", agent_name="a", **wanted)
+
+
+async def test_the_webhook_is_told_that_there_is_no_plan_for_the_run(world: Any, receiver: Receiver) -> None:
+    await world.write(DAG, "dag_1", to_be_planned(receiver))
+    await world.write(DAG, "dag_1", dag.Rejected(http_status=503, error="no model"))
+    await world.write(DAG, "dag_1", dag.Updated(title="renamed"))
+    _, rejected, renamed = await world.log.read("dag", "dag_1")
+    for attempt in (1, 2):
+        await world.handle(world.executor(), rejected, attempt)
+    await world.handle(world.executor(), renamed)
+    (told,) = [orjson.loads(body) for _, body in receiver.got]
+    assert told["type"] == "run.failed"
+    expected = {"runId": "run_1", "goalId": "goal_1", "objective": "find it", "error": "no model"}
+    assert told["data"] | expected == told["data"]
+
+
+@pytest.mark.parametrize(
+    ("given", "status"), [({}, 409), ({"goal_id": None}, 500), ({"run_id": None, "goal_id": None}, 500)]
+)
+async def test_nobody_is_told_of_a_plan_that_was_called_off_or_is_no_goals(
+    world: Any, receiver: Receiver, given: dict[str, Any], status: int
+) -> None:
+    rejected = dag.Rejected(http_status=status, error="cancelled: enough")
+    await world.write(DAG, "dag_1", to_be_planned(receiver, **given), rejected)
+    await world.handle(world.executor(), (await world.log.read("dag", "dag_1"))[-1])
+    assert receiver.got == []

@@ -12,9 +12,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from contracts import agent, run, webhook
+from contracts import agent, dag, run, webhook
 from contracts.agent import AGENT
 from contracts.commit import all_events
+from contracts.dag import DAG
 from contracts.outcome import Reject
 from contracts.registry import CODEC
 from contracts.run import RUN
@@ -144,6 +145,20 @@ async def test_a_run_whose_message_is_parked_fails_and_its_webhook_is_told(
     (last,) = (await log.read("run", "run_1"))[-1].commit.events
     assert isinstance(last, run.Failed)
     assert "a bug" in last.error
+
+
+async def test_a_goal_for_which_there_is_no_plan_tells_its_webhook(
+    log: NatsLog, receiver: Any, eventually: Eventually
+) -> None:
+    it, url = receiver
+    async with executing():
+        stream = await Stream.open(log, DAG, "dag_1", ORIGIN)
+        wanted = dag.Requested(
+            goal_text="g", agent_name="a", run_id="run_1", goal_id="goal_1", webhook_url=url("end")
+        )
+        await stream.append([wanted, dag.Rejected(http_status=503, error="no model")])
+        await eventually(lambda: ended(log))
+    assert it.keys == ["run_1/webhook"]
 
 
 async def ended(log: NatsLog) -> bool:
