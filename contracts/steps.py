@@ -59,7 +59,7 @@ class Graph:
 
 def graph_of(job: Job) -> Graph:
     """The graph of a valid job, with the synthesis as its last step."""
-    steps = {task.id: Step(task, task.dependencies) for task in job.sub_tasks}
+    steps = {task.id: Step(task, task.needs) for task in job.sub_tasks}
     synthesis = SubTask.synthesis(SYNTHESIS, job.synthesis_plan, tuple(steps))
     roots = tuple(id_ for id_, step in steps.items() if not step.needs)
     steps[SYNTHESIS] = Step(synthesis, synthesis.dependencies)

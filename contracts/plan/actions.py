@@ -71,7 +71,7 @@ class Actions:
 
     def _param_problems(self, spec: ToolSpec, task: SubTask) -> Iterator[Problem]:
         params = task.tool_or_prompt.params
-        supplied = fallback_for(spec.name, params) if task.dependencies else None
+        supplied = fallback_for(spec.name, params) if task.needs else None
         for required in spec.parameters.get("required", ()):
             if required not in params and required != supplied:
                 yield (required,), f"{spec.name} needs the parameter {required!r}: give it"

@@ -87,7 +87,7 @@ class SubTask(BaseModel):
     tool_or_prompt: ToolOrPrompt
     expected_output: str
     dependencies: Annotated[tuple[str, ...], AfterValidator(_ids_or_none)]
-    """Ids of the sub-tasks whose results this one needs, or `none`: as the plan says it, and as it is shown."""
+    """Ids of the sub-tasks whose results this one needs, or `none`; shown as the plan has them."""
 
     @property
     def needs(self) -> tuple[str, ...]:

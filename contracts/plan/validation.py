@@ -72,7 +72,7 @@ def _id_problems(job: Job) -> Iterator[Issue]:
 def _dependency_problems(job: Job) -> Iterator[Issue]:
     ids = {task.id for task in job.sub_tasks}
     for n, task in enumerate(job.sub_tasks):
-        for i, dependency in enumerate(task.dependencies):
+        for i, dependency in enumerate(task.needs):
             path = ("sub_tasks", n, "dependencies", i)
             if dependency not in ids:
                 yield Issue(
@@ -84,7 +84,7 @@ def _dependency_problems(job: Job) -> Iterator[Issue]:
 
 def _order_problems(job: Job) -> Iterator[Issue]:
     ids = {task.id for task in job.sub_tasks}
-    graph = {task.id: [d for d in task.dependencies if d in ids and d != task.id] for task in job.sub_tasks}
+    graph = {task.id: [d for d in task.needs if d in ids and d != task.id] for task in job.sub_tasks}
     try:
         order = tuple(TopologicalSorter(graph).static_order())
     except CycleError as error:

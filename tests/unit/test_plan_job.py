@@ -97,7 +97,8 @@ def test_what_is_no_object_is_refused(data: Any) -> None:
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        (["none"], ()),
+        ([], ()),
+        (["None", "none"], ("none",)),
         (["None", "001"], ("001",)),
         (["none", "002", "001", "002"], ("002", "001")),
         (["1", "02"], ("001", "002")),
@@ -105,9 +106,10 @@ def test_what_is_no_object_is_refused(data: Any) -> None:
         (["9", "x"], ("9", "x")),
     ],
 )
-def test_dependencies_are_exact_ids_without_none(written: list[str], meant: tuple[str, ...]) -> None:
+def test_dependencies_are_exact_ids_or_none_as_written(written: list[str], meant: tuple[str, ...]) -> None:
     plan = Job.model_validate(job(sub_task("001"), sub_task("002"), sub_task("003", *written)))
     assert plan.sub_tasks[2].dependencies == meant
+    assert plan.sub_tasks[2].needs == tuple(one for one in meant if one != "none")
 
 
 @pytest.mark.parametrize("call", [{"name": "inference"}, {"name": "inference", "params": None}])

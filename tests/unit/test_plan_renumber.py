@@ -43,7 +43,7 @@ def prompt_of(sub_task: SubTask) -> str:
 def test_ids_become_numbers_in_the_order_of_the_plan() -> None:
     plan = renumber(job(("b", ["none"], ""), ("a", ["b"], ""), ("7", ["a", "b"], "")))
     assert [(t.id, t.dependencies) for t in plan.sub_tasks] == [
-        ("001", ()),
+        ("001", ("none",)),
         ("002", ("001",)),
         ("003", ("002", "001")),
     ]

@@ -64,6 +64,7 @@ async def test_a_dag_is_shown_with_its_plan_and_what_planning_took(api: Any) -> 
     assert shown["id"] == "d1"
     assert shown["status"] == "success"
     assert shown["result"]["sub_tasks"][0]["tool_or_prompt"]["name"] == "writeFile"
+    assert shown["result"]["sub_tasks"][0]["dependencies"] == ["none"]
     assert shown["usage"] == {"promptTokens": 11, "completionTokens": 7, "totalTokens": 18}
     assert shown["generationStats"] is None
     assert shown["attempts"] == 1

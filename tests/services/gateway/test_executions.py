@@ -398,6 +398,7 @@ async def test_results_of_tools_are_json_in_a_string_and_texts_are_as_they_are(a
     )
     assert thought["result"] == "thought"
     assert (thought["costUsd"], thought["dependencies"]) == ("0.0012", ["001"])
+    assert tool["dependencies"] == ["none"]
     assert (synthesis["toolOrPromptName"], synthesis["toolOrPromptParams"]) == (
         "__synthesis__",
         {"taskCount": 2},
