@@ -17,7 +17,7 @@ from gateway.http.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
 from gateway.settings import GatewaySettings
 from gateway.state.executors import Executors
-from gateway.state.lru import Lru
+from gateway.state.shown_executions import ShownExecutions
 from gateway.state.stored_plans import StoredPlans
 from gateway.streams.feeds import Feeds
 from gateway.streams.hub import Hub
@@ -26,22 +26,11 @@ from gateway.views.progress import Progress
 from gateway.views.reader import Views
 
 CATCH_UP_S = 10.0
-DETAILS = 256
-"""Executions kept in memory as they were shown last."""
 
 
 def now() -> datetime:
     """The present moment."""
     return datetime.now(UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Detail:
-    """An execution with its steps as it was shown."""
-
-    seq: int
-    """Of the last commit that is in it."""
-    json: bytes
 
 
 @dataclass
@@ -71,8 +60,8 @@ class Gateway:
     idempotency: Idempotency
     executors: Executors = field(default_factory=Executors)
     """Which executors are alive."""
-    details: Lru[str, Detail] = field(default_factory=lambda: Lru(DETAILS))
-    """Executions that were shown lately."""
+    shown_executions: ShownExecutions = field(default_factory=ShownExecutions)
+    """As they were answered last."""
     clock: Callable[[], datetime] = now
     agents_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One change of agents at a time: their names are unique among all of them."""
@@ -96,4 +85,4 @@ class Gateway:
 
     def llm_problem(self, provider: str | None = None, model: str | None = None) -> str | None:
         """What to set before these can be called (None stands for the default); None when they can."""
-        return self.llm.problem(provider, model)
+        return self.chat.problem(provider, model)

@@ -16,14 +16,6 @@ class LlmConfiguration:
 
     settings: LlmSettings
 
-    def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
-        """What to set before these can be called (None stands for the default); None when they can."""
-        try:
-            resolve(self.settings, provider, model)
-        except LlmNotConfigured as error:
-            return str(error)
-        return None
-
     @property
     def default(self) -> tuple[str, str]:
         """Provider and model of requests that name none, as far as they are set."""

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, field_validator
 from pydantic_settings import NoDecode
 
+from contracts.api.fields import by_commas
 from contracts.pursuit import Defaults
 from contracts.runtime.settings import GoalSettings, ViewsSettings
 
@@ -17,24 +18,18 @@ LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 _ORIGIN = re.compile(r"https?://[^/\s*]+|null")
 
 
-def _by_commas(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
 class GatewaySettings(ViewsSettings, GoalSettings):
     """Where to listen and whom to let in."""
 
     host: str = "0.0.0.0"
     port: int = Field(default=3000, ge=0, le=65535)
     """0 takes a free one and logs it."""
-    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_by_commas)] = ()
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)] = ()
     """Origins whose pages may call the API, separated by commas, besides LOCAL_ORIGINS."""
     rate_limit_max: int = Field(default=0, ge=0)
     """Requests a minute from one address; 0 is no limit. Health is never limited."""
     rate_limit_exempt: Annotated[
-        tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(_by_commas)
+        tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(by_commas)
     ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
     """Networks that are not limited, separated by commas."""
 

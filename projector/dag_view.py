@@ -7,9 +7,8 @@ from typing import Any
 from sqlalchemy import delete
 
 from contracts import dag
-from contracts.event import Usage
+from contracts.api.fields import tokens_of
 from contracts.money import pico_usd
-from contracts.plan import Job
 from contracts.scheduling import Schedule
 from contracts.views import dags, planning_attempts, schedule_ticks
 from projector.changes import Changes
@@ -43,14 +42,14 @@ def imported(changes: Changes, fact: Fact, event: dag.Imported) -> None:
     row = _new_row(
         fact, phase="planned", status="success", goal_text=event.job.original_request, agent_name=None
     )
-    changes.insert(dags, row | {"result": job_json(event.job), "dag_title": event.title})
+    changes.insert(dags, row | {"result": event.job.as_json(), "dag_title": event.title})
 
 
 @fold.on(dag.AttemptMade)
 def attempt_made(changes: Changes, fact: Fact, event: dag.AttemptMade) -> None:
     """One more answer of a model, and its cost."""
     is_title = event.reason == "title_master"
-    usage = usage_json(event.usage)
+    usage = tokens_of(event.usage)
     values: dict[str, Any] = {"phase": "planning", "updated_at": fact.at}
     if not is_title:
         values |= {"usage": usage, "generation_stats": event.generation_stats}
@@ -82,7 +81,7 @@ def planned(changes: Changes, fact: Fact, event: dag.Planned) -> None:
     values = {
         "phase": "planned",
         "status": "success",
-        "result": job_json(event.job),
+        "result": event.job.as_json(),
         "clarification_query": None,
     }
     if event.title is not None:
@@ -94,7 +93,7 @@ def planned(changes: Changes, fact: Fact, event: dag.Planned) -> None:
 def clarification_asked(changes: Changes, fact: Fact, event: dag.ClarificationAsked) -> None:
     """The model wants to know something first."""
     values = {"phase": "clarification", "status": "pending", "clarification_query": event.query}
-    changes.update(dags, (fact.id,), values | {"result": job_json(event.job), "updated_at": fact.at})
+    changes.update(dags, (fact.id,), values | {"result": event.job.as_json(), "updated_at": fact.at})
 
 
 @fold.on(dag.Clarified)
@@ -132,22 +131,6 @@ def deleted(changes: Changes, fact: Fact, _: dag.Deleted) -> None:
     changes.execute(delete(dags).where(dags.c.id == fact.id))
     changes.execute(delete(planning_attempts).where(planning_attempts.c.dag_id == fact.id))
     changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == fact.id))
-
-
-def usage_json(usage: Usage | None) -> dict[str, int] | None:
-    """Token counts as the API shows them."""
-    if usage is None:
-        return None
-    return {
-        "promptTokens": usage.prompt_tokens,
-        "completionTokens": usage.completion_tokens,
-        "totalTokens": usage.total_tokens,
-    }
-
-
-def job_json(job: Job) -> dict[str, Any]:
-    """A plan as the API shows it; absent and null are the same."""
-    return job.model_dump(mode="json", exclude_none=True)
 
 
 def _new_row(fact: Fact, **values: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from contracts.api.fields import Absent, Query, Row, Timestamp, Usd
+from contracts.api.fields import Absent, Query, Row, Timestamp, Usd, tokens
 from contracts.event import Json
 
 GroupBy = Literal["day", "week", "month"]
@@ -18,6 +18,12 @@ class TokenUsage(Row):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+
+    @classmethod
+    def of(cls, prompt: int | None, completion: int | None) -> TokenUsage | None:
+        """So many tokens; None where nothing is known."""
+        counts = tokens(prompt, completion)
+        return None if counts is None else cls.model_validate(counts)
 
 
 class PlanningAttempt(Row):

@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from contracts.api.fields import Query
+from contracts.api.fields import Query, by_commas
 from contracts.event import Json
 from contracts.registry import AGGREGATES
 
@@ -16,10 +16,6 @@ LAST_SEQ = 2**63 - 1
 
 NAMES = tuple(aggregate.name for aggregate in AGGREGATES)
 TYPES = tuple(event.type for aggregate in AGGREGATES for event in aggregate.events)
-
-
-def _by_commas(value: Json) -> Json:
-    return tuple(filter(None, value.split(","))) if isinstance(value, str) else value
 
 
 class _OneOf:
@@ -47,13 +43,13 @@ class EventQuery(Query):
     """Which events to send; by default all that happen from now on."""
 
     aggregate: Annotated[
-        tuple[str, ...], BeforeValidator(_by_commas), AfterValidator(_NAMED), WithJsonSchema(_NAMED.schema)
+        tuple[str, ...], BeforeValidator(by_commas), AfterValidator(_NAMED), WithJsonSchema(_NAMED.schema)
     ] = ()
     """Of aggregates of these kinds, separated by commas."""
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
     """Of the aggregate with this id."""
     type: Annotated[
-        tuple[str, ...], BeforeValidator(_by_commas), AfterValidator(_TYPED), WithJsonSchema(_TYPED.schema)
+        tuple[str, ...], BeforeValidator(by_commas), AfterValidator(_TYPED), WithJsonSchema(_TYPED.schema)
     ] = ()
     """Of these types, separated by commas."""
     after: Annotated[int, Field(ge=0, le=LAST_SEQ)] | None = None

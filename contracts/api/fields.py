@@ -13,6 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function, str_schema, union_schema
 
+from contracts.event import Json, Usage
 from contracts.money import pico_usd, usd_text
 
 T = TypeVar("T")
@@ -28,6 +29,26 @@ def iso(ms: int) -> str:
 def epoch_ms(time: datetime) -> int:
     """`time` as milliseconds since 1970, rounded as in the views."""
     return round(time.timestamp() * 1000)
+
+
+def tokens(prompt: int | None, completion: int | None) -> dict[str, Json] | None:
+    """Token counts as `TokenUsage`, null where nothing is known."""
+    if prompt is None and completion is None:
+        return None
+    prompt, completion = prompt or 0, completion or 0
+    return {"promptTokens": prompt, "completionTokens": completion, "totalTokens": prompt + completion}
+
+
+def tokens_of(usage: Usage | None) -> dict[str, Json] | None:
+    """The same of an event's usage."""
+    return tokens(usage.prompt_tokens, usage.completion_tokens) if usage else None
+
+
+def by_commas(value: Json) -> Json:
+    """The parts of a text that commas separate, without the empty ones; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 class _NotNull:

@@ -37,11 +37,3 @@ def json_of(stored: str | None) -> Json:
 def time_of(ms: int | None) -> str | None:
     """Milliseconds since 1970 as ISO 8601."""
     return None if ms is None else iso(ms)
-
-
-def usage_of(prompt: int | None, completion: int | None) -> Shown | None:
-    """Token counts, null where nothing is known."""
-    if prompt is None and completion is None:
-        return None
-    prompt, completion = prompt or 0, completion or 0
-    return {"promptTokens": prompt, "completionTokens": completion, "totalTokens": prompt + completion}

@@ -137,11 +137,4 @@ def _of_dag(row: Row) -> DagExecutionCost:
 
 
 def _usage_of(row: Row) -> TokenUsage | None:
-    return _usage(row["prompt_tokens"], row["completion_tokens"])
-
-
-def _usage(prompt: int | None, completion: int | None) -> TokenUsage | None:
-    if prompt is None and completion is None:
-        return None
-    prompt, completion = prompt or 0, completion or 0
-    return TokenUsage(prompt_tokens=prompt, completion_tokens=completion, total_tokens=prompt + completion)
+    return TokenUsage.of(row["prompt_tokens"], row["completion_tokens"])

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.api.fields import iso
+from contracts.api.fields import iso, tokens
 from contracts.money import usd_text
 from contracts.views import dags, planning_attempts
-from gateway.views.presenting import Shown, columns, json_of, time_of, usage_of
+from gateway.views.presenting import Shown, columns, json_of, time_of
 from gateway.views.reader import Row
 
 DAG_COLUMNS = columns(dags)
@@ -41,7 +41,7 @@ def dag_row(row: Row, attempts: Sequence[Row]) -> Shown:
         "timezone": row["timezone"],
         "createdAt": iso(row["created_at"]),
         "updatedAt": iso(row["updated_at"]),
-        "planningTotalUsage": usage_of(row["planning_prompt_tokens"], row["planning_completion_tokens"]),
+        "planningTotalUsage": tokens(row["planning_prompt_tokens"], row["planning_completion_tokens"]),
         "planningTotalCostUsd": cost or ("0" if attempts else None),
         "planningAttempts": [_attempt(attempt) for attempt in attempts] or None,
     }

@@ -5,11 +5,11 @@ Like all presenters these make plain dictionaries; the models in `contracts.api`
 
 from __future__ import annotations
 
-from contracts.api.fields import iso
+from contracts.api.fields import iso, tokens
 from contracts.money import usd_text
 from contracts.runtime.blobs import Blobs
 from contracts.views import executions, sub_steps
-from gateway.views.presenting import Shown, columns, json_of, time_of, usage_of
+from gateway.views.presenting import Shown, columns, json_of, time_of
 from gateway.views.reader import Row
 from gateway.views.results import stored_text
 
@@ -45,7 +45,7 @@ def execution_row(row: Row, report: str | None) -> Shown:
         "cancelledAt": time_of(row["cancelled_at"]),
         "retryCount": row["retry_count"],
         "lastRetryAt": time_of(row["last_retry_at"]),
-        "totalUsage": usage_of(row["prompt_tokens"], row["completion_tokens"]),
+        "totalUsage": tokens(row["prompt_tokens"], row["completion_tokens"]),
         "totalCostUsd": usd_text(row["cost_pico"]),
         "trigger": row["trigger"],
         "seq": row["seq"],
@@ -78,7 +78,7 @@ async def sub_step_row(row: Row, blobs: Blobs) -> Shown:
         "durationMs": row["step_duration_ms"],
         "result": await stored_text(row["step_result"], blobs),
         "error": row["step_error"],
-        "usage": usage_of(row["step_prompt_tokens"], row["step_completion_tokens"]),
+        "usage": tokens(row["step_prompt_tokens"], row["step_completion_tokens"]),
         "costUsd": row["step_cost_usd"],
         "provider": row["step_provider"],
         "model": row["step_model"],

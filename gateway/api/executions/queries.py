@@ -18,12 +18,9 @@ from gateway.api.executions.presenters import (
     execution_row,
     sub_step_row,
 )
-from gateway.gateway import Detail, Gateway
+from gateway.gateway import Gateway
 from gateway.views.presenting import Shown
 from gateway.views.results import stored_text
-
-LARGEST_KEPT_BYTES = 64 * 1024
-"""Of an execution with its steps that is kept in memory."""
 
 _report = sub_steps.alias("report")
 _with_report = executions.outerjoin(
@@ -102,16 +99,14 @@ async def detail(gateway: Gateway, execution_id: str) -> orjson.Fragment | None:
         Unavailable: a large result could not be fetched.
     """
     seq = await gateway.views.value(_SEQ, execution_id=execution_id)
-    kept = gateway.details.get(execution_id)
-    if kept and kept.seq == seq:
-        return orjson.Fragment(kept.json)
+    if kept := gateway.shown_executions.get(execution_id, seq):
+        return orjson.Fragment(kept)
     shown = await with_steps(gateway, execution_id)
     if shown is None:
         return None
-    made = Detail(shown["seq"], orjson.dumps(shown))
-    if len(made.json) <= LARGEST_KEPT_BYTES:
-        gateway.details.put(execution_id, made)
-    return orjson.Fragment(made.json)
+    made = orjson.dumps(shown)
+    gateway.shown_executions.put(execution_id, shown["seq"], made)
+    return orjson.Fragment(made)
 
 
 async def with_steps(gateway: Gateway, execution_id: str) -> Shown | None:

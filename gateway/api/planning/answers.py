@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contracts import dag
-from contracts.event import Event, Json, Usage
+from contracts.api.fields import tokens_of
+from contracts.event import Event, Json
 from contracts.plan import Job
 
 STARTED = "DAG created and execution started. Connect to SSE stream for live updates."
@@ -44,7 +45,7 @@ def _planned(dag_id: str, state: dag.State, job: Job) -> dict[str, Json]:
     told: dict[str, Json] = {"status": "success", "dagId": dag_id}
     if job.is_complete:
         return told
-    return {**told, "result": job_json(job), **_last_attempt(state), "attempts": len(_tries(state))}
+    return {**told, "result": job.as_json(), **_last_attempt(state), "attempts": len(_tries(state))}
 
 
 def _clarification(dag_id: str, state: dag.State, asked: dag.ClarificationAsked) -> dict[str, Json]:
@@ -52,34 +53,19 @@ def _clarification(dag_id: str, state: dag.State, asked: dag.ClarificationAsked)
         "status": "clarification_required",
         "dagId": dag_id,
         "clarification_query": asked.query,
-        "result": job_json(asked.job),
+        "result": asked.job.as_json(),
         **_last_attempt(state),
     }
-
-
-def job_json(job: Job) -> dict[str, Json]:
-    """A plan as the API shows it; absent and null are the same."""
-    return job.model_dump(mode="json", exclude_none=True)
 
 
 def _last_attempt(state: dag.State) -> dict[str, Json]:
     tries = _tries(state)
     last = tries[-1] if tries else None
     return {
-        "usage": _tokens(last.usage) if last else None,
+        "usage": tokens_of(last.usage) if last else None,
         "generation_stats": last.generation_stats if last else None,
     }
 
 
 def _tries(state: dag.State) -> list[dag.AttemptMade]:
     return [attempt for attempt in state.attempts if attempt.reason != "title_master"]
-
-
-def _tokens(usage: Usage | None) -> dict[str, Json] | None:
-    if usage is None:
-        return None
-    return {
-        "promptTokens": usage.prompt_tokens,
-        "completionTokens": usage.completion_tokens,
-        "totalTokens": usage.total_tokens,
-    }

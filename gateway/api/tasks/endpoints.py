@@ -108,12 +108,7 @@ def _result(
         ],
         response=completion.content,
         finish_reason=completion.finish_reason,
-        usage=usage
-        and TokenUsage(
-            prompt_tokens=usage.prompt_tokens,
-            completion_tokens=usage.completion_tokens,
-            total_tokens=usage.total_tokens,
-        ),
+        usage=usage and TokenUsage.of(usage.prompt_tokens, usage.completion_tokens),
         cost_usd=None if cost is None else f"{cost:f}",
         params=TaskUsed(
             provider=completion.provider,

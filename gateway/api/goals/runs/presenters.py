@@ -10,14 +10,14 @@ from typing import Any
 
 import orjson
 
-from contracts.api.fields import iso
+from contracts.api.fields import iso, tokens
 from contracts.event import Json
 from contracts.money import usd_text
 from contracts.observations import Observed, failure, observation, shown_call
 from contracts.steps import SYNTHESIS
 from contracts.views import executions, goal_calls, goal_runs, goal_steps, outputs, sub_steps
 from gateway.api.goals.presenters import goal_row
-from gateway.views.presenting import Shown, columns, json_of, time_of, usage_of
+from gateway.views.presenting import Shown, columns, json_of, time_of
 from gateway.views.reader import Row
 
 RUN_COLUMNS = columns(goal_runs, "run_")
@@ -59,7 +59,7 @@ def run_row(row: Row, memory: Json) -> Shown:
         "model": row["run_model"],
         "remarks": json_of(row["run_remarks"] or "[]"),
         "cancelledReason": reason,
-        "totalUsage": usage_of(part["prompt_tokens"], part["completion_tokens"]),
+        "totalUsage": tokens(part["prompt_tokens"], part["completion_tokens"]),
         "totalCostUsd": usd_text(part["cost_pico"]),
         "seq": part["seq"],
         "createdAt": iso(row["run_created_at"]),
@@ -96,7 +96,7 @@ def turn_row(row: Row, calls: Sequence[Row], observed: Sequence[Observed]) -> Sh
         "finishReason": row["turn_finish_reason"],
         "provider": row["turn_provider"],
         "model": row["turn_model"],
-        "usage": usage_of(row["turn_prompt_tokens"], row["turn_completion_tokens"]),
+        "usage": tokens(row["turn_prompt_tokens"], row["turn_completion_tokens"]),
         "costUsd": row["turn_cost_usd"],
         "createdAt": iso(row["turn_created_at"]),
     }
@@ -125,7 +125,7 @@ def task_row(row: Row, number: int, result: str | None) -> Shown:
         "finishReason": None,
         "provider": row["task_provider"],
         "model": row["task_model"],
-        "usage": usage_of(row["task_prompt_tokens"], row["task_completion_tokens"]),
+        "usage": tokens(row["task_prompt_tokens"], row["task_completion_tokens"]),
         "costUsd": row["task_cost_usd"],
         "createdAt": iso(row["task_started_at"] or row["task_created_at"]),
     }
