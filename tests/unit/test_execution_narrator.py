@@ -10,7 +10,7 @@ from contracts.commit import Commit, Recorded
 from contracts.event import Event
 from contracts.plan import Job
 from contracts.steps import SYNTHESIS
-from gateway.api.executions.narrator import Narrator, Progress, step_ids
+from gateway.api.executions.narrator import ExecutionNarrator, Standing, step_ids
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AT = int(NOW.timestamp() * 1000)
@@ -41,7 +41,7 @@ class Story:
     """A run told commit by commit."""
 
     def __init__(self) -> None:
-        self.narrator = Narrator("e1")
+        self.narrator = ExecutionNarrator("e1")
         self.version = 0
 
     def tell(self, *events: Event) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def test_a_step_that_will_be_tried_again_waits_until_it_is() -> None:
     }
     assert (updated["failedTasks"], updated["waitingTasks"]) == (0, 1)
     story.tell(run.StepsStarted(steps=("001",), retried=("001",)))
-    assert story.narrator.progress == Progress("running")
+    assert story.narrator.progress == Standing("running")
 
 
 def test_the_synthesis_is_told_only_as_the_final_result() -> None:

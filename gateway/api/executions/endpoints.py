@@ -17,7 +17,7 @@ from contracts.run import RUN
 from contracts.runtime.stream import transact
 from contracts.views import sub_steps
 from gateway.api.executions import queries
-from gateway.api.executions.narrator import Narrator
+from gateway.api.executions.narrator import ExecutionNarrator
 from gateway.endpoint import Call, Raw, endpoint
 from gateway.http.replies import json_reply
 from gateway.streams import feeds
@@ -119,7 +119,7 @@ async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
 )
 async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
     """First how things stand, then every event. Stays open after the end."""
-    async with call.gateway.feeds.watching(call.path["id"], Narrator) as feed:
+    async with call.gateway.feeds.watching(call.path["id"], ExecutionNarrator) as feed:
         if not feed.is_known:
             raise call.missing()
         return await feeds.answer(feed, call.request)

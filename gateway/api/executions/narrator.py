@@ -19,7 +19,7 @@ ENDINGS = frozenset({"execution.completed", "execution.failed"})
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class Standing:
     """Where an execution stands."""
 
     status: str = "pending"
@@ -38,10 +38,10 @@ class Progress:
         }
 
 
-NOTHING_DONE = Progress()
+NOTHING_DONE = Standing()
 
 
-class Narrator:
+class ExecutionNarrator:
     """Tells the execution of a plan."""
 
     def __init__(self, run_id: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -23,8 +22,9 @@ from contracts.api.goals import (
 )
 from contracts.event import Event
 from contracts.goal import GOAL
-from contracts.runtime.stream import Stream, transact
+from contracts.runtime.stream import transact
 from gateway.api.goals import queries
+from gateway.api.goals.deciding import decided
 from gateway.api.goals.runs import control as run_control
 from gateway.api.goals.runs import queries as run_queries
 from gateway.api.schedules.parsing import goal_schedule
@@ -189,19 +189,6 @@ ENDPOINTS = (
     pause_goal,
     resume_goal,
 )
-
-
-async def decided(
-    call: Call[Any, Any], decide: Callable[[goal.State], Sequence[Event]]
-) -> Stream[goal.State]:
-    """The goal of the request after a decision that the views include, if they are not too far behind.
-
-    Raises:
-        UnknownGoal: it is not there.
-    """
-    stream = await transact(call.gateway.log, GOAL, call.path["id"], decide, call.origin)
-    await call.gateway.projected(stream.seq)
-    return stream
 
 
 async def _agent_id(call: Call[GoalCreate, None]) -> str | None:

@@ -10,7 +10,7 @@ from contracts import goal
 from contracts.api.schedules import ScheduleCreate, SchedulePatch, ScheduleRow
 from contracts.event import Event
 from gateway.api.goals import queries
-from gateway.api.goals.endpoints import decided
+from gateway.api.goals.deciding import decided
 from gateway.api.schedules.parsing import goal_schedule
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply, no_content

@@ -21,7 +21,7 @@ from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Origin, Stream
 from contracts.steps import SYNTHESIS
 from contracts.subjects import live_run
-from gateway.api.executions.narrator import Narrator
+from gateway.api.executions.narrator import ExecutionNarrator
 from gateway.streams.feed import Feed
 from gateway.streams.feeds import Feeds, NatsLive
 from gateway.streams.sse import Piece
@@ -353,7 +353,7 @@ async def test_commits_that_were_not_heard_are_read_from_the_log(api: Any) -> No
     await write_all(api, commits)
     recorded = await api.log.read("run", "e1")
     log: Any = OlderLog(recorded[:2])
-    feed = Feed("e1", log, api.blobs, api.gateway.clock, Narrator)
+    feed = Feed("e1", log, api.blobs, api.gateway.clock, ExecutionNarrator)
     await feed.open()
 
     async with served(feed) as client:
@@ -369,7 +369,7 @@ async def test_what_the_log_does_not_give_breaks_the_stream_instead_of_being_lef
     await write_all(api, history(3))
     recorded = await api.log.read("run", "e1")
     log: Any = OlderLog(recorded[:2])
-    feed = Feed("e1", log, api.blobs, api.gateway.clock, Narrator)
+    feed = Feed("e1", log, api.blobs, api.gateway.clock, ExecutionNarrator)
     await feed.open()
 
     with pytest.raises(Unavailable):
@@ -430,7 +430,7 @@ async def test_clients_that_come_while_something_is_told_get_it_once(api: Any) -
     commits = history(20, result=(await api.blobs.put_json("kept elsewhere")).as_json())
     await write(api, *commits[0])
     blobs: Any = SlowBlobs(api.blobs)
-    feed = Feed("e1", api.log, blobs, api.gateway.clock, Narrator)
+    feed = Feed("e1", api.log, blobs, api.gateway.clock, ExecutionNarrator)
     await feed.open()
     clients: list[tuple[int | None, Listening, asyncio.Task[None]]] = []
     seqs = [1]
@@ -474,7 +474,7 @@ async def first_of(feed: Feed, after: int | None = None) -> Listening:
 async def test_a_crowd_that_comes_back_makes_few_of_it_read(api: Any) -> None:
     seqs = await write_all(api, history(5))
     log: Any = CountingLog(api.log)
-    feed = Feed("e1", log, api.blobs, api.gateway.clock, Narrator)
+    feed = Feed("e1", log, api.blobs, api.gateway.clock, ExecutionNarrator)
     await feed.open()
     reads = log.reads
 
@@ -506,12 +506,12 @@ async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: An
     with deaf_client(api) as deaf:
         async with watching(api) as client:
             await client.next()
-            await eventually(lambda: api.gateway.feeds._watched[Narrator, "e1"].clients == 2)
+            await eventually(lambda: api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 2)
             big = await api.blobs.store_if_large("x" * 3_000_000)
             for _ in range(4):
                 await write(api, run.StepCompleted(step="001", result=big))
                 await client.until("execution.updated")
-            await eventually(lambda: api.gateway.feeds._watched[Narrator, "e1"].clients == 1)
+            await eventually(lambda: api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 1)
         assert deaf.recv(1)
 
 
@@ -561,7 +561,7 @@ async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Any, even
     async with watching(api) as one, watching(api) as two:
         await one.next()
         await two.next()
-        assert api.gateway.feeds._watched[Narrator, "e1"].clients == 2
+        assert api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 2
         assert list(live.listeners) == ["e1"]
 
     await eventually(lambda: not live.listeners)

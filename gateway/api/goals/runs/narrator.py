@@ -15,7 +15,7 @@ from contracts.commit import Commit, Recorded
 from contracts.dag import DAG
 from contracts.pursuit import plan_id
 from contracts.run import RUN
-from gateway.api.executions.narrator import Narrator
+from gateway.api.executions.narrator import ExecutionNarrator
 from gateway.api.goals.runs.presenters import RUN_STATUS
 from gateway.api.goals.runs.turns import Named, Turns
 from gateway.streams.narration import Told
@@ -151,7 +151,7 @@ class Execution:
     """A run that is the execution of a plan."""
 
     def __init__(self, run_id: str) -> None:
-        self._narrator = Narrator(run_id)
+        self._narrator = ExecutionNarrator(run_id)
         self._numbers: dict[str, int] = {}
         """The steps' places in the order of their ids."""
 

@@ -1,0 +1,25 @@
+"""Decisions about the goal that a request names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from contracts import goal
+from contracts.event import Event
+from contracts.goal import GOAL
+from contracts.runtime.stream import Stream, transact
+from gateway.endpoint import Call
+
+
+async def decided(
+    call: Call[Any, Any], decide: Callable[[goal.State], Sequence[Event]]
+) -> Stream[goal.State]:
+    """The goal of the request after a decision that the views include, if they are not too far behind.
+
+    Raises:
+        UnknownGoal: it is not there.
+    """
+    stream = await transact(call.gateway.log, GOAL, call.path["id"], decide, call.origin)
+    await call.gateway.projected(stream.seq)
+    return stream
