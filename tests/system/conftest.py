@@ -30,6 +30,8 @@ from deploy.local.nats_server import Durability
 from deploy.local.scripted_llm import Answer, Rule, ScriptedLlm, ToolCall, When, default_rules
 from deploy.local.system import LocalSystem, Options, local_system, private
 
+LEASE_S = 300
+"""Far longer than any test waits: what a killed executor held comes again at once, or the test fails."""
 PLANNING_MS = 1500
 """How long the model takes over a plan whose goal says "slowly"."""
 ENDS = [subjects.state_filter("run", state) for state in ("completed", "suspended", "cancelled")]
@@ -41,6 +43,8 @@ class Gate:
     def __init__(self) -> None:
         self.called = asyncio.Event()
         self.opened = asyncio.Event()
+        self.left = asyncio.Event()
+        """Set when a caller has closed its connection before it was answered."""
 
     def open(self) -> None:
         self.opened.set()
@@ -61,7 +65,7 @@ class Hooks:
     async def serving(self) -> AsyncGenerator[Hooks]:
         app = web.Application()
         app.router.add_post("/{name}", self._receive)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1, handler_cancellation=True)
         await runner.setup()
         try:
             await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -76,7 +80,11 @@ class Hooks:
         self.calls[request.headers["Idempotency-Key"]] += 1
         if gate := self._gates.get(request.match_info["name"]):
             gate.called.set()
-            await gate.opened.wait()
+            try:
+                await gate.opened.wait()
+            except asyncio.CancelledError:
+                gate.left.set()
+                raise
         return web.json_response({"received": request.match_info["name"]})
 
     def job(self, needs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -170,7 +178,8 @@ async def running_bed(data: Path, **options: Any) -> AsyncGenerator[Bed]:
     async with AsyncExitStack() as stack:
         hooks = await stack.enter_async_context(Hooks().serving())
         llm = await stack.enter_async_context(ScriptedLlm(rules()))
-        env = private(data) | scripted_environment(llm.base_url) | {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1"}
+        env = private(data) | scripted_environment(llm.base_url)
+        env |= {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "LEASE_S": str(LEASE_S)}
         wanted = Options(data, port=0, durability=Durability.FAST, env=env, cwd=data, **options)
         system = await stack.enter_async_context(
             local_system(wanted, lambda name, line: lines.append(f"{name}: {line}"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
+STOPS_WITHIN_S = 1.5
 Eventually = Any
 Counted = Callable[..., Any]
 
@@ -94,6 +95,23 @@ async def test_sigterm_lets_the_steps_in_progress_finish(
     steps = counted(await bed.history(execution_id))
     assert set(steps.starts.values()) == {1}
     await bed.system.ready()
+
+
+async def test_a_cancel_stops_the_step_in_progress_at_once(bed: Bed) -> None:
+    """The executor hears of it: it hangs up on the step's call, and calls nothing more of this execution."""
+    gate = bed.hooks.gate("called-off-1")
+    job = bed.hooks.job({"called-off-1": (), "called-off-2": ("called-off-1",)})
+    execution_id = (await bed.client.dags.execute_job(job)).execution_id
+    await gate.called.wait()
+    await bed.client.executions.cancel(execution_id, "not needed any more")
+    async with asyncio.timeout(STOPS_WITHIN_S):
+        await gate.left.wait()
+    gate.open()
+    assert await bed.end(execution_id) == "cancelled"
+    after = (await bed.client.dags.execute_job(bed.hooks.job({"after-the-cancel": ()}))).execution_id
+    assert await bed.end(after) == "completed"
+    assert bed.hooks.calls[f"{execution_id}/called-off-1"] == 1
+    assert bed.hooks.calls[f"{execution_id}/called-off-2"] == 0
 
 
 async def test_a_killed_scheduler_fires_every_tick_once(bed: Bed, eventually: Eventually) -> None:
