@@ -60,19 +60,24 @@ class State:
     """What the next run is given, oldest first."""
 
     recalled: tuple[Memory, ...] = ()
+    runs: frozenset[str] = frozenset()
+    """Those that left something, as far as their commits were folded."""
 
 
 def evolve(state: State, event: Event) -> State:
     """The state after `event`."""
-    return State(event.recalled) if isinstance(event, Kept) else state
+    return State(event.recalled, state.runs | {event.run_id}) if isinstance(event, Kept) else state
 
 
 MEMORY = Aggregate("memory", State(), evolve, lambda state: "kept" if state.recalled else "absent", (Kept,))
 
 
 def keep(state: State, run_id: str, added: Sequence[Memory]) -> list[Event]:
-    """Remember what a run left, once; what is remembered again counts as new."""
-    if not added or any(one.run_id == run_id for one in state.recalled):
+    """Remember what a run left, once; what is remembered again counts as new.
+
+    A run leaves something when it has ended, so `state` must hold all commits since then, and the newest.
+    """
+    if not added or run_id in state.runs:
         return []
     recalled: dict[tuple[Kind, str], Memory] = {}
     for one in (*state.recalled, *map(_short, added)):

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from contracts import dag, memory, run, webhook
-from contracts.commit import Recorded
+from contracts.commit import Recorded, all_events
 from contracts.dag import DAG
 from contracts.event import BlobRef
 from contracts.memory import MEMORY
@@ -46,7 +46,7 @@ class Aftermath:
         if ending is None:
             return
         if ending.is_final:
-            await self._remember(ending, stream.origin)
+            await self._remember(ending, stream)
         await self._tell(ending, stream.origin)
 
     async def without_plan(self, recorded: Recorded, origin: Origin) -> None:
@@ -69,8 +69,11 @@ class Aftermath:
             return state
         return state._replace(done={**state.done, SYNTHESIS: await self._process.blobs.get_json(ref)})
 
-    async def _remember(self, ending: Ending, origin: Origin) -> None:
-        kept = await Stream.newest(self._log, MEMORY, ending.goal_id, origin)
+    async def _remember(self, ending: Ending, ended: Stream[run.State]) -> None:
+        kept = await Stream.newest(self._log, MEMORY, ending.goal_id, ended.origin)
+        since = await self._log.read(MEMORY.name, ending.goal_id, after=ended.seq)
+        if ending.run_id in MEMORY.fold(all_events(one.commit for one in since)).runs:
+            return
         while events := memory.keep(kept.state, ending.run_id, ending.memories()):
             try:
                 await kept.append(events)

@@ -28,6 +28,12 @@ def test_what_a_run_leaves_is_kept_once(given: Given) -> None:
     given(MEMORY).when(memory.keep, "run_1", [note("a")]).then_once(kept("run_1", [note("a")]))
 
 
+def test_what_a_run_leaves_is_kept_once_however_much_others_have_left_since(given: Given) -> None:
+    history = [kept("run_0", [note("a", "run_0")])]
+    history += [kept(f"run_{n}", [note(str(n), f"run_{n}")]) for n in range(1, RECALLED + 2)]
+    given(MEMORY, *history).when(memory.keep, "run_0", [note("a", "run_0")]).then_nothing()
+
+
 def test_a_run_that_leaves_nothing_writes_nothing(given: Given) -> None:
     given(MEMORY).when(memory.keep, "run_1", []).then_nothing()
 

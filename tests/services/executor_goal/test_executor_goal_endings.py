@@ -15,7 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from contracts import dag, memory, run, webhook
 from contracts.dag import DAG
-from contracts.memory import Kind
+from contracts.memory import MEMORY, Kind
 from contracts.outcome import Reject, Retry
 from contracts.plan import Job
 from contracts.run import RUN, Policy, Status
@@ -122,6 +122,18 @@ async def test_a_run_that_is_given_again_after_its_end_leaves_nothing_twice(worl
     await world.handle(world.executor(), lease)
     await world.handle(world.executor(), lease, attempt=2)
     assert len(await world.of(memory.Kept, "goal_1", "memory")) == 1
+
+
+async def test_an_old_run_that_is_given_again_after_many_others_leaves_nothing_twice(world: Any) -> None:
+    """Of what it left, nothing is recalled any more."""
+    lease = await world.request()
+    await world.handle(world.executor(), lease)
+    for n in range(memory.RECALLED):
+        one = memory.Memory(type=Kind.FACT, content=str(n), run_id=f"run_{n + 2}")
+        await world.write(MEMORY, "goal_1", memory.Kept(run_id=one.run_id, added=(one,), recalled=(one,)))
+    await world.handle(world.executor(), lease, attempt=2)
+    left = await world.of(memory.Kept, "goal_1", "memory")
+    assert [one.run_id for one in left].count("run_1") == 1
 
 
 async def test_what_was_not_kept_because_of_a_crash_is_kept_by_the_next_executor(world: Any) -> None:
