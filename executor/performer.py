@@ -12,7 +12,7 @@ from contracts import run
 from contracts.agent import Directory
 from contracts.event import BlobRef, Json
 from contracts.outcome import Reject, Retry
-from contracts.placeholders import compact, find, id_key, resolve
+from contracts.placeholders import find, id_key
 from contracts.presence import ToolProgress
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.llm import ChatRequest, Completion, Llm
@@ -22,7 +22,7 @@ from contracts.tool import Effect
 from contracts.tool_params import tool_params
 from executor import metrics
 from executor.attempt import Attempt
-from executor.prompts import SYNTHESIS_SYSTEM, inference_prompt, synthesis_prompt
+from executor.prompts import SYNTHESIS_SYSTEM, inference_prompt, instruction_of, synthesis_prompt
 from executor.tools.registry import Registry
 from executor.tools.tool import ProgressKind, ToolCall
 
@@ -149,13 +149,11 @@ class Performer:
             raise Reject(
                 f"No agent found with name: {task.tool_or_prompt.name}. Create and activate one, then resume"
             )
-        given = task.tool_or_prompt.params.get("prompt") or task.description
-        results = await self._results(attempt, find(given) | set(attempt.step.needs))
-        instruction = compact(resolve(given, results))
-        shown = {need: results[need] for need in attempt.step.needs}
+        needs = attempt.step.needs
+        results = await self._results(attempt, find(instruction_of(task)) | set(needs))
         completion = await self._ask(
             system=f"Task: {agent.state.prompt_template}",
-            user=inference_prompt(attempt.job, task, instruction, shown),
+            user=inference_prompt(attempt.job, task, needs, results),
             provider=agent.state.provider,
             model=agent.state.model,
         )

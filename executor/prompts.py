@@ -1,18 +1,27 @@
-"""What a model is told when it does one step, and when it writes the report."""
+"""What a model is told when it does one step, and when it writes the report.
+
+The results it is shown have a room together. Where they do not fit, the short ones are shown whole and the
+long ones are all cut to the same length, which the model is told. A result stands in one place: where the
+instruction asks for it, or else among the dependencies.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from contracts.event import Json
+from contracts.placeholders import SYNTAX, Resolver, compact, id_key, map_texts
 from contracts.plan import Job, SubTask
 from contracts.steps import as_text
-from contracts.text import cut
 
-DEPENDENCY_CHARS = 20_000
-"""Of one result shown to a model that builds on it."""
+STEP_CHARS = 100_000
+"""Of all results together shown to a model that builds on them."""
 REPORT_CHARS = 200_000
 """Of all results together shown to the model that writes the report."""
+
+IN_THE_INSTRUCTION = "(its result stands in the instruction below)"
 
 SYNTHESIS_SYSTEM = (
     "You merge the results of several tasks into one answer. Write well-structured Markdown: keep every "
@@ -21,15 +30,65 @@ SYNTHESIS_SYSTEM = (
 )
 
 
-def inference_prompt(job: Job, task: SubTask, instruction: str, results: Mapping[str, Json]) -> str:
-    """The user message of an inference step: the whole goal for context, then the one thing to do."""
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """How results are shown that have a room together."""
+
+    limit: int | None
+    """To which the long ones are cut; None: all are whole."""
+
+    @classmethod
+    def fitting(cls, lengths: Iterable[int], room: int) -> Excerpt:
+        """For results of these lengths."""
+        ascending = sorted(lengths)
+        for n, length in enumerate(ascending):
+            share = room // (len(ascending) - n)
+            if length > share:
+                return cls(share)
+            room -= length
+        return cls(None)
+
+    def of(self, text: str) -> str:
+        """As much of it as is shown."""
+        return text if self.limit is None or len(text) <= self.limit else f"{text[: self.limit]}…"
+
+    def notes(self) -> list[str]:
+        """What a model is told of it."""
+        if self.limit is None:
+            return []
+        said = f"for want of room, results longer than {self.limit} characters are cut to that and end in “…”"
+        return [f"(Note: {said}.)"]
+
+
+def instruction_of(task: SubTask) -> Json:
+    """What an inference step is to do, with its placeholders."""
+    return task.tool_or_prompt.params.get("prompt") or task.description
+
+
+def inference_prompt(job: Job, task: SubTask, needs: Sequence[str], results: Mapping[str, Json]) -> str:
+    """The user message of an inference step: the whole goal for context, then the one thing to do.
+
+    `results`: of the steps that it needs, and of all others that its instruction asks for.
+    """
     number = next((n for n, other in enumerate(job.sub_tasks, 1) if other.id == task.id), 0)
+    given = instruction_of(task)
+    asked_for = Counter(id_key(match[2]) for match in SYNTAX.finditer(compact(given)))
+    inserted = {id_key(id_): len(compact(result)) for id_, result in results.items()}
+    beside = {need: as_text(results[need]) for need in needs if id_key(need) not in asked_for}
+    lengths = [inserted[key] for key in asked_for.elements() if key in inserted]
+    excerpt = Excerpt.fitting([*lengths, *map(len, beside.values())], STEP_CHARS)
+    insert = Resolver(results, lambda result: excerpt.of(compact(result))).text
+    dependencies = (
+        f"[Task {need}]: {excerpt.of(beside[need]) if need in beside else IN_THE_INSTRUCTION}"
+        for need in needs
+    )
     blocks = [
         "You are doing one sub-task of a bigger workflow.",
+        *excerpt.notes(),
         _section("Global Context", _context(job)),
         _section(f"Current Task [{number}/{len(job.sub_tasks)}]", _task(task)),
-        _section("Dependencies", _dependencies(results)),
-        _section("Instruction", instruction),
+        _section("Dependencies", "\n\n".join(dependencies) or "None"),
+        _section("Instruction", compact(map_texts(given, insert))),
         "Answer with the expected output only, consistent with the context above.",
     ]
     return "\n\n".join(blocks)
@@ -37,14 +96,12 @@ def inference_prompt(job: Job, task: SubTask, instruction: str, results: Mapping
 
 def synthesis_prompt(job: Job, results: Mapping[str, Json]) -> str:
     """The user message of the synthesis: the plan for it, then all results."""
-    share = REPORT_CHARS // max(1, len(results))
-    shown = [
-        f"Task {id_} result:\n{cut(as_text(result), max(share, 2000))}" for id_, result in results.items()
-    ]
+    texts = {id_: as_text(result) for id_, result in results.items()}
+    excerpt = Excerpt.fitting(map(len, texts.values()), REPORT_CHARS)
+    shown = [f"Task {id_} result:\n{excerpt.of(text)}" for id_, text in texts.items()]
     plan = job.synthesis_plan or "Put the results together into one answer to the request."
-    return "\n\n".join(
-        [f"Request: {job.original_request}", plan, *shown, "Write the final report in Markdown."]
-    )
+    blocks = [f"Request: {job.original_request}", plan, *excerpt.notes(), *shown]
+    return "\n\n".join([*blocks, "Write the final report in Markdown."])
 
 
 def _context(job: Job) -> str:
@@ -72,16 +129,6 @@ def _task(task: SubTask) -> str:
             f"**Expected Output:** {task.expected_output}",
         ]
     )
-
-
-def _dependencies(results: Mapping[str, Json]) -> str:
-    return _joined(
-        f"[Task {id_}]: {cut(as_text(result), DEPENDENCY_CHARS)}" for id_, result in results.items()
-    )
-
-
-def _joined(blocks: Iterable[str]) -> str:
-    return "\n\n".join(blocks) or "None"
 
 
 def _section(title: str, body: str) -> str:
