@@ -2,13 +2,16 @@
 
 What does not fit is cut by a fixed rule, and the model is told how much was left out: the newest turns are
 shown in full, as many as fit; older ones with every text cut to SHORT_CHARS; still older ones not at all. One
-observation takes at most a quarter of the room, all of one turn at most half of it.
+text, whether said by the model or observed, takes at most a quarter of the room; of a turn that would take
+more than half of it, all texts are cut to the same length, though not below LEAST_CHARS. The arguments of a
+call are one text, and stay JSON: the texts within are cut, and where that is not enough they are left out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import orjson
 
@@ -21,6 +24,8 @@ from contracts.prompt import fill
 from contracts.text import cut
 from executor.goal.limits import LEAST_CHARS, SHORT_CHARS, Limits
 
+LEAST_KEPT = 16
+"""Characters of one text among the arguments of a call; below that they say nothing."""
 Message = dict[str, Json]
 Shown = Mapping[tuple[int, int], Observed]
 """What came of each call, by turn and position."""
@@ -94,32 +99,45 @@ def _first_message(loop: run.Loop, briefing: Briefing) -> str:
 
 
 def _full(turn: run.Turn, shown: Shown, limits: Limits) -> list[Message]:
-    calls = len(turn.taken.calls)
-    share = max(LEAST_CHARS, limits.context_chars // 2 // calls) if calls else 0
-    return list(_messages(turn, shown, min(limits.observation_chars, share), None))
+    length = limits.text_chars
+    block = list(_messages(turn, shown, length))
+    while _size(block) > limits.turn_chars and length > LEAST_CHARS:
+        length = max(length // 2, LEAST_CHARS)
+        block = list(_messages(turn, shown, length))
+    return block
 
 
 def _short(turn: run.Turn, shown: Shown) -> list[Message]:
-    return list(_messages(turn, shown, SHORT_CHARS, SHORT_CHARS))
+    return list(_messages(turn, shown, SHORT_CHARS))
 
 
-def _messages(turn: run.Turn, shown: Shown, observed: int, said: int | None) -> Iterator[Message]:
-    """`observed`, `said`: characters of one observation, and of one text by the model."""
+def _messages(turn: run.Turn, shown: Shown, length: int) -> Iterator[Message]:
+    """`length`: characters of one text."""
     taken = turn.taken
-    thought = taken.thought if said is None else cut(taken.thought, said)
-    calls = [_call(call, said) for call in taken.calls]
+    calls = [_call(call, length) for call in taken.calls]
+    thought = cut(taken.thought, length)
     yield {"role": "assistant", "content": thought, **({"tool_calls": calls} if calls else {})}
     for position, call in enumerate(taken.calls):
         text = shown[turn.number, position].text
-        yield {"role": "tool", "tool_call_id": call.id, "content": cut(text, observed)}
+        yield {"role": "tool", "tool_call_id": call.id, "content": cut(text, length)}
     if not calls:
         yield {"role": "user", "content": GO_ON.format(reason=taken.finish_reason)}
 
 
-def _call(call: run.Call, said: int | None) -> Json:
-    arguments = call.arguments if said is None else map_texts(call.arguments, lambda text: cut(text, said))
-    written = orjson.dumps(arguments).decode()
+def _call(call: run.Call, length: int) -> Json:
+    written = _arguments(call.arguments, length)
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": written}}
+
+
+def _arguments(given: Json, length: int) -> str:
+    whole = written = orjson.dumps(given).decode()
+    kept = length
+    while len(written) > length:
+        kept //= 2
+        if kept < LEAST_KEPT:
+            return orjson.dumps({"left_out": f"{len(whole)} characters"}).decode()
+        written = orjson.dumps(map_texts(given, partial(cut, limit=kept))).decode()
+    return written
 
 
 def _gap(left_out: Sequence[run.Turn], shown: Shown) -> list[Message]:

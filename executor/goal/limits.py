@@ -9,7 +9,7 @@ MAX_CALLS = 32
 SHORT_CHARS = 500
 """Of a text in an older turn that is shown shortened."""
 LEAST_CHARS = 200
-"""Of an observation, however many there are."""
+"""Of a text, however many there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,14 @@ class Limits:
     max_tokens: int = 10_000
 
     @property
-    def observation_chars(self) -> int:
-        """Of one observation."""
+    def text_chars(self) -> int:
+        """Of one text of a turn that is shown in full."""
         return max(LEAST_CHARS, self.context_chars // 4)
+
+    @property
+    def turn_chars(self) -> int:
+        """Of all texts of such a turn."""
+        return self.context_chars // 2
 
     @property
     def memory_chars(self) -> int:

@@ -359,6 +359,31 @@ answer.tool_calls = [{ name = "long" }]
     assert "older results are left out" in last[0]["content"]
 
 
+async def test_what_the_model_said_in_the_newest_turn_is_bounded_too(
+    make_world: MakeWorld, tmp_path: Path
+) -> None:
+    """A quarter of the room for one text, half of it for the turn; the arguments stay JSON."""
+    world = await make_world(
+        calls_once(
+            {"name": "writeFile", "arguments": {"path": "a.txt", "content": "y" * 400_000}},
+            {"name": "echo", "arguments": {"value": [{str(n): n for n in range(50_000)}]}},
+            text="t" * 400_000,
+        )
+    )
+    world.limits = Limits(context_chars=20_000)
+    world.tool("echo", echo)
+    world.add(write_file(Artifacts(tmp_path)))
+    assert (await world.pursue()).status is Status.COMPLETED
+    said, *_ = world.asked[1]["messages"][2:]
+    write, other = (orjson.loads(call["function"]["arguments"]) for call in said["tool_calls"])
+    assert "more characters left out" in said["content"]
+    assert write["path"] == "a.txt"
+    assert write["content"].startswith("yyyy")
+    assert "more characters left out" in write["content"]
+    assert list(other) == ["left_out"]
+    assert sum(len(orjson.dumps(message)) for message in world.asked[1]["messages"][2:]) <= 10_000
+
+
 # ── what it is run with ─────────────────────────────────────────────────────────────────────────────────
 
 
