@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 from contracts import dag, goal, run
 from contracts.aggregate import Aggregate
+from contracts.awaited import plan_id
 from contracts.constraints import as_lines
 from contracts.event import Event
-from contracts.ids import derived_id
 
 RUN_PREFIX = "run_"
 
@@ -48,11 +48,6 @@ def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Occasion, def
     if state.params.strategy == "dag":
         return Asked(dag.DAG, plan_id(run_id), _plan(goal_id, state, run_id, occasion, defaults))
     return Asked(run.RUN, run_id, _turns(goal_id, state, occasion, defaults))
-
-
-def plan_id(run_id: str) -> str:
-    """The id of the DAG whose execution is that run of a goal."""
-    return derived_id("", run_id, "plan")
 
 
 def _turns(goal_id: str, state: goal.State, occasion: Occasion, defaults: Defaults) -> run.GoalRequested:

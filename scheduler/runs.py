@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from contracts import dag, run
+from contracts import awaited, dag, run
+from contracts.awaited import plan_id
 from contracts.dag import DAG
-from contracts.pursuit import Asked, plan_id
+from contracts.event import Event
+from contracts.pursuit import Asked
 from contracts.run import RUN
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream, transact
@@ -59,11 +62,15 @@ class Runs:
 
     async def cancel(self, run_id: str, reason: str) -> None:
         """Call a run off, or the planning of it; nothing if it is over."""
-        origin = Origin(self._source)
+        plan = await Stream.open(self._log, DAG, plan_id(run_id), Origin(self._source))
+
+        def decide(state: run.State) -> Sequence[Event]:
+            return awaited.cancel(run_id, state, plan.state, reason)
+
         with suppress(run.UnknownRun, run.AlreadyFinished):
-            await transact(self._log, RUN, run_id, partial(run.cancel, reason=reason), origin)
+            await transact(self._log, RUN, run_id, decide, plan.origin)
         with suppress(dag.UnknownDag):
-            await transact(self._log, DAG, plan_id(run_id), partial(dag.call_off, reason=reason), origin)
+            await transact(self._log, DAG, plan.id, partial(dag.call_off, reason=reason), plan.origin)
 
     async def _state(self, run_id: str) -> str | None:
         for subject_filter, aggregate, id_ in zip(

@@ -81,7 +81,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transitio
         case ScheduleSet():
             return replace(state, schedule=event.schedule)
         case Deleted():
-            return State(Status.DELETED)
+            return State(Status.DELETED, request=state.request)
     return state
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contracts import dag, goal, run
+from contracts.awaited import plan_id
 from contracts.constraints import as_lines
 from contracts.goal import Params, Status
-from contracts.pursuit import Defaults, Occasion, plan_id, pursue
+from contracts.pursuit import Defaults, Occasion, pursue
 
 BY_CLOCK = Occasion("schedule", "sched_1", "Europe/Paris")
 CONSTRAINTS = {"language": "German", "rules": [{"max": 3}, "be brief"], "none": [], "paid": True, "by": None}

@@ -12,11 +12,11 @@ import orjson
 import pytest
 
 from contracts import dag, goal, run
+from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.event import Event
 from contracts.goal import GOAL
 from contracts.plan import Job
-from contracts.pursuit import plan_id
 from contracts.run import RUN
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from pydantic import TypeAdapter
 
 from contracts import dag, goal, run, webhook
 from contracts.api.runs import RunOutputRow, RunRow, RunStepRow, ToolCallRow
+from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.event import Event, Json, Usage
 from contracts.goal import GOAL
 from contracts.plan import Job
-from contracts.pursuit import plan_id
 from contracts.run import RUN
 from contracts.steps import SYNTHESIS
 from contracts.webhook import WEBHOOK

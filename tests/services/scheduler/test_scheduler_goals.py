@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from contracts import dag, goal, run
+from contracts.awaited import plan_id
 from contracts.event import Event
 from contracts.goal import GOAL
-from contracts.pursuit import plan_id
 from contracts.schedule import Amended, Decision
 from contracts.scheduling import Overlap, Schedule, jitter
 from scheduler.book import entry_of

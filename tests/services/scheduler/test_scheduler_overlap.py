@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from contracts import dag, goal, run, schedule
+from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.event import Event
 from contracts.goal import GOAL
-from contracts.pursuit import RUN_PREFIX, plan_id
+from contracts.pursuit import RUN_PREFIX
 from contracts.run import RUN
 from contracts.schedule import Amended, Decision
 from contracts.scheduling import Overlap, Schedule
@@ -183,6 +184,8 @@ async def test_planning_is_called_off_where_the_next_run_matters_more(world: Wor
     (_, rejected) = await world.log.read("dag", plan_id(run_id(1)))
     (event,) = rejected.commit.events
     assert event.error == "cancelled: the schedule sched_1 starts the next run"
+    states = [one.commit.state for one in await world.log.read("run", run_id(1))]
+    assert states == ["cancelled"], "or a planner that has its plan already would still ask for the run"
 
 
 async def test_the_end_of_planning_lets_the_queued_tick_go(world: World, eventually: Eventually) -> None:

@@ -1,26 +1,20 @@
-"""Runs of goals as clients ask for them, call them off and remove them.
-
-A run by a plan is there from the moment its plan is asked for, long before the planner asks for the run
-itself. To call such a run off is to write the first event of it: the planner then finds that it has nothing
-left to ask for, whatever it was doing.
-"""
+"""Runs of goals as clients ask for them, call them off and remove them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from contracts import dag, goal, run
+from contracts.awaited import plan_id
 from contracts.dag import DAG
-from contracts.event import Event
 from contracts.goal import GOAL
 from contracts.ids import is_id
-from contracts.pursuit import Occasion, plan_id, pursue
+from contracts.pursuit import Occasion, pursue
 from contracts.run import RUN
-from contracts.runtime.stream import Origin, Stream, transact
+from contracts.runtime.stream import Origin, Stream
 from contracts.subjects import aggregate_filter
+from gateway.api.executions import calling_off
 from gateway.api.goals.runs import queries
 from gateway.endpoint import Call
 from gateway.gateway import Gateway
@@ -28,8 +22,6 @@ from gateway.http.errors import Refusal
 
 DEFAULT_AGENT = "defaultAgent"
 """Pursues the goals that name no agent."""
-PLANLESS = frozenset({dag.Status.REJECTED, dag.Status.DELETED})
-"""What becomes of a plan that its run waits for in vain."""
 
 
 async def trigger(call: Call[Any, Any], goal_id: str) -> str:
@@ -68,18 +60,7 @@ async def cancel(gateway: Gateway, run_id: str, reason: str, origin: Origin) -> 
         UnknownRun: no goal has a run of this id.
         AlreadyFinished: it has ended.
     """
-    plan = await Stream.open(gateway.log, DAG, plan_id(run_id), origin)
-
-    def decide(state: run.State) -> Sequence[Event]:
-        _require_goal_run(state, plan)
-        if state.status is not run.Status.ABSENT:
-            return run.cancel(state, reason)
-        if plan.state.status in PLANLESS:
-            raise run.AlreadyFinished("the run is failed; there is nothing left to cancel")
-        return [run.Cancelled(reason=reason)]
-
-    stream = await transact(gateway.log, RUN, run_id, decide, origin)
-    return max(stream.seq, await _call_off(gateway, plan, reason))
+    return await calling_off.cancel(gateway, run_id, reason, origin, _require_goal_run)
 
 
 async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
@@ -88,21 +69,7 @@ async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
     Raises:
         UnknownRun: no goal has a run of this id.
     """
-    plan = await Stream.open(gateway.log, DAG, plan_id(run_id), origin)
-
-    def decide(state: run.State) -> Sequence[Event]:
-        _require_goal_run(state, plan)
-        return [run.Deleted()] if state.status is run.Status.ABSENT else run.delete(state)
-
-    stream = await transact(gateway.log, RUN, run_id, decide, origin)
-    return max(stream.seq, await _call_off(gateway, plan, "its run was deleted"))
-
-
-async def _call_off(gateway: Gateway, plan: Stream[dag.State], reason: str) -> int:
-    """Spare the planner further work; a plan that is there already stays."""
-    if plan.state.status in {dag.Status.ABSENT, dag.Status.DELETED}:
-        return 0
-    return (await transact(gateway.log, DAG, plan.id, partial(dag.call_off, reason=reason), plan.origin)).seq
+    return await calling_off.delete(gateway, run_id, origin, _require_goal_run)
 
 
 async def _is_asked_for(gateway: Gateway, run_id: str) -> bool:
@@ -135,8 +102,8 @@ def _require_active(pursued: Stream[goal.State]) -> None:
         raise Refusal(400, f"Goal is not active: {pursued.id}")
 
 
-def _require_goal_run(state: run.State, plan: Stream[dag.State]) -> None:
-    if state.goal_id is None and not plan.exists:
+def _require_goal_run(state: run.State, plan: dag.State) -> None:
+    if state.goal_id is None and not (plan.request and plan.request.goal_id):
         raise run.UnknownRun("Run not found")
 
 

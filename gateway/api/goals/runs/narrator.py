@@ -11,9 +11,9 @@ from typing import Protocol
 
 from contracts import dag, run
 from contracts.api.fields import epoch_ms
+from contracts.awaited import plan_id
 from contracts.commit import Commit, Recorded
 from contracts.dag import DAG
-from contracts.pursuit import plan_id
 from contracts.run import RUN
 from gateway.api.executions.narrator import ExecutionNarrator
 from gateway.api.goals.runs.presenters import RUN_STATUS
