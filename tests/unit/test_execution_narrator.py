@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from contracts import run
+from contracts import dag, run
+from contracts.awaited import plan_id
 from contracts.commit import Commit, Recorded
 from contracts.event import Event
 from contracts.plan import Job
@@ -42,25 +43,34 @@ class Story:
 
     def __init__(self) -> None:
         self.narrator = ExecutionNarrator("e1")
-        self.version = 0
+        self.seq = 0
+        self.versions = {"run": 0, "dag": 0}
 
     def tell(self, *events: Event) -> list[dict[str, Any]]:
         """What one commit is told as, without what all events have."""
+        recorded = self.next(*events)
+        assert self.narrator.follows(recorded)
+        self.versions[recorded.commit.aggregate] = recorded.commit.last_version
+        self.seq = recorded.seq
+        told = self.narrator.tell(recorded)
+        assert all(one["executionId"] == "e1" and one["timestamp"] == AT for one in told)
+        return [{key: one[key] for key in one if key not in {"executionId", "timestamp"}} for one in told]
+
+    def next(self, *events: Event) -> Recorded:
+        """The next commit of the run, or of the plan that it is made of."""
+        aggregate = events[0].type.partition(".")[0]
         commit = Commit(
             id="c",
-            aggregate="run",
-            aggregate_id="e1",
+            aggregate=aggregate,
+            aggregate_id="e1" if aggregate == "run" else plan_id("e1"),
             state="",
-            version=self.version + 1,
+            version=self.versions[aggregate] + 1,
             time=NOW,
             source="/test/1",
             events=events,
             correlation_id="c",
         )
-        self.version = commit.last_version
-        told = self.narrator.tell(Recorded(self.version * 10, commit))
-        assert all(one["executionId"] == "e1" and one["timestamp"] == AT for one in told)
-        return [{key: one[key] for key in one if key not in {"executionId", "timestamp"}} for one in told]
+        return Recorded(self.seq + 10 * len(events), commit)
 
 
 def test_a_first_run_is_told_as_started() -> None:
@@ -74,7 +84,7 @@ def test_a_first_run_is_told_as_started() -> None:
         {"type": "substep.started", "subStepId": "001", "taskId": 1, "description": "do 001"},
         {"type": "substep.started", "subStepId": "b", "taskId": "b", "description": "do b"},
     ]
-    assert (story.narrator.seq, story.narrator.version) == (30, 3)
+    assert story.narrator.seq == 30
 
 
 def test_what_came_of_steps_is_followed_by_the_counters_once_a_commit() -> None:
@@ -204,3 +214,52 @@ def test_ids_become_numbers_only_where_every_reader_keeps_them_exactly() -> None
     assert step_ids("007") == {"subStepId": "007", "taskId": 7}
     assert step_ids("9" * 20)["taskId"] == "9" * 20
     assert step_ids("²")["taskId"] == "²"
+
+
+# ── while the plan is made ──────────────────────────────────────────────────────────────────────────────
+
+PLANNING = dag.Requested(goal_text="do it", agent_name="P", run_id="e1")
+NOTHING_DONE = {"completedTasks": 0, "failedTasks": 0}
+
+
+def test_an_execution_is_told_from_the_request_for_its_plan_on() -> None:
+    story = Story()
+    assert not story.narrator.is_known
+
+    told = story.tell(PLANNING)
+
+    waits = {"status": "pending", "waitingTasks": 0, **NOTHING_DONE}
+    assert told == [
+        {"type": "execution.planning", "dagId": plan_id("e1"), "originalRequest": "do it", **waits}
+    ]
+    assert story.narrator.is_known
+    assert story.tell(dag.Planned(job=job("001", "b"))) == []
+    assert story.tell(REQUESTED)[0]["type"] == "execution.created"
+    assert story.tell(dag.Deleted()) == []
+
+
+def test_a_plan_that_becomes_another_run_is_none_of_it() -> None:
+    story = Story()
+    assert story.tell(PLANNING.model_copy(update={"run_id": "e2"})) == []
+    assert story.tell(dag.Rejected(http_status=500, error="no")) == []
+    assert not story.narrator.is_known
+
+
+def test_an_execution_that_no_plan_came_of_has_failed() -> None:
+    story = Story()
+    story.tell(PLANNING)
+
+    told = story.tell(dag.Rejected(http_status=500, error="no JSON"))
+
+    assert told == [{"type": "execution.failed", "status": "failed", "error": "no JSON", **NOTHING_DONE}]
+    assert story.narrator.standing["status"] == "failed"
+
+
+def test_one_that_is_called_off_while_it_waits_ends_once() -> None:
+    story = Story()
+    story.tell(PLANNING)
+
+    (told,) = story.tell(run.Cancelled(reason="enough"))
+
+    assert (told["type"], told["cancelledReason"]) == ("execution.failed", "enough")
+    assert story.tell(dag.Rejected(http_status=409, error="cancelled: enough")) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -18,14 +18,18 @@ from contracts.api.executions import (
     ExecutionRow,
     ExecutionStarted,
 )
+from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.event import Event, Json
 from contracts.ids import is_id
-from contracts.plan import Job
+from contracts.plan import Job, SubTask
 from contracts.run import RUN
-from contracts.runtime.stream import transact
-from gateway.api.executions import queries
-from gateway.api.executions.jobs import approve, executable, job_of, still_holds
+from contracts.runtime.stream import Stream, transact
+from contracts.steps import SYNTHESIS
+from gateway.api.executions import calling_off, queries
+from gateway.api.executions.awaited import require_execution, status_of
+from gateway.api.executions.jobs import approve, executable, job_of, llm_problem, still_holds
+from gateway.api.executions.presenters import API_STATUS
 from gateway.endpoint import INVALID_BODY, Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
@@ -98,13 +102,13 @@ async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
 async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     """Completed steps stay completed."""
     gateway, execution_id = call.gateway, call.path["execution_id"]
+    plan = await Stream.open(gateway.log, DAG, plan_id(execution_id), call.origin)
+    await gateway.agents_current()
 
     def decide(state: run.State) -> Sequence[Event]:
-        _require_known(call, state)
-        if state.status is not run.Status.SUSPENDED:
-            error = f"Cannot resume execution with status '{state.status}'. {RESUMABLE}"
-            raise Refusal(400, error, currentStatus=state.status)
-        if _infers_still(state) and (problem := gateway.llm_problem()):
+        _require_known(call, state, plan.state)
+        _require_suspended(status_of(state, plan.state))
+        if state.request and (problem := llm_problem(gateway, state.request.job, _left(state))):
             raise Refusal(503, problem)
         return run.resume(state)
 
@@ -137,17 +141,15 @@ async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamRespo
     """Its steps are stopped; what has completed stays. Doing it twice changes nothing."""
     gateway, execution_id = call.gateway, call.path["id"]
     reason = call.body.reason or "a client asked for it"
-
-    def decide(state: run.State) -> Sequence[Event]:
-        _require_known(call, state)
-        try:
-            return run.cancel(state, reason)
-        except run.AlreadyFinished as error:
-            raise Refusal(409, str(error), currentStatus=state.status) from error
-
-    stream = await transact(gateway.log, RUN, execution_id, decide, call.origin)
-    await gateway.projected(stream.seq)
-    shown = await queries.one(gateway, execution_id)
+    try:
+        seq = await calling_off.cancel(gateway, execution_id, reason, call.origin, require_execution)
+    except run.UnknownRun:
+        raise call.missing() from None
+    except run.AlreadyFinished as error:
+        shown = await queries.one(gateway, execution_id)
+        raise Refusal(409, str(error), currentStatus=shown and shown["status"]) from error
+    is_shown = await gateway.projected(seq)
+    shown = await queries.one(gateway, execution_id) if is_shown else None
     if shown is None:
         raise Refusal(503, "The execution is cancelled, but not shown yet: get it in a moment", retry_after=1)
     return json_reply(shown)
@@ -227,13 +229,32 @@ def _clarification(dag_id: str | None, job: Job) -> web.StreamResponse:
     )
 
 
-def _require_known(call: Call[Any, None], state: run.State) -> None:
+def _require_known(call: Call[Any, None], state: run.State, plan: dag.State) -> None:
     try:
-        run.require_execution(state)
+        require_execution(state, plan)
+        if state.status is run.Status.DELETED:
+            raise run.UnknownRun
     except run.UnknownRun:
         raise call.missing() from None
 
 
-def _infers_still(state: run.State) -> bool:
-    steps = state.graph.steps
-    return any(steps[step].task.is_inference for step in state.graph.tasks if step not in state.done)
+def _require_suspended(status: run.Status) -> None:
+    shown = API_STATUS.get(status, status.value)
+    match status:
+        case run.Status.SUSPENDED:
+            return
+        case run.Status.CANCELLED:
+            error = (
+                "Cannot resume execution: it was cancelled, which is final. Execute its DAG again."
+            )
+        case run.Status.FAILED:
+            error = "Cannot resume execution: no plan came of its goal. Create another."
+        case _:
+            error = f"Cannot resume execution with status '{shown}'. {RESUMABLE}"
+    raise Refusal(400, error, currentStatus=shown)
+
+
+def _left(state: run.State) -> Iterator[SubTask]:
+    """What has not completed."""
+    over = {SYNTHESIS, *state.done}
+    return (step.task for id_, step in state.graph.steps.items() if id_ not in over)

@@ -12,11 +12,9 @@ from contracts.api.executions import (
     ExecutionQuery,
     SubStepList,
 )
-from contracts.event import Event
-from contracts.run import RUN
-from contracts.runtime.stream import transact
 from contracts.views import sub_steps
-from gateway.api.executions import queries
+from gateway.api.executions import calling_off, queries
+from gateway.api.executions.awaited import require_execution
 from gateway.api.executions.narrator import ExecutionNarrator
 from gateway.endpoint import Call, Raw, endpoint
 from gateway.http.replies import json_reply
@@ -87,17 +85,12 @@ async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
 async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
     """One that is going on is cancelled first."""
     gateway, execution_id = call.gateway, call.path["id"]
-
-    def decide(state: run.State) -> list[Event]:
-        run.require_execution(state)
-        return run.delete(state)
-
     steps = await queries.number_of(gateway, sub_steps.c.execution_id == execution_id)
     try:
-        stream = await transact(gateway.log, RUN, execution_id, decide, call.origin)
+        seq = await calling_off.delete(gateway, execution_id, call.origin, require_execution)
     except run.UnknownRun:
         raise call.missing() from None
-    await gateway.projected(stream.seq)
+    await gateway.projected(seq)
     return json_reply(
         {
             "message": "DAG execution deleted successfully",

@@ -1,4 +1,7 @@
-"""A run's commits as the events that clients of its execution see. Pure: no clock, no I/O."""
+"""A run's commits as the events that clients of its execution see. Pure: no clock, no I/O.
+
+One that is to be made of a plan is told from the request for the plan on.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts import run
+from contracts import dag, run
 from contracts.api.fields import epoch_ms
+from contracts.awaited import plan_id
 from contracts.commit import Recorded
 from contracts.event import Event, Json
 from contracts.steps import SYNTHESIS
@@ -48,16 +52,22 @@ class ExecutionNarrator:
         self.run_id = run_id
         self.seq = 0
         """Stream sequence of the last commit told."""
-        self.version = 0
-        """Position of the last event told."""
         self.progress = NOTHING_DONE
         self.ending: Told | None = None
         """The event that told the end of the run, once it has come."""
+        self._versions: dict[str, int] = {}
+        """Position of the last event told, by the name of its aggregate."""
+        self._awaited = False
+        """Whether it waits for its plan."""
         self._request: run.Requested | None = None
         self._descriptions: dict[str, str] = {}
         self._resumed = False
         self._report: Json = None
         self._tell: dict[type[Event], Callable[[Any], Iterator[tuple[str, Told]]]] = {
+            dag.Requested: self._plan_requested,
+            dag.ClarificationAsked: self._clarification_asked,
+            dag.Rejected: self._rejected,
+            dag.Deleted: self._plan_deleted,
             run.Requested: self._requested,
             run.Started: self._started,
             run.StepsStarted: self._steps_started,
@@ -73,12 +83,15 @@ class ExecutionNarrator:
     @property
     def is_known(self) -> bool:
         """Whether there is such a run."""
-        return self._request is not None
+        return self._awaited or self._request is not None
 
     @property
     def sources(self) -> Sequence[tuple[str, str]]:
-        """See Narration."""
-        return ((run.RUN.name, self.run_id),)
+        """The plan that it may wait for, then the run itself; the run alone once it is there without one."""
+        own = (run.RUN.name, self.run_id)
+        if self._request is not None and dag.DAG.name not in self._versions:
+            return (own,)
+        return (dag.DAG.name, plan_id(self.run_id)), own
 
     @property
     def standing(self) -> Told:
@@ -87,7 +100,7 @@ class ExecutionNarrator:
 
     def follows(self, recorded: Recorded) -> bool:
         """See Narration."""
-        return recorded.commit.version == self.version + 1
+        return recorded.commit.version == self._versions.get(recorded.commit.aggregate, 0) + 1
 
     def tell(self, recorded: Recorded) -> list[Told]:
         """What clients see of the next commit. Its last settled step is followed by the counters."""
@@ -100,7 +113,7 @@ class ExecutionNarrator:
             if settled and n == settled[-1]:
                 told.append(self.update(at))
         self.seq = recorded.seq
-        self.version = recorded.commit.last_version
+        self._versions[recorded.commit.aggregate] = recorded.commit.last_version
         self.ending = next((one for one in told if one["type"] in ENDINGS), self.ending)
         return told
 
@@ -116,7 +129,30 @@ class ExecutionNarrator:
         """See Narration."""
         return step_ids(step)
 
+    def _plan_requested(self, event: dag.Requested) -> Iterator[tuple[str, Told]]:
+        if event.run_id == self.run_id:
+            self._awaited = True
+            named = {"dagId": plan_id(self.run_id), "originalRequest": event.goal_text}
+            yield "execution.planning", {**named, **self.progress.fields()}
+
+    def _clarification_asked(self, event: dag.ClarificationAsked) -> Iterator[tuple[str, Told]]:
+        if self._awaited:
+            yield "execution.asks", {"dagId": plan_id(self.run_id), "question": event.query}
+
+    def _rejected(self, event: dag.Rejected) -> Iterator[tuple[str, Told]]:
+        yield from self._without_plan(event.error)
+
+    def _plan_deleted(self, _: dag.Deleted) -> Iterator[tuple[str, Told]]:
+        yield from self._without_plan("its plan was deleted")
+
+    def _without_plan(self, error: str) -> Iterator[tuple[str, Told]]:
+        """It will not be there, unless it is already, or its end has been told."""
+        if self._awaited and self.ending is None:
+            self.progress = replace(self.progress, status="failed")
+            yield "execution.failed", {"status": "failed", "error": error, **self._counts()}
+
     def _requested(self, event: run.Requested) -> Iterator[tuple[str, Told]]:
+        self._awaited = False
         self._request = event
         self._descriptions = {task.id: task.description for task in event.job.sub_tasks}
         yield "execution.created", self._headline()
@@ -174,6 +210,7 @@ class ExecutionNarrator:
 
     def _deleted(self, _: run.Deleted) -> Iterator[tuple[str, Told]]:
         self._request = None
+        self._awaited = False
         yield "execution.deleted", {}
 
     def _headline(self) -> Told:

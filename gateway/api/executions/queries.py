@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, selec
 from contracts.api.executions import ExecutionQuery
 from contracts.steps import SYNTHESIS
 from contracts.views import executions, sub_steps
+from gateway.api.executions.awaited import awaited
 from gateway.api.executions.presenters import (
     API_STATUS,
     EXECUTION_COLUMNS,
@@ -88,7 +89,9 @@ async def one(gateway: Gateway, execution_id: str) -> Shown | None:
         Unavailable: a large result could not be fetched.
     """
     row = await gateway.views.first(_ONE, execution_id=execution_id)
-    return execution_row(row, await stored_text(row["report"], gateway.blobs)) if row else None
+    if row is None:
+        return await awaited(gateway, execution_id)
+    return execution_row(row, await stored_text(row["report"], gateway.blobs))
 
 
 async def detail(gateway: Gateway, execution_id: str) -> orjson.Fragment | None:
@@ -118,7 +121,8 @@ async def with_steps(gateway: Gateway, execution_id: str) -> Shown | None:
     """
     rows = await gateway.views.all(_STEPS, execution_id=execution_id)
     if not rows:
-        return None
+        waiting = await awaited(gateway, execution_id)
+        return {**waiting, "subSteps": []} if waiting else None
     steps = [await sub_step_row(row, gateway.blobs) for row in rows if row["step_id"]]
     report = steps[-1]["result"] if steps and steps[-1]["taskId"] == SYNTHESIS else None
     return {**execution_row(rows[0], report), "subSteps": steps}

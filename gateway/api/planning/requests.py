@@ -10,6 +10,7 @@ from typing import Any
 from contracts import dag, run
 from contracts.agent import State, with_usable_model
 from contracts.api.dags import CreateDag
+from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.run import RUN
 from contracts.runtime.log import Unavailable
@@ -55,7 +56,8 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
 
 async def request_plan(call: Call[Any, None], wanted: dag.Requested, *parts: str) -> Stream[dag.State]:
     """A DAG that waits for a planner; `parts` tell it from others that the same request asks for."""
-    return await call.create(DAG, call.new_id("", "dag", *parts), partial(dag.request, wanted=wanted))
+    id_ = plan_id(wanted.run_id) if wanted.run_id else call.new_id("", "dag", *parts)
+    return await call.create(DAG, id_, partial(dag.request, wanted=wanted))
 
 
 async def outcome(gateway: Gateway, stream: Stream[dag.State], *, after: int) -> Answer | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -12,11 +13,13 @@ from pydantic import TypeAdapter
 from contracts import agent, dag, run
 from contracts.agent import AGENT
 from contracts.api.executions import ExecutionDetail, ExecutionList, SubStepRow
+from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.event import Json, Usage
 from contracts.plan import Job
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
+from contracts.runtime.stream import Origin, transact
 from contracts.steps import SYNTHESIS
 from contracts.tool import Effect, ToolSpec
 
@@ -277,7 +280,7 @@ async def test_a_suspended_execution_is_resumed(api: Any) -> None:
 
 @pytest.mark.parametrize(
     ("event", "status"),
-    [(None, "pending"), (STARTED, "running"), (run.Cancelled(reason="r"), "cancelled")],
+    [(None, "pending"), (STARTED, "running")],
 )
 async def test_only_a_suspended_execution_can_be_resumed(api: Any, event: Any, status: str) -> None:
     await api.write(RUN, "e1", requested())
@@ -299,6 +302,56 @@ async def test_resuming_needs_a_model_when_inferences_are_left(api: Any) -> None
 
     assert (await api.post("/api/v1/resume-dag/e1")).status == 503
     assert (await api.get("/api/v1/dag-executions/e1")).json["status"] == "suspended"
+
+
+OWN_MODEL = {"provider": "ollama", "model": "own"}
+THINKING = job(task("001"), inference("002", "001"))
+
+
+async def with_inference(api: Any, **model: str) -> None:
+    """An agent for inferences."""
+    made = agent.Created(name="inference", version_name="1", prompt_template="p", **model)
+    await api.write(AGENT, "thinker", made)
+    await api.write(AGENT, "thinker", agent.Activated(name="inference"))
+
+
+async def test_an_inference_asks_the_model_of_its_agent_so_none_is_missing(api: Any) -> None:
+    await with_inference(api, **OWN_MODEL)
+    await suspended(api, "e1", task("001"), inference("002", "001"))
+
+    assert (await api.post("/api/v1/execute-dag", {"job": THINKING})).status == 202
+    assert (await api.post("/api/v1/resume-dag/e1")).status == 202
+
+
+async def test_the_report_of_inferences_is_made_by_the_model_of_the_settings(api: Any) -> None:
+    await with_inference(api, **OWN_MODEL)
+
+    answer = await api.post("/api/v1/execute-dag", {"job": THINKING | {"synthesis_plan": "merge"}})
+
+    assert answer.status == 503
+
+
+async def test_resuming_needs_a_model_when_only_the_report_of_inferences_is_left(api: Any) -> None:
+    await with_inference(api, **OWN_MODEL)
+    plan = Job.model_validate(job(inference("001"), synthesis_plan="merge"))
+    await api.write(RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=plan))
+    await api.write(RUN, "e1", STARTED, run.StepsStarted(steps=("001",)))
+    await api.write(RUN, "e1", done("001", "a thought"), run.StepsStarted(steps=(SYNTHESIS,)))
+    failed = run.StepFailed(step=SYNTHESIS, attempt=1, error="no model")
+    await api.write(RUN, "e1", failed, run.Suspended(reason="no model"))
+
+    assert (await api.post("/api/v1/resume-dag/e1")).status == 503
+
+
+async def test_resuming_what_was_cancelled_is_refused_in_the_words_of_the_api(api: Any) -> None:
+    await api.write(RUN, "e1", requested())
+    await api.write(RUN, "e1", run.Cancelled(reason="enough"))
+
+    answer = await api.post("/api/v1/resume-dag/e1")
+
+    shown = (await api.get("/api/v1/dag-executions/e1")).json["status"]
+    assert (answer.status, answer.json["currentStatus"]) == (400, shown)
+    assert "it was cancelled" in answer.json["error"]
 
 
 async def test_an_unknown_execution_cannot_be_resumed(api: Any) -> None:
@@ -516,3 +569,75 @@ async def test_deleting_a_running_execution_cancels_it(api: Any) -> None:
     assert (await api.delete("/api/v1/dag-executions/e1")).status == 200
     events = (await api.log.read("run", "e1"))[-1].commit.events
     assert [type(event) for event in events] == [run.Cancelled, run.Deleted]
+
+
+# ── executions that wait for their plan ─────────────────────────────────────────────────────────────────
+
+WAITING = plan_id("e1")
+
+
+@pytest.fixture
+async def waiting(api: Any) -> Any:
+    """A gateway with an execution e1 whose plan is being made."""
+    await api.write(DAG, WAITING, dag.Requested(goal_text="do it", agent_name="P", run_id="e1"))
+    return api
+
+
+async def planner_asks_for_the_run(api: Any) -> run.State:
+    """What the planner does when there is a plan, and what became of it."""
+    stream = await transact(
+        api.log, RUN, "e1", partial(run.request, wanted=requested()), Origin("/planner/1")
+    )
+    return stream.state
+
+
+async def test_an_execution_is_pending_while_its_plan_is_made(waiting: Any) -> None:
+    shown = (await waiting.get("/api/v1/dag-executions/e1")).json
+    assert (shown["status"], shown["dagId"], shown["subSteps"]) == ("pending", WAITING, [])
+    assert (shown["originalRequest"], shown["totalTasks"]) == ("do it", 0)
+
+    await waiting.write(DAG, WAITING, dag.Planned(job=Job.model_validate(job()), title="T"))
+
+    shown = (await waiting.get("/api/v1/dag-executions/e1")).json
+    assert (shown["status"], shown["dagTitle"], shown["totalTasks"]) == ("pending", "T", 1)
+    assert (await waiting.get("/api/v1/dag-executions/e1/sub-steps")).json["subSteps"] == []
+
+
+@pytest.mark.parametrize("is_planned", [False, True])
+async def test_an_execution_can_be_cancelled_while_its_plan_is_made(waiting: Any, is_planned: bool) -> None:
+    if is_planned:
+        await waiting.write(DAG, WAITING, dag.Planned(job=Job.model_validate(job())))
+
+    answer = await waiting.post("/api/v1/dag-executions/e1/cancel", {"reason": "enough"})
+
+    assert (answer.status, answer.json["status"]) == (200, "failed")
+    assert answer.json["cancelledReason"] == "enough"
+    assert (await planner_asks_for_the_run(waiting)).status is run.Status.CANCELLED
+    assert (await waiting.post("/api/v1/dag-executions/e1/cancel")).status == 200
+    assert (await waiting.get("/api/v1/dag-executions/e1")).json == answer.json | {"subSteps": []}
+    assert "it was cancelled" in (await waiting.post("/api/v1/resume-dag/e1")).json["error"]
+
+
+async def test_an_execution_that_waits_for_its_plan_can_be_deleted(waiting: Any) -> None:
+    assert (await waiting.delete("/api/v1/dag-executions/e1")).status == 200
+
+    assert (await planner_asks_for_the_run(waiting)).status is run.Status.DELETED
+    assert (await waiting.get("/api/v1/dag-executions/e1")).status == 404
+    assert (await waiting.post("/api/v1/dag-executions/e1/cancel")).status == 404
+    assert (await waiting.post("/api/v1/resume-dag/e1")).status == 404
+
+
+async def test_an_execution_without_a_plan_is_not_resumed_yet_or_ever(waiting: Any) -> None:
+    early = await waiting.post("/api/v1/resume-dag/e1")
+    await waiting.write(DAG, WAITING, dag.Rejected(http_status=500, error="no JSON"))
+    late = await waiting.post("/api/v1/resume-dag/e1")
+
+    assert (early.status, early.json["currentStatus"]) == (400, "pending")
+    assert (late.status, late.json["currentStatus"]) == (400, "failed")
+    assert (await waiting.get("/api/v1/dag-executions/e1")).json["status"] == "failed"
+    assert (await waiting.post("/api/v1/dag-executions/e1/cancel")).status == 409
+
+
+async def test_an_execution_that_waits_for_its_plan_is_no_run_of_a_goal(waiting: Any) -> None:
+    assert (await waiting.post("/api/v1/runs/e1/cancel")).status == 404
+    assert (await waiting.delete("/api/v1/runs/e1")).status == 404

@@ -333,6 +333,21 @@ async def test_refusals_of_create_and_execute_say_failed_but_not_those_of_the_sc
     assert await refused(cronSchedule="bad") is None
 
 
+async def test_an_execution_that_is_not_waited_for_can_be_found_at_once(api: Any) -> None:
+    headers = {"Prefer": "respond-async"}
+
+    answer = await api.post("/api/v1/create-and-execute-dag", GOAL, headers=headers)
+
+    execution = f"/api/v1/dag-executions/{answer.json['executionId']}"
+    shown = (await api.get(execution)).json
+    assert (answer.status, shown["status"], shown["dagId"]) == (202, "pending", answer.json["dagId"])
+    async with api.http.get(f"{api.url}{execution}/events") as stream:
+        frame = [await stream.content.readline() for _ in range(3)]
+    assert b"event: execution.updated\n" in frame
+    assert b'"status":"pending"' in frame[-1]
+    assert (await api.post(f"{execution}/cancel")).json["status"] == "failed"
+
+
 async def test_an_inactive_agent_cannot_plan(api: Any) -> None:
     await api.write(AGENT, "a2", agent.Created(name="Idle", version_name="1", prompt_template="p"))
 
