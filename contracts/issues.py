@@ -167,6 +167,12 @@ def _custom(detail: ErrorDetails) -> dict[str, Json]:
     return _at(detail, "custom", str(cause) if cause else detail["msg"])
 
 
+def _not_finite(detail: ErrorDetails) -> dict[str, Json]:
+    if math.isnan(detail["input"]):
+        return _invalid_type(detail, "number")
+    return _at(detail, "not_finite", "Number must be finite")
+
+
 def _string(validation: str, message: str) -> Callable[[ErrorDetails], dict[str, Json]]:
     return lambda detail: _at(detail, "invalid_string", message, validation=validation)
 
@@ -179,7 +185,7 @@ _OTHERS: dict[str, Callable[[ErrorDetails], dict[str, Json]]] = {
     "url_scheme": _string("url", "Invalid url"),
     "datetime_parsing": _string("datetime", "Invalid datetime"),
     "datetime_from_date_parsing": _string("datetime", "Invalid datetime"),
-    "finite_number": lambda detail: _at(detail, "not_finite", "Number must be finite"),
+    "finite_number": _not_finite,
 }
 
 

@@ -8,8 +8,10 @@ from pydantic import Field
 
 from contracts.api.costs import PlanningAttempt, TokenUsage
 from contracts.api.executions import Page, Pagination
-from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp, Title
+from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp
+from contracts.api.numbers import MaxTokens, Seed
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
+from contracts.api.texts import Title
 from contracts.event import Json
 
 
@@ -22,9 +24,9 @@ class CreateDag(SchedulePolicy):
     provider: Omissible[str] = None
     model: Omissible[str] = None
     """Provider and model are used when both are given, else the agent's or the server's own."""
-    max_tokens: Annotated[int, Field(alias="max_tokens", ge=1, le=10_000_000)] = 10_000
+    max_tokens: Annotated[MaxTokens, Field(alias="max_tokens")] = 10_000
     temperature: Annotated[float, Field(allow_inf_nan=False)] = 0.7
-    seed: int | None = None
+    seed: Seed | None = None
     cron_schedule: Omissible[str] = None
     """5 fields, 6 with seconds first, or a word such as `@daily`."""
     schedule_active: Omissible[bool] = None

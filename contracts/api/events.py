@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from contracts.api.fields import Query, by_commas
+from contracts.api.numbers import COERCED
 from contracts.event import Json
 from contracts.registry import AGGREGATES
 
@@ -52,5 +53,5 @@ class EventQuery(Query):
         tuple[str, ...], BeforeValidator(by_commas), AfterValidator(_TYPED), WithJsonSchema(_TYPED.schema)
     ] = ()
     """Of these types, separated by commas."""
-    after: Annotated[int, Field(ge=0, le=LAST_SEQ)] | None = None
+    after: Annotated[int, Field(ge=0, le=LAST_SEQ), COERCED] | None = None
     """After this place in the log; 0 begins with the first event of all."""

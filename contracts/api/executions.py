@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from contracts.api.costs import TokenUsage
-from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp, Title
+from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.api.numbers import COERCED
+from contracts.api.texts import Length, Title
 from contracts.event import Json
 
 ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
@@ -20,8 +22,8 @@ FURTHEST = 2**31
 class Page(Query):
     """Which part of a list."""
 
-    limit: Annotated[int, Field(ge=1, le=100)] = 50
-    offset: Annotated[int, Field(ge=0, le=FURTHEST)] = 0
+    limit: Annotated[int, Field(ge=1, le=100), COERCED] = 50
+    offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0
 
 
 class ExecutionQuery(Page):
@@ -33,7 +35,7 @@ class ExecutionQuery(Page):
 class DagExecutionQuery(ExecutionQuery):
     """Which executions of one DAG to list."""
 
-    limit: Annotated[int, Field(ge=1, le=FURTHEST)] = 50
+    limit: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] = 50
 
 
 class Pagination(Row):
@@ -189,7 +191,7 @@ class DagToRun(Body):
 class CancelExecution(Body):
     """Why it is called off."""
 
-    reason: Omissible[Annotated[str, Field(min_length=1, max_length=1000)]] = None
+    reason: Omissible[Annotated[str, Length(least=1, most=1000)]] = None
 
 
 class ExecutionStarted(Row):

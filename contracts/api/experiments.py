@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.api.fields import Absent, Body, NonEmpty, Row
+from contracts.api.numbers import INTEGRAL, LARGEST_SEED
 
 MAX_EACH = 20
 
@@ -22,7 +23,7 @@ class Experiments(Body):
     temperatures: Annotated[
         list[Annotated[float, Field(ge=0, le=2)]], Field(min_length=1, max_length=MAX_EACH)
     ]
-    seed: int | None = None
+    seed: Annotated[int, Field(ge=-LARGEST_SEED, le=LARGEST_SEED), INTEGRAL] | None = None
 
 
 class Experiment(Row):

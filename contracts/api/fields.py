@@ -66,7 +66,6 @@ Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 """A key of an answer that is left out where there is nothing to say."""
 
 NonEmpty = Annotated[str, Field(min_length=1)]
-Title = Annotated[str, Field(max_length=1000)]
 
 
 class _OrText:

@@ -10,7 +10,9 @@ from pydantic_core import PydanticKnownError
 from contracts.api.agents import AgentRow
 from contracts.api.executions import FURTHEST, Page
 from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
+from contracts.api.texts import Length
 from contracts.event import Json
 
 GoalStatus = Literal["active", "paused", "archived"]
@@ -32,8 +34,8 @@ HttpUrl = Annotated[
     AfterValidator(_http_url),
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": LONGEST_URL}),
 ]
-Objective = Annotated[str, Field(min_length=10)]
-"""At most MAX_MESSAGE_LENGTH characters, which is a setting."""
+Objective = Annotated[str, Length(least=10)]
+"""At least 10 UTF-16 units, of which an emoji has two, and at most MAX_MESSAGE_LENGTH, which is a setting."""
 
 
 class GoalParams(Body):
@@ -41,14 +43,14 @@ class GoalParams(Body):
 
     strategy: Omissible[Literal["agent", "dag"]] = None
     """`agent` (the default): by the turns of an agent. `dag`: by a plan that is made and executed."""
-    step_budget: Omissible[Annotated[int, Field(gt=0, le=100_000)]] = None
+    step_budget: Omissible[Annotated[int, Field(gt=0, le=100_000), INTEGRAL]] = None
     """Turns at most."""
     allowed_tools: Omissible[list[Annotated[str, Field(max_length=256)]]] = None
     """Names of tools; none named: all."""
     constraints: Omissible[dict[str, Json]] = None
     """What the model is told to observe."""
     temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
-    max_tokens: Omissible[Annotated[int, Field(gt=0, le=10_000_000)]] = None
+    max_tokens: Omissible[Annotated[int, Field(gt=0, le=MOST_TOKENS), INTEGRAL]] = None
 
 
 class GoalCreate(Body):
@@ -81,9 +83,9 @@ class GoalQuery(Query):
     """Which goals to list."""
 
     status: str | None = None
-    limit: Annotated[int, Field(ge=1, le=FURTHEST)] | None = None
+    limit: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] | None = None
     """By default all."""
-    offset: Annotated[int, Field(ge=0, le=FURTHEST)] = 0
+    offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0
 
 
 class MemoryQuery(Page):

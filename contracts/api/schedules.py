@@ -8,11 +8,12 @@ from pydantic import Field
 
 from contracts.api.executions import Page, Pagination
 from contracts.api.fields import Body, Omissible, Query, Row, Timestamp
+from contracts.api.numbers import COERCED, INTEGRAL
 from contracts.scheduling import MAX_CATCH_UP_S, MAX_JITTER_S
 
 OverlapPolicy = Literal["skip", "allow", "queue_one", "cancel_running"]
-CatchUp = Annotated[int, Field(ge=0, le=MAX_CATCH_UP_S)]
-Jitter = Annotated[int, Field(ge=0, le=MAX_JITTER_S)]
+CatchUp = Annotated[int, Field(ge=0, le=MAX_CATCH_UP_S), INTEGRAL]
+Jitter = Annotated[int, Field(ge=0, le=MAX_JITTER_S), INTEGRAL]
 MOST_NEXT = 100
 
 
@@ -102,7 +103,7 @@ class TickQuery(Page):
 class NextQuery(Query):
     """How many ticks to tell."""
 
-    count: Annotated[int, Field(ge=1, le=MOST_NEXT)] = 10
+    count: Annotated[int, Field(ge=1, le=MOST_NEXT), COERCED] = 10
 
 
 class NextTicks(Row):

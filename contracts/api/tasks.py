@@ -8,6 +8,7 @@ from pydantic import Field
 
 from contracts.api.costs import TokenUsage
 from contracts.api.fields import Body, NonEmpty, Omissible, Row
+from contracts.api.numbers import INTEGRAL, MOST_TOKENS
 
 ReasoningEffort = Literal["low", "medium", "high"]
 
@@ -16,7 +17,7 @@ class TaskParams(Body):
     """How the model is to be asked."""
 
     max_tokens: Annotated[
-        Omissible[Annotated[int, Field(gt=0, le=10_000_000)]], Field(alias="max_tokens")
+        Omissible[Annotated[int, Field(gt=0, le=MOST_TOKENS), INTEGRAL]], Field(alias="max_tokens")
     ] = None
     temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
     reasoning_effort: Annotated[Omissible[ReasoningEffort], Field(alias="reasoning_effort")] = None

@@ -20,6 +20,7 @@ from contracts.api.goals import (
     ListedGoal,
     RunTriggered,
 )
+from contracts.api.texts import units
 from contracts.event import Event
 from contracts.goal import GOAL
 from contracts.runtime.stream import transact
@@ -213,7 +214,7 @@ def _params(given: GoalParams) -> goal.Params:
 
 def _require_short(call: Call[Any, Any], objective: str | None) -> None:
     limit = call.gateway.settings.max_message_length
-    if objective and len(objective) > limit:
+    if objective and units(objective) > limit:
         issue = {
             "code": "too_big",
             "maximum": limit,

@@ -13,10 +13,10 @@ from contracts import dag, goal, memory, run
 from contracts.api.agents import AgentRow
 from contracts.api.goals import GoalDetail, GoalRow, ListedGoal, MemoryRow
 from contracts.api.schedules import ScheduleRow
+from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.goal import GOAL
 from contracts.memory import MEMORY, Kind, Memory
-from contracts.pursuit import plan_id
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.scheduling import Schedule
@@ -352,7 +352,7 @@ async def test_all_goals_are_listed_unless_a_part_is_asked_for(api: Api) -> None
     assert await listed("?offset=60") == []
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1", "offset=1e3", "status=a&status=b"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=x", "offset=-1", "offset=1e-3", "status=a&status=b"])
 async def test_a_bad_query_is_refused(api: Api, query: str) -> None:
     answer = await api.get(f"{GOALS}?{query}")
 
