@@ -41,10 +41,14 @@ def date_text(now: datetime) -> str:
 
 
 def tool_texts(tools: Sequence[ToolSpec]) -> dict[str, Json]:
-    """Values of the names that stand for the tools: definitions as JSON, and a list of names and purposes."""
+    """Values of the names that stand for the tools: definitions as JSON, and a list of names and purposes.
+
+    Skills are tools of another kind, of which there are none.
+    """
     return {
         "tools": orjson.dumps([tool.as_function() for tool in tools]).decode(),
         "toolsList": "\n".join(f"- {tool.name}: {tool.description}" for tool in tools),
+        "skills": "none",
     }
 
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
 from contracts import run
-from contracts.agent import Directory
+from contracts.agent import Directory, Entry
 from contracts.event import BlobRef, Json
 from contracts.outcome import Reject, Retry
 from contracts.placeholders import find, id_key
 from contracts.presence import ToolProgress
+from contracts.prompt import dates, fill, tool_texts
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.llm import ChatRequest, Completion, Llm
 from contracts.runtime.patience import persistently
@@ -106,13 +109,13 @@ class Performer:
         begun = time.perf_counter()
         task = attempt.step.task
         completion: Completion | None = None
-        agent_id: str | None = None
+        agent: Entry | None = None
         result: Json
         if task.id == SYNTHESIS:
             completion = await self._synthesise(attempt)
             result = completion.content
         elif task.is_inference:
-            agent_id, completion = await self._infer(attempt)
+            agent, completion = await self._infer(attempt)
             result = completion.content
         else:
             result = await self._call_tool(attempt)
@@ -125,7 +128,9 @@ class Performer:
             cost_usd=str(completion.cost_usd) if completion and completion.cost_usd is not None else None,
             provider=completion.provider if completion else None,
             model=completion.model if completion else None,
-            agent_id=agent_id,
+            agent_id=agent.id if agent else None,
+            agent_version=agent.state.version_name if agent else None,
+            prompt_sha256=_sha256(agent.state.prompt_template) if agent else None,
             generation_stats=completion.generation_stats if completion else None,
         )
 
@@ -142,7 +147,7 @@ class Performer:
         call = ToolCall(attempt.idempotency_key, progress, self.timeout_s)
         return await tool.invoke(tool_params(tool.spec, params, attempt.step.needs, results), call)
 
-    async def _infer(self, attempt: Attempt) -> tuple[str, Completion]:
+    async def _infer(self, attempt: Attempt) -> tuple[Entry, Completion]:
         task = attempt.step.task
         agent = self.agents.active(task.tool_or_prompt.name)
         if agent is None:
@@ -151,13 +156,14 @@ class Performer:
             )
         needs = attempt.step.needs
         results = await self._results(attempt, find(instruction_of(task)) | set(needs))
+        values = {**tool_texts(self.tools.specs), **dates(datetime.now(UTC).astimezone())}
         completion = await self._ask(
-            system=f"Task: {agent.state.prompt_template}",
+            system=f"Task: {fill(agent.state.prompt_template, values)}",
             user=inference_prompt(attempt.job, task, needs, results),
             provider=agent.state.provider,
             model=agent.state.model,
         )
-        return agent.id, completion
+        return agent, completion
 
     async def _synthesise(self, attempt: Attempt) -> Completion:
         results = await self._results(attempt, set(attempt.step.needs))
@@ -190,3 +196,7 @@ class Performer:
     async def _value(self, result: Json) -> Json:
         ref = BlobRef.of(result)
         return await self.blobs.get_json(ref) if ref else result
+
+
+def _sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -55,6 +55,10 @@ class StepCompleted(Event):
     provider: str | None = None
     model: str | None = None
     agent_id: str | None = None
+    agent_version: str | None = None
+    """Name of the agent's version, as it was then: agents can be edited in place."""
+    prompt_sha256: str | None = None
+    """Of its prompt as it was then."""
     generation_stats: dict[str, Json] | None = None
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -698,8 +700,8 @@ async def llm(scripted: ScriptedLlm) -> AsyncGenerator[Llm]:
     await client.aclose()
 
 
-async def seeded(system: System) -> None:
-    created = agent.Created(name="inference", version_name="1", prompt_template="Be brief.")
+async def seeded(system: System, template: str = "Be brief.") -> None:
+    created = agent.Created(name="inference", version_name="1", prompt_template=template)
     await transact(system.log, agent.AGENT, "agent_1", lambda state: agent.seed(state, created), ORIGIN)
     system.agents.fold(await system.log.read("agent", "agent_1"))
 
@@ -722,6 +724,21 @@ async def test_a_model_infers_with_what_came_before_and_writes_the_report(
     assert "Task 002 result:\ninferred" in synthesis[1]["content"]
     usage = [e.usage for e in await system.events() if isinstance(e, run.StepCompleted) and e.usage]
     assert len(usage) == 2
+
+
+async def test_an_inference_fills_its_agents_prompt_and_records_which_it_was(
+    llm: Llm, scripted: ScriptedLlm
+) -> None:
+    """Agents can be edited in place, so the id alone does not say what was used."""
+    system = System(llm=llm)
+    template = "On {{ CurrentDate }} with {{toolsList}} and skills: {{skills}}."
+    await seeded(system, template)
+    await handle(system.executor(), await system.request(infer("001", "think")))
+    prompt = scripted.requests[0].body["messages"][0]["content"]
+    assert re.fullmatch(r"Task: On \d+/\d+/\d+, .+ with - echo: .*and skills: none\.", prompt, re.DOTALL)
+    completed = next(e for e in await system.events() if isinstance(e, run.StepCompleted))
+    assert (completed.agent_id, completed.agent_version) == ("agent_1", "1")
+    assert completed.prompt_sha256 == hashlib.sha256(template.encode()).hexdigest()
 
 
 async def test_without_a_model_an_inference_suspends_and_says_what_to_set() -> None:

@@ -67,6 +67,7 @@ def test_tools_are_told_as_definitions_and_as_a_list() -> None:
     texts = tool_texts([TOOL])
     assert orjson.loads(texts["tools"]) == [TOOL.as_function()]
     assert texts["toolsList"] == "- webSearch: Searches."
+    assert texts["skills"] == "none"
 
 
 def test_the_system_prompt_has_tools_and_date_filled_in() -> None:
