@@ -25,6 +25,7 @@ class Created(Event):
     """A version of an agent exists, inactive."""
 
     type: ClassVar[str] = "agent.created"
+    offloaded: ClassVar[frozenset[str]] = frozenset({"prompt_template"})
     name: str
     version_name: str
     prompt_template: str
@@ -37,6 +38,7 @@ class Updated(Event):
     """Some fields changed; those not given stay."""
 
     type: ClassVar[str] = "agent.updated"
+    offloaded: ClassVar[frozenset[str]] = frozenset({"prompt_template"})
     name: str | None = None
     version_name: str | None = None
     prompt_template: str | None = None

@@ -15,6 +15,7 @@ class Requested(Event):
     """Somebody wants a plan for a goal."""
 
     type: ClassVar[str] = "dag.requested"
+    offloaded: ClassVar[frozenset[str]] = frozenset({"goal_text"})
     goal_text: str
     agent_name: str
     provider: str | None = None
@@ -79,6 +80,7 @@ class Clarified(Event):
     """The question was answered; planning goes on."""
 
     type: ClassVar[str] = "dag.clarified"
+    offloaded: ClassVar[frozenset[str]] = frozenset({"answer"})
     answer: str
 
 

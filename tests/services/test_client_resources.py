@@ -180,7 +180,7 @@ async def test_tools_costs_and_readiness(exact: Exact) -> None:
     assert await exact(client.tools.get("writeFile")) == tool
     assert (await exact(client.costs(since="7d", by="week"))).totals.total_cost_usd == 0
     readiness = await client.ready()
-    assert (readiness.is_ready, list(readiness.problems)) == (False, ["executor", "llm"])
+    assert (readiness.is_ready, list(readiness.problems)) == (False, ["executor"])
 
 
 async def test_what_a_system_says_of_itself(exact: Exact) -> None:

@@ -212,12 +212,9 @@ async def test_keys_that_nobody_knows_are_passed_over(api: Any) -> None:
 
 TOO_LONG = "x" * 700_000
 LONG: list[tuple[str, str, dict[str, Any]]] = [
-    ("POST", "/api/v1/agents", {"name": "A", "version": "1", "promptTemplate": TOO_LONG}),
     ("POST", "/api/v1/agents", {"name": TOO_LONG, "version": "1", "promptTemplate": "p"}),
-    ("PATCH", "/api/v1/agents/a1", {"promptTemplate": TOO_LONG}),
-    ("POST", "/api/v1/create-dag", {"goal-text": TOO_LONG, "agentName": "Planner"}),
+    ("PATCH", "/api/v1/agents/a1", {"version": TOO_LONG}),
     ("POST", "/api/v1/create-dag", {"goal-text": "g", "agentName": "Planner", "model": TOO_LONG}),
-    ("POST", "/api/v1/create-and-execute-dag", {"goal-text": TOO_LONG, "agentName": "Planner"}),
     ("POST", "/api/v1/execute-dag", {"job": JOB.model_dump(mode="json"), "dagTitle": TOO_LONG}),
     ("PATCH", "/api/v1/dags/d1", {"dagTitle": TOO_LONG}),
     ("PATCH", "/api/v1/dags/d1", {"status": TOO_LONG}),
@@ -231,6 +228,29 @@ async def test_a_text_that_is_too_long_is_refused_whole(api: Any, refusals: Refu
     for method, path, body in LONG:
         (key,) = [key for key, value in body.items() if len(orjson.dumps(value)) > 600_000]
         await refusals.expect(api.call(method, path, json=body), 400, 413, about=f"{method} {path} {key}")
+
+
+async def test_a_prompt_may_be_as_long_as_a_body(api: Any) -> None:
+    made = await api.post("/api/v1/agents", {"name": "Long", "version": "1", "promptTemplate": TOO_LONG})
+    assert made.status == 201
+    url = f"/api/v1/agents/{made.json['id']}"
+    assert (await api.get(url)).json["promptTemplate"] == TOO_LONG
+    changed = await api.patch(url, {"promptTemplate": TOO_LONG + "y"})
+    assert (changed.status, changed.json["promptTemplate"]) == (200, TOO_LONG + "y")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/create-dag", "/api/v1/create-and-execute-dag"])
+async def test_a_goal_may_be_as_long_as_a_body(api: Any, path: str) -> None:
+    answer = await api.post(path, {"goal-text": TOO_LONG, "agentName": "Planner"})
+    assert answer.status == 202
+    row = (await api.get(f"/api/v1/dags/{answer.json['dagId']}")).json
+    assert row["params"]["goalText"] == TOO_LONG
+
+
+async def test_an_answer_may_be_as_long_as_a_body(api: Any) -> None:
+    asked = dag.ClarificationAsked(query="which?", job=JOB)
+    await api.write(DAG, "d2", dag.Requested(goal_text="g", agent_name="Planner"), asked)
+    assert (await api.post("/api/v1/dags/d2/clarify", {"answer": TOO_LONG})).status == 202
 
 
 async def test_a_request_that_is_long_but_can_be_kept_is_executed_whole(api: Any) -> None:
