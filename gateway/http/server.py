@@ -9,6 +9,7 @@ import structlog
 from aiohttp import web
 
 from contracts.runtime.service import UserError
+from gateway.http.protocol import Server
 from gateway.settings import GatewaySettings
 
 BACKLOG = 1024
@@ -24,7 +25,7 @@ async def serving(app: web.Application, settings: GatewaySettings) -> AsyncGener
     Raises:
         UserError: the address cannot be had.
     """
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=settings.grace_s)
+    runner = _Runner(app, access_log=None, shutdown_timeout=settings.grace_s)
     await runner.setup()
     try:
         try:
@@ -37,3 +38,8 @@ async def serving(app: web.Application, settings: GatewaySettings) -> AsyncGener
         yield port
     finally:
         await runner.cleanup()
+
+
+class _Runner(web.AppRunner):
+    async def _make_server(self) -> web.Server:
+        return Server.like(await super()._make_server())

@@ -1,0 +1,62 @@
+"""What is no request in HTTP is answered in JSON too, and logged in one line."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from structlog.testing import capture_logs
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
+HOST = b"Host: x\r\n"
+
+
+async def sent(api: Api, raw: bytes) -> tuple[bytes, bytes, Any]:
+    """The status line and the headers of what is answered to these bytes, and its JSON."""
+    reader, writer = await asyncio.open_connection(api.url.host, api.url.port)
+    writer.write(raw)
+    answer = await reader.read()
+    writer.close()
+    head, _, body = answer.partition(b"\r\n\r\n")
+    status, _, headers = head.partition(b"\r\n")
+    return status, headers, orjson.loads(body)
+
+
+@pytest.mark.parametrize(
+    ("raw", "status", "reason", "message"),
+    [
+        (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n" + HOST, 431, "Request Header Fields Too Large", "shorten"),
+        (b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n", 431, "Request Header Fields Too Large", "8190"),
+        (b"BREW / HTTP/1.1\r\n" + HOST, 400, "Bad Request", "Invalid method encountered: b'BREW / HTTP/1.1'"),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400, "Bad Request", "HTTPS traffic"),
+        (b"POST / HTTP/1.1\r\n" + HOST + b"Content-Length: x\r\n", 400, "Bad Request", "Content-Length: x"),
+        (b"GET / HTTP/1.1\r\nno colon\r\n", 400, "Bad Request", "no colon"),
+        (b"GET / HTTP/1.1\r\n", 400, "Bad Request", "Missing 'Host' header"),
+        (b"GET / HTTP/3.7\r\n" + HOST, 400, "Bad Request", "HTTP version"),
+    ],
+    ids=["url", "header", "method", "tls", "length", "colon", "host", "version"],
+)
+async def test_what_is_no_request_is_answered_in_json(
+    api: Api, caplog: pytest.LogCaptureFixture, raw: bytes, status: int, reason: str, message: str
+) -> None:
+    with capture_logs() as logs, caplog.at_level(logging.INFO):
+        line, headers, body = await sent(api, raw + b"\r\n")
+
+    assert line.split()[1] == str(status).encode()
+    assert b"Content-Type: application/json; charset=utf-8" in headers
+    assert body == {"statusCode": status, "error": reason, "message": body["message"]}
+    assert message in body["message"]
+    assert "\n" not in body["message"]
+    (logged,) = [one for one in logs if one["event"] == "not a request in HTTP"]
+    assert (logged["log_level"], logged["error"]) == ("info", body["message"])
+    assert not caplog.records
+
+
+async def test_the_next_connection_is_served(api: Api) -> None:
+    await sent(api, b"BREW / HTTP/1.1\r\n\r\n")
+    assert (await api.get("/health")).status == 200
