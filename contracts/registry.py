@@ -12,8 +12,9 @@ from contracts.goal import GOAL
 from contracts.memory import MEMORY
 from contracts.run import RUN
 from contracts.schedule import SCHEDULE
+from contracts.task import TASK
 from contracts.upcasts import UPCASTS
 from contracts.webhook import WEBHOOK
 
-AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, DAG, GOAL, MEMORY, RUN, SCHEDULE, WEBHOOK)
+AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, DAG, GOAL, MEMORY, RUN, SCHEDULE, TASK, WEBHOOK)
 CODEC = Codec(AGGREGATES, UPCASTS)

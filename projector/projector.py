@@ -14,7 +14,16 @@ from contracts.commit import Recorded
 from contracts.runtime.log import Log
 from contracts.subjects import EVERYTHING
 from contracts.views import VIEWS_VERSION
-from projector import agent_view, dag_view, goal_run_view, goal_view, metrics, run_view, schedule_view
+from projector import (
+    agent_view,
+    dag_view,
+    goal_run_view,
+    goal_view,
+    metrics,
+    run_view,
+    schedule_view,
+    task_view,
+)
 from projector.database import Database, Vanished, remove
 from projector.fold import Fold
 
@@ -36,7 +45,7 @@ log = structlog.get_logger()
 def views_fold() -> Fold:
     """Every handler of the views."""
     fold = Fold()
-    views = (agent_view, dag_view, run_view, goal_view, goal_run_view, schedule_view)
+    views = (agent_view, dag_view, run_view, goal_view, goal_run_view, schedule_view, task_view)
     for view in views:
         fold.include(view.fold)
     return fold

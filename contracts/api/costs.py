@@ -136,10 +136,14 @@ class DateRange(Row):
 
 
 class Spent(Row):
-    """Money: for plans by the day they were asked for, for executions by the day they ended."""
+    """Money: for plans and tasks by the day they were asked for, for the others by the day they ended."""
 
     planning_cost_usd: Usd
     execution_cost_usd: Usd
+    goal_run_cost_usd: Usd = 0
+    """Of runs of goals by an agent's turns; those by a plan are among plans and executions."""
+    task_cost_usd: Usd = 0
+    """Of single tasks."""
     total_cost_usd: Usd
 
 

@@ -13,6 +13,7 @@ from contracts.views.execution import executions, sub_steps
 from contracts.views.goal import goal_schedules, goals, memories
 from contracts.views.goal_run import goal_calls, goal_runs, goal_steps, outputs
 from contracts.views.schedule import schedule_ticks
+from contracts.views.task import tasks
 
 __all__ = [
     "VIEWS_VERSION",
@@ -31,4 +32,5 @@ __all__ = [
     "goal_calls",
     "outputs",
     "schedule_ticks",
+    "tasks",
 ]

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from contracts import agent, dag, goal, memory, run, schedule, subjects, webhook
+from contracts import agent, dag, goal, memory, run, schedule, subjects, task, webhook
 from contracts.aggregate import Aggregate
 from contracts.commit import CONTENT_TYPE
 from contracts.event import Event
@@ -52,6 +52,7 @@ KINDS: Mapping[str, _Kind] = {
     "memory": _Kind(memory, ("kept",)),
     "run": _Kind(run, tuple(run.Status)),
     "schedule": _Kind(schedule, tuple(schedule.Decision)),
+    "task": _Kind(task, tuple(task.Status)),
     "webhook": _Kind(webhook, tuple(webhook.Status)),
 }
 

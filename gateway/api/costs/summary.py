@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from aiohttp import web
-from sqlalchemy import Column, func, select
+from sqlalchemy import Column, ColumnElement, func, select, true
 
 from contracts.api.costs import CostQuery, CostSummary, DateRange, GroupBy, PeriodCost, Spent
 from contracts.api.fields import epoch_ms
-from contracts.views import dags, executions
+from contracts.views import dags, executions, goal_runs, tasks
 from gateway.api.costs.periods import NotAMoment, moment, period_of
 from gateway.endpoint import Call, endpoint
 from gateway.http.errors import Refusal
@@ -22,6 +23,26 @@ DAY_MS = 24 * 60 * 60 * 1000
 DEFAULT_FROM = "30d"
 FIRST_DAY = date(1970, 1, 1)
 INVALID = "Invalid parameters"
+
+Days = Mapping[date, int]
+"""What was spent on each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What costs money, and when it counts."""
+
+    cost: Column[int]
+    at: Column[int]
+    which: ColumnElement[bool] = field(default_factory=true)
+
+
+SOURCES = {
+    "planning_cost_usd": Source(dags.c.planning_cost_pico, dags.c.created_at),
+    "execution_cost_usd": Source(executions.c.cost_pico, executions.c.completed_at),
+    "goal_run_cost_usd": Source(goal_runs.c.cost_pico, goal_runs.c.ended_at, goal_runs.c.strategy == "agent"),
+    "task_cost_usd": Source(tasks.c.cost_pico, tasks.c.created_at),
+}
 
 
 @endpoint(
@@ -34,22 +55,21 @@ INVALID = "Invalid parameters"
     invalid=INVALID,
 )
 async def get_cost_summary(call: Call[None, CostQuery]) -> web.StreamResponse:
-    """Plans count on the day they were asked for, executions on the day they ended; all in UTC.
+    """Plans and tasks count on the day they were asked for, the others on the day they ended; all in UTC.
 
-    A period with either is listed, whatever it cost.
+    A period with any of them is listed, whatever it cost.
     """
     now = call.gateway.clock()
     start = _moment("from", call.query.from_ or DEFAULT_FROM, now)
     end = _moment("to", call.query.to, now) if call.query.to else now
     asked = DateRange(from_=epoch_ms(start), to=epoch_ms(end), group_by=call.query.group_by)
     async with call.gateway.views.snapshot(long=True) as reader:
-        planned = await _by_day(reader, dags.c.planning_cost_pico, dags.c.created_at, asked)
-        executed = await _by_day(reader, executions.c.cost_pico, executions.c.completed_at, asked)
+        spent = {name: await _by_day(reader, source, asked) for name, source in SOURCES.items()}
     return json_reply(
         CostSummary(
             date_range=asked,
-            summary=_periods(planned, executed, asked.group_by),
-            totals=Spent(**_spent(planned.values(), executed.values())),
+            summary=_periods(spent, asked.group_by),
+            totals=Spent(**_sums(spent, _all_days(spent))),
         )
     )
 
@@ -65,35 +85,27 @@ def _moment(name: str, text: str, now: datetime) -> datetime:
         raise Refusal(400, INVALID, validation_errors=[issue]) from None
 
 
-async def _by_day(reader: Reader, cost: Column[int], at: Column[int], asked: DateRange) -> dict[date, int]:
-    day = (at // DAY_MS).label("day")
+async def _by_day(reader: Reader, source: Source, asked: DateRange) -> Days:
+    day = (source.at // DAY_MS).label("day")
     statement = (
-        select(day, func.coalesce(func.sum(cost), 0).label("cost"))
-        .where(at.between(asked.from_, asked.to))
+        select(day, func.coalesce(func.sum(source.cost), 0).label("cost"))
+        .where(source.at.between(asked.from_, asked.to), source.which)
         .group_by(day)
     )
     return {FIRST_DAY + timedelta(days=row["day"]): row["cost"] for row in await reader.all(statement)}
 
 
-def _periods(
-    planned: Mapping[date, int], executed: Mapping[date, int], group_by: GroupBy
-) -> list[PeriodCost]:
+def _periods(spent: Mapping[str, Days], group_by: GroupBy) -> list[PeriodCost]:
     days: dict[str, list[date]] = defaultdict(list)
-    for day in sorted({*planned, *executed}):
+    for day in _all_days(spent):
         days[period_of(day, group_by)].append(day)
-    return [
-        PeriodCost(
-            date=period,
-            **_spent((planned.get(day, 0) for day in within), (executed.get(day, 0) for day in within)),
-        )
-        for period, within in days.items()
-    ]
+    return [PeriodCost(date=period, **_sums(spent, within)) for period, within in days.items()]
 
 
-def _spent(planned: Iterable[int], executed: Iterable[int]) -> dict[str, int]:
-    planning, execution = sum(planned), sum(executed)
-    return {
-        "planning_cost_usd": planning,
-        "execution_cost_usd": execution,
-        "total_cost_usd": planning + execution,
-    }
+def _all_days(spent: Mapping[str, Days]) -> list[date]:
+    return sorted({day for days in spent.values() for day in days})
+
+
+def _sums(spent: Mapping[str, Days], within: Sequence[date]) -> dict[str, int]:
+    sums = {name: sum(days.get(day, 0) for day in within) for name, days in spent.items()}
+    return {**sums, "total_cost_usd": sum(sums.values())}

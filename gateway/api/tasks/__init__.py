@@ -1,1 +1,1 @@
-"""Single tasks: an agent is asked once, and nothing of it goes into the log."""
+"""Single tasks: an agent is asked once, and what that took goes into the log."""

@@ -1,17 +1,20 @@
-"""Single tasks: an agent is asked once, here and now; nothing of it goes into the log."""
+"""Single tasks: an agent is asked once, here and now; of it all only what it took goes into the log."""
 
 from __future__ import annotations
+
+import time
 
 import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
-from contracts.agent import State, with_usable_model
+from contracts.agent import Entry, State, with_usable_model
 from contracts.api.costs import TokenUsage
 from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, TaskUsed
 from contracts.issues import issues
 from contracts.outcome import Reject, Retry
 from contracts.runtime.llm import ChatRequest, Completion
+from gateway.api.tasks.accounts import answered, failed, record
 from gateway.api.tasks.prompt import image_type, task_messages
 from gateway.endpoint import Call, endpoint
 from gateway.http.errors import RETRY_AFTER_S, Refusal
@@ -42,11 +45,11 @@ FAILED = "Task execution failed"
 async def perform_task(call: Call[None, None]) -> web.StreamResponse:
     """Files that are UTF-8 text are put into the prompt; images go to the model beside it."""
     form = await form_of(call.request)
-    task, params = _task_of(form)
-    entry = (await call.gateway.agents_current()).active(task.task_name)
+    asked, params = _task_of(form)
+    entry = (await call.gateway.agents_current()).active(asked.task_name)
     if entry is None:
-        raise Refusal(404, f"No active agent found with name: {task.task_name}")
-    completion = await _asked(call, entry.state, task, params, form)
+        raise Refusal(404, f"No active agent found with name: {asked.task_name}")
+    completion = await _asked(call, entry, _request(call, entry.state, asked, params, form))
     return json_reply(_result(call, entry.state, params, form, completion))
 
 
@@ -64,34 +67,44 @@ def _task_of(form: Form) -> tuple[TaskForm, TaskParams]:
         raise Refusal(400, "Validation error", details=issues(error, TaskParams)) from error
 
 
-async def _asked(
-    call: Call[None, None], agent: State, task: TaskForm, params: TaskParams, form: Form
-) -> Completion:
-    """The model's answer.
+def _request(
+    call: Call[None, None], agent: State, asked: TaskForm, params: TaskParams, form: Form
+) -> ChatRequest:
+    """What to ask the model.
 
     Raises:
-        Refusal: there is no model to ask, or it does not answer.
+        Refusal: there is none, or a file cannot be shown to it.
     """
     agent, remark = with_usable_model(agent, call.gateway.llm_problem)
     if problem := call.gateway.llm_problem(agent.provider, agent.model):
         raise Refusal(503, problem)
     if remark:
         logger.warning(remark)
-    effort = params.reasoning_effort or call.gateway.llm.settings.default_reasoning_effort
-    request = ChatRequest(
-        messages=task_messages(agent.prompt_template, task.prompt, form.files),
+    return ChatRequest(
+        messages=task_messages(agent.prompt_template, asked.prompt, form.files),
         temperature=params.temperature,
         max_tokens=params.max_tokens,
-        reasoning_effort=effort,
+        reasoning_effort=params.reasoning_effort or call.gateway.llm.settings.default_reasoning_effort,
         provider=agent.provider,
         model=agent.model,
     )
+
+
+async def _asked(call: Call[None, None], entry: Entry, request: ChatRequest) -> Completion:
+    """The model's answer; what it took is in the log.
+
+    Raises:
+        Refusal: it does not answer.
+    """
+    begun = time.perf_counter()
     try:
-        return await call.gateway.chat.complete(request)
-    except Retry as error:
-        raise Refusal(500, FAILED, retry_after=error.after or RETRY_AFTER_S, message=str(error)) from error
-    except Reject as error:
-        raise Refusal(500, FAILED, message=str(error)) from error
+        completion = await call.gateway.chat.complete(request)
+    except (Retry, Reject) as error:
+        await record(call, entry, failed(request, str(error)), begun)
+        after = (error.after or RETRY_AFTER_S) if isinstance(error, Retry) else None
+        raise Refusal(500, FAILED, retry_after=after, message=str(error)) from error
+    await record(call, entry, answered(completion), begun)
+    return completion
 
 
 def _result(

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, run
+from contracts import dag, run, task
 from contracts.dag import DAG
 from contracts.event import Usage
 from contracts.plan import Job
 from contracts.run import RUN
 from contracts.steps import SYNTHESIS
+from contracts.task import TASK
 from gateway.api.costs.periods import NotAMoment, moment, period_of
 
 if TYPE_CHECKING:
@@ -200,6 +201,9 @@ async def test_costs_of_nothing_are_not_found(costs: Api, path: str, error: str,
 # ── over time ───────────────────────────────────────────────────────────────────────────────────────────
 
 
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
 @pytest.fixture
 async def spent(costs: Api) -> Api:
     """Saturday to Monday, over the end of a month."""
@@ -213,9 +217,9 @@ async def spent(costs: Api) -> Api:
 
 
 def row(planning: str, execution: str, total: str, **period: str) -> dict[str, str]:
-    """Three sums."""
-    sums = {"planningCostUsd": planning, "executionCostUsd": execution, "totalCostUsd": total}
-    return {**period, **sums}
+    """The sums of a period with plans and executions only."""
+    others = {"goalRunCostUsd": "0", "taskCostUsd": "0", "totalCostUsd": total}
+    return {**period, "planningCostUsd": planning, "executionCostUsd": execution, **others}
 
 
 @pytest.mark.parametrize(
@@ -268,6 +272,21 @@ async def test_the_last_thirty_days_by_day_are_the_default(spent: Api) -> None:
         "groupBy": "day",
     }
     assert shown["totals"] == row("0", "0.700000000001", "0.700000000001")
+
+
+async def test_runs_of_goals_and_tasks_are_spent_on_too(costs: Api) -> None:
+    await costs.write(RUN, "run_1", run.GoalRequested(goal_id="g", objective="reach it", step_budget=1))
+    turn = run.TurnTaken(turn=1, thought="t", finish_reason="stop", cost_usd="0.5")
+    await costs.write(RUN, "run_1", turn, run.Failed(error="broke"), at=NOON)
+    asked = {"agent_id": "a", "agent_name": "A", "agent_version": "1", "provider": "p", "model": "m"}
+    await costs.write(TASK, "task_1", task.Answered(**asked, cost_usd="0.25", duration_ms=1), at=NOON)
+    await costs.write(TASK, "task_2", task.Failed(**asked, error="no", duration_ms=1), at=NOON)
+
+    shown = (await costs.get(SUMMARY)).json
+
+    sums = {"goalRunCostUsd": "0.5", "taskCostUsd": "0.25", "totalCostUsd": "0.75"}
+    assert shown["totals"] == {"planningCostUsd": "0", "executionCostUsd": "0", **sums}
+    assert shown["summary"] == [{"date": f"{NOON:%Y-%m-%d}", **shown["totals"]}]
 
 
 async def test_both_ends_of_the_range_count(spent: Api) -> None:

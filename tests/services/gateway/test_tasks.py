@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, aclosing
 from io import BytesIO
 from typing import Any
 
@@ -12,8 +12,9 @@ import orjson
 import pytest
 from aiohttp import FormData
 
-from contracts import agent
+from contracts import agent, task
 from contracts.agent import AGENT
+from contracts.event import Usage
 from contracts.runtime.llm import LlmSettings
 from deploy.local.scripted_llm import ScriptedLlm, parse_rules
 
@@ -130,10 +131,40 @@ async def test_the_agents_own_model_is_asked(start: StartApi) -> None:
     assert lab.model.requests[-1].body["model"] == answer.json["params"]["model"] == "gpt-4o"
 
 
-async def test_nothing_of_it_goes_into_the_log(lab: Lab) -> None:
+async def test_what_it_took_goes_into_the_log_and_nothing_of_what_was_said(lab: Lab) -> None:
     before = await lab.api.log.last_seq()
     await lab.ask(("notes.txt", b"hello", "text/plain"))
-    assert await lab.api.log.last_seq() == before
+    async with aclosing(lab.api.log.tail("evt.task.>", after=before)) as batches:
+        (recorded,) = await anext(batches)
+    (event,) = recorded.commit.events
+    assert recorded.commit.state == "answered"
+    assert event == task.Answered(
+        agent_id="a1",
+        agent_name="Teacher",
+        agent_version="2.1",
+        provider="openai",
+        model="gpt-4o-mini",
+        usage=Usage(prompt_tokens=11, completion_tokens=7),
+        cost_usd=event.cost_usd,
+        duration_ms=event.duration_ms,
+    )
+
+
+async def test_what_it_cost_is_in_the_summary(lab: Lab) -> None:
+    cost = (await lab.ask()).json["costUsd"]
+    totals = (await lab.api.get("/api/v1/costs/summary")).json["totals"]
+    assert float(cost) > 0
+    assert totals["taskCostUsd"] == totals["totalCostUsd"] == cost
+
+
+async def test_a_task_that_fails_is_in_the_log_too(start: StartApi) -> None:
+    lab = await start('[[rule]]\nanswer = { status = 400, error = "no" }')
+    before = await lab.api.log.last_seq()
+    assert (await lab.ask()).status == 500
+    async with aclosing(lab.api.log.tail("evt.task.>", after=before)) as batches:
+        (recorded,) = await anext(batches)
+    assert recorded.commit.state == "failed"
+    assert "no" in recorded.commit.events[0].error
 
 
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────

@@ -1,0 +1,56 @@
+"""What tasks took, for the log."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import Any
+
+import structlog
+
+from contracts import task
+from contracts.agent import Entry
+from contracts.event import Json
+from contracts.runtime.llm import ChatRequest, Completion
+from contracts.runtime.log import Unavailable
+from contracts.task import TASK
+from gateway.endpoint import Call
+
+logger = structlog.get_logger(__name__)
+
+Came = type[task.Answered] | type[task.Failed]
+Account = tuple[Came, dict[str, Json]]
+"""What came of a task, without whose it was and how long it took."""
+
+
+def answered(completion: Completion) -> Account:
+    """That the model has answered."""
+    cost = completion.cost_usd
+    return task.Answered, {
+        "provider": completion.provider,
+        "model": completion.model,
+        "usage": completion.usage,
+        "cost_usd": None if cost is None else f"{cost:f}",
+    }
+
+
+def failed(request: ChatRequest, error: str) -> Account:
+    """That it has not."""
+    return task.Failed, {"provider": request.provider, "model": request.model, "error": error}
+
+
+async def record(call: Call[Any, Any], entry: Entry, account: Account, begun: float) -> None:
+    """Put it into the log. An answer that was paid for is given even where that cannot be done."""
+    kind, fields = account
+    agent = {
+        "agent_id": entry.id,
+        "agent_name": entry.state.name,
+        "agent_version": entry.state.version_name,
+    }
+    came = kind(**agent, **fields, duration_ms=round((time.perf_counter() - begun) * 1000))
+    try:
+        stream = await call.create(TASK, call.new_id("task_", "task"), partial(task.settle, came=came))
+    except Unavailable as error:
+        logger.error("a task is not in the log", error=str(error), took=came.model_dump(mode="json"))
+        return
+    await call.gateway.projected(stream.seq)

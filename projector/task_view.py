@@ -1,0 +1,44 @@
+"""Single tasks' rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts import task
+from contracts.money import pico_usd
+from contracts.views import tasks
+from projector.changes import Changes
+from projector.fold import Fact, Fold
+
+fold = Fold()
+
+
+@fold.on(task.Answered)
+def answered(changes: Changes, fact: Fact, event: task.Answered) -> None:
+    """What it took."""
+    usage = event.usage
+    spent = {
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "cost_pico": pico_usd(event.cost_usd),
+    }
+    changes.insert(tasks, {**_row(fact, event), "status": "answered", **spent})
+
+
+@fold.on(task.Failed)
+def failed(changes: Changes, fact: Fact, event: task.Failed) -> None:
+    """Why there is no answer."""
+    changes.insert(tasks, {**_row(fact, event), "status": "failed", "error": event.error})
+
+
+def _row(fact: Fact, event: task.Answered | task.Failed) -> dict[str, Any]:
+    return {
+        "id": fact.id,
+        "agent_id": event.agent_id,
+        "agent_name": event.agent_name,
+        "agent_version": event.agent_version,
+        "provider": event.provider,
+        "model": event.model,
+        "duration_ms": event.duration_ms,
+        "created_at": fact.at,
+    }
