@@ -58,7 +58,7 @@ class RunRow(Row):
     cancelled_reason: str | None
     total_usage: TokenUsage | None
     total_cost_usd: str | None
-    """Exact decimal text."""
+    """Exact decimal text. Of a run by a plan, tokens and costs are with those of making the plan."""
     seq: int
     """Its place in the log, to follow its events from: the `Last-Event-ID` of its stream."""
     created_at: Timestamp

@@ -394,6 +394,24 @@ async def test_a_run_by_a_plan_is_pending_while_the_plan_is_made(api: Api) -> No
     assert await shown(api, "run_1/steps") == await shown(api, "run_1/outputs") == []
 
 
+async def test_the_making_of_its_plan_counts_for_a_run_from_the_first_attempt_on(api: Api) -> None:
+    attempt = dag.AttemptMade(attempt=1, reason="initial", usage=USED, cost_usd="0.01")
+    await planned(api, "run_1")
+    await api.write(DAG, plan_id("run_1"), attempt)
+
+    planning = await shown(api, "run_1")
+
+    assert (planning["totalUsage"]["totalTokens"], planning["totalCostUsd"]) == (USED.total_tokens, "0.01")
+
+    await executed(api, "run_2")
+    await api.write(DAG, plan_id("run_2"), attempt)
+    whole = await shown(api, "run_2")
+
+    assert (whole["totalUsage"]["totalTokens"], whole["totalCostUsd"]) == (3 * USED.total_tokens, "0.013")
+    listed = {one["id"]: one["totalCostUsd"] for one in (await api.get(RUNS)).json}
+    assert listed == {"run_1": "0.01", "run_2": "0.013"}
+
+
 async def test_a_run_by_a_plan_is_shown_as_a_run_and_as_an_execution(api: Api) -> None:
     await executed(api, "run_1")
 

@@ -15,7 +15,7 @@ from contracts.event import Json
 from contracts.money import usd_text
 from contracts.observations import Observed, failure, observation, shown_call
 from contracts.steps import SYNTHESIS
-from contracts.views import executions, goal_calls, goal_runs, goal_steps, outputs, sub_steps
+from contracts.views import dags, executions, goal_calls, goal_runs, goal_steps, outputs, sub_steps
 from gateway.api.goals.presenters import goal_row
 from gateway.views.presenting import Shown, columns, json_of, time_of
 from gateway.views.reader import Row
@@ -23,6 +23,12 @@ from gateway.views.reader import Row
 RUN_COLUMNS = columns(goal_runs, "run_")
 PLAN_COLUMNS = columns(executions, "plan_")
 """Of the execution that a run by a plan is."""
+PLANNING_COLUMNS = (
+    dags.c.planning_prompt_tokens,
+    dags.c.planning_completion_tokens,
+    dags.c.planning_cost_pico,
+)
+"""What it took to make the plan of such a run."""
 TURN_COLUMNS = columns(goal_steps, "turn_")
 CALL_COLUMNS = columns(goal_calls, "call_")
 TASK_COLUMNS = columns(sub_steps, "task_")
@@ -59,8 +65,11 @@ def run_row(row: Row, memory: Json) -> Shown:
         "model": row["run_model"],
         "remarks": json_of(row["run_remarks"] or "[]"),
         "cancelledReason": reason,
-        "totalUsage": tokens(part["prompt_tokens"], part["completion_tokens"]),
-        "totalCostUsd": usd_text(part["cost_pico"]),
+        "totalUsage": tokens(
+            _sum(part["prompt_tokens"], row["planning_prompt_tokens"]),
+            _sum(part["completion_tokens"], row["planning_completion_tokens"]),
+        ),
+        "totalCostUsd": usd_text(_sum(part["cost_pico"], row["planning_cost_pico"])),
         "seq": part["seq"],
         "createdAt": iso(row["run_created_at"]),
         "updatedAt": iso(part["updated_at"]),
@@ -154,6 +163,11 @@ def output_row(row: Row) -> Shown:
         "pathOrPayload": row["path_or_payload"],
         "createdAt": iso(row["created_at"]),
     }
+
+
+def _sum(own: int | None, planning: int | None) -> int | None:
+    """What a run took with the making of its plan; None where nothing is known."""
+    return None if own is None and planning is None else (own or 0) + (planning or 0)
 
 
 def _by_itself(row: Row) -> dict[str, Any]:

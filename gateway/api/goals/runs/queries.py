@@ -15,9 +15,9 @@ from contracts.event import BlobRef, Json
 from contracts.observations import Observed, working_memory
 from contracts.run import OPEN, Status
 from contracts.steps import SYNTHESIS
-from contracts.views import executions, goal_calls, goal_runs, goals, sub_steps
+from contracts.views import dags, executions, goal_calls, goal_runs, goals, sub_steps
 from gateway.api.goals.presenters import GOAL_COLUMNS
-from gateway.api.goals.runs.presenters import PLAN_COLUMNS, RUN_COLUMNS, RUN_STATUS, run_row
+from gateway.api.goals.runs.presenters import PLAN_COLUMNS, PLANNING_COLUMNS, RUN_COLUMNS, RUN_STATUS, run_row
 from gateway.gateway import Gateway
 from gateway.views.presenting import Shown
 from gateway.views.reader import Row
@@ -31,11 +31,18 @@ _report = sub_steps.alias("report")
 _runs = (
     goal_runs.join(goals, goals.c.id == goal_runs.c.goal_id)
     .outerjoin(executions, executions.c.id == goal_runs.c.id)
+    .outerjoin(dags, dags.c.id == goal_runs.c.dag_id)
     .outerjoin(_report, (_report.c.execution_id == goal_runs.c.id) & (_report.c.task_id == SYNTHESIS))
 )
 _status = func.coalesce(executions.c.status, goal_runs.c.status)
 """A run by a plan stands as its execution does, once there is one."""
-_COLUMNS = (*RUN_COLUMNS, *PLAN_COLUMNS, *GOAL_COLUMNS, cast(_report.c.result, Text).label("report"))
+_COLUMNS = (
+    *RUN_COLUMNS,
+    *PLAN_COLUMNS,
+    *PLANNING_COLUMNS,
+    *GOAL_COLUMNS,
+    cast(_report.c.result, Text).label("report"),
+)
 _ONE = select(*_COLUMNS).select_from(_runs).where(goal_runs.c.id == bindparam("run_id"))
 _RUNNING = select(func.count()).select_from(_runs).where(_status == Status.RUNNING)
 _OPEN = (
