@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Iterator, Mapping
 
 import orjson
@@ -30,14 +31,25 @@ async def body_of(request: web.Request) -> Json:
         return {}
     _check_media_type(request.headers.get("Content-Type"))
     try:
-        value = orjson.loads(raw)
+        value = orjson.loads(raw.removeprefix(BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        raise FrameworkRefusal(400, f"The body is not valid JSON: {error}") from error
+        raise FrameworkRefusal(400, f"The body is not valid JSON: {_what_is_wrong(raw, error)}") from error
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise Refusal(400, f"The body is nested more than {MAX_DEPTH} levels deep; make it flatter")
     if rb"\u0000" in raw:
         _check_no_nul(value)
     return value
+
+
+def _what_is_wrong(raw: bytes, error: orjson.JSONDecodeError) -> str:
+    """What the parser says, in more words where it is about the text itself."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as where:
+        return f"byte {where.start} is not UTF-8; send every text as UTF-8"
+    if "surrogate" in str(error):
+        return f"{error}; write a character above U+FFFF as itself, or as a pair of surrogates"
+    return str(error)
 
 
 def query_of(request: web.Request) -> dict[str, Json]:

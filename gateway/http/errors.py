@@ -29,6 +29,8 @@ TOO_LONG = (
     f"The texts in this request are too long to be kept: send less than {MAX_MESSAGE_BYTES // 1024} KiB"
 )
 
+WRONGLY_ENCODED = "The body is not encoded as Content-Encoding or Transfer-Encoding says: encode it so, or leave that header out"
+
 REASONS = {413: "Payload Too Large"}
 """Where the standard library's name of a status changes with Python's version."""
 
@@ -90,7 +92,7 @@ def refusal_of(error: Exception, request: web.Request) -> Refusal | None:
     if isinstance(error, web.HTTPException):
         return _of_http(error, request)
     if isinstance(error, web.RequestPayloadError):
-        return FrameworkRefusal(400, "The body is not encoded as its headers say")
+        return FrameworkRefusal(400, WRONGLY_ENCODED)
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
     if status is None:
         return None

@@ -62,8 +62,8 @@ async def test_a_body_of_one_mebibyte_is_taken_and_a_byte_more_is_not(api: Api) 
     assert (streamed.status, streamed.json) == (413, too_large)
 
 
-async def test_a_prompt_too_long_for_the_log_is_refused_before_anything_is_written(api: Api) -> None:
-    answer = await api.post(AGENTS, AGENT | {"promptTemplate": "x" * 600_000})
+async def test_a_name_too_long_for_the_log_is_refused_before_anything_is_written(api: Api) -> None:
+    answer = await api.post(AGENTS, AGENT | {"name": "x" * 600_000})
     assert answer.status == 413
     assert "error" in answer.json
     assert await api.log.last_seq() == 0
@@ -107,9 +107,23 @@ async def test_a_body_where_none_is_wanted_does_not_matter(api: Api) -> None:
         assert answer.status == 200
 
 
-async def test_a_lone_surrogate_is_no_json(api: Api) -> None:
-    answer = await post(api, rb'{"name":"\ud800","version":"1","promptTemplate":"x"}')
+async def test_a_mark_of_the_byte_order_before_the_body_does_not_matter(api: Api) -> None:
+    assert (await post(api, b"\xef\xbb\xbf" + orjson.dumps(AGENT))).status == 201
+
+
+@pytest.mark.parametrize(
+    ("raw", "advice"),
+    [
+        (rb'{"name":"\ud800","version":"1","promptTemplate":"x"}', "as a pair of surrogates"),
+        (rb'{"name":"\udc00","version":"1","promptTemplate":"x"}', "as a pair of surrogates"),
+        (b'{"name":"\xff"}', "byte 9 is not UTF-8; send every text as UTF-8"),
+        (b'{"name":"\xed\xa0\x80"}', "send every text as UTF-8"),
+    ],
+)
+async def test_what_is_no_text_is_no_json_and_says_how_to_send_it(api: Api, raw: bytes, advice: str) -> None:
+    answer = await post(api, raw)
     assert (answer.status, answer.json["error"]) == (400, "Bad Request")
+    assert answer.json["message"].endswith(advice)
 
 
 @pytest.mark.parametrize(
@@ -195,5 +209,6 @@ async def test_a_compressed_body_is_measured_unpacked(api: Api) -> None:
     assert small.status == 201
     broken = await api.call("POST", AGENTS, data=b"no gzip", headers=headers)
     assert (broken.status, broken.json["error"]) == (400, "Bad Request")
+    assert "leave that header out" in broken.json["message"]
     bomb = await api.call("POST", AGENTS, data=gzip.compress(b" " * 3 * MIB), headers=headers)
     assert bomb.status == 413
