@@ -24,7 +24,7 @@ import structlog
 
 from contracts import run
 from contracts.event import Event
-from contracts.outcome import Reject, Retry
+from contracts.outcome import Reject, Retry, Spent
 from contracts.run import Erred, Outcome, Policy, Succeeded
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.patience import persistently
@@ -141,11 +141,13 @@ class Driver:
         try:
             outcome = Succeeded(await self._perform(attempt))
         except Retry as error:
-            outcome = self._erred(attempt, str(error), begun, retry_after=error.after, retryable=True)
+            outcome = self._erred(
+                attempt, str(error), begun, retry_after=error.after, retryable=True, spent=error.spent
+            )
         except Unavailable as error:
             outcome = self._erred(attempt, str(error), begun, retryable=True)
         except Reject as error:
-            outcome = self._erred(attempt, str(error), begun)
+            outcome = self._erred(attempt, str(error), begun, spent=error.spent)
         except Exception as error:
             log.exception("step raised", run=attempt.run_id, step=step, attempt=number)
             outcome = self._erred(attempt, f"{type(error).__name__}: {error}", begun)
@@ -171,6 +173,7 @@ class Driver:
         *,
         retry_after: float | None = None,
         retryable: bool = False,
+        spent: Spent | None = None,
     ) -> Erred:
         return Erred(
             step=attempt.step.task.id,
@@ -180,6 +183,7 @@ class Driver:
             retryable=retryable,
             retry_after=retry_after,
             jitter=random.random(),
+            spent=spent,
         )
 
     async def _something_happened(self) -> None:

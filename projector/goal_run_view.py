@@ -6,7 +6,7 @@ import hashlib
 from typing import Any
 
 import orjson
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, update
 
 from contracts import dag, run, webhook
 from contracts.event import Usage
@@ -91,7 +91,11 @@ def call_answered(changes: Changes, fact: Fact, event: run.CallAnswered) -> None
 
 @fold.on(run.StepFailed)
 def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
-    """An attempt at a tool call failed. Whether the run is one of a goal, only the row knows."""
+    """An attempt failed, at some cost perhaps. Whether the run is one of a goal, only the row knows."""
+    if spent := {name: more for name, more in _spent(event.usage, event.cost_usd).items() if more}:
+        by_turns = (goal_runs.c.id == fact.id) & (goal_runs.c.strategy == "agent")
+        sums = {name: func.coalesce(goal_runs.c[name], 0) + more for name, more in spent.items()}
+        changes.execute(update(goal_runs).where(by_turns).values(sums))
     turn, _, position = event.step.partition(".")
     if not (turn.isdecimal() and position.isdecimal()):
         return

@@ -104,14 +104,22 @@ def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> No
 
 @fold.on(run.StepFailed)
 def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
-    """An error: to be tried again later, or for good."""
+    """An error: to be tried again later, or for good. What it cost counts among the totals."""
     values: dict[str, Any] = {"error": event.error, "duration_ms": event.duration_ms, "updated_at": fact.at}
     if event.retry_at:
         values |= {"status": "waiting", "retry_at": milliseconds(event.retry_at)}
-        counts = {"waiting_tasks": 1}
+        counts: dict[str, int | None] = {"waiting_tasks": 1}
     else:
         values |= {"status": "failed", "completed_at": fact.at}
         counts = {"failed_tasks": 1} if event.step != SYNTHESIS else {}
+    if usage := event.usage:
+        values |= {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+        counts |= {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
+    if event.cost_usd is not None:
+        values["cost_usd"] = event.cost_usd
+        counts["cost_pico"] = pico_usd(event.cost_usd)
+    if event.model is not None:
+        values |= {"provider": event.provider, "model": event.model}
     changes.update(sub_steps, (fact.id, event.step), values)
     _execution(changes, fact, {}, counts)
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from contracts.aggregate import DomainError
 from contracts.event import Event
+from contracts.outcome import Spent
 from contracts.run import goal_decisions
 from contracts.run.events import (
     Cancelled,
@@ -64,6 +65,7 @@ class Erred:
     """Seconds the other side asked us to wait."""
     jitter: float = 0.0
     """0 to 1, drawn by the caller."""
+    spent: Spent | None = None
 
 
 Outcome = Succeeded | Erred
@@ -249,12 +251,17 @@ def _outcome_event(
         return event if state.running.get(event.step) == event.attempt else None
     if state.running.get(outcome.step) != outcome.attempt:
         return None
+    spent = outcome.spent or Spent()
     return StepFailed(
         step=outcome.step,
         attempt=outcome.attempt,
         error=outcome.error,
         duration_ms=outcome.duration_ms,
         retry_at=_retry_at(state, outcome, now, policy),
+        usage=spent.usage,
+        cost_usd=spent.cost_usd,
+        provider=spent.provider,
+        model=spent.model,
     )
 
 

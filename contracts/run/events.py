@@ -112,6 +112,12 @@ class StepFailed(Event):
     error: str
     duration_ms: int = 0
     retry_at: datetime | None = None
+    usage: Usage | None = None
+    """Of a model's answer that was of no use, and is to be paid for all the same."""
+    cost_usd: str | None = None
+    """Exact decimal text."""
+    provider: str | None = None
+    model: str | None = None
 
 
 class Cancelled(Event):

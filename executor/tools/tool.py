@@ -108,9 +108,9 @@ class Tool(Generic[InputT]):
         what = clean_text(str(error))
         match error:
             case Retry():
-                return Retry(what, after=error.after)
+                return Retry(what, after=error.after, spent=error.spent)
             case Reject():
-                return Reject(what)
+                return Reject(what, spent=error.spent)
             case ConnectionError() | ClientConnectionError() | ClientPayloadError():
                 return _interrupted(f"{self.name} was interrupted: {type(error).__name__}: {what}", effect)
         return Reject(f"{self.name} failed: {type(error).__name__}: {what}")

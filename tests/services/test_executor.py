@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ import pytest
 from contracts import agent, run
 from contracts.agent import Directory
 from contracts.commit import Commit, Recorded
-from contracts.event import BlobRef, Event, Json
+from contracts.event import BlobRef, Event, Json, Usage
 from contracts.outcome import Lost, Reject, Retry
 from contracts.plan import Job
 from contracts.registry import CODEC
@@ -739,6 +739,27 @@ async def test_an_inference_fills_its_agents_prompt_and_records_which_it_was(
     completed = next(e for e in await system.events() if isinstance(e, run.StepCompleted))
     assert (completed.agent_id, completed.agent_version) == ("agent_1", "1")
     assert completed.prompt_sha256 == hashlib.sha256(template.encode()).hexdigest()
+
+
+async def test_what_an_answer_of_no_use_has_cost_is_recorded_with_the_failure() -> None:
+    rules = """
+[[rule]]
+answer.text = ""
+answer.finish_reason = "length"
+answer.cost = 0.01
+answer.usage = { prompt_tokens = 5, completion_tokens = 2 }
+"""
+    async with ScriptedLlm(parse_rules(rules)) as server:
+        settings = LlmSettings(
+            _env_file=None, llm_provider="openai", openai_base_url=server.base_url, llm_model="scripted"
+        )
+        async with aclosing(Llm(settings)) as llm:
+            system = System(llm=llm)
+            await seeded(system)
+            await handle(system.executor(), await system.request(infer("001", "think")))
+    (failed,) = [event for event in await system.events() if isinstance(event, run.StepFailed)]
+    assert failed.usage == Usage(prompt_tokens=5, completion_tokens=2)
+    assert (failed.cost_usd, failed.provider, failed.model) == ("0.01", "openai", "scripted")
 
 
 async def test_without_a_model_an_inference_suspends_and_says_what_to_set() -> None:

@@ -12,7 +12,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from contracts.event import Usage
-from contracts.outcome import Reject, Retry
+from contracts.outcome import Reject, Retry, Spent
 from contracts.runtime.llm import Attempt, ChatRequest, Llm, LlmNotConfigured, LlmSettings
 from contracts.runtime.llm.backoff import Backoff
 from deploy.local.scripted_llm import ScriptedLlm, parse_rules
@@ -130,7 +130,7 @@ async def test_tool_calls_come_back_parsed_or_with_what_is_wrong(lab: Lab) -> No
     whole, half = completion.tool_calls
     assert completion.finish_reason == "tool_calls"
     assert (whole.name, whole.arguments, whole.error) == ("add", {"a": 1, "b": 2}, None)
-    assert half.raw_arguments == '{"a": 1, "b'
+    assert half.arguments == {}
     assert "not valid JSON" in str(half.error)
 
 
@@ -251,6 +251,46 @@ async def test_openrouter_is_asked_what_it_charged_and_believed(lab: Lab, name: 
     assert sent.headers["Authorization"] == "Bearer or-key"
     assert sent.headers["HTTP-Referer"] == "https://github.com/async-agent"
     assert sent.headers["X-Title"] == "Async Agent"
+
+
+EMPTY = """
+answer.text = ""
+answer.cost = 0.01
+answer.usage = { prompt_tokens = 5, completion_tokens = 2 }"""
+
+
+async def test_answers_of_no_use_before_the_good_one_are_paid_for_too(lab: Lab) -> None:
+    good = 'answer = { text = "Hi", cost = 0.1, usage = { prompt_tokens = 5, completion_tokens = 7 } }'
+    server = await lab.provider(f"[[rule]]\ntimes = 2\n{EMPTY}\n[[rule]]\n{good}")
+
+    completion = await lab.client(server, llm_provider="openrouter").complete(ChatRequest(HELLO))
+
+    assert completion.usage == Usage(prompt_tokens=15, completion_tokens=11)
+    assert completion.cost_usd == Decimal("0.12")
+
+
+@pytest.mark.parametrize(("reason", "outcome"), [("stop", Retry), ("length", Reject)])
+async def test_a_call_that_comes_to_nothing_says_what_it_has_cost(
+    lab: Lab, reason: str, outcome: type[Retry | Reject]
+) -> None:
+    server = await lab.provider(f'[[rule]]\n{EMPTY}\nanswer.finish_reason = "{reason}"')
+
+    with pytest.raises(outcome) as failed:
+        await lab.client(server, llm_provider="openrouter").complete(ChatRequest(HELLO), retries=0)
+
+    assert isinstance(failed.value, Retry | Reject)
+    assert failed.value.spent == Spent(
+        Usage(prompt_tokens=5, completion_tokens=2), "0.01", "openrouter", "gpt-4o-mini"
+    )
+
+
+async def test_a_provider_that_does_not_answer_costs_nothing(lab: Lab) -> None:
+    server = await lab.provider("[[rule]]\nanswer.status = 500")
+
+    with pytest.raises(Retry) as failed:
+        await lab.client(server).complete(ChatRequest(HELLO), retries=1)
+
+    assert failed.value.spent is None
 
 
 async def test_a_busy_provider_is_asked_again_when_it_says(lab: Lab) -> None:

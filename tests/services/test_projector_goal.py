@@ -19,6 +19,7 @@ from contracts.dag import DAG
 from contracts.event import Event, Usage
 from contracts.goal import GOAL, Params
 from contracts.memory import MEMORY, Kind, Memory
+from contracts.plan import Job
 from contracts.registry import CODEC
 from contracts.run import RUN
 from contracts.runtime.memory_log import MemoryLog
@@ -26,6 +27,7 @@ from contracts.runtime.stream import Origin, transact
 from contracts.schedule import SCHEDULE, Decision
 from contracts.scheduling import Overlap, Schedule
 from contracts.views import (
+    executions,
     goal_calls,
     goal_runs,
     goal_schedules,
@@ -214,6 +216,51 @@ async def test_a_run_shows_how_it_went_and_what_it_cost(views: Views) -> None:
     assert (row["prompt_tokens"], row["completion_tokens"]) == (9, 12)
     assert row["cost_pico"] == 100_000_000_000 + 1_500_000
     assert row["ended_at"] is not None
+
+
+REFUSED = run.StepFailed(
+    step="1", attempt=1, error="empty", usage=USAGE, cost_usd="0.25", provider="openai", model="m"
+)
+"""A model answered, to no use and for money."""
+
+
+async def test_what_a_turn_of_no_use_cost_counts_among_the_totals(views: Views) -> None:
+    await views.write(RUN, "run_1", *RUN_HISTORY[:3], REFUSED, REFUSED, *RUN_HISTORY[3:])
+    row = await views.row(goal_runs)
+    assert (row["prompt_tokens"], row["completion_tokens"]) == (9 + 6, 12 + 8)
+    assert row["cost_pico"] == 600_000_000_000 + 1_500_000
+
+
+async def test_what_a_step_of_no_use_cost_counts_once_as_the_executions(views: Views) -> None:
+    """Also when the execution is a goal's, which has a row of its own."""
+    wanted = dag.Requested(goal_text="find it", agent_name="P", run_id="run_1", goal_id="goal_1")
+    await views.write(DAG, "d1", wanted)
+    task = {
+        "id": "1",
+        "description": "think",
+        "thought": "",
+        "action_type": "inference",
+        "tool_or_prompt": {"name": "inference", "params": {"prompt": "think"}},
+        "expected_output": "",
+        "dependencies": [],
+    }
+    intent = {"primary": "work", "sub_intents": []}
+    job = Job.model_validate(
+        {"original_request": "do it", "intent": intent, "entities": [], "sub_tasks": [task]}
+    )
+    await views.write(
+        RUN,
+        "run_1",
+        run.Requested(dag_id="d1", original_request="do it", job=job, goal_id="goal_1"),
+        run.Started(executor="e", at=NOW, synthesis="merge"),
+        run.StepsStarted(steps=("1",)),
+        REFUSED.model_copy(update={"retry_at": NOW}),
+        run.StepsStarted(steps=("1",), retried=("1",)),
+        run.StepCompleted(step="1", attempt=2, result="r", usage=USAGE, cost_usd="0.5"),
+    )
+    row = await views.row(executions)
+    assert (row["prompt_tokens"], row["completion_tokens"], row["cost_pico"]) == (6, 8, 750_000_000_000)
+    assert (await views.row(goal_runs))["cost_pico"] is None
 
 
 async def test_a_run_shows_its_turns_and_their_calls(views: Views) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from contracts.runtime.llm.answer import Answer, Tokens, read_answer
+from contracts.runtime.llm.answer import Answer, read_answer
+from contracts.runtime.llm.bill import Bill, Tokens
 from contracts.runtime.llm.endpoint import Endpoint, Provider
 from contracts.runtime.llm.failure import CallFailed
 from contracts.runtime.llm.prices import price
@@ -22,7 +23,7 @@ def read(message: dict[str, Any], finish_reason: str | None = "stop", **rest: An
 def test_null_is_as_good_as_absent() -> None:
     answer = read({"content": "hi", "tool_calls": None, "refusal": None}, usage=None, id=None, model=None)
 
-    assert (answer.content, answer.tool_calls, answer.tokens) == ("hi", (), None)
+    assert (answer.content, answer.tool_calls, answer.bill) == ("hi", (), Bill(None, None, None))
 
 
 def test_text_in_parts_is_joined() -> None:
@@ -76,7 +77,7 @@ def test_arguments_are_read_in_every_form_that_providers_send(
 def test_broken_arguments_come_with_what_is_wrong(written: str, says: str) -> None:
     (call,) = read({"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": written}}]}).tool_calls
 
-    assert (call.arguments, call.raw_arguments) == ({}, written)
+    assert call.arguments == {}
     assert says in str(call.error)
 
 
@@ -133,8 +134,17 @@ def test_usage_and_charge_are_exact() -> None:
 
     answer = read({"content": "x"}, usage=usage)
 
-    assert answer.tokens == Tokens(prompt=10, cached=4, completion=3)
-    assert answer.charged == Decimal("0.1")
+    assert answer.bill == Bill(None, Tokens(prompt=10, cached=4, completion=3), Decimal("0.1"))
+
+
+@pytest.mark.parametrize("finish_reason", ["length", "content_filter", "stop"])
+def test_an_answer_of_no_use_is_to_be_paid_for_all_the_same(finish_reason: str) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 3, "cost": 0.1}
+
+    with pytest.raises(CallFailed) as failure:
+        read({"content": ""}, finish_reason, usage=usage, model="m-2")
+
+    assert failure.value.bill == Bill("m-2", Tokens(10, 0, 3), Decimal("0.1"))
 
 
 @pytest.mark.parametrize(

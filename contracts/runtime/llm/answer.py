@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from contracts.event import Json, Usage
+from contracts.event import Json
+from contracts.runtime.llm.bill import Bill, Tokens
 from contracts.runtime.llm.chat import FinishReason, ToolCall
 from contracts.runtime.llm.endpoint import Endpoint
 from contracts.runtime.llm.failure import CallFailed, refusal
@@ -75,26 +76,10 @@ class _Document(_Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
-    """Tokens by price."""
-
-    prompt: int
-    """All of the prompt, cached ones too."""
-    cached: int
-    completion: int
-
-    def as_usage(self) -> Usage:
-        """As events count them."""
-        return Usage(prompt_tokens=self.prompt, completion_tokens=self.completion)
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
     """An answer that says something."""
 
     id: str | None
-    model: str | None
-    """The model that answered, which may be more exact than the one asked for."""
     upstream: str | None
     """The provider behind an aggregator."""
     content: str
@@ -102,9 +87,7 @@ class Answer:
     tool_calls: tuple[ToolCall, ...]
     finish_reason: FinishReason
     native_finish_reason: str | None
-    tokens: Tokens | None
-    charged: Decimal | None
-    """What the provider says it charged, in US dollars."""
+    bill: Bill
 
 
 def read_answer(endpoint: Endpoint, text: str) -> Answer:
@@ -115,25 +98,24 @@ def read_answer(endpoint: Endpoint, text: str) -> Answer:
     """
     document = _parse(endpoint, text)
     choice = document.choices[0] if document.choices else _Choice()
+    bill = _bill(document)
     error = document.error or choice.error
     if error:
-        raise refusal(endpoint, _status(error), error)
+        raise refusal(endpoint, _status(error), error).billed(bill)
     message = choice.message
     content = _text(message.content)
     tool_calls = tuple(_tool_call(index, call) for index, call in enumerate(message.tool_calls))
     if not content.strip() and not tool_calls:
-        raise _said_nothing(endpoint, choice)
+        raise _said_nothing(endpoint, choice).billed(bill)
     return Answer(
         id=document.id,
-        model=document.model,
         upstream=document.provider,
         content=content,
         reasoning=message.reasoning or message.reasoning_content,
         tool_calls=tool_calls,
         finish_reason=_finish_reason(choice.finish_reason, bool(tool_calls)),
         native_finish_reason=choice.native_finish_reason,
-        tokens=_tokens(document.usage),
-        charged=document.usage.cost if document.usage else None,
+        bill=bill,
     )
 
 
@@ -165,14 +147,14 @@ def _tool_call(index: int, call: _ToolCall) -> ToolCall:
     call_id = call.id or f"call_{index}"
     name, written = call.function.name, call.function.arguments
     if isinstance(written, dict):
-        return ToolCall(call_id, name, written, json.dumps(written))
+        return ToolCall(call_id, name, written)
     try:
         arguments = json.loads(written or "{}")
     except (ValueError, RecursionError) as error:
-        return ToolCall(call_id, name, {}, written, f"the arguments of {name} are not valid JSON: {error}")
+        return ToolCall(call_id, name, {}, f"the arguments of {name} are not valid JSON: {error}")
     if not isinstance(arguments, dict):
-        return ToolCall(call_id, name, {}, written, f"the arguments of {name} must be a JSON object")
-    return ToolCall(call_id, name, clean_json(arguments), written)
+        return ToolCall(call_id, name, {}, f"the arguments of {name} must be a JSON object")
+    return ToolCall(call_id, name, clean_json(arguments))
 
 
 def _said_nothing(endpoint: Endpoint, choice: _Choice) -> CallFailed:
@@ -198,7 +180,10 @@ def _finish_reason(reason: str | None, calls_tools: bool) -> FinishReason:
             return "tool_calls" if calls_tools else "stop"
 
 
-def _tokens(usage: _Usage | None) -> Tokens | None:
+def _bill(document: _Document) -> Bill:
+    usage = document.usage
     if usage is None:
-        return None
-    return Tokens(usage.prompt_tokens, usage.prompt_tokens_details.cached_tokens, usage.completion_tokens)
+        return Bill(document.model, None, None)
+    cached = usage.prompt_tokens_details.cached_tokens
+    tokens = Tokens(usage.prompt_tokens, cached, usage.completion_tokens)
+    return Bill(document.model, tokens, usage.cost)

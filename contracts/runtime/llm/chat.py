@@ -39,8 +39,6 @@ class ToolCall:
     name: str
     arguments: Mapping[str, Json]
     """Empty when they could not be read; `error` says why."""
-    raw_arguments: str = ""
-    """As the model wrote them."""
     error: str | None = None
     """What is wrong with the arguments, in words fit to be sent back to the model."""
 
@@ -66,9 +64,9 @@ class Completion:
     tool_calls: tuple[ToolCall, ...]
     finish_reason: FinishReason
     usage: Usage | None
-    """Tokens of this answer; None when the provider does not count."""
+    """Tokens of all attempts, answers of no use included; None when the provider does not count."""
     cost_usd: Decimal | None
-    """What the provider charged, else the listed price; None when neither is known."""
+    """What the provider charged for them, else the listed price; None when neither is known."""
     provider: str
     model: str
     """The model asked for; `generation_stats` has the one that answered."""

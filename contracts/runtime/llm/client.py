@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from contracts.event import Json
+from contracts.event import Json, Usage
+from contracts.outcome import Spent
 from contracts.runtime.llm import metrics
-from contracts.runtime.llm.answer import Answer, Tokens, read_answer
+from contracts.runtime.llm.answer import Answer, read_answer
 from contracts.runtime.llm.backoff import Backoff
+from contracts.runtime.llm.bill import Bill, Tokens
 from contracts.runtime.llm.chat import Attempt, ChatRequest, Completion
 from contracts.runtime.llm.endpoint import Endpoint, LlmNotConfigured, Provider, resolve
 from contracts.runtime.llm.failure import CallFailed
@@ -75,12 +77,12 @@ class Llm:
                     continue
                 delay = self._backoff.delay(call.passing_failures, failure.after)
                 if not failure.passing or tries_left == 0 or delay is None:
-                    raise failure.as_outcome() from failure
+                    raise failure.as_outcome(call.spent()) from failure
                 tries_left -= 1
                 await self._backoff.sleep(delay)
             else:
                 self._learn(endpoint, refused)
-                return await call.completion(answer)
+                return call.completion(answer)
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -102,9 +104,11 @@ class Llm:
                 answer = read_answer(call.endpoint, await connection.post(call.endpoint, body))
             except CallFailed as failure:
                 call.ended(failure, time.perf_counter() - started)
+                await call.pay(failure.bill)
                 raise
             call.ended(None, time.perf_counter() - started)
-            return answer
+        await call.pay(answer.bill)
+        return answer
 
     async def _connection(self, endpoint: Endpoint) -> Connection:
         async with self._connecting:
@@ -123,6 +127,8 @@ class _Call:
         self.passing_failures = 0
         self._on_attempt = on_attempt
         self._attempts: list[Attempt] = []
+        self._usage: Usage | None = None
+        self._cost: Decimal | None = None
         self._log = structlog.get_logger(__name__).bind(provider=str(endpoint.provider), model=endpoint.model)
 
     def ended(self, failure: CallFailed | None, seconds: float) -> None:
@@ -137,37 +143,50 @@ class _Call:
         if self._on_attempt is not None:
             self._on_attempt(attempt)
 
-    async def completion(self, answer: Answer) -> Completion:
+    async def pay(self, bill: Bill | None) -> None:
+        """One more answer, of use or not, adds to what the call costs."""
+        if bill is None:
+            return
+        cost, tokens = bill.charged, bill.tokens
+        if cost is None and tokens is not None:
+            cost = await asyncio.to_thread(_price, self.endpoint, bill.model or self.endpoint.model, tokens)
+        if tokens is not None:
+            self._usage = (self._usage or Usage()) + tokens.as_usage()
+        if cost is not None:
+            self._cost = (self._cost or Decimal(0)) + cost
+        metrics.count_answer(self.endpoint, tokens, cost)
+
+    def spent(self) -> Spent | None:
+        """What the call has cost so far; None when nothing is known of that."""
+        if self._usage is None and self._cost is None:
+            return None
+        cost = None if self._cost is None else str(self._cost)
+        return Spent(self._usage, cost, self.endpoint.provider.value, self.endpoint.model)
+
+    def completion(self, answer: Answer) -> Completion:
         """The answer with its price and its history."""
-        cost = answer.charged
-        if cost is None and answer.tokens is not None:
-            cost = await asyncio.to_thread(
-                _price, self.endpoint, answer.model or self.endpoint.model, answer.tokens
-            )
-        completion = Completion(
+        return Completion(
             content=answer.content,
             tool_calls=answer.tool_calls,
             finish_reason=answer.finish_reason,
-            usage=answer.tokens.as_usage() if answer.tokens else None,
-            cost_usd=cost,
+            usage=self._usage,
+            cost_usd=self._cost,
             provider=self.endpoint.provider.value,
             model=self.endpoint.model,
-            generation_stats=self._stats(answer, cost),
+            generation_stats=self._stats(answer),
             reasoning=answer.reasoning,
             attempts=tuple(self._attempts),
         )
-        metrics.count_completion(completion)
-        return completion
 
-    def _stats(self, answer: Answer, cost: Decimal | None) -> dict[str, Json]:
+    def _stats(self, answer: Answer) -> dict[str, Json]:
         stats = {
             "id": answer.id,
-            "model": answer.model,
+            "model": answer.bill.model,
             "provider": answer.upstream,
             "latency": self._attempts[-1].duration_ms,
             "finish_reason": answer.finish_reason,
             "native_finish_reason": answer.native_finish_reason,
-            "total_cost": None if cost is None else float(cost),
+            "total_cost": None if self._cost is None else float(self._cost),
         }
         return {name: value for name, value in stats.items() if value is not None}
 

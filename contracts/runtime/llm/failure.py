@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contracts.event import Json
-from contracts.outcome import Reject, Retry
+from contracts.outcome import Reject, Retry, Spent
+from contracts.runtime.llm.bill import Bill
 from contracts.runtime.llm.endpoint import Endpoint, Provider
 from contracts.text import clean_text
 
@@ -35,10 +36,19 @@ class CallFailed(Exception):
         """Seconds the provider asked us to wait."""
         self.parameter = parameter
         """The request parameter the provider complains about, when it says so."""
+        self.bill: Bill | None = None
+        """Of an answer that came and is of no use."""
 
-    def as_outcome(self) -> Retry | Reject:
-        """The failure as the callers of the client see it."""
-        return Retry(str(self), after=self.after) if self.passing else Reject(str(self))
+    def billed(self, bill: Bill) -> CallFailed:
+        """The same failure, of an answer that is to be paid for."""
+        self.bill = bill
+        return self
+
+    def as_outcome(self, spent: Spent | None = None) -> Retry | Reject:
+        """The failure as the callers of the client see it, with what the whole call has cost."""
+        if self.passing:
+            return Retry(str(self), after=self.after, spent=spent)
+        return Reject(str(self), spent=spent)
 
 
 def refusal(endpoint: Endpoint, status: int, error: Json, after: float | None = None) -> CallFailed:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from prometheus_client import Counter, Histogram
 
-from contracts.runtime.llm.chat import Completion
+from contracts.runtime.llm.bill import Tokens
 from contracts.runtime.llm.endpoint import Endpoint
 from contracts.runtime.llm.failure import CallFailed
 
@@ -19,8 +21,8 @@ SECONDS = Histogram(
     ["provider", "model"],
     buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 120, 300),
 )
-TOKENS = Counter("llm_tokens", "Tokens of completed calls", ["provider", "model", "kind"])
-COST = Counter("llm_cost_usd", "Known cost of completed calls, in US dollars", ["provider", "model"])
+TOKENS = Counter("llm_tokens", "Tokens of answers, of use or not", ["provider", "model", "kind"])
+COST = Counter("llm_cost_usd", "Known cost of answers, of use or not, in US dollars", ["provider", "model"])
 
 
 def count_attempt(endpoint: Endpoint, failure: CallFailed | None, seconds: float) -> None:
@@ -30,11 +32,11 @@ def count_attempt(endpoint: Endpoint, failure: CallFailed | None, seconds: float
     SECONDS.labels(endpoint.provider, endpoint.model).observe(seconds)
 
 
-def count_completion(completion: Completion) -> None:
-    """One call is over and was answered."""
-    names = completion.provider, completion.model
-    if completion.usage is not None:
-        TOKENS.labels(*names, "prompt").inc(completion.usage.prompt_tokens)
-        TOKENS.labels(*names, "completion").inc(completion.usage.completion_tokens)
-    if completion.cost_usd is not None:
-        COST.labels(*names).inc(float(completion.cost_usd))
+def count_answer(endpoint: Endpoint, tokens: Tokens | None, cost: Decimal | None) -> None:
+    """One more answer is to be paid for."""
+    names = endpoint.provider, endpoint.model
+    if tokens is not None:
+        TOKENS.labels(*names, "prompt").inc(tokens.prompt)
+        TOKENS.labels(*names, "completion").inc(tokens.completion)
+    if cost is not None:
+        COST.labels(*names).inc(float(cost))

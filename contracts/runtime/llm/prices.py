@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from genai_prices import Usage, calc_price
 
-from contracts.runtime.llm.answer import Tokens
+from contracts.runtime.llm.bill import Tokens
 from contracts.runtime.llm.endpoint import Endpoint, Provider
 
 
