@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field, field_validator
-from pydantic_settings import NoDecode
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+)
 
 from contracts.api.fields import by_commas
+from contracts.event import Json
 from contracts.pursuit import Defaults
 from contracts.runtime.settings import GoalSettings, ViewsSettings
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 """Where the web app runs while it is developed."""
+_MAY_BE_EMPTY = frozenset({"rate_limit_exempt"})
+"""Settings that are something else when they are given empty than when they are not given."""
 _ORIGIN = re.compile(r"https?://[^/\s*]+|null")
 
 
@@ -31,7 +42,7 @@ class GatewaySettings(ViewsSettings, GoalSettings):
     rate_limit_exempt: Annotated[
         tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(by_commas)
     ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
-    """Networks that are not limited, separated by commas."""
+    """Networks that are not limited, separated by commas; empty: none."""
 
     views_wait_s: float = Field(default=2.0, ge=0)
     """Seconds that the answer to a write waits for the views to include it."""
@@ -52,6 +63,24 @@ class GatewaySettings(ViewsSettings, GoalSettings):
                 raise ValueError(f"{origin!r} is no origin: write scheme://host[:port] without a path or a *")
         return origins
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """After each source what it gives as empty, where that means something."""
+        file = dotenv_settings.env_file if isinstance(dotenv_settings, DotEnvSettingsSource) else None
+        emptied = (
+            EnvSettingsSource(settings_cls, env_ignore_empty=False),
+            DotEnvSettingsSource(settings_cls, file, env_ignore_empty=False),
+        )
+        of_env, of_file = (InitSettingsSource(settings_cls, _emptied(source())) for source in emptied)
+        return init_settings, env_settings, of_env, dotenv_settings, of_file, file_secret_settings
+
     @property
     def defaults(self) -> Defaults:
         """What is asked for where a goal does not say."""
@@ -61,3 +90,7 @@ class GatewaySettings(ViewsSettings, GoalSettings):
     def allowed_origins(self) -> frozenset[str]:
         """Every origin whose pages may call the API."""
         return frozenset((*LOCAL_ORIGINS, *self.cors_origins))
+
+
+def _emptied(given: Mapping[str, Json]) -> dict[str, Json]:
+    return {name: value for name, value in given.items() if name in _MAY_BE_EMPTY and value == ""}

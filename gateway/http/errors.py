@@ -29,7 +29,10 @@ TOO_LONG = (
     f"The texts in this request are too long to be kept: send less than {MAX_MESSAGE_BYTES // 1024} KiB"
 )
 
-WRONGLY_ENCODED = "The body is not encoded as Content-Encoding or Transfer-Encoding says: encode it so, or leave that header out"
+WRONGLY_ENCODED = (
+    "The body is not encoded as Content-Encoding or Transfer-Encoding says: encode it so, "
+    "or leave that header out"
+)
 
 REASONS = {413: "Payload Too Large"}
 """Where the standard library's name of a status changes with Python's version."""

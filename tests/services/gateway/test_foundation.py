@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -198,6 +199,38 @@ async def test_nobody_is_limited_by_default_and_loopback_never(start_gateway: St
     for _ in range(3):
         answer = await api.get(AGENTS)
         assert (answer.status, "x-ratelimit-limit" in answer.headers) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("environment", "file", "exempt"),
+    [
+        (None, None, ("127.0.0.0/8", "::1/128")),
+        ("", None, ()),
+        (None, "", ()),
+        ("", "10.0.0.0/8", ()),
+        ("10.0.0.0/8", "", ("10.0.0.0/8",)),
+        (None, "10.0.0.0/8", ("10.0.0.0/8",)),
+    ],
+)
+def test_no_address_is_exempt_when_the_list_is_given_empty(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    environment: str | None,
+    file: str | None,
+    exempt: tuple[str, ...],
+) -> None:
+    """Any other setting that is given empty counts as not given."""
+    monkeypatch.setenv("PORT", "")
+    monkeypatch.delenv("RATE_LIMIT_EXEMPT", raising=False)
+    if environment is not None:
+        monkeypatch.setenv("RATE_LIMIT_EXEMPT", environment)
+    given = tmp_path / ".env"
+    given.write_text("HOST=\n" if file is None else f"HOST=\nRATE_LIMIT_EXEMPT={file}\n")
+
+    settings = GatewaySettings(_env_file=given)
+
+    assert tuple(str(network) for network in settings.rate_limit_exempt) == exempt
+    assert (settings.port, settings.host) == (3000, "0.0.0.0")
 
 
 def test_a_new_minute_begins_with_the_first_request_after_the_old_one() -> None:
