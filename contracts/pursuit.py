@@ -31,7 +31,8 @@ class Occasion:
 
     trigger: Literal["api", "schedule"] = "api"
     schedule_id: str | None = None
-    timezone: str = "UTC"
+    timezone: str | None = None
+    """Whose date is meant; None: the goal's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ def _turns(goal_id: str, state: goal.State, occasion: Occasion, defaults: Defaul
         webhook_url=state.webhook_url,
         trigger=occasion.trigger,
         schedule_id=occasion.schedule_id,
-        timezone=occasion.timezone,
+        timezone=occasion.timezone or state.timezone,
     )
 
 
@@ -82,5 +83,6 @@ def _plan(
         webhook_url=state.webhook_url,
         allowed_tools=params.allowed_tools or (),
         trigger=occasion.trigger,
+        timezone=occasion.timezone or state.timezone,
         **{name: value for name, value in given.items() if value is not None},
     )

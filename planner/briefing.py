@@ -26,7 +26,7 @@ class Briefing:
     model: str | None
     system: str
     now: datetime
-    """In the user's time zone."""
+    """In the time zone of the DAG."""
     vocabulary: Vocabulary
     memories: tuple[Memory, ...] = ()
     """What earlier runs of the goal left for this one."""

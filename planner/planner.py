@@ -17,6 +17,7 @@ from contracts.commit import Recorded
 from contracts.dag import DAG, Planned, Rejected, Requested
 from contracts.event import Event
 from contracts.memory import MEMORY, Memory
+from contracts.plan import in_zone
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.delivery import Delivery
 from contracts.runtime.follow import Follower
@@ -50,7 +51,7 @@ class Planner:
     source: str
     """`/planner/<instance>`."""
     clock: Callable[[], datetime]
-    """Now, in the user's time zone."""
+    """Now. The model reads it as the clocks of the DAG's time zone show it."""
     title_patience_s: float = 10.0
     """How long a finished plan waits for its title."""
     tools_patience_s: float = 5.0
@@ -65,7 +66,7 @@ class Planner:
         if request is not None and dag.is_planning(stream.state):
             with metrics.SECONDS.time():
                 await self._plan(stream, request)
-        await request_run(stream, self.clock())
+        await request_run(stream, self._now(stream.state))
 
     async def _open(self, recorded: Recorded) -> Stream[dag.State] | None:
         """The DAG as it stands, or None when a later message of the queue is about the same request."""
@@ -78,7 +79,7 @@ class Planner:
         return stream if queued and queued[-1] == recorded.seq else None
 
     async def _plan(self, stream: Stream[dag.State], request: Requested) -> None:
-        briefing = await self._briefing(request)
+        briefing = await self._briefing(stream.state, request)
         if isinstance(briefing, Rejected):
             await _append(stream, lambda state: dag.plan(state, [briefing]))
             return
@@ -86,7 +87,7 @@ class Planner:
             while dag.is_planning(stream.state):
                 await self._attempt(stream, briefing, title)
 
-    async def _briefing(self, request: Requested) -> Briefing | Rejected:
+    async def _briefing(self, state: dag.State, request: Requested) -> Briefing | Rejected:
         await self.agents_follower.catch_up()
         entry = self.agents.active(request.agent_name)
         if entry is None:
@@ -95,11 +96,14 @@ class Planner:
         tools = [tool for tool in self.catalogue.all() if request.allows(tool.name)]
         memories = await self._memories(request)
         agent, remark = with_usable_model(entry.state, self.llm.problem)
-        briefing = brief(request, agent, tools, self.agents.names(), self.clock(), memories)
+        briefing = brief(request, agent, tools, self.agents.names(), self._now(state), memories)
         if remark and (briefing.provider, briefing.model) == (None, None):
             logger.warning(remark)
         problem = self.llm.problem(briefing.provider, briefing.model)
         return briefing if problem is None else unusable(request, problem)
+
+    def _now(self, state: dag.State) -> datetime:
+        return in_zone(self.clock(), state.timezone)
 
     async def _memories(self, request: Requested) -> tuple[Memory, ...]:
         if request.goal_id is None:
@@ -114,7 +118,7 @@ class Planner:
                 await self.catalogue.known()
 
     async def _title(self, state: dag.State) -> Proposal | None:
-        request = title_request(self.agents, state.goal_text, self.clock(), self.llm.problem)
+        request = title_request(self.agents, state.goal_text, self._now(state), self.llm.problem)
         if request is None or state.title is not None:
             return None
         return Proposal(await ask(self.llm, request))

@@ -17,7 +17,7 @@ MAX_SHOWN = 16_000
 
 
 def system(template: str, tools: Sequence[ToolSpec], now: datetime) -> str:
-    """The planning agent's prompt with tools and date filled in; `now` is in the reader's time zone."""
+    """The planning agent's prompt with tools and date filled in; `now` is in the time zone of the DAG."""
     return fill(template, {**dates(now), **tool_texts(tools), "skills": "none"})
 
 

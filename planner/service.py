@@ -35,7 +35,7 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
     agents, catalogue = Directory(), Catalogue()
     async with nats_log(settings, CODEC, name=NAME) as log, aclosing(Llm(LlmSettings())) as llm:
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
-        planner = Planner(log, llm, agents, follower, catalogue, source, local_time)
+        planner = Planner(log, llm, agents, follower, catalogue, source, now)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
             policy = Policy(max_in_flight=settings.max_concurrent_plans, grace_s=settings.grace_s)
             queue = state_filter(DAG.name, Status.REQUESTED)
@@ -53,9 +53,9 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
             yield Running([log.connection.watch, follower.run, watching, consume], {"nats": connected})
 
 
-def local_time() -> datetime:
-    """Now, in the time zone of this machine."""
-    return datetime.now(UTC).astimezone()
+def now() -> datetime:
+    """The present moment."""
+    return datetime.now(UTC)
 
 
 SERVICE = Service(NAME, PlannerSettings, build)

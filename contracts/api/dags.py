@@ -32,7 +32,7 @@ class CreateDag(SchedulePolicy):
     schedule_active: Omissible[bool] = None
     """By default true when there is a `cronSchedule`, else false."""
     timezone: str = "UTC"
-    """IANA name."""
+    """IANA name: whose clock the schedule goes by, and whose date `{{currentDate}}` is wherever it stands."""
 
 
 class Clarify(Body):

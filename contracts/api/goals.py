@@ -42,14 +42,20 @@ class GoalParams(Body):
     """How a goal is to be pursued; what is left out is as the server is set."""
 
     strategy: Omissible[Literal["agent", "dag"]] = None
-    """`agent` (the default): by the turns of an agent. `dag`: by a plan that is made and executed."""
+    """`agent` (the default): by the turns of an agent. `dag`: by a plan that is made and executed.
+
+    The plan is made by the active DEFAULT_PLANNER_AGENT, a setting, and its inferences by the agents that it
+    names, so that the goal's own agent has no part in it. Dates are those of the time zone of the schedule
+    that comes, or that all schedules of the goal have in common; otherwise of UTC.
+    """
     step_budget: Omissible[Annotated[int, Field(gt=0, le=100_000), INTEGRAL]] = None
-    """Turns at most."""
+    """Turns at most, of the strategy `agent`; a plan has the steps that it needs."""
     allowed_tools: Omissible[list[Annotated[str, Field(max_length=256)]]] = None
-    """Names of tools; none named: all."""
+    """Names of tools for the agent, or for the plan; none named: all."""
     constraints: Omissible[dict[str, Json]] = None
-    """What the model is told to observe."""
+    """What the agent, or the planner, is told to observe."""
     temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
+    """Of the agent's turns, or of the making of the plan; so is `maxTokens`."""
     max_tokens: Omissible[Annotated[int, Field(gt=0, le=MOST_TOKENS), INTEGRAL]] = None
 
 
@@ -61,7 +67,7 @@ class GoalCreate(Body):
     webhook_url: Omissible[HttpUrl] = None
     """Told how each run ends."""
     agent_name: Omissible[str] = None
-    """Name of an active agent; it stays the same version for this goal."""
+    """Name of an active agent; it stays the same version for this goal. Not for the strategy `dag`."""
     agent_id: Omissible[str] = None
     """Any version of an agent, where no name is given; where neither is, the active `defaultAgent`."""
     schedule: Omissible[ScheduleCreate] = None

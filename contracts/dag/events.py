@@ -33,6 +33,8 @@ class Requested(Event):
     allowed_tools: tuple[str, ...] = ()
     """What the plan may use; none named: all."""
     trigger: Literal["api", "schedule"] = "api"
+    timezone: str | None = None
+    """IANA name, of what asked for it; that of the DAG's own schedule comes first."""
 
     def allows(self, tool: str) -> bool:
         """Whether the plan may use this tool."""

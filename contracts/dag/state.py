@@ -54,6 +54,13 @@ class State:
     schedule: Schedule | None = None
 
     @property
+    def timezone(self) -> str:
+        """Whose date is meant where the goal or the plan asks for the date."""
+        if self.schedule:
+            return self.schedule.timezone
+        return (self.request and self.request.timezone) or "UTC"
+
+    @property
     def paused(self) -> bool:
         """Whether its schedule must not fire."""
         return self.label == "paused"

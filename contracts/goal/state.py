@@ -46,6 +46,12 @@ class State:
     """By their ids."""
 
     @property
+    def timezone(self) -> str:
+        """That of its schedules, if they have one in common; else UTC."""
+        zones = {one.timezone for one in self.schedules.values()}
+        return zones.pop() if len(zones) == 1 else "UTC"
+
+    @property
     def is_active(self) -> bool:
         """Whether it is pursued."""
         return self.status is Status.ACTIVE

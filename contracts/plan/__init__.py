@@ -1,6 +1,6 @@
 """The plan a model makes of a goal: its shape, its rules, its numbering."""
 
-from contracts.plan.dates import dated, mentions_date
+from contracts.plan.dates import dated, in_zone, mentions_date
 from contracts.plan.job import Entity, Intent, Job, SubTask, ToolOrPrompt, Validation
 from contracts.plan.renumber import renumber
 from contracts.plan.schema import job_schema
@@ -18,6 +18,7 @@ __all__ = [
     "MAX_PROBLEMS",
     "renumber",
     "dated",
+    "in_zone",
     "mentions_date",
     "job_schema",
 ]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 
+from contracts.cron import InvalidTimezone, parse_timezone
 from contracts.placeholders import map_texts
 from contracts.plan.job import Job
 from contracts.prompt import dates, fill
+
+
+def in_zone(moment: datetime, timezone: str) -> datetime:
+    """`moment` as the clocks of a time zone show it; as those of UTC where there is no such zone."""
+    try:
+        return moment.astimezone(parse_timezone(timezone))
+    except InvalidTimezone:
+        return moment.astimezone(UTC)
 
 
 def mentions_date(job: Job) -> bool:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import pytest
+
 from contracts import dag, goal, run
 from contracts.awaited import plan_id
 from contracts.constraints import as_lines
 from contracts.goal import Params, Status
 from contracts.pursuit import Defaults, Occasion, pursue
+from contracts.scheduling import Schedule
 
 BY_CLOCK = Occasion("schedule", "sched_1", "Europe/Paris")
 CONSTRAINTS = {"language": "German", "rules": [{"max": 3}, "be brief"], "none": [], "paid": True, "by": None}
@@ -54,9 +59,30 @@ def test_a_goal_is_pursued_by_a_plan_that_becomes_the_run() -> None:
         goal_id="goal_1",
         webhook_url="https://a.org/hook",
         allowed_tools=("a",),
+        timezone="UTC",
     )
     assert asked.event.allows("a")
     assert not asked.event.allows("b")
+
+
+@pytest.mark.parametrize("strategy", ["agent", "dag"])
+@pytest.mark.parametrize(
+    ("occasion", "zones", "expected"),
+    [
+        (BY_CLOCK, ["Asia/Kolkata"], "Europe/Paris"),
+        (Occasion(), ["Asia/Kolkata", "Asia/Kolkata"], "Asia/Kolkata"),
+        (Occasion(), ["Asia/Kolkata", "UTC"], "UTC"),
+        (Occasion(), [], "UTC"),
+    ],
+)
+def test_dates_are_those_of_the_schedule_or_of_the_zone_that_all_schedules_share(
+    strategy: str, occasion: Occasion, zones: list[str], expected: str
+) -> None:
+    schedules = {str(n): Schedule(cron="@daily", timezone=zone) for n, zone in enumerate(zones)}
+    given = replace(state(strategy=strategy), schedules=schedules)
+    event = pursue("goal_1", given, "run_1", occasion, Defaults()).event
+    assert isinstance(event, run.GoalRequested | dag.Requested)
+    assert event.timezone == expected
 
 
 def test_constraints_read_like_a_list() -> None:

@@ -163,7 +163,7 @@ async def _execute_job(call: Call[ExecuteDag, None], given: Json, *path: str) ->
     job = job_of(given, *path)
     if job.clarification_needed:
         return _clarification(None, job)
-    ready = executable(call.gateway, await approve(call.gateway, job, *path))
+    ready = executable(call.gateway, await approve(call.gateway, job, *path), DAG.initial.timezone)
     import_job = partial(dag.import_job, job=job, title=call.body.dag_title)
     imported = await call.create(DAG, call.new_id("", "dag"), import_job)
     return await _start(call, imported.id, imported.state, ready)
@@ -177,7 +177,9 @@ async def _execute_stored(call: Call[Any, None], dag_id: str) -> web.StreamRespo
         return _clarification(dag_id, job)
     if plan.approval is None or not await still_holds(call.gateway, plan.approval):
         plan.approval = await approve(call.gateway, job)
-    return await _start(call, dag_id, plan.state, executable(call.gateway, plan.approval))
+    return await _start(
+        call, dag_id, plan.state, executable(call.gateway, plan.approval, plan.state.timezone)
+    )
 
 
 async def _stored(gateway: Gateway, dag_id: str) -> StoredPlan:
@@ -244,9 +246,7 @@ def _require_suspended(status: run.Status) -> None:
         case run.Status.SUSPENDED:
             return
         case run.Status.CANCELLED:
-            error = (
-                "Cannot resume execution: it was cancelled, which is final. Execute its DAG again."
-            )
+            error = "Cannot resume execution: it was cancelled, which is final. Execute its DAG again."
         case run.Status.FAILED:
             error = "Cannot resume execution: no plan came of its goal. Create another."
         case _:

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from contracts.agent import State, with_usable_model
 from contracts.event import Json
 from contracts.issues import issues
-from contracts.plan import Job, SubTask, dated, mentions_date, problems
+from contracts.plan import Job, SubTask, dated, in_zone, mentions_date, problems
 from gateway.endpoint import INVALID_BODY
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
@@ -72,15 +72,16 @@ def llm_problem(gateway: Gateway, job: Job, left: Iterable[SubTask]) -> str | No
     return next(filter(None, (gateway.llm_problem(*model) for model in models)), None)
 
 
-def executable(gateway: Gateway, approval: Approval) -> Job:
-    """The approved job with today's date in it.
+def executable(gateway: Gateway, approval: Approval, timezone: str) -> Job:
+    """The approved job with the date in it that is now in a time zone.
 
     Raises:
         Refusal: it needs a model, and there is none.
     """
     if problem := llm_problem(gateway, approval.job, approval.job.sub_tasks):
         raise Refusal(503, problem)
-    return approval.job if approval.is_timeless else dated(approval.job, gateway.clock().astimezone())
+    now = in_zone(gateway.clock(), timezone)
+    return approval.job if approval.is_timeless else dated(approval.job, now)
 
 
 def _invalid(found: list[dict[str, Json]], path: tuple[str, ...]) -> Refusal:

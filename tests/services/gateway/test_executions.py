@@ -20,6 +20,7 @@ from contracts.plan import Job
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.runtime.stream import Origin, transact
+from contracts.scheduling import Schedule
 from contracts.steps import SYNTHESIS
 from contracts.tool import Effect, ToolSpec
 
@@ -153,16 +154,26 @@ async def test_a_whole_job_becomes_a_dag_and_is_executed(api: Any, wrap: Any) ->
     assert stored["dagTitle"] == wrap({}).get("dagTitle")
 
 
-async def test_the_day_of_the_execution_is_filled_in(api: Any) -> None:
+@pytest.mark.parametrize(
+    ("schedule", "shown_date"),
+    [
+        (None, "1/1/2026, 12:00:00 PM"),
+        (Schedule(cron="", timezone="Asia/Kolkata"), "1/1/2026, 5:30:00 PM"),
+    ],
+)
+async def test_the_date_of_the_execution_is_filled_in_in_the_time_zone_of_the_dag(
+    api: Any, schedule: Schedule | None, shown_date: str
+) -> None:
+    api.gateway.clock = lambda: NOW
     call = {"name": "writeFile", "params": {"path": "{{today}}.md", "content": "{{currentDate}}"}}
-    await api.write(DAG, "d1", dag.Imported(job=Job.model_validate(job(task("001", tool_or_prompt=call)))))
+    plan = Job.model_validate(job(task("001", tool_or_prompt=call)))
+    await api.write(DAG, "d1", dag.Imported(job=plan), dag.ScheduleSet(schedule=schedule))
 
     answer = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
 
     shown = (await api.get(f"/api/v1/dag-executions/{answer.json['executionId']}")).json
     params = shown["subSteps"][0]["toolOrPromptParams"]
-    assert "{{" not in str(params)
-    assert params["content"].endswith(("AM", "PM"))
+    assert params == {"path": f"{shown_date}.md", "content": shown_date}
 
 
 @pytest.mark.parametrize(

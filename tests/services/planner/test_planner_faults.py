@@ -102,6 +102,25 @@ async def test_a_plan_to_be_executed_is_with_todays_date(world: World, job: dict
     assert params == {"path": "a 11/23/2026, 6:45:42 AM.txt"}
 
 
+@pytest.mark.parametrize(
+    "zone", [{"schedule": Schedule(cron="@daily", timezone="Asia/Kolkata")}, {"timezone": "Asia/Kolkata"}]
+)
+async def test_dates_are_those_of_the_time_zone_of_the_dag(
+    world: World, job: dict[str, Any], zone: dict[str, Any]
+) -> None:
+    """In the prompt and in the plan, wherever the planner itself stands."""
+    world.model.says(job)
+
+    await world.plan(run_id="dag-exec_1", **zone)
+
+    (asked,) = world.asked
+    assert asked["messages"][0]["content"].startswith("You plan. 11/23/2026, 12:15:42 PM ")
+    (requested,) = await world.runs("dag-exec_1")
+    assert isinstance(requested, run.Requested)
+    params = requested.job.sub_tasks[0].tool_or_prompt.params
+    assert params == {"path": "a 11/23/2026, 12:15:42 PM.txt"}
+
+
 async def test_a_plan_nobody_wants_executed_is_not(world: World, job: dict[str, Any]) -> None:
     world.model.says(job)
 
