@@ -58,7 +58,7 @@ async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
 
 @endpoint(
     "GET",
-    "/api/v1/artifacts/{filename:.+}",
+    r"/api/v1/artifacts/{filename:[\s\S]+}",
     summary="The content of an artifact",
     tag=TAG,
     responses={200: Raw("*/*", "The bytes of the file; every text format, HTML too, as text/plain.")},

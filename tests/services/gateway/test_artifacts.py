@@ -150,3 +150,8 @@ async def test_a_large_file_comes_whole(api: Api, folder: Path) -> None:
 
 async def test_a_nul_in_a_name_is_refused(api: Api, folder: Path) -> None:
     assert (await api.get(f"{ARTIFACTS}/report.md%00.png")).status == 400
+
+
+async def test_a_name_with_an_end_of_line_in_it_is_not_found(api: Api) -> None:
+    broken = await api.get(f"{ARTIFACTS}/a%0Ab")
+    assert (broken.status, broken.json) == (404, {"error": "Artifact not found"})
