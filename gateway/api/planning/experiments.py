@@ -17,6 +17,8 @@ from gateway.endpoint import Call, endpoint
 from gateway.http.errors import refusal_of
 from gateway.http.replies import json_reply
 
+PREFIX = "dag_"
+"""Of the ids of their DAGs, by which clients know them."""
 STILL_PLANNING = "planning goes on; look at the DAG later"
 
 
@@ -75,7 +77,7 @@ async def _experiment(
 ) -> Experiment:
     async with turns:
         try:
-            stream = await request_plan(call, wanted, str(number))
+            stream = await request_plan(call, wanted, str(number), prefix=PREFIX)
             came = await outcome(call.gateway, stream, after=0)
         except Exception as error:
             refusal = refusal_of(error, call.request)

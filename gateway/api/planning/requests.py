@@ -54,9 +54,11 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
     )
 
 
-async def request_plan(call: Call[Any, None], wanted: dag.Requested, *parts: str) -> Stream[dag.State]:
+async def request_plan(
+    call: Call[Any, None], wanted: dag.Requested, *parts: str, prefix: str = ""
+) -> Stream[dag.State]:
     """A DAG that waits for a planner; `parts` tell it from others that the same request asks for."""
-    id_ = plan_id(wanted.run_id) if wanted.run_id else call.new_id("", "dag", *parts)
+    id_ = plan_id(wanted.run_id) if wanted.run_id else call.new_id(prefix, "dag", *parts)
     return await call.create(DAG, id_, partial(dag.request, wanted=wanted))
 
 

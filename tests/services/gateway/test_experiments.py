@@ -123,6 +123,7 @@ async def test_the_dag_of_each_is_told_and_is_there(api: Any) -> None:
     listed = (await api.get("/api/v1/dags")).json["dags"]
     assert {row["id"] for row in listed} == ids
     assert len(ids) == 6
+    assert all(dag_id.startswith("dag_") for dag_id in ids)
     assert {(row["params"]["model"], row["params"]["temperature"]) for row in listed} == {
         (m, t) for m in ("small", "large") for t in (0, 0.5, 1)
     }
