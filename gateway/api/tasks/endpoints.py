@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import orjson
 import structlog
 from aiohttp import web
 from pydantic import ValidationError
@@ -11,7 +12,8 @@ from pydantic import ValidationError
 from contracts.agent import Entry, State, with_usable_model
 from contracts.api.costs import TokenUsage
 from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, TaskUsed
-from contracts.issues import issues
+from contracts.event import Json
+from contracts.issues import Issue, issues
 from contracts.outcome import Reject, Retry
 from contracts.runtime.llm import ChatRequest, Completion
 from gateway.api.tasks.accounts import answered, failed, record
@@ -24,6 +26,7 @@ from gateway.http.replies import json_reply
 logger = structlog.get_logger(__name__)
 
 TAG = "tasks"
+INVALID = "Validation error"
 FAILED = "Task execution failed"
 
 
@@ -62,9 +65,17 @@ def _task_of(form: Form) -> tuple[TaskForm, TaskParams]:
     except ValidationError:
         raise Refusal(400, "taskName and prompt are required fields") from None
     try:
-        return task, TaskParams.model_validate_json(task.params or "{}")
+        return task, TaskParams.model_validate(_params_of(task))
     except ValidationError as error:
-        raise Refusal(400, "Validation error", details=issues(error, TaskParams)) from error
+        raise Refusal(400, INVALID, details=issues(error, TaskParams)) from error
+
+
+def _params_of(task: TaskForm) -> Json:
+    try:
+        return orjson.loads(task.params or "{}")
+    except orjson.JSONDecodeError as error:
+        issue = Issue(("params",), f'not JSON ({error}): send an object such as {{"max_tokens": 500}}')
+        raise Refusal(400, INVALID, details=[issue.as_json()]) from error
 
 
 def _request(

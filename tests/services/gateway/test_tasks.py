@@ -264,6 +264,9 @@ async def test_params_are_checked(lab: Lab, params: Any, path: list[str]) -> Non
 async def test_params_that_are_no_json_are_a_validation_error(lab: Lab) -> None:
     answer = await lab.ask(params="{nonsense")
     assert (answer.status, answer.json["error"]) == (400, "Validation error")
+    (issue,) = answer.json["details"]
+    assert (issue["code"], issue["path"]) == ("custom", ["params"])
+    assert 'send an object such as {"max_tokens": 500}' in issue["message"]
 
 
 async def test_only_an_active_agent_can_be_asked(lab: Lab) -> None:
