@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from contracts.event import Json
-from contracts.placeholders import Resolver, compact, find, map_texts, placeholder
+from contracts.placeholders import SYNTAX, Resolver, compact, find, map_texts, placeholder
 from contracts.tool import ToolSpec
 
 _FALLBACKS = {"fetchURLs": "urls", "writeFile": "content"}
@@ -36,14 +36,15 @@ def tool_params(
         Reject: the results would make the parameters too long.
     """
     resolver = Resolver(results)
+    supplied = _supplied(spec.name, params, dependencies)
     resolved = {}
-    for name, value in {**params, **_supplied(spec.name, params, dependencies)}.items():
+    for name, value in {**params, **supplied}.items():
         if not find(value):
             resolved[name] = value
         elif (spec.name, name) == ("fetchURLs", "urls"):
             resolved[name] = _url_list(value, resolver)
         elif (spec.name, name) == ("writeFile", "content"):
-            resolved[name] = _file_content(value, results)
+            resolved[name] = _file_content(value, results, supplied=name in supplied)
         else:
             resolved[name] = _typed(spec, name, map_texts(value, resolver.value))
     return resolved
@@ -96,20 +97,28 @@ def _tidied(url: str) -> str:
     return f"https://{url[:end]}" if url[:4].lower() == "www." else url[:end]
 
 
-def _file_content(value: Json, results: Mapping[str, Json]) -> str:
-    readable = Resolver(results, _readable)
-    return _unfenced(_readable(map_texts(value, readable.text)))
+def _file_content(value: Json, results: Mapping[str, Json], *, supplied: bool) -> str:
+    whole = supplied or (isinstance(value, str) and SYNTAX.fullmatch(value.strip()) is not None)
+    resolver = Resolver(results, _readable if whole else _embedded)
+    return _unfenced(_readable(map_texts(value, resolver.text)))
+
+
+def _embedded(result: Json) -> str:
+    """A result inside the text of a file: its `content` where it has one, else text or compact JSON."""
+    return str(result["content"]) if _has_content(result) else compact(result)
 
 
 def _readable(result: Json) -> str:
     """A result as the text of a file: its `content` where it has one, else text as it is or indented JSON."""
-    match result:
-        case str():
-            return result
-        case {"content": str(content)}:
-            return content
-        case _:
-            return json.dumps(result, ensure_ascii=False, indent=2)
+    if isinstance(result, str):
+        return result
+    if _has_content(result):
+        return str(result["content"])
+    return json.dumps(result, ensure_ascii=False, indent=2)
+
+
+def _has_content(result: Json) -> bool:
+    return isinstance(result, dict) and isinstance(result.get("content"), str)
 
 
 def _unfenced(text: str) -> str:

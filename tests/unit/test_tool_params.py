@@ -97,6 +97,13 @@ def test_content_that_is_a_placeholder_is_made_readable() -> None:
     assert content(["<Result of Task 006>"], "006") == '[\n  "Ünïcode text"\n]'
 
 
+def test_an_object_within_a_longer_content_is_compact_json() -> None:
+    assert content("<Result of Task 5>", "005") == '{\n  "rows": [\n    1,\n    2\n  ]\n}'
+    assert content("Data: <Result of Task 5>.", "005") == 'Data: {"rows":[1,2]}.'
+    assert content("# Data\n\n<Result of Task 5>", "005") == '# Data\n\n{"rows":[1,2]}'
+    assert content("# Page\n\n<Result of Task 3>", "003") == "# Page\n\nThe page"
+
+
 def test_without_dependencies_what_is_left_out_stays_out() -> None:
     assert content(None) is None
     assert urls(None) is None
