@@ -177,12 +177,14 @@ def _string(validation: str, message: str) -> Callable[[ErrorDetails], dict[str,
     return lambda detail: _at(detail, "invalid_string", message, validation=validation)
 
 
+_INVALID_URL = "Invalid url: send an absolute http:// or https:// URL"
+
 _OTHERS: dict[str, Callable[[ErrorDetails], dict[str, Json]]] = {
     "literal_error": _invalid_choice,
     "enum": _invalid_choice,
     "string_pattern_mismatch": _string("regex", "Invalid"),
-    "url_parsing": _string("url", "Invalid url"),
-    "url_scheme": _string("url", "Invalid url"),
+    "url_parsing": _string("url", _INVALID_URL),
+    "url_scheme": _string("url", _INVALID_URL),
     "datetime_parsing": _string("datetime", "Invalid datetime"),
     "datetime_from_date_parsing": _string("datetime", "Invalid datetime"),
     "finite_number": _not_finite,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError, WithJsonSchema
@@ -21,6 +22,8 @@ LONGEST_URL = 2048
 
 def _http_url(text: str) -> str:
     """`text` as it was given, which is an absolute HTTP URL."""
+    if not re.match(r"https?://[^/\\]", text, re.IGNORECASE):
+        raise PydanticKnownError("url_scheme", {"expected_schemes": "'http' or 'https'"})
     try:
         AnyHttpUrl(text)
     except ValidationError as error:

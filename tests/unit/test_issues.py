@@ -250,7 +250,12 @@ def issues_of(model: type[BaseModel], data: object) -> list[dict[str, Any]]:
         ),
         (
             {"site": "no site"},
-            {"code": "invalid_string", "validation": "url", "path": ["site"], "message": "Invalid url"},
+            {
+                "code": "invalid_string",
+                "validation": "url",
+                "path": ["site"],
+                "message": "Invalid url: send an absolute http:// or https:// URL",
+            },
         ),
         ({"even": 3}, {"code": "custom", "path": ["even"], "message": "give an even number"}),
         (

@@ -200,6 +200,9 @@ BAD: list[tuple[dict[str, Any], list[str]]] = [
     ({"params": {"temperature": 3}}, ["params", "temperature"]),
     ({"webhookUrl": "nonsense"}, ["webhookUrl"]),
     ({"webhookUrl": "ftp://x/y"}, ["webhookUrl"]),
+    ({"webhookUrl": "http:/x"}, ["webhookUrl"]),
+    ({"webhookUrl": "http:x"}, ["webhookUrl"]),
+    ({"webhookUrl": "https:///x"}, ["webhookUrl"]),
     ({"webhookUrl": "http://x/" + "y" * 2048}, ["webhookUrl"]),
 ]
 
