@@ -44,19 +44,6 @@ def rewrite(value: Json, ids: Mapping[str, str]) -> Json:
     return map_texts(value, lambda text: SYNTAX.sub(renamed, text))
 
 
-def resolve(value: Json, results: Mapping[str, Json]) -> Json:
-    """`value` with its placeholders replaced by results.
-
-    A text that is nothing but a placeholder becomes the result itself, whatever its type. Inside a longer
-    text a result is inserted as text: a string as it is, anything else as compact JSON. Ids without a result
-    stay as they are written. What was inserted is not searched again.
-
-    Raises:
-        Reject: the results would add more than MAX_INSERTED characters.
-    """
-    return map_texts(value, Resolver(results).value)
-
-
 def compact(result: Json) -> str:
     """A result inside a longer text: a string as it is, anything else as compact JSON."""
     return (
@@ -66,7 +53,11 @@ def compact(result: Json) -> str:
 
 @dataclass(slots=True)
 class Resolver:
-    """Replaces placeholders in the texts of one step's parameters, within MAX_INSERTED in all."""
+    """Replaces placeholders in the texts of one step's parameters by results.
+
+    Ids without a result stay as they are written, and what was inserted is not searched again. Reject is
+    raised when more than MAX_INSERTED characters would be inserted in all.
+    """
 
     results: Mapping[str, Json]
     as_text: Callable[[Json], str] = compact
@@ -85,7 +76,7 @@ class Resolver:
         return self.text(text)
 
     def text(self, text: str) -> str:
-        """`text` with results inserted as text."""
+        """`text` with results inserted as text: a string as it is, anything else as `as_text` has it."""
         return SYNTAX.sub(self._inserted, text)
 
     def _inserted(self, match: re.Match[str]) -> str:

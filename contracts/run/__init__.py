@@ -21,7 +21,6 @@ from contracts.run.decisions import (
     give_up,
     next_retry,
     request,
-    require_execution,
     require_known,
     resume,
     settle,
@@ -111,6 +110,5 @@ __all__ = [
     "cancel",
     "delete",
     "require_known",
-    "require_execution",
     "next_retry",
 ]

@@ -195,13 +195,6 @@ def require_known(state: State) -> None:
         raise UnknownRun("there is no such run")
 
 
-def require_execution(state: State) -> None:
-    """Raises UnknownRun for what is no execution of a plan: not there, or a run by an agent's turns."""
-    require_known(state)
-    if state.request is None:
-        raise UnknownRun("there is no such execution")
-
-
 def next_retry(state: State) -> datetime | None:
     """When the earliest failed attempt is to be tried again."""
     return min(state.retrying.values(), default=None)

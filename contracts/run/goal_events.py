@@ -24,7 +24,7 @@ class AgentUsed(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str | None = None
-    """None: there was no agent, and the built-in prompt was used."""
+    """None only in old histories: a run without an agent fails before it starts."""
     name: str
     version_name: str
     prompt_template: str

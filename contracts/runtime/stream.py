@@ -69,11 +69,6 @@ class Stream(Generic[S]):
                 stream.fold(one)
         return stream
 
-    @property
-    def exists(self) -> bool:
-        """Whether the aggregate has any commit."""
-        return self.seq > 0
-
     async def refresh(self) -> Sequence[Event]:
         """Fold what others have appended since; returns those events."""
         recorded = await self.log.read(self.aggregate.name, self.id, after=self.seq)

@@ -105,7 +105,7 @@ async def test_each_call_is_one_request_and_nothing_is_probed(lab: Lab) -> None:
     server = await lab.provider(OK)
     llm = lab.client(server)
 
-    assert llm.configured()
+    assert llm.problem() is None
     await llm.complete(ChatRequest(HELLO))
     await llm.complete(ChatRequest(HELLO, provider="ollama", tools=[TOOL]))
 
@@ -383,7 +383,6 @@ async def test_without_configuration_nothing_is_called_and_the_variable_is_named
 ) -> None:
     llm = lab.of(LlmSettings(_env_file=None))
 
-    assert not llm.configured(provider)
     assert says in str(llm.problem(provider))
     with pytest.raises(LlmNotConfigured, match=says):
         await llm.complete(ChatRequest(HELLO, provider=provider))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from contracts import placeholders
 from contracts.outcome import Reject
-from contracts.placeholders import find, id_key, placeholder, resolve, rewrite
+from contracts.placeholders import Resolver, find, id_key, map_texts, placeholder, rewrite
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -18,6 +18,11 @@ json_values = st.recursive(
     max_leaves=20,
 )
 task_ids = st.from_regex(r"[A-Za-z0-9_.-]{1,64}", fullmatch=True)
+
+
+def resolve(value: Any, results: dict[str, Any]) -> Any:
+    """`value` with every placeholder in it replaced, as the parameters of a step are."""
+    return map_texts(value, Resolver(results).value)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +127,7 @@ def test_a_large_result_inserted_as_text_is_encoded_once() -> None:
     """Ten thousand placeholders for one object: its JSON is made once, not ten thousand times."""
     result = {"items": list(range(100))}
     text = " ".join([placeholder("1")] * 10_000)
-    resolver = placeholders.Resolver({"1": result}, as_text := _Counted())
+    resolver = Resolver({"1": result}, as_text := _Counted())
     resolver.text(text)
     assert as_text.calls == 1
 

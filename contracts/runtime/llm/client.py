@@ -40,16 +40,12 @@ class Llm:
         self._refused: dict[tuple[Provider, str], tuple[str, ...]] = {}
 
     def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
-        """What to set before such a request can be made; None when nothing is missing."""
+        """What to set before such a request can be made; None: nothing is missing."""
         try:
             resolve(self._settings, provider, model)
         except LlmNotConfigured as missing:
             return str(missing)
         return None
-
-    def configured(self, provider: str | None = None, model: str | None = None) -> bool:
-        """Whether such a request can be made; says nothing about whether the provider is up."""
-        return self.problem(provider, model) is None
 
     async def complete(
         self, request: ChatRequest, *, retries: int | None = None, on_attempt: OnAttempt | None = None
