@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete
+from sqlalchemy import case, delete, func, update
 
 from contracts import dag
 from contracts.api.fields import tokens_of
@@ -97,9 +97,16 @@ def clarification_asked(changes: Changes, fact: Fact, event: dag.ClarificationAs
 
 
 @fold.on(dag.Clarified)
-def clarified(changes: Changes, fact: Fact, _: dag.Clarified) -> None:
-    """Planning goes on."""
+def clarified(changes: Changes, fact: Fact, event: dag.Clarified) -> None:
+    """Planning goes on, for the goal with the answer."""
     changes.update(dags, (fact.id,), {"phase": "requested", "status": "planning", "updated_at": fact.at})
+    asked = func.json_extract(dags.c.params, "$.goalText")
+    answered = func.json_set(dags.c.params, "$.goalText", asked + event.addition)
+    goal = {
+        "goal_text": dags.c.goal_text + event.addition,
+        "params": case((asked.is_not(None), answered), else_=dags.c.params),
+    }
+    changes.execute(update(dags).where(dags.c.id == fact.id).values(goal))
 
 
 @fold.on(dag.Rejected)

@@ -85,6 +85,11 @@ class Clarified(Event):
     offloaded: ClassVar[frozenset[str]] = frozenset({"answer"})
     answer: str
 
+    @property
+    def addition(self) -> str:
+        """What it adds to the goal."""
+        return f"\n\nUser clarification: {self.answer}"
+
 
 class Rejected(Event):
     """No plan came of it."""

@@ -79,7 +79,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transitio
         case ClarificationAsked():
             return replace(state, status=Status.CLARIFICATION, query=event.query, job=event.job)
         case Clarified():
-            goal_text = f"{state.goal_text}\n\nUser clarification: {event.answer}"
+            goal_text = state.goal_text + event.addition
             return replace(state, status=Status.REQUESTED, goal_text=goal_text, attempts=(), query=None)
         case Rejected():
             return replace(state, status=Status.REJECTED)

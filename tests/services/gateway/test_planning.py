@@ -17,6 +17,7 @@ from contracts.plan import Job
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.scheduling import Schedule
+from contracts.tool import Effect, ToolSpec
 
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 GOAL = {"goal-text": "do it", "agentName": "Planner"}
@@ -278,6 +279,26 @@ async def test_an_answered_question_is_answered_like_a_new_goal(api: Any) -> Non
     assert (answer.status, answer.json) == (200, {"status": "success", "dagId": dag_id})
     stored = DAG.fold([event for one in await api.log.read("dag", dag_id) for event in one.commit.events])
     assert stored.goal_text == "do it\n\nUser clarification: the blue one"
+    row = (await api.get(f"/api/v1/dags/{dag_id}")).json
+    assert row["params"] == {
+        "goalText": stored.goal_text,
+        "agentName": "Planner",
+        "temperature": 0.7,
+        "max_tokens": 10000,
+    }
+    api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))
+    executed = await api.post("/api/v1/execute-dag", {"dagId": dag_id})
+    assert executed.json["originalRequest"] == stored.goal_text
+
+
+async def test_what_a_client_put_in_place_of_the_params_stays_when_a_question_is_answered(api: Any) -> None:
+    _, dag_id = await plan(api, "/api/v1/create-dag", [dag.ClarificationAsked(query="which?", job=ASKING)])
+    await api.patch(f"/api/v1/dags/{dag_id}", {"params": {"mine": [1, "é"]}})
+
+    headers = {"Prefer": "respond-async"}
+    await api.post(f"/api/v1/dags/{dag_id}/clarify", {"answer": "x"}, headers=headers)
+
+    assert (await api.get(f"/api/v1/dags/{dag_id}")).json["params"] == {"mine": [1, "é"]}
 
 
 async def test_only_a_dag_that_asks_can_be_answered(api: Any) -> None:
