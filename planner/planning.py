@@ -12,6 +12,7 @@ from contracts import dag
 from contracts.dag import AttemptMade, ClarificationAsked, Planned, Rejected
 from contracts.event import Event, Json
 from contracts.issues import issues
+from contracts.placeholders import map_texts
 from contracts.plan import MAX_PROBLEMS, Job, problems, renumber
 from contracts.tool import ToolSpec
 from planner import prompt
@@ -173,15 +174,8 @@ def _incomplete(gaps: tuple[str, ...]) -> Fault:
 
 
 def _told_problems(found: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
-    """The first problems, without values that an answer may have made huge."""
-    return [
-        {
-            "code": issue["code"],
-            "path": [key[:MAX_TOLD_TEXT] if isinstance(key, str) else key for key in issue["path"]],
-            "message": issue["message"][:MAX_TOLD_TEXT],
-        }
-        for issue in found[:MAX_TOLD]
-    ]
+    """The first problems, with texts that an answer may have made huge cut short."""
+    return [map_texts(issue, lambda text: text[:MAX_TOLD_TEXT]) for issue in found[:MAX_TOLD]]
 
 
 def _told_gaps(gaps: Sequence[str]) -> tuple[str, ...]:
