@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, select, update
 
 from contracts import run
 from contracts.money import pico_usd
@@ -15,6 +15,8 @@ from projector.changes import Changes
 from projector.fold import Fact, Fold, milliseconds
 
 fold = Fold()
+
+_IN_PROGRESS = ("running", "waiting")
 
 
 @fold.on(run.Requested)
@@ -127,7 +129,7 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
 @fold.on(run.Suspended)
 def suspended(changes: Changes, fact: Fact, event: run.Suspended) -> None:
     """Nothing more runs until somebody resumes."""
-    _reset_steps(changes, fact, ("running", "waiting"), "pending")
+    _reset_steps(changes, fact, _IN_PROGRESS, "pending")
     values = {
         "status": "suspended",
         "suspended_reason": event.reason,
@@ -140,7 +142,7 @@ def suspended(changes: Changes, fact: Fact, event: run.Suspended) -> None:
 @fold.on(run.Resumed)
 def resumed(changes: Changes, fact: Fact, _: run.Resumed) -> None:
     """What failed may run again."""
-    _reset_steps(changes, fact, ("failed", "running", "waiting"), "pending", error=None, completed_at=None)
+    _reset_steps(changes, fact, ("failed", *_IN_PROGRESS), "pending", error=None, completed_at=None)
     values = {
         "status": "pending",
         "failed_tasks": 0,
@@ -154,8 +156,16 @@ def resumed(changes: Changes, fact: Fact, _: run.Resumed) -> None:
 
 @fold.on(run.Cancelled)
 def cancelled(changes: Changes, fact: Fact, event: run.Cancelled) -> None:
-    """Called off; steps in progress did not finish."""
-    _reset_steps(changes, fact, ("running", "waiting"), "failed", error=f"cancelled: {event.reason}")
+    """Called off; steps in progress have failed."""
+    broken_off = (sub_steps.c.execution_id == fact.id) & sub_steps.c.status.in_(_IN_PROGRESS)
+    tasks = select(func.count()).where(broken_off, sub_steps.c.task_id != SYNTHESIS).scalar_subquery()
+    took = {
+        "failed_tasks": executions.c.failed_tasks + tasks,
+        "duration_ms": fact.at - func.coalesce(executions.c.started_at, fact.at),
+    }
+    changes.execute(update(executions).where(executions.c.id == fact.id).values(took))
+    ended = {"error": f"cancelled: {event.reason}", "completed_at": fact.at}
+    _reset_steps(changes, fact, _IN_PROGRESS, "failed", **ended)
     values = {
         "status": "cancelled",
         "cancelled_reason": event.reason,

@@ -183,6 +183,18 @@ def test_a_take_over_is_invisible() -> None:
     assert story.tell(run.TakenOver(executor="other")) == []
 
 
+def test_steps_in_progress_have_failed_when_the_run_is_cancelled() -> None:
+    story = Story()
+    story.tell(REQUESTED)
+    story.tell(STARTED, run.StepsStarted(steps=("001", "b")))
+    story.tell(run.StepCompleted(step="001", result="x", duration_ms=1))
+
+    step, ended = story.tell(run.Cancelled(reason="enough"))
+
+    assert step == {"type": "substep.failed", **step_ids("b"), "error": "cancelled: enough"}
+    assert (ended["type"], ended["completedTasks"], ended["failedTasks"]) == ("execution.failed", 1, 1)
+
+
 def test_a_cancelled_run_has_failed_and_ended() -> None:
     story = Story()
     story.tell(REQUESTED)

@@ -61,6 +61,8 @@ class ExecutionNarrator:
         """Whether it waits for its plan."""
         self._request: run.Requested | None = None
         self._descriptions: dict[str, str] = {}
+        self._in_progress: dict[str, None] = {}
+        """Steps that run, or wait for another try, in the order they were started."""
         self._resumed = False
         self._report: Json = None
         self._tell: dict[type[Event], Callable[[Any], Iterator[tuple[str, Told]]]] = {
@@ -166,11 +168,13 @@ class ExecutionNarrator:
 
     def _steps_started(self, event: run.StepsStarted) -> Iterator[tuple[str, Told]]:
         self.progress = replace(self.progress, waiting=self.progress.waiting - len(event.retried))
+        self._in_progress.update(dict.fromkeys(event.steps))
         for step in event.steps:
             if step != SYNTHESIS:
                 yield "substep.started", {**step_ids(step), "description": self._descriptions.get(step, "")}
 
     def _step_completed(self, event: run.StepCompleted) -> Iterator[tuple[str, Told]]:
+        self._in_progress.pop(event.step, None)
         if event.step == SYNTHESIS:
             self._report = event.result
             return
@@ -185,20 +189,29 @@ class ExecutionNarrator:
             fields = {"attempt": event.attempt, "error": event.error, "retryAt": epoch_ms(event.retry_at)}
             if event.step != SYNTHESIS:
                 yield "substep.retrying", {**step_ids(event.step), **fields}
-        elif event.step != SYNTHESIS:
-            self.progress = replace(progress, failed=progress.failed + 1)
-            yield "substep.failed", {**step_ids(event.step), "error": event.error}
+        else:
+            yield from self._failed_for_good(event.step, event.error)
+
+    def _failed_for_good(self, step: str, error: str) -> Iterator[tuple[str, Told]]:
+        self._in_progress.pop(step, None)
+        if step != SYNTHESIS:
+            self.progress = replace(self.progress, failed=self.progress.failed + 1)
+            yield "substep.failed", {**step_ids(step), "error": error}
 
     def _suspended(self, event: run.Suspended) -> Iterator[tuple[str, Told]]:
+        self._in_progress.clear()
         self.progress = replace(self.progress, status="suspended", waiting=0)
         yield "execution.suspended", {"reason": event.reason, **self._counts()}
 
     def _resume(self, _: run.Resumed) -> Iterator[tuple[str, Told]]:
         self._resumed = True
+        self._in_progress.clear()
         self.progress = replace(self.progress, status="pending", failed=0, waiting=0)
         yield "execution.resumed", self._headline()
 
     def _cancelled(self, event: run.Cancelled) -> Iterator[tuple[str, Told]]:
+        for step in list(self._in_progress):
+            yield from self._failed_for_good(step, f"cancelled: {event.reason}")
         self.progress = replace(self.progress, status="cancelled", waiting=0)
         fields = {"status": "failed", "error": f"cancelled: {event.reason}", "cancelledReason": event.reason}
         yield "execution.failed", {**fields, **self._counts()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 from urllib.parse import quote
@@ -387,6 +387,36 @@ async def test_a_cancelled_execution_is_shown_as_failed_and_says_why(api: Any) -
     assert [
         row["id"] for row in (await api.get("/api/v1/dag-executions?status=failed")).json["executions"]
     ] == ["e1"]
+
+
+async def test_steps_in_progress_of_a_cancelled_execution_are_counted_as_failed(api: Any) -> None:
+    waits = run.StepFailed(step="002", attempt=1, error="busy", retry_at=NOW)
+    steps = run.StepsStarted(steps=("001", "002", "003"))
+    wanted = requested(*(task(id_) for id_ in ("001", "002", "003", "004")))
+    await api.write(RUN, "e1", wanted, STARTED, steps, waits, done("003", "x"), at=NOW)
+
+    shown = (await api.post("/api/v1/dag-executions/e1/cancel", {"reason": "enough"})).json
+
+    row = (await api.get("/api/v1/dag-executions/e1")).json
+    assert (row["completedTasks"], row["failedTasks"], row["waitingTasks"]) == (1, 2, 0)
+    assert (shown["failedTasks"], shown["durationMs"]) == (2, row["durationMs"])
+    ended, started = (datetime.fromisoformat(row[key]) for key in ("completedAt", "startedAt"))
+    assert row["durationMs"] == (ended - started) / timedelta(milliseconds=1)
+    steps_shown = {one["taskId"]: (one["status"], one["error"]) for one in row["subSteps"]}
+    assert steps_shown == {
+        "001": ("failed", "cancelled: enough"),
+        "002": ("failed", "cancelled: enough"),
+        "003": ("completed", None),
+        "004": ("pending", None),
+        SYNTHESIS: ("pending", None),
+    }
+
+
+async def test_an_execution_cancelled_before_it_began_took_no_time(api: Any) -> None:
+    await api.write(RUN, "e1", requested())
+    await api.post("/api/v1/dag-executions/e1/cancel")
+    row = (await api.get("/api/v1/dag-executions/e1")).json
+    assert (row["durationMs"], row["failedTasks"], row["startedAt"]) == (0, 0, None)
 
 
 async def test_cancelling_twice_changes_nothing(api: Any) -> None:
