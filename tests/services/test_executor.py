@@ -118,6 +118,8 @@ class HeldLog(MemoryLog):
         self.shelf = Shelf()
         super().__init__(CODEC, self.shelf)
         self.away = asyncio.Event()
+        self.unreadable = 0
+        """How many reads get no answer."""
         self._refused = asyncio.Semaphore(0)
         self.open = asyncio.Event()
         self.open.set()
@@ -132,6 +134,9 @@ class HeldLog(MemoryLog):
 
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
         self._answer()
+        if self.unreadable:
+            self.unreadable -= 1
+            raise Unavailable("unreadable")
         return await super().read(aggregate, aggregate_id, after=after)
 
     def _answer(self) -> None:
@@ -521,6 +526,17 @@ async def test_a_step_that_must_not_be_repeated_outlives_an_outage_of_the_log() 
     assert (await system.state()).status is Status.COMPLETED
     assert (len(once.keys), len(sibling.keys)) == (1, 1)
     assert not any(isinstance(event, run.StepFailed) for event in await system.events())
+
+
+async def test_what_became_of_a_lost_commit_is_read_as_soon_as_the_log_answers() -> None:
+    calls = Calls()
+    system = System(tool("count", calls.count, Effect.ONCE))
+    lease = await system.request(task("001", "count"), task("002", "count", needs=["001"]))
+    system.log.lose_acks(1)
+    system.log.unreadable = 3
+    await handle(system.executor(), lease)
+    assert (await system.state()).status is Status.COMPLETED
+    assert calls.keys == [f"{RUN_ID}/001", f"{RUN_ID}/002"]
 
 
 async def test_an_executor_that_is_stopped_during_an_outage_ends() -> None:

@@ -28,6 +28,7 @@ from executor.tools.write_file import write_file
 
 MakeWorld = Any
 SECRET = b"secret"
+WRITE = {"path": "plan.md", "content": "text"}
 
 RULES = """
 [[rule]]
@@ -237,23 +238,26 @@ async def test_nobody_is_told_of_a_run_that_was_called_off(world: Any, receiver:
     assert await world.of(memory.Kept, "goal_1", "memory") == []
 
 
-def planned(receiver: Receiver, tool: str, **params: Any) -> run.Requested:
-    """A run of a goal by a plan of one step."""
-    task = {
-        "id": "001",
-        "description": "work",
-        "thought": "",
-        "action_type": "tool",
-        "tool_or_prompt": {"name": tool, "params": params},
-        "expected_output": "",
-        "dependencies": [],
-    }
+def planned(receiver: Receiver, **calls: dict[str, Any]) -> run.Requested:
+    """A run of a goal by a plan whose steps call these tools."""
+    tasks = [
+        {
+            "id": f"{n:03}",
+            "description": "work",
+            "thought": "",
+            "action_type": "tool",
+            "tool_or_prompt": {"name": tool, "params": params},
+            "expected_output": "",
+            "dependencies": [],
+        }
+        for n, (tool, params) in enumerate(calls.items(), start=1)
+    ]
     job = Job.model_validate(
         {
             "original_request": "do it",
             "intent": {"primary": "work", "sub_intents": []},
             "entities": [],
-            "sub_tasks": [task],
+            "sub_tasks": tasks,
         }
     )
     return run.Requested(
@@ -265,7 +269,7 @@ def planned(receiver: Receiver, tool: str, **params: Any) -> run.Requested:
 
 
 async def test_a_run_by_a_plan_ends_like_one_by_turns(world: Any, receiver: Receiver) -> None:
-    await world.write(RUN, "run_1", planned(receiver, "writeFile", path="plan.md", content="text"))
+    await world.write(RUN, "run_1", planned(receiver, writeFile=WRITE))
     (lease,) = await world.log.read("run", "run_1")
     await world.handle(world.executor(), lease)
     (kept,) = await world.of(memory.Kept, "goal_1", "memory")
@@ -286,7 +290,7 @@ async def test_a_run_that_is_suspended_resumed_and_completed_tells_of_both_ends_
         return value
 
     world.tool("mendable", mendable)
-    await world.write(RUN, "run_1", planned(receiver, "mendable", value="mended"))
+    await world.write(RUN, "run_1", planned(receiver, writeFile=WRITE, mendable={"value": "mended"}))
     (first,) = await world.log.read("run", "run_1")
     for attempt in (1, 2):
         await world.handle(world.executor(), first, attempt)
@@ -299,20 +303,20 @@ async def test_a_run_that_is_suspended_resumed_and_completed_tells_of_both_ends_
     await world.handle(world.executor(), first, 3)
     told = [orjson.loads(body) for _, body in receiver.got]
     assert [one["type"] for one in told] == ["run.failed", "run.completed"]
-    assert [(one["data"]["error"], one["data"]["summary"]) for one in told] == [
-        ("broken", None),
-        (None, "mended"),
-    ]
+    assert [one["data"]["error"] for one in told] == ["broken", None]
+    assert (told[0]["data"]["summary"], "mended" in told[1]["data"]["summary"]) == (None, True)
+    assert [one["data"]["stepsExecuted"] for one in told] == [1, 2]
     assert [headers["Idempotency-Key"] for headers, _ in receiver.got] == ["run_1/webhook", "run_1/webhook/1"]
     assert [one.ending for one in await world.of(webhook.Delivered, "run_1", "webhook")] == [0, 1]
-    assert len(await world.of(memory.Kept, "goal_1", "memory")) == 1
+    (kept,) = await world.of(memory.Kept, "goal_1", "memory")
+    assert [one.type for one in kept.added] == [Kind.ARTIFACT, Kind.NOTE]
 
 
 async def test_an_end_that_could_not_be_told_does_not_use_up_the_tries_of_the_next(
     world: Any, receiver: Receiver
 ) -> None:
     receiver.statuses = [404, 200]
-    await world.write(RUN, "run_1", planned(receiver, "absent"))
+    await world.write(RUN, "run_1", planned(receiver, absent={}))
     (first,) = await world.log.read("run", "run_1")
     await world.handle(world.executor(), first)
     await world.write(RUN, "run_1", run.Resumed())
