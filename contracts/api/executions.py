@@ -58,7 +58,7 @@ class ExecutionRow(Row):
     original_request: str
     primary_intent: str
     status: ExecutionStatus
-    """A cancelled execution is `failed`, with `cancelledAt`."""
+    """`pending` while its plan is made, too. A cancelled execution is `failed`, with `cancelledAt`."""
     started_at: Timestamp | None
     completed_at: Timestamp | None
     duration_ms: int | None

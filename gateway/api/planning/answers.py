@@ -16,6 +16,7 @@ Answer = tuple[int, dict[str, Json]]
 def answer(dag_id: str, state: dag.State, outcome: Event) -> Answer:
     """The answer to who waited for a plan; `outcome` is the event that ended the planning."""
     run_id = state.request.run_id if state.request else None
+    failed = {"status": "failed"} if run_id else {}
     match outcome:
         case dag.Planned(job=job) if run_id:
             return 202, _executing(dag_id, run_id, state, job)
@@ -24,9 +25,8 @@ def answer(dag_id: str, state: dag.State, outcome: Event) -> Answer:
         case dag.ClarificationAsked():
             return 200, _clarification(dag_id, state, outcome)
         case dag.Rejected(http_status=status, error=error, details=details):
-            failed = {"status": "failed"} if run_id else {}
             return status, {**failed, "error": error, **details, "dagId": dag_id}
-    return 409, {"error": "The DAG was deleted while it was being planned", "dagId": dag_id}
+    return 409, {**failed, "error": "The DAG was deleted while it was being planned", "dagId": dag_id}
 
 
 def _executing(dag_id: str, run_id: str, state: dag.State, job: Job) -> dict[str, Json]:

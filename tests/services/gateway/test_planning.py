@@ -198,10 +198,14 @@ async def test_why_there_is_no_plan_is_passed_on(
     assert answer.json == {**failed, "error": rejected.error, **rejected.details, "dagId": dag_id}
 
 
-async def test_a_dag_deleted_while_it_was_planned_is_told(api: Any) -> None:
-    answer, dag_id = await plan(api, "/api/v1/create-dag", [dag.Deleted()])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/api/v1/create-dag", None), ("/api/v1/create-and-execute-dag", "failed")]
+)
+async def test_a_dag_deleted_while_it_was_planned_is_told(api: Any, path: str, status: str | None) -> None:
+    answer, dag_id = await plan(api, path, [dag.Deleted()])
 
     assert (answer.status, answer.json["dagId"]) == (409, dag_id)
+    assert answer.json.get("status") == status
 
 
 async def test_a_plan_is_executed_as_the_run_that_the_answer_names(api: Any) -> None:
