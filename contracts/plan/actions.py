@@ -121,7 +121,45 @@ def _closest(name: str, known: Collection[str]) -> str:
 
 def _message(spec: ToolSpec, error: ValidationError) -> str:
     message = error.message if len(error.message) <= _MAX_MESSAGE else f"…{error.message[-_MAX_MESSAGE:]}"
-    return f"{spec.name}: {message}"
+    schema = error.schema if isinstance(error.schema, Mapping) else {}
+    return f"{spec.name}: {message}; give {_wanted(schema)}"
+
+
+def _wanted(schema: Mapping[str, Json]) -> str:
+    """The values that fit, in words."""
+    if "anyOf" in schema:
+        return " or ".join(map(_wanted, schema["anyOf"]))
+    if "enum" in schema:
+        return f"one of {', '.join(map(repr, schema['enum']))}"
+    given = schema.get("type", [])
+    types: list[str] = given if isinstance(given, list) else [given]
+    named = " or ".join(_TYPES.get(one, one) for one in types)
+    kind = _FORMATS.get(schema.get("format", "")) or named or "another value"
+    bounds = " and ".join(words.format(schema[key]) for key, words in _BOUNDS.items() if key in schema)
+    return f"{kind} {bounds}".strip()
+
+
+_TYPES = {
+    "string": "a text",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "an object",
+    "array": "a list",
+}
+_FORMATS = {
+    "uri": "an absolute URL such as https://example.com/page",
+    "email": "an e-mail address such as name@example.com",
+}
+_BOUNDS = {
+    "minimum": "of at least {}",
+    "maximum": "of at most {}",
+    "minLength": "of at least {} character(s)",
+    "maxLength": "of at most {} character(s)",
+    "minItems": "of at least {} item(s)",
+    "maxItems": "of at most {} item(s)",
+    "pattern": "that matches {}",
+}
 
 
 def _formats() -> FormatChecker:

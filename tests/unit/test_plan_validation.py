@@ -189,17 +189,45 @@ def test_an_inference_needs_something_to_go_by() -> None:
     ("name", "params", "place", "message"),
     [
         ("webSearch", {}, "query", "webSearch needs the parameter 'query': give it"),
-        ("webSearch", {"query": 3}, "query", "webSearch: 3 is not of type 'string'"),
+        (
+            "webSearch",
+            {"query": 3},
+            "query",
+            "webSearch: 3 is not of type 'string'; give a text of at least 1 character(s)",
+        ),
         (
             "webSearch",
             {"query": "q", "limit": 21},
             "limit",
-            "webSearch: 21 is greater than the maximum of 20",
+            (
+                "webSearch: 21 is greater than the maximum of 20; "
+                "give an integer of at least 1 and of at most 20"
+            ),
         ),
-        ("fetchPage", {"url": "a page"}, "url", "fetchPage: 'a page' is not a 'uri'"),
-        ("fetchPage", {"url": "http://[bad"}, "url", "fetchPage: 'http://[bad' is not a 'uri'"),
-        ("sendEmail", {"to": "nobody"}, "to", "sendEmail: 'nobody' is not a 'email'"),
-        ("fetchURLs", {"urls": [["x"]]}, "urls.0", "fetchURLs: ['x'] is not of type 'string', 'object'"),
+        (
+            "fetchPage",
+            {"url": "a page"},
+            "url",
+            "fetchPage: 'a page' is not a 'uri'; give an absolute URL such as https://example.com/page",
+        ),
+        (
+            "fetchPage",
+            {"url": "http://[bad"},
+            "url",
+            "fetchPage: 'http://[bad' is not a 'uri'; give an absolute URL such as https://example.com/page",
+        ),
+        (
+            "sendEmail",
+            {"to": "nobody"},
+            "to",
+            "sendEmail: 'nobody' is not a 'email'; give an e-mail address such as name@example.com",
+        ),
+        (
+            "fetchURLs",
+            {"urls": [["x"]]},
+            "urls.0",
+            "fetchURLs: ['x'] is not of type 'string', 'object'; give a text or an object",
+        ),
         ("fetchURLs", {}, "urls", "fetchURLs needs the parameter 'urls': give it"),
     ],
 )
