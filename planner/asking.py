@@ -9,13 +9,18 @@ from contracts.outcome import Reject, Retry
 from contracts.runtime.llm import Attempt, ChatRequest, Completion, Llm
 from planner.reply import Reply
 
+ADVICE = "try again in a moment, or set another provider and model"
+"""What helps when a model does not answer, or not as it should."""
+
 
 async def ask(llm: Llm, request: ChatRequest) -> Reply:
     """What the model says, or why it says nothing: the client's own retries are over by then."""
     calls: list[Attempt] = []
     try:
         completion = await llm.complete(request, on_attempt=calls.append)
-    except (Retry, Reject) as failure:
+    except Retry as failure:
+        return Reply(error=f"{failure}; {ADVICE}", stats=_stats({}, calls))
+    except Reject as failure:
         return Reply(error=str(failure), stats=_stats({}, calls))
     return _answered(completion, calls)
 

@@ -28,6 +28,7 @@ logger = structlog.get_logger(__name__)
 TAG = "tasks"
 INVALID = "Validation error"
 FAILED = "Task execution failed"
+ADVICE = "try again in a moment, or give the agent another provider and model"
 
 
 @endpoint(
@@ -112,8 +113,10 @@ async def _asked(call: Call[None, None], entry: Entry, request: ChatRequest) -> 
         completion = await call.gateway.chat.complete(request)
     except (Retry, Reject) as error:
         await record(call, entry, failed(request, str(error)), begun)
-        after = (error.after or RETRY_AFTER_S) if isinstance(error, Retry) else None
-        raise Refusal(500, FAILED, retry_after=after, message=str(error)) from error
+        if isinstance(error, Reject):
+            raise Refusal(500, FAILED, message=str(error)) from error
+        told = f"{error}; {ADVICE}"
+        raise Refusal(500, FAILED, retry_after=error.after or RETRY_AFTER_S, message=told) from error
     await record(call, entry, answered(completion), begun)
     return completion
 

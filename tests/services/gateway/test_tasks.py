@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from io import BytesIO
 from typing import Any
+from unittest.mock import AsyncMock
 
 import orjson
 import pytest
@@ -16,6 +17,7 @@ from contracts import agent, task
 from contracts.agent import AGENT
 from contracts.event import Usage
 from contracts.runtime.llm import LlmSettings
+from contracts.runtime.log import Unavailable
 from deploy.local.scripted_llm import ScriptedLlm, parse_rules
 
 TASK = "/api/v1/task"
@@ -155,6 +157,13 @@ async def test_what_it_cost_is_in_the_summary(lab: Lab) -> None:
     totals = (await lab.api.get("/api/v1/costs/summary")).json["totals"]
     assert float(cost) > 0
     assert totals["taskCostUsd"] == totals["totalCostUsd"] == cost
+
+
+async def test_an_answer_that_was_paid_for_is_given_even_if_the_log_is_away(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lab.api.log, "append", AsyncMock(side_effect=Unavailable("NATS does not answer")))
+    assert (await lab.ask()).json["response"] == "Done."
 
 
 async def test_a_task_that_fails_is_in_the_log_too(start: StartApi) -> None:
@@ -299,6 +308,9 @@ async def test_a_model_that_cannot_answer_now_is_an_error_that_asks_to_try_again
     assert (answer.status, answer.headers["retry-after"]) == (500, "7")
     assert answer.json["error"] == "Task execution failed"
     assert "429" in answer.json["message"]
+    assert answer.json["message"].endswith(
+        "; try again in a moment, or give the agent another provider and model"
+    )
 
 
 async def test_a_model_that_refuses_is_an_error_and_says_why(start: StartApi) -> None:

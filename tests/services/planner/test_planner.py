@@ -190,6 +190,7 @@ async def test_a_model_that_does_not_answer_ends_planning_with_the_reason(
     assert isinstance(rejected, Rejected)
     assert rejected.http_status == 500
     assert error in rejected.error
+    assert rejected.error.endswith("; try again in a moment, or set another provider and model")
     assert isinstance(made, AttemptMade)
     assert made.error == rejected.error
     assert len((made.generation_stats or {})["failed_calls"]) == len(world.asked) == 3
