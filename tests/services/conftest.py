@@ -36,7 +36,7 @@ from gateway.gateway import Gateway
 from gateway.llm import LlmConfiguration
 from gateway.service import assemble, open_views, running
 from gateway.settings import GatewaySettings
-from projector.projector import Projector
+from projector.projector import Projector, build, views_fold
 
 ORIGIN = Origin("/test/1")
 NO_LLM = LlmSettings(_env_file=None, llm_provider=None, llm_model=None)
@@ -223,6 +223,17 @@ async def api(start_gateway: StartGateway) -> Api:
     return await start_gateway()
 
 
+_EMPTY_VIEWS: list[bytes] = []
+
+
+async def _empty_views(path: Path) -> bytes:
+    """Views of an empty log as the projector makes them; once, because that takes longer than most tests."""
+    if not _EMPTY_VIEWS:
+        await build(MemoryLog(CODEC, MemoryBlobs()), path, views_fold())
+        _EMPTY_VIEWS.append(path.read_bytes())
+    return _EMPTY_VIEWS[0]
+
+
 @asynccontextmanager
 async def _api(
     settings: GatewaySettings,
@@ -234,6 +245,8 @@ async def _api(
 ) -> AsyncGenerator[Api]:
     blobs = MemoryBlobs()
     log = log or MemoryLog(CODEC, blobs)
+    if projector and not settings.views_file.exists():
+        settings.views_file.write_bytes(await _empty_views(settings.views_file.with_suffix(".first")))
     async with open_views(settings) as views, ClientSession() as http:
         gateway = assemble(settings, log, blobs, cells, views, LlmConfiguration(llm))
 
