@@ -40,6 +40,9 @@ class Failed(Event):
     """None, as for the model: that of the settings."""
     model: str | None = None
     error: str
+    usage: Usage | None = None
+    """Of answers that were of no use, and are to be paid for all the same."""
+    cost_usd: str | None = None
     duration_ms: int
 
 

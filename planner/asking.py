@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.event import Json
-from contracts.outcome import Reject, Retry
+from contracts.outcome import Reject, Retry, Spent
 from contracts.runtime.llm import Attempt, ChatRequest, Completion, Llm
 from planner.reply import Reply
 
@@ -19,10 +19,16 @@ async def ask(llm: Llm, request: ChatRequest) -> Reply:
     try:
         completion = await llm.complete(request, on_attempt=calls.append)
     except Retry as failure:
-        return Reply(error=f"{failure}; {ADVICE}", stats=_stats({}, calls))
+        return _unanswered(f"{failure}; {ADVICE}", failure.spent, calls)
     except Reject as failure:
-        return Reply(error=str(failure), stats=_stats({}, calls))
+        return _unanswered(str(failure), failure.spent, calls)
     return _answered(completion, calls)
+
+
+def _unanswered(error: str, spent: Spent | None, calls: Sequence[Attempt]) -> Reply:
+    """Answers of no use are to be paid for all the same."""
+    paid = spent or Spent()
+    return Reply(error=error, usage=paid.usage, cost_usd=paid.cost_usd, stats=_stats({}, calls))
 
 
 def _answered(completion: Completion, calls: Sequence[Attempt]) -> Reply:

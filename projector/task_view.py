@@ -16,18 +16,12 @@ fold = Fold()
 @fold.on(task.Answered)
 def answered(changes: Changes, fact: Fact, event: task.Answered) -> None:
     """What it took."""
-    usage = event.usage
-    spent = {
-        "prompt_tokens": usage.prompt_tokens if usage else None,
-        "completion_tokens": usage.completion_tokens if usage else None,
-        "cost_pico": pico_usd(event.cost_usd),
-    }
-    changes.insert(tasks, {**_row(fact, event), "status": "answered", **spent})
+    changes.insert(tasks, {**_row(fact, event), "status": "answered"})
 
 
 @fold.on(task.Failed)
 def failed(changes: Changes, fact: Fact, event: task.Failed) -> None:
-    """Why there is no answer."""
+    """Why there is no answer, and what that took."""
     changes.insert(tasks, {**_row(fact, event), "status": "failed", "error": event.error})
 
 
@@ -39,6 +33,9 @@ def _row(fact: Fact, event: task.Answered | task.Failed) -> dict[str, Any]:
         "agent_version": event.agent_version,
         "provider": event.provider,
         "model": event.model,
+        "prompt_tokens": event.usage.prompt_tokens if event.usage else None,
+        "completion_tokens": event.usage.completion_tokens if event.usage else None,
+        "cost_pico": pico_usd(event.cost_usd),
         "duration_ms": event.duration_ms,
         "created_at": fact.at,
     }

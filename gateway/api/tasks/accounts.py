@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ import structlog
 from contracts import task
 from contracts.agent import Entry
 from contracts.event import Json
+from contracts.outcome import Reject, Retry, Spent
 from contracts.runtime.llm import ChatRequest, Completion
 from contracts.runtime.log import Unavailable
 from contracts.task import TASK
@@ -34,9 +36,10 @@ def answered(completion: Completion) -> Account:
     }
 
 
-def failed(request: ChatRequest, error: str) -> Account:
-    """That it has not."""
-    return task.Failed, {"provider": request.provider, "model": request.model, "error": error}
+def failed(request: ChatRequest, error: Retry | Reject) -> Account:
+    """That it has not, or not in a way that is of use."""
+    spent = error.spent or Spent(provider=request.provider, model=request.model)
+    return task.Failed, {**asdict(spent), "usage": spent.usage, "error": str(error)}
 
 
 async def record(call: Call[Any, Any], entry: Entry, account: Account, begun: float) -> None:

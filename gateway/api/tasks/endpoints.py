@@ -112,7 +112,7 @@ async def _asked(call: Call[None, None], entry: Entry, request: ChatRequest) -> 
     try:
         completion = await call.gateway.chat.complete(request)
     except (Retry, Reject) as error:
-        await record(call, entry, failed(request, str(error)), begun)
+        await record(call, entry, failed(request, error), begun)
         if isinstance(error, Reject):
             raise Refusal(500, FAILED, message=str(error)) from error
         told = f"{error}; {ADVICE}"

@@ -176,6 +176,13 @@ async def test_a_task_that_fails_is_in_the_log_too(start: StartApi) -> None:
     assert "no" in recorded.commit.events[0].error
 
 
+async def test_an_answer_of_no_use_counts_with_what_it_has_cost(start: StartApi) -> None:
+    answer = 'text = "", cost = 0.01, usage = { prompt_tokens = 11, completion_tokens = 7 }'
+    lab = await start(f"[[rule]]\nanswer = {{ {answer} }}")
+    assert (await lab.ask()).status == 500
+    assert (await lab.api.get("/api/v1/costs/summary")).json["totals"]["taskCostUsd"] == "0.01"
+
+
 # ── files ───────────────────────────────────────────────────────────────────────────────────────────────
 
 

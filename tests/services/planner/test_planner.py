@@ -196,6 +196,17 @@ async def test_a_model_that_does_not_answer_ends_planning_with_the_reason(
     assert len((made.generation_stats or {})["failed_calls"]) == len(world.asked) == 3
 
 
+async def test_answers_of_no_use_count_with_what_they_have_cost(world: World) -> None:
+    empty = Answer(text="", cost=0.25, usage={"prompt_tokens": 10, "completion_tokens": 1})
+    world.model.says(empty, empty, empty)
+
+    made, *_ = await world.plan()
+
+    assert isinstance(made, AttemptMade)
+    assert made.cost_usd == "0.75"
+    assert made.usage == Usage(prompt_tokens=30, completion_tokens=3)
+
+
 async def test_prose_and_half_a_plan_are_asked_for_again(world: World, job: dict[str, Any]) -> None:
     half = Answer(text=json.dumps(job)[:300], finish_reason="length")
     world.model.says("I would read the file.", half, job)
