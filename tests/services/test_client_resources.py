@@ -150,7 +150,9 @@ async def test_a_plan_of_ones_own_and_its_execution(exact: Exact) -> None:
 async def test_a_dag_and_its_schedule(exact: Exact) -> None:
     client = exact.client
     dag = (await client.dags.execute_job(JOB)).dag_id
-    changed = await exact(client.dags.update(dag, DagPatch(dagTitle="Notes", cronSchedule="@daily", scheduleActive=True)))
+    changed = await exact(
+        client.dags.update(dag, DagPatch(dagTitle="Notes", cronSchedule="@daily", scheduleActive=True))
+    )
     assert (changed.dag_title, changed.schedule_active) == ("Notes", True)
     assert [one.id for one in await exact(client.dags.scheduled())] == [dag]
     assert (await exact(client.dags.find())).dags[0] == await exact(client.dags.get(dag))

@@ -130,6 +130,13 @@ async def test_all_of_a_schedule_can_be_given(api: Api) -> None:
     )
 
 
+async def test_a_time_zone_is_kept_in_its_own_spelling(api: Api) -> None:
+    added = await add(api, timezone="asia/KOLKATA")
+    assert added["timezone"] == "Asia/Kolkata"
+    changed = await api.patch(f"{SCHEDULES}/{added['id']}", {"timezone": "europe/paris"})
+    assert changed.json["timezone"] == "Europe/Paris"
+
+
 async def test_a_goal_may_have_several_and_they_are_listed_oldest_first(api: Api) -> None:
     ids = [(await add(api, cronExpr=cron))["id"] for cron in ("@daily", "@hourly", "@daily")]
 
