@@ -23,7 +23,6 @@ class Places:
 
         Raises:
             Retry: this process gives no more.
-            CancelledError: likewise, while waiting.
         """
         if self._closed:
             raise Retry("stopping", after=0)
@@ -31,6 +30,11 @@ class Places:
         self._waiting.add(task)
         try:
             await self._free.acquire()
+        except asyncio.CancelledError:
+            if task is None or not self._closed:
+                raise
+            task.uncancel()
+            raise Retry("stopping", after=0) from None
         finally:
             self._waiting.discard(task)
         try:
