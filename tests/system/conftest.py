@@ -173,13 +173,13 @@ class Bed:
 
 
 @asynccontextmanager
-async def running_bed(data: Path, **options: Any) -> AsyncGenerator[Bed]:
+async def running_bed(data: Path, *, lease_s: float = LEASE_S, **options: Any) -> AsyncGenerator[Bed]:
     lines: list[str] = []
     async with AsyncExitStack() as stack:
         hooks = await stack.enter_async_context(Hooks().serving())
         llm = await stack.enter_async_context(ScriptedLlm(rules()))
         env = private(data) | scripted_environment(llm.base_url)
-        env |= {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "LEASE_S": str(LEASE_S)}
+        env |= {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "LEASE_S": str(lease_s)}
         wanted = Options(data, port=0, durability=Durability.FAST, env=env, cwd=data, **options)
         system = await stack.enter_async_context(
             local_system(wanted, lambda name, line: lines.append(f"{name}: {line}"))

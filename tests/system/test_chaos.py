@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from deploy.local.system import NATS, SERVICES
 
 if TYPE_CHECKING:
-    from tests.system.conftest import Bed
+    from tests.system.conftest import Bed, StartBed
 
 pytestmark = [
     pytest.mark.chaos,
@@ -25,6 +26,14 @@ pytestmark = [
 ROUNDS = 30
 EXECUTIONS = 10
 WIDTH = 4
+SHORT_LEASE_S = 15
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def bed(start_bed: StartBed, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Bed]:
+    """With short leases: what was on its way to an executor when it was killed comes again after one."""
+    async with start_bed(tmp_path_factory.mktemp("chaos"), lease_s=SHORT_LEASE_S) as bed:
+        yield bed
 
 
 @pytest.mark.parametrize("seed", range(3))
