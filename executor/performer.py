@@ -156,7 +156,7 @@ class Performer:
             )
         needs = attempt.step.needs
         results = await self._results(attempt, find(instruction_of(task)) | set(needs))
-        values = {**tool_texts(self.tools.specs), **dates(datetime.now(UTC).astimezone())}
+        values = {**tool_texts(self.tools.specs), **dates(datetime.now(UTC))}
         completion = await self._ask(
             system=f"Task: {fill(agent.state.prompt_template, values)}",
             user=inference_prompt(attempt.job, task, needs, results),

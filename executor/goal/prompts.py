@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime
 
 from contracts import run
 from contracts.constraints import as_lines
-from contracts.cron import InvalidTimezone, parse_timezone
 from contracts.observations import Observed
+from contracts.plan import in_zone
 from contracts.prompt import dates, tool_texts
 from contracts.text import cut
 from contracts.tool import ToolSpec
@@ -31,7 +31,7 @@ def briefing(
     request = loop.request
     values = {
         **tool_texts(tools),
-        **dates(now.astimezone(_zone(request.timezone))),
+        **dates(in_zone(now, request.timezone)),
         "objective": request.objective,
         "constraints": as_lines(request.constraints) or NOTHING,
         "stepBudget": str(request.step_budget),
@@ -81,10 +81,3 @@ def _step(turn: run.Turn, shown: Shown) -> str:
     for position, call in enumerate(turn.taken.calls):
         said.append(f"[{call.name}] {cut(shown[turn.number, position].text, OBSERVED_CHARS)}")
     return "\n".join(said)
-
-
-def _zone(name: str) -> tzinfo:
-    try:
-        return parse_timezone(name)
-    except InvalidTimezone:
-        return UTC
