@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
-from sqlalchemy import Executable, Table, bindparam, func, update
-from sqlalchemy.sql import Delete, Insert, Update
+from sqlalchemy import Table
+from sqlalchemy.sql import Delete, Update
+
+from projector.prepared import ADD, KEY, Prepared, insert_into, update_of
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
-Statement = tuple[Executable, Sequence[Row]]
+Statement = tuple[Prepared, Sequence[Row]] | Update | Delete
+"""One for many rows, by the names of its parameters; or one that says itself which rows it is about."""
 
 
 @dataclass(slots=True)
@@ -33,7 +35,7 @@ class Changes:
 
     def insert(self, table: Table, row: Row) -> None:
         """A new row; columns not given are NULL."""
-        self._change(table, _key_of(table, row)).new = {**_blank(table), **row}
+        self._change(table, _key_of(table, row)).new = row
 
     def update(
         self, table: Table, key: Key, values: Row, add: Mapping[str, int | None] | None = None
@@ -53,11 +55,11 @@ class Changes:
 
     def execute(self, statement: Update | Delete) -> None:
         """A statement over many rows, after all changes so far and before all to come."""
-        self._flushed = [*self.statements(), (statement, [{}])]
+        self._flushed = [*self.statements(), statement]
         self._rows = {}
 
     def statements(self) -> list[Statement]:
-        """Everything gathered, as statements to execute in order, each with its rows of parameters."""
+        """Everything gathered, as statements to execute in order."""
         return [*self._flushed, *self._row_statements()]
 
     def _change(self, table: Table, key: Key) -> _Change:
@@ -73,14 +75,13 @@ class Changes:
         for table, changes in self._rows.items():
             new = [change.new for change in changes.values() if change.new is not None]
             if new:
-                yield _insert(table), new
-            alike: dict[tuple[frozenset[str], frozenset[str]], list[Row]] = {}
+                yield insert_into(table), new
+            alike: dict[Prepared, list[Row]] = {}
             for key, change in changes.items():
                 if change.new is None:
-                    shape = (frozenset(change.set), frozenset(change.add))
-                    alike.setdefault(shape, []).append(_parameters(table, key, change))
-            for (_, sums), rows in alike.items():
-                yield _update(table, sums), rows
+                    statement = update_of(table, frozenset(change.set), frozenset(change.add))
+                    alike.setdefault(statement, []).append(_parameters(table, key, change))
+            yield from alike.items()
 
 
 def _add(row: Row, amounts: Mapping[str, int | None]) -> None:
@@ -95,31 +96,8 @@ def _key_of(table: Table, row: Row) -> Key:
 
 
 def _parameters(table: Table, key: Key, change: _Change) -> Row:
-    row = dict(zip(_key_names(table), key, strict=True))
+    row = {KEY + column.name: value for column, value in zip(table.primary_key.columns, key, strict=True)}
     row.update(change.set)
     for column, amount in change.add.items():
-        row[f"add_{column}"] = amount
+        row[ADD + column] = amount
     return row
-
-
-@cache
-def _key_names(table: Table) -> tuple[str, ...]:
-    return tuple(f"key_{column.name}" for column in table.primary_key.columns)
-
-
-@cache
-def _blank(table: Table) -> Row:
-    return dict.fromkeys(column.name for column in table.columns)
-
-
-@cache
-def _insert(table: Table) -> Insert:
-    return table.insert()
-
-
-@cache
-def _update(table: Table, sums: frozenset[str]) -> Update:
-    """SQLAlchemy sets the columns that the rows of parameters name, besides the sums."""
-    values = {column: func.coalesce(table.c[column], 0) + bindparam(f"add_{column}") for column in sums}
-    where = [column == bindparam(f"key_{column.name}") for column in table.primary_key.columns]
-    return update(table).where(*where).values(values)

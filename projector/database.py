@@ -64,8 +64,12 @@ class Database:
         """
         self.check()
         async with self.engine.begin() as connection:
-            for statement, rows in statements:
-                await connection.execute(statement, rows)
+            for statement in statements:
+                if isinstance(statement, tuple):
+                    prepared, rows = statement
+                    await connection.exec_driver_sql(prepared.sql, prepared.rows(rows))
+                else:
+                    await connection.execute(statement)
             await connection.execute(checkpoint.update().values(seq=seq))
 
     def check(self) -> None:

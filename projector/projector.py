@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+import gc
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
 
@@ -134,10 +135,21 @@ async def build(source: Log, path: Path, fold: Fold, *, up_to: int | None = None
     """Fold the log into a new file, up to `up_to` or the newest commit; returns the sequence reached."""
     target = await source.last_seq() if up_to is None else up_to
     async with Database.open(path) as database:
-        async for commits, seq in _up_to(source, target):
-            await database.write(fold(commits).statements(), seq)
+        with _no_collector():
+            async for commits, seq in _up_to(source, target):
+                await database.write(fold(commits).statements(), seq)
         await database.fold_log_into_file()
     return target
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Commits and rows leave no cycles, and looking for them among so many takes an eighth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 async def _up_to(source: Log, target: int) -> AsyncGenerator[tuple[Sequence[Recorded], int]]:
