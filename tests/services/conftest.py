@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -250,11 +251,14 @@ async def _api(
     async with open_views(settings) as views, ClientSession() as http:
         gateway = assemble(settings, log, blobs, cells, views, LlmConfiguration(llm))
 
+        follows = asyncio.Event()
+
         async def announce(seq: int) -> None:
             gateway.progress.announce(seq)
+            follows.set()
 
         workers = (Projector(log, settings.views_file, announce).run,) if projector else ()
         async with running(gateway, *workers) as (port, _):
             if projector:
-                assert await gateway.projected(0, timeout=10)
+                await asyncio.wait_for(follows.wait(), timeout=10)
             yield Api(gateway, log, blobs, URL(f"http://127.0.0.1:{port}"), http)
