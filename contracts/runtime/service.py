@@ -10,15 +10,16 @@ import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import structlog
 from pydantic import ValidationError
 
 from contracts.runtime.logging import configure_logging
+from contracts.runtime.loop import run_on_loop
 from contracts.runtime.settings import Settings
 from contracts.runtime.sidecar import Check, side_port
 
@@ -51,7 +52,7 @@ class Service(Generic[S]):
         except ValidationError as error:
             sys.exit(f"{self.name}: the environment or .env is not valid:\n{error}")
         configure_logging(self.name, settings)
-        sys.exit(_run(self.run(settings)))
+        sys.exit(run_on_loop(self.run(settings)))
 
     async def run(self, settings: S) -> int:
         """Serve until a signal or a failure; the process's exit status."""
@@ -114,16 +115,3 @@ def _spare_the_collector() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-
-
-def _run(main: Coroutine[Any, Any, int]) -> int:
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        return runner.run(main)
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop  # noqa: PLC0415  not available on every platform
-    except ImportError:
-        return None
-    return uvloop.new_event_loop

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import platform
 from importlib.metadata import version
@@ -14,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from contracts.runtime.loop import run_on_loop
 from deploy.local.bench.harness import Figures, WorkloadFailed, bench_system
 from deploy.local.bench.rebuild import rebuild
 from deploy.local.bench.sse import sse
@@ -65,7 +65,7 @@ def bench(
     for name in names:
         console.print(f"[bold]{name}[/bold]: {(WORKLOADS[name].__doc__ or '').strip()}", highlight=False)
         try:
-            figures, settings = asyncio.run(_measure(WORKLOADS[name], durability))
+            figures, settings = run_on_loop(_measure(WORKLOADS[name], durability))
         except WorkloadFailed as error:
             console.print(f"[red]failed:[/red] {error}", highlight=False)
             raise typer.Exit(1) from None

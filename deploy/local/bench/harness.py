@@ -13,7 +13,7 @@ from statistics import quantiles
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import aiohttp
+import orjson
 
 from contracts import run
 from contracts.commit import Recorded
@@ -23,6 +23,7 @@ from contracts.runtime.settings import Settings
 from contracts.steps import SYNTHESIS
 from contracts.subjects import state_filter
 from deploy.local.bench.jobs import Job
+from deploy.local.bench.keep_alive import Pool
 from deploy.local.nats_server import Durability
 from deploy.local.system import LocalSystem, Options, local_system
 
@@ -41,7 +42,7 @@ class Bench:
 
     system: LocalSystem
     log: NatsLog
-    http: aiohttp.ClientSession
+    http: Pool
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
     """What else the figures depend on."""
@@ -59,11 +60,11 @@ class Bench:
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         """The JSON answer to a request that must succeed."""
-        async with self.http.post(self.system.url + path, json=body) as answer:
-            if answer.status >= 300:
-                raise WorkloadFailed(f"POST {path}: {answer.status} {await answer.text()}")
-            result: dict[str, Any] = await answer.json()
-            return result
+        status, answer = await self.http.post(path, body)
+        if status >= 300:
+            raise WorkloadFailed(f"POST {path}: {status} {answer.decode()}")
+        result: dict[str, Any] = orjson.loads(answer)
+        return result
 
     async def end_of(self, execution_id: str, timeout_s: float = 120.0) -> float:
         """When (time.perf_counter) the completion of an execution was seen in the log.
@@ -123,24 +124,18 @@ async def bench_system(durability: Durability) -> AsyncGenerator[Bench]:
         said: list[str] = []
         async with local_system(options, lambda name, line: said.append(f"{name}: {line}")) as system:
             settings = Settings(nats_url=system.nats_url)
-            async with nats_log(settings, CODEC, name="bench") as log, _session() as http:
-                bench = Bench(system, log, http, data)
+            async with nats_log(settings, CODEC, name="bench") as log:
+                bench = Bench(system, log, Pool(system.url), data)
                 listening = asyncio.create_task(bench.listen())
                 try:
                     yield bench
                 except WorkloadFailed as error:
                     raise WorkloadFailed(f"{error}\n" + "\n".join(said[-20:])) from error
                 finally:
+                    bench.http.close()
                     listening.cancel()
                     with contextlib.suppress(asyncio.CancelledError):
                         await listening
-
-
-@asynccontextmanager
-async def _session() -> AsyncGenerator[aiohttp.ClientSession]:
-    connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=120)) as http:
-        yield http
 
 
 def percentiles(milliseconds: Sequence[float]) -> Figures:
