@@ -1,7 +1,8 @@
-"""What executors say of themselves and of the tools at work; heard by gateways, never stored."""
+"""What executors say of themselves and of the tools at work; heard by gateways and planners, never stored."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +21,8 @@ class ExecutorAlive(BaseModel):
     instance: str
     capacity: int = Field(ge=0)
     """Runs it takes on at once."""
+    tools: tuple[str, ...] | None = None
+    """Names of those it can call; none where it does not tell."""
 
 
 class ToolProgress(BaseModel):
@@ -32,3 +35,41 @@ class ToolProgress(BaseModel):
     message: str
     step: str
     """Id of the plan's sub-task, or `<turn>.<position>` of a call that an agent wants made."""
+
+
+class Executors:
+    """The executors heard of lately; `clock` tells seconds."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._heard: dict[ExecutorAlive, float] = {}
+        self._first = 0.0
+        """When the first was heard after there had been none."""
+
+    def hear(self, payload: bytes) -> None:
+        """One sign of life.
+
+        Raises:
+            ValueError: it is none.
+        """
+        executor = ExecutorAlive.model_validate_json(payload)
+        if not self.alive():
+            self._first = self._clock()
+        self._heard[executor] = self._clock()
+
+    def alive(self) -> tuple[ExecutorAlive, ...]:
+        """Those heard of within SILENCE_S; one that changed counts as two for so long."""
+        since = self._clock() - SILENCE_S
+        self._heard = {executor: at for executor, at in self._heard.items() if at > since}
+        return tuple(self._heard)
+
+    def offered(self) -> frozenset[str] | None:
+        """Names of the tools that the living can call; None as long as that is not known of every one.
+
+        It is known SILENCE_S after the first was heard: by then all others were heard too.
+        """
+        alive = self.alive()
+        if not alive or self._clock() - self._first < SILENCE_S:
+            return None
+        told = [one.tools for one in alive if one.tools is not None]
+        return frozenset(name for tools in told for name in tools) if len(told) == len(alive) else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, asynccontextmanager, closing
 from functools import partial
 
@@ -89,7 +89,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 follower.run,
                 consume,
                 partial(watch, log, executor, CALLED_OFF),
-                partial(_be_seen, log.connection, settings),
+                partial(_be_seen, log.connection, settings, tools.tools),
             ]
             yield Running(workers, {"nats": connected})
 
@@ -107,8 +107,8 @@ async def _tell(connection: Connection, run_id: str, message: dict[str, Json]) -
     await connection.hint(live_run(run_id), orjson.dumps(clean_json(message)))
 
 
-async def _be_seen(connection: Connection, settings: ExecutorSettings) -> None:
-    alive = ExecutorAlive(instance=settings.instance, capacity=settings.executor_max_runs)
+async def _be_seen(connection: Connection, settings: ExecutorSettings, tools: Iterable[str]) -> None:
+    alive = ExecutorAlive(instance=settings.instance, capacity=settings.executor_max_runs, tools=tuple(tools))
     while True:
         await connection.hint(EXECUTOR_ALIVE, alive.model_dump_json().encode())
         await asyncio.sleep(INTERVAL_S)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from contracts.agent import Directory
+from contracts.presence import Executors
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
@@ -16,7 +17,6 @@ from contracts.runtime.log import Log, Unavailable
 from gateway.http.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
 from gateway.settings import GatewaySettings
-from gateway.state.executors import Executors
 from gateway.state.shown_executions import ShownExecutions
 from gateway.state.stored_plans import StoredPlans
 from gateway.streams.feeds import Feeds
@@ -46,6 +46,8 @@ class Gateway:
     agents: Directory
     agents_follower: Follower
     """What keeps `agents` current."""
+    executors: Executors
+    """Which executors are alive."""
     catalogue: Catalogue
     stored_plans: StoredPlans
     """What can be executed."""
@@ -58,8 +60,6 @@ class Gateway:
     chat: Llm
     """For single tasks; what plans and runs ask of a model is asked elsewhere."""
     idempotency: Idempotency
-    executors: Executors = field(default_factory=Executors)
-    """Which executors are alive."""
     shown_executions: ShownExecutions = field(default_factory=ShownExecutions)
     """As they were answered last."""
     clock: Callable[[], datetime] = now

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import time
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
-from nats.aio.msg import Msg
-
 from contracts import subjects
 from contracts.agent import Directory
+from contracts.presence import Executors
 from contracts.registry import CODEC
 from contracts.runtime.blobs import Blobs, NatsBlobs
 from contracts.runtime.catalogue import Catalogue, watch
 from contracts.runtime.cells import Cells, NatsCells
-from contracts.runtime.connection import Connection
 from contracts.runtime.follow import Follower
 from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.log import Log
@@ -46,8 +45,8 @@ async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
         llm = LlmConfiguration(LlmSettings())
         blobs, cells, live = NatsBlobs(connection), NatsCells(connection), NatsLive(connection)
         gateway = assemble(settings, log, blobs, cells, views, llm, live)
-        await _hear(connection, subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))
-        await _hear(connection, subjects.EXECUTOR_ALIVE, gateway.executors.hear)
+        await connection.listen(subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))
+        await connection.listen(subjects.EXECUTOR_ALIVE, gateway.executors.hear)
         background = (connection.watch, partial(watch, connection, gateway.catalogue))
         async with running(gateway, *background) as (_, worker):
             yield Running([worker], checks(gateway))
@@ -63,7 +62,7 @@ def assemble(
     live: Live | None = None,
 ) -> Gateway:
     """The gateway's parts, none of them running yet."""
-    agents, hub = Directory(), Hub(log)
+    agents, hub, executors = Directory(), Hub(log), Executors(time.monotonic)
     return Gateway(
         settings=settings,
         log=log,
@@ -72,7 +71,8 @@ def assemble(
         progress=Progress(views.position),
         agents=agents,
         agents_follower=Follower(log, subjects.state_filter("agent"), fold=agents.fold),
-        catalogue=Catalogue(),
+        executors=executors,
+        catalogue=Catalogue(offered=executors.offered),
         stored_plans=StoredPlans(log),
         hub=hub,
         feeds=Feeds(hub, log, blobs, now, live),
@@ -124,15 +124,6 @@ async def kept_running(*workers: Worker) -> AsyncGenerator[Worker]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _hear(connection: Connection, subject: str, listener: Callable[[bytes], None]) -> None:
-    """Pass every message on a core NATS subject to `listener`; the subscription ends with the connection."""
-
-    async def heard(msg: Msg) -> None:
-        listener(msg.data)
-
-    await connection.nc.subscribe(subject, cb=heard)
 
 
 SERVICE = Service(NAME, GatewaySettings, build)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from functools import partial
 
 from contracts.agent import AGENT, Directory
 from contracts.dag import DAG, Status
+from contracts.presence import Executors
 from contracts.registry import CODEC
 from contracts.runtime.catalogue import Catalogue, watch
 from contracts.runtime.consumer import Consumer
@@ -19,7 +21,7 @@ from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.service import Running, Service
 from contracts.runtime.stream import Origin
-from contracts.subjects import state_filter
+from contracts.subjects import EXECUTOR_ALIVE, state_filter
 from planner.default_agents import default_agents
 from planner.planner import Planner
 from planner.seed import seed_agents
@@ -32,10 +34,12 @@ NAME = "planner"
 async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
     """The planner on the log that `settings` point at, with the LLM that the environment names."""
     source = f"/{NAME}/{settings.instance}"
-    agents, catalogue = Directory(), Catalogue()
+    agents, executors = Directory(), Executors(time.monotonic)
+    catalogue = Catalogue(offered=executors.offered)
     async with nats_log(settings, CODEC, name=NAME) as log, aclosing(Llm(LlmSettings())) as llm:
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         planner = Planner(log, llm, agents, follower, catalogue, source, now)
+        await log.connection.listen(EXECUTOR_ALIVE, executors.hear)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
             policy = Policy(max_in_flight=settings.max_concurrent_plans, grace_s=settings.grace_s)
             queue = state_filter(DAG.name, Status.REQUESTED)

@@ -1,9 +1,9 @@
-"""The tools there are: published by executors, known to everyone."""
+"""The tools there are: published by executors, known to everyone, shown while somebody can call them."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import aclosing
 from functools import partial
 
@@ -23,25 +23,45 @@ DEADLINE_S = 30.0
 _STREAM = f"KV_{CATALOGUE_BUCKET}"
 _PREFIX = f"$KV.{CATALOGUE_BUCKET}."
 
+Revision = tuple[int, frozenset[str] | None]
+
+
+def _not_known() -> None:
+    return None
+
 
 class Catalogue:
-    """The tools by name, in memory. Tests fill it by hand; `watch` keeps it as the bucket is."""
+    """The tools by name, in memory. Tests fill it by hand; `watch` keeps it as the bucket is.
 
-    def __init__(self, specs: Iterable[ToolSpec] = ()) -> None:
+    The bucket keeps what executors told that are long gone. `offered` gives the names of the tools that those
+    alive can call, None as long as that is not known; no others are shown.
+    """
+
+    def __init__(
+        self, specs: Iterable[ToolSpec] = (), offered: Callable[[], frozenset[str] | None] = _not_known
+    ) -> None:
         self._specs: dict[str, ToolSpec] = {}
         self._known = asyncio.Event()
-        self.revision = 0
-        """Grows with every change."""
+        self._offered = offered
+        self._changes = 0
         for spec in specs:
             self.add(spec)
 
     def get(self, name: str) -> ToolSpec | None:
         """The tool called `name`, if there is one."""
-        return self._specs.get(name)
+        offered = self._offered()
+        return self._specs.get(name) if offered is None or name in offered else None
 
     def all(self) -> list[ToolSpec]:
         """Every tool, in the order of listings."""
-        return sorted(self._specs.values(), key=lambda spec: (spec.order, spec.name))
+        offered = self._offered()
+        shown = [spec for spec in self._specs.values() if offered is None or spec.name in offered]
+        return sorted(shown, key=lambda spec: (spec.order, spec.name))
+
+    @property
+    def revision(self) -> Revision:
+        """Another one whenever `all` may be another one."""
+        return self._changes, self._offered()
 
     async def known(self) -> None:
         """Wait until there is a tool at all."""
@@ -50,13 +70,13 @@ class Catalogue:
     def add(self, spec: ToolSpec) -> None:
         """A new tool, or a new description of one."""
         self._specs[spec.name] = spec
-        self.revision += 1
+        self._changes += 1
         self._known.set()
 
     def remove(self, name: str) -> None:
         """The tool is no more."""
         self._specs.pop(name, None)
-        self.revision += 1
+        self._changes += 1
 
 
 async def publish(connection: Connection, specs: Iterable[ToolSpec]) -> None:

@@ -132,6 +132,20 @@ class Connection:
             with contextlib.suppress(NoAnswer, nats.errors.Error):
                 await self.publish(subject, payload)
 
+    async def listen(self, subject: str, hear: Callable[[bytes], None]) -> None:
+        """Give everything on a core NATS subject to `hear`, until the connection ends.
+
+        What it raises ValueError for is passed over.
+        """
+
+        async def heard(msg: Msg) -> None:
+            try:
+                hear(msg.data)
+            except ValueError as error:
+                logger.warning("a message is not what its subject is for", subject=subject, error=str(error))
+
+        await self.nc.subscribe(subject, cb=heard)
+
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float = 5.0
     ) -> Msg:

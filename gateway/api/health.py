@@ -112,7 +112,7 @@ async def _readiness(gateway: Gateway) -> Readiness:
         llm_provider=provider,
         nats=problems.get("nats", OK),
         projector_lag=lag,
-        executors=sorted(executor.instance for executor in alive),
+        executors=sorted({executor.instance for executor in alive}),
         llm=problems.get("llm", OK),
         problems=problems,
         timestamp=epoch_ms(gateway.clock()),

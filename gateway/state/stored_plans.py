@@ -8,6 +8,7 @@ from contracts import dag
 from contracts.commit import all_events
 from contracts.dag import DAG
 from contracts.plan import Job
+from contracts.runtime.catalogue import Revision
 from contracts.runtime.log import Log
 from gateway.state.lru import Lru
 
@@ -22,7 +23,7 @@ class Approval:
     """That a job can be executed with certain tools and agents."""
 
     job: Job
-    tools: int
+    tools: Revision
     """Revision of the catalogue of tools."""
     agents: frozenset[str] | None
     """Names of the agents there were; None when no step asks one."""

@@ -12,6 +12,7 @@ import pytest
 from contracts import presence
 from contracts.runtime.connection import Connection, connect
 from contracts.runtime.patience import NoAnswer
+from contracts.subjects import EXECUTOR_ALIVE
 from deploy.local.nats_server import NatsServer
 from executor import service
 from executor.settings import ExecutorSettings
@@ -39,7 +40,22 @@ async def test_an_executor_lives_on_while_nobody_can_see_it(
     monkeypatch.setattr(service, "INTERVAL_S", 0.001)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await service._be_seen(cut_off, ExecutorSettings(_env_file=None))
+            await service._be_seen(cut_off, ExecutorSettings(_env_file=None), ())
+
+
+async def test_an_executor_tells_its_tools(
+    nats_server: NatsServer, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "INTERVAL_S", 0.001)
+    heard: list[bytes] = []
+    async with connect(nats_server.url, name="test") as connection:
+        await connection.listen(EXECUTOR_ALIVE, heard.append)
+        seen = asyncio.ensure_future(
+            service._be_seen(connection, ExecutorSettings(_env_file=None), {"fetchPage": 1, "noop": 2})
+        )
+        await eventually(lambda: heard)
+        seen.cancel()
+    assert presence.ExecutorAlive.model_validate_json(heard[0]).tools == ("fetchPage", "noop")
 
 
 async def test_a_tool_may_tell_of_its_progress_to_nobody(cut_off: Connection) -> None:

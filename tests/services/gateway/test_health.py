@@ -12,13 +12,12 @@ from contracts.api.health import Readiness
 from contracts.dag import DAG
 from contracts.event import Event
 from contracts.plan import Job
-from contracts.presence import SILENCE_S, ExecutorAlive
+from contracts.presence import ExecutorAlive
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.runtime.log import Unavailable
 from contracts.scheduling import Schedule
 from gateway.api.health import checks
-from gateway.state.executors import Executors
 from projector.database import Database, remove
 
 if TYPE_CHECKING:
@@ -184,19 +183,7 @@ async def test_schedules_that_fire_are_listed(ready: Api) -> None:
     assert told["scheduler"]["activeSchedules"] == 1
 
 
-def test_an_executor_that_falls_silent_is_gone() -> None:
-    time = [0.0]
-    executors = Executors(lambda: time[0])
-    executors.hear(ALIVE)
-    time[0] = SILENCE_S - 1
-    executors.hear(ExecutorAlive(instance="host-2", capacity=5).model_dump_json().encode())
-    assert [executor.instance for executor in executors.alive()] == ["host-1", "host-2"]
-    time[0] = SILENCE_S + 1
-    assert [executor.instance for executor in executors.alive()] == ["host-2"]
-
-
-def test_what_is_no_sign_of_life_is_passed_over() -> None:
-    executors = Executors()
-    for payload in (b"", b"nonsense", b'{"instance":"x"}'):
-        executors.hear(payload)
-    assert executors.alive() == ()
+async def test_an_executor_is_listed_once_also_after_it_changed(ready: Api) -> None:
+    changed = ExecutorAlive(instance="host-1", capacity=100, tools=("readFile",))
+    ready.gateway.executors.hear(changed.model_dump_json().encode())
+    assert (await ready.get("/health/ready")).json["executors"] == ["host-1"]

@@ -12,7 +12,7 @@ import pytest
 from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
-from contracts import subjects
+from contracts import presence, subjects
 from contracts.api.health import Readiness
 from contracts.presence import ExecutorAlive
 from contracts.runtime.catalogue import publish
@@ -60,8 +60,10 @@ async def test_on_nats_what_is_written_can_be_read_at_once(nats_server: NatsServ
 
 @pytest.mark.nats
 async def test_on_nats_executors_and_their_tools_are_heard_of(
-    nats_server: NatsServer, tmp_path: Path, eventually: Eventually
+    nats_server: NatsServer, tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also that a tool is gone with the last executor that could call it."""
+    monkeypatch.setattr(presence, "SILENCE_S", 0.2)
     async with (
         started(nats_server.url, tmp_path) as http,
         connect(nats_server.url, name="executor") as executor,
@@ -73,7 +75,7 @@ async def test_on_nats_executors_and_their_tools_are_heard_of(
                 told = Readiness.model_validate(await answer.json())
                 return told.is_serving and [one["function"]["name"] for one in await tools.json()] == ["noop"]
 
-        await publish(executor, [TOOL])
+        await publish(executor, [TOOL, TOOL.model_copy(update={"name": "gone"})])
         assert await eventually(ready)
 
 
@@ -121,7 +123,7 @@ async def test_a_worker_that_dies_takes_the_gateway_down() -> None:
 
 
 async def say_alive(connection: Connection) -> None:
-    alive = ExecutorAlive(instance="e", capacity=1)
+    alive = ExecutorAlive(instance="e", capacity=1, tools=("noop",))
     await connection.publish(subjects.EXECUTOR_ALIVE, alive.model_dump_json().encode())
 
 

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag
+from contracts import dag, presence
 from contracts.commit import all_events
 from contracts.dag import DAG, Planned
+from contracts.ids import new_id
+from contracts.presence import ExecutorAlive
 from contracts.registry import CODEC
 from contracts.run import RUN
 from contracts.runtime.catalogue import publish
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.stream import Origin, Stream
-from contracts.subjects import state_filter
+from contracts.subjects import EXECUTOR_ALIVE, state_filter
+from contracts.tool import Effect, ToolSpec
 from deploy.local.scripted_llm import ScriptedLlm
 from deploy.local.scripted_llm.rules import Answer, Rule
 from planner.service import build
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from tests.services.planner.conftest import World
 
 pytestmark = pytest.mark.nats
+
+READ_FILE = ToolSpec(name="readFile", description="Reads a file", parameters={}, effect=Effect.READ)
 
 
 @asynccontextmanager
@@ -40,6 +45,42 @@ async def running(settings: PlannerSettings) -> AsyncGenerator[None]:
         for worker in workers:
             worker.cancel()
         await asyncio.wait(workers)
+
+
+async def test_a_plan_is_made_with_the_tools_that_somebody_alive_can_call(
+    world: World,
+    job: dict[str, Any],
+    nats_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Any,
+) -> None:
+    settings = PlannerSettings(_env_file=None, nats_url=nats_url, data_dir=tmp_path, instance="test")
+    alive = ExecutorAlive(instance="e", capacity=1, tools=("readFile",)).model_dump_json().encode()
+    monkeypatch.setattr(presence, "SILENCE_S", 0.2)
+    async with (
+        ScriptedLlm([Rule(answer=Answer(job=job))]) as llm,
+        nats_log(settings, CODEC, name="test") as log,
+    ):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("LLM_PROVIDER", "openai")
+        monkeypatch.setenv("LLM_MODEL", "gpt-4o")
+        monkeypatch.setenv("OPENAI_BASE_URL", llm.base_url)
+        gone = READ_FILE.model_copy(update={"name": "vanishedTool"})
+        await publish(log.connection, [READ_FILE, gone])
+
+        async def planned_without_it() -> bool:
+            await log.connection.publish(EXECUTOR_ALIVE, alive)
+            wanted = dag.Requested(goal_text="Read it", agent_name="DecomposerV8")
+            stream = await Stream.open(log, DAG, new_id(), Origin("/test/1"))
+            await stream.append([wanted])
+            while stream.state.status is not dag.Status.PLANNED:
+                await stream.refresh()
+            prompts = [str(one.body) for one in llm.requests if "readFile" in str(one.body)]
+            return "vanishedTool" not in prompts[-1]
+
+        async with running(settings):
+            await eventually(planned_without_it)
 
 
 async def test_a_process_makes_plans_with_the_agents_it_brings(
