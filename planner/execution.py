@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
 
 from pydantic import ValidationError
 
 from contracts import dag, run
+from contracts.event import Event
 from contracts.outcome import Reject
 from contracts.plan import Job, dated
 from contracts.run import RUN
@@ -35,6 +37,18 @@ async def request_run(planned: Stream[dag.State], now: datetime) -> None:
     await transact(
         planned.log, RUN, state.request.run_id, partial(run.request, wanted=wanted), planned.origin
     )
+
+
+async def call_off_run(planned: Stream[dag.State], reason: str) -> None:
+    """Let the run end that nobody will request any more; nothing where it was requested or none wanted."""
+    request = planned.state.request
+    if request is None or request.run_id is None:
+        return
+
+    def decide(state: run.State) -> Sequence[Event]:
+        return [run.Cancelled(reason=reason)] if state.status is run.Status.ABSENT else []
+
+    await transact(planned.log, RUN, request.run_id, decide, planned.origin)
 
 
 def _job(state: dag.State) -> Job:

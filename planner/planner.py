@@ -27,7 +27,7 @@ from contracts.runtime.stream import Origin, Stream
 from planner import metrics
 from planner.asking import ask
 from planner.briefing import Briefing, brief, unusable
-from planner.execution import request_run
+from planner.execution import call_off_run, request_run
 from planner.planning import conclude, judge, next_question, with_title
 from planner.reply import Reply
 from planner.title import Proposal, title_request
@@ -67,6 +67,17 @@ class Planner:
             with metrics.SECONDS.time():
                 await self._plan(stream, request)
         await request_run(stream, self._now(stream.state))
+
+    async def given_up(self, recorded: Recorded, error: BaseException) -> None:
+        """The message is parked, so nobody goes on with the plan or asks for its run: let both say so."""
+        stream = await self._open(recorded)
+        if stream is None:
+            return
+        cause = f"{type(error).__name__}: {error} (`async-agent parked list` has more)"
+        rejected = Rejected(http_status=500, error=f"the planner gave up: {cause}; ask for the plan again")
+        await _append(stream, lambda state: dag.plan(state, [rejected]))
+        if stream.state.status is dag.Status.PLANNED:
+            await call_off_run(stream, f"the planner gave up before it had asked for the run: {cause}")
 
     async def _open(self, recorded: Recorded) -> Stream[dag.State] | None:
         """The DAG as it stands, or None when a later message of the queue is about the same request."""

@@ -43,7 +43,9 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
             policy = Policy(max_in_flight=settings.max_concurrent_plans, grace_s=settings.grace_s)
             queue = state_filter(DAG.name, Status.REQUESTED)
-            consumer = Consumer(log, NAME, (queue,), planner.handle, policy=policy, leases=leases)
+            consumer = Consumer(
+                log, NAME, (queue,), planner.handle, policy=policy, leases=leases, given_up=planner.given_up
+            )
 
             async def consume() -> None:
                 await follower.catch_up()

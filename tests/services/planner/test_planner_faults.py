@@ -38,6 +38,12 @@ async def killed_while_asking(world: World, eventually: Eventually, *, request: 
         await delivered
 
 
+async def given_up(world: World, error: BaseException, *, index: int = -1) -> None:
+    """A message of the queue about the DAG is parked."""
+    queued = [one for one in await world.commits("dag", "d1") if one.commit.state == "requested"]
+    await (await world.planner()).given_up(queued[index], error)
+
+
 # ── crashes ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -154,8 +160,47 @@ async def test_a_plan_broken_by_hand_before_its_run_was_requested_is_given_up(
         await world.deliver(await world.planner())
     await world.happened("d1", dag.Updated(job={"sub_tasks": "none"}))
 
-    with pytest.raises(Reject, match="cannot be executed"):
+    with pytest.raises(Reject, match="cannot be executed") as raised:
         await world.deliver(await world.planner())
+    await given_up(world, raised.value)
+    await given_up(world, raised.value)
+
+    (end,) = await world.runs("dag-exec_1")
+    assert isinstance(end, run.Cancelled)
+    assert "cannot be executed" in end.reason
+
+
+# ── messages that are given up ──────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_dag_whose_message_is_given_up_is_rejected_and_says_why(world: World) -> None:
+    await world.request(run_id="dag-exec_1")
+
+    await given_up(world, OverflowError("a bug"))
+    await given_up(world, OverflowError("a bug"))
+
+    _, rejected = await world.events()
+    assert isinstance(rejected, Rejected)
+    assert rejected.http_status == 500
+    assert "OverflowError: a bug" in rejected.error
+    assert await world.runs("dag-exec_1") == []
+
+
+async def test_giving_up_the_message_of_an_earlier_request_or_of_a_plan_that_is_made_changes_nothing(
+    world: World, job: dict[str, Any]
+) -> None:
+    world.model.says(job)
+    await world.request(run_id="dag-exec_1")
+    await world.happened("d1", dag.Updated(title="Mine"))
+    before = await world.events()
+    await given_up(world, OverflowError("a bug"), index=0)
+    assert await world.events() == before
+
+    await world.deliver(await world.planner())
+    before = await world.events()
+    await given_up(world, OverflowError("a bug"))
+    assert await world.events() == before
+    assert [type(event) for event in await world.runs("dag-exec_1")] == [run.Requested]
 
 
 # ── others at the same time ─────────────────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from contracts import dag, presence
 from contracts.commit import all_events
 from contracts.dag import DAG, Planned
 from contracts.ids import new_id
+from contracts.outcome import Reject
 from contracts.presence import ExecutorAlive
 from contracts.registry import CODEC
 from contracts.run import RUN
@@ -24,6 +25,7 @@ from contracts.subjects import EXECUTOR_ALIVE, state_filter
 from contracts.tool import Effect, ToolSpec
 from deploy.local.scripted_llm import ScriptedLlm
 from deploy.local.scripted_llm.rules import Answer, Rule
+from planner.planner import Planner
 from planner.service import build
 from planner.settings import PlannerSettings
 
@@ -45,6 +47,27 @@ async def running(settings: PlannerSettings) -> AsyncGenerator[None]:
         for worker in workers:
             worker.cancel()
         await asyncio.wait(workers)
+
+
+async def test_a_message_that_is_parked_leaves_a_rejected_dag(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = PlannerSettings(_env_file=None, nats_url=nats_url, data_dir=tmp_path, instance="test")
+
+    async def broken(*_: object) -> None:
+        raise Reject("nothing to be done")
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Planner, "_plan", broken)
+    async with nats_log(settings, CODEC, name="test") as log:
+        wanted = dag.Requested(goal_text="Read it", agent_name="DecomposerV8")
+        await (await Stream.open(log, DAG, "d1", Origin("/test/1"))).append([wanted])
+        async with running(settings), aclosing(log.tail(state_filter(DAG.name, "rejected"))) as rejected:
+            (recorded,) = await anext(rejected)
+
+    (event,) = recorded.commit.events
+    assert isinstance(event, dag.Rejected)
+    assert "nothing to be done" in event.error
 
 
 async def test_a_plan_is_made_with_the_tools_that_somebody_alive_can_call(
