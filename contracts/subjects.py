@@ -16,6 +16,11 @@ def commit_subject(aggregate: str, aggregate_id: str, state: str) -> str:
     return f"evt.{aggregate}.{require_id(aggregate_id)}.{state}"
 
 
+def commit_address(aggregate: str) -> str:
+    """The subjects of the commits of one kind, with names in braces for what differs, as AsyncAPI has it."""
+    return f"evt.{aggregate}.{{id}}.{{state}}"
+
+
 def aggregate_filter(aggregate: str, aggregate_id: str) -> str:
     """Every commit of one aggregate: the subject the optimistic lock is taken on."""
     return f"evt.{aggregate}.{require_id(aggregate_id)}.>"

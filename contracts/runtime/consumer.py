@@ -11,12 +11,14 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from contracts.runtime.delivery import Policy
-from contracts.runtime.lane import NAK, GivenUp, Handler, Lane, Source
+from contracts.runtime.lane import GivenUp, Handler, Lane, Source, nak
 from contracts.runtime.leases import Leases
 from contracts.runtime.nats_log import NatsLog
 from contracts.subjects import REPLAY_STREAM, STREAM, replay_filter
 
 REPLAYS_AT_ONCE = 1
+TAKE_OVER_AFTER_S = 0.05
+"""Until then the server has noticed that the dead process is gone, and sends its messages to the living."""
 
 
 class Consumer:
@@ -64,7 +66,7 @@ class Consumer:
         """What a dead process on this host had in hand is delivered again now, not after `ack_wait_s`."""
         if self._leases:
             for ack_subject in self._leases.take_over(younger_than_s=self._policy.ack_wait_s):
-                await self._log.connection.publish(ack_subject, NAK)
+                await self._log.connection.publish(ack_subject, nak(TAKE_OVER_AFTER_S))
 
     async def _keep_alive(self) -> None:
         while True:

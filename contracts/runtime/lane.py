@@ -40,7 +40,6 @@ GivenUp = Callable[[Recorded, BaseException], Awaitable[None]]
 """Is told of a message that was parked, and why; what it raises makes the message come again."""
 
 ACK = b"+ACK"
-NAK = b"-NAK"
 TERM = b"+TERM"
 IN_PROGRESS = b"+WPI"
 
@@ -58,6 +57,11 @@ class Source:
     durable: str
     filters: Sequence[str]
     at_once: int
+
+
+def nak(after_s: float) -> bytes:
+    """Asks for the message again after some seconds."""
+    return b'-NAK {"delay": %d}' % int(after_s * 1_000_000_000)
 
 
 class Lane:
@@ -189,7 +193,7 @@ class Lane:
             case GiveUp():
                 await self._send(delivery.ack_subject, TERM)
             case Again(after_s=delay):
-                await self._send(delivery.ack_subject, NAK + b' {"delay": %d}' % int(delay * 1_000_000_000))
+                await self._send(delivery.ack_subject, nak(delay))
             case LeftAlone():
                 pass
 

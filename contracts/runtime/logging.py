@@ -7,12 +7,12 @@ import sys
 
 import structlog
 
-from contracts.runtime.settings import Settings
+from contracts.runtime.settings import LogLevel, Settings
 
 
 def configure_logging(service: str, settings: Settings) -> None:
     """Send structlog and the standard library's logs to stderr, at `LOG_LEVEL`, in `LOG_FORMAT`."""
-    level = _LEVELS.get(settings.log_level.lower(), logging.INFO)
+    level = _LEVELS[settings.log_level]
     as_json = settings.log_format == "json" or (not settings.log_format and settings.node_env == "production")
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -56,7 +56,7 @@ def configure_logging(service: str, settings: Settings) -> None:
     structlog.contextvars.bind_contextvars(service=service, instance=settings.instance)
 
 
-_LEVELS = {
+_LEVELS: dict[LogLevel, int] = {
     "trace": logging.DEBUG,
     "debug": logging.DEBUG,
     "info": logging.INFO,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import socket
 from pathlib import Path
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LogLevel = Literal["trace", "debug", "info", "warn", "warning", "error", "fatal"]
 
 
 class Settings(BaseSettings):
@@ -24,7 +27,7 @@ class Settings(BaseSettings):
     instance: str = Field(default_factory=socket.gethostname)
     """Tells several processes of one service apart, in events and on disk."""
     node_env: str = "development"
-    log_level: str = "info"
+    log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = "info"
     log_format: str = Field(default="", pattern="^(json|console|)$")
     """`json`, `console`, or empty: JSON in production, console elsewhere."""
     metrics_host: str = "127.0.0.1"

@@ -95,7 +95,7 @@ def _servers(nats_url: str) -> dict[str, Schema]:
 def _channel(aggregate: Aggregate[Any]) -> Schema:
     kind = KINDS[aggregate.name]
     return {
-        "address": f"evt.{aggregate.name}.{{id}}.{{state}}",
+        "address": subjects.commit_address(aggregate.name),
         "title": f"Every {aggregate.name}",
         "description": described(kind.module.__doc__),
         "messages": {"commit": {"$ref": f"#/components/messages/{aggregate.name}"}},
