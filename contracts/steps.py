@@ -37,11 +37,6 @@ class Graph:
         return tuple(step for step in self.steps if step != SYNTHESIS)
 
     @property
-    def infers(self) -> bool:
-        """Whether any step but the synthesis needs a model."""
-        return any(step.task.is_inference for id_, step in self.steps.items() if id_ != SYNTHESIS)
-
-    @property
     def sinks(self) -> tuple[str, ...]:
         """Steps whose results no other step uses."""
         return tuple(step for step in self.tasks if self.dependents.get(step) == (SYNTHESIS,))

@@ -25,6 +25,11 @@ class Attempt:
         return f"{self.run_id}/{self.step.task.id}"
 
     @property
+    def timezone(self) -> str:
+        """Whose date is meant where the date is asked for."""
+        return (self.state.request and self.state.request.timezone) or "UTC"
+
+    @property
     def job(self) -> Job:
         """The plan."""
         if self.state.request is None:

@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TypeVar
 
+import structlog
+
 from contracts import run
-from contracts.agent import Directory, Entry
+from contracts.agent import Directory, Entry, with_usable_model
 from contracts.event import BlobRef, Json
 from contracts.outcome import Reject, Retry
 from contracts.placeholders import find, id_key
+from contracts.plan import in_zone
 from contracts.presence import ToolProgress
 from contracts.prompt import dates, fill, tool_texts
 from contracts.runtime.blobs import Blobs
@@ -30,6 +33,8 @@ from executor.tools.registry import Registry
 from executor.tools.tool import ProgressKind, ToolCall
 
 T = TypeVar("T")
+
+logger = structlog.get_logger(__name__)
 
 Tell = Callable[[str, dict[str, Json]], Awaitable[None]]
 """Tells watchers of a run something that is not stored: run id, message."""
@@ -156,12 +161,15 @@ class Performer:
             )
         needs = attempt.step.needs
         results = await self._results(attempt, find(instruction_of(task)) | set(needs))
-        values = {**tool_texts(self.tools.specs), **dates(datetime.now(UTC))}
+        now = in_zone(datetime.now(UTC), attempt.timezone)
+        asked, remark = with_usable_model(agent.state, self.llm.problem)
+        if remark:
+            logger.warning(remark, run=attempt.run_id, step=task.id)
         completion = await self._ask(
-            system=f"Task: {fill(agent.state.prompt_template, values)}",
+            system=f"Task: {fill(asked.prompt_template, {**tool_texts(self.tools.specs), **dates(now)})}",
             user=inference_prompt(attempt.job, task, needs, results),
-            provider=agent.state.provider,
-            model=agent.state.model,
+            provider=asked.provider,
+            model=asked.model,
         )
         return agent, completion
 

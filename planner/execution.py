@@ -33,6 +33,7 @@ async def request_run(planned: Stream[dag.State], now: datetime) -> None:
         trigger="plan",
         goal_id=state.request.goal_id,
         webhook_url=state.request.webhook_url,
+        timezone=state.timezone,
     )
     await transact(
         planned.log, RUN, state.request.run_id, partial(run.request, wanted=wanted), planned.origin

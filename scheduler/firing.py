@@ -54,6 +54,7 @@ def request_of(entry: Entry, tick: datetime, plan: dag.State) -> run.Requested:
         original_request=plan.goal_text or job.original_request,
         job=dated(job, tick.astimezone(parse_timezone(entry.schedule.timezone))),
         trigger="schedule",
+        timezone=entry.schedule.timezone,
     )
 
 

@@ -97,11 +97,10 @@ def request(state: State, wanted: Requested | GoalRequested) -> list[Event]:
 
 
 def start(state: State, executor: str, now: datetime, policy: Policy, *, llm: bool) -> list[Event]:
-    """Take a pending execution and start what can run. `llm`: whether this executor can call a model."""
+    """Take a pending execution and start what can run. `llm`: whether a model can write the report."""
     if state.status is not Status.PENDING or state.request is None:
         return []
-    job = state.request.job
-    by_model = bool(job.synthesis_plan.strip()) and (llm or state.graph.infers)
+    by_model = llm and bool(state.request.job.synthesis_plan.strip())
     started = Started(executor=executor, at=now, synthesis="llm" if by_model else "merge")
     return [started, *_advance(evolve(state, started), now, policy)]
 

@@ -28,6 +28,8 @@ class Requested(Event):
     """The goal whose run this is, when the plan was made for one."""
     webhook_url: str | None = None
     """Told how it ends."""
+    timezone: str | None = None
+    """IANA name, of the zone whose date is meant wherever a step asks for the date; none: UTC."""
 
 
 class Started(Event):

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -176,7 +177,9 @@ class System:
         )
         return Executor(self.log, performer, self.policy, f"e{self.names}")
 
-    async def request(self, *tasks: dict[str, Json], plan: str = "", id_: str = RUN_ID) -> Recorded:
+    async def request(
+        self, *tasks: dict[str, Json], plan: str = "", id_: str = RUN_ID, timezone: str | None = None
+    ) -> Recorded:
         job = Job.model_validate(
             {
                 "original_request": "do it",
@@ -186,7 +189,7 @@ class System:
                 "synthesis_plan": plan,
             }
         )
-        wanted = run.Requested(dag_id="d", original_request="do it", job=job)
+        wanted = run.Requested(dag_id="d", original_request="do it", job=job, timezone=timezone)
         await transact(self.log, RUN, id_, lambda state: run.request(state, wanted), ORIGIN)
         return await self.lease(id_)
 
@@ -716,8 +719,8 @@ async def llm(scripted: ScriptedLlm) -> AsyncGenerator[Llm]:
     await client.aclose()
 
 
-async def seeded(system: System, template: str = "Be brief.") -> None:
-    created = agent.Created(name="inference", version_name="1", prompt_template=template)
+async def seeded(system: System, template: str = "Be brief.", **model: str) -> None:
+    created = agent.Created(name="inference", version_name="1", prompt_template=template, **model)
     await transact(system.log, agent.AGENT, "agent_1", lambda state: agent.seed(state, created), ORIGIN)
     system.agents.fold(await system.log.read("agent", "agent_1"))
 
@@ -755,6 +758,27 @@ async def test_an_inference_fills_its_agents_prompt_and_records_which_it_was(
     completed = next(e for e in await system.events() if isinstance(e, run.StepCompleted))
     assert (completed.agent_id, completed.agent_version) == ("agent_1", "1")
     assert completed.prompt_sha256 == hashlib.sha256(template.encode()).hexdigest()
+
+
+async def test_an_inference_is_told_the_date_in_the_time_zone_of_the_run(
+    llm: Llm, scripted: ScriptedLlm
+) -> None:
+    system = System(llm=llm)
+    await seeded(system, "{{currentDate}}")
+    await handle(system.executor(), await system.request(infer("001", "think"), timezone="Asia/Kolkata"))
+    told = scripted.requests[0].body["messages"][0]["content"].removeprefix("Task: ")
+    ahead = datetime.strptime(told, "%m/%d/%Y, %I:%M:%S %p").replace(tzinfo=UTC) - datetime.now(UTC)
+    assert timedelta(hours=5, minutes=29) < ahead <= timedelta(hours=5, minutes=30)
+
+
+async def test_an_agent_whose_own_model_cannot_be_called_is_asked_with_that_of_the_settings(
+    llm: Llm, scripted: ScriptedLlm
+) -> None:
+    system = System(llm=llm)
+    await seeded(system, provider="openrouter", model="gone")
+    await handle(system.executor(), await system.request(infer("001", "think")))
+    assert scripted.requests[0].body["model"] == "scripted"
+    assert (await system.state()).done["001"] == "inferred"
 
 
 async def test_what_an_answer_of_no_use_has_cost_is_recorded_with_the_failure() -> None:

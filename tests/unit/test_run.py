@@ -97,6 +97,15 @@ def test_a_report_is_written_by_a_model_when_the_plan_asks_for_one_and_a_model_i
     given(RUN, asks).when(run.start, ME, NOW, POLICY, llm=False).then_once(started("merge"), began("1"))
 
 
+def test_without_a_model_the_results_of_inferences_are_put_together(given: Given) -> None:
+    """Their agents may have models of their own."""
+    asks = requested(("1", []), plan="put it together")
+    (thinking,) = asks.job.sub_tasks
+    thinking = thinking.model_copy(update={"action_type": "inference"})
+    infers = asks.model_copy(update={"job": asks.job.model_copy(update={"sub_tasks": [thinking]})})
+    given(RUN, infers).when(run.start, ME, NOW, POLICY, llm=False).then_once(started("merge"), began("1"))
+
+
 def test_a_completed_step_and_those_it_sets_free_are_one_decision(given: Given) -> None:
     given(RUN, DIAMOND, started(), began("1")).when(
         run.settle, [Succeeded(done("1"))], NOW, POLICY

@@ -53,6 +53,7 @@ def test_the_run_knows_its_dag_and_that_a_schedule_asked_for_it() -> None:
     wanted = request_of(ENTRY, TICK, plan_of(job_json(("001", [])), goal_text="in the user's words"))
     assert (wanted.dag_id, wanted.dag_title, wanted.trigger) == ("d", "A title", "schedule")
     assert wanted.original_request == "in the user's words"
+    assert wanted.timezone == ENTRY.schedule.timezone
 
 
 def test_a_plan_without_a_goal_keeps_its_own_request() -> None:

@@ -108,7 +108,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     def decide(state: run.State) -> Sequence[Event]:
         _require_known(call, state, plan.state)
         _require_suspended(status_of(state, plan.state))
-        if state.request and (problem := llm_problem(gateway, state.request.job, _left(state))):
+        if state.request and (problem := llm_problem(gateway, _left(state))):
             raise Refusal(503, problem)
         return run.resume(state)
 
@@ -203,6 +203,7 @@ async def _start(call: Call[Any, None], dag_id: str, planned: dag.State, job: Jo
         original_request=planned.goal_text or job.original_request,
         job=job,
         trigger="api",
+        timezone=planned.timezone,
     )
     stream = await call.create(RUN, call.new_id("dag-exec_", "run"), partial(run.request, wanted=wanted))
     await call.gateway.projected(stream.seq)

@@ -57,18 +57,16 @@ async def still_holds(gateway: Gateway, approval: Approval) -> bool:
     return agents == approval.agents and gateway.catalogue.revision == approval.tools
 
 
-def llm_problem(gateway: Gateway, job: Job, left: Iterable[SubTask]) -> str | None:
-    """What to set before the sub-tasks in `left` and the report can be made; None when nothing is missing.
+def llm_problem(gateway: Gateway, left: Iterable[SubTask]) -> str | None:
+    """What to set before the sub-tasks in `left` can be done; None when nothing is missing.
 
     Each inference asks its own agent's model, or that of the settings in its place. The report is made by
-    that of the settings wherever an inference is in the job; elsewhere it does without one.
+    that of the settings, or without a model.
     """
     names = {task.tool_or_prompt.name for task in left if task.is_inference}
     agents = [entry.state if (entry := gateway.agents.active(name)) else State() for name in names]
     asked = [with_usable_model(agent, gateway.llm_problem)[0] for agent in agents]
     models = {(agent.provider, agent.model) for agent in asked}
-    if job.synthesis_plan.strip() and any(task.is_inference for task in job.sub_tasks):
-        models.add((None, None))
     return next(filter(None, (gateway.llm_problem(*model) for model in models)), None)
 
 
@@ -78,7 +76,7 @@ def executable(gateway: Gateway, approval: Approval, timezone: str) -> Job:
     Raises:
         Refusal: it needs a model, and there is none.
     """
-    if problem := llm_problem(gateway, approval.job, approval.job.sub_tasks):
+    if problem := llm_problem(gateway, approval.job.sub_tasks):
         raise Refusal(503, problem)
     now = in_zone(gateway.clock(), timezone)
     return approval.job if approval.is_timeless else dated(approval.job, now)

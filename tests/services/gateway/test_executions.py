@@ -334,16 +334,16 @@ async def test_an_inference_asks_the_model_of_its_agent_so_none_is_missing(api: 
     assert (await api.post("/api/v1/resume-dag/e1")).status == 202
 
 
-async def test_the_report_of_inferences_is_made_by_the_model_of_the_settings(api: Any) -> None:
+async def test_the_report_of_inferences_needs_no_model_of_the_settings(api: Any) -> None:
+    """Without one it is their results, put together."""
     await with_inference(api, **OWN_MODEL)
 
     answer = await api.post("/api/v1/execute-dag", {"job": THINKING | {"synthesis_plan": "merge"}})
 
-    assert answer.status == 503
+    assert answer.status == 202
 
 
-async def test_resuming_needs_a_model_when_only_the_report_of_inferences_is_left(api: Any) -> None:
-    await with_inference(api, **OWN_MODEL)
+async def test_what_waits_for_its_report_only_is_resumed_without_a_model(api: Any) -> None:
     plan = Job.model_validate(job(inference("001"), synthesis_plan="merge"))
     await api.write(RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=plan))
     await api.write(RUN, "e1", STARTED, run.StepsStarted(steps=("001",)))
@@ -351,7 +351,18 @@ async def test_resuming_needs_a_model_when_only_the_report_of_inferences_is_left
     failed = run.StepFailed(step=SYNTHESIS, attempt=1, error="no model")
     await api.write(RUN, "e1", failed, run.Suspended(reason="no model"))
 
-    assert (await api.post("/api/v1/resume-dag/e1")).status == 503
+    assert (await api.post("/api/v1/resume-dag/e1")).status == 202
+
+
+async def test_an_execution_keeps_the_time_zone_of_its_dag(api: Any) -> None:
+    imported = dag.Imported(job=Job.model_validate(job(task("001"))))
+    schedule = Schedule(cron="@daily", timezone="Asia/Kolkata")
+    await api.write(DAG, "d1", imported, dag.ScheduleSet(schedule=schedule))
+
+    answer = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
+
+    (requested,) = await api.log.read("run", answer.json["executionId"])
+    assert requested.commit.events[0].timezone == "Asia/Kolkata"
 
 
 async def test_resuming_what_was_cancelled_is_refused_in_the_words_of_the_api(api: Any) -> None:

@@ -125,6 +125,7 @@ async def test_dates_are_those_of_the_time_zone_of_the_dag(
     assert isinstance(requested, run.Requested)
     params = requested.job.sub_tasks[0].tool_or_prompt.params
     assert params == {"path": "a 11/23/2026, 12:15:42 PM.txt"}
+    assert requested.timezone == "Asia/Kolkata"
 
 
 async def test_a_plan_nobody_wants_executed_is_not(world: World, job: dict[str, Any]) -> None:
