@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 import pytest
+import structlog
 
 from contracts.runtime.connection import Connection, connect
 from contracts.runtime.topology import ensure_topology
@@ -46,6 +47,13 @@ def eventually() -> Eventually:
         pytest.fail(f"still {answer!r} after {timeout:g} s")
 
     return wait
+
+
+@pytest.fixture(autouse=True)
+def structlog_as_it_was() -> Iterator[None]:
+    """Commands send logs to the stderr of their moment, which is closed when their test is over."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
