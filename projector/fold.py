@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from contracts.commit import Commit, Recorded
-from contracts.event import Event
+from contracts.event import Event, Usage
+from contracts.money import pico_usd
 from projector.changes import Changes
 
 E = TypeVar("E", bound=Event)
@@ -78,6 +79,15 @@ def _both(first: Handler, second: Handler) -> Handler:
         second(changes, fact, event)
 
     return both
+
+
+def spent(usage: Usage | None, cost_usd: str | None) -> dict[str, int | None]:
+    """What one call of a model adds to the columns of a row; None where it is not known."""
+    return {
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "cost_pico": pico_usd(cost_usd),
+    }
 
 
 def milliseconds(moment: datetime) -> int:

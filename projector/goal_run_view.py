@@ -9,11 +9,9 @@ import orjson
 from sqlalchemy import delete, func, update
 
 from contracts import dag, run, webhook
-from contracts.event import Usage
-from contracts.money import pico_usd
 from contracts.views import goal_calls, goal_runs, goal_steps, outputs
 from projector.changes import Changes
-from projector.fold import Fact, Fold, milliseconds
+from projector.fold import Fact, Fold, milliseconds, spent
 
 fold = Fold()
 
@@ -70,7 +68,7 @@ def turn_taken(changes: Changes, fact: Fact, event: run.TurnTaken) -> None:
     for position, call in enumerate(event.calls):
         changes.insert(goal_calls, _call_row(fact, event.turn, position, call))
     values = {"provider": event.provider, "model": event.model}
-    _run(changes, fact, values, {"steps_executed": 1, **_spent(event.usage, event.cost_usd)})
+    _run(changes, fact, values, {"steps_executed": 1, **spent(event.usage, event.cost_usd)})
 
 
 @fold.on(run.CallAnswered)
@@ -92,9 +90,9 @@ def call_answered(changes: Changes, fact: Fact, event: run.CallAnswered) -> None
 @fold.on(run.StepFailed)
 def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
     """An attempt failed, at some cost perhaps. Whether the run is one of a goal, only the row knows."""
-    if spent := {name: more for name, more in _spent(event.usage, event.cost_usd).items() if more}:
+    if cost := {name: more for name, more in spent(event.usage, event.cost_usd).items() if more}:
         by_turns = (goal_runs.c.id == fact.id) & (goal_runs.c.strategy == "agent")
-        sums = {name: func.coalesce(goal_runs.c[name], 0) + more for name, more in spent.items()}
+        sums = {name: func.coalesce(goal_runs.c[name], 0) + more for name, more in cost.items()}
         changes.execute(update(goal_runs).where(by_turns).values(sums))
     turn, _, position = event.step.partition(".")
     if not (turn.isdecimal() and position.isdecimal()):
@@ -112,7 +110,7 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
 def summarised(changes: Changes, fact: Fact, event: run.Summarised) -> None:
     """The final answer, and what it cost."""
     _output(changes, fact, event.step, "summary", event.summary)
-    _run(changes, fact, {"summary": event.summary}, _spent(event.usage, event.cost_usd))
+    _run(changes, fact, {"summary": event.summary}, spent(event.usage, event.cost_usd))
 
 
 @fold.on(run.GoalCompleted)
@@ -222,14 +220,6 @@ def _run(
     changes: Changes, fact: Fact, values: dict[str, Any], add: dict[str, int | None] | None = None
 ) -> None:
     changes.update(goal_runs, (fact.id,), {**values, "updated_at": fact.at, "seq": fact.seq}, add)
-
-
-def _spent(usage: Usage | None, cost_usd: str | None) -> dict[str, int | None]:
-    return {
-        "prompt_tokens": usage.prompt_tokens if usage else None,
-        "completion_tokens": usage.completion_tokens if usage else None,
-        "cost_pico": pico_usd(cost_usd),
-    }
 
 
 def _stop_calls(changes: Changes, fact: Fact, error: str) -> None:

@@ -7,12 +7,11 @@ from typing import Any
 from sqlalchemy import delete, func, select, update
 
 from contracts import run
-from contracts.money import pico_usd
 from contracts.plan import SubTask
 from contracts.steps import SYNTHESIS
 from contracts.views import executions, sub_steps
 from projector.changes import Changes
-from projector.fold import Fact, Fold, milliseconds
+from projector.fold import Fact, Fold, milliseconds, spent
 
 fold = Fold()
 
@@ -78,35 +77,29 @@ def steps_started(changes: Changes, fact: Fact, event: run.StepsStarted) -> None
 @fold.on(run.StepCompleted)
 def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> None:
     """A result, its cost, and one step less to do."""
-    usage = event.usage
     values = {
         "status": "completed",
         "completed_at": fact.at,
         "duration_ms": event.duration_ms,
         "result": event.result,
         "error": None,
-        "prompt_tokens": usage.prompt_tokens if usage else None,
-        "completion_tokens": usage.completion_tokens if usage else None,
-        "cost_usd": event.cost_usd,
         "provider": event.provider,
         "model": event.model,
         "agent_id": event.agent_id,
+        "agent_version": event.agent_version,
+        "prompt_sha256": event.prompt_sha256,
         "generation_stats": event.generation_stats,
         "updated_at": fact.at,
     }
-    changes.update(sub_steps, (fact.id, event.step), values)
-    totals = {
-        "completed_tasks": 1 if event.step != SYNTHESIS else None,
-        "prompt_tokens": usage.prompt_tokens if usage else None,
-        "completion_tokens": usage.completion_tokens if usage else None,
-        "cost_pico": pico_usd(event.cost_usd),
-    }
-    _execution(changes, fact, {}, totals)
+    cost = spent(event.usage, event.cost_usd)
+    changes.update(sub_steps, (fact.id, event.step), values, cost)
+    completed_tasks = 1 if event.step != SYNTHESIS else None
+    _execution(changes, fact, {}, {"completed_tasks": completed_tasks, **cost})
 
 
 @fold.on(run.StepFailed)
 def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
-    """An error: to be tried again later, or for good. What it cost counts among the totals."""
+    """An error: to be tried again later, or for good. What it cost counts as well."""
     values: dict[str, Any] = {"error": event.error, "duration_ms": event.duration_ms, "updated_at": fact.at}
     if event.retry_at:
         values |= {"status": "waiting", "retry_at": milliseconds(event.retry_at)}
@@ -114,16 +107,11 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
     else:
         values |= {"status": "failed", "completed_at": fact.at}
         counts = {"failed_tasks": 1} if event.step != SYNTHESIS else {}
-    if usage := event.usage:
-        values |= {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
-        counts |= {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens}
-    if event.cost_usd is not None:
-        values["cost_usd"] = event.cost_usd
-        counts["cost_pico"] = pico_usd(event.cost_usd)
+    cost = spent(event.usage, event.cost_usd)
     if event.model is not None:
         values |= {"provider": event.provider, "model": event.model}
-    changes.update(sub_steps, (fact.id, event.step), values)
-    _execution(changes, fact, {}, counts)
+    changes.update(sub_steps, (fact.id, event.step), values, cost)
+    _execution(changes, fact, {}, {**counts, **cost})
 
 
 @fold.on(run.Suspended)

@@ -46,21 +46,21 @@ class PlanningCost(Row):
 
 
 class StepCost(Row):
-    """What one step took."""
+    """What one step took, with all its attempts."""
 
     id: str
     task_id: str
     action_type: str
     tool_or_prompt_name: str
     usage: TokenUsage | None
-    cost_usd: str | None
+    cost_usd: Usd | None
 
 
 class SynthesisCost(Row):
     """What the report took."""
 
     usage: TokenUsage | None
-    cost_usd: str | None
+    cost_usd: Usd | None
 
 
 class ExecutionCost(Row):

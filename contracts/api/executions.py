@@ -111,11 +111,14 @@ class SubStepRow(Row):
     """Text as it is; anything else as JSON."""
     error: str | None
     usage: TokenUsage | None
+    """Of all attempts together."""
     cost_usd: str | None
-    """Exact decimal text."""
+    """Of all attempts together, as exact decimal text."""
     provider: str | None
     model: str | None
     agent_id: str | None
+    agent_version: str | None
+    """Name of the agent's version, as it was then: agents can be edited in place."""
     generation_stats: dict[str, Json] | None
     created_at: Timestamp
     updated_at: Timestamp

@@ -64,12 +64,16 @@ sub_steps = Table(
     Column("error", Text),
     Column("prompt_tokens", BigInteger),
     Column("completion_tokens", BigInteger),
-    Column("cost_usd", Text),
+    Column("cost_pico", BigInteger),
     Column("provider", Text),
     Column("model", Text),
     Column("agent_id", Text),
+    Column("agent_version", Text),
+    Column("prompt_sha256", Text),
     Column("generation_stats", JSON(none_as_null=True)),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
-"""One row per step, the synthesis among them. `result` is the JSON value or `{"$blob": …}`."""
+"""One row per step, the synthesis among them. `result` is the JSON value or `{"$blob": …}`.
+
+Tokens and cost are those of all attempts together; agent and prompt are those that gave the result."""

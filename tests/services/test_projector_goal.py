@@ -36,6 +36,7 @@ from contracts.views import (
     memories,
     outputs,
     schedule_ticks,
+    sub_steps,
 )
 from contracts.webhook import WEBHOOK
 from projector.database import Database
@@ -256,10 +257,21 @@ async def test_what_a_step_of_no_use_cost_counts_once_as_the_executions(views: V
         run.StepsStarted(steps=("1",)),
         REFUSED.model_copy(update={"retry_at": NOW}),
         run.StepsStarted(steps=("1",), retried=("1",)),
-        run.StepCompleted(step="1", attempt=2, result="r", usage=USAGE, cost_usd="0.5"),
+        run.StepCompleted(
+            step="1",
+            attempt=2,
+            result="r",
+            usage=USAGE,
+            cost_usd="0.5",
+            agent_id="agent_1",
+            agent_version="2",
+            prompt_sha256="ab",
+        ),
     )
-    row = await views.row(executions)
-    assert (row["prompt_tokens"], row["completion_tokens"], row["cost_pico"]) == (6, 8, 750_000_000_000)
+    (step,) = [one for one in await views.rows(sub_steps) if one["task_id"] == "1"]
+    for row in (await views.row(executions), step):
+        assert (row["prompt_tokens"], row["completion_tokens"], row["cost_pico"]) == (6, 8, 750_000_000_000)
+    assert (step["agent_id"], step["agent_version"], step["prompt_sha256"]) == ("agent_1", "2", "ab")
     assert (await views.row(goal_runs))["cost_pico"] is None
 
 

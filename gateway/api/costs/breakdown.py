@@ -118,11 +118,11 @@ def _execution(row: Row, steps: Sequence[Row]) -> ExecutionCost:
         total_usage=_usage_of(row),
         total_cost_usd=row["cost_pico"],
         sub_steps=[
-            StepCost.model_validate({**step, "usage": _usage_of(step)})
+            StepCost.model_validate({**step, "usage": _usage_of(step), "cost_usd": step["cost_pico"]})
             for step in steps
             if step["task_id"] != SYNTHESIS
         ],
-        synthesis=SynthesisCost(usage=_usage_of(report), cost_usd=report["cost_usd"]) if report else None,
+        synthesis=SynthesisCost(usage=_usage_of(report), cost_usd=report["cost_pico"]) if report else None,
     )
 
 

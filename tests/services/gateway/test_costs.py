@@ -126,6 +126,22 @@ async def test_an_execution_shows_its_plan_its_steps_and_their_sum(costs: Api) -
     }
 
 
+async def test_the_steps_of_an_execution_cost_what_it_costs_with_attempts_of_no_use(costs: Api) -> None:
+    started = run.Started(executor="e", at=NOW, synthesis="llm")
+    failed = run.StepFailed(step="002", attempt=1, error="empty", usage=TOKENS, cost_usd="0.25", retry_at=NOW)
+    done = run.StepCompleted(step="002", attempt=2, usage=TOKENS, cost_usd="1e-12", agent_version="7")
+    requested = run.Requested(dag_id="d1", original_request="do it", job=JOB)
+    await costs.write(RUN, "dag-exec_1", requested, started, failed)
+    await costs.write(RUN, "dag-exec_1", done)
+
+    shown = (await costs.get("/api/v1/dag-executions/dag-exec_1/costs")).json["execution"]
+    (_, thought, _) = (await costs.get("/api/v1/dag-executions/dag-exec_1/sub-steps")).json["subSteps"]
+
+    assert shown["totalCostUsd"] == shown["subSteps"][1]["costUsd"] == "0.250000000001"
+    assert shown["totalUsage"] == shown["subSteps"][1]["usage"]
+    assert (thought["costUsd"], thought["agentVersion"]) == ("0.250000000001", "7")
+
+
 async def test_what_is_not_known_is_null_and_counts_as_nothing(costs: Api) -> None:
     await execute(costs, "dag-exec_1", "gone", end=None)
     shown = (await costs.get("/api/v1/dag-executions/dag-exec_1/costs")).json

@@ -135,7 +135,7 @@ def task_row(row: Row, number: int, result: str | None) -> Shown:
         "provider": row["task_provider"],
         "model": row["task_model"],
         "usage": tokens(row["task_prompt_tokens"], row["task_completion_tokens"]),
-        "costUsd": row["task_cost_usd"],
+        "costUsd": usd_text(row["task_cost_pico"]),
         "createdAt": iso(row["task_started_at"] or row["task_created_at"]),
     }
 
