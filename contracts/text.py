@@ -32,3 +32,10 @@ def cut(text: str, limit: int) -> str:
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n… ({len(text) - limit} more characters left out)"
+
+
+def by_commas(value: Json) -> Json:
+    """The parts of a text that commas separate, without the empty ones; anything else as it is."""
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -8,10 +8,11 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from contracts.api.fields import Query, by_commas
+from contracts.api.fields import Query
 from contracts.api.numbers import COERCED
 from contracts.event import Json
 from contracts.registry import AGGREGATES
+from contracts.text import by_commas
 
 LAST_SEQ = 2**63 - 1
 

@@ -44,13 +44,6 @@ def tokens_of(usage: Usage | None) -> dict[str, Json] | None:
     return tokens(usage.prompt_tokens, usage.completion_tokens) if usage else None
 
 
-def by_commas(value: Json) -> Json:
-    """The parts of a text that commas separate, without the empty ones; anything else as it is."""
-    if not isinstance(value, str):
-        return value
-    return tuple(part.strip() for part in value.split(",") if part.strip())
-
-
 class _NotNull:
     """Takes the null out of `T | None`."""
 

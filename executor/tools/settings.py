@@ -10,24 +10,19 @@ from pydantic import BeforeValidator, Field, PlainValidator, SecretStr, field_va
 from pydantic_settings import NoDecode
 
 from contracts.runtime.settings import Settings
+from contracts.text import by_commas
 from executor.tools.addresses import AllowedHost
-
-
-def _comma_separated(value: object) -> object:
-    if isinstance(value, str):
-        return tuple(part.strip() for part in value.split(",") if part.strip())
-    return value
 
 
 def _allowed_host(value: object) -> AllowedHost:
     return value if isinstance(value, AllowedHost) else AllowedHost.parse(str(value))
 
 
-CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)]
 AllowedHosts = Annotated[
     tuple[Annotated[AllowedHost, PlainValidator(_allowed_host)], ...],
     NoDecode,
-    BeforeValidator(_comma_separated),
+    BeforeValidator(by_commas),
 ]
 
 
