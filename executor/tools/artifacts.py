@@ -28,7 +28,10 @@ class Artifacts:
         except (ValueError, OSError, RuntimeError) as error:
             raise Reject(f"Invalid path {path[:200]!r}: {error}") from error
         if not real.is_relative_to(root):
-            raise Reject("Invalid path: must be within artifacts directory")
+            raise Reject(
+                "Invalid path: must be within artifacts directory; name a file by its path relative to that, "
+                "without a leading / and without .. out of it"
+            )
         return real
 
     def read_at_most(self, path: str, limit: int) -> tuple[bytes, int]:

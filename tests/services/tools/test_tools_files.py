@@ -16,7 +16,7 @@ from executor.tools.tool import ToolCall
 from executor.tools.write_file import write_file
 
 CALL = ToolCall("run/001")
-OUTSIDE = "Invalid path: must be within artifacts directory"
+OUTSIDE = "^Invalid path: must be within artifacts directory; name a file by its path relative to that"
 
 
 @pytest.fixture
