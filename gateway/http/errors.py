@@ -93,7 +93,7 @@ def refusal_of(error: Exception, request: web.Request) -> Refusal | None:
     if isinstance(error, Refusal):
         return error
     if isinstance(error, web.HTTPException):
-        return _of_http(error, request)
+        return of_http(error, request)
     if isinstance(error, web.RequestPayloadError):
         return FrameworkRefusal(400, WRONGLY_ENCODED)
     status = next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), None)
@@ -111,10 +111,13 @@ def internal_error(request_id: str) -> Refusal:
     return FrameworkRefusal(500, message)
 
 
-def _of_http(error: web.HTTPException, request: web.Request) -> Refusal:
+def of_http(error: web.HTTPException, request: web.BaseRequest) -> Refusal:
+    """How what aiohttp says is told to the client."""
     match error:
         case web.HTTPRequestEntityTooLarge():
             return FrameworkRefusal(413, "Request body is too large: send at most 1 MiB", BODY_TOO_LARGE)
+        case web.HTTPExpectationFailed():
+            return FrameworkRefusal(417, f"{error.text}: send 100-continue, or leave that header out")
         case web.HTTPNotFound() | web.HTTPMethodNotAllowed():
             return FrameworkRefusal(404, f"Route {request.method}:{clean_text(request.raw_path)} not found")
         case _:

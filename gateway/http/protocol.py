@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from contracts.text import clean_text
-from gateway.http.errors import FrameworkRefusal
+from gateway.http.errors import FrameworkRefusal, of_http
 
 LONGEST_LINE = 8190
 """Bytes of a URL or of a header."""
@@ -36,6 +36,13 @@ class Protocol(web.RequestHandler):
         reply = refusal.reply()
         reply.force_close()
         return reply
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        """Send the answer; what was refused before any middleware of ours in JSON, too."""
+        answer = of_http(resp, request).reply() if isinstance(resp, web.HTTPException) else resp
+        return await super().finish_response(request, answer, start_time)
 
 
 class Server(web.Server):

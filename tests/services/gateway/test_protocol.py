@@ -57,6 +57,17 @@ async def test_what_is_no_request_is_answered_in_json(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("path", [b"/health", b"/nowhere"])
+async def test_an_expectation_that_nobody_can_meet_is_refused_in_json(api: Api, path: bytes) -> None:
+    raw = b"GET %s HTTP/1.1\r\n%sConnection: close\r\nExpect: the best\r\n\r\n"
+    line, headers, body = await sent(api, raw % (path, HOST))
+
+    assert line.split()[1] == b"417"
+    assert b"Content-Type: application/json; charset=utf-8" in headers
+    message = "Unknown Expect: the best: send 100-continue, or leave that header out"
+    assert body == {"statusCode": 417, "error": "Expectation Failed", "message": message}
+
+
 async def test_the_next_connection_is_served(api: Api) -> None:
     await sent(api, b"BREW / HTTP/1.1\r\n\r\n")
     assert (await api.get("/health")).status == 200
