@@ -83,6 +83,8 @@ class Header:
     description: str
 
 
+LAST_EVENT_ID = Header("Last-Event-ID", "The `id` of the last event that a client has got.")
+
 Answer = Any
 """A type that pydantic knows, Raw, or None for no content."""
 

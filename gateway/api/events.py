@@ -5,11 +5,9 @@ from __future__ import annotations
 from aiohttp import web
 
 from contracts.api.events import EventQuery
-from gateway.endpoint import Call, Header, Raw, endpoint
+from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.streams.log_feed import Wanted
 from gateway.streams.sse import HttpClient, last_event_id
-
-LAST_EVENT_ID = Header("Last-Event-ID", "The `id` of the last event that a client has got.")
 
 
 @endpoint(

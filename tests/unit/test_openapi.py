@@ -55,6 +55,9 @@ def test_every_endpoint_says_what_it_takes_and_answers(document: Any, endpoint: 
         fields = endpoint.query.model_fields.items()
         assert {("query", field.alias or name) for name, field in fields} <= names
     assert (("header", "Idempotency-Key") in names) == endpoint.keyed
+    answers = endpoint.responses.values()
+    streams = any(isinstance(one, Raw) and one.media_type == "text/event-stream" for one in answers)
+    assert (("header", "Last-Event-ID") in names) == streams
     assert ("requestBody" in said) == bool(endpoint.body or endpoint.form)
     assert {str(status) for status in endpoint.responses} <= set(said["responses"])
     assert "500" in said["responses"]

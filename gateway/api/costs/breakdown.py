@@ -20,14 +20,18 @@ from contracts.api.costs import (
     SynthesisCost,
     TokenUsage,
 )
+from contracts.awaited import plan_id
 from contracts.steps import SYNTHESIS
 from contracts.views import dags, executions, planning_attempts, sub_steps
+from gateway.api.executions.awaited import awaited
 from gateway.api.executions.presenters import API_STATUS
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
 from gateway.views.reader import Reader, Row
 
 TAG = "costs"
+
+NOT_BEGUN = ExecutionCost(total_usage=None, total_cost_usd=None, sub_steps=[], synthesis=None)
 
 
 @endpoint(
@@ -39,23 +43,25 @@ TAG = "costs"
     missing="DAG execution with id '{id}' not found",
 )
 async def get_execution_costs(call: Call[None, None]) -> web.StreamResponse:
-    """Step by step."""
+    """Step by step; of one that waits for its plan, what the plan has cost so far."""
     id_ = call.path["id"]
     of_execution = select(sub_steps).where(sub_steps.c.execution_id == id_).order_by(sub_steps.c.task_id)
     async with call.gateway.views.snapshot() as reader:
         row = await reader.first(select(executions).where(executions.c.id == id_))
-        if row is None:
-            raise call.missing()
         steps = await reader.all(of_execution)
-        dag = await reader.first(select(dags).where(dags.c.id == row["dag_id"]))
+        dag_id = row["dag_id"] if row else plan_id(id_)
+        dag = await reader.first(select(dags).where(dags.c.id == dag_id))
         planning = await _planning(reader, dag) if dag else None
-    planned, executed = (planning and planning.total_cost_usd) or 0, row["cost_pico"] or 0
+    if row is None and await awaited(call.gateway, id_) is None:
+        raise call.missing()
+    execution = _execution(row, steps) if row else NOT_BEGUN
+    planned, executed = (planning and planning.total_cost_usd) or 0, execution.total_cost_usd or 0
     return json_reply(
         ExecutionCosts(
-            dag_id=row["dag_id"],
+            dag_id=dag_id,
             execution_id=id_,
             planning=planning,
-            execution=_execution(row, steps),
+            execution=execution,
             totals=ExecutionTotals(
                 planning_cost_usd=planned,
                 execution_cost_usd=executed,

@@ -163,7 +163,7 @@ async def delete_dag_by_older_path(call: Call[None, None]) -> web.StreamResponse
     missing=MISSING,
 )
 async def list_executions_of_dag(call: Call[None, DagExecutionQuery]) -> web.StreamResponse:
-    """Without their steps."""
+    """Without their steps. One that still waits for its plan is not among them: it answers by its id."""
     gateway, query, dag_id = call.gateway, call.query, call.path["id"]
     if await gateway.views.value(select(dags.c.id).where(dags.c.id == dag_id)) is None:
         raise call.missing()

@@ -16,7 +16,7 @@ from contracts.views import sub_steps
 from gateway.api.executions import calling_off, queries
 from gateway.api.executions.awaited import require_execution
 from gateway.api.executions.narrator import ExecutionNarrator
-from gateway.endpoint import Call, Raw, endpoint
+from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.replies import json_reply
 from gateway.streams import feeds
 from gateway.views.presenting import pagination
@@ -35,7 +35,7 @@ MISSING = "DAG execution with id '{id}' not found"
     invalid="Invalid query parameters",
 )
 async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamResponse:
-    """Without their steps."""
+    """Without their steps. One that still waits for its plan is not among them: it answers by its id."""
     query = call.query
     shown, total = await queries.page(call.gateway, query)
     part = pagination(query.limit, query.offset, len(shown), total)
@@ -105,13 +105,15 @@ async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/dag-executions/{id}/events",
     summary="What happens in one execution, live",
     tag=TAG,
-    responses={
-        200: Raw("text/event-stream", "Server-sent events; `Last-Event-ID` goes on where a client was.")
-    },
+    responses={200: Raw("text/event-stream", "Server-sent events, each named by its type.")},
     missing=MISSING,
+    headers=(LAST_EVENT_ID,),
 )
 async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
-    """First how things stand, then every event. Stays open after the end."""
+    """First how things stand, then every event; with `Last-Event-ID` what came after that one.
+
+    Stays open after the end.
+    """
     async with call.gateway.feeds.watching(call.path["id"], ExecutionNarrator) as feed:
         if not feed.is_known:
             raise call.missing()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts import dag, run, task
+from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.event import Usage
 from contracts.plan import Job
@@ -140,6 +141,28 @@ async def test_the_steps_of_an_execution_cost_what_it_costs_with_attempts_of_no_
     assert shown["totalCostUsd"] == shown["subSteps"][1]["costUsd"] == "0.250000000001"
     assert shown["totalUsage"] == shown["subSteps"][1]["usage"]
     assert (thought["costUsd"], thought["agentVersion"]) == ("0.250000000001", "7")
+
+
+async def test_an_execution_that_waits_for_its_plan_costs_what_the_plan_does(costs: Api) -> None:
+    dag_id = plan_id("dag-exec_1")
+    requested = dag.Requested(goal_text="do it", agent_name="A", run_id="dag-exec_1")
+    made = dag.AttemptMade(
+        attempt=1, reason="initial", usage=TOKENS, cost_usd="0.1", retry="retry_parse_error"
+    )
+    await costs.write(DAG, dag_id, requested, made)
+
+    shown = (await costs.get("/api/v1/dag-executions/dag-exec_1/costs")).json
+
+    assert (shown["dagId"], shown["planning"]["totalCostUsd"]) == (dag_id, "0.1")
+    nothing: dict[str, Any] = {"totalUsage": None, "totalCostUsd": None, "subSteps": [], "synthesis": None}
+    assert shown["execution"] == nothing
+    assert shown["totals"] == {
+        "planningCostUsd": "0.1",
+        "executionCostUsd": "0",
+        "grandTotalCostUsd": "0.1",
+    }
+    await costs.delete("/api/v1/dag-executions/dag-exec_1")
+    assert (await costs.get("/api/v1/dag-executions/dag-exec_1/costs")).status == 404
 
 
 async def test_what_is_not_known_is_null_and_counts_as_nothing(costs: Api) -> None:

@@ -11,7 +11,7 @@ from contracts.api.executions import CancelExecution
 from contracts.api.runs import RunOutputRow, RunQuery, RunRow, RunStepRow
 from gateway.api.goals.runs import control, queries, step_queries
 from gateway.api.goals.runs.narrator import RunNarrator
-from gateway.endpoint import Call, Raw, endpoint
+from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply, no_content
 from gateway.streams import feeds
@@ -121,13 +121,15 @@ async def delete_run(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/runs/{id}/events",
     summary="What happens in one run, live",
     tag=TAG,
-    responses={
-        200: Raw("text/event-stream", "Server-sent events; `Last-Event-ID` goes on where a client was.")
-    },
+    responses={200: Raw("text/event-stream", "Server-sent events, each named by its type.")},
     missing=MISSING,
+    headers=(LAST_EVENT_ID,),
 )
 async def watch_run(call: Call[None, None]) -> web.StreamResponse:
-    """First how things stand, then every event. Stays open after the end."""
+    """First how things stand, then every event; with `Last-Event-ID` what came after that one.
+
+    Stays open after the end.
+    """
     async with call.gateway.feeds.watching(call.path["id"], RunNarrator) as feed:
         if not feed.is_known:
             raise call.missing()
