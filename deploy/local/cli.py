@@ -160,10 +160,10 @@ def scripted_llm(
 ) -> None:
     """Serve a stand-in for an LLM, whose every answer is canned, on an OpenAI-compatible port."""
     from deploy.local.execute import Status, execute
-    from deploy.local.scripted_llm import default_rules, load_rules, serve
+    from deploy.local.scripted_llm import default_rules, environment, load_rules, serve
 
     def started(base_url: str) -> None:
-        print(f"LLM_PROVIDER=openai LLM_MODEL=scripted OPENAI_BASE_URL={base_url}", flush=True)
+        print(*(f"{name}={value}" for name, value in environment(base_url).items()), flush=True)
 
     async def main() -> Status:
         await serve(load_rules(rules) if rules else default_rules(), port=port, started=started)

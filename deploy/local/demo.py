@@ -18,8 +18,7 @@ from contracts.runtime.llm import LlmNotConfigured, LlmSettings
 from contracts.runtime.llm.endpoint import resolve
 from deploy.local.board import Board
 from deploy.local.lines import Filed
-from deploy.local.scripted_llm import ScriptedLlm, default_rules
-from deploy.local.scripted_llm.server import MODEL
+from deploy.local.scripted_llm import ScriptedLlm, default_rules, environment
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.local.watch import Note, show_end, watch
 
@@ -109,18 +108,7 @@ async def _llm(progress: Console) -> AsyncGenerator[dict[str, str]]:
     except LlmNotConfigured:
         async with ScriptedLlm(default_rules()) as scripted:
             progress.print(Text(CANNED), style="yellow")
-            yield scripted_environment(scripted.base_url)
+            yield environment(scripted.base_url)
     else:
         progress.print(Text(f"LLM: {endpoint.provider}, {endpoint.model}"))
         yield {}
-
-
-def scripted_environment(base_url: str) -> dict[str, str]:
-    """Environment of services that take the scripted LLM at `base_url` for theirs."""
-    return {
-        "LLM_PROVIDER": "openai",
-        "LLM_MODEL": MODEL,
-        "OPENAI_MODEL": MODEL,
-        "OPENAI_API_KEY": MODEL,
-        "OPENAI_BASE_URL": base_url,
-    }

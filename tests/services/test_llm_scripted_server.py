@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from aiohttp import ClientSession
 
-from deploy.local.scripted_llm import ScriptedLlm, default_rules, parse_rules, serve
+from contracts.runtime.llm import LlmSettings
+from contracts.runtime.llm.endpoint import resolve
+from deploy.local.scripted_llm import ScriptedLlm, default_rules, environment, parse_rules, serve
 
 CHAT = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
 
@@ -57,3 +60,13 @@ async def test_it_serves_until_cancelled() -> None:
 
     assert answer.status == 200
     assert task.cancelled()
+
+
+def test_what_it_says_must_be_set_is_enough_whatever_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_MODEL", "gpt-4o")
+    monkeypatch.setenv("OPENAI_API_KEY", "a key that is nobody else's business")
+    for name, value in environment("http://127.0.0.1:1/v1").items():
+        monkeypatch.setenv(name, value)
+    endpoint = resolve(LlmSettings(_env_file=None))
+    assert (endpoint.provider, endpoint.model) == ("openai", "scripted")
+    assert (endpoint.base_url, endpoint.api_key) == ("http://127.0.0.1:1/v1", "scripted")

@@ -25,9 +25,9 @@ from contracts.event import Event
 from contracts.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.settings import Settings
-from deploy.local.demo import scripted_environment
 from deploy.local.nats_server import Durability
 from deploy.local.scripted_llm import Answer, Rule, ScriptedLlm, ToolCall, When, default_rules
+from deploy.local.scripted_llm import environment as scripted_environment
 from deploy.local.system import LocalSystem, Options, local_system, private
 
 LEASE_S = 300

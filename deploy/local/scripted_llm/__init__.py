@@ -15,13 +15,14 @@ from deploy.local.scripted_llm.rules import (
     parse_rules,
 )
 from deploy.local.scripted_llm.script import Script
-from deploy.local.scripted_llm.server import Received, ScriptedLlm, create_app, serve
+from deploy.local.scripted_llm.server import Received, ScriptedLlm, create_app, environment, serve
 
 __all__ = [
     "ScriptedLlm",
     "Received",
     "create_app",
     "serve",
+    "environment",
     "Rule",
     "When",
     "Answer",

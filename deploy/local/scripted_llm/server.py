@@ -112,6 +112,17 @@ async def serve(
         await asyncio.Event().wait()
 
 
+def environment(base_url: str) -> dict[str, str]:
+    """Environment of services that take the scripted LLM at `base_url` for theirs, whatever else is set."""
+    return {
+        "LLM_PROVIDER": "openai",
+        "LLM_MODEL": MODEL,
+        "OPENAI_MODEL": MODEL,
+        "OPENAI_API_KEY": MODEL,
+        "OPENAI_BASE_URL": base_url,
+    }
+
+
 async def _stop(app: web.Application) -> None:
     app[_SERVER].stopping.set()
 
