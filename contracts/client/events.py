@@ -64,6 +64,8 @@ class RunEvent(StreamEvent):
     step_no: int | None = None
     attempt: int | None = None
     thought: str | None = None
+    calls: list[Json] | None = None
+    """The tool calls that a thought asks for."""
     dag_id: str | None = None
     question: str | None = None
     """What the plan of the run waits to be told."""

@@ -64,6 +64,8 @@ class Progress:
         """Why it did not complete."""
         self.took_ms: int | None = None
         self.rows: dict[str, Row] = {}
+        self.news = 0
+        """How many events have told something."""
 
     @property
     def is_over(self) -> bool:
@@ -74,6 +76,11 @@ class Progress:
     def is_completed(self) -> bool:
         """Whether every step and the report are there."""
         return self.status == COMPLETED
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether a step runs, or waits for another try."""
+        return any(row.state in {State.RUNNING, State.RETRYING} for row in self.rows.values())
 
     @property
     def done(self) -> int:
@@ -108,6 +115,7 @@ class Board(Progress):
     def take(self, event: ExecutionEvent) -> str | None:
         """Note an event; what it means in one line, if that is worth telling."""
         handler = self._handlers.get(event.type)
+        self.news += handler is not None
         return handler(event) if handler else None
 
     def _of(self, event: ExecutionEvent) -> Row:

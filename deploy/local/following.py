@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 
+import orjson
 from rich.console import Console
 
 from contracts.client import Client
+from contracts.client.events import HEARTBEAT
 from deploy.local.board import COMPLETED, OVER, Progress
 from deploy.local.execute import Status
 from deploy.local.watch import show_end, watch, watch_run
@@ -32,6 +34,11 @@ async def follow(client: Client, id_: str) -> Status:
     return Status.DONE if board.is_completed else Status.FAILED
 
 
+def whole(heard: bytes, seq: int | None) -> str:
+    """All that was heard of an event, and its place in the log where it has one."""
+    return orjson.dumps({**orjson.loads(heard), "seq": seq}).decode()
+
+
 async def watched(url: str, id_: str, *, as_json: bool = False) -> Status:
     """What `watch` does."""
     if as_json:
@@ -41,9 +48,17 @@ async def watched(url: str, id_: str, *, as_json: bool = False) -> Status:
 
 
 async def _printed(url: str, id_: str) -> Status:
-    async with Client(url, on_answer=lambda data: print(data.decode(), flush=True)) as client:
+    heard = b""
+
+    def hear(data: bytes) -> None:
+        nonlocal heard
+        heard = data
+
+    async with Client(url, on_answer=hear) as client:
         asked = client.runs if id_.startswith(RUN) else client.executions
         async with aclosing(asked.events(id_)) as events:
             while not (event := await anext(events)).is_last and event.status not in OVER:
-                pass
+                if event.type != HEARTBEAT:
+                    print(whole(heard, event.seq), flush=True)
+        print(whole(heard, event.seq), flush=True)
     return Status.DONE if COMPLETED in {event.status, event.type.partition(".")[2]} else Status.FAILED

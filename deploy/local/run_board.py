@@ -8,6 +8,9 @@ from contracts.api.runs import RunRow
 from contracts.client import RunEvent
 from deploy.local.board import COMPLETED, Progress, Row, State, seconds
 
+ANSWER = "the answer below"
+"""What stands beside the turn whose text is the report."""
+
 
 class RunBoard(Progress):
     """One run. Where it stood when it was first looked at tells which of its endings was not the last."""
@@ -39,6 +42,7 @@ class RunBoard(Progress):
     def take(self, event: RunEvent) -> str | None:
         """Note an event; what it means in one line, if that is worth telling."""
         handler = self._handlers.get(event.type)
+        self.news += handler is not None
         return handler(event) if handler else None
 
     def _of(self, event: RunEvent) -> Row:
@@ -64,6 +68,9 @@ class RunBoard(Progress):
     def _completed(self, event: RunEvent) -> str:
         self.status, self.report = COMPLETED, event.summary
         self.problem = None
+        for row in self.rows.values():
+            if self.report and row.what == self.report.strip():
+                row.what = ANSWER
         self.took_ms = event.timestamp - self._began_ms
         return f"completed in {seconds(self.took_ms)}"
 
@@ -87,6 +94,8 @@ class RunBoard(Progress):
     def _step_thought(self, event: RunEvent) -> str | None:
         row = self._of(event)
         row.what = (event.thought or "").strip()
+        if event.calls == []:  # the report, as a rule, which is shown whole at the end
+            return f"{row.id} answers"
         return f"{row.id} thinks: {row.what}" if row.what else None
 
     def _call_started(self, event: RunEvent) -> str:

@@ -16,7 +16,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
-from contracts.client import Client
+from contracts.client import Client, ClientError
 from deploy.local.board import Board, Progress, Row, State, seconds
 from deploy.local.run_board import RunBoard
 
@@ -29,9 +29,11 @@ LOOKS = {
     State.FAILED: ("✘", "red"),
 }
 NOTE_CHARACTERS = 200
+QUIET_S = 15.0
+"""Without news for so long, it is looked into why."""
 
 Note = Callable[[str], None]
-"""Shows one line, above the table where there is one."""
+"""Shows a text as one line, above the table where there is one."""
 OnProgress = Callable[[Board, Note], None]
 """Called after each event."""
 
@@ -52,6 +54,7 @@ async def watch(
     board = Board(execution)
     async with (
         _shown(board, console) as note,
+        _explained(client, board, note),
         aclosing(client.executions.events(execution_id, after=execution.seq)) as events,
     ):
         while not board.is_over:
@@ -70,7 +73,11 @@ async def watch_run(client: Client, run_id: str, console: Console) -> RunBoard:
         ClientError: there is none of that id, or the system cannot be reached any more.
     """
     board = RunBoard(await client.runs.get(run_id))
-    async with _shown(board, console) as note, aclosing(client.runs.events(run_id, after=0)) as events:
+    async with (
+        _shown(board, console) as note,
+        _explained(client, board, note),
+        aclosing(client.runs.events(run_id, after=0)) as events,
+    ):
         while not board.is_over:
             event = await anext(events)
             line = board.take(event)
@@ -140,6 +147,7 @@ async def _shown(board: Progress, console: Console) -> AsyncGenerator[Note]:
     """The table while the block lasts, where the console can show one; a way to show lines in any case."""
 
     def note(line: str) -> None:
+        line = " ".join(part.strip() for part in line.splitlines())
         console.print(Text(line), soft_wrap=not console.is_terminal)
 
     if not console.is_terminal:
@@ -157,6 +165,47 @@ async def _shown(board: Progress, console: Console) -> AsyncGenerator[Note]:
             with contextlib.suppress(asyncio.CancelledError):
                 await drawing
             live.update(table_of(board, time.time() * 1000), refresh=True)
+
+
+@asynccontextmanager
+async def _explained(client: Client, board: Progress, note: Note) -> AsyncGenerator[None]:
+    """While the block lasts, say why nothing happens when nothing does."""
+    explaining = asyncio.create_task(_explain(client, board, note))
+    try:
+        yield
+    finally:
+        explaining.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await explaining
+
+
+async def _explain(client: Client, board: Progress, note: Note) -> None:
+    told = ""
+    while True:
+        before = board.news
+        await asyncio.sleep(QUIET_S)
+        if board.news != before:
+            told = ""
+            continue
+        why = await _why_quiet(client, board)
+        if why and why != told:
+            note(f"nothing has happened for {QUIET_S:g} s: {why}")
+            told = why
+
+
+async def _why_quiet(client: Client, board: Progress) -> str | None:
+    """What keeps it from going on, None for a step that takes its time."""
+    try:
+        problems = (await client.ready()).problems
+    except ClientError as error:
+        return str(error)
+    if missing := [problem for name, problem in problems.items() if name != "llm"]:
+        return "; ".join(missing)
+    if board.is_at_work:
+        return None
+    return (
+        f"it is {board.status}, and no step of it is running; the logs of planner and executors may say why"
+    )
 
 
 async def _redraw(live: Live, board: Progress) -> None:

@@ -50,6 +50,14 @@ def test_a_turn_shows_what_the_agent_thinks_and_calls() -> None:
     assert (row.state, row.took_ms, board.done) == (State.DONE, 1500, 1)
 
 
+def test_the_answer_of_an_agent_is_shown_once_at_the_end() -> None:
+    board = RunBoard(run())
+    board.take(event("step.started", stepNo=2, attempt=1))
+    assert board.take(event("step.thought", stepNo=2, thought="All is\nin order.", calls=[])) == "2 answers"
+    board.take(event("run.completed", summary="All is\nin order."))
+    assert (board.rows["2"].what, board.report) == ("the answer below", "All is\nin order.")
+
+
 def test_a_run_ends_with_its_summary() -> None:
     board = RunBoard(run())
     board.take(event("run.created"))

@@ -18,6 +18,7 @@ from rich.text import Text
 from contracts.client import Client, LogEvent
 from deploy.local.commands.command import group
 from deploy.local.execute import Status, execute
+from deploy.local.following import whole
 from deploy.local.options import DEFAULT_URL, Url
 from deploy.local.tables import COLOURS
 
@@ -89,15 +90,10 @@ async def _followed(url: str, wanted: Wanted, most: int | None, *, as_json: bool
         for _ in range(most) if most else count():
             event = await anext(events)
             if as_json:
-                print(_whole(heard, event), flush=True)
+                print(whole(heard, event.seq), flush=True)
             else:
                 _print(event, console)
     return Status.DONE
-
-
-def _whole(heard: bytes, event: LogEvent) -> str:
-    """All that was heard of an event, and its place in the log."""
-    return orjson.dumps({**orjson.loads(heard), "seq": event.seq}).decode()
 
 
 def _print(event: LogEvent, console: Console) -> None:
