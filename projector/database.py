@@ -7,13 +7,16 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiosqlite
 import orjson
 from sqlalchemy import Connection, event, inspect, select, text
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from contracts.views import VIEWS_VERSION, checkpoint, metadata
 from projector.changes import Statement
+
+MOVE_CHECKPOINT = f"UPDATE {checkpoint.name} SET seq = ?"
 
 
 class Vanished(Exception):
@@ -39,6 +42,7 @@ class Database:
             f"sqlite+aiosqlite:///{path}",
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
+            pool_reset_on_return=None,
         )
         event.listen(engine.sync_engine, "connect", _pragmas)
         try:
@@ -64,13 +68,14 @@ class Database:
         """
         self.check()
         async with self.engine.begin() as connection:
+            driver = await _driver(connection)
             for statement in statements:
                 if isinstance(statement, tuple):
                     prepared, rows = statement
-                    await connection.exec_driver_sql(prepared.sql, prepared.rows(rows))
+                    await driver.executemany(prepared.sql, prepared.rows(rows))
                 else:
                     await connection.execute(statement)
-            await connection.execute(checkpoint.update().values(seq=seq))
+            await driver.execute(MOVE_CHECKPOINT, (seq,))
 
     def check(self) -> None:
         """Raises Vanished when the path no longer leads to the file we opened."""
@@ -94,6 +99,14 @@ class Database:
         """Move everything from the write-ahead log into the file itself."""
         async with self.engine.connect() as connection:
             await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
+async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
+    """Beneath SQLAlchemy: one trip to the driver's thread for a statement instead of three."""
+    raw = await connection.get_raw_connection()
+    driver = raw.driver_connection
+    assert isinstance(driver, aiosqlite.Connection)  # the engine's URL says so
+    return driver
 
 
 def create_tables(connection: Connection) -> None:
