@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from cron_descriptor import ExpressionDescriptor  # type: ignore[import-untyped]
 from cron_descriptor.Exception import FormatError  # type: ignore[import-untyped]
 from croniter import CroniterBadDateError, CroniterError, croniter
+
+from contracts.timezones import parse_timezone
 
 MAX_LENGTH = 256
 """Characters of an expression."""
@@ -66,10 +66,6 @@ _DAY = timedelta(days=1)
 
 class InvalidCron(ValueError):
     """The text is no cron expression, or one that never comes."""
-
-
-class InvalidTimezone(ValueError):
-    """The text is no IANA time zone name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,26 +145,6 @@ class Cron:
     def _match(self, wall: datetime) -> datetime:
         """The first wall-clock time after `wall` that the expression names."""
         return self._matcher.get_next(datetime, start_time=wall)
-
-
-def parse_timezone(name: str) -> ZoneInfo:
-    """The zone called `name`, in capitals or not; its key is the name in its own spelling.
-
-    Raises:
-        InvalidTimezone: there is none.
-    """
-    try:
-        return ZoneInfo(_zone_names().get(name.lower(), name))
-    except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of names
-        raise InvalidTimezone(
-            f"{name[:80]!r} is no time zone; use an IANA name such as UTC or Europe/Paris"
-        ) from None
-
-
-@cache
-def _zone_names() -> Mapping[str, str]:
-    """Every zone's name by the same in small letters."""
-    return {name.lower(): name for name in available_timezones()}
 
 
 def describe(expression: str) -> str:

@@ -13,7 +13,7 @@ Json = Any
 class Event(BaseModel):
     """A fact about one aggregate. Stored for ever: a changed shape raises `version` and adds an upcast."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     type: ClassVar[str]
     """`<aggregate>.<past tense>`, the CloudEvents type."""
@@ -48,7 +48,7 @@ class BlobRef(BaseModel):
 class Usage(BaseModel):
     """Tokens of one or more LLM calls."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     prompt_tokens: int = 0
     completion_tokens: int = 0

@@ -8,7 +8,6 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from contracts import dag, run
-from contracts.cron import parse_timezone
 from contracts.dag import DAG
 from contracts.event import Event
 from contracts.goal import GOAL
@@ -16,6 +15,7 @@ from contracts.issues import issues
 from contracts.plan import Job, dated, problems
 from contracts.pursuit import Asked, Defaults, Occasion, pursue
 from contracts.run import RUN
+from contracts.timezones import parse_timezone
 from scheduler.book import Entry
 
 SHOWN = 3

@@ -10,11 +10,12 @@ from datetime import datetime, timedelta
 import structlog
 
 from contracts.commit import Recorded
-from contracts.cron import InvalidCron, InvalidTimezone
+from contracts.cron import InvalidCron
 from contracts.pursuit import Defaults
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
 from contracts.subjects import state_filter
+from contracts.timezones import InvalidTimezone
 from scheduler.book import Book, Entry
 from scheduler.clock import Clock
 from scheduler.deciding import Decider

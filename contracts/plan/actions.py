@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 
 import orjson
-from jsonschema import Draft202012Validator, FormatChecker
-from jsonschema.exceptions import ValidationError
 
 from contracts.event import Json
 from contracts.issues import Path
@@ -18,6 +16,10 @@ from contracts.placeholders import find
 from contracts.plan.job import SubTask
 from contracts.tool import ToolSpec
 from contracts.tool_params import fallback_for
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+    from jsonschema.exceptions import ValidationError
 
 MAX_DEPTH = 64
 """Levels of lists and objects in parameters: more than any tool takes, less than serializers refuse."""
@@ -109,7 +111,11 @@ class Actions:
 @lru_cache(maxsize=256)
 def _validator(schema: bytes) -> Draft202012Validator:
     """Kept by what the schema says, because making one takes longer than using it."""
-    return Draft202012Validator(orjson.loads(schema), format_checker=_formats())
+    from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415 - heavy; most processes plan nothing
+
+    formats = FormatChecker(["email"])
+    formats.checks("uri", raises=ValueError)(_is_absolute_url)
+    return Draft202012Validator(orjson.loads(schema), format_checker=formats)
 
 
 def _closest(name: str, known: Collection[str]) -> str:
@@ -160,12 +166,6 @@ _BOUNDS = {
     "maxItems": "of at most {} item(s)",
     "pattern": "that matches {}",
 }
-
-
-def _formats() -> FormatChecker:
-    checker = FormatChecker(["email"])
-    checker.checks("uri", raises=ValueError)(_is_absolute_url)
-    return checker
 
 
 def _is_absolute_url(value: object) -> bool:

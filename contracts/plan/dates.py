@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from contracts.cron import InvalidTimezone, parse_timezone
 from contracts.placeholders import map_texts
 from contracts.plan.job import Job
 from contracts.prompt import dates, fill
+from contracts.timezones import InvalidTimezone, parse_timezone
 
 
 def in_zone(moment: datetime, timezone: str) -> datetime:

@@ -26,7 +26,7 @@ NO_DEPENDENCY = "none"
 """What a plan writes in `dependencies` for a sub-task that waits for nothing."""
 _NONE = (NO_DEPENDENCY,)
 
-_CONFIG = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True)
+_CONFIG = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, defer_build=True)
 
 
 def _ids_or_none(ids: tuple[str, ...]) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from contracts.runtime.nats_log import NatsLog
 from contracts.subjects import REPLAY_STREAM, STREAM, replay_filter
 
 REPLAYS_AT_ONCE = 1
-TAKE_OVER_AFTER_S = 0.05
+TAKE_OVER_AFTER_S = 0.02
 """Until then the server has noticed that the dead process is gone, and sends its messages to the living."""
 
 

@@ -29,7 +29,7 @@ REMEMBERED_LINES = 15
 class Backoff:
     """Pauses between starts: doubling, until a process has lived long enough to count as well."""
 
-    FIRST_S = 0.05
+    FIRST_S = 0.01
     LONGEST_S = 10.0
     HEALTHY_S = 10.0
 

@@ -40,7 +40,7 @@ async def test_a_killed_process_is_started_again(eventually: Eventually) -> None
     await eventually(lambda: lines == ["it: up"])
     first = one.pid
     one.kill()
-    await eventually(lambda: lines[1:] == ["it: ended with SIGKILL; starting it again in 0.05 s", "it: up"])
+    await eventually(lambda: lines[1:] == ["it: ended with SIGKILL; starting it again in 0.01 s", "it: up"])
     assert one.pid not in {None, first}
     await one.stop()
     assert one.starts == 2
@@ -72,8 +72,8 @@ async def test_whatever_a_process_writes_it_never_stands_still(eventually: Event
 
 def test_a_process_that_keeps_ending_is_started_ever_more_rarely() -> None:
     backoff = Backoff()
-    assert [backoff.after(0.1) for _ in range(8)] == [0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4]
-    assert backoff.after(60) == 0.05
+    assert [backoff.after(0.1) for _ in range(8)] == [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28]
+    assert backoff.after(60) == 0.01
 
 
 def test_a_data_directory_has_one_system(tmp_path: Path) -> None:

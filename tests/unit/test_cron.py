@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.cron import Cron, InvalidCron, InvalidTimezone, describe
+from contracts.cron import Cron, InvalidCron, describe
+from contracts.timezones import InvalidTimezone
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,11 +8,12 @@ import pytest
 
 from contracts import dag
 from contracts.commit import Commit, Recorded
-from contracts.cron import InvalidCron, InvalidTimezone
+from contracts.cron import InvalidCron
 from contracts.dag import DAG
 from contracts.event import Event
 from contracts.plan import Intent, Job
 from contracts.scheduling import Schedule
+from contracts.timezones import InvalidTimezone
 from scheduler.book import Book, Entry, entry_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
