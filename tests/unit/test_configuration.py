@@ -13,6 +13,7 @@ from pydantic_settings import BaseSettings
 
 from contracts.runtime.llm import LlmSettings
 from deploy.local.options import DEFAULT_URL
+from deploy.local.scripted_llm import environment
 from deploy.local.settings import LocalSettings
 from executor.settings import ExecutorSettings
 from executor.tools.settings import ToolSettings
@@ -103,6 +104,13 @@ def test_the_table_names_only_services_that_have_the_setting() -> None:
         for reader in readers.split(", "):
             has = {field.upper() for kind in SERVICES[reader] for field in kind.model_fields}
             assert name in has, f"{reader} has no {name}"
+
+
+def test_the_readme_sets_all_that_the_scripted_llm_asks_for() -> None:
+    """Left out, one that `.env` has for a real model would be kept."""
+    asked = environment("http://127.0.0.1:11500/v1")
+    paragraph = README.split("**About the scripted LLM.**")[1].split("\n## ")[0]
+    assert dict(re.findall(r"\b([A-Z_]{4,})=(\S+)", paragraph)) == asked
 
 
 def test_the_example_has_every_setting_once() -> None:
