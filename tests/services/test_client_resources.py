@@ -20,6 +20,7 @@ from contracts.runtime.llm import LlmSettings
 from contracts.tool import Effect, ToolSpec
 from deploy.local.commands import goals, runs, schedules
 from deploy.local.commands.command import Unusable
+from tests import jobs
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -28,22 +29,7 @@ T = TypeVar("T")
 
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 OBJECTIVE = "Keep the farm's books in order"
-JOB = {
-    "original_request": "keep a note",
-    "intent": {"primary": "note", "sub_intents": []},
-    "entities": [],
-    "sub_tasks": [
-        {
-            "id": "001",
-            "description": "write it down",
-            "thought": "",
-            "action_type": "tool",
-            "tool_or_prompt": {"name": "writeFile", "params": {"path": "note.txt"}},
-            "expected_output": "a file",
-            "dependencies": [],
-        }
-    ],
-}
+JOB = jobs.job_json(jobs.task(name="writeFile", params={"path": "note.txt"}))
 
 
 class Exact:

@@ -17,7 +17,6 @@ from contracts.agent import AGENT
 from contracts.aggregate import Aggregate
 from contracts.dag import DAG
 from contracts.event import Event, Usage
-from contracts.plan import Job
 from contracts.registry import CODEC
 from contracts.run import RUN
 from contracts.runtime.memory_log import MemoryLog
@@ -29,28 +28,11 @@ from contracts.views import agents, checkpoint, dags, executions, planning_attem
 from projector.database import Database
 from projector.projector import Projector
 from projector.verify import Verdict, verify
+from tests import jobs
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 ORIGIN = Origin("/test/1")
-JOB = Job.model_validate(
-    {
-        "original_request": "do it",
-        "intent": {"primary": "work", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [
-            {
-                "id": id_,
-                "description": f"task {id_}",
-                "thought": "why",
-                "action_type": "tool",
-                "tool_or_prompt": {"name": "readFile", "params": {"path": "a.txt"}},
-                "expected_output": "text",
-                "dependencies": needs,
-            }
-            for id_, needs in (("001", []), ("002", ["001"]))
-        ],
-    }
-)
+JOB = jobs.job(jobs.task("001"), jobs.task("002", needs=("001",)))
 RUN_HISTORY: Sequence[Event] = (
     run.Requested(dag_id="d1", original_request="do it", job=JOB),
     run.Started(executor="e", at=NOW, synthesis="merge"),

@@ -19,7 +19,6 @@ from contracts.dag import DAG
 from contracts.event import Event, Usage
 from contracts.goal import GOAL, Params
 from contracts.memory import MEMORY, Kind, Memory
-from contracts.plan import Job
 from contracts.registry import CODEC
 from contracts.run import RUN
 from contracts.runtime.memory_log import MemoryLog
@@ -42,6 +41,7 @@ from contracts.webhook import WEBHOOK
 from projector.database import Database
 from projector.projector import Projector
 from projector.verify import verify
+from tests import jobs
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
@@ -236,19 +236,7 @@ async def test_what_a_step_of_no_use_cost_counts_once_as_the_executions(views: V
     """Also when the execution is a goal's, which has a row of its own."""
     wanted = dag.Requested(goal_text="find it", agent_name="P", run_id="run_1", goal_id="goal_1")
     await views.write(DAG, "d1", wanted)
-    task = {
-        "id": "1",
-        "description": "think",
-        "thought": "",
-        "action_type": "inference",
-        "tool_or_prompt": {"name": "inference", "params": {"prompt": "think"}},
-        "expected_output": "",
-        "dependencies": [],
-    }
-    intent = {"primary": "work", "sub_intents": []}
-    job = Job.model_validate(
-        {"original_request": "do it", "intent": intent, "entities": [], "sub_tasks": [task]}
-    )
+    job = jobs.job(jobs.task("1", "inference", {"prompt": "think"}))
     await views.write(
         RUN,
         "run_1",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests import jobs
+
 if TYPE_CHECKING:
     from tests.system.conftest import Bed, Ended, RunCli
 
@@ -161,18 +163,4 @@ async def test_a_script_is_told_what_went_wrong(
 
 def writing(path: str, content: str) -> dict[str, object]:
     """A plan that writes one file."""
-    task = {
-        "id": "1",
-        "description": "write it",
-        "thought": "",
-        "action_type": "tool",
-        "tool_or_prompt": {"name": "writeFile", "params": {"path": path, "content": content}},
-        "expected_output": "a file",
-        "dependencies": [],
-    }
-    return {
-        "original_request": "write a file",
-        "intent": {"primary": "write", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [task],
-    }
+    return jobs.job_json(jobs.task(name="writeFile", params={"path": path, "content": content}))

@@ -17,34 +17,17 @@ from contracts import agent, dag, goal, run
 from contracts.aggregate import Aggregate
 from contracts.commit import Commit
 from contracts.event import BlobRef, Event, Usage
-from contracts.plan import Job
 from contracts.registry import AGGREGATES, CODEC
 from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.log import OFFLOAD_BYTES
 from contracts.runtime.wire import Format
 from contracts.subjects import commit_subject
 from gateway.documents.asyncapi import ABSENT, KINDS, asyncapi
+from tests import jobs
 
 META = json.loads((Path(__file__).parents[1] / "schemas" / "asyncapi-3.0.0.json").read_text(encoding="utf-8"))
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-JOB = Job.model_validate(
-    {
-        "original_request": "do it",
-        "intent": {"primary": "do", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [
-            {
-                "id": "001",
-                "description": "d",
-                "thought": "t",
-                "action_type": "tool",
-                "tool_or_prompt": {"name": "noop", "params": {"text": "x" * OFFLOAD_BYTES}},
-                "expected_output": "o",
-                "dependencies": [],
-            }
-        ],
-    }
-)
+JOB = jobs.job(jobs.task(params={"text": "x" * OFFLOAD_BYTES}))
 
 DECISIONS: list[tuple[Aggregate[Any], tuple[Event, ...]]] = [
     (agent.AGENT, (agent.Created(name="A", version_name="1", prompt_template="p", metadata={"a": 1}),)),

@@ -12,26 +12,14 @@ from contracts.event import Event
 from contracts.plan import Job
 from contracts.steps import SYNTHESIS
 from gateway.api.executions.narrator import ExecutionNarrator, Standing, step_ids
+from tests import jobs
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 AT = int(NOW.timestamp() * 1000)
 
 
 def job(*ids: str) -> Job:
-    tasks = [
-        {
-            "id": id_,
-            "description": f"do {id_}",
-            "thought": "",
-            "action_type": "tool",
-            "tool_or_prompt": {"name": "noop"},
-            "expected_output": "",
-            "dependencies": [],
-        }
-        for id_ in ids
-    ]
-    intent = {"primary": "", "sub_intents": []}
-    return Job.model_validate({"original_request": "", "intent": intent, "entities": [], "sub_tasks": tasks})
+    return jobs.job(*map(jobs.task, ids))
 
 
 REQUESTED = run.Requested(dag_id="d", original_request="do it", job=job("001", "b"))

@@ -2,37 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from contracts.event import Json
 from contracts.plan import Job
 from executor.prompts import REPORT_CHARS, STEP_CHARS, Excerpt, inference_prompt, synthesis_prompt
+from tests import jobs
 
 AROUND = 3_000
 """Characters of everything that is no result, at most."""
 
 
 def job(prompt: Json, *needs: str) -> Job:
-    task: dict[str, Any] = {
-        "id": "9",
-        "description": "think",
-        "thought": "",
-        "action_type": "inference",
-        "tool_or_prompt": {"name": "inference", "params": {"prompt": prompt}},
-        "expected_output": "",
-        "dependencies": [],
-    }
-    others = [{**task, "id": need} for need in needs]
-    return Job.model_validate(
-        {
-            "original_request": "do it",
-            "intent": {"primary": "work", "sub_intents": []},
-            "entities": [],
-            "sub_tasks": [*others, {**task, "dependencies": list(needs)}],
-        }
-    )
+    said = {"prompt": prompt}
+    others = [jobs.task(need, "inference", said) for need in needs]
+    return jobs.job(*others, jobs.task("9", "inference", said, needs=needs))
 
 
 def told(prompt: Json, **results: Json) -> str:

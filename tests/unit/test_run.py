@@ -16,6 +16,7 @@ from contracts.event import Event
 from contracts.plan import Job
 from contracts.run import RUN, Erred, Policy, Status, Succeeded
 from contracts.steps import SYNTHESIS, Step
+from tests import jobs
 
 Given = Callable[..., Any]
 
@@ -26,28 +27,7 @@ OTHER = "executor-b"
 
 
 def job(*tasks: tuple[str, list[str]], plan: str = "") -> Job:
-    return Job.model_validate(
-        {
-            "original_request": "do it",
-            "intent": {"primary": "work", "sub_intents": []},
-            "entities": [],
-            "sub_tasks": [
-                {
-                    "id": id_,
-                    "description": f"task {id_}",
-                    "thought": "",
-                    "action_type": "tool",
-                    "tool_or_prompt": {"name": "noop", "params": {}},
-                    "expected_output": "",
-                    "dependencies": needs,
-                }
-                for id_, needs in tasks
-            ],
-            "synthesis_plan": plan,
-            "validation": {"coverage": "high", "gaps": [], "iteration_triggers": []},
-            "clarification_needed": False,
-        }
-    )
+    return jobs.job(*(jobs.task(id_, needs=tuple(needs)) for id_, needs in tasks), synthesis_plan=plan)
 
 
 def requested(*tasks: tuple[str, list[str]], plan: str = "") -> run.Requested:

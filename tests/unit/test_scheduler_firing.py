@@ -12,30 +12,16 @@ from contracts.plan import Job
 from contracts.scheduling import Schedule
 from scheduler.book import Entry
 from scheduler.firing import Unfit, request_of
+from tests import jobs
 
 TICK = datetime(2026, 11, 23, 5, 45, 42, tzinfo=UTC)
 ENTRY = Entry("d", ("dag", "d"), Schedule(cron="* * * * * *", timezone="Europe/Paris"), since=TICK)
 
 
 def job_json(*tasks: tuple[str, list[str]], prompt: str = "go", **changes: Any) -> dict[str, Any]:
-    return {
-        "original_request": "in the model's words",
-        "intent": {"primary": "work", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [
-            {
-                "id": id_,
-                "description": "a step",
-                "thought": "",
-                "action_type": "tool",
-                "tool_or_prompt": {"name": "a tool of a plug-in", "params": {"prompt": prompt}},
-                "expected_output": "",
-                "dependencies": needs,
-            }
-            for id_, needs in tasks
-        ],
-        **changes,
-    }
+    said = {"prompt": prompt}
+    steps = [jobs.task(id_, "a tool of a plug-in", said, needs=tuple(needs)) for id_, needs in tasks]
+    return jobs.job_json(**{"original_request": "in the model's words", "sub_tasks": steps, **changes})
 
 
 def plan_of(job: Any, *, goal_text: str = "") -> dag.State:

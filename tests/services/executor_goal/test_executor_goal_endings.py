@@ -17,7 +17,6 @@ from contracts import dag, memory, run, webhook
 from contracts.dag import DAG
 from contracts.memory import MEMORY, Kind
 from contracts.outcome import Reject, Retry
-from contracts.plan import Job
 from contracts.run import RUN, Policy, Status
 from executor.tools.addresses import AllowedHost
 from executor.tools.artifacts import Artifacts
@@ -25,6 +24,7 @@ from executor.tools.guard import guarded_session
 from executor.tools.send_webhook import send_webhook, signature
 from executor.tools.tool import Tool
 from executor.tools.write_file import write_file
+from tests import jobs
 
 MakeWorld = Any
 SECRET = b"secret"
@@ -240,28 +240,9 @@ async def test_nobody_is_told_of_a_run_that_was_called_off(world: Any, receiver:
 
 def planned(receiver: Receiver, **calls: dict[str, Any]) -> run.Requested:
     """A run of a goal by a plan whose steps call these tools."""
-    tasks = [
-        {
-            "id": f"{n:03}",
-            "description": "work",
-            "thought": "",
-            "action_type": "tool",
-            "tool_or_prompt": {"name": tool, "params": params},
-            "expected_output": "",
-            "dependencies": [],
-        }
-        for n, (tool, params) in enumerate(calls.items(), start=1)
-    ]
-    job = Job.model_validate(
-        {
-            "original_request": "do it",
-            "intent": {"primary": "work", "sub_intents": []},
-            "entities": [],
-            "sub_tasks": tasks,
-        }
-    )
+    tasks = [jobs.task(f"{n:03}", tool, params) for n, (tool, params) in enumerate(calls.items(), start=1)]
     return run.Requested(
-        dag_id="d", original_request="do it", job=job, goal_id="goal_1", webhook_url=receiver.url
+        dag_id="d", original_request="do it", job=jobs.job(*tasks), goal_id="goal_1", webhook_url=receiver.url
     )
 
 

@@ -17,7 +17,6 @@ from contracts import agent, dag, goal, run
 from contracts.agent import AGENT
 from contracts.dag import DAG
 from contracts.goal import GOAL
-from contracts.plan import Job
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.tool import Effect, ToolSpec
@@ -25,6 +24,7 @@ from gateway.app import ENDPOINTS
 from gateway.documents.openapi import openapi, template
 from gateway.documents.reference_schemas import sample
 from gateway.endpoint import Endpoint
+from tests import jobs
 
 JSON = {"Content-Type": "application/json"}
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
@@ -45,25 +45,7 @@ WRONG: dict[str, Any] = {
 UNKNOWN = {"nobody knows": [1, {"this": None}]}
 MIB = 1024 * 1024
 
-JOB = Job.model_validate(
-    {
-        "original_request": "do it",
-        "intent": {"primary": "do", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [
-            {
-                "id": "001",
-                "description": "d",
-                "thought": "t",
-                "action_type": "tool",
-                "tool_or_prompt": {"name": "noop"},
-                "expected_output": "o",
-                "dependencies": [],
-            }
-        ],
-        "validation": {"coverage": "high"},
-    }
-)
+JOB = jobs.job(validation={"coverage": "high"})
 
 
 @pytest.fixture

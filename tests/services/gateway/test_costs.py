@@ -11,40 +11,18 @@ from contracts import dag, run, task
 from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.event import Usage
-from contracts.plan import Job
 from contracts.run import RUN
 from contracts.steps import SYNTHESIS
 from contracts.task import TASK
 from gateway.api.costs.periods import NotAMoment, moment, period_of
+from tests import jobs
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
 
 SUMMARY = "/api/v1/costs/summary"
 NOW = datetime(2026, 3, 31, 12, 30, tzinfo=UTC)
-JOB = Job.model_validate(
-    {
-        "original_request": "do it",
-        "intent": {"primary": "work", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [
-            {
-                "id": id_,
-                "description": "read",
-                "thought": "why",
-                "action_type": kind,
-                "tool_or_prompt": {"name": name, "params": params},
-                "expected_output": "text",
-                "dependencies": [],
-            }
-            for id_, kind, name, params in (
-                ("001", "tool", "readFile", {"path": "a"}),
-                ("002", "inference", "inference", {"prompt": "think"}),
-            )
-        ],
-        "synthesis_plan": "combine",
-    }
-)
+JOB = jobs.job(jobs.task("001"), jobs.task("002", "inference", {"prompt": "think"}), synthesis_plan="combine")
 TOKENS = Usage(prompt_tokens=2, completion_tokens=1)
 TOKENS_JSON = {"promptTokens": 2, "completionTokens": 1, "totalTokens": 3}
 
@@ -106,7 +84,7 @@ async def test_an_execution_shows_its_plan_its_steps_and_their_sum(costs: Api) -
                     "id": "sub-step_1-001",
                     "taskId": "001",
                     "actionType": "tool",
-                    "toolOrPromptName": "readFile",
+                    "toolOrPromptName": "noop",
                 },
                 {
                     "id": "sub-step_1-002",

@@ -15,29 +15,15 @@ from contracts.event import Usage
 from contracts.plan import Job
 from contracts.run import RUN
 from contracts.scheduling import Schedule
+from tests import jobs
 
 UNKNOWN_IDS = ("nope", "a.b", "*", ">", "a b", "x" * 65)
 
 
 def job(**changes: Any) -> Job:
     """A plan of one step."""
-    task = {
-        "id": "001",
-        "description": "write",
-        "thought": "needed",
-        "action_type": "tool",
-        "tool_or_prompt": {"name": "writeFile", "params": {"path": "a.md", "content": "x"}},
-        "expected_output": "a file",
-        "dependencies": ["none"],
-    }
-    given = {
-        "original_request": "do it",
-        "intent": {"primary": "do", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [task],
-        "validation": {"coverage": "high"},
-    }
-    return Job.model_validate(given | changes)
+    task = jobs.task("001", "writeFile", {"path": "a.md", "content": "x"}, needs=("none",))
+    return jobs.job(task, **{"validation": {"coverage": "high"}, **changes})
 
 
 def requested(**changes: Any) -> dag.Requested:

@@ -11,7 +11,6 @@ from contracts import dag, run
 from contracts.api.health import Readiness
 from contracts.dag import DAG
 from contracts.event import Event
-from contracts.plan import Job
 from contracts.presence import ExecutorAlive
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
@@ -19,30 +18,14 @@ from contracts.runtime.log import Unavailable
 from contracts.scheduling import Schedule
 from gateway.api.health import checks
 from projector.database import Database, remove
+from tests import jobs
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
 
 ALIVE = ExecutorAlive(instance="host-1", capacity=100).model_dump_json().encode()
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
-JOB = Job.model_validate(
-    {
-        "original_request": "do it",
-        "intent": {"primary": "work", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [
-            {
-                "id": "001",
-                "description": "read",
-                "thought": "why",
-                "action_type": "tool",
-                "tool_or_prompt": {"name": "readFile", "params": {"path": "a"}},
-                "expected_output": "text",
-                "dependencies": [],
-            }
-        ],
-    }
-)
+JOB = jobs.job()
 
 
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")

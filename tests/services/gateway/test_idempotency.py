@@ -18,29 +18,14 @@ from contracts.runtime.llm import LlmSettings
 from contracts.runtime.log import Unavailable
 from contracts.tool import Effect, ToolSpec
 from gateway.http import idempotency
+from tests import jobs
 
 AGENTS = "/api/v1/agents"
 NEW = {"name": "A", "version": "1", "promptTemplate": "x"}
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 GOAL = {"goal-text": "do it", "agentName": "Planner"}
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
-JOB = {
-    "original_request": "do it",
-    "intent": {"primary": "do", "sub_intents": []},
-    "entities": [],
-    "sub_tasks": [
-        {
-            "id": "001",
-            "description": "d",
-            "thought": "t",
-            "action_type": "tool",
-            "tool_or_prompt": {"name": "noop"},
-            "expected_output": "o",
-            "dependencies": [],
-        }
-    ],
-    "validation": {"coverage": "high"},
-}
+JOB = jobs.job_json(validation={"coverage": "high"})
 
 
 class Faulty(MemoryCells):

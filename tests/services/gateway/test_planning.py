@@ -18,6 +18,7 @@ from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.scheduling import Schedule
 from contracts.tool import Effect, ToolSpec
+from tests import jobs
 
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 GOAL = {"goal-text": "do it", "agentName": "Planner"}
@@ -28,23 +29,7 @@ SHOWN_USAGE = {"promptTokens": 11, "completionTokens": 7, "totalTokens": 18}
 
 
 def job(coverage: str = "high", **changes: Any) -> Job:
-    task = {
-        "id": "001",
-        "description": "d",
-        "thought": "t",
-        "action_type": "tool",
-        "tool_or_prompt": {"name": "noop"},
-        "expected_output": "o",
-        "dependencies": [],
-    }
-    given = {
-        "original_request": "do it",
-        "intent": {"primary": "do", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [task],
-        "validation": {"coverage": coverage},
-    }
-    return Job.model_validate(given | changes)
+    return jobs.job(validation={"coverage": coverage}, **changes)
 
 
 ASKING = job(clarification_needed=True, clarification_query="which?")

@@ -18,6 +18,7 @@ from contracts.event import Event
 from contracts.goal import GOAL
 from contracts.plan import Job
 from contracts.run import RUN
+from tests import jobs
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -118,20 +119,7 @@ TURNS: tuple[tuple[Event, ...], ...] = (
 
 
 def job() -> Job:
-    def task(id_: str) -> dict[str, Any]:
-        return {
-            "id": id_,
-            "description": f"do {id_}",
-            "thought": "",
-            "action_type": "tool",
-            "tool_or_prompt": {"name": "readFile", "params": {}},
-            "expected_output": "",
-            "dependencies": [],
-        }
-
-    tasks = [task("002"), task("001")]
-    intent = {"primary": "", "sub_intents": []}
-    return Job.model_validate({"original_request": "", "intent": intent, "entities": [], "sub_tasks": tasks})
+    return jobs.job(jobs.task("002"), jobs.task("001"))
 
 
 ASKED = dag.Requested(goal_text=OBJECTIVE, agent_name="D", goal_id="goal_1", run_id="run_1")

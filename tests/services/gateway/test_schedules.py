@@ -12,11 +12,11 @@ from contracts import dag, goal, schedule
 from contracts.api.schedules import NextTicks, ScheduleRow, TickList, TickRow
 from contracts.dag import DAG
 from contracts.goal import GOAL
-from contracts.plan import Job
 from contracts.presence import ExecutorAlive
 from contracts.runtime.llm import LlmSettings
 from contracts.schedule import SCHEDULE, Decision
 from contracts.scheduling import Schedule
+from tests import jobs
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -26,24 +26,7 @@ OBJECTIVE = "Find out what grows here"
 GOAL_URL = "/api/v1/goals/goal_1"
 SCHEDULES = f"{GOAL_URL}/schedules"
 UNKNOWN_IDS = ("nope", "a.b", "*", "x" * 65)
-JOB = Job.model_validate(
-    {
-        "original_request": "do it",
-        "intent": {"primary": "", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [
-            {
-                "id": "001",
-                "description": "d",
-                "thought": "",
-                "action_type": "tool",
-                "tool_or_prompt": {"name": "readFile", "params": {}},
-                "expected_output": "",
-                "dependencies": [],
-            }
-        ],
-    }
-)
+JOB = jobs.job()
 
 
 @pytest.fixture

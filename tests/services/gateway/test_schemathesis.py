@@ -23,7 +23,6 @@ from contracts import agent, dag, goal, run
 from contracts.agent import AGENT
 from contracts.dag import DAG
 from contracts.goal import GOAL
-from contracts.plan import Job
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.scheduling import Schedule
@@ -31,6 +30,7 @@ from contracts.tool import Effect, ToolSpec
 from gateway.app import ENDPOINTS
 from gateway.documents.openapi import openapi, template
 from gateway.endpoint import Endpoint, Raw
+from tests import jobs
 
 NOBODY = "http://127.0.0.1:9"
 """A model that does not answer."""
@@ -58,25 +58,7 @@ NAMES = {"execution_id": "e1", "goal": "g1", "schedule_id": "s1", "name": "noop"
 BODIES = {"agentName": "Planner", "taskName": "Planner", "dagId": "d1", "agentId": "a1"}
 """Keys of bodies that name something, and what they could name."""
 
-JOB = Job.model_validate(
-    {
-        "original_request": "do it",
-        "intent": {"primary": "do", "sub_intents": []},
-        "entities": [],
-        "sub_tasks": [
-            {
-                "id": "001",
-                "description": "d",
-                "thought": "t",
-                "action_type": "tool",
-                "tool_or_prompt": {"name": "noop"},
-                "expected_output": "o",
-                "dependencies": [],
-            }
-        ],
-        "validation": {"coverage": "high"},
-    }
-)
+JOB = jobs.job(validation={"coverage": "high"})
 
 
 def is_stream(endpoint: Endpoint) -> bool:

@@ -25,6 +25,7 @@ from gateway.api.executions.narrator import ExecutionNarrator
 from gateway.streams.feed import Feed
 from gateway.streams.feeds import Feeds, NatsLive
 from gateway.streams.sse import Piece
+from tests import jobs
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STARTED = run.Started(executor="e", at=NOW, synthesis="merge")
@@ -77,20 +78,7 @@ async def watching(api: Any, run_id: str = "e1", query: str = "", **headers: str
 
 
 def job(count: int) -> Job:
-    tasks = [
-        {
-            "id": f"{n:03}",
-            "description": f"do {n:03}",
-            "thought": "",
-            "action_type": "tool",
-            "tool_or_prompt": {"name": "noop"},
-            "expected_output": "",
-            "dependencies": [],
-        }
-        for n in range(1, count + 1)
-    ]
-    intent = {"primary": "", "sub_intents": []}
-    return Job.model_validate({"original_request": "", "intent": intent, "entities": [], "sub_tasks": tasks})
+    return jobs.job(*(jobs.task(f"{n:03}") for n in range(1, count + 1)))
 
 
 def history(steps: int = 2, result: Any = None) -> list[Sequence[Event]]:

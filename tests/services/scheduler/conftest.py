@@ -26,26 +26,12 @@ from contracts.schedule import Amended, Decision, Ticked
 from contracts.scheduling import Overlap, Schedule
 from contracts.subjects import aggregate_filter, state_filter
 from scheduler.scheduler import Scheduler
+from tests import jobs
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 EVERY_MINUTE = Schedule(cron="* * * * *", overlap=Overlap.ALLOW)
-JOB = {
-    "original_request": "do it",
-    "intent": {"primary": "work", "sub_intents": []},
-    "entities": [],
-    "sub_tasks": [
-        {
-            "id": "001",
-            "description": "a step",
-            "thought": "",
-            "action_type": "tool",
-            "tool_or_prompt": {"name": "noop", "params": {"text": "{{Today}}"}},
-            "expected_output": "",
-            "dependencies": [],
-        }
-    ],
-}
+JOB = jobs.job_json(jobs.task(params={"text": "{{Today}}"}))
 
 
 class FakeClock:
