@@ -31,7 +31,7 @@ class Backoff:
 
     FIRST_S = 0.01
     LONGEST_S = 10.0
-    HEALTHY_S = 10.0
+    HEALTHY_S = 3.0
 
     def __init__(self) -> None:
         self._next = self.FIRST_S
