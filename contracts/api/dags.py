@@ -141,7 +141,8 @@ class ClarificationRequired(Row):
     """The goal cannot be planned or executed before somebody answers the question."""
 
     status: Literal["clarification_required"]
-    dag_id: str
+    dag_id: str | None = None
+    """What to answer; missing when a whole job was to be executed, as nothing is stored of one that asks."""
     clarification_query: Annotated[str, Field(alias="clarification_query")]
     result: Json = None
     usage: TokenUsage | None = None

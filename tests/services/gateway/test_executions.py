@@ -238,6 +238,16 @@ async def test_a_dag_that_asks_is_not_executed_but_asks_again(api: Any) -> None:
     }
 
 
+async def test_a_job_that_asks_is_answered_with_its_question_and_is_not_stored(api: Any) -> None:
+    answer = await api.post(
+        "/api/v1/execute-dag", job(task("001"), clarification_needed=True, clarification_query="which?")
+    )
+
+    assert (answer.status, answer.json["clarification_query"]) == (200, "which?")
+    assert "dagId" not in answer.json
+    assert (await api.get("/api/v1/dags")).json["dags"] == []
+
+
 async def test_a_dag_without_a_plan_cannot_be_executed(api: Any) -> None:
     await api.write(DAG, "d1", dag.Requested(goal_text="g", agent_name="P"))
     planning = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
