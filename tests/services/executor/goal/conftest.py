@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any, Protocol
 
 import pytest
@@ -18,18 +16,17 @@ from contracts.registry import CODEC
 from contracts.run import RUN, Policy
 from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.memory_log import MemoryLog
-from contracts.runtime.stream import Origin, transact
+from contracts.runtime.stream import transact
 from contracts.tool import Effect
 from deploy.local.scripted_llm import ScriptedLlm, parse_rules
 from executor.executor import Executor
 from executor.goal.goals import Goals
 from executor.goal.limits import Limits
 from executor.performer import Performer
-from executor.tools.inputs import ToolInput
 from executor.tools.registry import Registry
 from executor.tools.tool import Tool, ToolCall
+from tests.services.executor.system import ORIGIN, Body, Calls, Params, handle, handling
 
-ORIGIN = Origin("/test/1")
 RUN_ID = "run_1"
 TEMPLATE = (
     "You are to: {{objective}}\nTools:\n{{toolsList}}\nKnown: {{workingMemory}}\nLeft: {{stepsRemaining}}"
@@ -40,45 +37,6 @@ name = "summary"
 when.user = "Sum it up"
 answer.text = "All done."
 """
-
-Body = Callable[[Json, ToolCall], Awaitable[Json]]
-
-
-class Params(ToolInput):
-    """Whatever a test wants to hand over."""
-
-    value: Any = None
-
-
-class Calls:
-    """A tool that notes its calls and can be made to wait."""
-
-    def __init__(self) -> None:
-        self.keys: list[str] = []
-        self.called = asyncio.Event()
-        self.gate = asyncio.Event()
-        self.cancelled = 0
-
-    async def count(self, value: Json, call: ToolCall) -> Json:
-        self.keys.append(call.idempotency_key)
-        return value
-
-    async def wait(self, value: Json, call: ToolCall) -> Json:
-        self.keys.append(call.idempotency_key)
-        self.called.set()
-        try:
-            await self.gate.wait()
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
-        return value
-
-
-class Delivery:
-    """As much of a delivery as the executor looks at."""
-
-    def __init__(self, attempt: int) -> None:
-        self.attempt = attempt
 
 
 class World:
@@ -151,21 +109,8 @@ class World:
         await self.handle(self.executor(), lease)
         return await self.state()
 
-    async def handle(self, executor: Executor, lease: Recorded, attempt: int = 1) -> None:
-        async with asyncio.timeout(10):
-            await executor.handle(lease, Delivery(attempt))  # type: ignore[arg-type]
-
-    @asynccontextmanager
-    async def handling(
-        self, executor: Executor, lease: Recorded, attempt: int = 1
-    ) -> AsyncGenerator[asyncio.Task[None]]:
-        """An executor at work, killed on the way out if it still is."""
-        task = asyncio.create_task(self.handle(executor, lease, attempt))
-        try:
-            yield task
-        finally:
-            task.cancel()
-            await asyncio.wait([task])
+    handle = staticmethod(handle)
+    handling = staticmethod(handling)
 
     @property
     def asked(self) -> list[Any]:

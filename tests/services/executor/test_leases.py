@@ -1,0 +1,184 @@
+"""Runs whose executor is killed, drained or outrun, and those whose message is given up."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from contracts import run
+from contracts.event import Json
+from contracts.outcome import Lost, Reject, Retry
+from contracts.run import RUN, Status
+from contracts.runtime.stream import transact
+from contracts.steps import SYNTHESIS
+from contracts.subjects import state_filter
+from contracts.tool import Effect
+from executor.executor import watch
+from executor.tools.tool import ToolCall
+from tests.services.executor.system import ORIGIN, RUN_ID, Calls, System, handle, handling, task, tool
+
+# ── leases ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_after_a_crash_another_executor_repeats_no_completed_step() -> None:
+    calls, blocked = Calls(), Calls()
+    system = System(tool("count", calls.count), tool("wait", blocked.wait))
+    lease = await system.request(task("001", "count"), task("002", "wait", needs=["001"]))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    blocked.gate.set()
+    await handle(system.executor(), lease, attempt=2)
+    assert (await system.state()).status is Status.COMPLETED
+    assert calls.keys == [f"{RUN_ID}/001"]
+    assert blocked.keys == [f"{RUN_ID}/002"] * 2
+
+
+async def test_a_step_that_must_not_be_repeated_is_asked_about_after_a_crash() -> None:
+    blocked = Calls()
+    system = System(tool("send", blocked.wait, Effect.ONCE))
+    lease = await system.request(task("001", "send"))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    blocked.gate.set()
+    await handle(system.executor(), lease, attempt=2)
+    assert "whether it took effect is unknown" in (await system.state()).failed["001"]
+    await handle(system.executor(), await system.resume())
+    assert (await system.state()).status is Status.COMPLETED
+    assert len(blocked.keys) == 2
+
+
+async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_count() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001", "wait", "x"), task("002", needs=["001"]))
+    async with handling(system.executor(), lease) as zombie:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        blocked.called.clear()
+        async with handling(system.executor(), lease, attempt=2) as heir:
+            await asyncio.wait_for(blocked.called.wait(), 5)
+            blocked.gate.set()
+            await asyncio.wait([zombie, heir])
+            assert isinstance(zombie.exception(), Lost)
+            assert heir.exception() is None
+    completed = [e.step for e in await system.events() if isinstance(e, run.StepCompleted)]
+    assert sorted(completed) == sorted(["001", "002", SYNTHESIS])
+
+
+async def test_two_executors_offered_one_run_start_it_once() -> None:
+    calls = Calls()
+    system = System(tool("count", calls.count))
+    lease = await system.request(task("001", "count"))
+    executors = (system.executor(), system.executor())
+    ends = await asyncio.gather(*(handle(one, lease) for one in executors), return_exceptions=True)
+    assert all(end is None or isinstance(end, Lost) for end in ends)
+    assert (await system.state()).status is Status.COMPLETED
+    assert sum(isinstance(e, run.Started) for e in await system.events()) == 1
+
+
+async def test_a_stale_lease_does_not_take_the_run_from_who_has_it() -> None:
+    """The message of the first start, redelivered after the run was resumed and taken by another."""
+    blocked = Calls()
+
+    async def refuse_once(value: Json, call: ToolCall) -> Json:
+        if not blocked.keys:
+            blocked.keys.append("first")
+            raise Reject("not yet")
+        return await blocked.wait(value, call)
+
+    system = System(tool("refuse_once", refuse_once))
+    stale = await system.request(task("001", "refuse_once"))
+    await handle(system.executor(), stale)
+    async with handling(system.executor(), await system.resume()) as holder:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        await handle(system.executor(), stale, attempt=2)
+        blocked.gate.set()
+        await asyncio.wait([holder])
+    assert not any(isinstance(e, run.TakenOver) for e in await system.events())
+
+
+async def test_draining_finishes_what_is_in_progress_and_leaves_the_rest_to_another() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001", "wait"), task("002", needs=["001"]))
+    executor = system.executor()
+    async with handling(executor, lease) as leaving:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        executor.drain()
+        blocked.gate.set()
+        await asyncio.wait([leaving])
+        assert isinstance(leaving.exception(), Retry)
+    assert set((await system.state()).done) == {"001"}
+    await handle(system.executor(), lease, attempt=2)
+    assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_cancelling_stops_the_steps_in_progress() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001", "wait"), task("002", needs=["001"]))
+    executor = system.executor()
+    watcher = asyncio.create_task(watch(system.log, executor, (state_filter("run", "cancelled"),)))
+    async with handling(executor, lease) as task_:
+        await asyncio.wait_for(blocked.called.wait(), 5)
+        await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "enough"), ORIGIN)
+        await asyncio.wait_for(task_, 5)
+    watcher.cancel()
+    await asyncio.wait([watcher])
+    assert blocked.cancelled == 1
+    assert (await system.state()).status is Status.CANCELLED
+
+
+@pytest.mark.parametrize("lost", [1, 2, 4])
+async def test_a_lost_acknowledgement_does_not_stop_a_run(lost: int) -> None:
+    """The commit is in the log and nobody said so: it is found there, and nothing is done twice."""
+    calls = Calls()
+    system = System(tool("count", calls.count, Effect.ONCE))
+    lease = await system.request(task("001", "count"), task("002", "count", needs=["001"]))
+    system.log.lose_acks(lost)
+    await handle(system.executor(), lease)
+    assert (await system.state()).status is Status.COMPLETED
+    assert calls.keys == [f"{RUN_ID}/001", f"{RUN_ID}/002"]
+
+
+# ── runs that are given up ──────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_run_whose_message_is_given_up_is_suspended_and_resumes() -> None:
+    blocked = Calls()
+    system = System(tool("wait", blocked.wait))
+    lease = await system.request(task("001"), task("002", "wait", needs=["001"]))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    executor = system.executor()
+    await executor.given_up(lease, OverflowError("a bug"))
+    suspended = (await system.events())[-1]
+    assert isinstance(suspended, run.Suspended)
+    assert "OverflowError: a bug" in suspended.reason
+    blocked.gate.set()
+    await handle(executor, await system.resume())
+    assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_giving_up_an_old_message_of_a_run_that_was_resumed_changes_nothing() -> None:
+    system = System()
+    stale = await system.request(task("001", "absent"))
+    await handle(system.executor(), stale)
+    await system.resume()
+    await system.executor().given_up(stale, OverflowError("a bug"))
+    assert (await system.state()).status is Status.PENDING
+
+
+async def test_a_run_called_off_while_it_is_given_up_stays_called_off() -> None:
+    system = System()
+    lease = await system.request(task("001"))
+    system.log.open.clear()
+    giving_up = asyncio.create_task(system.executor().given_up(lease, OverflowError("a bug")))
+    system.log.asked.clear()
+    await asyncio.wait_for(system.log.asked.wait(), 5)
+    held, system.log.open = system.log.open, asyncio.Event()
+    system.log.open.set()
+    await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "no"), ORIGIN)
+    held.set()
+    await asyncio.wait_for(giving_up, 5)
+    assert (await system.state()).status is Status.CANCELLED

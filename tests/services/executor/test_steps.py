@@ -1,0 +1,152 @@
+"""Steps of a run: results flow along the dependencies, failures are tried again or suspend it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from contracts import run
+from contracts.event import BlobRef, Json
+from contracts.outcome import Reject, Retry
+from contracts.run import Policy, Status
+from executor.tools.tool import ToolCall
+from tests.services.executor.system import RUN_ID, Calls, System, handle, task, tool
+
+# ── the ordinary course ─────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_results_flow_along_the_dependencies_with_their_types() -> None:
+    system = System()
+    lease = await system.request(
+        task("001", value={"n": [1, 2]}),
+        task("002", value="<Result of Task 001>", needs=["001"]),
+        task("003", value=["got <Result of Task 1>", {"k": "<Results from Task 2>"}], needs=["002"]),
+    )
+    await handle(system.executor(), lease)
+    state = await system.state()
+    assert state.status is Status.COMPLETED
+    assert state.done["002"] == {"n": [1, 2]}
+    assert state.done["003"] == ['got {"n":[1,2]}', {"k": {"n": [1, 2]}}]
+
+
+async def test_independent_steps_run_at_the_same_time() -> None:
+    together = asyncio.Barrier(3)
+
+    async def meet(value: Json, _: ToolCall) -> Json:
+        async with asyncio.timeout(5):
+            await together.wait()
+        return value
+
+    system = System(tool("meet", meet))
+    await handle(system.executor(), await system.request(*(task(str(n), "meet") for n in range(3))))
+    assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_outcomes_that_come_together_are_one_commit() -> None:
+    system = System()
+    await handle(system.executor(), await system.request(*(task(str(n)) for n in range(50))))
+    commits = await system.log.read("run", RUN_ID)
+    assert (await system.state()).status is Status.COMPLETED
+    assert len(commits) < 25
+
+
+async def test_a_large_result_is_kept_beside_the_log_and_given_whole_to_the_next_step() -> None:
+    large = "x" * 3_000_000
+    system = System()
+    lease = await system.request(task("001", value=large[:10]), task("002", needs=["001"]))
+
+    async def grow(_: Json, __: ToolCall) -> Json:
+        return large
+
+    async def measure(value: Json, _: ToolCall) -> Json:
+        return len(value)
+
+    system = System(tool("grow", grow), tool("measure", measure))
+    lease = await system.request(
+        task("001", "grow"), task("002", "measure", "<Result of Task 1>", needs=["001"])
+    )
+    await handle(system.executor(), lease)
+    state = await system.state()
+    ref = BlobRef.of(state.done["001"])
+    assert ref is not None
+    assert ref.size > 3_000_000
+    assert state.done["002"] == 3_000_000
+
+
+async def test_tools_tell_watchers_what_they_are_at() -> None:
+    async def talk(value: Json, call: ToolCall) -> Json:
+        await call.progress("progress", "talk", "half way")
+        return value
+
+    system = System(tool("talk", talk))
+    await handle(system.executor(), await system.request(task("001", "talk")))
+    message = {"kind": "progress", "tool": "talk", "message": "half way", "step": "001"}
+    assert system.told == [(RUN_ID, message)]
+
+
+# ── failures ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_passing_error_is_retried_and_every_attempt_is_in_the_log() -> None:
+    failures = iter([Retry("busy"), Retry("busy again", after=0)])
+
+    async def flaky(value: Json, _: ToolCall) -> Json:
+        for failure in failures:
+            raise failure
+        return value
+
+    system = System(tool("flaky", flaky))
+    await handle(system.executor(), await system.request(task("001", "flaky", "ok")))
+    events = await system.events()
+    assert [e.error for e in events if isinstance(e, run.StepFailed)] == ["busy", "busy again"]
+    assert [e.attempt for e in events if isinstance(e, run.StepCompleted)] == [3, 1]
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [("refuse", "no such thing"), ("explode", "KeyError"), ("absent", "Tool not found: absent")],
+)
+async def test_an_error_for_good_suspends_the_run_and_says_why(name: str, error: str) -> None:
+    async def refuse(_: Json, __: ToolCall) -> Json:
+        raise Reject("no such thing")
+
+    async def explode(_: Json, __: ToolCall) -> Json:
+        raise KeyError("oops")
+
+    system = System(tool("refuse", refuse), tool("explode", explode))
+    await handle(system.executor(), await system.request(task("001", name), task("002")))
+    suspended = (await system.events())[-1]
+    assert isinstance(suspended, run.Suspended)
+    assert error in suspended.reason
+    assert set((await system.state()).done) == {"002"}
+
+
+async def test_a_resumed_run_calls_only_what_had_failed() -> None:
+    calls = Calls()
+    broken = [True]
+
+    async def mendable(value: Json, _: ToolCall) -> Json:
+        if broken:
+            raise Reject("broken")
+        return value
+
+    system = System(tool("count", calls.count), tool("mendable", mendable))
+    lease = await system.request(task("001", "count"), task("002", "mendable", needs=["001"]))
+    await handle(system.executor(), lease)
+    broken.clear()
+    await handle(system.executor(), await system.resume())
+    assert (await system.state()).status is Status.COMPLETED
+    assert calls.keys == [f"{RUN_ID}/001"]
+
+
+async def test_a_step_that_hangs_is_given_up() -> None:
+    calls = Calls()
+    system = System(tool("wait", calls.wait), policy=Policy(retries=0))
+    executor = system.executor()
+    executor.performer.timeout_s = 0.05
+    await handle(executor, await system.request(task("001", "wait")))
+    state = await system.state()
+    assert state.status is Status.SUSPENDED
+    assert "did not finish" in state.failed["001"]
+    assert calls.cancelled == 1
