@@ -37,6 +37,9 @@ from executor.tentative import Tentative
 Perform = Callable[[Attempt], Awaitable[run.Achieved]]
 """Executes one attempt of a step; raises Retry or Reject when it fails."""
 
+Key = tuple[str, int]
+"""An attempt: its step and its number."""
+
 MAX_AHEAD = 64
 """Decisions that the log does not have, with which steps still begin before their start is in it."""
 
@@ -59,9 +62,9 @@ class Driver:
         self._perform = perform
         self._is_free = is_free
         self._policy = policy
-        self._begun: list[str] = []
-        """Steps decided to start, whose code has not been started."""
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._begun: list[Key] = []
+        """Attempts decided to start, whose code has not been started."""
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._outcomes: list[Outcome] = []
         self._wake = asyncio.Event()
         self._look_again = False
@@ -117,18 +120,19 @@ class Driver:
             self._run.decide(events, outcome)
         for event in events:
             if isinstance(event, run.StepsStarted):
-                self._begun += event.steps
+                self._begun += [(step, self._run.state.attempts[step]) for step in event.steps]
 
     def _launch(self) -> None:
-        """Start the code of steps that may: their start is in the log, or need not be yet."""
-        waiting = []
-        for step in self._begun:
-            number = self._run.state.running[step]
+        """Start the code of attempts that may: their start is in the log, or need not be yet."""
+        state, waiting = self._run.state, []
+        for step, number in self._begun:
+            if state.running.get(step) != number:
+                continue  # it ran ahead of a start that had to be decided again, and has ended since
             if self._run.saved.running.get(step) == number or self._may_run_ahead(step):
-                attempt = Attempt(self._run.id, self._run.state, self._run.state.graph.steps[step], number)
-                self._tasks[step] = asyncio.create_task(self._attempt(attempt))
+                attempt = Attempt(self._run.id, state, state.graph.steps[step], number)
+                self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
             else:
-                waiting.append(step)
+                waiting.append((step, number))
         self._begun = waiting
 
     def _may_run_ahead(self, step: str) -> bool:
@@ -201,7 +205,7 @@ class Driver:
         """Decide what follows from the outcomes at hand; they count for nothing once the run is not ours."""
         outcomes, self._outcomes = self._outcomes, []
         for outcome in outcomes:
-            self._tasks.pop(_step_of(outcome), None)
+            self._tasks.pop(_key_of(outcome), None)
             self._decide(self._settled(outcome), outcome)
         if not outcomes:
             self._decide(self._settled())
@@ -235,25 +239,26 @@ class Driver:
         await persistently(self._run.refresh, what=f"to read what became of {self._run.id}")
 
     async def _reconsider(self, outcomes: Sequence[Outcome]) -> None:
-        """Decide anew from what the log has; steps that have not been started by that are stopped."""
+        """Decide anew from what the log has; attempts that have not been started by that are stopped."""
         await self._refresh()
         self._outcomes = [*outcomes, *self._outcomes]
-        running = self._run.saved.running if self.ours else {}
-        await self._stop([step for step in self._tasks if step not in running])
-        settled = {_step_of(outcome) for outcome in self._outcomes}
-        self._begun = [step for step in running if step not in self._tasks and step not in settled]
+        running = self._run.saved.running.items() if self.ours else ()
+        await self._stop([key for key in self._tasks if key not in running])
+        ended = {_key_of(outcome) for outcome in self._outcomes}
+        self._begun = [key for key in running if key not in self._tasks and key not in ended]
         self._settle()
 
-    async def _stop(self, steps: Sequence[str]) -> None:
-        tasks = [self._tasks.pop(step) for step in steps]
+    async def _stop(self, attempts: Sequence[Key]) -> None:
+        tasks = [self._tasks.pop(key) for key in attempts]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _step_of(outcome: Outcome) -> str:
-    return outcome.completed.step if isinstance(outcome, Succeeded) else outcome.step
+def _key_of(outcome: Outcome) -> Key:
+    ended = outcome.completed if isinstance(outcome, Succeeded) else outcome
+    return ended.step, ended.attempt
 
 
 def _with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
