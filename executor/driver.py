@@ -140,7 +140,6 @@ class Driver:
 
     async def _attempt(self, attempt: Attempt) -> None:
         begun = time.perf_counter()
-        step, number = attempt.step.task.id, attempt.number
         outcome: Outcome
         try:
             outcome = Succeeded(await self._perform(attempt))
@@ -152,8 +151,14 @@ class Driver:
             outcome = self._erred(attempt, str(error), begun, retryable=True)
         except Reject as error:
             outcome = self._erred(attempt, str(error), begun, spent=error.spent)
+        except asyncio.CancelledError:
+            if _is_being_cancelled():
+                raise
+            outcome = self._erred(attempt, "the step was cancelled, and not by us", begun)
         except Exception as error:
-            log.exception("step raised", run=attempt.run_id, step=step, attempt=number)
+            log.exception(
+                "step raised", run=attempt.run_id, step=attempt.step.task.id, attempt=attempt.number
+            )
             outcome = self._erred(attempt, f"{type(error).__name__}: {error}", begun)
         metrics.STEP_SECONDS.labels(
             attempt.step.task.tool_or_prompt.name, type(outcome).__name__.lower()
@@ -191,9 +196,9 @@ class Driver:
         )
 
     async def _something_happened(self) -> None:
-        due = run.next_retry(self._run.state)
+        due = run.next_retry(self._run.state, self._policy)
         timer = None
-        if due and not self._draining:
+        if due:
             delay = max(0.0, (due - datetime.now(UTC)).total_seconds())
             timer = asyncio.get_running_loop().call_later(delay, self._wake.set)
         await self._wake.wait()
@@ -254,6 +259,12 @@ class Driver:
             task.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _is_being_cancelled() -> bool:
+    """Whether somebody wants this task to end; a library may raise the same with nobody wanting it."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _key_of(outcome: Outcome) -> Key:

@@ -83,7 +83,8 @@ class Policy:
     longest_wait_s: float = LONGEST_S
     """Before any retry, however long the other side asks us to wait."""
     max_takeovers: int = 5
-    """Take-overs in a row without a completed step, after which the run is given up as poisonous."""
+    """Deaths in a row with steps in progress and none completed, after which a run is given up as poisonous:
+    an executor that ends while the run only waits for a retry says nothing against the run."""
 
     def wait_s(self, failures: int, jitter: float, asked_s: float | None = None) -> float:
         """Seconds to wait after `failures` failures and one more: our back-off, or longer if asked to."""
@@ -130,8 +131,8 @@ def take_over(
             again.append(step)
         else:
             events.append(StepFailed(step=step, attempt=attempt, error=_unknown_outcome(state, step)))
-    if state.takeovers + 1 >= policy.max_takeovers:
-        stuck = ", ".join(state.running) or "none"
+    if state.running and state.takeovers + 1 >= policy.max_takeovers:
+        stuck = ", ".join(state.running)
         reason = (
             f"{policy.max_takeovers} executors in a row died while running it; steps in progress: {stuck}"
         )
@@ -194,19 +195,18 @@ def require_known(state: State) -> None:
         raise UnknownRun("there is no such run")
 
 
-def next_retry(state: State) -> datetime | None:
-    """When the earliest failed attempt is to be tried again."""
-    return min(state.retrying.values(), default=None)
+def next_retry(state: State, policy: Policy) -> datetime | None:
+    """When the earliest failed attempt is to be tried again; None while there is no room for another one."""
+    return min(state.retrying.values(), default=None) if _room(state, policy) else None
 
 
 def _advance(state: State, now: datetime, policy: Policy) -> list[Event]:
     """Everything that follows from the state alone: steps that may start, else the end."""
     if state.status is not Status.RUNNING:
         return []
-    room = policy.parallel - len(state.running)
     due = [step for step, at in state.retrying.items() if at <= now]
     startable = (*due, *(step for step in state.ready if step != SYNTHESIS or state.synthesis == "llm"))
-    steps = startable[: max(room, 0)]
+    steps = startable[: _room(state, policy)]
     if steps:
         return [StepsStarted(steps=steps, retried=tuple(step for step in steps if step in state.retrying))]
     if state.running or state.retrying or startable:
@@ -214,6 +214,10 @@ def _advance(state: State, now: datetime, policy: Policy) -> list[Event]:
     if state.failed:
         return [Suspended(reason=_why_suspended(state))]
     return _finish(state, _elapsed_ms(state, now))
+
+
+def _room(state: State, policy: Policy) -> int:
+    return max(0, policy.parallel - len(state.running))
 
 
 def _finish(state: State, duration_ms: int) -> list[Event]:

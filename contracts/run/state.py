@@ -85,7 +85,7 @@ class State(NamedTuple):
     failures: Mapping[str, int] = MappingProxyType({})
     """Failed attempts since the last resume, by step."""
     takeovers: int = 0
-    """Take-overs since a step last completed."""
+    """Executors that died with steps in progress since a step last completed."""
     resumes: int = 0
     suspended: str | None = None
     """Why nothing more can run until somebody resumes."""
@@ -118,7 +118,9 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one tra
                 synthesis=event.synthesis,
             )
         case TakenOver():
-            return state._replace(executor=event.executor, takeovers=state.takeovers + 1)
+            return state._replace(
+                executor=event.executor, takeovers=state.takeovers + (1 if state.running else 0)
+            )
         case Suspended():
             return state._replace(status=Status.SUSPENDED, executor=None, suspended=event.reason)
         case Resumed():

@@ -238,6 +238,13 @@ def test_a_run_that_has_ended_cannot_be_given_up(given: Given) -> None:
     given(RUN, CHAIN, started(), ended).when(run.give_up, "a bug").then_nothing()
 
 
+def test_take_overs_of_a_run_that_only_waits_say_nothing_against_it(given: Given) -> None:
+    waiting = (requested(("1", [])), started(), began("1"), failed("1", retry_at=NOW + timedelta(hours=1)))
+    history = (*waiting, *[run.TakenOver(executor=OTHER)] * (2 * POLICY.max_takeovers))
+    events = run.take_over(given(RUN, *history).state, ME, NOW, POLICY, lambda _: True)
+    assert events == [run.TakenOver(executor=ME)]
+
+
 def test_progress_forgives_take_overs(given: Given) -> None:
     assert (
         given(RUN, CHAIN, started(), began("1"), run.TakenOver(executor=OTHER), done("1")).state.takeovers
@@ -252,6 +259,15 @@ def test_a_limit_on_steps_in_progress_is_kept(given: Given) -> None:
     given(RUN, wide, started(), began("1", "2")).when(
         run.settle, [Succeeded(done("1"))], NOW, narrow
     ).then_once(done("1"), began("3"))
+
+
+def test_a_retry_that_is_due_waits_for_room_and_not_for_the_clock(given: Given) -> None:
+    """Nobody can start it before another step ends, and who ends one looks again anyway."""
+    wide, narrow = requested(("1", []), ("2", [])), Policy(parallel=1)
+    waiting = (wide, started(), began("1"), failed("1", retry_at=NOW))
+    assert run.next_retry(given(RUN, *waiting).state, narrow) == NOW
+    assert run.next_retry(given(RUN, *waiting, began("2")).state, narrow) is None
+    assert run.next_retry(given(RUN, *waiting).state, Policy(parallel=0)) is None
 
 
 def test_a_cancelled_run_is_over_and_cancelling_twice_is_nothing(given: Given) -> None:

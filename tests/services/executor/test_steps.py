@@ -140,6 +140,19 @@ async def test_a_resumed_run_calls_only_what_had_failed() -> None:
     assert calls.keys == [f"{RUN_ID}/001"]
 
 
+async def test_a_step_that_says_it_was_cancelled_when_nobody_did_has_failed() -> None:
+    """Otherwise its run would wait for it for ever, and keep its lease."""
+
+    async def odd(_: Json, __: ToolCall) -> Json:
+        raise asyncio.CancelledError
+
+    system = System(tool("odd", odd))
+    await handle(system.executor(), await system.request(task("001", "odd")))
+    state = await system.state()
+    assert state.status is Status.SUSPENDED
+    assert "not by us" in state.failed["001"]
+
+
 async def test_a_step_that_hangs_is_given_up() -> None:
     calls = Calls()
     system = System(tool("wait", calls.wait), policy=Policy(retries=0))
