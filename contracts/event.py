@@ -21,6 +21,8 @@ class Event(BaseModel):
     """Version of this shape; older stored shapes are upcast when read."""
     offloaded: ClassVar[frozenset[str]] = frozenset()
     """Fields that the log keeps in the object store when they are large and puts back when read."""
+    referring: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose readers are made for a reference: kept there too when they are large, and left there."""
 
 
 class BlobRef(BaseModel):

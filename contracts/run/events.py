@@ -46,6 +46,7 @@ class StepCompleted(Event):
     """A step has its result, for good."""
 
     type: ClassVar[str] = "run.step_completed"
+    referring: ClassVar[frozenset[str]] = frozenset({"result"})
     step: str
     attempt: int = 1
     result: Json = None

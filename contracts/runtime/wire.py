@@ -46,9 +46,7 @@ class Format:
         subject = commit_subject(commit.aggregate, commit.aggregate_id, commit.state)
         subject_filter = aggregate_filter(commit.aggregate, commit.aggregate_id)
         payload = self.codec.encode(commit)
-        if (len(payload) > OFFLOAD_BYTES or MARK in payload) and any(
-            event.offloaded for event in commit.events
-        ):
+        if len(payload) > OFFLOAD_BYTES or (MARK in payload and any(one.offloaded for one in commit.events)):
             payload = self.codec.encode(commit, [await self._offload(event) for event in commit.events])
         if len(payload) > MAX_MESSAGE_BYTES - HEADERS_BYTES:
             raise TooLarge(
@@ -82,6 +80,8 @@ class Format:
 
     async def _offload(self, event: Event) -> dict[str, Json]:
         data = event_data(event)
+        for name in event.referring & data.keys():
+            data[name] = await self.blobs.store_if_large(data[name])
         for name in event.offloaded & data.keys():
             value = data[name]
             if _looks_like_reference(value):

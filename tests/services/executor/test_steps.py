@@ -10,6 +10,7 @@ from contracts import run
 from contracts.event import BlobRef, Json
 from contracts.outcome import Reject, Retry
 from contracts.run import Policy, Status
+from contracts.steps import SYNTHESIS
 from executor.tools.tool import ToolCall
 from tests.services.executor.system import RUN_ID, Calls, System, handle, task, tool
 
@@ -138,6 +139,20 @@ async def test_a_resumed_run_calls_only_what_had_failed() -> None:
     await handle(system.executor(), await system.resume())
     assert (await system.state()).status is Status.COMPLETED
     assert calls.keys == [f"{RUN_ID}/001"]
+
+
+async def test_results_too_many_for_one_event_are_put_together_all_the_same() -> None:
+    """None of them is large, all of them are; the report goes where large results go."""
+    system = System()
+    tasks = [task(f"{n:03}", value=f"{n}" * 25_000) for n in range(1, 31)]
+    await handle(system.executor(), await system.request(*tasks))
+    state = await system.state()
+    assert state.status is Status.COMPLETED
+    reference = BlobRef.of(state.done[SYNTHESIS])
+    assert reference is not None
+    report = await system.log.format.blobs.get_json(reference)
+    assert report.count("## ") == 30
+    assert "30" * 25_000 in report
 
 
 async def test_a_step_that_says_it_was_cancelled_when_nobody_did_has_failed() -> None:
