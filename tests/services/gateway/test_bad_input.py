@@ -18,16 +18,15 @@ from contracts.agent import AGENT
 from contracts.dag import DAG
 from contracts.goal import GOAL
 from contracts.run import RUN
-from contracts.runtime.llm import LlmSettings
 from contracts.tool import Effect, ToolSpec
 from gateway.app import ENDPOINTS
 from gateway.documents.openapi import openapi, template
 from gateway.documents.reference_schemas import sample
 from gateway.endpoint import Endpoint
 from tests import jobs
+from tests.services.gateway.shared import LLM
 
 JSON = {"Content-Type": "application/json"}
-LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 DOCUMENT = openapi(ENDPOINTS)
 DEFINITIONS = DOCUMENT["components"]["schemas"]
 WITH_BODY = [one for one in ENDPOINTS if one.body]

@@ -16,8 +16,7 @@ from contracts.plan import Job
 from contracts.run import RUN
 from contracts.scheduling import Schedule
 from tests import jobs
-
-UNKNOWN_IDS = ("nope", "a.b", "*", ">", "a b", "x" * 65)
+from tests.services.gateway.shared import UNKNOWN_IDS
 
 
 def job(**changes: Any) -> Job:

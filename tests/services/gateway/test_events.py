@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import pytest
@@ -26,54 +26,21 @@ from contracts.runtime.wire import Format
 from gateway.streams.hub import Hub
 from gateway.streams.log_feed import LogFeed, Wanted, _Listener, _Told
 from gateway.streams.sse import Piece
+from tests.services.gateway.watching import Told, Watcher, watching_path
 
 EVENTS = "/api/v1/events"
 REQUESTED = dag.Requested(goal_text="g", agent_name="A")
 ATTEMPT = dag.AttemptMade(attempt=1, reason="initial")
 REJECTED = dag.Rejected(http_status=500, error="no")
 CREATED = agent.Created(name="A", version_name="1", prompt_template="p")
-LARGEST_FRAME = 8 * 1024 * 1024
-
-
-class Told(NamedTuple):
-    """One frame."""
-
-    id: int | None
-    event: str
-    data: dict[str, Any]
-
-
-class Watcher:
-    """A client's end of a stream."""
-
-    def __init__(self, response: Any) -> None:
-        self.response = response
-
-    async def next(self) -> Told:
-        """The next frame; fails when the stream has ended."""
-        async with asyncio.timeout(10):
-            frame = (await self.response.content.readuntil(b"\n\n")).decode()
-        fields = dict(line.split(": ", 1) for line in frame.splitlines() if line)
-        data = orjson.loads(fields["data"])
-        assert data["type"] == fields["event"]
-        return Told(int(fields["id"]) if "id" in fields else None, fields["event"], data)
-
-    async def some(self, count: int) -> list[Told]:
-        return [await self.next() for _ in range(count)]
-
-    async def ended(self) -> bool:
-        async with asyncio.timeout(10):
-            return not await self.response.content.read()
 
 
 @asynccontextmanager
 async def watching(api: Any, query: str = "", **headers: str) -> AsyncGenerator[Watcher]:
     """A client that has been told where the log is."""
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    url = f"{api.url}{EVENTS}{query}"
-    async with api.http.get(url, headers=given, read_bufsize=LARGEST_FRAME) as response:
-        assert response.status == 200
-        yield Watcher(response)
+    async with watching_path(api, f"{EVENTS}{query}", **headers) as client:
+        assert client.status == 200
+        yield client
 
 
 async def write(log: Log, aggregate: Any, aggregate_id: str, *events: Event) -> int:
@@ -112,8 +79,8 @@ async def test_the_first_frame_says_where_the_log_is(api: Any) -> None:
         first = await client.next()
         assert (first.id, first.event) == (4, "heartbeat")
         assert first.data["timestamp"] > 1_700_000_000_000
-        assert client.response.headers["Content-Type"] == "text/event-stream"
-        assert client.response.headers["Cache-Control"] == "no-cache"
+        assert client.headers["Content-Type"] == "text/event-stream"
+        assert client.headers["Cache-Control"] == "no-cache"
 
 
 async def test_what_happens_from_now_on_is_told_as_it_stands_in_the_log(api: Any) -> None:

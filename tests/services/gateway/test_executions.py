@@ -18,15 +18,13 @@ from contracts.dag import DAG
 from contracts.event import Json, Usage
 from contracts.plan import Job
 from contracts.run import RUN
-from contracts.runtime.llm import LlmSettings
 from contracts.runtime.stream import Origin, transact
 from contracts.scheduling import Schedule
 from contracts.steps import SYNTHESIS
 from contracts.tool import Effect, ToolSpec
+from tests.services.gateway.shared import UNKNOWN_IDS
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
-UNKNOWN_IDS = ("nope", "a.b", "*", ">", "a b", "x" * 65)
 WRITE_FILE = ToolSpec(
     name="writeFile",
     description="writes",

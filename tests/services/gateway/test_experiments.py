@@ -14,10 +14,9 @@ from contracts.agent import AGENT
 from contracts.dag import DAG
 from contracts.event import Event
 from contracts.plan import Job
-from contracts.runtime.llm import LlmSettings
+from tests.services.gateway.shared import LLM
 
 PATH = "/api/v1/dag-experiments"
-LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 BODY = {
     "goal-text": "do it",
     "agentName": "Planner",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
-from pydantic import TypeAdapter
 
 from contracts import dag, goal, memory, run
 from contracts.api.agents import AgentRow
@@ -20,6 +20,7 @@ from contracts.memory import MEMORY, Kind, Memory
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.scheduling import Schedule
+from tests.services.gateway.shared import LLM, UNKNOWN_IDS, keys_of
 
 if TYPE_CHECKING:
     from tests.services.conftest import Answer, Api, StartGateway
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 GOALS = "/api/v1/goals"
 OBJECTIVE = "Find out what grows here"
-UNKNOWN_IDS = ("nope", "a.b", "*", "x" * 65)
-LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 
 
 @pytest.fixture
@@ -63,10 +62,6 @@ def started() -> run.GoalStarted:
 async def running(api: Api, goal_id: str, run_id: str) -> None:
     await api.write(RUN, run_id, turns(goal_id))
     await api.write(RUN, run_id, started(), run.StepsStarted(steps=("1",)))
-
-
-def keys_of(model: type) -> list[str]:
-    return list(TypeAdapter(model).json_schema(mode="serialization")["properties"])
 
 
 # ── create ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -391,7 +386,7 @@ async def test_rows_are_what_the_api_says_they_are(api: Api) -> None:
 )
 async def test_an_unknown_id_is_not_found(api: Api, method: str, path: str) -> None:
     for goal_id in UNKNOWN_IDS:
-        answer = await api.call(method, f"{GOALS}/{goal_id}{path}")
+        answer = await api.call(method, f"{GOALS}/{quote(goal_id)}{path}")
 
         assert (answer.status, answer.json) == (404, {"error": "Goal not found"})
 
@@ -616,7 +611,7 @@ async def test_what_is_no_goal_cannot_be_run(api: Api) -> None:
     deleted = (await create(api))["id"]
     await api.delete(f"{GOALS}/{deleted}")
     for goal_id in (*UNKNOWN_IDS, deleted):
-        answer = await api.post(f"{GOALS}/{goal_id}/run")
+        answer = await api.post(f"{GOALS}/{quote(goal_id)}/run")
 
         assert (answer.status, answer.json) == (400, {"error": f"Goal not found: {goal_id}"})
 

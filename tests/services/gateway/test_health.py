@@ -19,6 +19,7 @@ from contracts.scheduling import Schedule
 from gateway.api.health import checks
 from projector.database import Database, remove
 from tests import jobs
+from tests.services.gateway.shared import LLM
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 ALIVE = ExecutorAlive(instance="host-1", capacity=100).model_dump_json().encode()
 ISO = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 JOB = jobs.job()
-
-
-LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 
 
 @pytest.fixture

@@ -14,15 +14,14 @@ from contracts.dag import DAG
 from contracts.plan import Job
 from contracts.runtime.cells import Cell, MemoryCells, NatsCells
 from contracts.runtime.connection import Connection
-from contracts.runtime.llm import LlmSettings
 from contracts.runtime.log import Unavailable
 from contracts.tool import Effect, ToolSpec
 from gateway.http import idempotency
 from tests import jobs
+from tests.services.gateway.shared import LLM
 
 AGENTS = "/api/v1/agents"
 NEW = {"name": "A", "version": "1", "promptTemplate": "x"}
-LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 GOAL = {"goal-text": "do it", "agentName": "Planner"}
 KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 JOB = jobs.job_json(validation={"coverage": "high"})

@@ -8,12 +8,11 @@ import pytest
 
 from contracts import agent
 from contracts.agent import AGENT
-from contracts.runtime.llm import LlmSettings
+from tests.services.gateway.shared import LLM
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
 
-LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 LARGEST = 2**63 - 1
 
 

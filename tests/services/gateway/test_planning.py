@@ -15,12 +15,11 @@ from contracts.dag import DAG
 from contracts.event import Event, Usage
 from contracts.plan import Job
 from contracts.run import RUN
-from contracts.runtime.llm import LlmSettings
 from contracts.scheduling import Schedule
 from contracts.tool import Effect, ToolSpec
 from tests import jobs
+from tests.services.gateway.shared import LLM
 
-LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 GOAL = {"goal-text": "do it", "agentName": "Planner"}
 USAGE = Usage(prompt_tokens=11, completion_tokens=7)
 ATTEMPT = dag.AttemptMade(attempt=1, reason="initial", usage=USAGE, generation_stats={"id": "g"})

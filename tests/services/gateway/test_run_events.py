@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 
 from contracts import dag, goal, run
@@ -19,6 +17,7 @@ from contracts.goal import GOAL
 from contracts.plan import Job
 from contracts.run import RUN
 from tests import jobs
+from tests.services.gateway.watching import Told, Watcher, watching_path
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -37,53 +36,17 @@ GOAL_STARTED = run.GoalStarted(
 WANTED = run.GoalRequested(goal_id="goal_1", objective=OBJECTIVE, step_budget=5)
 
 
-class Told(NamedTuple):
-    """One frame."""
-
-    id: int | None
-    event: str
-    data: dict[str, Any]
-
-    @property
-    def fields(self) -> dict[str, Any]:
-        """Its data without what all events have."""
-        return {key: self.data[key] for key in self.data if key not in {"type", "runId", "timestamp"}}
-
-
-class Watcher:
-    """A client's end of a stream."""
-
-    def __init__(self, response: Any) -> None:
-        self.status: int = response.status
-        self._content = response.content
-
-    async def next(self) -> Told:
-        async with asyncio.timeout(10):
-            frame = (await self._content.readuntil(b"\n\n")).decode()
-        fields = dict(line.split(": ", 1) for line in frame.splitlines() if line)
-        data = orjson.loads(fields["data"])
-        assert (data["type"], data["runId"]) == (fields["event"], "run_1")
-        assert isinstance(data["timestamp"], int)
-        return Told(int(fields["id"]) if "id" in fields else None, fields["event"], data)
-
-    async def until(self, event: str) -> list[Told]:
-        """Frames up to and with the first of a type."""
-        told = [await self.next()]
-        while told[-1].event != event:
-            told.append(await self.next())
-        return told
-
-    async def ended(self) -> bool:
-        async with asyncio.timeout(10):
-            return not await self._content.read()
-
-
 @asynccontextmanager
 async def watching(api: Api, **headers: str) -> AsyncGenerator[Watcher]:
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with api.http.get(f"{api.url}/api/v1/runs/run_1/events", headers=given) as response:
-        assert response.status == 200
-        yield Watcher(response)
+    async with watching_path(api, "/api/v1/runs/run_1/events", **headers) as client:
+        assert client.status == 200
+        yield client
+
+
+def fields(told: Told) -> dict[str, Any]:
+    """Its data without what all events have."""
+    assert (told.data["runId"], type(told.data["timestamp"])) == ("run_1", int)
+    return {key: told.data[key] for key in told.data if key not in {"type", "runId", "timestamp"}}
 
 
 @pytest.fixture
@@ -142,7 +105,7 @@ async def test_a_run_by_turns_is_told_from_its_first_step_to_its_summary(api: Ap
         await write(api, *TURNS)
         told = await client.until("run.completed")
 
-    assert (first.event, first.fields) == (
+    assert (first.event, fields(first)) == (
         "run.updated",
         {"status": "pending", "stepsExecuted": 0, "stepBudget": 5},
     )
@@ -153,7 +116,7 @@ async def test_a_run_by_turns_is_told_from_its_first_step_to_its_summary(api: Ap
         {"position": 1, "toolName": "sendEmail", "toolInput": {}, "error": "not allowed"},
     ]
     running = {"status": "running", "stepBudget": 5}
-    assert [(one.event, one.fields) for one in told] == [
+    assert [(one.event, fields(one)) for one in told] == [
         ("run.started", {**headline, "agentName": "A", "tools": ["readFile"]}),
         ("step.started", {"stepNo": 1, "attempt": 1}),
         ("step.thought", {"stepNo": 1, "thought": "thought 1", "calls": calls}),
@@ -195,7 +158,7 @@ async def test_attempts_that_fail_are_told_and_whether_they_are_repeated(api: Ap
         )
         told = await client.until("run.failed")
 
-    failed = {one.event: one.fields for one in told if "retrying" in one.event or "failed" in one.event}
+    failed = {one.event: fields(one) for one in told if "retrying" in one.event or "failed" in one.event}
     retry_at = int(later.timestamp() * 1000)
     call = {"stepNo": 1, "position": 0, "toolName": "readFile"}
     assert failed == {
@@ -205,8 +168,8 @@ async def test_attempts_that_fail_are_told_and_whether_they_are_repeated(api: Ap
         "step.failed": {"stepNo": 2, "attempt": 1, "error": "no model"},
         "run.failed": {"status": "failed", "stepsExecuted": 1, "stepBudget": 5, "error": "no model"},
     }
-    assert [one.fields["attempt"] for one in told if one.event == "step.started"] == [2, 1]
-    assert [one.fields["error"] for one in told if one.event == "step.completed"] == ["gone"]
+    assert [fields(one)["attempt"] for one in told if one.event == "step.started"] == [2, 1]
+    assert [fields(one)["error"] for one in told if one.event == "step.completed"] == ["gone"]
 
 
 async def test_a_large_result_is_told_in_full(api: Api) -> None:
@@ -218,7 +181,7 @@ async def test_a_large_result_is_told_in_full(api: Api) -> None:
         await write(api, (answered,))
         told = await client.until("call.completed")
 
-    assert told[-1].fields["result"] == "x" * 70_000
+    assert fields(told[-1])["result"] == "x" * 70_000
 
 
 async def test_a_cancelled_run_is_told_as_failed(api: Api) -> None:
@@ -229,7 +192,7 @@ async def test_a_cancelled_run_is_told_as_failed(api: Api) -> None:
         told = await client.until("run.failed")
 
     expected = {"status": "failed", "error": "cancelled: enough", "cancelledReason": "enough"}
-    assert told[-1].fields | expected == told[-1].fields
+    assert fields(told[-1]) | expected == fields(told[-1])
 
 
 async def test_the_stream_of_a_deleted_run_ends(api: Api) -> None:
@@ -287,13 +250,13 @@ async def test_a_run_by_a_plan_is_told_from_the_request_for_the_plan_to_the_repo
         )
         told = await client.until("run.completed")
 
-    assert (first.event, first.fields) == (
+    assert (first.event, fields(first)) == (
         "run.updated",
         {"status": "pending", "stepsExecuted": 0, "stepBudget": 0},
     )
     counts = {"stepsExecuted": 2, "stepsFailed": 0}
     headline = {"objective": OBJECTIVE, "stepBudget": 2}
-    assert [(one.event, one.fields) for one in told] == [
+    assert [(one.event, fields(one)) for one in told] == [
         ("run.planned", headline),
         ("run.started", headline),
         ("step.started", {"stepNo": 2, "stepId": "002", "description": "do 002"}),
@@ -322,14 +285,14 @@ async def test_the_whole_story_of_a_run_by_a_plan_can_be_told_again(api: Api) ->
         "step.started",
         "run.suspended",
     ]
-    assert told[1].fields == {
+    assert fields(told[1]) == {
         "goalId": "goal_1",
         "objective": OBJECTIVE,
         "strategy": "dag",
         "dagId": plan_id("run_1"),
     }
     async with watching(api) as client:
-        assert (await client.next()).fields == {
+        assert fields(await client.next()) == {
             "status": "failed",
             "stepsExecuted": 0,
             "stepsFailed": 0,
@@ -345,7 +308,7 @@ async def test_a_question_about_the_plan_is_told(api: Api) -> None:
         await write_plan(api, dag.ClarificationAsked(query="which?", job=job()))
         told = await client.next()
 
-    assert (told.event, told.fields) == ("run.asks", {"dagId": plan_id("run_1"), "question": "which?"})
+    assert (told.event, fields(told)) == ("run.asks", {"dagId": plan_id("run_1"), "question": "which?"})
 
 
 @pytest.mark.parametrize(
@@ -364,7 +327,7 @@ async def test_a_run_fails_when_no_plan_comes_of_it(api: Api, event: Event, erro
     async with watching(api) as client:
         late = await client.until("run.failed")
 
-    assert (told.event, told.fields["error"]) == ("run.failed", error)
+    assert (told.event, fields(told)["error"]) == ("run.failed", error)
     assert [one.data["status"] for one in late] == ["failed", "failed"]
 
 
@@ -377,5 +340,5 @@ async def test_a_run_cancelled_before_it_has_a_plan_fails_once(api: Api) -> None
         await api.delete("/api/v1/runs/run_1")
         last = await client.next()
 
-    assert (told.event, told.fields["error"]) == ("run.failed", "cancelled: enough")
+    assert (told.event, fields(told)["error"]) == ("run.failed", "cancelled: enough")
     assert last.event == "run.deleted"

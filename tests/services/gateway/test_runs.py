@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import orjson
 import pytest
-from pydantic import TypeAdapter
 
 from contracts import dag, goal, run, webhook
 from contracts.api.runs import RunOutputRow, RunRow, RunStepRow, ToolCallRow
@@ -19,6 +19,7 @@ from contracts.plan import Job
 from contracts.run import RUN
 from contracts.steps import SYNTHESIS
 from contracts.webhook import WEBHOOK
+from tests.services.gateway.shared import UNKNOWN_IDS, keys_of
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 RUNS = "/api/v1/runs"
 OBJECTIVE = "Find out what grows here"
-UNKNOWN_IDS = ("nope", "a.b", "*", "x" * 65)
 USED = Usage(prompt_tokens=11, completion_tokens=7)
 STARTED = run.Started(executor="e", at=NOW, synthesis="llm")
 GOAL_STARTED = run.GoalStarted(
@@ -156,10 +156,6 @@ async def shown(api: Api, path: str) -> Any:
     answer = await api.get(f"{RUNS}/{path}")
     assert answer.status == 200, answer.body
     return answer.json
-
-
-def keys_of(model: type) -> list[str]:
-    return list(TypeAdapter(model).json_schema(mode="serialization")["properties"])
 
 
 # ── records: by turns ───────────────────────────────────────────────────────────────────────────────────
@@ -585,7 +581,7 @@ async def test_an_unknown_id_is_not_found(api: Api, method: str, path: str) -> N
     request = run.Requested(dag_id="d1", original_request="do it", job=job())
     await api.write(RUN, "dag-exec_1", request)
     for run_id in (*UNKNOWN_IDS, "dag-exec_1"):
-        answer = await api.call(method, f"{RUNS}/{run_id}{path}")
+        answer = await api.call(method, f"{RUNS}/{quote(run_id)}{path}")
 
         assert (answer.status, answer.json) == (404, {"error": "Run not found"})
     assert len(await api.log.read("run", "dag-exec_1")) == 1

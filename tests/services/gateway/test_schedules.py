@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import pytest
-from pydantic import TypeAdapter
 
 from contracts import dag, goal, schedule
 from contracts.api.schedules import NextTicks, ScheduleRow, TickList, TickRow
@@ -17,6 +17,7 @@ from contracts.runtime.llm import LlmSettings
 from contracts.schedule import SCHEDULE, Decision
 from contracts.scheduling import Schedule
 from tests import jobs
+from tests.services.gateway.shared import UNKNOWN_IDS, keys_of
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -25,7 +26,6 @@ NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 OBJECTIVE = "Find out what grows here"
 GOAL_URL = "/api/v1/goals/goal_1"
 SCHEDULES = f"{GOAL_URL}/schedules"
-UNKNOWN_IDS = ("nope", "a.b", "*", "x" * 65)
 JOB = jobs.job()
 
 
@@ -53,10 +53,6 @@ async def active_schedules(api: Api) -> int:
     api.gateway.executors.hear(ExecutorAlive(instance="e", capacity=1).model_dump_json().encode())
     number: int = (await api.get("/health/ready")).json["scheduler"]["activeSchedules"]
     return number
-
-
-def keys_of(model: type) -> list[str]:
-    return list(TypeAdapter(model).json_schema(mode="serialization")["properties"])
 
 
 # ── add, list, change, remove ───────────────────────────────────────────────────────────────────────────
@@ -272,7 +268,7 @@ async def test_a_new_schedule_needs_an_expression(api: Api) -> None:
 
 async def test_what_is_not_there_is_not_found(api: Api) -> None:
     added = await add(api)
-    for unknown in UNKNOWN_IDS:
+    for unknown in map(quote, UNKNOWN_IDS):
         goal_url = f"/api/v1/goals/{unknown}/schedules"
         of_goal = [
             await api.get(goal_url),

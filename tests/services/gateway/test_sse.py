@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 import pytest
@@ -26,55 +26,16 @@ from gateway.streams.feed import Feed
 from gateway.streams.feeds import Feeds, NatsLive
 from gateway.streams.sse import Piece
 from tests import jobs
+from tests.services.gateway.watching import Watcher, watching_path
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STARTED = run.Started(executor="e", at=NOW, synthesis="merge")
-LARGEST_FRAME = 8 * 1024 * 1024
 
 
-class Told(NamedTuple):
-    """One frame."""
-
-    id: int | None
-    event: str
-    data: dict[str, Any]
-
-
-class Watcher:
-    """A client's end of a stream."""
-
-    def __init__(self, response: Any) -> None:
-        self.status: int = response.status
-        self.headers = response.headers
-        self._content = response.content
-
-    async def next(self) -> Told:
-        """The next frame; fails when the stream has ended."""
-        async with asyncio.timeout(10):
-            frame = (await self._content.readuntil(b"\n\n")).decode()
-        fields = dict(line.split(": ", 1) for line in frame.splitlines() if line)
-        data = orjson.loads(fields["data"])
-        assert data["type"] == fields["event"]
-        return Told(int(fields["id"]) if "id" in fields else None, fields["event"], data)
-
-    async def until(self, event: str) -> list[Told]:
-        """Frames up to and with the first of a type."""
-        told = [await self.next()]
-        while told[-1].event != event:
-            told.append(await self.next())
-        return told
-
-    async def ended(self) -> bool:
-        async with asyncio.timeout(10):
-            return not await self._content.read()
-
-
-@asynccontextmanager
-async def watching(api: Any, run_id: str = "e1", query: str = "", **headers: str) -> AsyncGenerator[Watcher]:
-    url = f"{api.url}/api/v1/dag-executions/{run_id}/events{query}"
-    given = {name.replace("_", "-"): value for name, value in headers.items()}
-    async with api.http.get(url, headers=given, read_bufsize=LARGEST_FRAME) as response:
-        yield Watcher(response)
+def watching(
+    api: Any, run_id: str = "e1", query: str = "", **headers: str
+) -> AbstractAsyncContextManager[Watcher]:
+    return watching_path(api, f"/api/v1/dag-executions/{run_id}/events{query}", **headers)
 
 
 def job(count: int) -> Job:
