@@ -110,7 +110,8 @@ async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
 
 
 def create_tables(connection: Connection) -> None:
-    """Empty tables of today's version."""
+    """Empty tables of today's version, all or none."""
+    _begin(connection)
     metadata.create_all(connection)
     connection.execute(insert(checkpoint).values(id=1, version=VIEWS_VERSION, seq=0))
 
@@ -121,7 +122,13 @@ def remove(path: Path) -> None:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
+def _begin(connection: Connection) -> None:
+    """Python's driver begins a transaction by itself before it writes a row, not before it makes a table."""
+    connection.execute(text("BEGIN IMMEDIATE"))
+
+
 def _replace_tables(connection: Connection) -> None:
+    _begin(connection)
     old = connection.execute(
         text("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
     )

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
 
 from contracts import agent, dag, run, schedule
 from contracts.agent import AGENT
@@ -24,7 +25,18 @@ from contracts.runtime.stream import Origin, transact
 from contracts.schedule import SCHEDULE
 from contracts.scheduling import Schedule
 from contracts.steps import SYNTHESIS
-from contracts.views import agents, checkpoint, dags, executions, planning_attempts, schedule_ticks, sub_steps
+from contracts.views import (
+    VIEWS_VERSION,
+    agents,
+    checkpoint,
+    dags,
+    executions,
+    metadata,
+    planning_attempts,
+    schedule_ticks,
+    sub_steps,
+)
+from projector import database as database_module
 from projector.database import Database
 from projector.projector import Projector
 from projector.verify import Verdict, verify
@@ -247,6 +259,36 @@ async def test_views_of_another_version_are_replaced_while_readers_hold_the_file
                     "completed"
                 ]
                 assert (await connection.execute(select(dags.c.dag_title))).scalars().all() == ["T"]
+
+
+async def test_views_whose_replacement_breaks_off_are_still_the_old_ones(views: Views) -> None:
+    async with projecting(views):
+        await everything(views)
+        before = await views.rows(sub_steps)
+    fresh = views.path.with_name("fresh.db")
+    async with Database.open(fresh) as database, database.engine.begin() as connection:
+        await connection.execute(text(f"DROP TABLE {metadata.sorted_tables[-1].name}"))
+    async with Database.open(views.path) as database:
+        with pytest.raises(OperationalError, match="no such table"):
+            await database.take_over(fresh)
+    async with Database.open(views.path) as database:
+        assert await database.position() == (VIEWS_VERSION, await views.log.last_seq())
+    assert before == await views.rows(sub_steps)
+
+
+async def test_tables_are_made_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tables without a checkpoint would never be filled."""
+
+    def break_off(*_: object) -> None:
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(database_module, "insert", break_off)
+    with pytest.raises(RuntimeError, match="killed"):
+        async with Database.open(tmp_path / "views.db"):
+            pass
+    monkeypatch.undo()
+    async with Database.open(tmp_path / "views.db") as database:
+        assert await database.position() == (VIEWS_VERSION, 0)
 
 
 async def test_views_ahead_of_the_log_belong_to_another_log(views: Views) -> None:
