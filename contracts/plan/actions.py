@@ -97,7 +97,8 @@ class Actions:
     def _unknown(self, kind: Kind, name: str) -> str:
         if (kind, name) not in self._advice:
             self._advice[kind, name] = self._advise(kind, name)
-        return f"there is no {kind} {name[:80]!r}: {self._advice[kind, name]}"
+        missing = "tool" if kind == "tool" else "active agent"
+        return f"there is no {missing} {name[:80]!r}: {self._advice[kind, name]}"
 
     def _advise(self, kind: Kind, name: str) -> str:
         tools, agents = self._tools or (), self._agents or ()

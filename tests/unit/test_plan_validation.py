@@ -159,7 +159,7 @@ def test_an_unknown_tool_comes_with_the_closest_known_one() -> None:
 
 def test_an_unknown_agent_comes_with_the_closest_known_one() -> None:
     assert found(infer("a", "p", agent="inferrence"), agents=["inference", "Poet"]) == [
-        ("0.tool_or_prompt.name", "there is no agent 'inferrence': did you mean 'inference'?"),
+        ("0.tool_or_prompt.name", "there is no active agent 'inferrence': did you mean 'inference'?"),
     ]
     assert found(infer("a", "p", agent="anyone")) == []
 
@@ -167,7 +167,7 @@ def test_an_unknown_agent_comes_with_the_closest_known_one() -> None:
 def test_a_tool_called_as_an_agent_and_the_other_way_round_are_told_apart() -> None:
     tasks = (infer("a", "p", agent="webSearch"), tool("b", "Poet", {}))
     assert [message for _, message in found(*tasks, agents=["inference", "Poet"])] == [
-        "there is no agent 'webSearch': it is a tool, so set action_type to 'tool'",
+        "there is no active agent 'webSearch': it is a tool, so set action_type to 'tool'",
         "there is no tool 'Poet': it is an agent, so set action_type to 'inference'",
     ]
 

@@ -247,7 +247,7 @@ def _require_suspended(status: run.Status) -> None:
         case run.Status.SUSPENDED:
             return
         case run.Status.CANCELLED:
-            error = "Cannot resume execution: it was cancelled, which is final. Execute its DAG again."
+            error = "Cannot resume execution: it was cancelled, which is final. Start another."
         case run.Status.FAILED:
             error = "Cannot resume execution: no plan came of its goal. Create another."
         case _:
