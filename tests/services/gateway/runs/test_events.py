@@ -9,21 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, goal, run
+from contracts import dag, run
 from contracts.awaited import plan_id
 from contracts.dag import DAG
 from contracts.event import Event
-from contracts.goal import GOAL
 from contracts.plan import Job
 from contracts.run import RUN
 from tests import jobs
+from tests.services.gateway.runs.runs import OBJECTIVE, wanted
 from tests.services.gateway.watching import Told, Watcher, watching_path
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-OBJECTIVE = "Find out what grows here"
 EXECUTED = run.Started(executor="e", at=NOW, synthesis="merge")
 GOAL_STARTED = run.GoalStarted(
     executor="e",
@@ -33,7 +32,7 @@ GOAL_STARTED = run.GoalStarted(
     temperature=0.7,
     max_tokens=100,
 )
-WANTED = run.GoalRequested(goal_id="goal_1", objective=OBJECTIVE, step_budget=5)
+WANTED = wanted()
 
 
 @asynccontextmanager
@@ -47,13 +46,6 @@ def fields(told: Told) -> dict[str, Any]:
     """Its data without what all events have."""
     assert (told.data["runId"], type(told.data["timestamp"])) == ("run_1", int)
     return {key: told.data[key] for key in told.data if key not in {"type", "runId", "timestamp"}}
-
-
-@pytest.fixture
-async def api(api: Api) -> Api:
-    """A gateway with one goal."""
-    await api.write(GOAL, "goal_1", goal.Created(objective=OBJECTIVE))
-    return api
 
 
 async def write(api: Api, *commits: tuple[Event, ...]) -> None:

@@ -1,0 +1,183 @@
+"""Executing plans over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contracts import agent, dag
+from contracts.agent import AGENT
+from contracts.dag import DAG
+from contracts.event import Json
+from contracts.plan import Job
+from contracts.scheduling import Schedule
+from tests.services.gateway.executions.executions import NOW, inference, job, task
+from tests.services.gateway.shared import UNKNOWN_IDS
+
+
+async def test_a_planned_dag_is_executed(api: Any) -> None:
+    await api.write(DAG, "d1", dag.Requested(goal_text="the goal", agent_name="P"))
+    await api.write(
+        DAG, "d1", dag.Planned(job=Job.model_validate(job(task("001"), task("002", "001"))), title="T")
+    )
+
+    answer = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
+
+    execution_id = answer.json["executionId"]
+    assert answer.status == 202
+    assert answer.json == {
+        "status": "started",
+        "executionId": execution_id,
+        "dagId": "d1",
+        "originalRequest": "the goal",
+        "totalTasks": 2,
+        "message": "DAG execution started. Connect to SSE stream for live updates.",
+    }
+    assert execution_id.startswith("dag-exec_")
+    (recorded,) = await api.log.read("run", execution_id)
+    assert recorded.commit.state == "pending"
+    shown = (await api.get(f"/api/v1/dag-executions/{execution_id}")).json
+    assert (shown["status"], shown["dagTitle"], shown["trigger"]) == ("pending", "T", "api")
+
+
+async def test_dag_run_is_the_same_as_execute_dag(api: Any) -> None:
+    await api.write(DAG, "d1", dag.Imported(job=Job.model_validate(job())))
+
+    answer = await api.post("/api/v1/dag-run", {"dagId": "d1"})
+
+    assert (answer.status, answer.json["status"]) == (202, "started")
+
+
+@pytest.mark.parametrize("wrap", [lambda whole: whole, lambda whole: {"job": whole, "dagTitle": "T"}])
+async def test_a_whole_job_becomes_a_dag_and_is_executed(api: Any, wrap: Any) -> None:
+    answer = await api.post("/api/v1/execute-dag", wrap(job(task("001"), original_request="my job")))
+
+    assert (answer.status, answer.json["originalRequest"]) == (202, "my job")
+    stored = (await api.get(f"/api/v1/dags/{answer.json['dagId']}")).json
+    assert (stored["status"], stored["result"]["sub_tasks"][0]["id"]) == ("success", "001")
+    assert stored["dagTitle"] == wrap({}).get("dagTitle")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "shown_date"),
+    [
+        (None, "1/1/2026, 12:00:00 PM"),
+        (Schedule(cron="", timezone="Asia/Kolkata"), "1/1/2026, 5:30:00 PM"),
+    ],
+)
+async def test_the_date_of_the_execution_is_filled_in_in_the_time_zone_of_the_dag(
+    api: Any, schedule: Schedule | None, shown_date: str
+) -> None:
+    api.gateway.clock = lambda: NOW
+    call = {"name": "writeFile", "params": {"path": "{{today}}.md", "content": "{{currentDate}}"}}
+    plan = Job.model_validate(job(task("001", tool_or_prompt=call)))
+    await api.write(DAG, "d1", dag.Imported(job=plan), dag.ScheduleSet(schedule=schedule))
+
+    answer = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
+
+    shown = (await api.get(f"/api/v1/dag-executions/{answer.json['executionId']}")).json
+    params = shown["subSteps"][0]["toolOrPromptParams"]
+    assert params == {"path": f"{shown_date}.md", "content": shown_date}
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "message"),
+    [
+        ({}, ["dagId"], "Required"),
+        ({"dagId": ""}, ["dagId"], "String must contain at least 1 character(s)"),
+        ({"dagId": 7}, ["dagId"], "Expected string, received number"),
+        (job() | {"intent": 1}, ["intent"], None),
+        ({"job": {"sub_tasks": []}}, ["job", "original_request"], "Required"),
+        (job() | {"sub_tasks": []}, ["sub_tasks"], "there is nothing to do: give at least one sub-task"),
+        (job(task("001", "002"), task("002", "001")), ["sub_tasks"], None),
+        (job(task("001", "009")), ["sub_tasks", 0, "dependencies", 0], None),
+        (job(task("001"), task("1")), ["sub_tasks", 1, "id"], None),
+        (job(task("001", tool_or_prompt={"name": "rm"})), ["sub_tasks", 0, "tool_or_prompt", "name"], None),
+        ({"job": job(*(task(f"{n}") for n in range(3000)))}, ["job", "sub_tasks"], None),
+    ],
+)
+async def test_what_cannot_be_executed_is_refused_and_nothing_is_written(
+    api: Any, body: Json, path: list[Any], message: str | None
+) -> None:
+    answer = await api.post("/api/v1/execute-dag", body)
+
+    assert (answer.status, answer.json["error"]) == (400, "Invalid input parameters")
+    issue = answer.json["validation_errors"][0]
+    assert issue["path"] == path
+    assert message in (None, issue["message"])
+    assert await api.log.last_seq() == 0
+
+
+async def test_a_job_put_in_place_of_the_plan_is_checked_again(api: Any) -> None:
+    await api.write(DAG, "d1", dag.Imported(job=Job.model_validate(job())))
+    await api.patch("/api/v1/dags/d1", {"result": {"no": "job"}})
+
+    answer = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
+
+    assert (answer.status, answer.json["error"]) == (400, "Invalid input parameters")
+    assert answer.json["validation_errors"][0]["path"] == ["original_request"]
+
+
+@pytest.mark.parametrize("path", ["/api/v1/execute-dag", "/api/v1/dag-run"])
+async def test_an_unknown_dag_cannot_be_executed(api: Any, path: str) -> None:
+    for dag_id in UNKNOWN_IDS:
+        answer = await api.post(path, {"dagId": dag_id})
+
+        assert (answer.status, answer.json) == (404, {"error": f"DAG with id '{dag_id}' not found"})
+
+
+async def test_a_dag_that_asks_is_not_executed_but_asks_again(api: Any) -> None:
+    asking = Job.model_validate(job(clarification_needed=True, clarification_query="which?"))
+    await api.write(DAG, "d1", dag.Requested(goal_text="g", agent_name="P"))
+    await api.write(DAG, "d1", dag.ClarificationAsked(query="which?", job=asking))
+
+    answer = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
+
+    assert answer.status == 200
+    assert answer.json == {
+        "status": "clarification_required",
+        "dagId": "d1",
+        "clarification_query": "which?",
+        "validation": {"coverage": "high", "gaps": [], "iteration_triggers": []},
+    }
+
+
+async def test_a_job_that_asks_is_answered_with_its_question_and_is_not_stored(api: Any) -> None:
+    answer = await api.post(
+        "/api/v1/execute-dag", job(task("001"), clarification_needed=True, clarification_query="which?")
+    )
+
+    assert (answer.status, answer.json["clarification_query"]) == (200, "which?")
+    assert "dagId" not in answer.json
+    assert (await api.get("/api/v1/dags")).json["dags"] == []
+
+
+async def test_a_dag_without_a_plan_cannot_be_executed(api: Any) -> None:
+    await api.write(DAG, "d1", dag.Requested(goal_text="g", agent_name="P"))
+    planning = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
+    await api.write(DAG, "d1", dag.Rejected(http_status=500, error="no"))
+    rejected = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
+
+    assert (planning.status, rejected.status) == (409, 409)
+    assert "still being planned" in planning.json["error"]
+    assert "create another" in rejected.json["error"]
+
+
+async def test_inference_needs_a_model_and_tools_do_not(api: Any, start_gateway: Any) -> None:
+    await api.write(AGENT, "a1", agent.Created(name="inference", version_name="1", prompt_template="p"))
+    await api.write(AGENT, "a1", agent.Activated(name="inference"))
+
+    answer = await api.post("/api/v1/execute-dag", job(task("001"), inference("002", "001")))
+
+    assert answer.status == 503
+    assert "LLM_PROVIDER" in answer.json["error"]
+
+
+async def test_a_job_of_tools_waits_for_an_executor_that_tells_its_tools(start_gateway: Any) -> None:
+    api = await start_gateway()
+
+    answer = await api.post("/api/v1/execute-dag", job())
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert "executor" in answer.json["error"]

@@ -1,0 +1,121 @@
+"""Those who watch an execution: slow, old-fashioned, many, and left by a gateway that stops."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from contracts import run
+from contracts.runtime.log import Unavailable
+from gateway.api.executions.narrator import ExecutionNarrator
+from tests.services.gateway.executions.streams import (
+    Microphone,
+    beat_fast,
+    history,
+    watching,
+    write,
+    write_all,
+)
+
+
+async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Any, eventually: Any) -> None:
+    requested, started, *_ = history()
+    await write_all(api, [requested, started])
+    with deaf_client(api) as deaf:
+        async with watching(api) as client:
+            await client.next()
+            await eventually(lambda: api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 2)
+            big = await api.blobs.store_if_large("x" * 3_000_000)
+            for _ in range(4):
+                await write(api, run.StepCompleted(step="001", result=big))
+                await client.until("execution.updated")
+            await eventually(lambda: api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 1)
+        assert deaf.recv(1)
+
+
+@contextmanager
+def deaf_client(api: Any, query: bytes = b"") -> Iterator[socket.socket]:
+    """A client that asks for the stream and never reads it."""
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((api.url.host, api.url.port))
+        deaf.sendall(b"GET /api/v1/dag-executions/e1/events%s HTTP/1.1\r\nHost: test\r\n\r\n" % query)
+        yield deaf
+
+
+async def test_a_client_that_does_not_read_the_past_is_cut_off(
+    api: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    monkeypatch.setattr("gateway.streams.sse.WRITE_S", 0.01)
+    await write_all(api, history(4, result=(await api.blobs.put_json("x" * 3_000_000)).as_json()))
+
+    with deaf_client(api, b"?lastEventId=0"):
+        await eventually(lambda: api.gateway.feeds._watched)
+        await eventually(lambda: not api.gateway.feeds._watched)
+
+
+async def test_a_proxy_that_speaks_http_1_0_is_sent_plain_frames(api: Any) -> None:
+    requested, started, *_ = history()
+    await write(api, *requested)
+    reader, writer = await asyncio.open_connection(api.url.host, api.url.port)
+    writer.write(b"GET /api/v1/dag-executions/e1/events HTTP/1.0\r\n\r\n")
+
+    async with asyncio.timeout(10):
+        await reader.readuntil(b"\r\n\r\n")
+        opening = await reader.readuntil(b"\n\n")
+        await write(api, *started)
+        told = await reader.readuntil(b"\n\n")
+    writer.close()
+    await writer.wait_closed()
+
+    assert opening.startswith(b"id: 1\nevent: execution.updated\n")
+    assert told.startswith(b"event: execution.started\n")
+
+
+async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Any, eventually: Any) -> None:
+    live = Microphone()
+    beat_fast(api, live)
+    await write(api, *history()[0])
+    async with watching(api) as one, watching(api) as two:
+        await one.next()
+        await two.next()
+        assert api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 2
+        assert list(live.listeners) == ["e1"]
+
+    await eventually(lambda: not live.listeners)
+    assert not api.gateway.feeds._watched
+    assert not api.gateway.hub._listeners
+
+
+async def test_a_stream_that_cannot_go_on_ends_and_can_be_resumed(api: Any) -> None:
+    requested, started, *_ = history()
+    await write_all(api, [requested, started])
+    large = await api.blobs.store_if_large("x" * 100_000)
+    async with watching(api) as client:
+        position = (await client.next()).id
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(api.blobs, "get", unreachable)
+            await write(api, run.StepCompleted(step="001", result=large))
+            assert await client.ended()
+
+    async with watching(api, Last_Event_ID=str(position)) as client:
+        await client.next()
+        assert (await client.next()).event == "substep.completed"
+
+
+async def unreachable(*_: Any) -> bytes:
+    raise Unavailable("the object store is away")
+
+
+async def test_a_stopping_gateway_ends_its_streams(api: Any) -> None:
+    await write(api, *history()[0])
+    async with watching(api) as client:
+        await client.next()
+        api.gateway.feeds.close()
+
+        assert await client.ended()
