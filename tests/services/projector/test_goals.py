@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
@@ -11,7 +10,6 @@ from typing import Any
 
 import orjson
 import pytest
-from sqlalchemy import select
 
 from contracts import dag, goal, memory, run, schedule, webhook
 from contracts.aggregate import Aggregate
@@ -22,7 +20,6 @@ from contracts.memory import MEMORY, Kind, Memory
 from contracts.registry import CODEC
 from contracts.run import RUN
 from contracts.runtime.memory_log import MemoryLog
-from contracts.runtime.stream import Origin, transact
 from contracts.schedule import SCHEDULE, Decision
 from contracts.scheduling import Overlap, Schedule
 from contracts.views import (
@@ -38,14 +35,12 @@ from contracts.views import (
     sub_steps,
 )
 from contracts.webhook import WEBHOOK
-from projector.database import Database
-from projector.projector import Projector
 from projector.verify import verify
 from tests import jobs
+from tests.services.projector.following import Views, projecting
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 NOW_MS = int(NOW.timestamp() * 1000)
-ORIGIN = Origin("/test/1")
 AGENT = run.AgentUsed(id="agent_1", name="a", version_name="2", prompt_template="p", provider="openai")
 SCHEDULED = Schedule(cron="@daily", overlap=Overlap.QUEUE_ONE, catch_up_s=60, jitter_s=5)
 CREATED = goal.Created(
@@ -90,50 +85,22 @@ RUN_HISTORY: tuple[Event, ...] = (
 )
 
 
-class Views:
-    """A projector at work, and its tables."""
-
-    def __init__(self, path: Path) -> None:
-        self.log = MemoryLog(CODEC)
-        self.path = path
-        self._advanced = asyncio.Condition()
-        self._seq = -1
-        self.projector = Projector(self.log, path, self._announced)
+class Eager(Views):
+    """Views that take in each commit before the next one comes."""
 
     async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
-        """One commit for each event, each projected before the next one comes."""
         for event in events:
-            await transact(self.log, aggregate, id_, lambda _, event=event: [event], ORIGIN)  # type: ignore[misc]
+            await super().write(aggregate, id_, event)
             await self.caught_up()
-
-    async def rows(self, table: Any) -> list[dict[str, Any]]:
-        async with Database.open(self.path) as database, database.engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(select(table))).mappings()]
-
-    async def row(self, table: Any) -> dict[str, Any]:
-        (found,) = await self.rows(table)
-        return found
-
-    async def caught_up(self) -> None:
-        newest = await self.log.last_seq()
-        async with asyncio.timeout(10), self._advanced:
-            await self._advanced.wait_for(lambda: self._seq >= newest)
-
-    async def _announced(self, seq: int) -> None:
-        async with self._advanced:
-            self._seq = seq
-            self._advanced.notify_all()
 
 
 @pytest.fixture
 async def views(tmp_path: Path) -> AsyncGenerator[Views]:
-    it = Views(tmp_path / "views.db")
-    task = asyncio.create_task(it.projector.run())
-    yield it
-    await it.caught_up()
-    verdict = await verify(it.log, it.path)
-    task.cancel()
-    await asyncio.wait([task])
+    it = Eager(MemoryLog(CODEC), tmp_path / "views.db")
+    async with projecting(it):
+        yield it
+        await it.caught_up()
+        verdict = await verify(it.log, it.path)
     assert verdict.differences == (), "the views, built batch by batch, are not the fold of the log"
 
 

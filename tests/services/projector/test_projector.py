@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -15,13 +12,11 @@ from sqlalchemy.exc import OperationalError
 
 from contracts import agent, dag, run, schedule
 from contracts.agent import AGENT
-from contracts.aggregate import Aggregate
 from contracts.dag import DAG
 from contracts.event import Event, Usage
 from contracts.registry import CODEC
 from contracts.run import RUN
 from contracts.runtime.memory_log import MemoryLog
-from contracts.runtime.stream import Origin, transact
 from contracts.schedule import SCHEDULE
 from contracts.scheduling import Schedule
 from contracts.steps import SYNTHESIS
@@ -38,12 +33,11 @@ from contracts.views import (
 )
 from projector import database as database_module
 from projector.database import Database
-from projector.projector import Projector
 from projector.verify import Verdict, verify
 from tests import jobs
+from tests.services.projector.following import Views, projecting
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-ORIGIN = Origin("/test/1")
 JOB = jobs.job(jobs.task("001"), jobs.task("002", needs=("001",)))
 RUN_HISTORY: Sequence[Event] = (
     run.Requested(dag_id="d1", original_request="do it", job=JOB),
@@ -68,54 +62,6 @@ RUN_HISTORY: Sequence[Event] = (
     run.StepCompleted(step=SYNTHESIS, result="two"),
     run.Completed(completed_steps=2, duration_ms=7),
 )
-
-
-class Views:
-    """A projector at work, and its tables."""
-
-    def __init__(self, log: MemoryLog, path: Path) -> None:
-        self.log = log
-        self.path = path
-        self._advanced = asyncio.Condition()
-        self._seq = -1
-        self.projector = Projector(log, path, self._announced)
-
-    async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
-        """One commit for each event."""
-        for event in events:
-            await transact(self.log, aggregate, id_, lambda _, event=event: [event], ORIGIN)  # type: ignore[misc]
-
-    async def rows(self, table: Any) -> list[dict[str, Any]]:
-        """All rows, once everything written is in the views."""
-        await self.caught_up()
-        async with Database.open(self.path) as database, database.engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(select(table))).mappings()]
-
-    async def caught_up(self) -> None:
-        newest = await self.log.last_seq()
-        async with asyncio.timeout(10), self._advanced:
-            await self._advanced.wait_for(lambda: self._seq >= newest)
-
-    async def announced_again(self, act: Callable[[], Awaitable[None]]) -> None:
-        """Do `act`, then wait for the projector to announce a position once more."""
-        self._seq = -1
-        await act()
-        await self.caught_up()
-
-    async def _announced(self, seq: int) -> None:
-        async with self._advanced:
-            self._seq = seq
-            self._advanced.notify_all()
-
-
-@asynccontextmanager
-async def projecting(views: Views) -> AsyncGenerator[None]:
-    task = asyncio.create_task(views.projector.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait([task])
 
 
 @pytest.fixture
