@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from contracts.api.executions import ExecutionDetail, SubStepRow
 from contracts.client import ExecutionEvent
+from contracts.client.events import StreamEvent
 from contracts.steps import SYNTHESIS
 
 REPORT = "report"
@@ -51,6 +53,16 @@ class Row:
     note: str = ""
     """What a tool says of its progress, or why the step failed."""
 
+    def retries(self, error: str | None) -> str:
+        """Note that it will be tried again, and say so."""
+        self.state, self.note = State.RETRYING, error or ""
+        return f"{self.id} failed and will be tried again: {self.note}"
+
+    def fails(self, error: str | None) -> str:
+        """Note that it has failed for good, and say so."""
+        self.state, self.note = State.FAILED, error or ""
+        return f"{self.id} failed: {self.note}"
+
 
 class Progress:
     """Something with steps that goes on to an end."""
@@ -66,6 +78,14 @@ class Progress:
         self.rows: dict[str, Row] = {}
         self.news = 0
         """How many events have told something."""
+        self._handlers: Mapping[str, Callable[[Any], str | None]] = {}
+        """By type of event."""
+
+    def take(self, event: StreamEvent) -> str | None:
+        """Note an event; what it means in one line, if that is worth telling."""
+        handler = self._handlers.get(event.type)
+        self.news += handler is not None
+        return handler(event) if handler else None
 
     @property
     def is_over(self) -> bool:
@@ -87,6 +107,14 @@ class Progress:
         """How many steps are done, the report among them."""
         return sum(row.state is State.DONE for row in self.rows.values())
 
+    def _row(self, id_: str, event: StreamEvent) -> Row:
+        return self.rows.setdefault(id_, Row(id_, event.description or "", ""))
+
+    def _stop_steps(self) -> None:
+        for row in self.rows.values():
+            if row.state in {State.RUNNING, State.RETRYING}:
+                row.state = State.WAITING
+
 
 class Board(Progress):
     """One execution. Made of how it stood, it goes on with every event of its stream after that."""
@@ -98,7 +126,7 @@ class Board(Progress):
         self.took_ms = execution.duration_ms
         self.rows = {row.id: row for row in map(_row, execution.sub_steps)}
         self._last_end_ms = 0
-        self._handlers: dict[str, Callable[[ExecutionEvent], str | None]] = {
+        self._handlers = {
             "substep.started": self._started,
             "substep.completed": self._completed,
             "substep.retrying": self._retrying,
@@ -112,15 +140,8 @@ class Board(Progress):
             "execution.deleted": self._ended("deleted"),
         }
 
-    def take(self, event: ExecutionEvent) -> str | None:
-        """Note an event; what it means in one line, if that is worth telling."""
-        handler = self._handlers.get(event.type)
-        self.news += handler is not None
-        return handler(event) if handler else None
-
     def _of(self, event: ExecutionEvent) -> Row:
-        id_ = event.sub_step_id or ""
-        return self.rows.setdefault(id_, Row(id_, event.description or "", ""))
+        return self._row(event.sub_step_id or "", event)
 
     def _started(self, event: ExecutionEvent) -> str:
         row = self._of(event)
@@ -138,14 +159,10 @@ class Board(Progress):
         return f"{row.id} done in {seconds(event.duration_ms)}"
 
     def _retrying(self, event: ExecutionEvent) -> str:
-        row = self._of(event)
-        row.state, row.note = State.RETRYING, event.error or ""
-        return f"{row.id} failed and will be tried again: {row.note}"
+        return self._of(event).retries(event.error)
 
     def _failed(self, event: ExecutionEvent) -> str:
-        row = self._of(event)
-        row.state, row.note = State.FAILED, event.error or ""
-        return f"{row.id} failed: {row.note}"
+        return self._of(event).fails(event.error)
 
     def _progress(self, event: ExecutionEvent) -> None:
         self._of(event).note = event.message or ""
@@ -170,9 +187,7 @@ class Board(Progress):
         def end(event: ExecutionEvent) -> str:
             self.status = status
             self.problem = event.reason or event.error or status
-            for row in self.rows.values():
-                if row.state in {State.RUNNING, State.RETRYING}:
-                    row.state = State.WAITING
+            self._stop_steps()
             return f"{status}: {self.problem}"
 
         return end

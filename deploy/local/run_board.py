@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from contracts.api.runs import RunRow
 from contracts.client import RunEvent
 from deploy.local.board import COMPLETED, Progress, Row, State, seconds
@@ -19,7 +17,7 @@ class RunBoard(Progress):
         super().__init__(run.id, run.goal.objective, "pending")
         self._looked_at = run.seq
         self._began_ms = 0
-        self._handlers: dict[str, Callable[[RunEvent], str | None]] = {
+        self._handlers = {
             "run.created": self._created,
             "run.updated": self._updated,
             "run.asks": self._asks,
@@ -36,18 +34,11 @@ class RunBoard(Progress):
             "call.started": self._call_started,
             "call.retrying": self._call_failed,
             "call.failed": self._call_failed,
-            "tool.progress": self._told,
+            "tool.progress": self._progress,
         }
 
-    def take(self, event: RunEvent) -> str | None:
-        """Note an event; what it means in one line, if that is worth telling."""
-        handler = self._handlers.get(event.type)
-        self.news += handler is not None
-        return handler(event) if handler else None
-
     def _of(self, event: RunEvent) -> Row:
-        id_ = str(event.step_no)
-        return self.rows.setdefault(id_, Row(id_, event.description or "", ""))
+        return self._row(str(event.step_no), event)
 
     def _created(self, event: RunEvent) -> str:
         self._began_ms = event.timestamp
@@ -79,9 +70,7 @@ class RunBoard(Progress):
             return None
         self.status = event.type.partition(".")[2]
         self.problem = event.error or event.reason or self.status
-        for row in self.rows.values():
-            if row.state in {State.RUNNING, State.RETRYING}:
-                row.state = State.WAITING
+        self._stop_steps()
         return f"{self.status}: {self.problem}"
 
     def _step_started(self, event: RunEvent) -> str:
@@ -108,7 +97,7 @@ class RunBoard(Progress):
         row.note = f"{event.tool_name}: {event.error}"
         return f"{row.id} {row.note}"
 
-    def _told(self, event: RunEvent) -> None:
+    def _progress(self, event: RunEvent) -> None:
         self._of(event).note = event.message or ""
 
     def _step_completed(self, event: RunEvent) -> str:
@@ -118,11 +107,7 @@ class RunBoard(Progress):
         return f"{row.id} done in {seconds(row.took_ms)}"
 
     def _step_retrying(self, event: RunEvent) -> str:
-        row = self._of(event)
-        row.state, row.note = State.RETRYING, event.error or ""
-        return f"{row.id} failed and will be tried again: {row.note}"
+        return self._of(event).retries(event.error)
 
     def _step_failed(self, event: RunEvent) -> str:
-        row = self._of(event)
-        row.state, row.note = State.FAILED, event.error or ""
-        return f"{row.id} failed: {row.note}"
+        return self._of(event).fails(event.error)
