@@ -1,4 +1,4 @@
-"""Single tasks: an agent is asked once, with files, and nothing of it is kept."""
+"""Single tasks: an agent is asked once, with files; what that took is kept, and nothing that was said."""
 
 from __future__ import annotations
 

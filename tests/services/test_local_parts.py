@@ -19,7 +19,7 @@ from deploy.local.attach import NothingThere, attached
 from deploy.local.child import Backoff, Child
 from deploy.local.claim import Claim, InUse, claim_on, claimed
 from deploy.local.lines import Filed, Printed
-from deploy.local.parked_cli import put_back, show_parked
+from deploy.local.parked import put_back, show_parked
 from deploy.local.ports import NoPort, free_port
 from deploy.local.settings import LocalSettings
 

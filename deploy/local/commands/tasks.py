@@ -50,7 +50,7 @@ async def run(
     max_tokens: Annotated[int | None, typer.Option(help="Of the answer, at most.")] = None,
     reasoning_effort: Effort = None,
 ) -> TaskResult:
-    """Have an agent do one task, and wait for its answer; nothing of it is kept."""
+    """Have an agent do one task, and wait for its answer; only what it took is kept."""
     params = body(
         TaskParams, temperature=temperature, max_tokens=max_tokens, reasoning_effort=reasoning_effort
     )
