@@ -1,4 +1,4 @@
-"""What planning did, as `/metrics` shows it."""
+"""What the planner counts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the planner reads from its environment besides what all services do."""
+"""What the planner reads from its environment."""
 
 from __future__ import annotations
 

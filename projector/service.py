@@ -1,4 +1,4 @@
-"""The projector as a process."""
+"""What the projector is made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of ticks, as `/metrics` shows it."""
+"""What the scheduler counts."""
 
 from __future__ import annotations
 
