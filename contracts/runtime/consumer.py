@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from contracts.runtime.delivery import Policy
 from contracts.runtime.lane import GivenUp, Handler, Lane, Source, nak
-from contracts.runtime.leases import Leases
+from contracts.runtime.leases import SIGNS_OF_LIFE, Leases
 from contracts.runtime.nats_log import NatsLog
 from contracts.subjects import REPLAY_STREAM, STREAM, replay_filter
 
@@ -65,12 +65,12 @@ class Consumer:
     async def _take_over(self) -> None:
         """What a dead process on this host had in hand is delivered again now, not after `ack_wait_s`."""
         if self._leases:
-            for ack_subject in self._leases.take_over(younger_than_s=self._policy.ack_wait_s):
+            for ack_subject in self._leases.take_over(lease_s=self._policy.ack_wait_s):
                 await self._log.connection.publish(ack_subject, nak(TAKE_OVER_AFTER_S))
 
     async def _keep_alive(self) -> None:
         while True:
-            await asyncio.sleep(self._policy.ack_wait_s / 3)
+            await asyncio.sleep(self._policy.ack_wait_s / SIGNS_OF_LIFE)
             await self._log.connection.connected()
             for lane in self._lanes:
                 await lane.keep_alive()

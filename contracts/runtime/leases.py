@@ -14,6 +14,8 @@ from pathlib import Path
 from contracts.ids import new_id
 
 SUFFIX = ".leases"
+SIGNS_OF_LIFE = 3
+"""Times in a lease that a process tells the server that it has its messages."""
 COMPACT_AT = 2000
 """Lines that are settled and still in the file, at most."""
 
@@ -56,11 +58,14 @@ class Leases:
             self._path.unlink(missing_ok=True)
         os.close(self._file)
 
-    def take_over(self, *, younger_than_s: float) -> list[str]:
+    def take_over(self, *, lease_s: float) -> list[str]:
         """The ack subjects that processes which are gone left in this directory; their files are removed.
 
-        A file that was not touched for `younger_than_s` seconds is of no use: its messages went to others.
+        Of a file that was not touched for too long nothing is taken: its messages may have gone to others,
+        who would lose them by it. Every message that comes or goes touches it, so what was last told of the
+        rest may be older than the file.
         """
+        youngest_s = lease_s - lease_s / SIGNS_OF_LIFE
         left = []
         for path in sorted(self._directory.glob(f"*{SUFFIX}")):
             with path.open("rb") as file:
@@ -68,7 +73,7 @@ class Leases:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                if time.time() - os.fstat(file.fileno()).st_mtime < younger_than_s:
+                if time.time() - os.fstat(file.fileno()).st_mtime < youngest_s:
                     left += _outstanding(file.read())
                 path.unlink(missing_ok=True)
         return left

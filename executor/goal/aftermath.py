@@ -18,6 +18,7 @@ from contracts.memory import MEMORY
 from contracts.outcome import Reject, Retry
 from contracts.run import Policy
 from contracts.runtime.log import Conflict, Log
+from contracts.runtime.patience import persistently
 from contracts.runtime.stream import Origin, Stream
 from contracts.steps import SYNTHESIS
 from contracts.webhook import WEBHOOK, AttemptFailed, Delivered
@@ -89,8 +90,9 @@ class Aftermath:
             if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
                 raise Retry("the webhook is to be called again", after=seconds)
             came = await self._call(ending, ending.webhook_url, told.attempts)
-            try:
-                await delivery.append(webhook.settle(delivery.state, came))
+            record = partial(delivery.append, webhook.settle(delivery.state, came))
+            try:  # who forgets that it was told would tell it again
+                await persistently(record, what=f"to record the call of the webhook of {ending.run_id}")
             except Conflict:
                 await delivery.refresh()
 

@@ -14,10 +14,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from contracts import dag, memory, run, webhook
+from contracts.commit import Commit
 from contracts.dag import DAG
 from contracts.memory import MEMORY, Kind
 from contracts.outcome import Reject, Retry
 from contracts.run import RUN, Policy, Status
+from contracts.runtime.log import Unavailable
 from executor.tools.addresses import AllowedHost
 from executor.tools.artifacts import Artifacts
 from executor.tools.guard import guarded_session
@@ -173,6 +175,22 @@ async def test_a_run_has_ended_when_its_webhook_is_told(world: Any, receiver: Re
     async with world.handling(world.executor(), await world.request(webhook_url=receiver.url)):
         await asyncio.wait_for(receiver.reached.wait(), 5)
         assert (await world.state()).status is Status.COMPLETED
+
+
+async def test_a_webhook_told_while_the_log_is_away_is_not_told_again(
+    world: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append, away = world.log.append, [Unavailable("away")] * 2
+
+    async def append_later(commit: Commit, *, after: int) -> int:
+        if commit.aggregate == "webhook" and away:
+            raise away.pop()
+        return int(await append(commit, after=after))
+
+    monkeypatch.setattr(world.log, "append", append_later)
+    await world.pursue(webhook_url=receiver.url)
+    assert len(receiver.got) == 1
+    assert len(await world.of(webhook.Delivered, "run_1", "webhook")) == 1
 
 
 async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_executor(
