@@ -177,12 +177,12 @@ def views_rebuild(data: Data = None, nats_url: NatsUrl = None) -> None:
     """Build the views anew from the log, whether the system runs or not."""
     from rich.console import Console
 
-    from deploy.local import views_cli
     from deploy.local.execute import Status, execute
+    from deploy.local.views import rebuild, views_of
 
     async def main() -> Status:
-        async with views_cli.views_of(data, nats_url) as views:
-            return Status.DONE if await views_cli.rebuild(views, Console()) else Status.FAILED
+        async with views_of(data, nats_url) as views:
+            return Status.DONE if await rebuild(views, Console()) else Status.FAILED
 
     _exit(execute(main()))
 
@@ -192,12 +192,12 @@ def views_verify(data: Data = None, nats_url: NatsUrl = None) -> None:
     """Fold the log afresh and compare every row. Exit status: 0 the same, 1 different."""
     from rich.console import Console
 
-    from deploy.local import views_cli
     from deploy.local.execute import Status, execute
+    from deploy.local.views import compare, views_of
 
     async def main() -> Status:
-        async with views_cli.views_of(data, nats_url) as views:
-            return Status.DONE if await views_cli.compare(views, Console()) else Status.FAILED
+        async with views_of(data, nats_url) as views:
+            return Status.DONE if await compare(views, Console()) else Status.FAILED
 
     _exit(execute(main()))
 
@@ -207,12 +207,12 @@ def parked_list(data: Data = None, nats_url: NatsUrl = None) -> None:
     """Show what is parked, and why."""
     from rich.console import Console
 
-    from deploy.local import parked_cli
     from deploy.local.execute import Status, execute
+    from deploy.local.parked import connection_to, show_parked
 
     async def main() -> Status:
-        async with parked_cli.connection_to(data, nats_url) as connection:
-            await parked_cli.show_parked(connection, Console())
+        async with connection_to(data, nats_url) as connection:
+            await show_parked(connection, Console())
         return Status.DONE
 
     _exit(execute(main()))
@@ -227,12 +227,12 @@ def parked_retry(
     """Give messages back to their services, as if they came for the first time."""
     from rich.console import Console
 
-    from deploy.local import parked_cli
     from deploy.local.execute import Status, execute
+    from deploy.local.parked import connection_to, put_back
 
     async def main() -> Status:
-        async with parked_cli.connection_to(data, nats_url) as connection:
-            await parked_cli.put_back(connection, numbers, Console())
+        async with connection_to(data, nats_url) as connection:
+            await put_back(connection, numbers, Console())
         return Status.DONE
 
     _exit(execute(main()))
