@@ -124,6 +124,13 @@ def test_an_answer_that_says_nothing_is_a_failure(text: str, passing: bool, says
     assert says in str(failure.value)
 
 
+@pytest.mark.parametrize("usage", [{"prompt_tokens": 2**63}, {"completion_tokens": -1}, {"cost": 1e30}])
+def test_counts_that_nobody_could_add_up_are_as_good_as_none(usage: dict[str, Any]) -> None:
+    """The views hold 64 bits, so one such number would stop them for ever."""
+    bill = read({"content": "x"}, usage={"prompt_tokens": 1, "cost": 0.1, **usage}).bill
+    assert (bill.tokens is None) != (bill.charged is None)
+
+
 def test_usage_and_charge_are_exact() -> None:
     usage = {
         "prompt_tokens": 10,

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from contracts.event import Json
-from contracts.runtime.llm.bill import Bill, Tokens
+from contracts.runtime.llm.bill import MOST_USD, Bill, Tokens
 from contracts.runtime.llm.chat import FinishReason, ToolCall
 from contracts.runtime.llm.endpoint import Endpoint
 from contracts.runtime.llm.failure import CallFailed, refusal
@@ -186,4 +186,5 @@ def _bill(document: _Document) -> Bill:
         return Bill(document.model, None, None)
     cached = usage.prompt_tokens_details.cached_tokens
     tokens = Tokens(usage.prompt_tokens, cached, usage.completion_tokens)
-    return Bill(document.model, tokens, usage.cost)
+    charged = usage.cost if usage.cost is not None and 0 <= usage.cost <= MOST_USD else None
+    return Bill(document.model, tokens if tokens.is_possible else None, charged)

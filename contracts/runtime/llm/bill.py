@@ -7,6 +7,10 @@ from decimal import Decimal
 
 from contracts.event import Usage
 
+MOST_TOKENS = 10**9
+"""Of one answer; who counts more has miscounted, and no sum of ours could hold it."""
+MOST_USD = Decimal(10_000)
+
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
@@ -16,6 +20,11 @@ class Tokens:
     """All of the prompt, cached ones too."""
     cached: int
     completion: int
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether it can be believed."""
+        return all(0 <= count <= MOST_TOKENS for count in (self.prompt, self.cached, self.completion))
 
     def as_usage(self) -> Usage:
         """As events count them."""
