@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from contracts.runtime.wire import Format
 from contracts.subjects import commit_subject
 from gateway.documents.asyncapi import ABSENT, KINDS, asyncapi
 from tests import jobs
+from tests.unit.documents import references
 
 META = json.loads((Path(__file__).parents[1] / "schemas" / "asyncapi-3.0.0.json").read_text(encoding="utf-8"))
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -43,18 +43,6 @@ DECISIONS: list[tuple[Aggregate[Any], tuple[Event, ...]]] = [
 @pytest.fixture(scope="module")
 def document() -> Any:
     return asyncapi("nats://user:secret@nats-1:4222,nats-2")
-
-
-def references(node: Any) -> Iterator[str]:
-    match node:
-        case {"$ref": str(reference)}:
-            yield reference
-        case dict():
-            for value in node.values():
-                yield from references(value)
-        case list():
-            for item in node:
-                yield from references(item)
 
 
 def test_it_is_valid(document: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
@@ -14,6 +13,7 @@ from gateway.app import ENDPOINTS
 from gateway.documents.openapi import openapi, template
 from gateway.documents.reference import reference
 from gateway.endpoint import Endpoint, Raw
+from tests.unit.documents import references
 
 
 @pytest.fixture(scope="module")
@@ -23,18 +23,6 @@ def document() -> Any:
 
 def operation(document: Any, endpoint: Endpoint) -> Any:
     return document["paths"][template(endpoint.path)][endpoint.method.lower()]
-
-
-def references(node: Any) -> Iterator[str]:
-    match node:
-        case {"$ref": str(reference)}:
-            yield reference
-        case dict():
-            for value in node.values():
-                yield from references(value)
-        case list():
-            for item in node:
-                yield from references(item)
 
 
 def test_it_is_valid(document: Any) -> None:

@@ -2,14 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import TypeAdapter
 
+from contracts import agent, dag, goal, run
 from contracts.runtime.llm import LlmSettings
+from contracts.tool import Effect, ToolSpec
+from tests import jobs
 
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 """A model is configured, and none of these tests asks it."""
 UNKNOWN_IDS = ("nope", "a.b", "*", ">", "a b", "x" * 65)
 """What nothing is called, or could be."""
+
+
+async def add_agent(api: Any, name: str = "Planner", **given: Any) -> None:
+    """The agent `a1`, active."""
+    created = agent.Created(name=name, version_name="1", prompt_template="p", **given)
+    await api.write(agent.AGENT, "a1", created, agent.Activated(name=name))
+
+
+async def add_one_of_everything(api: Any) -> None:
+    """An agent, a tool, a DAG with a plan that calls it, an execution and a goal."""
+    api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))
+    await add_agent(api)
+    job = jobs.job()
+    await api.write(dag.DAG, "d1", dag.Imported(job=job, title="T"))
+    await api.write(run.RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=job))
+    await api.write(goal.GOAL, "g1", goal.Created(objective="reach something", agent_id="a1"))
 
 
 def keys_of(model: type) -> list[str]:

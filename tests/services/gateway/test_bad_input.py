@@ -13,18 +13,16 @@ from typing import Any
 import orjson
 import pytest
 
-from contracts import agent, dag, goal, run
+from contracts import agent, dag, run
 from contracts.agent import AGENT
 from contracts.dag import DAG
-from contracts.goal import GOAL
 from contracts.run import RUN
-from contracts.tool import Effect, ToolSpec
 from gateway.app import ENDPOINTS
 from gateway.documents.openapi import openapi, template
 from gateway.documents.reference_schemas import sample
 from gateway.endpoint import Endpoint
 from tests import jobs
-from tests.services.gateway.shared import LLM
+from tests.services.gateway.shared import LLM, add_one_of_everything
 
 JSON = {"Content-Type": "application/json"}
 DOCUMENT = openapi(ENDPOINTS)
@@ -51,12 +49,7 @@ JOB = jobs.job(validation={"coverage": "high"})
 async def api(start_gateway: Any) -> Any:
     """A gateway with one of everything; nothing answers that it would have to wait for."""
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
-    api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))
-    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
-    await api.write(DAG, "d1", dag.Imported(job=JOB, title="T"))
-    await api.write(RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=JOB))
-    await api.write(GOAL, "g1", goal.Created(objective="reach something", agent_id="a1"))
+    await add_one_of_everything(api)
     return api
 
 

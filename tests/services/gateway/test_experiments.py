@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from contracts import agent, dag
-from contracts.agent import AGENT
+from contracts import dag
 from contracts.dag import DAG
 from contracts.event import Event
 from contracts.plan import Job
-from tests.services.gateway.shared import LLM
+from tests.services.gateway.shared import LLM, add_agent
 
 PATH = "/api/v1/dag-experiments"
 BODY = {
@@ -88,8 +87,7 @@ async def planning(
 @pytest.fixture
 async def api(start_gateway: Any) -> Any:
     api = await start_gateway(llm=LLM, experiments_parallel=1)
-    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    await add_agent(api)
     return api
 
 
@@ -144,8 +142,7 @@ async def test_what_came_to_no_plan_is_told_with_its_dag_and_the_reason(api: Any
 @pytest.mark.parametrize("parallel", [1, 3])
 async def test_no_more_are_planned_at_once_than_is_set(start_gateway: Any, parallel: int) -> None:
     api = await start_gateway(llm=LLM, experiments_parallel=parallel)
-    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    await add_agent(api)
     async with planning(api, at_once=parallel) as planner:
         answer = await api.post(PATH, BODY)
     assert answer.json["successCount"] == 6
@@ -154,8 +151,7 @@ async def test_no_more_are_planned_at_once_than_is_set(start_gateway: Any, paral
 
 async def test_planning_that_takes_too_long_goes_on_without_the_client(start_gateway: Any) -> None:
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
-    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    await add_agent(api)
     answer = await api.post(PATH, BODY | {"models": ["small"], "temperatures": [0]})
     ((dag_id, success, error),) = told(answer, "dagId", "success", "error")
     assert (success, error) == (False, "planning goes on; look at the DAG later")

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts import agent, dag
-from contracts.agent import AGENT
+from contracts import dag
 from contracts.dag import DAG
 from contracts.plan import Job
 from contracts.runtime.cells import Cell, MemoryCells, NatsCells
@@ -18,7 +17,7 @@ from contracts.runtime.log import Unavailable
 from contracts.tool import Effect, ToolSpec
 from gateway.http import idempotency
 from tests import jobs
-from tests.services.gateway.shared import LLM
+from tests.services.gateway.shared import LLM, add_agent
 
 AGENTS = "/api/v1/agents"
 NEW = {"name": "A", "version": "1", "promptTemplate": "x"}
@@ -62,8 +61,7 @@ async def with_tool(api: Any) -> Any:
 
 
 async def with_agent(api: Any) -> Any:
-    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    await add_agent(api)
     return api
 
 

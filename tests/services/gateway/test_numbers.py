@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import agent
-from contracts.agent import AGENT
-from tests.services.gateway.shared import LLM
+from tests.services.gateway.shared import LLM, add_agent
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -20,8 +18,7 @@ LARGEST = 2**63 - 1
 async def api(start_gateway: StartGateway) -> Api:
     """A gateway whose agent Planner can be asked for plans that nobody makes."""
     api = await start_gateway(llm=LLM)
-    created = agent.Created(name="Planner", version_name="1", prompt_template="p")
-    await api.write(AGENT, "a1", created, agent.Activated(name="Planner"))
+    await add_agent(api)
     return api
 
 

@@ -18,7 +18,7 @@ from contracts.run import RUN
 from contracts.scheduling import Schedule
 from contracts.tool import Effect, ToolSpec
 from tests import jobs
-from tests.services.gateway.shared import LLM
+from tests.services.gateway.shared import LLM, add_agent
 
 GOAL = {"goal-text": "do it", "agentName": "Planner"}
 USAGE = Usage(prompt_tokens=11, completion_tokens=7)
@@ -38,8 +38,7 @@ ASKING = job(clarification_needed=True, clarification_query="which?")
 async def api(start_gateway: Any) -> Any:
     """A gateway with a model to plan with, and an agent called Planner."""
     api = await start_gateway(llm=LLM)
-    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    await add_agent(api)
     return api
 
 
@@ -231,8 +230,7 @@ async def test_who_does_not_want_to_wait_is_told_where_the_plan_will_be(api: Any
 
 async def test_who_has_waited_long_enough_is_told_where_the_plan_will_be(start_gateway: Any) -> None:
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
-    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
+    await add_agent(api)
 
     answer = await api.post("/api/v1/create-dag", GOAL)
 

@@ -19,18 +19,16 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from contracts import agent, dag, goal, run
-from contracts.agent import AGENT
-from contracts.dag import DAG
+from contracts import goal, run
 from contracts.goal import GOAL
 from contracts.run import RUN
 from contracts.runtime.llm import LlmSettings
 from contracts.scheduling import Schedule
-from contracts.tool import Effect, ToolSpec
 from gateway.app import ENDPOINTS
 from gateway.documents.openapi import openapi, template
 from gateway.endpoint import Endpoint, Raw
 from tests import jobs
+from tests.services.gateway.shared import add_one_of_everything
 
 NOBODY = "http://127.0.0.1:9"
 """A model that does not answer."""
@@ -70,12 +68,7 @@ def is_stream(endpoint: Endpoint) -> bool:
 async def api(start_gateway: Any) -> Any:
     """A gateway with one of everything. No planner answers, and no model."""
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
-    api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))
-    await api.write(AGENT, "a1", agent.Created(name="Planner", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="Planner"))
-    await api.write(DAG, "d1", dag.Imported(job=JOB, title="T"))
-    await api.write(RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=JOB))
-    await api.write(GOAL, "g1", goal.Created(objective="reach it", agent_id="a1"))
+    await add_one_of_everything(api)
     daily = goal.ScheduleAdded(schedule_id="s1", schedule=Schedule(cron="@daily"))
     await api.write(GOAL, "g1", daily)
     await api.write(RUN, "r1", run.GoalRequested(goal_id="g1", objective="reach it", step_budget=3))

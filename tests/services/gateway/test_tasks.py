@@ -19,6 +19,7 @@ from contracts.event import Usage
 from contracts.runtime.llm import LlmSettings
 from contracts.runtime.log import Unavailable
 from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from tests.services.gateway.shared import add_agent
 
 TASK = "/api/v1/task"
 ANSWERING = '[[rule]]\nanswer.text = "Done."\nanswer.usage = { prompt_tokens = 11, completion_tokens = 7 }'
@@ -292,8 +293,7 @@ async def test_only_an_active_agent_can_be_asked(lab: Lab) -> None:
 
 async def test_without_a_model_it_is_said_what_to_set(start_gateway: Any) -> None:
     api = await start_gateway()
-    await api.write(AGENT, "a1", agent.Created(name="T", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="T"))
+    await add_agent(api, "T")
     form = FormData({"taskName": "T", "prompt": "p"}, default_to_multipart=True)
     answer = await api.call("POST", TASK, data=form)
     assert answer.status == 503

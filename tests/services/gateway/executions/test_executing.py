@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from contracts import agent, dag
-from contracts.agent import AGENT
+from contracts import dag
 from contracts.dag import DAG
 from contracts.event import Json
 from contracts.plan import Job
 from contracts.scheduling import Schedule
 from tests.services.gateway.executions.executions import NOW, inference, job, task
-from tests.services.gateway.shared import UNKNOWN_IDS
+from tests.services.gateway.shared import UNKNOWN_IDS, add_agent
 
 
 async def test_a_planned_dag_is_executed(api: Any) -> None:
@@ -165,8 +164,7 @@ async def test_a_dag_without_a_plan_cannot_be_executed(api: Any) -> None:
 
 
 async def test_inference_needs_a_model_and_tools_do_not(api: Any, start_gateway: Any) -> None:
-    await api.write(AGENT, "a1", agent.Created(name="inference", version_name="1", prompt_template="p"))
-    await api.write(AGENT, "a1", agent.Activated(name="inference"))
+    await add_agent(api, "inference")
 
     answer = await api.post("/api/v1/execute-dag", job(task("001"), inference("002", "001")))
 
