@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Any
 
 import orjson
@@ -14,6 +15,9 @@ from projector.changes import Changes
 from projector.fold import Fact, Fold, milliseconds, spent
 
 fold = Fold()
+
+_CALL = re.compile(r"(?P<turn>[0-9]{1,9})\.(?P<position>[0-9]{1,9})")
+"""A step that may be the call of a turn. One of a plan may look like it, of more digits than fit a column."""
 
 
 @fold.on(run.GoalRequested)
@@ -94,8 +98,8 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
         by_turns = (goal_runs.c.id == fact.id) & (goal_runs.c.strategy == "agent")
         sums = {name: func.coalesce(goal_runs.c[name], 0) + more for name, more in cost.items()}
         changes.execute(update(goal_runs).where(by_turns).values(sums))
-    turn, _, position = event.step.partition(".")
-    if not (turn.isdecimal() and position.isdecimal()):
+    call = _CALL.fullmatch(event.step)
+    if call is None:
         return
     values = {
         "status": "waiting" if event.retry_at else "failed",
@@ -103,7 +107,7 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
         "duration_ms": event.duration_ms,
         "updated_at": fact.at,
     }
-    changes.update(goal_calls, (fact.id, int(turn), int(position)), values)
+    changes.update(goal_calls, (fact.id, int(call["turn"]), int(call["position"])), values)
 
 
 @fold.on(run.Summarised)

@@ -163,6 +163,18 @@ async def test_what_is_deleted_is_gone_with_all_that_belongs_to_it(views: Views)
         assert [row["id"] for row in await views.rows(agents)] == ["agent_2"]
 
 
+async def test_a_plan_may_call_its_steps_by_any_number(views: Views) -> None:
+    step = "9" * 30 + "." + "9" * 30
+    async with projecting(views):
+        await views.write(
+            RUN,
+            "dag-exec_1",
+            run.Requested(dag_id="d1", original_request="do it", job=jobs.job(jobs.task(step))),
+            run.StepFailed(step=step, attempt=1, error="broke"),
+        )
+        assert [row["error"] for row in await views.rows(sub_steps)] == ["broke", None]
+
+
 async def test_a_restarted_projector_goes_on_where_it_stopped(views: Views) -> None:
     async with projecting(views):
         await everything(views)
