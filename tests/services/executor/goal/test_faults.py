@@ -19,6 +19,7 @@ from contracts.tool import Effect
 from executor.executor import watch
 from executor.goal.limits import Limits
 from executor.tools.tool import ToolCall
+from tests.services.executor.goal.rules import calls_once
 
 MakeWorld = Any
 Calls = Any
@@ -38,17 +39,7 @@ answer.tool_calls = [
 when.last_role = "tool"
 answer.text = "Done."
 """
-ONE_CALL = """
-[[rule]]
-when.has = ["tools"]
-when.last_role = "user"
-answer.text = "I call."
-answer.tool_calls = [{ name = "first", arguments = { value = 1 } }]
-
-[[rule]]
-when.last_role = "tool"
-answer.text = "Done."
-"""
+ONE_CALL = calls_once({"name": "first", "arguments": {"value": 1}})
 
 
 async def echo(value: Json, _: ToolCall) -> Json:

@@ -1,4 +1,4 @@
-"""What an agent is told and what it does, turn by turn, while nothing goes wrong with the executor."""
+"""What an agent does, turn by turn, while nothing goes wrong with the executor."""
 
 from __future__ import annotations
 
@@ -7,56 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
 from contracts import run
-from contracts.event import BlobRef, Json
+from contracts.event import Json
 from contracts.outcome import Reject, Retry
 from contracts.run import Status
 from executor.goal.limits import MAX_CALLS, Limits
 from executor.tools.artifacts import Artifacts
 from executor.tools.tool import ToolCall
 from executor.tools.write_file import write_file
+from tests.services.executor.goal.rules import ONE_CALL, calls_once
+from tests.services.executor.system import echo
 
 MakeWorld = Any
 Calls = Any
-
-ONE_CALL = """
-[[rule]]
-when.has = ["tools"]
-when.last_role = "user"
-answer.text = "I look it up."
-answer.tool_calls = [{ name = "echo", arguments = { value = { n = 7 } } }]
-
-[[rule]]
-when.last_role = "tool"
-answer.text = "It is 7."
-"""
-
-
-def calls_once(*calls: dict[str, Json], text: str = "I call.") -> str:
-    """Rules: the first answer makes these calls, the second ends."""
-    table = "\n".join(
-        f"[[rule.answer.tool_calls]]\nname = {orjson.dumps(call['name']).decode()}\n"
-        f"arguments = '''{orjson.dumps(call.get('arguments', {})).decode()}'''"
-        for call in calls
-    )
-    return f"""
-[[rule]]
-when.has = ["tools"]
-when.last_role = "user"
-answer.text = "{text}"
-{table}
-
-[[rule]]
-when.last_role = "tool"
-answer.text = "Done."
-"""
-
-
-async def echo(value: Json, _: ToolCall) -> Json:
-    return value
 
 
 async def test_a_goal_is_reached_by_turns_and_every_turn_is_in_the_log(make_world: MakeWorld) -> None:
@@ -88,33 +53,6 @@ async def test_a_turn_and_its_calls_are_recorded_before_a_tool_runs(
         recorded = (await world.log.read("run", "run_1"))[-1].commit
         assert [type(event) for event in recorded.events] == [run.TurnTaken, run.StepsStarted]
         assert recorded.state == "running"
-
-
-async def test_the_conversation_is_the_agents_prompt_and_then_what_was_said_and_seen(
-    make_world: MakeWorld,
-) -> None:
-    world = await make_world(ONE_CALL)
-    world.tool("echo", echo)
-    await world.pursue(budget=4)
-    first, second, summary = world.asked
-    system, start = first["messages"]
-    assert system["role"] == "system"
-    assert "You are to: find it" in system["content"]
-    assert "- echo: does echo" in system["content"]
-    assert "Known: None\nLeft: 3" in system["content"]
-    assert "This is the start" in start["content"]
-    said, seen = second["messages"][2:]
-    (call,) = said["tool_calls"]
-    assert said["content"] == "I look it up."
-    assert call["function"] == {"name": "echo", "arguments": '{"value":{"n":7}}'}
-    assert seen == {"role": "tool", "tool_call_id": call["id"], "content": '{\n  "n": 7\n}'}
-    assert "step_1_echo_0: {" in second["messages"][0]["content"]
-    assert "Left: 2" in second["messages"][0]["content"]
-    assert [tool["function"]["name"] for tool in first["tools"]] == ["echo", "remember"]
-    assert "tools" not in summary
-    assert len(summary["messages"]) == 1
-    assert "Step 1: I look it up.\n[echo] {" in summary["messages"][0]["content"]
-    assert summary["temperature"] == pytest.approx(0.49)
 
 
 async def test_calls_of_one_turn_run_at_the_same_time(make_world: MakeWorld) -> None:
@@ -166,24 +104,6 @@ answer.tool_calls = [{ name = "count" }]
     assert state.status is Status.COMPLETED
     assert calls.keys == ["run_1/1.0", "run_1/2.0", "run_1/3.0"]
     assert len(await world.of(run.TurnTaken)) == 3
-
-
-async def test_an_answer_that_was_cut_short_is_gone_on_from(make_world: MakeWorld) -> None:
-    world = await make_world(
-        """
-[[rule]]
-times = 1
-answer.text = "It is bec"
-answer.finish_reason = "length"
-
-[[rule]]
-when.has = ["tools"]
-answer.text = "because."
-"""
-    )
-    await world.pursue()
-    assert [turn.finish_reason for turn in await world.of(run.TurnTaken)] == ["length", "stop"]
-    assert world.asked[1]["messages"][-1]["content"].startswith("That answer was cut short (length)")
 
 
 # ── tools that are not there, not allowed, or fail ──────────────────────────────────────────────────────
@@ -308,20 +228,6 @@ async def test_an_error_that_does_not_pass_is_told_to_the_model_in_the_end(make_
 # ── what is too long ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_large_result_is_kept_beside_the_log_and_its_beginning_shown(make_world: MakeWorld) -> None:
-    async def grow(_: Json, __: ToolCall) -> Json:
-        return "x" * 300_000
-
-    world = await make_world(calls_once({"name": "grow"}))
-    world.tool("grow", grow)
-    await world.pursue()
-    (answered,) = await world.of(run.CallAnswered)
-    assert BlobRef.of(answered.result) is not None
-    seen = world.asked[1]["messages"][-1]["content"]
-    assert seen.startswith("x" * 50_000)
-    assert seen.endswith("… (250000 more characters left out)")
-
-
 async def test_a_turn_with_large_arguments_is_whole_in_the_log(make_world: MakeWorld, tmp_path: Path) -> None:
     text = "y" * 600_000
     world = await make_world(
@@ -334,105 +240,7 @@ async def test_a_turn_with_large_arguments_is_whole_in_the_log(make_world: MakeW
     assert first.calls[0].arguments["content"] == text
 
 
-async def test_older_turns_are_shortened_and_the_oldest_left_out_and_the_model_is_told(
-    make_world: MakeWorld,
-) -> None:
-    async def long(_: Json, __: ToolCall) -> Json:
-        return "z" * 3000
-
-    world = await make_world(
-        """
-[[rule]]
-when.has = ["tools"]
-answer.text = "More."
-answer.tool_calls = [{ name = "long" }]
-"""
-    )
-    world.limits = Limits(context_chars=12_000)
-    world.tool("long", long)
-    await world.pursue(budget=20)
-    last = world.asked[19]["messages"]
-    assert sum(len(orjson.dumps(message)) for message in last[1:]) < 12_500
-    assert last[-1]["content"] == "z" * 3000
-    assert last[2]["content"].startswith("The first ")
-    assert last[4]["content"].endswith("… (2500 more characters left out)")
-    assert "older results are left out" in last[0]["content"]
-
-
-async def test_what_the_model_said_in_the_newest_turn_is_bounded_too(
-    make_world: MakeWorld, tmp_path: Path
-) -> None:
-    """A quarter of the room for one text, half of it for the turn; the arguments stay JSON."""
-    world = await make_world(
-        calls_once(
-            {"name": "writeFile", "arguments": {"path": "a.txt", "content": "y" * 400_000}},
-            {"name": "echo", "arguments": {"value": [{str(n): n for n in range(50_000)}]}},
-            text="t" * 400_000,
-        )
-    )
-    world.limits = Limits(context_chars=20_000)
-    world.tool("echo", echo)
-    world.add(write_file(Artifacts(tmp_path)))
-    assert (await world.pursue()).status is Status.COMPLETED
-    said, *_ = world.asked[1]["messages"][2:]
-    write, other = (orjson.loads(call["function"]["arguments"]) for call in said["tool_calls"])
-    assert "more characters left out" in said["content"]
-    assert write["path"] == "a.txt"
-    assert write["content"].startswith("yyyy")
-    assert "more characters left out" in write["content"]
-    assert list(other) == ["left_out"]
-    assert sum(len(orjson.dumps(message)) for message in world.asked[1]["messages"][2:]) <= 10_000
-
-
 # ── what it is run with ─────────────────────────────────────────────────────────────────────────────────
-
-
-async def test_the_run_says_which_agent_with_which_prompt_it_was(make_world: MakeWorld) -> None:
-    world = await make_world(ONE_CALL)
-    world.tool("echo", echo)
-    await world.agent("agent_2", "researcher", "Research {{objective}}.")
-    await world.pursue(agent_id="agent_2", temperature=0.1, max_tokens=77)
-    (started,) = await world.of(run.GoalStarted)
-    used = started.agent
-    assert (used.id, used.name, used.version_name) == ("agent_2", "researcher", "1")
-    assert used.prompt_template == "Research {{objective}}."
-    assert world.asked[0]["messages"][0]["content"] == "Research find it."
-    assert (world.asked[0]["temperature"], world.asked[0]["max_tokens"]) == (0.1, 77)
-
-
-async def test_constraints_are_readable_whether_the_prompt_has_a_place_for_them_or_not(
-    make_world: MakeWorld,
-) -> None:
-    constraints = {"language": "German", "sites": ["a.org", "b.org"], "limits": {"pages": 3, "pay": False}}
-    readable = "- language: German\n- sites: a.org, b.org\n- limits:\n  - pages: 3\n  - pay: no"
-    world = await make_world(ONE_CALL)
-    world.tool("echo", echo)
-    await world.pursue(constraints=constraints)
-    assert f"# Constraints\n{readable}" in world.asked[0]["messages"][1]["content"]
-    await world.agent("agent_2", "strict", "Obey:\n{{constraints}}")
-    await world.handle(
-        world.executor(), await world.request("run_2", agent_id="agent_2", constraints=constraints)
-    )
-    system, start = world.asked[3]["messages"]
-    assert system["content"] == f"Obey:\n{readable}"
-    assert "Constraints" not in start["content"]
-    assert "# Objective\nfind it" in start["content"]
-
-
-async def test_an_agent_that_is_gone_or_whose_model_cannot_be_called_is_stood_in_for(
-    make_world: MakeWorld,
-) -> None:
-    world = await make_world(ONE_CALL)
-    world.tool("echo", echo)
-    await world.agent("agent_2", "foreign", provider="openrouter", model="m")
-    assert (await world.pursue(agent_id="agent_2")).status is Status.COMPLETED
-    lease = await world.request("run_2", agent_id="agent_9")
-    await world.handle(world.executor(), lease)
-    (foreign,), (gone,) = await world.of(run.GoalStarted), await world.of(run.GoalStarted, "run_2")
-    assert foreign.agent.name == "foreign"
-    assert "OPENROUTER_API_KEY" in foreign.remarks[0]
-    assert gone.agent.name == "defaultAgent"
-    assert gone.remarks == ("the agent agent_9 is gone; defaultAgent does its work",)
 
 
 async def test_only_so_many_goal_runs_are_in_progress_at_once(
