@@ -92,6 +92,8 @@ class Executor:
 
     async def _hold(self, stream: Stream[run.State], perform: Perform) -> None:
         run_id = stream.id
+        if run_id in self._drivers:  # by another message of it, which came while we read or waited
+            raise Retry("this process is at work on it already", after=1)
         driver = Driver(stream, self.name, perform, self.performer.is_free, self.policy)
         self._drivers[run_id] = driver
         metrics.RUNS_IN_PROGRESS.inc()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from contracts import run
+from contracts.commit import Recorded
 from contracts.event import Json
 from contracts.outcome import Lost, Reject, Retry
 from contracts.run import RUN, Status
@@ -74,6 +76,40 @@ async def test_two_executors_offered_one_run_start_it_once() -> None:
     assert all(end is None or isinstance(end, Lost) for end in ends)
     assert (await system.state()).status is Status.COMPLETED
     assert sum(isinstance(e, run.Started) for e in await system.events()) == 1
+
+
+async def test_an_old_message_put_back_while_the_run_is_resumed_does_not_share_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Both are of the same process, which could not tell one's start of the run from the other's."""
+    calls, reading, readable = Calls(), asyncio.Event(), asyncio.Event()
+    system = System(tool("count", calls.count, Effect.ONCE))
+    read = system.log.read
+
+    async def read_slowly(aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
+        reading.set()
+        await readable.wait()
+        return await read(aggregate, aggregate_id, after=after)
+
+    old = await system.request(task("001", "count"))
+    executor = system.executor()
+    await executor.given_up(old, OverflowError("a bug"))
+    new = await system.resume()
+    monkeypatch.setattr(system.log, "read", read_slowly)
+    async with handling(executor, new) as second:
+        await asyncio.wait_for(reading.wait(), 5)
+        system.log.asked.clear()
+        system.log.open.clear()
+        async with handling(executor, old) as first:
+            await asyncio.wait_for(system.log.asked.wait(), 5)
+            readable.set()
+            with pytest.raises(Retry):
+                await second
+            system.log.open.set()
+            await first
+    await handle(executor, new, attempt=2)
+    assert (await system.state()).status is Status.COMPLETED
+    assert calls.keys == [f"{RUN_ID}/001"]
 
 
 async def test_a_stale_lease_does_not_take_the_run_from_who_has_it() -> None:
