@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, overload
 
 import pytest
 import structlog
@@ -27,15 +27,18 @@ POLL_S = 0.005
 class Eventually(Protocol):
     """Waits until a condition holds and gives what it gave."""
 
-    async def __call__(self, condition: Callable[[], T | Awaitable[T]], *, timeout: float = 10.0) -> T: ...
+    @overload
+    async def __call__(self, condition: Callable[[], Awaitable[T]], *, timeout: float = 10.0) -> T: ...
+    @overload
+    async def __call__(self, condition: Callable[[], T], *, timeout: float = 10.0) -> T: ...
 
 
 @pytest.fixture
 def eventually() -> Eventually:
     """`await eventually(lambda: done)`: polls until true; fails after `timeout` seconds."""
 
-    async def wait(condition: Callable[[], T | Awaitable[T]], *, timeout: float = 10.0) -> T:
-        answer: T | None = None
+    async def wait(condition: Callable[[], Any], *, timeout: float = 10.0) -> Any:
+        answer: Any = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while True:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,9 +13,10 @@ from contracts.runtime.catalogue import Catalogue, publish, watch
 from contracts.runtime.connection import Connection
 from contracts.tool import Effect, ToolSpec
 
-pytestmark = pytest.mark.nats
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
 
-Eventually = Any
+pytestmark = pytest.mark.nats
 
 
 def spec(name: str, description: str = "", order: int = 1000) -> ToolSpec:

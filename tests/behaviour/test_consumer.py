@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -27,10 +27,12 @@ from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer
 
+if TYPE_CHECKING:
+    from tests.behaviour.conftest import Counters
+    from tests.conftest import Eventually
+
 pytestmark = pytest.mark.nats
 
-Counters = Any
-Eventually = Any
 
 Crash = Callable[[Policy], Awaitable[None]]
 

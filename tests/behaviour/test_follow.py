@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -18,7 +18,9 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.wire import Format
 
-Counters = Any
+if TYPE_CHECKING:
+    from tests.behaviour.conftest import Counters
+
 """The fixture's type lives in conftest.py, which tests cannot import."""
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -24,10 +24,11 @@ from contracts.runtime.wire import Format
 from contracts.tool import Effect, ToolSpec
 from deploy.local.nats_server import NatsServer
 
-pytestmark = pytest.mark.nats
+if TYPE_CHECKING:
+    from tests.behaviour.conftest import Counters
+    from tests.conftest import Eventually
 
-Counters = Any
-Eventually = Any
+pytestmark = pytest.mark.nats
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import aclosing
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -23,7 +23,9 @@ from contracts.runtime.patience import NoAnswer
 from contracts.runtime.stream import Origin, Stream, transact
 from contracts.runtime.wire import Format
 
-Counters = Any
+if TYPE_CHECKING:
+    from tests.behaviour.conftest import Counters
+
 """The fixture's type lives in conftest.py, which tests cannot import."""
 
 

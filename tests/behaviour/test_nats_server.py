@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,8 +11,6 @@ from contracts.runtime.topology import ensure_topology
 from deploy.local.nats_server import Durability, NatsServer, ServerFailed, StoreInUse, running
 
 pytestmark = pytest.mark.nats
-
-Eventually = Any
 
 
 async def test_started_again_it_has_the_same_port_and_data(nats_server: NatsServer) -> None:

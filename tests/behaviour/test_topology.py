@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from nats.aio.client import ServerVersion
@@ -13,9 +13,10 @@ from contracts.runtime.connection import Connection, Unreachable, connect
 from contracts.runtime.topology import WrongServer, WrongStream, ensure_topology
 from deploy.local.nats_server import NatsServer
 
-pytestmark = pytest.mark.nats
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
 
-Eventually = Any
+pytestmark = pytest.mark.nats
 
 
 async def test_five_services_may_start_at_once(nats_url: str) -> None:

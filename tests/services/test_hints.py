@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,9 +17,10 @@ from deploy.local.nats_server import NatsServer
 from executor import service
 from executor.settings import ExecutorSettings
 
-pytestmark = pytest.mark.nats
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
 
-Eventually = Any
+pytestmark = pytest.mark.nats
 
 
 @pytest.fixture

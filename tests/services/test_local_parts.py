@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 from rich.console import Console
@@ -23,7 +23,9 @@ from deploy.local.parked import put_back, show_parked
 from deploy.local.ports import NoPort, free_port
 from deploy.local.settings import LocalSettings
 
-Eventually = Any
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
+
 FOR_EVER = "import signal; print('up', flush=True); signal.pause()"
 
 

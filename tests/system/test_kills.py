@@ -15,12 +15,12 @@ from contracts.schedule import Decision, Ticked
 from deploy.local.system import NATS, SERVICES
 
 if TYPE_CHECKING:
+    from tests.conftest import Eventually
     from tests.system.conftest import Bed
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
 STOPS_WITHIN_S = 1.5
-Eventually = Any
 Counted = Callable[..., Any]
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.conftest import Eventually
     from tests.system.conftest import Bed, RunCli
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
-
-Eventually = Any
 
 
 async def test_deleted_views_come_back_the_same(bed: Bed, cli: RunCli, eventually: Eventually) -> None:

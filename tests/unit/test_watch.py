@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import AsyncGenerator
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -16,7 +16,8 @@ from deploy.local import following, watch
 from deploy.local.board import Progress, Row, State
 from deploy.local.execute import Status
 
-Eventually = Any
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
 
 
 class System:

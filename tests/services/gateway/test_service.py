@@ -26,9 +26,9 @@ from gateway.settings import GatewaySettings
 from projector.service import SERVICE as PROJECTOR
 
 if TYPE_CHECKING:
+    from tests.conftest import Eventually
     from tests.services.conftest import Api, StartGateway
 
-Eventually = Any
 AGENT = {"name": "A", "version": "1", "promptTemplate": "x"}
 TOOL = ToolSpec(name="noop", description="Nothing.", parameters={"type": "object"}, effect=Effect.READ)
 

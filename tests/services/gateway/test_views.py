@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from sqlalchemy import select
@@ -15,9 +15,9 @@ from gateway.views.reader import ViewsUnavailable
 from projector.database import Database, remove
 
 if TYPE_CHECKING:
+    from tests.conftest import Eventually
     from tests.services.conftest import Api, StartGateway
 
-Eventually = Any
 AGENTS = "/api/v1/agents"
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from contracts import run
+from contracts import dag, run
 from contracts.memory import MEMORY, Kept, Kind, Memory
 from contracts.tool import Effect, ToolSpec
 
-World = Any
+if TYPE_CHECKING:
+    from tests.services.planner.conftest import World
+
 
 NOTE = Memory(type=Kind.NOTE, content="The file is long.", run_id="run_0")
 DELETE = ToolSpec(
@@ -35,8 +37,9 @@ async def test_a_plan_is_offered_the_tools_that_its_goal_allows_and_may_use_no_o
     first, second = world.asked
     assert "deleteAll" not in first["messages"][0]["content"]
     assert "deleteAll" in second["messages"][-1]["content"]
-    state_of_the_plan = (await world.events())[-1]
-    assert state_of_the_plan.job.sub_tasks[0].tool_or_prompt.name == "readFile"
+    planned = (await world.events())[-1]
+    assert isinstance(planned, dag.Planned)
+    assert planned.job.sub_tasks[0].tool_or_prompt.name == "readFile"
 
 
 async def test_a_plan_is_told_what_earlier_runs_of_its_goal_left(world: World, job: dict[str, Any]) -> None:
@@ -46,4 +49,5 @@ async def test_a_plan_is_told_what_earlier_runs_of_its_goal_left(world: World, j
     *_, planned = await world.plan(goal_id="goal_1")
     told = world.asked[0]["messages"][-1]["content"]
     assert told == "Read it\n\n# What earlier runs of this goal left\n- note: The file is long."
+    assert isinstance(planned, dag.Planned)
     assert planned.job.original_request == "Read it"

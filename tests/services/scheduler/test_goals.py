@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +16,9 @@ from contracts.scheduling import Overlap, Schedule, jitter
 from scheduler.book import entry_of
 from scheduler.deciding import Decider, Look
 
-World = Any
+if TYPE_CHECKING:
+    from tests.services.scheduler.conftest import World
+
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -51,6 +53,7 @@ async def test_a_goal_that_is_pursued_by_a_plan_has_one_made(world: World) -> No
     world.start()
     await world.minute(1)
     (tick,) = await world.ticked(1)
+    assert tick.run_id
     async for batch in world.log.tail("evt.dag.>"):
         (wanted,) = batch[0].commit.events
         assert batch[0].commit.aggregate_id == plan_id(tick.run_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,8 +18,10 @@ from contracts.run import RUN
 from contracts.schedule import Amended, Decision
 from contracts.scheduling import Overlap, Schedule
 
-World = Any
-Eventually = Any
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
+    from tests.services.scheduler.conftest import World
+
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -105,7 +107,7 @@ async def test_the_run_that_is_going_is_cancelled_where_the_next_one_matters_mor
     await going(world, Overlap.CANCEL_RUNNING)
     _, fired = await world.ticked(2)
     assert (fired.decision, fired.run_id) == (FIRED, run_id(2))
-    assert "has been cancelled for it" in fired.reason
+    assert "has been cancelled for it" in (fired.reason or "")
     assert [one.commit.state for one in await world.log.read("run", run_id(1))][-1] == "cancelled"
     assert len(await world.runs()) == 2
 
@@ -183,6 +185,7 @@ async def test_planning_is_called_off_where_the_next_run_matters_more(world: Wor
     assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
     (_, rejected) = await world.log.read("dag", plan_id(run_id(1)))
     (event,) = rejected.commit.events
+    assert isinstance(event, dag.Rejected)
     assert event.error == "cancelled: the schedule sched_1 starts the next run"
     states = [one.commit.state for one in await world.log.read("run", run_id(1))]
     assert states == ["cancelled"], "or a planner that has its plan already would still ask for the run"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -18,7 +18,8 @@ from executor.tools.write_file import write_file
 from tests.services.executor.goal.rules import ONE_CALL, calls_once
 from tests.services.executor.system import echo
 
-MakeWorld = Any
+if TYPE_CHECKING:
+    from tests.services.executor.goal.conftest import MakeWorld
 
 
 async def test_the_conversation_is_the_agents_prompt_and_then_what_was_said_and_seen(

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -28,7 +28,9 @@ from executor.tools.tool import Tool
 from executor.tools.write_file import write_file
 from tests import jobs
 
-MakeWorld = Any
+if TYPE_CHECKING:
+    from tests.services.executor.goal.conftest import MakeWorld
+
 SECRET = b"secret"
 WRITE = {"path": "plan.md", "content": "text"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,9 +21,11 @@ from executor.goal.limits import Limits
 from executor.tools.tool import ToolCall
 from tests.services.executor.goal.rules import calls_once
 
-MakeWorld = Any
-Calls = Any
-Eventually = Any
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
+    from tests.services.executor.goal.conftest import MakeWorld
+    from tests.services.executor.system import Calls
+
 
 TWO_CALLS = """
 [[rule]]
@@ -145,7 +147,8 @@ async def test_a_run_that_kills_its_executors_fails(make_world: MakeWorld, calls
     await world.handle(world.executor(), lease, attempt=3)
     state = await world.state()
     assert state.status is Status.FAILED
-    assert "steps in progress: 1.0" in state.loop.error
+    assert state.loop
+    assert "steps in progress: 1.0" in (state.loop.error or "")
 
 
 async def test_draining_finishes_the_calls_in_progress_and_leaves_the_rest_to_another(
@@ -204,7 +207,8 @@ async def test_a_model_that_keeps_failing_fails_the_run_and_nothing_else(make_wo
     world.tool("first", echo)
     state = await world.pursue()
     assert state.status is Status.FAILED
-    assert "on fire" in state.loop.error
+    assert state.loop
+    assert "on fire" in (state.loop.error or "")
     assert [(e.attempt, bool(e.retry_at)) for e in await world.of(run.StepFailed)] == [
         (1, True),
         (2, True),
@@ -227,6 +231,7 @@ async def test_a_summary_that_cannot_be_written_is_admitted(make_world: MakeWorl
     world.tool("first", echo)
     state = await world.pursue()
     assert state.status is Status.COMPLETED
+    assert state.loop
     assert state.loop.summary == NO_SUMMARY
     (summarised,) = await world.of(run.Summarised)
     assert (summarised.provider, summarised.usage) == (None, None)
@@ -237,7 +242,8 @@ async def test_without_a_model_a_run_fails_and_says_what_to_set(make_world: Make
     world.llm = Llm(LlmSettings(_env_file=None))
     state = await world.pursue()
     assert state.status is Status.FAILED
-    assert "LLM_PROVIDER" in state.loop.error
+    assert state.loop
+    assert "LLM_PROVIDER" in (state.loop.error or "")
 
 
 async def test_without_any_agent_a_run_fails_and_says_what_to_do(make_world: MakeWorld) -> None:
@@ -245,6 +251,7 @@ async def test_without_any_agent_a_run_fails_and_says_what_to_do(make_world: Mak
     world.agents = type(world.agents)()
     state = await world.pursue()
     assert state.status is Status.FAILED
+    assert state.loop
     assert state.loop.error == "There is no agent: create and activate one named defaultAgent"
 
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from aiohttp import web
@@ -28,9 +28,11 @@ from executor.goal.goals import Goals
 from executor.service import build
 from executor.settings import ExecutorSettings
 
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
+
 pytestmark = pytest.mark.nats
 
-Eventually = Any
 
 ORIGIN = Origin("/test/1")
 RULES = """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,8 +20,9 @@ from executor.tools.write_file import write_file
 from tests.services.executor.goal.rules import ONE_CALL, calls_once
 from tests.services.executor.system import echo
 
-MakeWorld = Any
-Calls = Any
+if TYPE_CHECKING:
+    from tests.services.executor.goal.conftest import MakeWorld
+    from tests.services.executor.system import Calls
 
 
 async def test_a_goal_is_reached_by_turns_and_every_turn_is_in_the_log(make_world: MakeWorld) -> None:
