@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts import run
-from contracts.event import Json
 from contracts.outcome import Lost, Retry
 from contracts.run import NO_SUMMARY, RUN, Policy, Status
 from contracts.runtime.llm import Llm, LlmSettings
@@ -18,8 +17,8 @@ from contracts.subjects import state_filter
 from contracts.tool import Effect
 from executor.executor import watch
 from executor.goal.limits import Limits
-from executor.tools.tool import ToolCall
 from tests.services.executor.goal.rules import calls_once
+from tests.services.executor.system import echo
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -42,10 +41,6 @@ when.last_role = "tool"
 answer.text = "Done."
 """
 ONE_CALL = calls_once({"name": "first", "arguments": {"value": 1}})
-
-
-async def echo(value: Json, _: ToolCall) -> Json:
-    return value
 
 
 # ── executors that die ──────────────────────────────────────────────────────────────────────────────────
