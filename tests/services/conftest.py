@@ -27,7 +27,7 @@ from contracts.event import Event, Json
 from contracts.ids import new_id
 from contracts.registry import CODEC
 from contracts.runtime.blobs import MemoryBlobs
-from contracts.runtime.cells import MemoryCells
+from contracts.runtime.cells import Cells, MemoryCells
 from contracts.runtime.llm import LlmSettings
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
@@ -181,7 +181,7 @@ class StartGateway(Protocol):
         projector: bool = True,
         llm: LlmSettings = NO_LLM,
         log: MemoryLog | None = None,
-        cells: MemoryCells | None = None,
+        cells: Cells | None = None,
         **settings: Any,
     ) -> Api: ...
 
@@ -196,7 +196,7 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
             projector: bool = True,
             llm: LlmSettings = NO_LLM,
             log: MemoryLog | None = None,
-            cells: MemoryCells | None = None,
+            cells: Cells | None = None,
             **settings: Any,
         ) -> Api:
             given = {
@@ -240,7 +240,7 @@ async def _api(
     settings: GatewaySettings,
     llm: LlmSettings,
     log: MemoryLog | None,
-    cells: MemoryCells,
+    cells: Cells,
     *,
     projector: bool,
 ) -> AsyncGenerator[Api]:

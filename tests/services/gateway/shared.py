@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
@@ -11,19 +11,22 @@ from contracts.runtime.llm import LlmSettings
 from contracts.tool import Effect, ToolSpec
 from tests import jobs
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
 LLM = LlmSettings(_env_file=None, llm_provider="ollama", llm_model="m")
 """A model is configured, and none of these tests asks it."""
 UNKNOWN_IDS = ("nope", "a.b", "*", ">", "a b", "x" * 65)
 """What nothing is called, or could be."""
 
 
-async def add_agent(api: Any, name: str = "Planner", **given: Any) -> None:
+async def add_agent(api: Api, name: str = "Planner", **given: Any) -> None:
     """The agent `a1`, active."""
     created = agent.Created(name=name, version_name="1", prompt_template="p", **given)
     await api.write(agent.AGENT, "a1", created, agent.Activated(name=name))
 
 
-async def add_one_of_everything(api: Any) -> None:
+async def add_one_of_everything(api: Api) -> None:
     """An agent, a tool, a DAG with a plan that calls it, an execution and a goal."""
     api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))
     await add_agent(api)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -23,6 +23,9 @@ from gateway.documents.reference_schemas import sample
 from gateway.endpoint import Endpoint
 from tests import jobs
 from tests.services.gateway.shared import LLM, add_one_of_everything
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
 
 JSON = {"Content-Type": "application/json"}
 DOCUMENT = openapi(ENDPOINTS)
@@ -46,7 +49,7 @@ JOB = jobs.job(validation={"coverage": "high"})
 
 
 @pytest.fixture
-async def api(start_gateway: Any) -> Any:
+async def api(start_gateway: StartGateway) -> Api:
     """A gateway with one of everything; nothing answers that it would have to wait for."""
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
     await add_one_of_everything(api)
@@ -75,7 +78,7 @@ def body_of(endpoint: Endpoint) -> Any:
 class Refusals:
     """Collects what was not refused as it should be."""
 
-    def __init__(self, api: Any, before: int) -> None:
+    def __init__(self, api: Api, before: int) -> None:
         self._api = api
         self._before = before
         self.wrong: list[str] = []
@@ -92,7 +95,7 @@ class Refusals:
 
 
 @pytest.fixture
-async def refusals(api: Any) -> Any:
+async def refusals(api: Api) -> Any:
     refusals = Refusals(api, await api.log.last_seq())
     yield refusals
     assert not refusals.wrong, "\n".join(refusals.wrong)
@@ -124,14 +127,14 @@ def name_of(endpoint: Endpoint) -> str:
     ids=lambda one: repr(one)[:30],
 )
 async def test_a_body_that_is_no_json_object_is_refused_by_every_route(
-    api: Any, refusals: Refusals, raw: bytes, headers: Any, status: int
+    api: Api, refusals: Refusals, raw: bytes, headers: Any, status: int
 ) -> None:
     for endpoint in WITH_BODY:
         asking = api.call(endpoint.method, path_of(endpoint), data=io.BytesIO(raw), headers=headers)
         await refusals.expect(asking, status, 404 if endpoint.missing else status, about=name_of(endpoint))
 
 
-async def test_what_must_be_there_is_named_when_it_is_missing(api: Any, refusals: Refusals) -> None:
+async def test_what_must_be_there_is_named_when_it_is_missing(api: Api, refusals: Refusals) -> None:
     for endpoint in WITH_BODY:
         for key in schema_of(endpoint).get("required", ()):
             body = {name: value for name, value in body_of(endpoint).items() if name != key}
@@ -152,7 +155,7 @@ def wrongly_typed(schema: Any) -> Iterator[tuple[str, Any]]:
                 yield key, None
 
 
-async def test_a_value_of_another_type_is_refused_and_named(api: Any, refusals: Refusals) -> None:
+async def test_a_value_of_another_type_is_refused_and_named(api: Api, refusals: Refusals) -> None:
     """Nothing is taken for something else: no text for a number, and no null for nothing."""
     for endpoint in WITH_BODY:
         for key, value in wrongly_typed(schema_of(endpoint)):
@@ -164,7 +167,7 @@ async def test_a_value_of_another_type_is_refused_and_named(api: Any, refusals: 
             assert [key] in [issue["path"] for issue in answer.json["validation_errors"]], about
 
 
-async def test_an_empty_body_is_an_empty_object_to_every_route(api: Any) -> None:
+async def test_an_empty_body_is_an_empty_object_to_every_route(api: Api) -> None:
     """With and without a content type, where a body is wanted and where it is not."""
     for endpoint in ENDPOINTS:
         if endpoint.method == "GET" or endpoint.form:
@@ -176,7 +179,7 @@ async def test_an_empty_body_is_an_empty_object_to_every_route(api: Any) -> None
             assert (answer.status, answer.body) == (empty.status, empty.body), name_of(endpoint)
 
 
-async def test_keys_that_nobody_knows_are_passed_over(api: Any) -> None:
+async def test_keys_that_nobody_knows_are_passed_over(api: Api) -> None:
     for endpoint in WITH_BODY:
         path = path_of(endpoint, "nobody")
         without = await api.call(endpoint.method, path, json={})
@@ -198,13 +201,13 @@ LONG: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-async def test_a_text_that_is_too_long_is_refused_whole(api: Any, refusals: Refusals) -> None:
+async def test_a_text_that_is_too_long_is_refused_whole(api: Api, refusals: Refusals) -> None:
     for method, path, body in LONG:
         (key,) = [key for key, value in body.items() if len(orjson.dumps(value)) > 600_000]
         await refusals.expect(api.call(method, path, json=body), 400, 413, about=f"{method} {path} {key}")
 
 
-async def test_a_prompt_may_be_as_long_as_a_body(api: Any) -> None:
+async def test_a_prompt_may_be_as_long_as_a_body(api: Api) -> None:
     made = await api.post("/api/v1/agents", {"name": "Long", "version": "1", "promptTemplate": TOO_LONG})
     assert made.status == 201
     url = f"/api/v1/agents/{made.json['id']}"
@@ -214,20 +217,20 @@ async def test_a_prompt_may_be_as_long_as_a_body(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/create-dag", "/api/v1/create-and-execute-dag"])
-async def test_a_goal_may_be_as_long_as_a_body(api: Any, path: str) -> None:
+async def test_a_goal_may_be_as_long_as_a_body(api: Api, path: str) -> None:
     answer = await api.post(path, {"goal-text": TOO_LONG, "agentName": "Planner"})
     assert answer.status == 202
     row = (await api.get(f"/api/v1/dags/{answer.json['dagId']}")).json
     assert row["params"]["goalText"] == TOO_LONG
 
 
-async def test_an_answer_may_be_as_long_as_a_body(api: Any) -> None:
+async def test_an_answer_may_be_as_long_as_a_body(api: Api) -> None:
     asked = dag.ClarificationAsked(query="which?", job=JOB)
     await api.write(DAG, "d2", dag.Requested(goal_text="g", agent_name="Planner"), asked)
     assert (await api.post("/api/v1/dags/d2/clarify", {"answer": TOO_LONG})).status == 202
 
 
-async def test_a_request_that_is_long_but_can_be_kept_is_executed_whole(api: Any) -> None:
+async def test_a_request_that_is_long_but_can_be_kept_is_executed_whole(api: Api) -> None:
     """However long it is in the words of the job: not a DAG without its execution."""
     long = JOB.model_dump(mode="json") | {"original_request": TOO_LONG}
     answer = await api.post("/api/v1/execute-dag", {"job": long})
@@ -262,7 +265,7 @@ RING = {f"{n:03}": [f"{n - 1:03}"] for n in range(1, 500)} | {"000": ["499"]}
     ids=["5000 steps", "5000 long steps", "a chain of 5000", "itself", "two", "500", "two of three"],
 )
 async def test_a_job_too_large_or_going_in_circles_is_refused_whole(
-    api: Any, refusals: Refusals, job: Any, status: int, told: str, wrapped: bool
+    api: Api, refusals: Refusals, job: Any, status: int, told: str, wrapped: bool
 ) -> None:
     """It is answered at once, says what is wrong with the job, and no DAG and no execution is written."""
     written = await api.log.last_seq()
@@ -305,7 +308,7 @@ SCHEDULES: list[tuple[str, str, Callable[[Any, Any], Any]]] = [
     ],
 )
 async def test_a_schedule_that_is_none_is_refused_wherever_it_is_given(
-    api: Any, refusals: Refusals, cron: str, zone: str, error: str
+    api: Api, refusals: Refusals, cron: str, zone: str, error: str
 ) -> None:
     for method, path, body in SCHEDULES:
         answer = await refusals.expect(
@@ -319,7 +322,7 @@ async def test_a_schedule_that_is_none_is_refused_wherever_it_is_given(
 
 @pytest.mark.parametrize("value", NOT_IDS)
 async def test_what_is_not_there_is_not_found_whatever_it_is_called(
-    api: Any, refusals: Refusals, value: str
+    api: Api, refusals: Refusals, value: str
 ) -> None:
     for endpoint in WITH_ID:
         asking = api.call(endpoint.method, path_of(endpoint, value), json=body_of(endpoint))
@@ -340,7 +343,7 @@ def bad_queries(parameter: Any) -> Iterator[str]:
         yield "perhaps"
 
 
-async def test_a_query_out_of_range_is_refused(api: Any, refusals: Refusals) -> None:
+async def test_a_query_out_of_range_is_refused(api: Api, refusals: Refusals) -> None:
     tried = 0
     for endpoint in ENDPOINTS:
         operation = DOCUMENT["paths"][template(endpoint.path)][endpoint.method.lower()]
@@ -356,7 +359,7 @@ async def test_a_query_out_of_range_is_refused(api: Any, refusals: Refusals) -> 
     ("path", "key"), [("/api/v1/dags", "dags"), ("/api/v1/dag-executions", "executions")]
 )
 async def test_a_page_after_the_last_is_empty_and_tells_how_many_there_are(
-    api: Any, path: str, key: str
+    api: Api, path: str, key: str
 ) -> None:
     answer = await api.get(f"{path}?offset=1000&limit=100")
     assert answer.json[key] == []
@@ -382,7 +385,7 @@ async def test_a_page_after_the_last_is_empty_and_tells_how_many_there_are(
     ],
 )
 async def test_what_is_asked_for_many_times_at_once_is_done_once(
-    api: Any, method: str, path: str, body: Any, won: int, lost: set[int]
+    api: Api, method: str, path: str, body: Any, won: int, lost: set[int]
 ) -> None:
     """Whoever comes late is told how things are then."""
     await api.write(AGENT, "a2", agent.Created(name="Other", version_name="1", prompt_template="p"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -17,6 +17,9 @@ from contracts.run import RUN
 from contracts.scheduling import Schedule
 from tests import jobs
 from tests.services.gateway.shared import UNKNOWN_IDS
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
 
 
 def job(**changes: Any) -> Job:
@@ -35,13 +38,13 @@ ATTEMPT = dag.AttemptMade(
 TITLE = dag.AttemptMade(attempt=1, reason="title_master", usage=Usage(prompt_tokens=1, completion_tokens=2))
 
 
-async def planned(api: Any, dag_id: str, **changes: Any) -> None:
+async def planned(api: Api, dag_id: str, **changes: Any) -> None:
     """A DAG with a plan."""
     await api.write(DAG, dag_id, requested(**changes))
     await api.write(DAG, dag_id, ATTEMPT, TITLE, dag.Planned(job=job(), title="A title"))
 
 
-async def test_a_dag_is_shown_with_its_plan_and_what_planning_took(api: Any) -> None:
+async def test_a_dag_is_shown_with_its_plan_and_what_planning_took(api: Api) -> None:
     await planned(api, "d1", schedule=Schedule(cron="0 9 * * *", timezone="Asia/Kolkata"))
 
     shown = (await api.get("/api/v1/dags/d1")).json
@@ -80,7 +83,7 @@ async def test_a_dag_is_shown_with_its_plan_and_what_planning_took(api: Any) -> 
     ]
 
 
-async def test_rows_are_what_the_api_says_they_are(api: Any) -> None:
+async def test_rows_are_what_the_api_says_they_are(api: Api) -> None:
     """Rows are made without the models that describe them; this holds the two together."""
     await planned(api, "d1", schedule=Schedule(cron="@daily"))
     await api.write(DAG, "d2", dag.Imported(job=job()))
@@ -98,7 +101,7 @@ def described(model: type) -> dict[str, Any]:
     return TypeAdapter(model).json_schema(mode="serialization")
 
 
-async def test_planning_without_a_known_price_costs_zero(api: Any) -> None:
+async def test_planning_without_a_known_price_costs_zero(api: Api) -> None:
     await api.write(DAG, "d1", requested())
     await api.write(DAG, "d1", TITLE, dag.Planned(job=job()))
 
@@ -110,14 +113,14 @@ async def test_planning_without_a_known_price_costs_zero(api: Any) -> None:
     [("GET", "/api/v1/dags/{}"), ("PATCH", "/api/v1/dags/{}"), ("DELETE", "/api/v1/dags/{}"),
      ("DELETE", "/api/v1/dag/{}"), ("GET", "/api/v1/dags/{}/executions")],
 )  # fmt: skip
-async def test_an_unknown_id_is_not_found(api: Any, method: str, path: str) -> None:
+async def test_an_unknown_id_is_not_found(api: Api, method: str, path: str) -> None:
     for dag_id in UNKNOWN_IDS:
         answer = await api.call(method, path.format(quote(dag_id)))
 
         assert (answer.status, answer.json) == (404, {"error": f"DAG with id '{dag_id}' not found"})
 
 
-async def test_a_list_is_newest_first_and_tells_its_place_and_the_total(api: Any) -> None:
+async def test_a_list_is_newest_first_and_tells_its_place_and_the_total(api: Api) -> None:
     for dag_id in ("d1", "d2", "d3"):
         await planned(api, dag_id)
 
@@ -128,7 +131,7 @@ async def test_a_list_is_newest_first_and_tells_its_place_and_the_total(api: Any
     assert len(listed["dags"][0]["planningAttempts"]) == 2
 
 
-async def test_a_page_past_the_end_is_empty_and_still_tells_the_total(api: Any) -> None:
+async def test_a_page_past_the_end_is_empty_and_still_tells_the_total(api: Api) -> None:
     await planned(api, "d1")
 
     listed = (await api.get("/api/v1/dags?offset=5")).json
@@ -136,11 +139,11 @@ async def test_a_page_past_the_end_is_empty_and_still_tells_the_total(api: Any) 
     assert listed == {"dags": [], "pagination": {"limit": 50, "offset": 5, "count": 0, "total": 1}}
 
 
-async def test_an_empty_list_has_a_total_of_zero(api: Any) -> None:
+async def test_an_empty_list_has_a_total_of_zero(api: Api) -> None:
     assert (await api.get("/api/v1/dags")).json["pagination"]["total"] == 0
 
 
-async def test_dags_without_a_plan_are_listed_only_by_their_status(api: Any) -> None:
+async def test_dags_without_a_plan_are_listed_only_by_their_status(api: Api) -> None:
     await planned(api, "ready")
     await api.write(DAG, "waits", requested())
     await api.write(DAG, "asks", requested())
@@ -163,7 +166,7 @@ async def test_dags_without_a_plan_are_listed_only_by_their_status(api: Any) -> 
 @pytest.mark.parametrize(
     "query", ["limit=0", "limit=101", "limit=x", "offset=-1", "offset=99999999999999999999"]
 )
-async def test_a_page_out_of_range_is_refused(api: Any, query: str) -> None:
+async def test_a_page_out_of_range_is_refused(api: Api, query: str) -> None:
     answer = await api.get(f"/api/v1/dags?{query}")
 
     assert answer.status == 400
@@ -171,7 +174,7 @@ async def test_a_page_out_of_range_is_refused(api: Any, query: str) -> None:
     assert answer.json["validation_errors"][0]["path"] == [query.partition("=")[0]]
 
 
-async def test_scheduled_dags_are_listed_with_their_schedule_in_english(api: Any) -> None:
+async def test_scheduled_dags_are_listed_with_their_schedule_in_english(api: Api) -> None:
     await planned(api, "daily", schedule=Schedule(cron="0 9 * * *"))
     await planned(api, "off", schedule=Schedule(cron="* * * * *", active=False))
     await planned(api, "never")
@@ -194,7 +197,7 @@ async def test_scheduled_dags_are_listed_with_their_schedule_in_english(api: Any
     ]
 
 
-async def test_a_patch_changes_what_it_gives_and_nothing_else(api: Any) -> None:
+async def test_a_patch_changes_what_it_gives_and_nothing_else(api: Api) -> None:
     await planned(api, "d1")
     before = (await api.get("/api/v1/dags/d1")).json
 
@@ -209,7 +212,7 @@ async def test_a_patch_changes_what_it_gives_and_nothing_else(api: Any) -> None:
     assert changed.json == (await api.get("/api/v1/dags/d1")).json
 
 
-async def test_a_patch_of_nothing_writes_nothing(api: Any) -> None:
+async def test_a_patch_of_nothing_writes_nothing(api: Api) -> None:
     await planned(api, "d1")
     before = await api.log.last_seq()
 
@@ -217,7 +220,7 @@ async def test_a_patch_of_nothing_writes_nothing(api: Any) -> None:
     assert await api.log.last_seq() == before
 
 
-async def test_the_job_can_be_replaced(api: Any) -> None:
+async def test_the_job_can_be_replaced(api: Api) -> None:
     await planned(api, "d1")
 
     changed = await api.patch("/api/v1/dags/d1", {"result": {"anything": "goes"}})
@@ -225,7 +228,7 @@ async def test_the_job_can_be_replaced(api: Any) -> None:
     assert changed.json["result"] == {"anything": "goes"}
 
 
-async def test_expression_activity_and_time_zone_of_a_schedule_are_values_of_their_own(api: Any) -> None:
+async def test_expression_activity_and_time_zone_of_a_schedule_are_values_of_their_own(api: Api) -> None:
     await planned(api, "d1")
 
     async def patched(**patch: Any) -> tuple[Any, Any, Any]:
@@ -244,7 +247,7 @@ async def test_expression_activity_and_time_zone_of_a_schedule_are_values_of_the
     assert await patched(cronSchedule="@daily", scheduleActive=False) == ("@daily", False, "UTC")
 
 
-async def test_a_dag_is_scheduled_when_it_has_an_expression_and_is_active_and_not_paused(api: Any) -> None:
+async def test_a_dag_is_scheduled_when_it_has_an_expression_and_is_active_and_not_paused(api: Api) -> None:
     await planned(api, "d1")
 
     async def scheduled(**patch: Any) -> Any:
@@ -259,7 +262,7 @@ async def test_a_dag_is_scheduled_when_it_has_an_expression_and_is_active_and_no
     assert (await api.get("/api/v1/dags/scheduled")).json == []
 
 
-async def test_a_patch_of_a_schedule_to_what_it_is_writes_nothing(api: Any) -> None:
+async def test_a_patch_of_a_schedule_to_what_it_is_writes_nothing(api: Api) -> None:
     await planned(api, "d1")
     before = await api.log.last_seq()
 
@@ -281,7 +284,7 @@ async def test_a_patch_of_a_schedule_to_what_it_is_writes_nothing(api: Any) -> N
     ],
 )
 async def test_a_bad_patch_is_refused_and_changes_nothing(
-    api: Any, patch: dict[str, Any], error: str
+    api: Api, patch: dict[str, Any], error: str
 ) -> None:
     await planned(api, "d1")
     before = await api.log.last_seq()
@@ -293,7 +296,7 @@ async def test_a_bad_patch_is_refused_and_changes_nothing(
 
 
 @pytest.mark.parametrize("path", ["/api/v1/dags/d1", "/api/v1/dag/d1"])
-async def test_a_deleted_dag_is_gone(api: Any, path: str) -> None:
+async def test_a_deleted_dag_is_gone(api: Api, path: str) -> None:
     await planned(api, "d1")
 
     answer = await api.delete(path)
@@ -303,7 +306,7 @@ async def test_a_deleted_dag_is_gone(api: Any, path: str) -> None:
     assert (await api.delete(path)).status == 404
 
 
-async def test_a_dag_with_executions_cannot_be_deleted(api: Any) -> None:
+async def test_a_dag_with_executions_cannot_be_deleted(api: Api) -> None:
     await planned(api, "d1")
     for run_id in ("e1", "e2"):
         await api.write(RUN, run_id, run.Requested(dag_id="d1", original_request="do it", job=job()))
@@ -318,7 +321,7 @@ async def test_a_dag_with_executions_cannot_be_deleted(api: Any) -> None:
     }
 
 
-async def test_executions_of_a_dag_are_listed_newest_first(api: Any) -> None:
+async def test_executions_of_a_dag_are_listed_newest_first(api: Api) -> None:
     await planned(api, "d1")
     await planned(api, "d2")
     for run_id, dag_id in (("e1", "d1"), ("e2", "d1"), ("other", "d2")):

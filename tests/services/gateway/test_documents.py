@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -13,16 +13,19 @@ from gateway.app import ENDPOINTS, create_app
 from gateway.documents.asyncapi import asyncapi
 from gateway.documents.openapi import openapi, template
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
+
 AGENT_PATH = "/api/v1/agents/a1"
 
 
-async def test_the_served_document_is_made_of_what_serves_the_requests(api: Any) -> None:
+async def test_the_served_document_is_made_of_what_serves_the_requests(api: Api) -> None:
     answer = await api.get("/openapi.json")
     assert answer.status == 200
     assert answer.json == orjson.loads(orjson.dumps(openapi(ENDPOINTS)))
 
 
-async def test_every_route_of_the_application_is_in_the_document(api: Any) -> None:
+async def test_every_route_of_the_application_is_in_the_document(api: Api) -> None:
     """HEAD is everywhere where GET is."""
     routes = [
         (route.method, route.resource.canonical)
@@ -36,13 +39,13 @@ async def test_every_route_of_the_application_is_in_the_document(api: Any) -> No
     assert len(routes) == len(ENDPOINTS)
 
 
-async def test_the_log_is_described_with_the_address_of_this_nats(start_gateway: Any) -> None:
+async def test_the_log_is_described_with_the_address_of_this_nats(start_gateway: StartGateway) -> None:
     api = await start_gateway(nats_url="nats://me:secret@nats.example:4333")
     answer = await api.get("/asyncapi.json")
     assert answer.json == orjson.loads(orjson.dumps(asyncapi("nats://nats.example:4333")))
 
 
-async def test_the_page_may_load_nothing_and_run_nothing(api: Any) -> None:
+async def test_the_page_may_load_nothing_and_run_nothing(api: Api) -> None:
     answer = await api.get("/docs")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
@@ -51,7 +54,7 @@ async def test_the_page_may_load_nothing_and_run_nothing(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/openapi.json", "/asyncapi.json", "/docs"])
-async def test_documents_answer_head(api: Any, path: str) -> None:
+async def test_documents_answer_head(api: Api, path: str) -> None:
     got, head = await api.get(path), await api.call("HEAD", path)
     assert (head.status, head.body) == (200, b"")
     assert head.headers["content-length"] == str(len(got.body))
@@ -72,7 +75,7 @@ async def test_documents_answer_head(api: Any, path: str) -> None:
     ids=lambda one: next(iter(one)),
 )
 async def test_an_answer_that_is_not_in_the_document_is_noticed(
-    api: Any, contract: Any, changes: dict[str, Any]
+    api: Api, contract: Any, changes: dict[str, Any]
 ) -> None:
     """Every answer in the tests of the gateway is checked like this."""
     await api.write(AGENT, "a1", Created(name="A", version_name="1", prompt_template="p"))
@@ -85,7 +88,7 @@ async def test_an_answer_that_is_not_in_the_document_is_noticed(
         contract.check("GET", AGENT_PATH, changed)
 
 
-async def test_what_is_no_route_may_only_be_404(api: Any, contract: Any) -> None:
+async def test_what_is_no_route_may_only_be_404(api: Api, contract: Any) -> None:
     answer = await api.get("/nope")
     contract.check("GET", "/nope", answer)
     with pytest.raises(AssertionError):

@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -28,6 +28,9 @@ from gateway.streams.log_feed import LogFeed, Wanted, _Listener, _Told
 from gateway.streams.sse import Piece
 from tests.services.gateway.watching import Told, Watcher, watching_path
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
 EVENTS = "/api/v1/events"
 REQUESTED = dag.Requested(goal_text="g", agent_name="A")
 ATTEMPT = dag.AttemptMade(attempt=1, reason="initial")
@@ -36,7 +39,7 @@ CREATED = agent.Created(name="A", version_name="1", prompt_template="p")
 
 
 @asynccontextmanager
-async def watching(api: Any, query: str = "", **headers: str) -> AsyncGenerator[Watcher]:
+async def watching(api: Api, query: str = "", **headers: str) -> AsyncGenerator[Watcher]:
     """A client that has been told where the log is."""
     async with watching_path(api, f"{EVENTS}{query}", **headers) as client:
         assert client.status == 200
@@ -73,7 +76,7 @@ EVERYTHING = [
 # ── what is told ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_first_frame_says_where_the_log_is(api: Any) -> None:
+async def test_the_first_frame_says_where_the_log_is(api: Api) -> None:
     await write_all(api.log)
     async with watching(api) as client:
         first = await client.next()
@@ -83,7 +86,7 @@ async def test_the_first_frame_says_where_the_log_is(api: Any) -> None:
         assert client.headers["Cache-Control"] == "no-cache"
 
 
-async def test_what_happens_from_now_on_is_told_as_it_stands_in_the_log(api: Any) -> None:
+async def test_what_happens_from_now_on_is_told_as_it_stands_in_the_log(api: Api) -> None:
     await write(api.log, DAG, "d0", REQUESTED)
     async with watching(api) as client:
         await client.next()
@@ -94,7 +97,7 @@ async def test_what_happens_from_now_on_is_told_as_it_stands_in_the_log(api: Any
     assert [told.data] == orjson.loads(CODEC.encode(recorded.commit))
 
 
-async def test_of_the_events_of_one_commit_the_last_has_the_id(api: Any) -> None:
+async def test_of_the_events_of_one_commit_the_last_has_the_id(api: Api) -> None:
     """So that a client that is cut off in between gets all of them again."""
     async with watching(api) as client:
         await client.next()
@@ -102,7 +105,7 @@ async def test_of_the_events_of_one_commit_the_last_has_the_id(api: Any) -> None
         assert [one.id for one in await client.some(3)] == [None, None, 1]
 
 
-async def test_the_past_is_told_on_request_and_what_is_new_after_it(api: Any) -> None:
+async def test_the_past_is_told_on_request_and_what_is_new_after_it(api: Api) -> None:
     await write_all(api.log)
     async with watching(api, "?after=0") as client:
         assert (await client.next()).id == 0
@@ -112,7 +115,7 @@ async def test_the_past_is_told_on_request_and_what_is_new_after_it(api: Any) ->
 
 
 @pytest.mark.parametrize("position", [0, 1, 2, 3, 4])
-async def test_a_client_that_comes_back_goes_on_after_its_last_event(api: Any, position: int) -> None:
+async def test_a_client_that_comes_back_goes_on_after_its_last_event(api: Api, position: int) -> None:
     await write_all(api.log)
     rest = [one for one in EVERYTHING if (one[0] or 4) > position]
     async with watching(api, "?after=0", Last_Event_ID=str(position)) as client:
@@ -122,7 +125,7 @@ async def test_a_client_that_comes_back_goes_on_after_its_last_event(api: Any, p
         assert briefly(await client.some(1)) == [(5, "agent.created", "a2")]
 
 
-async def test_a_position_that_is_not_there_yet_is_that_of_the_newest_event(api: Any) -> None:
+async def test_a_position_that_is_not_there_yet_is_that_of_the_newest_event(api: Api) -> None:
     await write_all(api.log)
     async with watching(api, "?after=1000") as client:
         assert (await client.next()).id == 4
@@ -130,7 +133,7 @@ async def test_a_position_that_is_not_there_yet_is_that_of_the_newest_event(api:
         assert briefly(await client.some(1)) == [(5, "dag.requested", "d3")]
 
 
-async def test_nothing_is_missed_and_nothing_told_twice_while_much_is_written(api: Any) -> None:
+async def test_nothing_is_missed_and_nothing_told_twice_while_much_is_written(api: Api) -> None:
     """Clients that come at any time, from any position."""
     for n in range(10):
         await write(api.log, DAG, f"d{n}", REQUESTED)
@@ -170,7 +173,7 @@ async def test_nothing_is_missed_and_nothing_told_twice_while_much_is_written(ap
     ],
 )
 async def test_only_what_is_wanted_is_told_of_the_past_and_of_what_is_new(
-    api: Any, query: str, wanted: list[int | None]
+    api: Api, query: str, wanted: list[int | None]
 ) -> None:
     """The last wanted event of a commit has the id."""
     await write_all(api.log)
@@ -198,13 +201,13 @@ async def test_only_what_is_wanted_is_told_of_the_past_and_of_what_is_new(
         ("after=99999999999999999999", "after"),
     ],
 )
-async def test_what_cannot_be_wanted_is_refused(api: Any, query: str, path: str) -> None:
+async def test_what_cannot_be_wanted_is_refused(api: Api, query: str, path: str) -> None:
     answer = await api.get(f"{EVENTS}?{query}")
     assert (answer.status, answer.json["error"]) == (400, "Invalid query parameters")
     assert {issue["path"][0] for issue in answer.json["validation_errors"]} == {path}
 
 
-async def test_a_refusal_says_what_there_is(api: Any) -> None:
+async def test_a_refusal_says_what_there_is(api: Api) -> None:
     answer = await api.get(f"{EVENTS}?aggregate=planet")
     (issue,) = answer.json["validation_errors"]
     assert "'planet' is unknown; there are agent, dag" in issue["message"]
@@ -213,7 +216,7 @@ async def test_a_refusal_says_what_there_is(api: Any) -> None:
 # ── clients ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_client_that_wants_little_is_told_how_far_the_log_is(api: Any) -> None:
+async def test_a_client_that_wants_little_is_told_how_far_the_log_is(api: Api) -> None:
     """So that it does not start over when it comes back."""
     api.gateway.log_feed._heartbeat_s = 0.01
     async with watching(api, "?aggregate=agent") as client:
@@ -225,7 +228,7 @@ async def test_a_client_that_wants_little_is_told_how_far_the_log_is(api: Any) -
             told = await client.next()
 
 
-async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Any, eventually: Any) -> None:
+async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Api, eventually: Any) -> None:
     feed = api.gateway.log_feed
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -242,7 +245,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: An
 
 
 async def test_everyone_shares_one_tail_of_the_log_which_ends_with_the_last(
-    api: Any, eventually: Any
+    api: Api, eventually: Any
 ) -> None:
     async with watching(api) as one, watching(api, "?aggregate=dag") as two:
         await one.next()
@@ -255,14 +258,14 @@ async def test_everyone_shares_one_tail_of_the_log_which_ends_with_the_last(
     assert not api.gateway.log_feed._clients
 
 
-async def test_a_stopping_gateway_ends_its_streams(api: Any) -> None:
+async def test_a_stopping_gateway_ends_its_streams(api: Api) -> None:
     async with watching(api) as client:
         await client.next()
         await api.stop()
         assert await client.ended()
 
 
-async def test_head_has_no_stream(api: Any) -> None:
+async def test_head_has_no_stream(api: Api) -> None:
     async with asyncio.timeout(10):
         answer = await api.call("HEAD", EVENTS)
     assert (answer.status, answer.body) == (200, b"")
@@ -295,7 +298,7 @@ class Client:
         return [int(line[4:]) for line in self.sent.splitlines() if line.startswith(b"id: ")]
 
 
-async def test_a_client_that_may_have_missed_something_has_to_come_back(api: Any) -> None:
+async def test_a_client_that_may_have_missed_something_has_to_come_back(api: Api) -> None:
     """The tail was interrupted: what it did not hear is still in the log."""
     await write_all(api.log)
     heard = [one async for batch in _first(api.log) for one in batch]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,6 +14,9 @@ from contracts.dag import DAG
 from contracts.event import Event
 from contracts.plan import Job
 from tests.services.gateway.shared import LLM, add_agent
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
 
 PATH = "/api/v1/dag-experiments"
 BODY = {
@@ -61,7 +64,7 @@ class Planner:
 
 @asynccontextmanager
 async def planning(
-    api: Any, decide: Callable[[dag.Requested], Event] = lambda _: PLANNED, at_once: int = 1
+    api: Api, decide: Callable[[dag.Requested], Event] = lambda _: PLANNED, at_once: int = 1
 ) -> AsyncGenerator[Planner]:
     """Decide about requests in the order they come: when `at_once` of them wait, or all of BODY have come."""
     planner = Planner()
@@ -70,7 +73,9 @@ async def planning(
         async with aclosing(api.log.tail("evt.dag.*.requested")) as batches:
             async for batch in batches:
                 for recorded in batch:
-                    planner.take(recorded.commit.aggregate_id, recorded.commit.events[0])
+                    (wanted,) = recorded.commit.events
+                    assert isinstance(wanted, dag.Requested)
+                    planner.take(recorded.commit.aggregate_id, wanted)
                 while planner.waiting and (len(planner.waiting) >= at_once or len(planner.requests) == 6):
                     dag_id, request = planner.waiting.pop(0)
                     await api.write(DAG, dag_id, decide(request))
@@ -85,7 +90,7 @@ async def planning(
 
 
 @pytest.fixture
-async def api(start_gateway: Any) -> Any:
+async def api(start_gateway: StartGateway) -> Api:
     api = await start_gateway(llm=LLM, experiments_parallel=1)
     await add_agent(api)
     return api
@@ -95,7 +100,7 @@ def told(answer: Any, *keys: str) -> Sequence[Any]:
     return [tuple(result.get(key) for key in keys) for result in answer.json["results"]]
 
 
-async def test_every_model_is_tried_at_every_temperature(api: Any) -> None:
+async def test_every_model_is_tried_at_every_temperature(api: Api) -> None:
     async with planning(api) as planner:
         answer = await api.post(PATH, BODY | {"seed": 7})
     combinations = [(m, t) for m in ("small", "large") for t in (0, 0.5, 1)]
@@ -113,7 +118,7 @@ async def test_every_model_is_tried_at_every_temperature(api: Any) -> None:
     assert {(one.provider, one.seed, one.goal_text) for one in planner.requests} == {("ollama", 7, "do it")}
 
 
-async def test_the_dag_of_each_is_told_and_is_there(api: Any) -> None:
+async def test_the_dag_of_each_is_told_and_is_there(api: Api) -> None:
     async with planning(api):
         answer = await api.post(PATH, BODY)
     ids = {dag_id for (dag_id,) in told(answer, "dagId")}
@@ -126,7 +131,7 @@ async def test_the_dag_of_each_is_told_and_is_there(api: Any) -> None:
     }
 
 
-async def test_what_came_to_no_plan_is_told_with_its_dag_and_the_reason(api: Any) -> None:
+async def test_what_came_to_no_plan_is_told_with_its_dag_and_the_reason(api: Api) -> None:
     ends = {0: PLANNED, 0.5: ASKED, 1: REJECTED}
     async with planning(api, lambda request: ends[request.temperature]):
         answer = await api.post(PATH, BODY | {"models": ["small"]})
@@ -140,7 +145,7 @@ async def test_what_came_to_no_plan_is_told_with_its_dag_and_the_reason(api: Any
 
 
 @pytest.mark.parametrize("parallel", [1, 3])
-async def test_no_more_are_planned_at_once_than_is_set(start_gateway: Any, parallel: int) -> None:
+async def test_no_more_are_planned_at_once_than_is_set(start_gateway: StartGateway, parallel: int) -> None:
     api = await start_gateway(llm=LLM, experiments_parallel=parallel)
     await add_agent(api)
     async with planning(api, at_once=parallel) as planner:
@@ -149,7 +154,7 @@ async def test_no_more_are_planned_at_once_than_is_set(start_gateway: Any, paral
     assert planner.most_waiting == parallel
 
 
-async def test_planning_that_takes_too_long_goes_on_without_the_client(start_gateway: Any) -> None:
+async def test_planning_that_takes_too_long_goes_on_without_the_client(start_gateway: StartGateway) -> None:
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
     await add_agent(api)
     answer = await api.post(PATH, BODY | {"models": ["small"], "temperatures": [0]})
@@ -158,7 +163,7 @@ async def test_planning_that_takes_too_long_goes_on_without_the_client(start_gat
     assert len(await api.log.read("dag", dag_id)) == 1
 
 
-async def test_sent_again_with_its_key_nothing_is_planned_again(api: Any) -> None:
+async def test_sent_again_with_its_key_nothing_is_planned_again(api: Api) -> None:
     async with planning(api) as planner:
         first = await api.post(PATH, BODY, headers=KEY)
         second = await api.post(PATH, BODY, headers=KEY)
@@ -166,7 +171,7 @@ async def test_sent_again_with_its_key_nothing_is_planned_again(api: Any) -> Non
     assert len(planner.requests) == 6
 
 
-async def test_the_same_combination_twice_is_two_experiments_with_a_key_too(api: Any) -> None:
+async def test_the_same_combination_twice_is_two_experiments_with_a_key_too(api: Api) -> None:
     body = BODY | {"models": ["small", "small"], "temperatures": [0]}
     async with planning(api):
         answer = await api.post(PATH, body, headers=KEY)
@@ -188,7 +193,7 @@ async def test_the_same_combination_twice_is_two_experiments_with_a_key_too(api:
         ({"seed": "1"}, ["seed"], "invalid_type"),
     ],
 )
-async def test_the_body_is_checked(api: Any, changes: Any, path: list[Any], code: str) -> None:
+async def test_the_body_is_checked(api: Api, changes: Any, path: list[Any], code: str) -> None:
     before = await api.log.last_seq()
     answer = await api.post(PATH, BODY | changes)
     assert (answer.status, answer.json["error"]) == (400, "Invalid input parameters")
@@ -196,7 +201,7 @@ async def test_the_body_is_checked(api: Any, changes: Any, path: list[Any], code
     assert await api.log.last_seq() == before
 
 
-async def test_nothing_is_planned_with_a_provider_or_agent_that_is_not_there(api: Any) -> None:
+async def test_nothing_is_planned_with_a_provider_or_agent_that_is_not_there(api: Api) -> None:
     before = await api.log.last_seq()
     provider = await api.post(PATH, BODY | {"provider": "openai"})
     assert (provider.status, provider.json["error"]) == (400, "Invalid LLM provider configuration")

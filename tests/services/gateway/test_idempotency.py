@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,9 @@ from contracts.tool import Effect, ToolSpec
 from gateway.http import idempotency
 from tests import jobs
 from tests.services.gateway.shared import LLM, add_agent
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
 
 AGENTS = "/api/v1/agents"
 NEW = {"name": "A", "version": "1", "promptTemplate": "x"}
@@ -55,12 +58,12 @@ class Slow(MemoryCells):
         return await super().put(name, value, after=after)
 
 
-async def with_tool(api: Any) -> Any:
+async def with_tool(api: Api) -> Any:
     api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))
     return api
 
 
-async def with_agent(api: Any) -> Any:
+async def with_agent(api: Api) -> Any:
     await add_agent(api)
     return api
 
@@ -74,7 +77,7 @@ def same(first: Any, second: Any) -> bool:
 # ── the same request ────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_request_sent_again_gets_its_answer_again_and_is_not_done_again(api: Any) -> None:
+async def test_a_request_sent_again_gets_its_answer_again_and_is_not_done_again(api: Api) -> None:
     first = await api.post(AGENTS, NEW, headers=KEY)
     await api.patch(f"{AGENTS}/{first.json['id']}", {"promptTemplate": "changed since"})
     before = await api.log.last_seq()
@@ -88,14 +91,14 @@ async def test_a_request_sent_again_gets_its_answer_again_and_is_not_done_again(
     assert await api.log.last_seq() == before
 
 
-async def test_white_space_and_the_order_of_keys_make_no_other_request(api: Any) -> None:
+async def test_white_space_and_the_order_of_keys_make_no_other_request(api: Api) -> None:
     first = await api.call("POST", AGENTS, json=NEW, headers=KEY)
     raw = b'{ "promptTemplate": "x",\n "version": "1", "name": "A" }'
     second = await api.call("POST", AGENTS, data=raw, headers=KEY | {"Content-Type": "application/json"})
     assert same(first, second)
 
 
-async def test_without_a_key_or_with_another_it_is_another_request(api: Any) -> None:
+async def test_without_a_key_or_with_another_it_is_another_request(api: Api) -> None:
     await with_tool(api)
     body = {"job": JOB}
     answers = [await api.post("/api/v1/execute-dag", body, headers=headers) for headers in ({}, {}, KEY)]
@@ -104,7 +107,7 @@ async def test_without_a_key_or_with_another_it_is_another_request(api: Any) -> 
     assert len({answer.json["executionId"] for answer in answers}) == 4
 
 
-async def test_every_gateway_knows_what_another_has_answered(start_gateway: Any) -> None:
+async def test_every_gateway_knows_what_another_has_answered(start_gateway: StartGateway) -> None:
     """Restarted ones too: nothing is kept in a process."""
     cells = MemoryCells()
     one = await start_gateway(cells=cells)
@@ -115,7 +118,7 @@ async def test_every_gateway_knows_what_another_has_answered(start_gateway: Any)
 
 
 @pytest.mark.nats
-async def test_what_was_answered_is_kept_in_nats(start_gateway: Any, connection: Connection) -> None:
+async def test_what_was_answered_is_kept_in_nats(start_gateway: StartGateway, connection: Connection) -> None:
     one = await start_gateway(cells=NatsCells(connection))
     first = await one.post(AGENTS, NEW, headers=KEY)
     two = await start_gateway(cells=NatsCells(connection), log=one.log, projector=False)
@@ -127,7 +130,7 @@ async def test_what_was_answered_is_kept_in_nats(start_gateway: Any, connection:
     ).status == 201
 
 
-async def test_a_plan_is_asked_for_once_whoever_waits_for_it(start_gateway: Any) -> None:
+async def test_a_plan_is_asked_for_once_whoever_waits_for_it(start_gateway: StartGateway) -> None:
     api = await with_agent(await start_gateway(llm=LLM))
     after = await api.log.last_seq()
     asking = [asyncio.create_task(api.post("/api/v1/create-dag", GOAL, headers=KEY)) for _ in range(3)]
@@ -146,7 +149,7 @@ async def test_a_plan_is_asked_for_once_whoever_waits_for_it(start_gateway: Any)
 
 
 @pytest.mark.parametrize("body", [NEW | {"version": "2"}, NEW | {"metadata": {"a": 1}}])
-async def test_a_key_belongs_to_one_body(api: Any, body: Any) -> None:
+async def test_a_key_belongs_to_one_body(api: Api, body: Any) -> None:
     await api.post(AGENTS, NEW, headers=KEY)
     before = await api.log.last_seq()
     answer = await api.post(AGENTS, body, headers=KEY)
@@ -155,14 +158,14 @@ async def test_a_key_belongs_to_one_body(api: Any, body: Any) -> None:
     assert await api.log.last_seq() == before
 
 
-async def test_a_key_belongs_to_one_path(api: Any) -> None:
+async def test_a_key_belongs_to_one_path(api: Api) -> None:
     await with_tool(api)
     dag_id = (await api.post("/api/v1/execute-dag", {"job": JOB})).json["dagId"]
     assert (await api.post("/api/v1/execute-dag", {"dagId": dag_id}, headers=KEY)).status == 202
     assert (await api.post("/api/v1/dag-run", {"dagId": dag_id}, headers=KEY)).status == 422
 
 
-async def test_a_key_is_claimed_before_anything_is_done(start_gateway: Any) -> None:
+async def test_a_key_is_claimed_before_anything_is_done(start_gateway: StartGateway) -> None:
     """While the first request is still being answered, another one is refused."""
     cells = Slow()
     api = await start_gateway(cells=cells)
@@ -175,7 +178,7 @@ async def test_a_key_is_claimed_before_anything_is_done(start_gateway: Any) -> N
 
 
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ü"])
-async def test_a_key_is_visible_ascii(api: Any, key: str) -> None:
+async def test_a_key_is_visible_ascii(api: Api, key: str) -> None:
     answer = await api.post(AGENTS, NEW, headers={"Idempotency-Key": key})
     assert answer.status == 400
     assert "Idempotency-Key must be" in answer.json["error"]
@@ -185,7 +188,7 @@ async def test_a_key_is_visible_ascii(api: Any, key: str) -> None:
 # ── refusals and failures ───────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_refusal_frees_the_key(api: Any) -> None:
+async def test_a_refusal_frees_the_key(api: Api) -> None:
     """Nothing was done: what was wrong can be mended, there or in the request."""
     assert (await api.post(AGENTS, {}, headers=KEY)).status == 400
     await api.post(AGENTS, NEW)
@@ -193,7 +196,9 @@ async def test_a_refusal_frees_the_key(api: Any) -> None:
     assert (await api.post(AGENTS, NEW | {"version": "2"}, headers=KEY)).status == 201
 
 
-async def test_an_answer_that_says_no_is_kept_when_something_was_done_for_it(start_gateway: Any) -> None:
+async def test_an_answer_that_says_no_is_kept_when_something_was_done_for_it(
+    start_gateway: StartGateway,
+) -> None:
     api = await with_agent(await start_gateway(llm=LLM))
     after = await api.log.last_seq()
     asking = asyncio.create_task(api.post("/api/v1/create-dag", GOAL, headers=KEY))
@@ -208,7 +213,7 @@ async def test_an_answer_that_says_no_is_kept_when_something_was_done_for_it(sta
     assert await api.log.last_seq() == seq
 
 
-async def test_after_an_ack_was_lost_the_same_request_finds_what_it_has_done(api: Any) -> None:
+async def test_after_an_ack_was_lost_the_same_request_finds_what_it_has_done(api: Api) -> None:
     api.log.lose_acks()
     failed = await api.post(AGENTS, NEW, headers=KEY)
     assert failed.status == 503
@@ -223,7 +228,7 @@ async def test_after_an_ack_was_lost_the_same_request_finds_what_it_has_done(api
     [("/api/v1/execute-dag", {"job": JOB}), (AGENTS, NEW), ("/api/v1/create-dag", GOAL)],
 )
 async def test_what_a_killed_gateway_had_done_is_not_done_again(
-    start_gateway: Any, path: str, body: Any
+    start_gateway: StartGateway, path: str, body: Any
 ) -> None:
     """It did all of it and died before it could keep the answer: the cell has the claim alone."""
     cells = MemoryCells()
@@ -242,13 +247,13 @@ async def test_what_a_killed_gateway_had_done_is_not_done_again(
     assert await one.log.last_seq() == before
 
 
-async def test_an_agent_that_somebody_else_made_meanwhile_is_not_taken_for_ones_own(api: Any) -> None:
+async def test_an_agent_that_somebody_else_made_meanwhile_is_not_taken_for_ones_own(api: Api) -> None:
     await api.post(AGENTS, NEW, headers=KEY)
     answer = await api.post(AGENTS, NEW, headers={"Idempotency-Key": "another"})
     assert answer.status == 409
 
 
-async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(start_gateway: Any) -> None:
+async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(start_gateway: StartGateway) -> None:
     cells = Faulty()
     cells.writes_to_lose = 1
     api = await start_gateway(cells=cells)
@@ -259,7 +264,7 @@ async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(start_gateway
     assert await api.log.last_seq() == 1
 
 
-async def test_a_very_long_answer_is_made_anew(api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_very_long_answer_is_made_anew(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "LARGEST_BYTES", 10)
     first = await api.post(AGENTS, NEW, headers=KEY)
     second = await api.post(AGENTS, NEW, headers=KEY)
@@ -268,13 +273,13 @@ async def test_a_very_long_answer_is_made_anew(api: Any, monkeypatch: pytest.Mon
     assert await api.log.last_seq() == 1
 
 
-async def test_what_was_made_names_the_request_as_its_cause(api: Any) -> None:
+async def test_what_was_made_names_the_request_as_its_cause(api: Api) -> None:
     row = (await api.post(AGENTS, NEW, headers=KEY)).json
     (recorded,) = await api.log.read("agent", row["id"])
     assert (recorded.commit.causation_id or "").startswith("req_")
 
 
-async def test_an_execution_of_a_plan_keeps_its_id(start_gateway: Any) -> None:
+async def test_an_execution_of_a_plan_keeps_its_id(start_gateway: StartGateway) -> None:
     """Even before there is a plan: it is told at once which execution it will be."""
     api = await with_agent(await start_gateway(llm=LLM))
     headers = KEY | {"Prefer": "respond-async"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,9 @@ from contracts.scheduling import Schedule
 from contracts.tool import Effect, ToolSpec
 from tests import jobs
 from tests.services.gateway.shared import LLM, add_agent
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
 
 GOAL = {"goal-text": "do it", "agentName": "Planner"}
 USAGE = Usage(prompt_tokens=11, completion_tokens=7)
@@ -35,14 +38,14 @@ ASKING = job(clarification_needed=True, clarification_query="which?")
 
 
 @pytest.fixture
-async def api(start_gateway: Any) -> Any:
+async def api(start_gateway: StartGateway) -> Api:
     """A gateway with a model to plan with, and an agent called Planner."""
     api = await start_gateway(llm=LLM)
     await add_agent(api)
     return api
 
 
-async def next_request(api: Any, after: int = 0) -> tuple[str, dag.State]:
+async def next_request(api: Api, after: int = 0) -> tuple[str, dag.State]:
     """The next DAG that waits for a planner."""
     async with aclosing(api.log.tail("evt.dag.*.requested", after=after)) as batches:
         async for batch in batches:
@@ -53,7 +56,7 @@ async def next_request(api: Any, after: int = 0) -> tuple[str, dag.State]:
 
 
 async def plan(
-    api: Any, path: str, *ends: Sequence[Event], body: Any = None, **options: Any
+    api: Api, path: str, *ends: Sequence[Event], body: Any = None, **options: Any
 ) -> tuple[Any, str]:
     """Ask for a plan, let a planner make these commits, and give the answer and the DAG's id."""
     after = await api.log.last_seq()
@@ -65,14 +68,14 @@ async def plan(
     return await asking, dag_id
 
 
-async def test_a_plan_that_covers_the_goal_is_answered_by_its_id(api: Any) -> None:
+async def test_a_plan_that_covers_the_goal_is_answered_by_its_id(api: Api) -> None:
     answer, dag_id = await plan(api, "/api/v1/create-dag", [ATTEMPT], [TITLE, dag.Planned(job=job())])
 
     assert (answer.status, answer.json) == (200, {"status": "success", "dagId": dag_id})
     assert (await api.get(f"/api/v1/dags/{dag_id}")).json["status"] == "success"
 
 
-async def test_what_was_asked_for_is_what_the_planner_gets(api: Any) -> None:
+async def test_what_was_asked_for_is_what_the_planner_gets(api: Api) -> None:
     body = {
         "goal-text": "dé \ud83d\ude00",
         "agentName": "Planner",
@@ -114,7 +117,7 @@ async def test_what_was_asked_for_is_what_the_planner_gets(api: Any) -> None:
     ],
 )
 async def test_each_value_of_a_schedule_is_kept_by_itself(
-    api: Any, given: dict[str, Any], schedule: Schedule | None
+    api: Api, given: dict[str, Any], schedule: Schedule | None
 ) -> None:
     body = {"goal-text": "do it", "agentName": "Planner", **given}
     answer = await api.post("/api/v1/create-dag", body, headers={"Prefer": "respond-async"})
@@ -128,7 +131,7 @@ async def test_each_value_of_a_schedule_is_kept_by_itself(
     assert shown == (expected.cron or None, expected.active, expected.timezone)
 
 
-async def test_a_plan_that_covers_less_is_stored_and_shown(api: Any) -> None:
+async def test_a_plan_that_covers_less_is_stored_and_shown(api: Api) -> None:
     answer, dag_id = await plan(api, "/api/v1/create-dag", [ATTEMPT, TITLE, dag.Planned(job=job("low"))])
 
     assert answer.status == 200
@@ -143,7 +146,7 @@ async def test_a_plan_that_covers_less_is_stored_and_shown(api: Any) -> None:
 
 
 @pytest.mark.parametrize("path", ["/api/v1/create-dag", "/api/v1/create-and-execute-dag"])
-async def test_a_question_of_the_model_is_passed_on(api: Any, path: str) -> None:
+async def test_a_question_of_the_model_is_passed_on(api: Api, path: str) -> None:
     answer, dag_id = await plan(api, path, [ATTEMPT, dag.ClarificationAsked(query="which?", job=ASKING)])
 
     assert answer.status == 200
@@ -173,7 +176,7 @@ async def test_a_question_of_the_model_is_passed_on(api: Any, path: str) -> None
     ],
 )
 async def test_why_there_is_no_plan_is_passed_on(
-    api: Any, path: str, failed: dict[str, str], rejected: dag.Rejected
+    api: Api, path: str, failed: dict[str, str], rejected: dag.Rejected
 ) -> None:
     answer, dag_id = await plan(api, path, [ATTEMPT, rejected])
 
@@ -184,14 +187,14 @@ async def test_why_there_is_no_plan_is_passed_on(
 @pytest.mark.parametrize(
     ("path", "status"), [("/api/v1/create-dag", None), ("/api/v1/create-and-execute-dag", "failed")]
 )
-async def test_a_dag_deleted_while_it_was_planned_is_told(api: Any, path: str, status: str | None) -> None:
+async def test_a_dag_deleted_while_it_was_planned_is_told(api: Api, path: str, status: str | None) -> None:
     answer, dag_id = await plan(api, path, [dag.Deleted()])
 
     assert (answer.status, answer.json["dagId"]) == (409, dag_id)
     assert answer.json.get("status") == status
 
 
-async def test_a_plan_is_executed_as_the_run_that_the_answer_names(api: Any) -> None:
+async def test_a_plan_is_executed_as_the_run_that_the_answer_names(api: Api) -> None:
     asking = asyncio.create_task(api.post("/api/v1/create-and-execute-dag", GOAL))
     dag_id, state = await next_request(api)
     assert state.request
@@ -217,7 +220,7 @@ async def test_a_plan_is_executed_as_the_run_that_the_answer_names(api: Any) -> 
 
 
 @pytest.mark.parametrize("preference", ["respond-async", "wait=5, Respond-Async", "respond-async; x=1"])
-async def test_who_does_not_want_to_wait_is_told_where_the_plan_will_be(api: Any, preference: str) -> None:
+async def test_who_does_not_want_to_wait_is_told_where_the_plan_will_be(api: Api, preference: str) -> None:
     answer = await api.post("/api/v1/create-and-execute-dag", GOAL, headers={"Prefer": preference})
 
     dag_id, state = await next_request(api)
@@ -228,7 +231,7 @@ async def test_who_does_not_want_to_wait_is_told_where_the_plan_will_be(api: Any
     assert (await api.get(answer.headers["location"])).json["status"] == "planning"
 
 
-async def test_who_has_waited_long_enough_is_told_where_the_plan_will_be(start_gateway: Any) -> None:
+async def test_who_has_waited_long_enough_is_told_where_the_plan_will_be(start_gateway: StartGateway) -> None:
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
     await add_agent(api)
 
@@ -238,7 +241,7 @@ async def test_who_has_waited_long_enough_is_told_where_the_plan_will_be(start_g
     assert answer.headers["location"] == f"/api/v1/dags/{answer.json['dagId']}"
 
 
-async def test_planning_goes_on_when_the_client_leaves(api: Any) -> None:
+async def test_planning_goes_on_when_the_client_leaves(api: Api) -> None:
     asking = asyncio.create_task(api.post("/api/v1/create-dag", GOAL))
     dag_id, _ = await next_request(api)
     asking.cancel()
@@ -252,7 +255,7 @@ async def test_planning_goes_on_when_the_client_leaves(api: Any) -> None:
 # ── clarify ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_an_answered_question_is_answered_like_a_new_goal(api: Any) -> None:
+async def test_an_answered_question_is_answered_like_a_new_goal(api: Api) -> None:
     _, dag_id = await plan(api, "/api/v1/create-dag", [dag.ClarificationAsked(query="which?", job=ASKING)])
 
     answer, _ = await plan(
@@ -277,7 +280,7 @@ async def test_an_answered_question_is_answered_like_a_new_goal(api: Any) -> Non
     assert executed.json["originalRequest"] == stored.goal_text
 
 
-async def test_what_a_client_put_in_place_of_the_params_stays_when_a_question_is_answered(api: Any) -> None:
+async def test_what_a_client_put_in_place_of_the_params_stays_when_a_question_is_answered(api: Api) -> None:
     _, dag_id = await plan(api, "/api/v1/create-dag", [dag.ClarificationAsked(query="which?", job=ASKING)])
     await api.patch(f"/api/v1/dags/{dag_id}", {"params": {"mine": [1, "é"]}})
 
@@ -287,7 +290,7 @@ async def test_what_a_client_put_in_place_of_the_params_stays_when_a_question_is
     assert (await api.get(f"/api/v1/dags/{dag_id}")).json["params"] == {"mine": [1, "é"]}
 
 
-async def test_only_a_dag_that_asks_can_be_answered(api: Any) -> None:
+async def test_only_a_dag_that_asks_can_be_answered(api: Api) -> None:
     _, dag_id = await plan(api, "/api/v1/create-dag", [dag.Planned(job=job())])
 
     planned = await api.post(f"/api/v1/dags/{dag_id}/clarify", {"answer": "x"})
@@ -316,7 +319,7 @@ async def test_only_a_dag_that_asks_can_be_answered(api: Any) -> None:
     ],
 )
 async def test_what_is_wrong_first_is_told_and_nothing_is_written(
-    api: Any, changes: dict[str, Any], status: int, error: str
+    api: Api, changes: dict[str, Any], status: int, error: str
 ) -> None:
     """The body comes before the schedule, the schedule before the provider, the provider before the agent."""
     before = await api.log.last_seq()
@@ -327,7 +330,7 @@ async def test_what_is_wrong_first_is_told_and_nothing_is_written(
     assert await api.log.last_seq() == before
 
 
-async def test_refusals_of_create_and_execute_say_failed_but_not_those_of_the_schedule(api: Any) -> None:
+async def test_refusals_of_create_and_execute_say_failed_but_not_those_of_the_schedule(api: Api) -> None:
     async def refused(**changes: Any) -> str | None:
         status: str | None = (await api.post("/api/v1/create-and-execute-dag", GOAL | changes)).json.get(
             "status"
@@ -340,7 +343,7 @@ async def test_refusals_of_create_and_execute_say_failed_but_not_those_of_the_sc
     assert await refused(cronSchedule="bad") is None
 
 
-async def test_an_execution_that_is_not_waited_for_can_be_found_at_once(api: Any) -> None:
+async def test_an_execution_that_is_not_waited_for_can_be_found_at_once(api: Api) -> None:
     headers = {"Prefer": "respond-async"}
 
     answer = await api.post("/api/v1/create-and-execute-dag", GOAL, headers=headers)
@@ -355,13 +358,15 @@ async def test_an_execution_that_is_not_waited_for_can_be_found_at_once(api: Any
     assert (await api.post(f"{execution}/cancel")).json["status"] == "failed"
 
 
-async def test_an_inactive_agent_cannot_plan(api: Any) -> None:
+async def test_an_inactive_agent_cannot_plan(api: Api) -> None:
     await api.write(AGENT, "a2", agent.Created(name="Idle", version_name="1", prompt_template="p"))
 
     assert (await api.post("/api/v1/create-dag", GOAL | {"agentName": "Idle"})).status == 404
 
 
-async def test_without_a_model_planning_says_what_to_set_and_writes_nothing(start_gateway: Any) -> None:
+async def test_without_a_model_planning_says_what_to_set_and_writes_nothing(
+    start_gateway: StartGateway,
+) -> None:
     api = await start_gateway()
 
     answer = await api.post("/api/v1/create-dag", GOAL)
@@ -371,7 +376,7 @@ async def test_without_a_model_planning_says_what_to_set_and_writes_nothing(star
     assert await api.log.last_seq() == 0
 
 
-async def test_an_agent_with_a_model_of_its_own_needs_no_other(start_gateway: Any) -> None:
+async def test_an_agent_with_a_model_of_its_own_needs_no_other(start_gateway: StartGateway) -> None:
     api = await start_gateway()
     created = agent.Created(name="Own", version_name="1", prompt_template="p", provider="ollama", model="m")
     await api.write(AGENT, "a1", created)
@@ -386,7 +391,7 @@ async def test_an_agent_with_a_model_of_its_own_needs_no_other(start_gateway: An
 
 @pytest.mark.parametrize(("provider", "model"), [("unheard-of", "m"), ("openai", None), ("openai", "m")])
 async def test_an_agent_whose_own_model_cannot_be_called_plans_with_that_of_the_settings(
-    api: Any, provider: str, model: str | None
+    api: Api, provider: str, model: str | None
 ) -> None:
     created = agent.Created(name="Own", version_name="1", prompt_template="p", provider=provider, model=model)
     await api.write(AGENT, "a2", created, agent.Activated(name="Own"))
@@ -398,7 +403,7 @@ async def test_an_agent_whose_own_model_cannot_be_called_plans_with_that_of_the_
     assert answer.status == 202
 
 
-async def test_one_of_provider_and_model_alone_is_passed_over(api: Any) -> None:
+async def test_one_of_provider_and_model_alone_is_passed_over(api: Api) -> None:
     answer = await api.post(
         "/api/v1/create-dag", GOAL | {"provider": "no such"}, headers={"Prefer": "respond-async"}
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import schemathesis
@@ -29,6 +29,9 @@ from gateway.documents.openapi import openapi, template
 from gateway.endpoint import Endpoint, Raw
 from tests import jobs
 from tests.services.gateway.shared import add_one_of_everything
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
 
 NOBODY = "http://127.0.0.1:9"
 """A model that does not answer."""
@@ -65,7 +68,7 @@ def is_stream(endpoint: Endpoint) -> bool:
 
 
 @pytest.fixture
-async def api(start_gateway: Any) -> Any:
+async def api(start_gateway: StartGateway) -> Api:
     """A gateway with one of everything. No planner answers, and no model."""
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
     await add_one_of_everything(api)
@@ -125,7 +128,7 @@ def ask(endpoint: Endpoint, url: str, session: Session, answered: Counter[int]) 
         once()
 
 
-async def test_whatever_is_asked_the_answer_is_one_that_is_documented(api: Any) -> None:
+async def test_whatever_is_asked_the_answer_is_one_that_is_documented(api: Api) -> None:
     endpoints = [one for one in ENDPOINTS if not is_stream(one)]
     answered: Counter[int] = Counter()
     failures = []

@@ -6,7 +6,7 @@ from base64 import b64decode
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, aclosing
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import AsyncMock
 
 import orjson
@@ -21,6 +21,9 @@ from contracts.runtime.log import Unavailable
 from deploy.local.scripted_llm import ScriptedLlm, parse_rules
 from tests.services.gateway.shared import add_agent
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
+
 TASK = "/api/v1/task"
 ANSWERING = '[[rule]]\nanswer.text = "Done."\nanswer.usage = { prompt_tokens = 11, completion_tokens = 7 }'
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -32,7 +35,7 @@ StartApi = Callable[..., Awaitable[Any]]
 class Lab:
     """A gateway, the agent that does tasks, and the model it asks."""
 
-    def __init__(self, api: Any, model: ScriptedLlm) -> None:
+    def __init__(self, api: Api, model: ScriptedLlm) -> None:
         self.api = api
         self.model = model
 
@@ -52,7 +55,7 @@ class Lab:
 
 
 @pytest.fixture
-async def start(start_gateway: Any) -> AsyncGenerator[StartApi]:
+async def start(start_gateway: StartGateway) -> AsyncGenerator[StartApi]:
     async with AsyncExitStack() as stack:
 
         async def begin(rules: str = ANSWERING, **changes: Any) -> Lab:
@@ -141,6 +144,7 @@ async def test_what_it_took_goes_into_the_log_and_nothing_of_what_was_said(lab: 
         (recorded,) = await anext(batches)
     (event,) = recorded.commit.events
     assert recorded.commit.state == "answered"
+    assert isinstance(event, task.Answered)
     assert event == task.Answered(
         agent_id="a1",
         agent_name="Teacher",
@@ -291,7 +295,7 @@ async def test_only_an_active_agent_can_be_asked(lab: Lab) -> None:
     assert (answer.status, answer.json) == (404, {"error": "No active agent found with name: Nobody"})
 
 
-async def test_without_a_model_it_is_said_what_to_set(start_gateway: Any) -> None:
+async def test_without_a_model_it_is_said_what_to_set(start_gateway: StartGateway) -> None:
     api = await start_gateway()
     await add_agent(api, "T")
     form = FormData({"taskName": "T", "prompt": "p"}, default_to_multipart=True)

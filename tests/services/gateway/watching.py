@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
 
 LARGEST_FRAME = 8 * 1024 * 1024
 
@@ -53,7 +56,7 @@ class Watcher:
 
 
 @asynccontextmanager
-async def watching_path(api: Any, path: str, **headers: str) -> AsyncGenerator[Watcher]:
+async def watching_path(api: Api, path: str, **headers: str) -> AsyncGenerator[Watcher]:
     """A client of the stream at `path`; `headers` with _ for -."""
     given = {name.replace("_", "-"): value for name, value in headers.items()}
     async with api.http.get(f"{api.url}{path}", headers=given, read_bufsize=LARGEST_FRAME) as response:

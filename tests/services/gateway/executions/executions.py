@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contracts import run
 from contracts.event import Json, Usage
@@ -12,6 +12,9 @@ from contracts.run import RUN
 from contracts.steps import SYNTHESIS
 from contracts.tool import Effect, ToolSpec
 from tests import jobs
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WRITE_FILE = ToolSpec(
@@ -62,7 +65,7 @@ def done(step: str, result: Json, **changes: Any) -> run.StepCompleted:
     return run.StepCompleted(step=step, result=result, duration_ms=5, **changes)
 
 
-async def suspended(api: Any, run_id: str, *tasks: dict[str, Any]) -> None:
+async def suspended(api: Api, run_id: str, *tasks: dict[str, Any]) -> None:
     """A run whose first step has failed."""
     await api.write(RUN, run_id, requested(*tasks))
     await api.write(RUN, run_id, STARTED, run.StepsStarted(steps=("001",)))
@@ -70,7 +73,7 @@ async def suspended(api: Any, run_id: str, *tasks: dict[str, Any]) -> None:
     await api.write(RUN, run_id, failed, run.Suspended(reason="no such file"))
 
 
-async def completed(api: Any, run_id: str) -> None:
+async def completed(api: Api, run_id: str) -> None:
     """A run of a tool step and an inference."""
     usage = Usage(prompt_tokens=11, completion_tokens=7)
     await api.write(RUN, run_id, requested(task("001"), inference("002", "001")))

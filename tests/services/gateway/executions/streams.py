@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from contracts import run
 from contracts.event import Event
@@ -17,12 +17,15 @@ from gateway.streams.feeds import Feeds
 from tests import jobs
 from tests.services.gateway.watching import Watcher, watching_path
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 STARTED = run.Started(executor="e", at=NOW, synthesis="merge")
 
 
 def watching(
-    api: Any, run_id: str = "e1", query: str = "", **headers: str
+    api: Api, run_id: str = "e1", query: str = "", **headers: str
 ) -> AbstractAsyncContextManager[Watcher]:
     return watching_path(api, f"/api/v1/dag-executions/{run_id}/events{query}", **headers)
 
@@ -49,17 +52,17 @@ def history(steps: int = 2, result: Any = None) -> list[Sequence[Event]]:
     return commits
 
 
-async def write(api: Any, *events: Event, run_id: str = "e1") -> int:
+async def write(api: Api, *events: Event, run_id: str = "e1") -> int:
     """One commit, without waiting for the views."""
     stream = await Stream.open(api.log, RUN, run_id, Origin("/test/1"))
     return await stream.append(events)
 
 
-async def write_all(api: Any, commits: Sequence[Sequence[Event]]) -> list[int]:
+async def write_all(api: Api, commits: Sequence[Sequence[Event]]) -> list[int]:
     return [await write(api, *events) for events in commits]
 
 
-def beat_fast(api: Any, live: Any = None) -> None:
+def beat_fast(api: Api, live: Any = None) -> None:
     gateway = api.gateway
     gateway.feeds = Feeds(gateway.hub, gateway.log, gateway.blobs, gateway.clock, live, heartbeat_s=0.01)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,17 +15,20 @@ from contracts.run import RUN
 from contracts.runtime.stream import Origin, transact
 from tests.services.gateway.executions.executions import job, requested
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
 WAITING = plan_id("e1")
 
 
 @pytest.fixture
-async def waiting(api: Any) -> Any:
+async def waiting(api: Api) -> Api:
     """A gateway with an execution e1 whose plan is being made."""
     await api.write(DAG, WAITING, dag.Requested(goal_text="do it", agent_name="P", run_id="e1"))
     return api
 
 
-async def planner_asks_for_the_run(api: Any) -> run.State:
+async def planner_asks_for_the_run(api: Api) -> run.State:
     """What the planner does when there is a plan, and what became of it."""
     stream = await transact(
         api.log, RUN, "e1", partial(run.request, wanted=requested()), Origin("/planner/1")
@@ -33,7 +36,7 @@ async def planner_asks_for_the_run(api: Any) -> run.State:
     return stream.state
 
 
-async def test_an_execution_is_pending_while_its_plan_is_made(waiting: Any) -> None:
+async def test_an_execution_is_pending_while_its_plan_is_made(waiting: Api) -> None:
     shown = (await waiting.get("/api/v1/dag-executions/e1")).json
     assert (shown["status"], shown["dagId"], shown["subSteps"]) == ("pending", WAITING, [])
     assert (shown["originalRequest"], shown["totalTasks"]) == ("do it", 0)
@@ -46,7 +49,7 @@ async def test_an_execution_is_pending_while_its_plan_is_made(waiting: Any) -> N
 
 
 @pytest.mark.parametrize("is_planned", [False, True])
-async def test_an_execution_can_be_cancelled_while_its_plan_is_made(waiting: Any, is_planned: bool) -> None:
+async def test_an_execution_can_be_cancelled_while_its_plan_is_made(waiting: Api, is_planned: bool) -> None:
     if is_planned:
         await waiting.write(DAG, WAITING, dag.Planned(job=Job.model_validate(job())))
 
@@ -60,7 +63,7 @@ async def test_an_execution_can_be_cancelled_while_its_plan_is_made(waiting: Any
     assert "it was cancelled" in (await waiting.post("/api/v1/resume-dag/e1")).json["error"]
 
 
-async def test_an_execution_that_waits_for_its_plan_can_be_deleted(waiting: Any) -> None:
+async def test_an_execution_that_waits_for_its_plan_can_be_deleted(waiting: Api) -> None:
     assert (await waiting.delete("/api/v1/dag-executions/e1")).status == 200
 
     assert (await planner_asks_for_the_run(waiting)).status is run.Status.DELETED
@@ -69,7 +72,7 @@ async def test_an_execution_that_waits_for_its_plan_can_be_deleted(waiting: Any)
     assert (await waiting.post("/api/v1/resume-dag/e1")).status == 404
 
 
-async def test_an_execution_without_a_plan_is_not_resumed_yet_or_ever(waiting: Any) -> None:
+async def test_an_execution_without_a_plan_is_not_resumed_yet_or_ever(waiting: Api) -> None:
     early = await waiting.post("/api/v1/resume-dag/e1")
     await waiting.write(DAG, WAITING, dag.Rejected(http_status=500, error="no JSON"))
     late = await waiting.post("/api/v1/resume-dag/e1")
@@ -80,6 +83,6 @@ async def test_an_execution_without_a_plan_is_not_resumed_yet_or_ever(waiting: A
     assert (await waiting.post("/api/v1/dag-executions/e1/cancel")).status == 409
 
 
-async def test_an_execution_that_waits_for_its_plan_is_no_run_of_a_goal(waiting: Any) -> None:
+async def test_an_execution_that_waits_for_its_plan_is_no_run_of_a_goal(waiting: Api) -> None:
     assert (await waiting.post("/api/v1/runs/e1/cancel")).status == 404
     assert (await waiting.delete("/api/v1/runs/e1")).status == 404

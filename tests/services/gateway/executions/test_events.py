@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -23,10 +23,13 @@ from tests.services.gateway.executions.streams import (
     write_all,
 )
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
 # ── what is told ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_first_frame_says_how_things_stand(api: Any) -> None:
+async def test_the_first_frame_says_how_things_stand(api: Api) -> None:
     *_, seq = await write_all(api, history()[:3])
 
     async with watching(api) as client:
@@ -44,7 +47,7 @@ async def test_the_first_frame_says_how_things_stand(api: Any) -> None:
     }
 
 
-async def test_a_run_is_told_from_its_start_to_its_end(api: Any) -> None:
+async def test_a_run_is_told_from_its_start_to_its_end(api: Api) -> None:
     requested, *commits = history()
     await write(api, *requested)
 
@@ -78,7 +81,7 @@ async def test_a_run_is_told_from_its_start_to_its_end(api: Any) -> None:
     assert [frame.id for frame in told if frame.id] == seqs
 
 
-async def test_only_the_last_event_of_a_commit_has_its_id(api: Any) -> None:
+async def test_only_the_last_event_of_a_commit_has_its_id(api: Api) -> None:
     """Who is cut off in the middle of a commit gets the whole of it again."""
     requested, started, *_ = history()
     await write(api, *requested)
@@ -89,7 +92,7 @@ async def test_only_the_last_event_of_a_commit_has_its_id(api: Any) -> None:
         assert [(await client.next()).id for _ in range(2)] == [None, seq]
 
 
-async def test_the_stream_has_the_headers_browsers_and_proxies_need(api: Any) -> None:
+async def test_the_stream_has_the_headers_browsers_and_proxies_need(api: Api) -> None:
     await write(api, *history()[0])
 
     async with watching(api, Origin="https://app.example") as client:
@@ -104,7 +107,7 @@ async def test_the_stream_has_the_headers_browsers_and_proxies_need(api: Any) ->
     assert headers["Access-Control-Allow-Credentials"] == "true"
 
 
-async def test_large_results_are_fetched_once_for_all_clients(api: Any) -> None:
+async def test_large_results_are_fetched_once_for_all_clients(api: Api) -> None:
     requested, started, *_ = history()
     await write_all(api, [requested, started])
     kept = await api.blobs.store_if_large("x" * 100_000)
@@ -119,7 +122,7 @@ async def test_large_results_are_fetched_once_for_all_clients(api: Any) -> None:
 
 
 @contextmanager
-def counted_fetches(api: Any) -> Iterator[list[str]]:
+def counted_fetches(api: Api) -> Iterator[list[str]]:
     fetched: list[str] = []
     get = api.blobs.get
 
@@ -133,7 +136,7 @@ def counted_fetches(api: Any) -> Iterator[list[str]]:
         yield fetched
 
 
-async def test_a_deleted_execution_ends_its_streams(api: Any) -> None:
+async def test_a_deleted_execution_ends_its_streams(api: Api) -> None:
     await write(api, *history()[0])
 
     async with watching(api) as client:
@@ -144,7 +147,7 @@ async def test_a_deleted_execution_ends_its_streams(api: Any) -> None:
         assert await client.ended()
 
 
-async def test_a_stream_stays_open_after_the_end(api: Any) -> None:
+async def test_a_stream_stays_open_after_the_end(api: Api) -> None:
     beat_fast(api)
     *commits, last = history()
     await write_all(api, commits)
@@ -160,7 +163,7 @@ async def test_a_stream_stays_open_after_the_end(api: Any) -> None:
     assert set(heartbeat.data) == {"type", "executionId", "timestamp"}
 
 
-async def test_who_comes_after_the_end_is_told_the_end(api: Any) -> None:
+async def test_who_comes_after_the_end_is_told_the_end(api: Api) -> None:
     *_, last = await write_all(api, history())
 
     async with watching(api) as client:
@@ -174,7 +177,7 @@ async def test_who_comes_after_the_end_is_told_the_end(api: Any) -> None:
     )
 
 
-async def test_a_stream_can_be_asked_for_by_head(api: Any) -> None:
+async def test_a_stream_can_be_asked_for_by_head(api: Api) -> None:
     await write(api, *history()[0])
 
     answer = await api.call("HEAD", "/api/v1/dag-executions/e1/events")
@@ -185,7 +188,7 @@ async def test_a_stream_can_be_asked_for_by_head(api: Any) -> None:
 # ── what is not in the log ──────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_progress_of_tools_is_told_live_and_is_not_repeated(api: Any) -> None:
+async def test_the_progress_of_tools_is_told_live_and_is_not_repeated(api: Api) -> None:
     gateway, live = api.gateway, Microphone()
     gateway.feeds = Feeds(gateway.hub, gateway.log, gateway.blobs, gateway.clock, live)
     requested, started, *rest = history()

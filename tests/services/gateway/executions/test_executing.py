@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -14,8 +14,11 @@ from contracts.scheduling import Schedule
 from tests.services.gateway.executions.executions import NOW, inference, job, task
 from tests.services.gateway.shared import UNKNOWN_IDS, add_agent
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api, StartGateway
 
-async def test_a_planned_dag_is_executed(api: Any) -> None:
+
+async def test_a_planned_dag_is_executed(api: Api) -> None:
     await api.write(DAG, "d1", dag.Requested(goal_text="the goal", agent_name="P"))
     await api.write(
         DAG, "d1", dag.Planned(job=Job.model_validate(job(task("001"), task("002", "001"))), title="T")
@@ -40,7 +43,7 @@ async def test_a_planned_dag_is_executed(api: Any) -> None:
     assert (shown["status"], shown["dagTitle"], shown["trigger"]) == ("pending", "T", "api")
 
 
-async def test_dag_run_is_the_same_as_execute_dag(api: Any) -> None:
+async def test_dag_run_is_the_same_as_execute_dag(api: Api) -> None:
     await api.write(DAG, "d1", dag.Imported(job=Job.model_validate(job())))
 
     answer = await api.post("/api/v1/dag-run", {"dagId": "d1"})
@@ -49,7 +52,7 @@ async def test_dag_run_is_the_same_as_execute_dag(api: Any) -> None:
 
 
 @pytest.mark.parametrize("wrap", [lambda whole: whole, lambda whole: {"job": whole, "dagTitle": "T"}])
-async def test_a_whole_job_becomes_a_dag_and_is_executed(api: Any, wrap: Any) -> None:
+async def test_a_whole_job_becomes_a_dag_and_is_executed(api: Api, wrap: Any) -> None:
     answer = await api.post("/api/v1/execute-dag", wrap(job(task("001"), original_request="my job")))
 
     assert (answer.status, answer.json["originalRequest"]) == (202, "my job")
@@ -66,7 +69,7 @@ async def test_a_whole_job_becomes_a_dag_and_is_executed(api: Any, wrap: Any) ->
     ],
 )
 async def test_the_date_of_the_execution_is_filled_in_in_the_time_zone_of_the_dag(
-    api: Any, schedule: Schedule | None, shown_date: str
+    api: Api, schedule: Schedule | None, shown_date: str
 ) -> None:
     api.gateway.clock = lambda: NOW
     call = {"name": "writeFile", "params": {"path": "{{today}}.md", "content": "{{currentDate}}"}}
@@ -97,7 +100,7 @@ async def test_the_date_of_the_execution_is_filled_in_in_the_time_zone_of_the_da
     ],
 )
 async def test_what_cannot_be_executed_is_refused_and_nothing_is_written(
-    api: Any, body: Json, path: list[Any], message: str | None
+    api: Api, body: Json, path: list[Any], message: str | None
 ) -> None:
     answer = await api.post("/api/v1/execute-dag", body)
 
@@ -108,7 +111,7 @@ async def test_what_cannot_be_executed_is_refused_and_nothing_is_written(
     assert await api.log.last_seq() == 0
 
 
-async def test_a_job_put_in_place_of_the_plan_is_checked_again(api: Any) -> None:
+async def test_a_job_put_in_place_of_the_plan_is_checked_again(api: Api) -> None:
     await api.write(DAG, "d1", dag.Imported(job=Job.model_validate(job())))
     await api.patch("/api/v1/dags/d1", {"result": {"no": "job"}})
 
@@ -119,14 +122,14 @@ async def test_a_job_put_in_place_of_the_plan_is_checked_again(api: Any) -> None
 
 
 @pytest.mark.parametrize("path", ["/api/v1/execute-dag", "/api/v1/dag-run"])
-async def test_an_unknown_dag_cannot_be_executed(api: Any, path: str) -> None:
+async def test_an_unknown_dag_cannot_be_executed(api: Api, path: str) -> None:
     for dag_id in UNKNOWN_IDS:
         answer = await api.post(path, {"dagId": dag_id})
 
         assert (answer.status, answer.json) == (404, {"error": f"DAG with id '{dag_id}' not found"})
 
 
-async def test_a_dag_that_asks_is_not_executed_but_asks_again(api: Any) -> None:
+async def test_a_dag_that_asks_is_not_executed_but_asks_again(api: Api) -> None:
     asking = Job.model_validate(job(clarification_needed=True, clarification_query="which?"))
     await api.write(DAG, "d1", dag.Requested(goal_text="g", agent_name="P"))
     await api.write(DAG, "d1", dag.ClarificationAsked(query="which?", job=asking))
@@ -142,7 +145,7 @@ async def test_a_dag_that_asks_is_not_executed_but_asks_again(api: Any) -> None:
     }
 
 
-async def test_a_job_that_asks_is_answered_with_its_question_and_is_not_stored(api: Any) -> None:
+async def test_a_job_that_asks_is_answered_with_its_question_and_is_not_stored(api: Api) -> None:
     answer = await api.post(
         "/api/v1/execute-dag", job(task("001"), clarification_needed=True, clarification_query="which?")
     )
@@ -152,7 +155,7 @@ async def test_a_job_that_asks_is_answered_with_its_question_and_is_not_stored(a
     assert (await api.get("/api/v1/dags")).json["dags"] == []
 
 
-async def test_a_dag_without_a_plan_cannot_be_executed(api: Any) -> None:
+async def test_a_dag_without_a_plan_cannot_be_executed(api: Api) -> None:
     await api.write(DAG, "d1", dag.Requested(goal_text="g", agent_name="P"))
     planning = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
     await api.write(DAG, "d1", dag.Rejected(http_status=500, error="no"))
@@ -163,7 +166,7 @@ async def test_a_dag_without_a_plan_cannot_be_executed(api: Any) -> None:
     assert "create another" in rejected.json["error"]
 
 
-async def test_inference_needs_a_model_and_tools_do_not(api: Any, start_gateway: Any) -> None:
+async def test_inference_needs_a_model_and_tools_do_not(api: Api, start_gateway: StartGateway) -> None:
     await add_agent(api, "inference")
 
     answer = await api.post("/api/v1/execute-dag", job(task("001"), inference("002", "001")))
@@ -172,7 +175,7 @@ async def test_inference_needs_a_model_and_tools_do_not(api: Any, start_gateway:
     assert "LLM_PROVIDER" in answer.json["error"]
 
 
-async def test_a_job_of_tools_waits_for_an_executor_that_tells_its_tools(start_gateway: Any) -> None:
+async def test_a_job_of_tools_waits_for_an_executor_that_tells_its_tools(start_gateway: StartGateway) -> None:
     api = await start_gateway()
 
     answer = await api.post("/api/v1/execute-dag", job())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,8 +15,11 @@ from gateway.streams.feed import Feed
 from gateway.streams.sse import Piece
 from tests.services.gateway.executions.streams import beat_fast, history, watching, write, write_all
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
 
-async def test_whoever_comes_back_after_whatever_event_gets_exactly_the_rest(api: Any) -> None:
+
+async def test_whoever_comes_back_after_whatever_event_gets_exactly_the_rest(api: Api) -> None:
     seqs = await write_all(api, history(4))
     async with watching(api, query="?lastEventId=0") as client:
         snapshot, *whole = await client.until("execution.completed")
@@ -32,7 +35,7 @@ async def test_whoever_comes_back_after_whatever_event_gets_exactly_the_rest(api
             assert rest == whole[position + 1 :]
 
 
-async def test_the_first_frame_of_a_resumed_stream_is_how_things_stood_then(api: Any) -> None:
+async def test_the_first_frame_of_a_resumed_stream_is_how_things_stood_then(api: Api) -> None:
     seqs = await write_all(api, history(3))
 
     async with watching(api, Last_Event_ID=str(seqs[2])) as client:
@@ -41,7 +44,7 @@ async def test_the_first_frame_of_a_resumed_stream_is_how_things_stood_then(api:
     assert (first.data["status"], first.data["failedTasks"]) == ("suspended", 1)
 
 
-async def test_who_has_been_told_the_end_is_not_told_again(api: Any) -> None:
+async def test_who_has_been_told_the_end_is_not_told_again(api: Api) -> None:
     beat_fast(api)
     *_, last = await write_all(api, history())
 
@@ -51,7 +54,7 @@ async def test_who_has_been_told_the_end_is_not_told_again(api: Any) -> None:
 
 
 @pytest.mark.parametrize("header", ["999999", "-1", "x", "9" * 30, "²"])
-async def test_a_position_that_cannot_be_is_taken_for_none(api: Any, header: str) -> None:
+async def test_a_position_that_cannot_be_is_taken_for_none(api: Api, header: str) -> None:
     """For example one from before the log was made anew."""
     *_, last = await write_all(api, history()[:2])
 
@@ -59,7 +62,7 @@ async def test_a_position_that_cannot_be_is_taken_for_none(api: Any, header: str
         assert (await client.next()).id == last
 
 
-async def test_clients_that_come_at_any_moment_miss_nothing(api: Any) -> None:
+async def test_clients_that_come_at_any_moment_miss_nothing(api: Api) -> None:
     commits = history(40)
     await write(api, *commits[0])
     expected: list[int] = []
@@ -76,7 +79,7 @@ async def test_clients_that_come_at_any_moment_miss_nothing(api: Any) -> None:
         assert ids == [seq for seq in (1, *expected) if seq >= ids[0]]
 
 
-async def test_commits_that_were_not_heard_are_read_from_the_log(api: Any) -> None:
+async def test_commits_that_were_not_heard_are_read_from_the_log(api: Api) -> None:
     commits = history(3)
     await write_all(api, commits)
     recorded = await api.log.read("run", "e1")
@@ -93,7 +96,7 @@ async def test_commits_that_were_not_heard_are_read_from_the_log(api: Any) -> No
     assert client.sent.count(b"event: execution.resumed") == 1
 
 
-async def test_what_the_log_does_not_give_breaks_the_stream_instead_of_being_left_out(api: Any) -> None:
+async def test_what_the_log_does_not_give_breaks_the_stream_instead_of_being_left_out(api: Api) -> None:
     await write_all(api, history(3))
     recorded = await api.log.read("run", "e1")
     log: Any = OlderLog(recorded[:2])
@@ -153,7 +156,7 @@ async def served(feed: Feed, after: int | None = None) -> AsyncGenerator[Listeni
         await serving
 
 
-async def test_clients_that_come_while_something_is_told_get_it_once(api: Any) -> None:
+async def test_clients_that_come_while_something_is_told_get_it_once(api: Api) -> None:
     """Whatever is going on in the feed when they come, and from whatever position they go on."""
     commits = history(20, result=(await api.blobs.put_json("kept elsewhere")).as_json())
     await write(api, *commits[0])
@@ -199,7 +202,7 @@ async def first_of(feed: Feed, after: int | None = None) -> Listening:
     return client
 
 
-async def test_a_crowd_that_comes_back_makes_few_of_it_read(api: Any) -> None:
+async def test_a_crowd_that_comes_back_makes_few_of_it_read(api: Api) -> None:
     seqs = await write_all(api, history(5))
     log: Any = CountingLog(api.log)
     feed = Feed("e1", log, api.blobs, api.gateway.clock, ExecutionNarrator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -28,8 +28,11 @@ from tests.services.gateway.executions.executions import (
 )
 from tests.services.gateway.shared import UNKNOWN_IDS
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
 
-async def test_a_suspended_execution_is_resumed(api: Any) -> None:
+
+async def test_a_suspended_execution_is_resumed(api: Api) -> None:
     await suspended(api, "e1")
 
     answer = await api.post("/api/v1/resume-dag/e1")
@@ -51,7 +54,7 @@ async def test_a_suspended_execution_is_resumed(api: Any) -> None:
     ("event", "status"),
     [(None, "pending"), (STARTED, "running")],
 )
-async def test_only_a_suspended_execution_can_be_resumed(api: Any, event: Any, status: str) -> None:
+async def test_only_a_suspended_execution_can_be_resumed(api: Api, event: Any, status: str) -> None:
     await api.write(RUN, "e1", requested())
     if event:
         await api.write(RUN, "e1", event)
@@ -66,7 +69,7 @@ async def test_only_a_suspended_execution_can_be_resumed(api: Any, event: Any, s
     }
 
 
-async def test_resuming_needs_a_model_when_inferences_are_left(api: Any) -> None:
+async def test_resuming_needs_a_model_when_inferences_are_left(api: Api) -> None:
     await suspended(api, "e1", task("001"), inference("002", "001"))
 
     assert (await api.post("/api/v1/resume-dag/e1")).status == 503
@@ -77,14 +80,14 @@ OWN_MODEL = {"provider": "ollama", "model": "own"}
 THINKING = job(task("001"), inference("002", "001"))
 
 
-async def with_inference(api: Any, **model: str) -> None:
+async def with_inference(api: Api, **model: str) -> None:
     """An agent for inferences."""
     made = agent.Created(name="inference", version_name="1", prompt_template="p", **model)
     await api.write(AGENT, "thinker", made)
     await api.write(AGENT, "thinker", agent.Activated(name="inference"))
 
 
-async def test_an_inference_asks_the_model_of_its_agent_so_none_is_missing(api: Any) -> None:
+async def test_an_inference_asks_the_model_of_its_agent_so_none_is_missing(api: Api) -> None:
     await with_inference(api, **OWN_MODEL)
     await suspended(api, "e1", task("001"), inference("002", "001"))
 
@@ -92,7 +95,7 @@ async def test_an_inference_asks_the_model_of_its_agent_so_none_is_missing(api: 
     assert (await api.post("/api/v1/resume-dag/e1")).status == 202
 
 
-async def test_the_report_of_inferences_needs_no_model_of_the_settings(api: Any) -> None:
+async def test_the_report_of_inferences_needs_no_model_of_the_settings(api: Api) -> None:
     """Without one it is their results, put together."""
     await with_inference(api, **OWN_MODEL)
 
@@ -101,7 +104,7 @@ async def test_the_report_of_inferences_needs_no_model_of_the_settings(api: Any)
     assert answer.status == 202
 
 
-async def test_what_waits_for_its_report_only_is_resumed_without_a_model(api: Any) -> None:
+async def test_what_waits_for_its_report_only_is_resumed_without_a_model(api: Api) -> None:
     plan = Job.model_validate(job(inference("001"), synthesis_plan="merge"))
     await api.write(RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=plan))
     await api.write(RUN, "e1", STARTED, run.StepsStarted(steps=("001",)))
@@ -112,18 +115,20 @@ async def test_what_waits_for_its_report_only_is_resumed_without_a_model(api: An
     assert (await api.post("/api/v1/resume-dag/e1")).status == 202
 
 
-async def test_an_execution_keeps_the_time_zone_of_its_dag(api: Any) -> None:
+async def test_an_execution_keeps_the_time_zone_of_its_dag(api: Api) -> None:
     imported = dag.Imported(job=Job.model_validate(job(task("001"))))
     schedule = Schedule(cron="@daily", timezone="Asia/Kolkata")
     await api.write(DAG, "d1", imported, dag.ScheduleSet(schedule=schedule))
 
     answer = await api.post("/api/v1/execute-dag", {"dagId": "d1"})
 
-    (requested,) = await api.log.read("run", answer.json["executionId"])
-    assert requested.commit.events[0].timezone == "Asia/Kolkata"
+    (recorded,) = await api.log.read("run", answer.json["executionId"])
+    (wanted,) = recorded.commit.events
+    assert isinstance(wanted, run.Requested)
+    assert wanted.timezone == "Asia/Kolkata"
 
 
-async def test_resuming_what_was_cancelled_is_refused_in_the_words_of_the_api(api: Any) -> None:
+async def test_resuming_what_was_cancelled_is_refused_in_the_words_of_the_api(api: Api) -> None:
     await api.write(RUN, "e1", requested())
     await api.write(RUN, "e1", run.Cancelled(reason="enough"))
 
@@ -134,7 +139,7 @@ async def test_resuming_what_was_cancelled_is_refused_in_the_words_of_the_api(ap
     assert "it was cancelled" in answer.json["error"]
 
 
-async def test_an_unknown_execution_cannot_be_resumed(api: Any) -> None:
+async def test_an_unknown_execution_cannot_be_resumed(api: Api) -> None:
     for execution_id in UNKNOWN_IDS:
         answer = await api.post(f"/api/v1/resume-dag/{quote(execution_id)}")
 
@@ -144,7 +149,7 @@ async def test_an_unknown_execution_cannot_be_resumed(api: Any) -> None:
         )
 
 
-async def test_a_cancelled_execution_is_shown_as_failed_and_says_why(api: Any) -> None:
+async def test_a_cancelled_execution_is_shown_as_failed_and_says_why(api: Api) -> None:
     await api.write(RUN, "e1", requested())
     await api.write(RUN, "e1", STARTED, run.StepsStarted(steps=("001",)))
 
@@ -158,7 +163,7 @@ async def test_a_cancelled_execution_is_shown_as_failed_and_says_why(api: Any) -
     ] == ["e1"]
 
 
-async def test_steps_in_progress_of_a_cancelled_execution_are_counted_as_failed(api: Any) -> None:
+async def test_steps_in_progress_of_a_cancelled_execution_are_counted_as_failed(api: Api) -> None:
     waits = run.StepFailed(step="002", attempt=1, error="busy", retry_at=NOW)
     steps = run.StepsStarted(steps=("001", "002", "003"))
     wanted = requested(*(task(id_) for id_ in ("001", "002", "003", "004")))
@@ -181,14 +186,14 @@ async def test_steps_in_progress_of_a_cancelled_execution_are_counted_as_failed(
     }
 
 
-async def test_an_execution_cancelled_before_it_began_took_no_time(api: Any) -> None:
+async def test_an_execution_cancelled_before_it_began_took_no_time(api: Api) -> None:
     await api.write(RUN, "e1", requested())
     await api.post("/api/v1/dag-executions/e1/cancel")
     row = (await api.get("/api/v1/dag-executions/e1")).json
     assert (row["durationMs"], row["failedTasks"], row["startedAt"]) == (0, 0, None)
 
 
-async def test_cancelling_twice_changes_nothing(api: Any) -> None:
+async def test_cancelling_twice_changes_nothing(api: Api) -> None:
     await api.write(RUN, "e1", requested())
 
     assert (await api.post("/api/v1/dag-executions/e1/cancel")).status == 200
@@ -197,7 +202,7 @@ async def test_cancelling_twice_changes_nothing(api: Any) -> None:
     assert await api.log.last_seq() == before
 
 
-async def test_what_has_ended_cannot_be_cancelled(api: Any) -> None:
+async def test_what_has_ended_cannot_be_cancelled(api: Api) -> None:
     await completed(api, "e1")
 
     answer = await api.post("/api/v1/dag-executions/e1/cancel")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -15,8 +15,11 @@ from contracts.steps import SYNTHESIS
 from tests.services.gateway.executions.executions import STARTED, completed, done, requested, suspended, task
 from tests.services.gateway.shared import UNKNOWN_IDS
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
 
-async def test_an_execution_is_shown_with_its_result_and_what_it_took(api: Any) -> None:
+
+async def test_an_execution_is_shown_with_its_result_and_what_it_took(api: Api) -> None:
     await completed(api, "e1")
 
     shown = (await api.get("/api/v1/dag-executions/e1")).json
@@ -46,7 +49,7 @@ async def test_an_execution_is_shown_with_its_result_and_what_it_took(api: Any) 
     assert shown["startedAt"] == "2026-01-01T12:00:00.000Z"
 
 
-async def test_steps_are_shown_in_the_order_of_their_ids_and_the_synthesis_last(api: Any) -> None:
+async def test_steps_are_shown_in_the_order_of_their_ids_and_the_synthesis_last(api: Api) -> None:
     await api.write(RUN, "e1", requested(task("zeta"), task("alpha"), task("001")))
 
     shown = (await api.get("/api/v1/dag-executions/e1/sub-steps")).json
@@ -55,7 +58,7 @@ async def test_steps_are_shown_in_the_order_of_their_ids_and_the_synthesis_last(
     assert [step["taskId"] for step in shown["subSteps"]] == ["001", "alpha", "zeta", SYNTHESIS]
 
 
-async def test_results_of_tools_are_json_in_a_string_and_texts_are_as_they_are(api: Any) -> None:
+async def test_results_of_tools_are_json_in_a_string_and_texts_are_as_they_are(api: Api) -> None:
     await completed(api, "e1")
 
     tool, thought, synthesis = (await api.get("/api/v1/dag-executions/e1/sub-steps")).json["subSteps"]
@@ -76,7 +79,7 @@ async def test_results_of_tools_are_json_in_a_string_and_texts_are_as_they_are(a
     assert (synthesis["dependencies"], synthesis["result"]) == (["001", "002"], "the report")
 
 
-async def test_rows_are_what_the_api_says_they_are(api: Any) -> None:
+async def test_rows_are_what_the_api_says_they_are(api: Api) -> None:
     """Rows are made without the models that describe them; this holds the two together."""
     await completed(api, "e1")
 
@@ -94,7 +97,7 @@ def described(model: type) -> dict[str, Any]:
     return properties
 
 
-async def test_large_results_are_fetched_from_where_they_are_kept(api: Any) -> None:
+async def test_large_results_are_fetched_from_where_they_are_kept(api: Api) -> None:
     text, value = "x" * 100_000, {"rows": ["y" * 100_000]}
     await api.write(RUN, "e1", requested(task("001"), task("002")))
     kept = [await api.blobs.store_if_large(one) for one in (text, value)]
@@ -112,7 +115,7 @@ async def test_large_results_are_fetched_from_where_they_are_kept(api: Any) -> N
     assert shown["finalResult"] == listed["finalResult"] == text
 
 
-async def test_a_lost_result_is_told_and_hides_nothing_else(api: Any) -> None:
+async def test_a_lost_result_is_told_and_hides_nothing_else(api: Api) -> None:
     await api.write(RUN, "e1", requested())
     kept = await api.blobs.store_if_large("x" * 100_000)
     await api.write(RUN, "e1", STARTED, done("001", kept))
@@ -124,7 +127,7 @@ async def test_a_lost_result_is_told_and_hides_nothing_else(api: Any) -> None:
     assert shown.json["subSteps"][0]["result"].startswith("(this result is lost: blob")
 
 
-async def test_executions_are_listed_as_they_last_changed(api: Any) -> None:
+async def test_executions_are_listed_as_they_last_changed(api: Api) -> None:
     for run_id in ("e1", "e2", "e3"):
         await api.write(RUN, run_id, requested())
     await api.write(RUN, "e1", STARTED)
@@ -137,7 +140,7 @@ async def test_executions_are_listed_as_they_last_changed(api: Any) -> None:
     assert [row["id"] for row in running["executions"]] == ["e1"]
 
 
-async def test_suspended_executions_can_be_listed(api: Any) -> None:
+async def test_suspended_executions_can_be_listed(api: Api) -> None:
     await suspended(api, "e1")
 
     (row,) = (await api.get("/api/v1/dag-executions?status=suspended")).json["executions"]
@@ -146,7 +149,7 @@ async def test_suspended_executions_can_be_listed(api: Any) -> None:
 
 
 @pytest.mark.parametrize("query", ["status=odd", "limit=0", "limit=101", "offset=-1"])
-async def test_a_bad_query_is_refused(api: Any, query: str) -> None:
+async def test_a_bad_query_is_refused(api: Api, query: str) -> None:
     answer = await api.get(f"/api/v1/dag-executions?{query}")
 
     assert (answer.status, answer.json["error"]) == (400, "Invalid query parameters")
@@ -156,7 +159,7 @@ async def test_a_bad_query_is_refused(api: Any, query: str) -> None:
     ("method", "path"),
     [("GET", ""), ("GET", "/sub-steps"), ("GET", "/events"), ("DELETE", ""), ("POST", "/cancel")],
 )
-async def test_an_unknown_id_is_not_found(api: Any, method: str, path: str) -> None:
+async def test_an_unknown_id_is_not_found(api: Api, method: str, path: str) -> None:
     for execution_id in UNKNOWN_IDS:
         answer = await api.call(method, f"/api/v1/dag-executions/{quote(execution_id)}{path}")
 
@@ -164,7 +167,7 @@ async def test_an_unknown_id_is_not_found(api: Any, method: str, path: str) -> N
         assert (answer.status, answer.json) == (404, expected)
 
 
-async def test_a_deleted_execution_is_gone_with_its_steps(api: Any) -> None:
+async def test_a_deleted_execution_is_gone_with_its_steps(api: Api) -> None:
     await completed(api, "e1")
 
     answer = await api.delete("/api/v1/dag-executions/e1")
@@ -179,7 +182,7 @@ async def test_a_deleted_execution_is_gone_with_its_steps(api: Any) -> None:
     assert (await api.delete("/api/v1/dag-executions/e1")).status == 404
 
 
-async def test_deleting_a_running_execution_cancels_it(api: Any) -> None:
+async def test_deleting_a_running_execution_cancels_it(api: Api) -> None:
     await api.write(RUN, "e1", requested())
     await api.write(RUN, "e1", STARTED)
 

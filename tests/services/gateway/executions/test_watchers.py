@@ -6,7 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,8 +22,11 @@ from tests.services.gateway.executions.streams import (
     write_all,
 )
 
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
 
-async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Any, eventually: Any) -> None:
+
+async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Api, eventually: Any) -> None:
     requested, started, *_ = history()
     await write_all(api, [requested, started])
     with deaf_client(api) as deaf:
@@ -39,7 +42,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: An
 
 
 @contextmanager
-def deaf_client(api: Any, query: bytes = b"") -> Iterator[socket.socket]:
+def deaf_client(api: Api, query: bytes = b"") -> Iterator[socket.socket]:
     """A client that asks for the stream and never reads it."""
     with socket.socket() as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -49,7 +52,7 @@ def deaf_client(api: Any, query: bytes = b"") -> Iterator[socket.socket]:
 
 
 async def test_a_client_that_does_not_read_the_past_is_cut_off(
-    api: Any, monkeypatch: pytest.MonkeyPatch, eventually: Any
+    api: Api, monkeypatch: pytest.MonkeyPatch, eventually: Any
 ) -> None:
     monkeypatch.setattr("gateway.streams.sse.WRITE_S", 0.01)
     await write_all(api, history(4, result=(await api.blobs.put_json("x" * 3_000_000)).as_json()))
@@ -59,7 +62,7 @@ async def test_a_client_that_does_not_read_the_past_is_cut_off(
         await eventually(lambda: not api.gateway.feeds._watched)
 
 
-async def test_a_proxy_that_speaks_http_1_0_is_sent_plain_frames(api: Any) -> None:
+async def test_a_proxy_that_speaks_http_1_0_is_sent_plain_frames(api: Api) -> None:
     requested, started, *_ = history()
     await write(api, *requested)
     reader, writer = await asyncio.open_connection(api.url.host, api.url.port)
@@ -77,7 +80,7 @@ async def test_a_proxy_that_speaks_http_1_0_is_sent_plain_frames(api: Any) -> No
     assert told.startswith(b"event: execution.started\n")
 
 
-async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Any, eventually: Any) -> None:
+async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Api, eventually: Any) -> None:
     live = Microphone()
     beat_fast(api, live)
     await write(api, *history()[0])
@@ -92,7 +95,7 @@ async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Any, even
     assert not api.gateway.hub._listeners
 
 
-async def test_a_stream_that_cannot_go_on_ends_and_can_be_resumed(api: Any) -> None:
+async def test_a_stream_that_cannot_go_on_ends_and_can_be_resumed(api: Api) -> None:
     requested, started, *_ = history()
     await write_all(api, [requested, started])
     large = await api.blobs.store_if_large("x" * 100_000)
@@ -112,7 +115,7 @@ async def unreachable(*_: Any) -> bytes:
     raise Unavailable("the object store is away")
 
 
-async def test_a_stopping_gateway_ends_its_streams(api: Any) -> None:
+async def test_a_stopping_gateway_ends_its_streams(api: Api) -> None:
     await write(api, *history()[0])
     async with watching(api) as client:
         await client.next()
