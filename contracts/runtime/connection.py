@@ -20,7 +20,7 @@ from contracts.event import Json
 from contracts.runtime.client import NatsClient
 from contracts.runtime.log import Unavailable
 from contracts.runtime.patience import NoAnswer, asking
-from contracts.runtime.replies import Replies, status_of
+from contracts.runtime.replies import Replies, Sink, status_of
 from contracts.runtime.service import UserError
 
 logger = structlog.get_logger(__name__)
@@ -138,13 +138,13 @@ class Connection:
         What it raises ValueError for is passed over.
         """
 
-        async def heard(msg: Msg) -> None:
+        def heard(msg: Msg) -> None:
             try:
                 hear(msg.data)
             except ValueError as error:
                 logger.warning("a message is not what its subject is for", subject=subject, error=str(error))
 
-        await self.nc.subscribe(subject, cb=heard)
+        await self.nc.subscribe(subject, future=Sink(heard))
 
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float = 5.0

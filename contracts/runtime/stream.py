@@ -51,6 +51,10 @@ class Stream(Generic[S]):
         """Stream sequence of the last commit folded, 0 before the first."""
         self.version = 0
         """Position of the last event folded."""
+        self.began: datetime | None = None
+        """Time of the first commit folded, None before it."""
+        self.changed: datetime | None = None
+        """Time of the last one."""
 
     @classmethod
     async def open(cls, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> Stream[S]:
@@ -78,9 +82,7 @@ class Stream(Generic[S]):
 
     def fold(self, recorded: Recorded) -> None:
         """Take in a commit that is known to follow the last one folded."""
-        self.state = self.aggregate.fold(recorded.commit.events, self.state)
-        self.seq = recorded.seq
-        self.version = recorded.commit.last_version
+        self._take(recorded.commit, recorded.seq, self.aggregate.fold(recorded.commit.events, self.state))
 
     async def append(self, events: Sequence[Event], *, becomes: S | None = None) -> int:
         """Append `events` as one commit and fold them; returns its sequence.
@@ -105,10 +107,12 @@ class Stream(Generic[S]):
             causation_id=self.origin.causation_id,
             traceparent=self.origin.traceparent,
         )
-        self.seq = await self.log.append(commit, after=self.seq)
-        self.state = state
-        self.version = commit.last_version
+        self._take(commit, await self.log.append(commit, after=self.seq), state)
         return self.seq
+
+    def _take(self, commit: Commit, seq: int, state: S) -> None:
+        self.state, self.seq, self.version = state, seq, commit.last_version
+        self.began, self.changed = self.began or commit.time, commit.time
 
 
 async def transact(

@@ -61,7 +61,7 @@ async def create_goal(call: Call[GoalCreate, None]) -> web.StreamResponse:
     create = partial(goal.create, wanted=wanted, schedules=schedules)
     stream = await call.create(GOAL, call.new_id("goal_", "goal"), create)
     await call.gateway.projected(stream.seq)
-    return json_reply(await queries.logged(call.gateway, stream), 201)
+    return json_reply(queries.logged(stream), 201)
 
 
 @endpoint(
@@ -113,7 +113,7 @@ async def update_goal(call: Call[GoalPatch, None]) -> web.StreamResponse:
         return updated + (goal.set_status(state, goal.Status(body.status)) if body.status else [])
 
     stream = await decided(call, decide)
-    return json_reply(await queries.logged(call.gateway, stream))
+    return json_reply(queries.logged(stream))
 
 
 @endpoint(
@@ -163,7 +163,7 @@ async def run_goal(call: Call[None, None]) -> web.StreamResponse:
 async def pause_goal(call: Call[None, None]) -> web.StreamResponse:
     """Its schedules stop firing; runs that are going on go on."""
     stream = await decided(call, goal.pause)
-    return json_reply({**await queries.logged(call.gateway, stream), "message": "Goal paused"})
+    return json_reply({**queries.logged(stream), "message": "Goal paused"})
 
 
 @endpoint(
@@ -177,7 +177,7 @@ async def pause_goal(call: Call[None, None]) -> web.StreamResponse:
 async def resume_goal(call: Call[None, None]) -> web.StreamResponse:
     """Its schedules fire again, but for those that are paused themselves."""
     stream = await decided(call, goal.resume)
-    return json_reply({**await queries.logged(call.gateway, stream), "message": "Goal resumed"})
+    return json_reply({**queries.logged(stream), "message": "Goal resumed"})
 
 
 ENDPOINTS = (

@@ -66,9 +66,11 @@ async def one(gateway: Gateway, goal_id: str) -> Shown | None:
     return goals_with_schedules(rows, agents=False)[0] if rows else None
 
 
-async def logged(gateway: Gateway, stream: Stream[goal.State]) -> Shown:
-    """A goal as it was decided just now, whatever the views have."""
-    state, commits = stream.state, await _commits(gateway, stream)
+def logged(stream: Stream[goal.State]) -> Shown:
+    """A goal as it was decided just now, whatever the views have; `stream` has all of its commits."""
+    state = stream.state
+    assert stream.began
+    assert stream.changed  # as it has a commit
     return goal_row(
         {
             "goal_id": stream.id,
@@ -77,8 +79,8 @@ async def logged(gateway: Gateway, stream: Stream[goal.State]) -> Shown:
             "goal_webhook_url": state.webhook_url,
             "goal_agent_id": state.agent_id,
             "goal_status": state.status.value,
-            "goal_created_at": epoch_ms(commits[0].time),
-            "goal_updated_at": epoch_ms(commits[-1].time),
+            "goal_created_at": epoch_ms(stream.began),
+            "goal_updated_at": epoch_ms(stream.changed),
         }
     )
 
