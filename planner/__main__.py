@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from planner.service import SERVICE
+from contracts.runtime.start import start
 
 if __name__ == "__main__":
-    SERVICE.main()
+    start("planner")
