@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -230,3 +231,61 @@ async def test_agents_by_version(old: OldClient) -> None:
     assert (await old.api("GET", "agents/resolve/old-timer"))[1]["id"] == agent["id"]
     status, refused = await old.api("DELETE", f"agents/{agent['id']}")
     assert (status, refused["error"]) == (400, "Cannot delete active agent. Activate another version first.")
+
+
+async def test_every_operation_refuses_what_it_cannot_do_as_it_says(old: OldClient) -> None:
+    """Ids of nothing and empty bodies: a documented status, and what is wrong in `error`."""
+    document = (await old.ask("GET", "/openapi.json"))[1]
+    asked = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            if method not in {"get", "post", "patch", "put", "delete"} or path == "/api/v1/events":
+                continue
+            url = re.sub(r"\{\w+\}", "none", path)
+            status, said, headers = await old.ask(method.upper(), url, None if method == "get" else {})
+            assert str(status) in operation["responses"], (method, path, status)
+            if status >= 400 and headers["Content-Type"].startswith("application/json"):
+                assert isinstance(said["error"], str), (method, path, said)
+            asked += 1
+    assert asked > 55
+
+
+async def test_what_is_kept_can_be_changed(old: OldClient) -> None:
+    """PATCH of goals, schedules, agents and DAGs; the rest of what hangs on them."""
+    status, goal = await old.api("POST", "goals", {"objective": "Look after the old mill", "params": {}})
+    path = f"goals/{goal['id']}"
+    status, changed = await old.api("PATCH", path, {"params": {"stepBudget": 3}, "webhookUrl": None})
+    assert (status, changed["params"]) == (200, {"stepBudget": 3})
+    status, schedule = await old.api("POST", f"{path}/schedules", {"cronExpr": "0 9 * * MON-FRI"})
+    assert (status, schedule["active"]) == (201, True)
+    status, moved = await old.api("PATCH", f"{path}/schedules/{schedule['id']}", {"timezone": "Europe/Paris"})
+    assert (status, moved["timezone"]) == (200, "Europe/Paris")
+    status, coming = await old.api("GET", f"schedules/{schedule['id']}/next?count=2")
+    assert (status, len(coming["next"])) == (200, 2)
+    assert (await old.api("GET", f"schedules/{schedule['id']}/ticks"))[1]["ticks"] == []
+    assert (await old.api("DELETE", f"{path}/schedules/{schedule['id']}"))[0] == 204
+    assert (await old.api("GET", f"{path}/memories"))[1] == []
+    assert [one["id"] for one in (await old.api("GET", "goals"))[1]].count(goal["id"]) == 1
+
+    status, agent = await old.api("POST", "agents", {"name": "p", "version": "1", "promptTemplate": "x"})
+    status, renamed = await old.api("PATCH", f"agents/{agent['id']}", {"version": "2", "active": True})
+    assert (status, renamed["version"], renamed["active"]) == (200, "2", False)
+    assert (await old.api("GET", f"agents/{agent['id']}"))[1]["version"] == "2"
+    assert (await old.api("DELETE", f"agents/{agent['id']}"))[0] == 204
+
+    wanted = {"goal-text": GOAL_TEXT, "agentName": "DecomposerV8"}
+    dag_id = (await old.api("POST", "create-dag", wanted))[1]["dagId"]
+    status, row = await old.api("PATCH", f"dags/{dag_id}", {"dagTitle": "Mine", "cronSchedule": "0 9 * * *"})
+    assert (status, row["dagTitle"], row["scheduleActive"]) == (200, "Mine", False)
+    listed = [one for one in (await old.api("GET", "dags/scheduled"))[1] if one["id"] == dag_id]
+    assert listed[0]["schedule_description"] == "At 09:00 AM"
+    assert (await old.api("PATCH", f"dags/{dag_id}", {"cronSchedule": "nonsense"}))[0] == 400
+    status, started = await old.api("POST", "dag-run", {"dagId": dag_id})
+    assert status == 202
+    await old.frames(f"dag-executions/{started['executionId']}/events", "execution.completed")
+    status, refused = await old.api("POST", f"resume-dag/{started['executionId']}")
+    assert (status, refused["currentStatus"]) == (400, "completed")
+    assert (await old.api("GET", f"dags/{dag_id}/costs"))[1]["totals"].keys() >= {"executionsCostUsd"}
+    status, summary = await old.api("GET", "costs/summary?groupBy=month")
+    assert isinstance(summary["totals"]["totalCostUsd"], str)
+    assert (await old.api("GET", "costs/summary?groupBy=year"))[0] == 400
