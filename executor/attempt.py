@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts import run
-from contracts.plan import Job
-from contracts.steps import Step
+from contracts.domain import run
+from contracts.domain.plan import Job
+from contracts.domain.run.steps import Step
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,17 +22,17 @@ from datetime import UTC, datetime
 
 import structlog
 
-from contracts import run
-from contracts.event import Event
-from contracts.outcome import Reject, Retry, Spent
-from contracts.run import Erred, Outcome, Policy, Succeeded
+from contracts.core.event import Event
+from contracts.core.outcome import Reject, Retry, Spent
+from contracts.domain import run
+from contracts.domain.run import Erred, Outcome, Policy, Succeeded
+from contracts.domain.run.steps import Step
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
-from contracts.runtime.patience import persistently
+from contracts.runtime.nats.retry import persistently
 from contracts.runtime.stream import Stream
-from contracts.steps import Step
 from executor import metrics
 from executor.attempt import Attempt
-from executor.tentative import Tentative
+from executor.pending_commits import Tentative
 
 Perform = Callable[[Attempt], Awaitable[run.Achieved]]
 """Executes one attempt of a step; raises Retry or Reject when it fails."""

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import structlog
 
-from contracts import run
-from contracts.commit import Recorded
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.outcome import Lost, Retry
-from contracts.run import RUN, Policy
-from contracts.runtime.delivery import Delivery
+from contracts.core.commit import Recorded
+from contracts.core.event import Event
+from contracts.core.outcome import Lost, Retry
+from contracts.domain import run
+from contracts.domain.dag import DAG
+from contracts.domain.run import RUN, Policy
+from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics

@@ -12,20 +12,20 @@ from typing import TypeVar
 
 import structlog
 
-from contracts import run
-from contracts.agent import Directory, Entry, with_usable_model
-from contracts.event import BlobRef, Json
-from contracts.outcome import Reject, Retry
-from contracts.placeholders import find, id_key
-from contracts.plan import in_zone
-from contracts.presence import ToolProgress
-from contracts.prompt import dates, fill, tool_texts
+from contracts.core.event import BlobRef, Json
+from contracts.core.outcome import Reject, Retry
+from contracts.core.tool import Effect
+from contracts.domain import run
+from contracts.domain.agent import Directory, Entry, with_usable_model
+from contracts.domain.executors import ToolProgress
+from contracts.domain.plan import in_zone
+from contracts.domain.plan.placeholders import find, id_key
+from contracts.domain.plan.tool_params import tool_params
+from contracts.domain.prompts.templates import dates, fill, tool_texts
+from contracts.domain.run.steps import SYNTHESIS, Step
+from contracts.llm import ChatRequest, Completion, Llm
 from contracts.runtime.blobs import Blobs
-from contracts.runtime.llm import ChatRequest, Completion, Llm
-from contracts.runtime.patience import persistently
-from contracts.steps import SYNTHESIS, Step
-from contracts.tool import Effect
-from contracts.tool_params import tool_params
+from contracts.runtime.nats.retry import persistently
 from executor import metrics
 from executor.attempt import Attempt
 from executor.prompts import SYNTHESIS_SYSTEM, inference_prompt, instruction_of, synthesis_prompt

@@ -11,10 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from contracts.event import Json
-from contracts.placeholders import SYNTAX, Resolver, compact, id_key, map_texts
-from contracts.plan import Job, SubTask
-from contracts.steps import as_text
+from contracts.core.event import Json
+from contracts.domain.plan import Job, SubTask
+from contracts.domain.plan.placeholders import SYNTAX, Resolver, compact, id_key, map_texts
+from contracts.domain.run.steps import as_text
 
 STEP_CHARS = 100_000
 """Of all results together shown to a model that builds on them."""

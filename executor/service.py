@@ -9,25 +9,25 @@ from functools import partial
 
 import orjson
 
-from contracts import dag
-from contracts.agent import AGENT, Directory
-from contracts.dag import DAG
-from contracts.event import Json
-from contracts.ids import new_id
-from contracts.presence import INTERVAL_S, ExecutorAlive
-from contracts.registry import CODEC
-from contracts.run import RUN, Status
+from contracts.core.event import Json
+from contracts.core.ids import new_id
+from contracts.core.subjects import EXECUTOR_ALIVE, live_run, state_filter
+from contracts.core.text import clean_json
+from contracts.domain import dag
+from contracts.domain.agent import AGENT, Directory
+from contracts.domain.dag import DAG
+from contracts.domain.executors import INTERVAL_S, ExecutorAlive
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN, Status
+from contracts.llm import Llm, LlmSettings
 from contracts.runtime.catalogue import publish
-from contracts.runtime.connection import Connection
-from contracts.runtime.consumer import Consumer
-from contracts.runtime.delivery import Policy
+from contracts.runtime.consumer.consumer import Consumer
+from contracts.runtime.consumer.delivery import Policy
+from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.follow import Follower
-from contracts.runtime.leases import Leases
-from contracts.runtime.llm import Llm, LlmSettings
+from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_log import nats_log
-from contracts.runtime.service import Running, Service, Worker
-from contracts.subjects import EXECUTOR_ALIVE, live_run, state_filter
-from contracts.text import clean_json
+from contracts.runtime.process.service import Running, Service, Worker
 from executor.executor import Executor, until_drained, watch
 from executor.goal.goals import Goals
 from executor.goal.limits import Limits

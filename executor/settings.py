@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from contracts.run import Policy
-from contracts.runtime.settings import GoalSettings
+from contracts.domain.run import Policy
+from contracts.runtime.process.settings import GoalSettings
 
 
 class ExecutorSettings(GoalSettings):

@@ -11,10 +11,10 @@ from typing import Any, Generic, TypeVar
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from contracts.aggregate import Aggregate
-from contracts.event import Event, Json
-from contracts.ids import is_id, new_id
-from contracts.issues import issues
+from contracts.core.aggregate import Aggregate
+from contracts.core.event import Event, Json
+from contracts.core.ids import is_id, new_id
+from contracts.domain.issues import issues
 from contracts.runtime.stream import Origin, Stream, transact
 from gateway.gateway import Gateway
 from gateway.http import bodies

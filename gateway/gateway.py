@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from contracts.agent import Directory
-from contracts.presence import Executors
+from contracts.domain.agent import Directory
+from contracts.domain.executors import Executors
+from contracts.llm import Llm
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
-from contracts.runtime.llm import Llm
 from contracts.runtime.log import Log, Unavailable
 from gateway.http.idempotency import Idempotency
 from gateway.llm import LlmConfiguration

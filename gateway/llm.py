@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts.runtime.llm import LlmNotConfigured, LlmSettings
-from contracts.runtime.llm.endpoint import resolve
+from contracts.llm import LlmNotConfigured, LlmSettings
+from contracts.llm.endpoint import resolve
 
 NONE = "none"
 

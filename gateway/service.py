@@ -8,18 +8,18 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
-from contracts import subjects
-from contracts.agent import Directory
-from contracts.presence import Executors
-from contracts.registry import CODEC
+from contracts.core import subjects
+from contracts.domain.agent import Directory
+from contracts.domain.executors import Executors
+from contracts.domain.registry import CODEC
+from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import Blobs, NatsBlobs
 from contracts.runtime.catalogue import Catalogue, watch
-from contracts.runtime.cells import Cells, NatsCells
 from contracts.runtime.follow import Follower
-from contracts.runtime.llm import Llm, LlmSettings
+from contracts.runtime.key_value import Cells, NatsCells
 from contracts.runtime.log import Log
 from contracts.runtime.nats_log import nats_log
-from contracts.runtime.service import Running, Service, Worker
+from contracts.runtime.process.service import Running, Service, Worker
 from gateway.api.health import checks
 from gateway.app import create_app
 from gateway.gateway import Gateway, now

@@ -17,10 +17,10 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
 )
 
-from contracts.event import Json
-from contracts.pursuit import Defaults
-from contracts.runtime.settings import GoalSettings, ViewsSettings
-from contracts.text import by_commas
+from contracts.core.event import Json
+from contracts.core.text import by_commas
+from contracts.domain.run_requests import Defaults
+from contracts.runtime.process.settings import GoalSettings, ViewsSettings
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 """Where the web app runs while it is developed."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.event import Json
-from contracts.outcome import Reject, Retry, Spent
-from contracts.runtime.llm import Attempt, ChatRequest, Completion, Llm
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry, Spent
+from contracts.llm import Attempt, ChatRequest, Completion, Llm
 from planner.reply import Reply
 
 ADVICE = "try again in a moment, or set another provider and model"

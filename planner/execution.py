@@ -8,11 +8,11 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from contracts import dag, run
-from contracts.event import Event
-from contracts.outcome import Reject
-from contracts.plan import Job, dated
-from contracts.run import RUN
+from contracts.core.event import Event
+from contracts.core.outcome import Reject
+from contracts.domain import dag, run
+from contracts.domain.plan import Job, dated
+from contracts.domain.run import RUN
 from contracts.runtime.stream import Stream, transact
 
 

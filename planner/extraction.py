@@ -11,8 +11,8 @@ from itertools import islice
 import json_repair
 import orjson
 
-from contracts.event import Json
-from contracts.text import clean_json
+from contracts.core.event import Json
+from contracts.core.text import clean_json
 
 _REASONING = re.compile(r"\A\s*+<think>.*?</think>", re.DOTALL)
 _OBJECT = re.compile(r'(?P<fence>```[ \t]*+(?P<language>\w*+)\s*+)?(?P<brace>\{)\s*"')

@@ -11,24 +11,24 @@ from typing import Any, TypeVar
 
 import structlog
 
-from contracts import dag
-from contracts.agent import Directory, with_usable_model
-from contracts.commit import Recorded
-from contracts.dag import DAG, Planned, Rejected, Requested
-from contracts.event import Event
-from contracts.memory import MEMORY, Memory
-from contracts.plan import in_zone
+from contracts.core.commit import Recorded
+from contracts.core.event import Event
+from contracts.domain import dag
+from contracts.domain.agent import Directory, with_usable_model
+from contracts.domain.dag import DAG, Planned, Rejected, Requested
+from contracts.domain.memory import MEMORY, Memory
+from contracts.domain.plan import in_zone
+from contracts.llm import Llm
 from contracts.runtime.catalogue import Catalogue
-from contracts.runtime.delivery import Delivery
+from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.follow import Follower
-from contracts.runtime.llm import Llm
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream
 from planner import metrics
 from planner.asking import ask
-from planner.briefing import Briefing, brief, unusable
 from planner.execution import call_off_run, request_run
 from planner.planning import conclude, judge, next_question, with_title
+from planner.planning_context import Briefing, brief, unusable
 from planner.reply import Reply
 from planner.title import Proposal, title_request
 

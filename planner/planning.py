@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import orjson
 from pydantic import ValidationError
 
-from contracts import dag
-from contracts.dag import AttemptMade, ClarificationAsked, Planned, Rejected
-from contracts.event import Event, Json
-from contracts.issues import issues
-from contracts.placeholders import map_texts
-from contracts.plan import MAX_PROBLEMS, Job, problems, renumber
-from contracts.tool import ToolSpec
+from contracts.core.event import Event, Json
+from contracts.core.tool import ToolSpec
+from contracts.domain import dag
+from contracts.domain.dag import AttemptMade, ClarificationAsked, Planned, Rejected
+from contracts.domain.issues import issues
+from contracts.domain.plan import MAX_PROBLEMS, Job, problems, renumber
+from contracts.domain.plan.placeholders import map_texts
 from planner import prompt
 from planner.extraction import NotJson, extract
 from planner.reply import Reason, Reply

@@ -7,9 +7,9 @@ from datetime import datetime
 
 import orjson
 
-from contracts.dag import AttemptMade
-from contracts.prompt import dates, fill, tool_texts
-from contracts.tool import ToolSpec
+from contracts.core.tool import ToolSpec
+from contracts.domain.dag import AttemptMade
+from contracts.domain.prompts.templates import dates, fill, tool_texts
 from planner.reply import Reason
 
 MAX_SHOWN = 16_000

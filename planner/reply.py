@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from contracts.dag import AttemptMade
-from contracts.event import Json, Usage
+from contracts.core.event import Json, Usage
+from contracts.domain.dag import AttemptMade
 
 
 class Reason(StrEnum):

@@ -7,9 +7,9 @@ from functools import partial
 
 import structlog
 
-from contracts import agent
-from contracts.agent import AGENT, Directory
-from contracts.event import Event
+from contracts.core.event import Event
+from contracts.domain import agent
+from contracts.domain.agent import AGENT, Directory
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, transact
 from planner.default_agents import DefaultAgent

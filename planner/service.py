@@ -8,20 +8,20 @@ from contextlib import aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
 
-from contracts.agent import AGENT, Directory
-from contracts.dag import DAG, Status
-from contracts.presence import Executors
-from contracts.registry import CODEC
+from contracts.core.subjects import EXECUTOR_ALIVE, state_filter
+from contracts.domain.agent import AGENT, Directory
+from contracts.domain.dag import DAG, Status
+from contracts.domain.executors import Executors
+from contracts.domain.registry import CODEC
+from contracts.llm import Llm, LlmSettings
 from contracts.runtime.catalogue import Catalogue, watch
-from contracts.runtime.consumer import Consumer
-from contracts.runtime.delivery import Policy
+from contracts.runtime.consumer.consumer import Consumer
+from contracts.runtime.consumer.delivery import Policy
+from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.follow import Follower
-from contracts.runtime.leases import Leases
-from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.nats_log import nats_log
-from contracts.runtime.service import Running, Service
+from contracts.runtime.process.service import Running, Service
 from contracts.runtime.stream import Origin
-from contracts.subjects import EXECUTOR_ALIVE, state_filter
 from planner.default_agents import default_agents
 from planner.planner import Planner
 from planner.seed import seed_agents

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from contracts.runtime.settings import Settings
+from contracts.runtime.process.settings import Settings
 
 
 class PlannerSettings(Settings):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.agent import Directory, ModelProblem, with_usable_model
-from contracts.prompt import dates, fill
-from contracts.runtime.llm import ChatRequest
+from contracts.domain.agent import Directory, ModelProblem, with_usable_model
+from contracts.domain.prompts.templates import dates, fill
+from contracts.llm import ChatRequest
 from planner.reply import Reply
 
 TITLE_AGENT = "TitleMaster"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import delete, update
 
-from contracts import agent
+from contracts.domain import agent
 from contracts.views import agents
 from projector.changes import Changes
 from projector.fold import Fact, Fold

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import case, delete, func, update
 
-from contracts import dag
 from contracts.api.fields import tokens_of
-from contracts.money import pico_usd
-from contracts.scheduling import Schedule
+from contracts.core.money import pico_usd
+from contracts.domain import dag
+from contracts.domain.schedule.schedule import Schedule
 from contracts.views import dags, planning_attempts, schedule_ticks
 from projector.changes import Changes
 from projector.fold import Fact, Fold

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any, TypeVar
 
-from contracts.commit import Commit, Recorded
-from contracts.event import Event, Usage
-from contracts.money import pico_usd
+from contracts.core.commit import Commit, Recorded
+from contracts.core.event import Event, Usage
+from contracts.core.money import pico_usd
 from projector.changes import Changes
 
 E = TypeVar("E", bound=Event)

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import delete, func, update
 
-from contracts import dag, run, webhook
+from contracts.domain import dag, run, webhook
 from contracts.views import goal_calls, goal_runs, goal_steps, outputs
 from projector.changes import Changes
 from projector.fold import Fact, Fold, milliseconds, spent

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
-from contracts import goal, memory
-from contracts.scheduling import Schedule
+from contracts.domain import goal, memory
+from contracts.domain.schedule.schedule import Schedule
 from contracts.views import (
     goal_calls,
     goal_runs,

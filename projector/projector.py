@@ -11,9 +11,9 @@ from pathlib import Path
 
 import structlog
 
-from contracts.commit import Recorded
+from contracts.core.commit import Recorded
+from contracts.core.subjects import EVERYTHING
 from contracts.runtime.log import Log
-from contracts.subjects import EVERYTHING
 from contracts.views import VIEWS_VERSION
 from projector import (
     agent_view,

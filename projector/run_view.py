@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import delete, func, select, update
 
-from contracts import run
-from contracts.plan import SubTask
-from contracts.steps import SYNTHESIS
+from contracts.domain import run
+from contracts.domain.plan import SubTask
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import executions, sub_steps
 from projector.changes import Changes
 from projector.fold import Fact, Fold, milliseconds, spent

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contracts import schedule
-from contracts.schedule import Amended, Decision, Ticked
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.ticks import Amended, Decision, Ticked
 from contracts.views import dags, goal_schedules, schedule_ticks
 from projector.changes import Changes
 from projector.fold import Fact, Fold, milliseconds
@@ -11,8 +11,8 @@ from projector.fold import Fact, Fold, milliseconds
 fold = Fold()
 
 
-@fold.on(schedule.Ticked)
-def ticked(changes: Changes, fact: Fact, event: schedule.Ticked) -> None:
+@fold.on(ticks.Ticked)
+def ticked(changes: Changes, fact: Fact, event: ticks.Ticked) -> None:
     """The tick's record."""
     changes.insert(
         schedule_ticks,
@@ -30,8 +30,8 @@ def ticked(changes: Changes, fact: Fact, event: schedule.Ticked) -> None:
     _ran(changes, fact, event)
 
 
-@fold.on(schedule.Amended)
-def amended(changes: Changes, fact: Fact, event: schedule.Amended) -> None:
+@fold.on(ticks.Amended)
+def amended(changes: Changes, fact: Fact, event: ticks.Amended) -> None:
     """The tick's record is another now."""
     values = {"decision": event.decision.value, "reason": event.reason, "run_id": event.run_id}
     changes.update(schedule_ticks, (fact.id, milliseconds(event.tick)), values)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from contracts import subjects
-from contracts.registry import CODEC
+from contracts.core import subjects
+from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import nats_log
-from contracts.runtime.service import Running, Service
-from contracts.runtime.settings import ViewsSettings
+from contracts.runtime.process.service import Running, Service
+from contracts.runtime.process.settings import ViewsSettings
 from projector.projector import Projector
 
 MAX_LAG = 10_000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts import task
-from contracts.money import pico_usd
+from contracts.core.money import pico_usd
+from contracts.domain import task
 from contracts.views import tasks
 from projector.changes import Changes
 from projector.fold import Fact, Fold

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.runtime.start import start
+from contracts.runtime.process.start import start
 
 if __name__ == "__main__":
     start("scheduler")

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from contracts.schedule import Amended, Ticked
+from contracts.domain.schedule.ticks import Amended, Ticked
 
 TICKS = Counter(
     "scheduler_ticks", "Decisions about ticks by this process: fired, queued, skipped or missed", ["decision"]

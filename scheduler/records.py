@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from contracts import schedule
-from contracts.schedule import Decision, Ticked
-from contracts.scheduling import Overlap
-from scheduler.book import Entry
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.schedule import Overlap
+from contracts.domain.schedule.ticks import Decision, Ticked
+from scheduler.active_schedules import Entry
 
 
-def judged(entry: Entry, tick: datetime, state: schedule.State, *, going: bool) -> Ticked:
+def judged(entry: Entry, tick: datetime, state: ticks.State, *, going: bool) -> Ticked:
     """What becomes of a tick that is to fire; `going`: whether the run asked for last still is."""
     overlap = entry.schedule.overlap
     if not going or overlap is Overlap.ALLOW:

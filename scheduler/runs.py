@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
-from contracts import awaited, dag, run
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.pursuit import Asked
-from contracts.run import RUN
+from contracts.core.event import Event
+from contracts.core.subjects import aggregate_filter
+from contracts.domain import awaiting_plan, dag, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.run import RUN
+from contracts.domain.run_requests import Asked
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream, transact
-from contracts.subjects import aggregate_filter
 
 GOING = frozenset(
     {
@@ -65,7 +65,7 @@ class Runs:
         plan = await Stream.open(self._log, DAG, plan_id(run_id), Origin(self._source))
 
         def decide(state: run.State) -> Sequence[Event]:
-            return awaited.cancel(run_id, state, plan.state, reason)
+            return awaiting_plan.cancel(run_id, state, plan.state, reason)
 
         with suppress(run.UnknownRun, run.AlreadyFinished):
             await transact(self._log, RUN, run_id, decide, plan.origin)

@@ -9,16 +9,16 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from contracts.commit import Recorded
-from contracts.cron import InvalidCron
-from contracts.pursuit import Defaults
+from contracts.core.commit import Recorded
+from contracts.core.subjects import state_filter
+from contracts.core.timezones import InvalidTimezone
+from contracts.domain.run_requests import Defaults
+from contracts.domain.schedule.cron import InvalidCron
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
-from contracts.subjects import state_filter
-from contracts.timezones import InvalidTimezone
-from scheduler.book import Book, Entry
+from scheduler.active_schedules import Book, Entry
 from scheduler.clock import Clock
-from scheduler.deciding import Decider
+from scheduler.decide import Decider
 from scheduler.metrics import ACTIVE, FAILURES
 from scheduler.waiting import Waiting
 

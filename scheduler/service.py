@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from contracts.registry import CODEC
+from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import nats_log
-from contracts.runtime.service import Running, Service
-from contracts.runtime.sidecar import Check
+from contracts.runtime.process.service import Running, Service
+from contracts.runtime.process.sidecar import Check
 from scheduler.clock import WallClock
 from scheduler.scheduler import Scheduler
 from scheduler.settings import SchedulerSettings

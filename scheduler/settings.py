@@ -6,8 +6,8 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from contracts.pursuit import Defaults
-from contracts.runtime.settings import GoalSettings
+from contracts.domain.run_requests import Defaults
+from contracts.runtime.process.settings import GoalSettings
 
 
 class SchedulerSettings(GoalSettings):

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar, overload
 import pytest
 import structlog
 
-from contracts.runtime.connection import Connection, connect
+from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.topology import ensure_topology
 from deploy.local.nats_server import Durability, NatsServer, running
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.plan import Job
+from contracts.domain.plan import Job
 
 
 def task(

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
-from contracts.event import Json
+from contracts.core.event import Json
 
 
 class AgentCreate(Body):

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from contracts.api.fields import Absent, Query, Row, Timestamp, Usd, tokens
-from contracts.event import Json
+from contracts.core.event import Json
 
 GroupBy = Literal["day", "week", "month"]
 

@@ -12,7 +12,7 @@ from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp
 from contracts.api.numbers import MaxTokens, Seed
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
 from contracts.api.texts import Title
-from contracts.event import Json
+from contracts.core.event import Json
 
 
 class CreateDag(SchedulePolicy):

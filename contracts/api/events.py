@@ -10,9 +10,9 @@ from pydantic_core import PydanticCustomError
 
 from contracts.api.fields import Query
 from contracts.api.numbers import COERCED
-from contracts.event import Json
-from contracts.registry import AGGREGATES
-from contracts.text import by_commas
+from contracts.core.event import Json
+from contracts.core.text import by_commas
+from contracts.domain.registry import AGGREGATES
 
 LAST_SEQ = 2**63 - 1
 

@@ -10,7 +10,7 @@ from contracts.api.costs import TokenUsage
 from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
 from contracts.api.numbers import COERCED
 from contracts.api.texts import Length, Title
-from contracts.event import Json
+from contracts.core.event import Json
 
 ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
 StepStatus = Literal["pending", "running", "waiting", "completed", "failed"]

@@ -13,8 +13,8 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function, str_schema, union_schema
 
-from contracts.event import Json, Usage
-from contracts.money import pico_usd, usd_text
+from contracts.core.event import Json, Usage
+from contracts.core.money import pico_usd, usd_text
 
 T = TypeVar("T")
 

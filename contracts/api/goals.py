@@ -14,7 +14,7 @@ from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestam
 from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
 from contracts.api.texts import Length
-from contracts.event import Json
+from contracts.core.event import Json
 
 GoalStatus = Literal["active", "paused", "archived"]
 LONGEST_URL = 2048

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from contracts.event import Json
+from contracts.core.event import Json
 
 MOST_TOKENS = 10_000_000
 LARGEST_SEED = 2**63 - 1

@@ -8,7 +8,7 @@ from contracts.api.costs import TokenUsage
 from contracts.api.executions import Page
 from contracts.api.fields import Row, Timestamp
 from contracts.api.goals import GoalRow
-from contracts.event import Json
+from contracts.core.event import Json
 
 RunStatus = Literal["pending", "running", "completed", "failed"]
 CallStatus = Literal["running", "waiting", "completed", "failed"]

@@ -9,7 +9,7 @@ from pydantic import Field
 from contracts.api.executions import Page, Pagination
 from contracts.api.fields import Body, Omissible, Query, Row, Timestamp
 from contracts.api.numbers import COERCED, INTEGRAL
-from contracts.scheduling import MAX_CATCH_UP_S, MAX_JITTER_S
+from contracts.domain.schedule.schedule import MAX_CATCH_UP_S, MAX_JITTER_S
 
 OverlapPolicy = Literal["skip", "allow", "queue_one", "cancel_running"]
 CatchUp = Annotated[int, Field(ge=0, le=MAX_CATCH_UP_S), INTEGRAL]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from contracts.api.fields import Query, Row
-from contracts.event import Json
+from contracts.core.event import Json
 
 
 class ToolQuery(Query):

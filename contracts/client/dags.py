@@ -12,7 +12,7 @@ from contracts.api.fields import Row
 from contracts.client.errors import ClarificationRequired, Refused
 from contracts.client.executions import EXECUTIONS
 from contracts.client.http import Http, keyed, path, understood
-from contracts.event import Json
+from contracts.core.event import Json
 
 DEFAULT_AGENT = "DecomposerV8"
 """The planning agent that every system has."""

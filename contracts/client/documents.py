@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contracts.client.http import Http
-from contracts.event import Json
+from contracts.core.event import Json
 
 
 class Documents:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Container
 from http import HTTPStatus
 
-from contracts.event import Json
+from contracts.core.event import Json
 
 FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 2.0

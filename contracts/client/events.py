@@ -9,8 +9,8 @@ import orjson
 from pydantic import ConfigDict
 
 from contracts.api.fields import Row
-from contracts.event import Json
-from contracts.sse import Message
+from contracts.client.sse import Message
+from contracts.core.event import Json
 
 
 class StreamEvent(Row):

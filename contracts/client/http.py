@@ -16,8 +16,8 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from yarl import URL
 
 from contracts.client.errors import PASSING, ClientError, Misunderstood, Patience, Refused, Unreachable
-from contracts.event import Json
-from contracts.sse import Message, Parser
+from contracts.client.sse import Message, Parser
+from contracts.core.event import Json
 
 T = TypeVar("T")
 

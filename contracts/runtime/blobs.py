@@ -10,11 +10,11 @@ import orjson
 from nats.js.errors import ObjectNotFoundError
 from nats.js.object_store import ObjectStore
 
-from contracts.event import BlobRef, Json
-from contracts.runtime.connection import Connection
-from contracts.runtime.direct import stored
+from contracts.core.event import BlobRef, Json
 from contracts.runtime.log import OFFLOAD_BYTES
-from contracts.runtime.patience import NoAnswer, asking, patiently
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.direct import stored
+from contracts.runtime.nats.retry import NoAnswer, asking, patiently
 
 BUCKET = "blobs"
 _STREAM = f"OBJ_{BUCKET}"

@@ -12,10 +12,10 @@ from nats.aio.msg import Msg
 from nats.js.kv import KV_OP
 from pydantic import ValidationError
 
-from contracts.runtime.connection import Connection
-from contracts.runtime.ordered import Ordered
-from contracts.runtime.patience import asking, patiently
-from contracts.tool import CATALOGUE_BUCKET, ToolSpec
+from contracts.core.tool import CATALOGUE_BUCKET, ToolSpec
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.ordered import Ordered
+from contracts.runtime.nats.retry import asking, patiently
 
 logger = structlog.get_logger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from contracts.commit import Recorded
+from contracts.core.commit import Recorded
 from contracts.runtime.log import Log
 
 

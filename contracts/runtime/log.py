@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
-from contracts.commit import Commit, Recorded
+from contracts.core.commit import Commit, Recorded
 
 MAX_MESSAGE_BYTES = 512 * 1024
 """Payload and headers of one commit. Over 1 MiB the server drops the connection: we refuse before."""

@@ -7,11 +7,11 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 
-from contracts.commit import Codec, Commit, Recorded
+from contracts.core.commit import Codec, Commit, Recorded
+from contracts.core.subjects import EVERYTHING, aggregate_filter
 from contracts.runtime.blobs import Blobs, MemoryBlobs
 from contracts.runtime.log import Conflict, Unavailable
 from contracts.runtime.wire import Format, Wire
-from contracts.subjects import EVERYTHING, aggregate_filter
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,18 +10,18 @@ from functools import partial
 import orjson
 from nats.js.errors import NotFoundError
 
-from contracts.commit import Codec, Commit, Recorded, Undecodable
-from contracts.event import Json
+from contracts.core.commit import Codec, Commit, Recorded, Undecodable
+from contracts.core.event import Json
+from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
-from contracts.runtime.direct import Stored, stored
 from contracts.runtime.log import Conflict
-from contracts.runtime.ordered import Ordered
-from contracts.runtime.patience import NoAnswer, patiently
-from contracts.runtime.settings import Settings
+from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
+from contracts.runtime.nats.direct import Stored, stored
+from contracts.runtime.nats.ordered import Ordered
+from contracts.runtime.nats.retry import NoAnswer, patiently
+from contracts.runtime.process.settings import Settings
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format, Wire
-from contracts.subjects import EVERYTHING, STREAM, aggregate_filter
 
 STILL_WRITING = 10158
 """JetStream's error code while replicas agree on an earlier try of the same commit."""

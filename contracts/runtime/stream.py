@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from contracts.aggregate import Aggregate
-from contracts.commit import Commit, Recorded, all_events
-from contracts.event import Event
-from contracts.ids import unique
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import Commit, Recorded, all_events
+from contracts.core.event import Event
+from contracts.core.ids import unique
+from contracts.core.subjects import aggregate_filter
 from contracts.runtime.log import Conflict, Log
-from contracts.subjects import aggregate_filter
 
 S = TypeVar("S")
 

@@ -8,16 +8,16 @@ from functools import partial
 
 from nats.js.errors import APIError, NotFoundError
 
-from contracts import subjects
-from contracts.event import Json
+from contracts.core import subjects
+from contracts.core.event import Json
+from contracts.core.tool import CATALOGUE_BUCKET
 from contracts.runtime.blobs import BUCKET as BLOBS_BUCKET
-from contracts.runtime.cells import BUCKET as CELLS_BUCKET
-from contracts.runtime.cells import KEPT_S
-from contracts.runtime.connection import Connection
+from contracts.runtime.key_value import BUCKET as CELLS_BUCKET
+from contracts.runtime.key_value import KEPT_S
 from contracts.runtime.log import Unavailable
-from contracts.runtime.patience import asking, patiently
-from contracts.runtime.service import UserError
-from contracts.tool import CATALOGUE_BUCKET
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.retry import asking, patiently
+from contracts.runtime.process.service import UserError
 
 OLDEST_SERVER = (2, 11)
 """Older ones ignore Nats-Expected-Last-Subject-Sequence-Subject, and with it the optimistic lock."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.commit import CONTENT_TYPE, Codec, Commit, Undecodable, event_data
-from contracts.event import BlobRef, Event, Json
+from contracts.core.commit import CONTENT_TYPE, Codec, Commit, Undecodable, event_data
+from contracts.core.event import BlobRef, Event, Json
+from contracts.core.subjects import STREAM, aggregate_filter, commit_subject
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, TooLarge
-from contracts.subjects import STREAM, aggregate_filter, commit_subject
 
 MARK = b'"$blob"'
 """Stands in every payload that holds a reference, and in hardly any other."""

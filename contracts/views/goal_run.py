@@ -82,7 +82,7 @@ goal_calls = Table(
 )
 """One row per tool call of a turn: running, waiting (to be tried again), completed or failed.
 
-`result` is the JSON value or `{"$blob": …}`; `contracts.observations` puts calls into words."""
+`result` is the JSON value or `{"$blob": …}`. `contracts.domain.prompts.observations` words calls."""
 
 outputs = Table(
     "outputs",

@@ -17,7 +17,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from pathlib import Path
 
-from contracts.runtime.service import UserError
+from contracts.runtime.process.service import UserError
 from deploy.local.lifeline import end_with_parent
 
 START_S = 20.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Container
 
-from contracts.runtime.service import UserError
+from contracts.runtime.process.service import UserError
 
 
 class NoPort(UserError):

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from contracts.api.health import Readiness
 from contracts.client import Client, ClientError
-from contracts.runtime.service import UserError
-from contracts.runtime.settings import SQLITE
+from contracts.runtime.process.service import UserError
+from contracts.runtime.process.settings import SQLITE
 from deploy.local.child import STOP_S, Backoff, Child, OnLine, describe_status, inherited, python_module
-from deploy.local.claim import Claim, claimed
+from deploy.local.data_lock import Claim, claimed
 from deploy.local.nats_server import STOP_S as NATS_STOP_S
 from deploy.local.nats_server import Durability, NatsServer, ServerFailed, running
 from deploy.local.ports import free_port

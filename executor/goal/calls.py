@@ -7,9 +7,9 @@ from collections.abc import Collection, Sequence
 
 import orjson
 
-from contracts import run
-from contracts.event import Json
-from contracts.runtime.llm import ToolCall
+from contracts.core.event import Json
+from contracts.domain import run
+from contracts.llm import ToolCall
 from executor.goal.limits import MAX_CALLS
 
 

@@ -15,13 +15,13 @@ from functools import partial
 
 import orjson
 
-from contracts import memory, run
-from contracts.constraints import as_lines
-from contracts.event import Json
-from contracts.observations import Observed
-from contracts.placeholders import map_texts
-from contracts.prompt import fill
-from contracts.text import cut
+from contracts.core.event import Json
+from contracts.core.text import cut
+from contracts.domain import memory, run
+from contracts.domain.plan.placeholders import map_texts
+from contracts.domain.prompts.constraints import as_lines
+from contracts.domain.prompts.observations import Observed
+from contracts.domain.prompts.templates import fill
 from executor.goal.limits import LEAST_CHARS, SHORT_CHARS, Limits
 
 LEAST_KEPT = 16

@@ -5,18 +5,18 @@ from __future__ import annotations
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
-from contracts import run
-from contracts.commit import Recorded
-from contracts.event import Event
-from contracts.run import Policy
+from contracts.core.commit import Recorded
+from contracts.core.event import Event
+from contracts.domain import run
+from contracts.domain.run import Policy
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from executor.attempt import Attempt
-from executor.goal.aftermath import Aftermath
-from executor.goal.casting import Casting
+from executor.goal.after_run import Aftermath
 from executor.goal.limits import Limits
 from executor.goal.performer import GoalPerformer
-from executor.goal.places import Places
+from executor.goal.run_slots import Places
+from executor.goal.setup import Casting
 from executor.performer import Performer
 
 

@@ -9,15 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from contracts import run
-from contracts.event import BlobRef, Json
-from contracts.observations import Observed
-from contracts.outcome import Reject
-from contracts.outputs import output_of
-from contracts.presence import ToolProgress
-from contracts.run import SUMMARY, Loop
-from contracts.runtime.llm import ChatRequest, Completion
-from contracts.tool import ToolSpec
+from contracts.core.event import BlobRef, Json
+from contracts.core.outcome import Reject
+from contracts.core.tool import ToolSpec
+from contracts.domain import run
+from contracts.domain.executors import ToolProgress
+from contracts.domain.prompts.observations import Observed
+from contracts.domain.run import SUMMARY, Loop
+from contracts.domain.run.outputs import output_of
+from contracts.llm import ChatRequest, Completion
 from executor.attempt import Attempt
 from executor.goal.calls import read_calls
 from executor.goal.conversation import Message, Shown, conversation

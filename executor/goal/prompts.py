@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from contracts import run
-from contracts.constraints import as_lines
-from contracts.observations import Observed
-from contracts.plan import in_zone
-from contracts.prompt import dates, tool_texts
-from contracts.text import cut
-from contracts.tool import ToolSpec
+from contracts.core.text import cut
+from contracts.core.tool import ToolSpec
+from contracts.domain import run
+from contracts.domain.plan import in_zone
+from contracts.domain.prompts.constraints import as_lines
+from contracts.domain.prompts.observations import Observed
+from contracts.domain.prompts.templates import dates, tool_texts
 from executor.goal.conversation import Briefing, Shown
 from executor.goal.limits import SHORT_CHARS, Limits
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from contracts.event import Json
-from contracts.tool import Effect
+from contracts.core.event import Json
+from contracts.core.tool import Effect
 from executor.tools.inputs import ToolInput
 from executor.tools.tool import Tool, ToolCall
 

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from contracts.outcome import Reject
-from contracts.tool import ToolSpec
+from contracts.core.outcome import Reject
+from contracts.core.tool import ToolSpec
 from executor.goal.remember import NAME, REMEMBER
 from executor.tools.registry import Registry
 from executor.tools.tool import Tool

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.outcome import Reject
+from contracts.core.outcome import Reject
 
 
 @dataclass(frozen=True, slots=True)

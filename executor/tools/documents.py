@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
 
-from contracts.outcome import Reject
+from contracts.core.outcome import Reject
 
 UNTITLED = "Untitled"
 LARGEST_ARTICLE = 2 * 1024 * 1024

@@ -5,8 +5,8 @@ from __future__ import annotations
 from aiohttp import ClientSession
 from pydantic import Field
 
-from contracts.event import Json
-from contracts.tool import Effect
+from contracts.core.event import Json
+from contracts.core.tool import Effect
 from executor.tools.inputs import HttpUrl, ToolInput
 from executor.tools.pages import fetch
 from executor.tools.tool import Tool, ToolCall

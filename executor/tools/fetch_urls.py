@@ -9,9 +9,9 @@ from typing import Any
 from aiohttp import ClientSession
 from pydantic import Field
 
-from contracts.event import Json
-from contracts.outcome import Reject, Retry
-from contracts.tool import Effect
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry
+from contracts.core.tool import Effect
 from executor.tools.inputs import NOT_A_URL, ToolInput, http_url
 from executor.tools.pages import fetch
 from executor.tools.tool import Tool, ToolCall

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaV
 from pydantic_core import CoreSchema, core_schema
 from yarl import URL
 
-from contracts.event import Json
+from contracts.core.event import Json
 
 NOT_A_URL = "it must be an absolute http:// or https:// URL"
 

@@ -6,9 +6,9 @@ import asyncio
 
 from aiohttp import ClientSession, ClientTimeout
 
-from contracts.event import Json
-from contracts.outcome import Reject
-from contracts.text import clean_text
+from contracts.core.event import Json
+from contracts.core.outcome import Reject
+from contracts.core.text import clean_text
 from executor.tools.documents import read_document
 from executor.tools.tool import ToolCall
 from executor.tools.web import network_outcomes, raise_for_status, read_at_most

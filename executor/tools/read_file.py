@@ -7,8 +7,8 @@ import codecs
 
 from pydantic import Field
 
-from contracts.event import Json
-from contracts.tool import Effect
+from contracts.core.event import Json
+from contracts.core.tool import Effect
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import ToolInput
 from executor.tools.tool import Tool, ToolCall

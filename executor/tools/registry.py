@@ -8,8 +8,8 @@ from typing import Any
 
 from aiohttp import ClientSession
 
-from contracts.outcome import Reject
-from contracts.tool import ToolSpec
+from contracts.core.outcome import Reject
+from contracts.core.tool import ToolSpec
 from executor.tools.artifacts import Artifacts
 from executor.tools.fetch_page import fetch_page
 from executor.tools.fetch_urls import fetch_urls

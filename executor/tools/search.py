@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
-from contracts.outcome import Retry
+from contracts.core.outcome import Retry
 
 TIMEOUT_S = 10
 """Of each engine that ddgs asks."""

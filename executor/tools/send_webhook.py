@@ -16,9 +16,9 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from multidict import CIMultiDict
 from pydantic import Field, field_validator
 
-from contracts.event import Json
-from contracts.ids import derived_id
-from contracts.tool import Effect
+from contracts.core.event import Json
+from contracts.core.ids import derived_id
+from contracts.core.tool import Effect
 from executor.tools.inputs import HttpUrl, ToolInput
 from executor.tools.tool import Tool, ToolCall
 from executor.tools.web import network_outcomes, raise_for_retry, read_at_most, reason_of

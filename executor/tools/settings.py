@@ -9,8 +9,8 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field, PlainValidator, SecretStr, field_validator
 from pydantic_settings import NoDecode
 
-from contracts.runtime.settings import Settings
-from contracts.text import by_commas
+from contracts.core.text import by_commas
+from contracts.runtime.process.settings import Settings
 from executor.tools.addresses import AllowedHost
 
 

@@ -14,7 +14,7 @@ from aiosmtplib import (
     SMTPResponseException,
 )
 
-from contracts.outcome import Reject, Retry
+from contracts.core.outcome import Reject, Retry
 from executor.tools.settings import ToolSettings
 
 IMPLICIT_TLS_PORT = 465

@@ -13,11 +13,11 @@ import orjson
 from aiohttp import ClientConnectionError, ClientPayloadError
 from pydantic import ValidationError
 
-from contracts.event import Json
-from contracts.ids import require_id
-from contracts.outcome import Reject, Retry
-from contracts.text import clean_json, clean_text
-from contracts.tool import Effect, ToolSpec
+from contracts.core.event import Json
+from contracts.core.ids import require_id
+from contracts.core.outcome import Reject, Retry
+from contracts.core.text import clean_json, clean_text
+from contracts.core.tool import Effect, ToolSpec
 from executor.tools.inputs import ToolInput, explain, json_schema
 
 InputT = TypeVar("InputT", bound=ToolInput)

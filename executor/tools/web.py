@@ -16,8 +16,8 @@ from aiohttp import (
     TooManyRedirects,
 )
 
-from contracts.outcome import Reject, Retry
-from contracts.waiting import retry_after
+from contracts.core.outcome import Reject, Retry
+from contracts.core.waiting import retry_after
 from executor.tools.guard import Blocked
 
 _STANDARD_REASONS = {status.value: status.phrase for status in HTTPStatus}

@@ -8,9 +8,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from contracts.event import Json
-from contracts.outcome import Reject
-from contracts.tool import Effect
+from contracts.core.event import Json
+from contracts.core.outcome import Reject
+from contracts.core.tool import Effect
 from executor.tools.inputs import ToolInput
 from executor.tools.search import SearchBackend
 from executor.tools.tool import Tool, ToolCall

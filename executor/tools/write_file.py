@@ -14,10 +14,10 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from contracts.event import Json
-from contracts.ids import new_id
-from contracts.outcome import Reject
-from contracts.tool import Effect
+from contracts.core.event import Json
+from contracts.core.ids import new_id
+from contracts.core.outcome import Reject
+from contracts.core.tool import Effect
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import ToolInput
 from executor.tools.tool import Tool, ToolCall

@@ -11,12 +11,12 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import select
 
-from contracts import agent
-from contracts.agent import AGENT, AgentExists, Directory, Entry
 from contracts.api.agents import AgentCreate, AgentPatch, AgentQuery, AgentRow
 from contracts.api.fields import epoch_ms
-from contracts.event import Event
-from contracts.ids import derived_id
+from contracts.core.event import Event
+from contracts.core.ids import derived_id
+from contracts.domain import agent
+from contracts.domain.agent import AGENT, AgentExists, Directory, Entry
 from contracts.runtime.stream import Stream, transact
 from contracts.views import agents
 from gateway.endpoint import Call, endpoint

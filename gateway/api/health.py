@@ -10,9 +10,9 @@ from sqlalchemy import func, select, union_all
 
 from contracts.api.fields import epoch_ms
 from contracts.api.health import Alive, DagScheduler, Queue, Readiness, Scheduler
-from contracts.run import Status
+from contracts.domain.run import Status
 from contracts.runtime.log import Unavailable
-from contracts.runtime.sidecar import Check
+from contracts.runtime.process.sidecar import Check
 from contracts.views import checkpoint, dags, executions, goal_runs
 from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
 from gateway.endpoint import Call, endpoint

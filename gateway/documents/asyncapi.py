@@ -9,12 +9,14 @@ from types import ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from contracts import agent, dag, goal, memory, run, schedule, subjects, task, webhook
-from contracts.aggregate import Aggregate
-from contracts.commit import CONTENT_TYPE
-from contracts.event import Event
-from contracts.presence import ExecutorAlive, ToolProgress
-from contracts.registry import AGGREGATES
+from contracts.core import subjects
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import CONTENT_TYPE
+from contracts.core.event import Event
+from contracts.domain import agent, dag, goal, memory, run, task, webhook
+from contracts.domain.executors import ExecutorAlive, ToolProgress
+from contracts.domain.registry import AGGREGATES
+from contracts.domain.schedule import ticks
 from gateway.documents.cloudevents import BLOB_REFERENCE, CLOUD_EVENT, HEADERS, TEXT, envelope
 from gateway.documents.openapi import PACKAGE
 from gateway.documents.schemas import REFERENCE, Schema, described, schemas_of
@@ -51,7 +53,7 @@ KINDS: Mapping[str, _Kind] = {
     "goal": _Kind(goal, tuple(goal.Status)),
     "memory": _Kind(memory, ("kept",)),
     "run": _Kind(run, tuple(run.Status)),
-    "schedule": _Kind(schedule, tuple(schedule.Decision)),
+    "schedule": _Kind(ticks, tuple(ticks.Decision)),
     "task": _Kind(task, tuple(task.Status)),
     "webhook": _Kind(webhook, tuple(webhook.Status)),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.event import Event
+from contracts.core.event import Event
 from gateway.documents.schemas import REFERENCE, Schema
 
 TEXT: Schema = {"type": "string"}

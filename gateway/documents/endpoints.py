@@ -9,7 +9,7 @@ from functools import cached_property
 import orjson
 from aiohttp import web
 
-from contracts.event import Json
+from contracts.core.event import Json
 from gateway.documents.asyncapi import asyncapi
 from gateway.documents.openapi import openapi
 from gateway.documents.reference import reference

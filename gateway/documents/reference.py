@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element
 
 import orjson
 
-from contracts.event import Json
+from contracts.core.event import Json
 from gateway.documents.html import Child, document, inline, node, prose
 from gateway.documents.reference_schemas import anchor, fields, referred, row, sample, type_of
 from gateway.documents.schemas import Schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from xml.etree.ElementTree import Element
 
-from contracts.event import Json
+from contracts.core.event import Json
 from gateway.documents.html import Child, inline, node
 from gateway.documents.schemas import Schema
 

@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from contracts.event import Json
+from contracts.core.event import Json
 
 Schema = dict[str, Json]
 Mode = Literal["validation", "serialization"]

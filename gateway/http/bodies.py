@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 import orjson
 from aiohttp import web
 
-from contracts.event import Json
+from contracts.core.event import Json
 from gateway.http.errors import BODY_TOO_LARGE, WRONG_MEDIA_TYPE, FrameworkRefusal, Refusal
 
 MAX_BODY_BYTES = 1024 * 1024

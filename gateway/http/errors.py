@@ -7,15 +7,15 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from contracts import agent, dag, goal, run
-from contracts.aggregate import DomainError
-from contracts.event import Json
-from contracts.ids import InvalidId
+from contracts.core.aggregate import DomainError
+from contracts.core.event import Json
+from contracts.core.ids import InvalidId
+from contracts.core.text import clean_text
+from contracts.domain import agent, dag, goal, run
 from contracts.runtime.blobs import BlobLost
 from contracts.runtime.log import MAX_MESSAGE_BYTES, Conflict, TooLarge, Unavailable
-from contracts.runtime.patience import NoAnswer
+from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.stream import Contended
-from contracts.text import clean_text
 from gateway.http.replies import json_reply
 from gateway.views.reader import ViewsUnavailable
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
-from contracts.text import clean_text
+from contracts.core.text import clean_text
 from gateway.http.bodies import check_text
 from gateway.http.errors import BODY_TOO_LARGE, WRONG_MEDIA_TYPE, FrameworkRefusal, Refusal
 

@@ -24,9 +24,9 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
-from contracts.event import Json
-from contracts.ids import derived_id
-from contracts.runtime.cells import Cells, Outdated
+from contracts.core.event import Json
+from contracts.core.ids import derived_id
+from contracts.runtime.key_value import Cells, Outdated
 from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Contended
 from gateway.http.errors import Refusal, refusal_of

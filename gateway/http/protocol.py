@@ -6,7 +6,7 @@ import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
-from contracts.text import clean_text
+from contracts.core.text import clean_text
 from gateway.http.errors import FrameworkRefusal, of_http
 
 LONGEST_LINE = 8190

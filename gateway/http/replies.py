@@ -8,7 +8,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel
 
-from contracts.event import Json
+from contracts.core.event import Json
 
 JSON = "application/json; charset=utf-8"
 

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import structlog
 from aiohttp import web
 
-from contracts.runtime.service import UserError
+from contracts.runtime.process.service import UserError
 from gateway.http.protocol import Server
 from gateway.settings import GatewaySettings
 

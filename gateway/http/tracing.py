@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from contracts.ids import unique
+from contracts.core.ids import unique
 from contracts.runtime.stream import Origin
 
 REQUEST_ID = "X-Request-Id"

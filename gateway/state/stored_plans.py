@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from contracts import dag
-from contracts.commit import all_events
-from contracts.dag import DAG
-from contracts.plan import Job
+from contracts.core.commit import all_events
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
 from contracts.runtime.catalogue import Revision
 from contracts.runtime.log import Log
 from gateway.state.lru import Lru

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from contracts.api.fields import epoch_ms
-from contracts.commit import Recorded
-from contracts.presence import ToolProgress
+from contracts.core.commit import Recorded
+from contracts.domain.executors import ToolProgress
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.log import Log, Unavailable
 from gateway.streams.narration import Narration, Told

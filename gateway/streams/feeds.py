@@ -14,10 +14,10 @@ import structlog
 from aiohttp import web
 from nats.aio.msg import Msg
 
+from contracts.core.subjects import live_run
 from contracts.runtime.blobs import Blobs
-from contracts.runtime.connection import Connection
 from contracts.runtime.log import Log, Unavailable
-from contracts.subjects import live_run
+from contracts.runtime.nats.connection import Connection
 from gateway.streams.feed import Feed, Heard, Narrate
 from gateway.streams.hub import Hub
 from gateway.streams.sse import HttpClient, last_event_id

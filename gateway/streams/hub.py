@@ -8,9 +8,9 @@ from contextlib import aclosing, asynccontextmanager
 
 import structlog
 
-from contracts.commit import Recorded
+from contracts.core.commit import Recorded
+from contracts.core.subjects import EVERYTHING
 from contracts.runtime.log import Log, Unavailable
-from contracts.subjects import EVERYTHING
 
 RETRY_S = 1.0
 FOLLOW_S = 10.0

@@ -18,10 +18,10 @@ import orjson
 
 from contracts.api.events import EventQuery
 from contracts.api.fields import epoch_ms
-from contracts.commit import Codec, Commit, Recorded
-from contracts.event import Json
+from contracts.core.commit import Codec, Commit, Recorded
+from contracts.core.event import Json
+from contracts.core.subjects import EVERYTHING, aggregate_filter, state_filter
 from contracts.runtime.log import Log
-from contracts.subjects import EVERYTHING, aggregate_filter, state_filter
 from gateway.streams.hub import Hub
 from gateway.streams.sse import Client, Piece, frame
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from contracts.commit import Recorded
-from contracts.event import Json
+from contracts.core.commit import Recorded
+from contracts.core.event import Json
 
 Told = dict[str, Json]
 """One event: `type`, whose it is, `timestamp` (milliseconds since 1970) and the fields of its type."""

@@ -9,7 +9,7 @@ from typing import Protocol
 import orjson
 from aiohttp import HttpVersion11, web
 
-from contracts.event import Json
+from contracts.core.event import Json
 
 WRITE_S = 30.0
 """A client that takes longer to read what it is sent at first is cut off."""

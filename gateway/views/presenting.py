@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import JSON, Label, Table, Text, cast
 
 from contracts.api.fields import iso
-from contracts.event import Json
+from contracts.core.event import Json
 
 Shown = dict[str, Json]
 

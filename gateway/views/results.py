@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from contracts.event import BlobRef, Json
+from contracts.core.event import BlobRef, Json
 from contracts.runtime.blobs import BlobLost, Blobs
 
 LOST = "(this result is lost: {})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import files
 
-from contracts.event import Json
+from contracts.core.event import Json
 
 VERSION = "1.0.0"
 

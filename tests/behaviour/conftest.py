@@ -8,10 +8,10 @@ from typing import ClassVar
 
 import pytest
 
-from contracts.aggregate import Aggregate
-from contracts.commit import Codec, Commit
-from contracts.event import Event, Json
-from contracts.ids import new_id
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import Codec, Commit
+from contracts.core.event import Event, Json
+from contracts.core.ids import new_id
 
 
 class Added(Event):

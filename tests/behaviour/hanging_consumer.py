@@ -7,12 +7,12 @@ import runpy
 import sys
 from pathlib import Path
 
-from contracts.commit import Recorded
+from contracts.core.commit import Recorded
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.connection import connect
-from contracts.runtime.consumer import Consumer
-from contracts.runtime.delivery import Delivery, Policy
-from contracts.runtime.leases import Leases
+from contracts.runtime.consumer.consumer import Consumer
+from contracts.runtime.consumer.delivery import Delivery, Policy
+from contracts.runtime.consumer.leases import Leases
+from contracts.runtime.nats.connection import connect
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.wire import Format
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from contracts.event import BlobRef
+from contracts.core.event import BlobRef
 from contracts.runtime.blobs import BlobLost, Blobs, MemoryBlobs, NatsBlobs
-from contracts.runtime.connection import Connection
 from contracts.runtime.log import OFFLOAD_BYTES
+from contracts.runtime.nats.connection import Connection
 
 
 class BlobsBehaviour:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contracts.core.tool import Effect, ToolSpec
 from contracts.runtime.catalogue import Catalogue, publish, watch
-from contracts.runtime.connection import Connection
-from contracts.tool import Effect, ToolSpec
+from contracts.runtime.nats.connection import Connection
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually

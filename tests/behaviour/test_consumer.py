@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts.commit import Recorded
-from contracts.outcome import Reject, Retry
+from contracts.core.commit import Recorded
+from contracts.core.outcome import Reject, Retry
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.connection import Connection, connect
-from contracts.runtime.consumer import Consumer
-from contracts.runtime.delivery import Delivery, Policy
-from contracts.runtime.leases import Leases
+from contracts.runtime.consumer.consumer import Consumer
+from contracts.runtime.consumer.delivery import Delivery, Policy
+from contracts.runtime.consumer.leases import Leases
+from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import Conflict
+from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats_log import NatsLog
-from contracts.runtime.parking import NotParked, parked_messages, retry
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer

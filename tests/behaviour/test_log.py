@@ -11,15 +11,15 @@ import orjson
 import pytest
 from nats.aio.msg import Msg
 
-from contracts.commit import Recorded, Undecodable
-from contracts.ids import InvalidId
-from contracts.runtime import direct
+from contracts.core.commit import Recorded, Undecodable
+from contracts.core.ids import InvalidId
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.connection import Connection
 from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, Conflict, Log, TooLarge, Unavailable
 from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.nats import direct
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_log import NatsLog
-from contracts.runtime.patience import NoAnswer
 from contracts.runtime.stream import Origin, Stream, transact
 from contracts.runtime.wire import Format
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contracts.runtime.connection import connect
+from contracts.runtime.nats.connection import connect
 from contracts.runtime.topology import ensure_topology
 from deploy.local.nats_server import Durability, NatsServer, ServerFailed, StoreInUse, running
 

@@ -21,14 +21,14 @@ from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from yarl import URL
 
-from contracts.aggregate import Aggregate
-from contracts.commit import Commit
-from contracts.event import Event, Json
-from contracts.ids import new_id
-from contracts.registry import CODEC
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import Commit
+from contracts.core.event import Event, Json
+from contracts.core.ids import new_id
+from contracts.domain.registry import CODEC
+from contracts.llm import LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
-from contracts.runtime.cells import Cells, MemoryCells
-from contracts.runtime.llm import LlmSettings
+from contracts.runtime.key_value import Cells, MemoryCells
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from gateway.app import ENDPOINTS

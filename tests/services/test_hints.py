@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import presence
-from contracts.runtime.connection import Connection, connect
-from contracts.runtime.patience import NoAnswer
-from contracts.subjects import EXECUTOR_ALIVE
+from contracts.core.subjects import EXECUTOR_ALIVE
+from contracts.domain import executors
+from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.nats.retry import NoAnswer
 from deploy.local.nats_server import NatsServer
 from executor import service
 from executor.settings import ExecutorSettings
@@ -56,11 +56,11 @@ async def test_an_executor_tells_its_tools(
         )
         await eventually(lambda: heard)
         seen.cancel()
-    assert presence.ExecutorAlive.model_validate_json(heard[0]).tools == ("fetchPage", "noop")
+    assert executors.ExecutorAlive.model_validate_json(heard[0]).tools == ("fetchPage", "noop")
 
 
 async def test_a_tool_may_tell_of_its_progress_to_nobody(cut_off: Connection) -> None:
-    said = presence.ToolProgress(kind="progress", tool="fetchPage", message="half way", step="001")
+    said = executors.ToolProgress(kind="progress", tool="fetchPage", message="half way", step="001")
     await service._tell(cut_off, "run_1", said.model_dump())
 
 

@@ -12,8 +12,8 @@ import pytest
 PROGRAM = """
 import asyncio, sys
 from contextlib import asynccontextmanager
-from contracts.runtime.service import Running, Service, UserError
-from contracts.runtime.settings import Settings
+from contracts.runtime.process.service import Running, Service, UserError
+from contracts.runtime.process.settings import Settings
 
 @asynccontextmanager
 async def build(settings):

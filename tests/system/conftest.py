@@ -18,17 +18,18 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from contracts import run, subjects
 from contracts.api.executions import ExecutionDetail
 from contracts.client import Client, ExecutionEvent
-from contracts.event import Event
-from contracts.registry import CODEC
+from contracts.core import subjects
+from contracts.core.event import Event
+from contracts.domain import run
+from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
-from contracts.runtime.settings import Settings
+from contracts.runtime.process.settings import Settings
 from deploy.local.nats_server import Durability
-from deploy.local.scripted_llm import Answer, Rule, ScriptedLlm, ToolCall, When, default_rules
-from deploy.local.scripted_llm import environment as scripted_environment
 from deploy.local.system import LocalSystem, Options, local_system, private
+from deploy.scripted_llm import Answer, Rule, ScriptedLlm, ToolCall, When, default_rules
+from deploy.scripted_llm import environment as scripted_environment
 
 LEASE_S = 300
 """Far longer than any test waits: what a killed executor held comes again at once, or the test fails."""

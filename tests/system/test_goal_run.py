@@ -10,8 +10,8 @@ import aiohttp
 import orjson
 import pytest
 
-from contracts import run
-from contracts.event import Event
+from contracts.core.event import Event
+from contracts.domain import run
 
 if TYPE_CHECKING:
     from tests.system.conftest import Bed

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from contracts import dag, run
-from contracts.schedule import Decision, Ticked
+from contracts.domain import dag, run
+from contracts.domain.schedule.ticks import Decision, Ticked
 from deploy.local.system import NATS, SERVICES
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import pytest_asyncio
 
-from contracts import run
 from contracts.client import Client
+from contracts.domain import run
 from deploy.local.nats_server import Durability, NatsServer, running
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from contracts.aggregate import Aggregate
-from contracts.event import Event
+from contracts.core.aggregate import Aggregate
+from contracts.core.event import Event
 
 Decide = Callable[..., Sequence[Event]]
 

@@ -11,10 +11,10 @@ import pytest
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from contracts.runtime.llm import LlmSettings
-from deploy.local.options import DEFAULT_URL
-from deploy.local.scripted_llm import environment
+from contracts.llm import LlmSettings
+from deploy.cli.options import DEFAULT_URL
 from deploy.local.settings import LocalSettings
+from deploy.scripted_llm import environment
 from executor.settings import ExecutorSettings
 from executor.tools.settings import ToolSettings
 from gateway.settings import GatewaySettings

@@ -20,8 +20,8 @@ from contracts.api.costs import (
     SynthesisCost,
     TokenUsage,
 )
-from contracts.awaited import plan_id
-from contracts.steps import SYNTHESIS
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import dags, executions, planning_attempts, sub_steps
 from gateway.api.executions.awaited import awaited
 from gateway.api.executions.presenters import API_STATUS

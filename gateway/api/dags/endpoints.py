@@ -10,12 +10,12 @@ from typing import Any
 from aiohttp import web
 from sqlalchemy import Select, bindparam, func, select
 
-from contracts import dag
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagQuery, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList, DagExecutionQuery
-from contracts.cron import describe
-from contracts.dag import DAG
-from contracts.event import Event
+from contracts.core.event import Event
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.domain.schedule.cron import describe
 from contracts.runtime.stream import transact
 from contracts.views import dags, executions, planning_attempts
 from gateway.api.dags.presenters import ATTEMPT_COLUMNS, DAG_COLUMNS, dag_row

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.api.fields import iso, tokens
-from contracts.money import usd_text
+from contracts.core.money import usd_text
 from contracts.views import dags, planning_attempts
 from gateway.views.presenting import Shown, columns, json_of, time_of
 from gateway.views.reader import Row

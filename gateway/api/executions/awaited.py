@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts import dag, run
 from contracts.api.fields import epoch_ms, iso
-from contracts.awaited import PLANLESS, awaits, plan_id
-from contracts.commit import Recorded, all_events
-from contracts.dag import DAG
-from contracts.plan import Job
-from contracts.run import RUN
+from contracts.core.commit import Recorded, all_events
+from contracts.domain import dag, run
+from contracts.domain.awaiting_plan import PLANLESS, awaits, plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
 from gateway.gateway import Gateway
 from gateway.views.presenting import Shown
 

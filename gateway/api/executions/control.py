@@ -8,7 +8,6 @@ from typing import Any
 
 from aiohttp import web
 
-from contracts import dag, run
 from contracts.api.dags import ClarificationRequired
 from contracts.api.executions import (
     CancelExecution,
@@ -18,15 +17,16 @@ from contracts.api.executions import (
     ExecutionRow,
     ExecutionStarted,
 )
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.event import Event, Json
-from contracts.ids import is_id
-from contracts.plan import Job, SubTask
-from contracts.run import RUN
+from contracts.core.event import Event, Json
+from contracts.core.ids import is_id
+from contracts.domain import dag, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job, SubTask
+from contracts.domain.run import RUN
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.runtime.stream import Stream, transact
-from contracts.steps import SYNTHESIS
-from gateway.api.executions import calling_off, queries
+from gateway.api.executions import cancelling, queries
 from gateway.api.executions.awaited import require_execution, status_of
 from gateway.api.executions.jobs import approve, executable, job_of, llm_problem, still_holds
 from gateway.api.executions.presenters import API_STATUS
@@ -142,7 +142,7 @@ async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamRespo
     gateway, execution_id = call.gateway, call.path["id"]
     reason = call.body.reason or "a client asked for it"
     try:
-        seq = await calling_off.cancel(gateway, execution_id, reason, call.origin, require_execution)
+        seq = await cancelling.cancel(gateway, execution_id, reason, call.origin, require_execution)
     except run.UnknownRun:
         raise call.missing() from None
     except run.AlreadyFinished as error:

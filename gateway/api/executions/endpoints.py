@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from contracts import run
 from contracts.api.executions import (
     ExecutionDeleted,
     ExecutionDetail,
@@ -12,8 +11,9 @@ from contracts.api.executions import (
     ExecutionQuery,
     SubStepList,
 )
+from contracts.domain import run
 from contracts.views import sub_steps
-from gateway.api.executions import calling_off, queries
+from gateway.api.executions import cancelling, queries
 from gateway.api.executions.awaited import require_execution
 from gateway.api.executions.narrator import ExecutionNarrator
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
@@ -87,7 +87,7 @@ async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
     gateway, execution_id = call.gateway, call.path["id"]
     steps = await queries.number_of(gateway, sub_steps.c.execution_id == execution_id)
     try:
-        seq = await calling_off.delete(gateway, execution_id, call.origin, require_execution)
+        seq = await cancelling.delete(gateway, execution_id, call.origin, require_execution)
     except run.UnknownRun:
         raise call.missing() from None
     await gateway.projected(seq)

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from pydantic import ValidationError
 
-from contracts.agent import State, with_usable_model
-from contracts.event import Json
-from contracts.issues import issues
-from contracts.plan import Job, SubTask, dated, in_zone, mentions_date, problems
+from contracts.core.event import Json
+from contracts.domain.agent import State, with_usable_model
+from contracts.domain.issues import issues
+from contracts.domain.plan import Job, SubTask, dated, in_zone, mentions_date, problems
 from gateway.endpoint import INVALID_BODY
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts import dag, run
 from contracts.api.fields import epoch_ms
-from contracts.awaited import plan_id
-from contracts.commit import Recorded
-from contracts.event import Event, Json
-from contracts.steps import SYNTHESIS
+from contracts.core.commit import Recorded
+from contracts.core.event import Event, Json
+from contracts.domain import dag, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.run.steps import SYNTHESIS
 from gateway.api.executions.presenters import API_STATUS
 from gateway.streams.narration import LONGEST_NUMBER, Told
 

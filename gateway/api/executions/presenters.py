@@ -6,7 +6,7 @@ Like all presenters these make plain dictionaries; the models in `contracts.api`
 from __future__ import annotations
 
 from contracts.api.fields import iso, tokens
-from contracts.money import usd_text
+from contracts.core.money import usd_text
 from contracts.runtime.blobs import Blobs
 from contracts.views import executions, sub_steps
 from gateway.views.presenting import Shown, columns, json_of, time_of

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select
 
 from contracts.api.executions import ExecutionQuery
-from contracts.steps import SYNTHESIS
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import executions, sub_steps
 from gateway.api.executions.awaited import awaited
 from gateway.api.executions.presenters import (

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from contracts import goal
-from contracts.event import Event
-from contracts.goal import GOAL
+from contracts.core.event import Event
+from contracts.domain import goal
+from contracts.domain.goal import GOAL
 from contracts.runtime.stream import Stream, transact
 from gateway.endpoint import Call
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from aiohttp import web
 
-from contracts import goal, run
 from contracts.api.goals import (
     GoalChanged,
     GoalCreate,
@@ -21,8 +20,9 @@ from contracts.api.goals import (
     RunTriggered,
 )
 from contracts.api.texts import units
-from contracts.event import Event
-from contracts.goal import GOAL
+from contracts.core.event import Event
+from contracts.domain import goal, run
+from contracts.domain.goal import GOAL
 from contracts.runtime.stream import transact
 from gateway.api.goals import queries
 from gateway.api.goals.deciding import decided

@@ -10,13 +10,13 @@ from typing import Any
 import orjson
 from sqlalchemy import Select, bindparam, select
 
-from contracts import goal
 from contracts.api.fields import epoch_ms
 from contracts.api.goals import GoalQuery
-from contracts.commit import Commit
-from contracts.goal import GOAL
+from contracts.core.commit import Commit
+from contracts.domain import goal
+from contracts.domain.goal import GOAL
+from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.stream import Stream
-from contracts.scheduling import Schedule
 from contracts.views import agents, goal_schedules, goals
 from gateway.api.goals.presenters import (
     AGENT_COLUMNS,

@@ -6,9 +6,9 @@ from functools import partial
 
 from aiohttp import web
 
-from contracts import goal
 from contracts.api.schedules import ScheduleCreate, SchedulePatch, ScheduleRow
-from contracts.event import Event
+from contracts.core.event import Event
+from contracts.domain import goal
 from gateway.api.goals import queries
 from gateway.api.goals.deciding import decided
 from gateway.api.schedules.parsing import goal_schedule

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from contracts import dag
 from contracts.api.fields import tokens_of
-from contracts.event import Event, Json
-from contracts.plan import Job
+from contracts.core.event import Event, Json
+from contracts.domain import dag
+from contracts.domain.plan import Job
 
 STARTED = "DAG created and execution started. Connect to SSE stream for live updates."
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from aiohttp import web
 
-from contracts import dag
 from contracts.api.dags import ClarificationRequired, Clarify, CreateDag, Executing, Planned, StillPlanning
-from contracts.dag import DAG
+from contracts.domain import dag
+from contracts.domain.dag import DAG
 from contracts.runtime.stream import Stream, transact
 from gateway.api.planning.requests import outcome, planning_request, request_plan
 from gateway.api.schedules.parsing import schedule_of

@@ -7,10 +7,10 @@ from itertools import product
 
 from aiohttp import web
 
-from contracts import dag
 from contracts.api.dags import CreateDag
 from contracts.api.experiments import Experiment, Experiments, ExperimentsCompleted
-from contracts.event import Json
+from contracts.core.event import Json
+from contracts.domain import dag
 from gateway.api.planning.endpoints import REFUSALS, TAG
 from gateway.api.planning.requests import outcome, planning_request, request_plan
 from gateway.endpoint import Call, endpoint

@@ -7,15 +7,15 @@ import contextlib
 from functools import partial
 from typing import Any
 
-from contracts import dag, run
-from contracts.agent import State, with_usable_model
 from contracts.api.dags import CreateDag
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.run import RUN
+from contracts.domain import dag, run
+from contracts.domain.agent import State, with_usable_model
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.run import RUN
+from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Stream
-from contracts.scheduling import Schedule
 from gateway.api.planning.answers import Answer, answer
 from gateway.endpoint import Call
 from gateway.gateway import Gateway

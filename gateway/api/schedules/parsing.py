@@ -8,10 +8,10 @@ from contextlib import contextmanager
 from contracts.api.dags import CreateDag, DagPatch
 from contracts.api.fields import Body
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
-from contracts.cron import Cron, InvalidCron
-from contracts.event import Json
-from contracts.scheduling import Schedule
-from contracts.timezones import InvalidTimezone, parse_timezone
+from contracts.core.event import Json
+from contracts.core.timezones import InvalidTimezone, parse_timezone
+from contracts.domain.schedule.cron import Cron, InvalidCron
+from contracts.domain.schedule.schedule import Schedule
 from gateway.http.errors import Refusal
 
 NO_SCHEDULE = Schedule(cron="", active=False)

@@ -9,8 +9,8 @@ from sqlalchemy import bindparam, func, select
 
 from contracts.api.fields import epoch_ms, iso
 from contracts.api.schedules import NextQuery, NextTicks, TickList, TickQuery
-from contracts.cron import Cron, InvalidCron, describe
-from contracts.timezones import InvalidTimezone
+from contracts.core.timezones import InvalidTimezone
+from contracts.domain.schedule.cron import Cron, InvalidCron, describe
 from contracts.views import dags, goal_schedules, schedule_ticks
 from gateway.api.schedules.firing import DAG_FIRES, DAG_HAS_SCHEDULE, GOAL_FIRES
 from gateway.endpoint import Call, endpoint

@@ -9,13 +9,13 @@ from typing import Any
 
 import structlog
 
-from contracts import task
-from contracts.agent import Entry
-from contracts.event import Json
-from contracts.outcome import Reject, Retry, Spent
-from contracts.runtime.llm import ChatRequest, Completion
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry, Spent
+from contracts.domain import task
+from contracts.domain.agent import Entry
+from contracts.domain.task import TASK
+from contracts.llm import ChatRequest, Completion
 from contracts.runtime.log import Unavailable
-from contracts.task import TASK
 from gateway.endpoint import Call
 
 logger = structlog.get_logger(__name__)

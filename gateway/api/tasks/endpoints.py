@@ -9,13 +9,13 @@ import structlog
 from aiohttp import web
 from pydantic import ValidationError
 
-from contracts.agent import Entry, State, with_usable_model
 from contracts.api.costs import TokenUsage
 from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, TaskUsed
-from contracts.event import Json
-from contracts.issues import Issue, issues
-from contracts.outcome import Reject, Retry
-from contracts.runtime.llm import ChatRequest, Completion
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry
+from contracts.domain.agent import Entry, State, with_usable_model
+from contracts.domain.issues import Issue, issues
+from contracts.llm import ChatRequest, Completion
 from gateway.api.tasks.accounts import answered, failed, record
 from gateway.api.tasks.prompt import image_type, task_messages
 from gateway.endpoint import Call, endpoint

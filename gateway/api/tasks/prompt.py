@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 
-from contracts.event import Json
+from contracts.core.event import Json
 from gateway.http.errors import Refusal
 from gateway.http.forms import Upload
 

@@ -12,7 +12,7 @@ from aiohttp import web
 from contracts.api.dags import DagRow
 from contracts.api.executions import ExecutionDetail
 from contracts.client import ClarificationRequired, Client, Misunderstood, Refused, Unreachable
-from contracts.event import Json
+from contracts.core.event import Json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Serve = Callable[..., Awaitable[Client]]

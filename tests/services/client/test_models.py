@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import agent, dag
-from contracts.agent import AGENT
 from contracts.api.experiments import ExperimentsCompleted
 from contracts.api.tasks import TaskParams
 from contracts.client import Attachment, Client, Refused, Unreachable
-from contracts.dag import DAG
-from contracts.event import Json
-from contracts.plan import Job
-from contracts.runtime.llm import LlmSettings
-from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from contracts.core.event import Json
+from contracts.domain import agent, dag
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.llm import LlmSettings
+from deploy.scripted_llm import ScriptedLlm, parse_rules
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway

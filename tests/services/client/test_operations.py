@@ -16,7 +16,7 @@ from contracts.api.dags import DagPatch
 from contracts.api.goals import GoalCreate, GoalPatch
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
 from contracts.client import Client, Refused
-from contracts.event import Json
+from contracts.core.event import Json
 
 if TYPE_CHECKING:
     from tests.services.conftest import StartGateway

@@ -15,11 +15,11 @@ from contracts.api.dags import DagPatch
 from contracts.api.goals import GoalCreate
 from contracts.api.schedules import ScheduleCreate
 from contracts.client import Client, Refused
-from contracts.event import Json
-from contracts.runtime.llm import LlmSettings
-from contracts.tool import Effect, ToolSpec
-from deploy.local.commands import goals, runs, schedules
-from deploy.local.commands.command import Unusable
+from contracts.core.event import Json
+from contracts.core.tool import Effect, ToolSpec
+from contracts.llm import LlmSettings
+from deploy.cli.resources import goals, runs, schedules
+from deploy.cli.resources.command import Unusable
 from tests import jobs
 
 if TYPE_CHECKING:

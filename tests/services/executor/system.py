@@ -7,18 +7,18 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from contracts import run
-from contracts.agent import Directory
-from contracts.commit import Commit, Recorded
-from contracts.event import Event, Json
-from contracts.registry import CODEC
-from contracts.run import RUN, Policy
+from contracts.core.commit import Commit, Recorded
+from contracts.core.event import Event, Json
+from contracts.core.tool import Effect
+from contracts.domain import run
+from contracts.domain.agent import Directory
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN, Policy
+from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
-from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
-from contracts.tool import Effect
 from executor.executor import Executor
 from executor.performer import Performer
 from executor.tools.inputs import ToolInput

@@ -17,23 +17,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from contracts import run
-from contracts.agent import Directory
-from contracts.commit import Commit, Recorded
-from contracts.event import Event, Json
-from contracts.outcome import Lost, Reject, Retry
-from contracts.plan import Job
-from contracts.registry import CODEC
-from contracts.run import RUN, Policy, Status
-from contracts.runtime import patience
+from contracts.core.commit import Commit, Recorded
+from contracts.core.event import Event, Json
+from contracts.core.outcome import Lost, Reject, Retry
+from contracts.core.subjects import state_filter
+from contracts.core.tool import Effect
+from contracts.domain import run
+from contracts.domain.agent import Directory
+from contracts.domain.plan import Job
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN, Policy, Status
+from contracts.domain.run.steps import SYNTHESIS, graph_of
+from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
-from contracts.runtime.llm import Llm, LlmSettings
 from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
+from contracts.runtime.nats import retry
 from contracts.runtime.stream import Origin, transact
-from contracts.steps import SYNTHESIS, graph_of
-from contracts.subjects import state_filter
-from contracts.tool import Effect
 from executor.executor import Executor, watch
 from executor.performer import Performer
 from executor.tools.inputs import ToolInput
@@ -221,7 +221,7 @@ def require_rules(history: Sequence[Event], job: Job) -> Counter[str]:
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever asks the log again does so at once."""
-    monkeypatch.setattr(patience, "FIRST_PAUSE_S", 0.0)
+    monkeypatch.setattr(retry, "FIRST_PAUSE_S", 0.0)
 
 
 async def weathered(seed: int) -> None:

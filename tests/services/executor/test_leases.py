@@ -7,15 +7,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from contracts import run
-from contracts.commit import Recorded
-from contracts.event import Json
-from contracts.outcome import Lost, Reject, Retry
-from contracts.run import RUN, Status
+from contracts.core.commit import Recorded
+from contracts.core.event import Json
+from contracts.core.outcome import Lost, Reject, Retry
+from contracts.core.subjects import state_filter
+from contracts.core.tool import Effect
+from contracts.domain import run
+from contracts.domain.run import RUN, Status
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.runtime.stream import transact
-from contracts.steps import SYNTHESIS
-from contracts.subjects import state_filter
-from contracts.tool import Effect
 from executor.executor import watch
 from executor.tools.tool import ToolCall
 from tests.services.executor.system import ORIGIN, RUN_ID, Calls, System, handle, handling, task, tool

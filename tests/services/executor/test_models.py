@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts import agent, run
-from contracts.event import Usage
-from contracts.runtime.llm import Llm, LlmSettings
+from contracts.core.event import Usage
+from contracts.domain import agent, run
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.llm import Llm, LlmSettings
 from contracts.runtime.stream import transact
-from contracts.steps import SYNTHESIS
-from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from deploy.scripted_llm import ScriptedLlm, parse_rules
 from tests.services.executor.system import ORIGIN, System, handle, infer, task
 
 RULES = """

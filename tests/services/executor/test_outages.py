@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from contracts import run
-from contracts.event import Json
-from contracts.outcome import Reject
-from contracts.run import RUN, Status
+from contracts.core.event import Json
+from contracts.core.outcome import Reject
+from contracts.core.tool import Effect
+from contracts.domain import run
+from contracts.domain.run import RUN, Status
 from contracts.runtime.stream import transact
-from contracts.tool import Effect
 from executor.tools.tool import ToolCall
 from tests.services.executor.system import ORIGIN, RUN_ID, Calls, System, handle, handling, task, tool
 

@@ -6,11 +6,11 @@ import asyncio
 
 import pytest
 
-from contracts import run
-from contracts.event import BlobRef, Json
-from contracts.outcome import Reject, Retry
-from contracts.run import Policy, Status
-from contracts.steps import SYNTHESIS
+from contracts.core.event import BlobRef, Json
+from contracts.core.outcome import Reject, Retry
+from contracts.domain import run
+from contracts.domain.run import Policy, Status
+from contracts.domain.run.steps import SYNTHESIS
 from executor.tools.tool import ToolCall
 from tests.services.executor.system import RUN_ID, Calls, System, handle, task, tool
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import TypeAdapter
 
-from contracts import agent, dag, goal, run
-from contracts.runtime.llm import LlmSettings
-from contracts.tool import Effect, ToolSpec
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import agent, dag, goal, run
+from contracts.llm import LlmSettings
 from tests import jobs
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import agent
-from contracts.agent import AGENT
-from contracts.registry import CODEC
+from contracts.domain import agent
+from contracts.domain.agent import AGENT
+from contracts.domain.registry import CODEC
 from contracts.runtime.memory_log import MemoryLog
 
 if TYPE_CHECKING:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from contracts import agent, dag, run
-from contracts.agent import AGENT
-from contracts.dag import DAG
-from contracts.run import RUN
+from contracts.domain import agent, dag, run
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import DAG
+from contracts.domain.run import RUN
 from gateway.app import ENDPOINTS
 from gateway.documents.openapi import openapi, template
 from gateway.documents.reference_schemas import sample

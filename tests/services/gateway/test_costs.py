@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, run, task
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.event import Usage
-from contracts.run import RUN
-from contracts.steps import SYNTHESIS
-from contracts.task import TASK
+from contracts.core.event import Usage
+from contracts.domain import dag, run, task
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.run import RUN
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.domain.task import TASK
 from gateway.api.costs.periods import NotAMoment, moment, period_of
 from tests import jobs
 

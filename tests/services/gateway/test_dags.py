@@ -8,13 +8,13 @@ from urllib.parse import quote
 import pytest
 from pydantic import TypeAdapter
 
-from contracts import dag, run
 from contracts.api.dags import DagList, DagRow, ScheduledDag
-from contracts.dag import DAG
-from contracts.event import Usage
-from contracts.plan import Job
-from contracts.run import RUN
-from contracts.scheduling import Schedule
+from contracts.core.event import Usage
+from contracts.domain import dag, run
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
+from contracts.domain.schedule.schedule import Schedule
 from tests import jobs
 from tests.services.gateway.shared import UNKNOWN_IDS
 

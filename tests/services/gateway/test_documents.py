@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from contracts.agent import AGENT, Created
+from contracts.domain.agent import AGENT, Created
 from gateway.app import ENDPOINTS, create_app
 from gateway.documents.asyncapi import asyncapi
 from gateway.documents.openapi import openapi, template

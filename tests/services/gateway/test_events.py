@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from contracts import agent, dag
-from contracts.agent import AGENT
-from contracts.commit import Recorded
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.registry import CODEC
+from contracts.core.commit import Recorded
+from contracts.core.event import Event
+from contracts.domain import agent, dag
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import DAG
+from contracts.domain.registry import CODEC
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.connection import Connection
 from contracts.runtime.log import Log
+from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.wire import Format

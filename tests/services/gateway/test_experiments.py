@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.plan import Job
+from contracts.core.event import Event
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
 from tests.services.gateway.shared import LLM, add_agent
 
 if TYPE_CHECKING:

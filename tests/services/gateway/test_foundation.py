@@ -12,8 +12,8 @@ import pytest
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
 
-from contracts.aggregate import DomainError
-from contracts.runtime.service import UserError
+from contracts.core.aggregate import DomainError
+from contracts.runtime.process.service import UserError
 from gateway import app
 from gateway.endpoint import Call, Endpoint
 from gateway.http import rate_limit

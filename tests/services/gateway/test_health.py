@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, run
 from contracts.api.health import Readiness
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.presence import ExecutorAlive
-from contracts.run import RUN
-from contracts.runtime.llm import LlmSettings
+from contracts.core.event import Event
+from contracts.domain import dag, run
+from contracts.domain.dag import DAG
+from contracts.domain.executors import ExecutorAlive
+from contracts.domain.run import RUN
+from contracts.domain.schedule.schedule import Schedule
+from contracts.llm import LlmSettings
 from contracts.runtime.log import Unavailable
-from contracts.scheduling import Schedule
 from gateway.api.health import checks
 from projector.database import Database, remove
 from tests import jobs

@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from contracts import dag
-from contracts.commit import Recorded
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.registry import CODEC
+from contracts.core.commit import Recorded
+from contracts.core.event import Event
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.domain.registry import CODEC
 from contracts.runtime.log import Log, Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag
-from contracts.dag import DAG
-from contracts.plan import Job
-from contracts.runtime.cells import Cell, MemoryCells, NatsCells
-from contracts.runtime.connection import Connection
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.runtime.key_value import Cell, MemoryCells, NatsCells
 from contracts.runtime.log import Unavailable
-from contracts.tool import Effect, ToolSpec
+from contracts.runtime.nats.connection import Connection
 from gateway.http import idempotency
 from tests import jobs
 from tests.services.gateway.shared import LLM, add_agent

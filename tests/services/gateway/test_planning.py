@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import agent, dag, run
-from contracts.agent import AGENT
-from contracts.dag import DAG
-from contracts.event import Event, Usage
-from contracts.plan import Job
-from contracts.run import RUN
-from contracts.scheduling import Schedule
-from contracts.tool import Effect, ToolSpec
+from contracts.core.event import Event, Usage
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import agent, dag, run
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
+from contracts.domain.schedule.schedule import Schedule
 from tests import jobs
 from tests.services.gateway.shared import LLM, add_agent
 

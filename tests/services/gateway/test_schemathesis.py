@@ -19,11 +19,11 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from contracts import goal, run
-from contracts.goal import GOAL
-from contracts.run import RUN
-from contracts.runtime.llm import LlmSettings
-from contracts.scheduling import Schedule
+from contracts.domain import goal, run
+from contracts.domain.goal import GOAL
+from contracts.domain.run import RUN
+from contracts.domain.schedule.schedule import Schedule
+from contracts.llm import LlmSettings
 from gateway.app import ENDPOINTS
 from gateway.documents.openapi import openapi, template
 from gateway.endpoint import Endpoint, Raw

@@ -12,13 +12,14 @@ import pytest
 from aiohttp import ClientSession
 from structlog.testing import capture_logs
 
-from contracts import presence, subjects
 from contracts.api.health import Readiness
-from contracts.presence import ExecutorAlive
+from contracts.core import subjects
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import executors
+from contracts.domain.executors import ExecutorAlive
 from contracts.runtime.catalogue import publish
-from contracts.runtime.connection import Connection, connect
-from contracts.runtime.settings import ViewsSettings
-from contracts.tool import Effect, ToolSpec
+from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.process.settings import ViewsSettings
 from deploy.local.nats_server import NatsServer
 from gateway import service
 from gateway.service import kept_running
@@ -63,7 +64,7 @@ async def test_on_nats_executors_and_their_tools_are_heard_of(
     nats_server: NatsServer, tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also that a tool is gone with the last executor that could call it."""
-    monkeypatch.setattr(presence, "SILENCE_S", 0.2)
+    monkeypatch.setattr(executors, "SILENCE_S", 0.2)
     async with (
         started(nats_server.url, tmp_path) as http,
         connect(nats_server.url, name="executor") as executor,

@@ -13,12 +13,12 @@ import orjson
 import pytest
 from aiohttp import FormData
 
-from contracts import agent, task
-from contracts.agent import AGENT
-from contracts.event import Usage
-from contracts.runtime.llm import LlmSettings
+from contracts.core.event import Usage
+from contracts.domain import agent, task
+from contracts.domain.agent import AGENT
+from contracts.llm import LlmSettings
 from contracts.runtime.log import Unavailable
-from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from deploy.scripted_llm import ScriptedLlm, parse_rules
 from tests.services.gateway.shared import add_agent
 
 if TYPE_CHECKING:

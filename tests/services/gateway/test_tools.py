@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.tool import Effect, ToolSpec
+from contracts.core.tool import Effect, ToolSpec
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api

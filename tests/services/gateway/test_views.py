@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy import select
 
-from contracts import agent
-from contracts.agent import AGENT
+from contracts.domain import agent
+from contracts.domain.agent import AGENT
 from contracts.views import VIEWS_VERSION, agents, checkpoint, metadata
 from gateway.views.reader import ViewsUnavailable
 from projector.database import Database, remove

@@ -12,25 +12,25 @@ from typing import Any
 
 import pytest
 
-from contracts import agent, dag
-from contracts.agent import AGENT, Directory
-from contracts.aggregate import Aggregate
-from contracts.commit import Commit, Recorded, all_events
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.registry import CODEC
-from contracts.run import RUN
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import Commit, Recorded, all_events
+from contracts.core.event import Event
+from contracts.core.subjects import state_filter
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import agent, dag
+from contracts.domain.agent import AGENT, Directory
+from contracts.domain.dag import DAG
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN
+from contracts.llm import Llm, LlmSettings
+from contracts.llm.backoff import Backoff
 from contracts.runtime.catalogue import Catalogue
-from contracts.runtime.delivery import Delivery
+from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.follow import Follower
-from contracts.runtime.llm import Llm, LlmSettings
-from contracts.runtime.llm.backoff import Backoff
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
-from contracts.subjects import state_filter
-from contracts.tool import Effect, ToolSpec
-from deploy.local.scripted_llm import ScriptedLlm
-from deploy.local.scripted_llm.rules import Answer, Rule, When
+from deploy.scripted_llm import ScriptedLlm
+from deploy.scripted_llm.rules import Answer, Rule, When
 from planner.planner import Planner
 
 ORIGIN = Origin("/test/1")

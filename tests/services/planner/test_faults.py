@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, run
-from contracts.dag import AttemptMade, Planned, Rejected
-from contracts.event import Event
-from contracts.outcome import Reject
+from contracts.core.event import Event
+from contracts.core.outcome import Reject
+from contracts.domain import dag, run
+from contracts.domain.dag import AttemptMade, Planned, Rejected
+from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
-from contracts.scheduling import Schedule
-from deploy.local.scripted_llm.rules import Answer
+from deploy.scripted_llm.rules import Answer
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually

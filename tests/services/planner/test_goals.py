@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from contracts import dag, run
-from contracts.memory import MEMORY, Kept, Kind, Memory
-from contracts.tool import Effect, ToolSpec
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import dag, run
+from contracts.domain.memory import MEMORY, Kept, Kind, Memory
 
 if TYPE_CHECKING:
     from tests.services.planner.conftest import World

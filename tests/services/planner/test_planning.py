@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import REGISTRY
 
-from contracts import agent, dag, run
-from contracts.agent import AGENT
-from contracts.dag import AttemptMade, ClarificationAsked, Planned, Rejected
-from contracts.event import Usage
+from contracts.core.event import Usage
+from contracts.domain import agent, dag, run
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import AttemptMade, ClarificationAsked, Planned, Rejected
 from contracts.runtime.catalogue import Catalogue
-from deploy.local.scripted_llm.rules import Answer
+from deploy.scripted_llm.rules import Answer
 
 if TYPE_CHECKING:
     from tests.services.planner.conftest import World

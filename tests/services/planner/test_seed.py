@@ -7,14 +7,14 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import pytest
 
-from contracts import agent
-from contracts.agent import AGENT, Directory
-from contracts.event import Event
-from contracts.registry import CODEC
+from contracts.core.event import Event
+from contracts.core.subjects import state_filter
+from contracts.domain import agent
+from contracts.domain.agent import AGENT, Directory
+from contracts.domain.registry import CODEC
 from contracts.runtime.follow import Follower
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
-from contracts.subjects import state_filter
 from planner.default_agents import DefaultAgent, default_agents
 from planner.seed import seed_agents
 

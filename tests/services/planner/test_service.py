@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, presence
-from contracts.commit import all_events
-from contracts.dag import DAG, Planned
-from contracts.ids import new_id
-from contracts.outcome import Reject
-from contracts.presence import ExecutorAlive
-from contracts.registry import CODEC
-from contracts.run import RUN
+from contracts.core.commit import all_events
+from contracts.core.ids import new_id
+from contracts.core.outcome import Reject
+from contracts.core.subjects import EXECUTOR_ALIVE, state_filter
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import dag, executors
+from contracts.domain.dag import DAG, Planned
+from contracts.domain.executors import ExecutorAlive
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN
 from contracts.runtime.catalogue import publish
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.stream import Origin, Stream
-from contracts.subjects import EXECUTOR_ALIVE, state_filter
-from contracts.tool import Effect, ToolSpec
-from deploy.local.scripted_llm import ScriptedLlm
-from deploy.local.scripted_llm.rules import Answer, Rule
+from deploy.scripted_llm import ScriptedLlm
+from deploy.scripted_llm.rules import Answer, Rule
 from planner.planner import Planner
 from planner.service import build
 from planner.settings import PlannerSettings
@@ -80,7 +80,7 @@ async def test_a_plan_is_made_with_the_tools_that_somebody_alive_can_call(
 ) -> None:
     settings = PlannerSettings(_env_file=None, nats_url=nats_url, data_dir=tmp_path, instance="test")
     alive = ExecutorAlive(instance="e", capacity=1, tools=("readFile",)).model_dump_json().encode()
-    monkeypatch.setattr(presence, "SILENCE_S", 0.2)
+    monkeypatch.setattr(executors, "SILENCE_S", 0.2)
     async with (
         ScriptedLlm([Rule(answer=Answer(job=job))]) as llm,
         nats_log(settings, CODEC, name="test") as log,

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from contracts.aggregate import Aggregate
-from contracts.event import Event
+from contracts.core.aggregate import Aggregate
+from contracts.core.event import Event
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
 from projector.database import Database

@@ -11,17 +11,19 @@ from typing import Any
 import orjson
 import pytest
 
-from contracts import dag, goal, memory, run, schedule, webhook
-from contracts.aggregate import Aggregate
-from contracts.dag import DAG
-from contracts.event import Event, Usage
-from contracts.goal import GOAL, Params
-from contracts.memory import MEMORY, Kind, Memory
-from contracts.registry import CODEC
-from contracts.run import RUN
+from contracts.core.aggregate import Aggregate
+from contracts.core.event import Event, Usage
+from contracts.domain import dag, goal, memory, run, webhook
+from contracts.domain.dag import DAG
+from contracts.domain.goal import GOAL, Params
+from contracts.domain.memory import MEMORY, Kind, Memory
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.schedule import Overlap, Schedule
+from contracts.domain.schedule.ticks import SCHEDULE, Decision
+from contracts.domain.webhook import WEBHOOK
 from contracts.runtime.memory_log import MemoryLog
-from contracts.schedule import SCHEDULE, Decision
-from contracts.scheduling import Overlap, Schedule
 from contracts.views import (
     executions,
     goal_calls,
@@ -34,7 +36,6 @@ from contracts.views import (
     schedule_ticks,
     sub_steps,
 )
-from contracts.webhook import WEBHOOK
 from projector.verify import verify
 from tests import jobs
 from tests.services.projector.following import Views, projecting
@@ -143,7 +144,7 @@ async def test_a_schedule_shows_what_it_is_and_when_it_last_ran_until_it_is_remo
     changed = goal.ScheduleChanged(schedule_id="sched_1", schedule=Schedule(cron="@hourly", paused=True))
     await views.write(GOAL, "goal_1", CREATED, added)
     created_at = (await views.row(goal_schedules))["created_at"]
-    fired = schedule.Ticked(tick=NOW, decision=Decision.FIRED, goal_id="goal_1", run_id="run_1")
+    fired = ticks.Ticked(tick=NOW, decision=Decision.FIRED, goal_id="goal_1", run_id="run_1")
     await views.write(SCHEDULE, "sched_1", fired)
     await views.write(GOAL, "goal_1", changed)
     row = await views.row(goal_schedules)
@@ -155,14 +156,12 @@ async def test_a_schedule_shows_what_it_is_and_when_it_last_ran_until_it_is_remo
 
 async def test_a_tick_shows_what_was_decided_about_it_in_the_end(views: Views) -> None:
     await views.write(GOAL, "goal_1", CREATED, goal.ScheduleAdded(schedule_id="sched_1", schedule=SCHEDULED))
-    queued = schedule.Ticked(tick=NOW, decision=Decision.QUEUED, goal_id="goal_1", reason="busy")
+    queued = ticks.Ticked(tick=NOW, decision=Decision.QUEUED, goal_id="goal_1", reason="busy")
     await views.write(SCHEDULE, "sched_1", queued)
     row = await views.row(schedule_ticks)
     assert (row["decision"], row["reason"], row["run_id"]) == ("queued", "busy", None)
     later = NOW + timedelta(days=1)
-    fired = schedule.Amended(
-        tick=NOW, decision=Decision.FIRED, goal_id="goal_1", run_id="run_2", newest=later
-    )
+    fired = ticks.Amended(tick=NOW, decision=Decision.FIRED, goal_id="goal_1", run_id="run_2", newest=later)
     await views.write(SCHEDULE, "sched_1", fired)
     row = await views.row(schedule_ticks)
     assert (row["decision"], row["reason"], row["run_id"]) == ("fired", None, "run_2")
@@ -334,7 +333,7 @@ async def test_a_deleted_goal_is_gone_with_everything_that_belongs_to_it(views: 
         note = Memory(type=Kind.NOTE, content="x", run_id=f"run_{number}")
         kept = memory.Kept(run_id=f"run_{number}", added=(note,), recalled=(note,))
         await views.write(MEMORY, f"goal_{number}", kept)
-        fired = schedule.Ticked(tick=NOW, decision=Decision.FIRED, goal_id=f"goal_{number}", run_id="run_9")
+        fired = ticks.Ticked(tick=NOW, decision=Decision.FIRED, goal_id=f"goal_{number}", run_id="run_9")
         await views.write(SCHEDULE, f"sched_{number}", fired)
     await views.write(GOAL, "goal_1", goal.Deleted())
     for table in (

@@ -10,16 +10,17 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import OperationalError
 
-from contracts import agent, dag, run, schedule
-from contracts.agent import AGENT
-from contracts.dag import DAG
-from contracts.event import Event, Usage
-from contracts.registry import CODEC
-from contracts.run import RUN
+from contracts.core.event import Event, Usage
+from contracts.domain import agent, dag, run
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import DAG
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.schedule import Schedule
+from contracts.domain.schedule.ticks import SCHEDULE
 from contracts.runtime.memory_log import MemoryLog
-from contracts.schedule import SCHEDULE
-from contracts.scheduling import Schedule
-from contracts.steps import SYNTHESIS
 from contracts.views import (
     VIEWS_VERSION,
     agents,
@@ -83,7 +84,7 @@ async def everything(views: Views) -> None:
     await views.write(
         SCHEDULE,
         "d1",
-        schedule.Ticked(tick=NOW, decision=schedule.Decision.FIRED, dag_id="d1", run_id="dag-exec_1"),
+        ticks.Ticked(tick=NOW, decision=ticks.Decision.FIRED, dag_id="d1", run_id="dag-exec_1"),
     )
     for version in ("1", "2"):
         created = agent.Created(name="A", version_name=version, prompt_template="p")

@@ -10,21 +10,21 @@ from typing import Any
 
 import pytest
 
-from contracts import dag, goal
-from contracts.aggregate import Aggregate
-from contracts.commit import Commit, Recorded, all_events
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.goal import GOAL
-from contracts.ids import new_id
-from contracts.plan import Job
-from contracts.registry import CODEC
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import Commit, Recorded, all_events
+from contracts.core.event import Event
+from contracts.core.ids import new_id
+from contracts.core.subjects import aggregate_filter, state_filter
+from contracts.domain import dag, goal
+from contracts.domain.dag import DAG
+from contracts.domain.goal import GOAL
+from contracts.domain.plan import Job
+from contracts.domain.registry import CODEC
+from contracts.domain.schedule.schedule import Overlap, Schedule
+from contracts.domain.schedule.ticks import Amended, Decision, Ticked
 from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
-from contracts.schedule import Amended, Decision, Ticked
-from contracts.scheduling import Overlap, Schedule
-from contracts.subjects import aggregate_filter, state_filter
 from scheduler.scheduler import Scheduler
 from tests import jobs
 

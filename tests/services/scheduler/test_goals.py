@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import dag, goal, run
-from contracts.awaited import plan_id
-from contracts.event import Event
-from contracts.goal import GOAL
-from contracts.schedule import Amended, Decision
-from contracts.scheduling import Overlap, Schedule, jitter
-from scheduler.book import entry_of
-from scheduler.deciding import Decider, Look
+from contracts.core.event import Event
+from contracts.domain import dag, goal, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.goal import GOAL
+from contracts.domain.schedule.schedule import Overlap, Schedule, jitter
+from contracts.domain.schedule.ticks import Amended, Decision
+from scheduler.active_schedules import entry_of
+from scheduler.decide import Decider, Look
 
 if TYPE_CHECKING:
     from tests.services.scheduler.conftest import World

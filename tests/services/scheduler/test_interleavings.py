@@ -11,18 +11,19 @@ from hypothesis import given as for_all
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from contracts import dag, run, schedule
-from contracts.commit import Commit, Recorded, all_events
-from contracts.dag import DAG
-from contracts.plan import Intent, Job, SubTask, ToolOrPrompt
-from contracts.registry import CODEC
+from contracts.core.commit import Commit, Recorded, all_events
+from contracts.core.subjects import state_filter
+from contracts.domain import dag, run
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Intent, Job, SubTask, ToolOrPrompt
+from contracts.domain.registry import CODEC
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.schedule import Overlap, Schedule
+from contracts.domain.schedule.ticks import Amended, Decision, Ticked
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
-from contracts.schedule import Amended, Decision, Ticked
-from contracts.scheduling import Overlap, Schedule
-from contracts.subjects import state_filter
-from scheduler.book import Entry, entry_of
-from scheduler.deciding import Decider
+from scheduler.active_schedules import Entry, entry_of
+from scheduler.decide import Decider
 
 MINUTE = timedelta(minutes=1)
 STEP = SubTask(
@@ -176,7 +177,7 @@ async def crowd(size: int, overlap: Overlap = Overlap.ALLOW) -> Crowd:
 
 
 def run_id(tick: datetime) -> str:
-    return schedule.run_id("d", tick)
+    return ticks.run_id("d", tick)
 
 
 sizes = st.integers(1, 4)

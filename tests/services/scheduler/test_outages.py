@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import dag, schedule
+from contracts.domain import dag
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.schedule import Overlap, Schedule
+from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Ticked
 from contracts.runtime.stream import Origin, Stream
-from contracts.schedule import SCHEDULE, Amended, Decision, Ticked
-from contracts.scheduling import Overlap, Schedule
-from scheduler.book import entry_of
-from scheduler.deciding import BEHIND, Decider, Look
+from scheduler.active_schedules import entry_of
+from scheduler.decide import BEHIND, Decider, Look
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -81,7 +82,7 @@ async def test_a_run_that_was_decided_on_and_not_asked_for_is_made_up_for(
 ) -> None:
     """A scheduler died after recording the tick: its run is asked for, unless it has become too late."""
     await world.scheduled()
-    run_id = schedule.run_id("d", START + MINUTE)
+    run_id = ticks.run_id("d", START + MINUTE)
     dead = Stream(world.log, SCHEDULE, "d", Origin("/scheduler/dead"))
     await dead.append([Ticked(tick=START + MINUTE, decision=FIRED, dag_id="d", run_id=run_id)])
     await world.minute(minutes)

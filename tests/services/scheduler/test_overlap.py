@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, goal, run, schedule
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.goal import GOAL
-from contracts.pursuit import RUN_PREFIX
-from contracts.run import RUN
-from contracts.schedule import Amended, Decision
-from contracts.scheduling import Overlap, Schedule
+from contracts.core.event import Event
+from contracts.domain import dag, goal, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.goal import GOAL
+from contracts.domain.run import RUN
+from contracts.domain.run_requests import RUN_PREFIX
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.schedule import Overlap, Schedule
+from contracts.domain.schedule.ticks import Amended, Decision
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -47,7 +48,7 @@ def every_minute(overlap: Overlap) -> Schedule:
 
 
 def run_id(minute: int) -> str:
-    return schedule.run_id("sched_1", START + minute * MINUTE, RUN_PREFIX)
+    return ticks.run_id("sched_1", START + minute * MINUTE, RUN_PREFIX)
 
 
 async def going(world: World, overlap: Overlap, **params: Any) -> None:

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import dag
-from contracts.commit import all_events
-from contracts.dag import DAG
-from contracts.plan import Job
-from contracts.registry import CODEC
+from contracts.core.commit import all_events
+from contracts.core.subjects import state_filter
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.registry import CODEC
+from contracts.domain.schedule.schedule import Overlap, Schedule
+from contracts.domain.schedule.ticks import Ticked
 from contracts.runtime.log import Log
 from contracts.runtime.nats_log import nats_log
-from contracts.runtime.service import Running
+from contracts.runtime.process.service import Running
 from contracts.runtime.stream import Origin, Stream
-from contracts.schedule import Ticked
-from contracts.scheduling import Overlap, Schedule
-from contracts.subjects import state_filter
 from scheduler.service import build
 from scheduler.settings import SchedulerSettings
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import REGISTRY
 
-from contracts import dag, run
-from contracts.event import Event
-from contracts.schedule import Decision
-from contracts.scheduling import Overlap, Schedule
+from contracts.core.event import Event
+from contracts.domain import dag, run
+from contracts.domain.schedule.schedule import Overlap, Schedule
+from contracts.domain.schedule.ticks import Decision
 
 if TYPE_CHECKING:
     from tests.services.scheduler.conftest import World

@@ -5,16 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-from contracts import dag, goal, run
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.goal import GOAL
-from contracts.ids import is_id
-from contracts.pursuit import Occasion, pursue
-from contracts.run import RUN
+from contracts.core.ids import is_id
+from contracts.core.subjects import aggregate_filter
+from contracts.domain import dag, goal, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.goal import GOAL
+from contracts.domain.run import RUN
+from contracts.domain.run_requests import Occasion, pursue
 from contracts.runtime.stream import Origin, Stream
-from contracts.subjects import aggregate_filter
-from gateway.api.executions import calling_off
+from gateway.api.executions import cancelling
 from gateway.api.goals.runs import queries
 from gateway.endpoint import Call
 from gateway.gateway import Gateway
@@ -60,7 +60,7 @@ async def cancel(gateway: Gateway, run_id: str, reason: str, origin: Origin) -> 
         UnknownRun: no goal has a run of this id.
         AlreadyFinished: it has ended.
     """
-    return await calling_off.cancel(gateway, run_id, reason, origin, _require_goal_run)
+    return await cancelling.cancel(gateway, run_id, reason, origin, _require_goal_run)
 
 
 async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
@@ -69,7 +69,7 @@ async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
     Raises:
         UnknownRun: no goal has a run of this id.
     """
-    return await calling_off.delete(gateway, run_id, origin, _require_goal_run)
+    return await cancelling.delete(gateway, run_id, origin, _require_goal_run)
 
 
 async def _is_asked_for(gateway: Gateway, run_id: str) -> bool:

@@ -6,9 +6,9 @@ from typing import Any
 
 from aiohttp import web
 
-from contracts import run
 from contracts.api.executions import CancelExecution
 from contracts.api.runs import RunOutputRow, RunQuery, RunRow, RunStepRow
+from contracts.domain import run
 from gateway.api.goals.runs import control, queries, step_queries
 from gateway.api.goals.runs.narrator import RunNarrator
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from contracts import dag, run
 from contracts.api.fields import epoch_ms
-from contracts.awaited import plan_id
-from contracts.commit import Commit, Recorded
-from contracts.dag import DAG
-from contracts.run import RUN
+from contracts.core.commit import Commit, Recorded
+from contracts.domain import dag, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.run import RUN
 from gateway.api.executions.narrator import ExecutionNarrator
 from gateway.api.goals.runs.presenters import RUN_STATUS
 from gateway.api.goals.runs.turns import Named, Turns

@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 
 from contracts.api.fields import iso, tokens
-from contracts.event import Json
-from contracts.money import usd_text
-from contracts.observations import Observed, failure, observation, shown_call
-from contracts.steps import SYNTHESIS
+from contracts.core.event import Json
+from contracts.core.money import usd_text
+from contracts.domain.prompts.observations import Observed, failure, observation, shown_call
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import dags, executions, goal_calls, goal_runs, goal_steps, outputs, sub_steps
 from gateway.api.goals.presenters import goal_row
 from gateway.views.presenting import Shown, columns, json_of, time_of

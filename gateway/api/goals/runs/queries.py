@@ -11,10 +11,10 @@ import orjson
 from sqlalchemy import ColumnElement, Select, Text, bindparam, case, cast, func, select
 
 from contracts.api.runs import RunQuery
-from contracts.event import BlobRef, Json
-from contracts.observations import Observed, working_memory
-from contracts.run import OPEN, Status
-from contracts.steps import SYNTHESIS
+from contracts.core.event import BlobRef, Json
+from contracts.domain.prompts.observations import Observed, working_memory
+from contracts.domain.run import OPEN, Status
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import dags, executions, goal_calls, goal_runs, goals, sub_steps
 from gateway.api.goals.presenters import GOAL_COLUMNS
 from gateway.api.goals.runs.presenters import PLAN_COLUMNS, PLANNING_COLUMNS, RUN_COLUMNS, RUN_STATUS, run_row

@@ -7,9 +7,9 @@ from itertools import groupby
 
 from sqlalchemy import BindParameter, bindparam, select
 
-from contracts.outputs import LEAVING, output_of
-from contracts.run import Output
-from contracts.steps import SYNTHESIS
+from contracts.domain.run import Output
+from contracts.domain.run.outputs import LEAVING, output_of
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import goal_calls, goal_runs, goal_steps, outputs, sub_steps
 from gateway.api.goals.runs.presenters import (
     CALL_COLUMNS,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from contracts import run
 from contracts.api.fields import epoch_ms
-from contracts.commit import Commit
-from contracts.event import Event
-from contracts.observations import Observed, failure, shown_call
-from contracts.run import SUMMARY, Loop, Turn
+from contracts.core.commit import Commit
+from contracts.core.event import Event
+from contracts.domain import run
+from contracts.domain.prompts.observations import Observed, failure, shown_call
+from contracts.domain.run import SUMMARY, Loop, Turn
 from gateway.api.goals.runs.presenters import RUN_STATUS
 from gateway.streams.narration import Told
 

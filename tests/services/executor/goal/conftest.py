@@ -7,18 +7,18 @@ from typing import Any, Protocol
 
 import pytest
 
-from contracts import agent, run
-from contracts.agent import AGENT, Directory
-from contracts.aggregate import Aggregate
-from contracts.commit import Recorded, all_events
-from contracts.event import Event, Json
-from contracts.registry import CODEC
-from contracts.run import RUN, Policy
-from contracts.runtime.llm import Llm, LlmSettings
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import Recorded, all_events
+from contracts.core.event import Event, Json
+from contracts.core.tool import Effect
+from contracts.domain import agent, run
+from contracts.domain.agent import AGENT, Directory
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN, Policy
+from contracts.llm import Llm, LlmSettings
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import transact
-from contracts.tool import Effect
-from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from deploy.scripted_llm import ScriptedLlm, parse_rules
 from executor.executor import Executor
 from executor.goal.goals import Goals
 from executor.goal.limits import Limits

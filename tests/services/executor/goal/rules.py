@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import orjson
 
-from contracts.event import Json
+from contracts.core.event import Json
 
 ONE_CALL = """
 [[rule]]

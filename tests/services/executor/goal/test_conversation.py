@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 
-from contracts import run
-from contracts.event import BlobRef, Json
-from contracts.run import Status
+from contracts.core.event import BlobRef, Json
+from contracts.domain import run
+from contracts.domain.run import Status
 from executor.goal.limits import Limits
 from executor.tools.artifacts import Artifacts
 from executor.tools.tool import ToolCall

@@ -13,12 +13,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from contracts import dag, memory, run, webhook
-from contracts.commit import Commit
-from contracts.dag import DAG
-from contracts.memory import MEMORY, Kind
-from contracts.outcome import Reject, Retry
-from contracts.run import RUN, Policy, Status
+from contracts.core.commit import Commit
+from contracts.core.outcome import Reject, Retry
+from contracts.domain import dag, memory, run, webhook
+from contracts.domain.dag import DAG
+from contracts.domain.memory import MEMORY, Kind
+from contracts.domain.run import RUN, Policy, Status
 from contracts.runtime.log import Unavailable
 from executor.tools.addresses import AllowedHost
 from executor.tools.artifacts import Artifacts

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import run
-from contracts.outcome import Lost, Retry
-from contracts.run import NO_SUMMARY, RUN, Policy, Status
-from contracts.runtime.llm import Llm, LlmSettings
+from contracts.core.outcome import Lost, Retry
+from contracts.core.subjects import state_filter
+from contracts.core.tool import Effect
+from contracts.domain import run
+from contracts.domain.run import NO_SUMMARY, RUN, Policy, Status
+from contracts.llm import Llm, LlmSettings
 from contracts.runtime.stream import Origin, transact
-from contracts.subjects import state_filter
-from contracts.tool import Effect
 from executor.executor import watch
 from executor.goal.limits import Limits
 from tests.services.executor.goal.rules import calls_once

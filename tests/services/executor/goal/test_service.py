@@ -12,18 +12,18 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from contracts import agent, dag, run, webhook
-from contracts.agent import AGENT
-from contracts.commit import all_events
-from contracts.dag import DAG
-from contracts.outcome import Reject
-from contracts.registry import CODEC
-from contracts.run import RUN
+from contracts.core.commit import all_events
+from contracts.core.outcome import Reject
+from contracts.domain import agent, dag, run, webhook
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import DAG
+from contracts.domain.registry import CODEC
+from contracts.domain.run import RUN
+from contracts.runtime.consumer.parking import parked_messages
 from contracts.runtime.nats_log import NatsLog, nats_log
-from contracts.runtime.parking import parked_messages
-from contracts.runtime.settings import Settings
+from contracts.runtime.process.settings import Settings
 from contracts.runtime.stream import Origin, Stream
-from deploy.local.scripted_llm import ScriptedLlm, parse_rules
+from deploy.scripted_llm import ScriptedLlm, parse_rules
 from executor.goal.goals import Goals
 from executor.service import build
 from executor.settings import ExecutorSettings

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import run
-from contracts.event import Json
-from contracts.outcome import Reject, Retry
-from contracts.run import Status
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry
+from contracts.domain import run
+from contracts.domain.run import Status
 from executor.goal.limits import MAX_CALLS, Limits
 from executor.tools.artifacts import Artifacts
 from executor.tools.tool import ToolCall

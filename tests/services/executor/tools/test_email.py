@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from contracts.event import Json
-from contracts.outcome import Reject, Retry
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry
 from executor.tools import send_email as mail
 from executor.tools import smtp
 from executor.tools.artifacts import Artifacts

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from contracts.event import Json
-from contracts.outcome import Reject, Retry
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry
 from executor.tools import pages
 from executor.tools.fetch_page import fetch_page
 from executor.tools.tool import ToolCall

@@ -9,8 +9,8 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from contracts.event import Json
-from contracts.outcome import Reject, Retry
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry
 from executor.tools import fetch_urls as batches
 from executor.tools.fetch_urls import fetch_urls
 from executor.tools.tool import ToolCall

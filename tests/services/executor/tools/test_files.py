@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from contracts.event import Json
-from contracts.outcome import Reject
+from contracts.core.event import Json
+from contracts.core.outcome import Reject
 from executor.tools.artifacts import Artifacts
 from executor.tools.read_file import read_file
 from executor.tools.tool import ToolCall

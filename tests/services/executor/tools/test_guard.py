@@ -11,8 +11,8 @@ from aiohttp import ClientSession, TCPConnector, web
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 
-from contracts.event import Json
-from contracts.outcome import Reject
+from contracts.core.event import Json
+from contracts.core.outcome import Reject
 from executor.tools import pages
 from executor.tools.addresses import AllowedHost
 from executor.tools.fetch_page import fetch_page

@@ -12,8 +12,8 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
-from contracts.event import Json
-from contracts.outcome import Reject, Retry
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry
 from executor.tools import send_webhook as webhooks
 from executor.tools.guard import guarded_session
 from executor.tools.send_webhook import send_webhook, signature

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from contracts import run
-from contracts.event import Json, Usage
-from contracts.plan import Job
-from contracts.run import RUN
-from contracts.steps import SYNTHESIS
-from contracts.tool import Effect, ToolSpec
+from contracts.core.event import Json, Usage
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import run
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
+from contracts.domain.run.steps import SYNTHESIS
 from tests import jobs
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from contracts import run
-from contracts.event import Event
-from contracts.plan import Job
-from contracts.run import RUN
+from contracts.core.event import Event
+from contracts.domain import run
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
+from contracts.domain.run.steps import SYNTHESIS
 from contracts.runtime.stream import Origin, Stream
-from contracts.steps import SYNTHESIS
 from gateway.streams.feeds import Feeds
 from tests import jobs
 from tests.services.gateway.watching import Watcher, watching_path

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import dag, run
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.plan import Job
-from contracts.run import RUN
+from contracts.domain import dag, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
 from contracts.runtime.stream import Origin, transact
 from tests.services.gateway.executions.executions import job, requested
 

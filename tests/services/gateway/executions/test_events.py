@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from contracts import run
-from contracts.runtime.connection import Connection
-from contracts.subjects import live_run
+from contracts.core.subjects import live_run
+from contracts.domain import run
+from contracts.runtime.nats.connection import Connection
 from gateway.streams.feeds import Feeds, NatsLive
 from tests.services.gateway.executions.streams import (
     Microphone,

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag
-from contracts.dag import DAG
-from contracts.event import Json
-from contracts.plan import Job
-from contracts.scheduling import Schedule
+from contracts.core.event import Json
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.schedule.schedule import Schedule
 from tests.services.gateway.executions.executions import NOW, inference, job, task
 from tests.services.gateway.shared import UNKNOWN_IDS, add_agent
 

@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 import pytest
 
-from contracts import agent, dag, run
-from contracts.agent import AGENT
-from contracts.dag import DAG
-from contracts.plan import Job
-from contracts.run import RUN
-from contracts.scheduling import Schedule
-from contracts.steps import SYNTHESIS
+from contracts.domain import agent, dag, run
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.domain.schedule.schedule import Schedule
 from tests.services.gateway.executions.executions import (
     NOW,
     STARTED,

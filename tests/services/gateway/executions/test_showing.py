@@ -8,10 +8,10 @@ from urllib.parse import quote
 import pytest
 from pydantic import TypeAdapter
 
-from contracts import run
 from contracts.api.executions import ExecutionDetail, ExecutionList, SubStepRow
-from contracts.run import RUN
-from contracts.steps import SYNTHESIS
+from contracts.domain import run
+from contracts.domain.run import RUN
+from contracts.domain.run.steps import SYNTHESIS
 from tests.services.gateway.executions.executions import STARTED, completed, done, requested, suspended, task
 from tests.services.gateway.shared import UNKNOWN_IDS
 

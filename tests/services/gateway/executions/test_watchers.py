@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import run
+from contracts.domain import run
 from contracts.runtime.log import Unavailable
 from gateway.api.executions.narrator import ExecutionNarrator
 from tests.services.gateway.executions.streams import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from contracts import run
-from contracts.run import RUN
+from contracts.domain import run
+from contracts.domain.run import RUN
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from contracts import dag, run
-from contracts.awaited import plan_id
-from contracts.run import RUN
-from contracts.runtime.llm import LlmSettings
+from contracts.domain import dag, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.run import RUN
+from contracts.llm import LlmSettings
 from tests.services.gateway.goals.goals import GOALS, OBJECTIVE, create, new_agent, running, turns
 from tests.services.gateway.shared import LLM, UNKNOWN_IDS
 

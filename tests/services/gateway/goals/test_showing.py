@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import pytest
 
-from contracts import goal, memory
 from contracts.api.agents import AgentRow
 from contracts.api.goals import GoalDetail, GoalRow, ListedGoal, MemoryRow
 from contracts.api.schedules import ScheduleRow
-from contracts.goal import GOAL
-from contracts.memory import MEMORY, Kind, Memory
-from contracts.scheduling import Schedule
+from contracts.domain import goal, memory
+from contracts.domain.goal import GOAL
+from contracts.domain.memory import MEMORY, Kind, Memory
+from contracts.domain.schedule.schedule import Schedule
 from tests.services.gateway.goals.goals import GOALS, OBJECTIVE, create, new_agent
 from tests.services.gateway.shared import UNKNOWN_IDS, keys_of
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts import goal
-from contracts.goal import GOAL
+from contracts.domain import goal
+from contracts.domain.goal import GOAL
 from tests.services.gateway.runs.runs import OBJECTIVE
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from contracts import dag, run
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.event import Event, Json, Usage
-from contracts.plan import Job
-from contracts.run import RUN
-from contracts.steps import SYNTHESIS
+from contracts.core.event import Event, Json, Usage
+from contracts.domain import dag, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
+from contracts.domain.run.steps import SYNTHESIS
 from tests import jobs
 
 if TYPE_CHECKING:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, run
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.event import Event
-from contracts.plan import Job
-from contracts.run import RUN
+from contracts.core.event import Event
+from contracts.domain import dag, run
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
 from tests import jobs
 from tests.services.gateway.runs.runs import OBJECTIVE, wanted
 from tests.services.gateway.watching import Told, Watcher, watching_path

@@ -7,10 +7,10 @@ from urllib.parse import quote
 
 import pytest
 
-from contracts import goal, run
 from contracts.api.runs import RunRow
-from contracts.goal import GOAL
-from contracts.run import RUN
+from contracts.domain import goal, run
+from contracts.domain.goal import GOAL
+from contracts.domain.run import RUN
 from tests.services.gateway.runs.runs import (
     OBJECTIVE,
     RUNS,

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from contracts import dag, run, webhook
 from contracts.api.runs import RunStepRow
-from contracts.awaited import plan_id
-from contracts.dag import DAG
-from contracts.run import RUN
-from contracts.webhook import WEBHOOK
+from contracts.domain import dag, run, webhook
+from contracts.domain.awaiting_plan import plan_id
+from contracts.domain.dag import DAG
+from contracts.domain.run import RUN
+from contracts.domain.webhook import WEBHOOK
 from tests.services.gateway.runs.runs import RUNS, STARTED, USED, executed, planned, shown
 from tests.services.gateway.shared import keys_of
 

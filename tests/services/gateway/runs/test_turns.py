@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from contracts import run, webhook
 from contracts.api.runs import RunOutputRow, RunStepRow, ToolCallRow
-from contracts.run import RUN
-from contracts.webhook import WEBHOOK
+from contracts.domain import run, webhook
+from contracts.domain.run import RUN
+from contracts.domain.webhook import WEBHOOK
 from tests.services.gateway.runs.runs import (
     RUNS,
     WRITE,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag
-from contracts.dag import DAG
-from contracts.runtime.llm import LlmSettings
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.llm import LlmSettings
 from tests.services.gateway.schedules.schedules import BAD, JOB
 
 if TYPE_CHECKING:

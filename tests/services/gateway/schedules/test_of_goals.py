@@ -7,12 +7,13 @@ from urllib.parse import quote
 
 import pytest
 
-from contracts import dag, goal, schedule
 from contracts.api.schedules import ScheduleRow
-from contracts.dag import DAG
-from contracts.presence import ExecutorAlive
-from contracts.schedule import SCHEDULE, Decision
-from contracts.scheduling import Schedule
+from contracts.domain import dag, goal
+from contracts.domain.dag import DAG
+from contracts.domain.executors import ExecutorAlive
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.schedule import Schedule
+from contracts.domain.schedule.ticks import SCHEDULE, Decision
 from tests.services.gateway.schedules.schedules import BAD, GOAL_URL, JOB, NOON, SCHEDULES, add, listed
 from tests.services.gateway.shared import UNKNOWN_IDS, keys_of
 
@@ -154,7 +155,7 @@ async def test_a_change_to_what_already_is_writes_nothing(api: Api) -> None:
 
 async def test_a_changed_schedule_is_answered_with_when_it_last_ran(api: Api) -> None:
     added = await add(api)
-    ticked = schedule.Ticked(tick=NOON, decision=Decision.FIRED, goal_id="goal_1", run_id="run_1")
+    ticked = ticks.Ticked(tick=NOON, decision=Decision.FIRED, goal_id="goal_1", run_id="run_1")
     await api.write(SCHEDULE, added["id"], ticked)
 
     answer = await api.patch(f"{SCHEDULES}/{added['id']}", {"jitterSeconds": 1})
@@ -165,7 +166,7 @@ async def test_a_changed_schedule_is_answered_with_when_it_last_ran(api: Api) ->
 
 async def test_a_removed_schedule_is_gone_with_its_ticks_and_others_stay(api: Api) -> None:
     one, other = await add(api), await add(api)
-    await api.write(SCHEDULE, one["id"], schedule.Ticked(tick=NOON, decision=Decision.SKIPPED))
+    await api.write(SCHEDULE, one["id"], ticks.Ticked(tick=NOON, decision=Decision.SKIPPED))
 
     answer = await api.delete(f"{SCHEDULES}/{one['id']}")
 

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts import dag, schedule
 from contracts.api.schedules import NextTicks, TickList, TickRow
-from contracts.dag import DAG
-from contracts.schedule import SCHEDULE, Decision
-from contracts.scheduling import Schedule
+from contracts.domain import dag
+from contracts.domain.dag import DAG
+from contracts.domain.schedule.schedule import Schedule
+from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Ticked
 from tests.services.gateway.schedules.schedules import GOAL_URL, JOB, NOON, SCHEDULES, add, listed
 from tests.services.gateway.shared import keys_of
 
@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 async def test_ticks_are_listed_newest_first_with_what_was_decided(api: Api) -> None:
     schedule_id = (await add(api))["id"]
     hours = [NOON + timedelta(hours=number) for number in range(3)]
-    fired = schedule.Ticked(tick=hours[0], decision=Decision.FIRED, goal_id="goal_1", run_id="run_1")
-    skipped = schedule.Ticked(
-        tick=hours[1], decision=Decision.SKIPPED, goal_id="goal_1", reason="still going"
-    )
-    queued = schedule.Ticked(tick=hours[2], decision=Decision.QUEUED, goal_id="goal_1", reason="still going")
+    fired = Ticked(tick=hours[0], decision=Decision.FIRED, goal_id="goal_1", run_id="run_1")
+    skipped = Ticked(tick=hours[1], decision=Decision.SKIPPED, goal_id="goal_1", reason="still going")
+    queued = Ticked(tick=hours[2], decision=Decision.QUEUED, goal_id="goal_1", reason="still going")
     for event in (fired, skipped, queued):
         await api.write(SCHEDULE, schedule_id, event)
 
@@ -63,11 +61,9 @@ async def test_ticks_are_listed_newest_first_with_what_was_decided(api: Api) -> 
 
 async def test_a_tick_decided_anew_is_shown_as_it_was_decided_last(api: Api) -> None:
     schedule_id = (await add(api))["id"]
-    queued = schedule.Ticked(tick=NOON, decision=Decision.QUEUED, goal_id="goal_1", reason="still going")
+    queued = Ticked(tick=NOON, decision=Decision.QUEUED, goal_id="goal_1", reason="still going")
     await api.write(SCHEDULE, schedule_id, queued)
-    fired = schedule.Amended(
-        tick=NOON, decision=Decision.FIRED, goal_id="goal_1", run_id="run_2", newest=NOON
-    )
+    fired = Amended(tick=NOON, decision=Decision.FIRED, goal_id="goal_1", run_id="run_2", newest=NOON)
     await api.write(SCHEDULE, schedule_id, fired)
 
     (tick,) = (await api.get(f"/api/v1/schedules/{schedule_id}/ticks")).json["ticks"]
@@ -80,7 +76,7 @@ async def test_the_ticks_of_a_dag_go_by_its_id(api: Api) -> None:
     await api.write(
         DAG, "dag1", dag.Requested(goal_text="g", agent_name="A", schedule=Schedule(cron="@daily"))
     )
-    ticked = schedule.Ticked(tick=NOON, decision=Decision.MISSED, dag_id="dag1", reason="slept through")
+    ticked = Ticked(tick=NOON, decision=Decision.MISSED, dag_id="dag1", reason="slept through")
     await api.write(SCHEDULE, "dag1", ticked)
 
     (tick,) = (await api.get("/api/v1/schedules/dag1/ticks")).json["ticks"]

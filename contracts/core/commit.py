@@ -1,0 +1,185 @@
+"""The commit: all events of one decision, one message on the bus, a CloudEvents 1.0 JSON batch.
+
+Format: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md (section 4, batch).
+Extension attributes: `commit`, `version` (position in the aggregate, 1, 2, 3 … without gaps), `state` (after
+the commit), `correlationid`, `causationid`, and `traceparent` of the distributed tracing extension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from contracts.core.aggregate import Aggregate
+from contracts.core.event import Event, Json
+from contracts.core.upcasts import Upcasts
+
+CONTENT_TYPE = "application/cloudevents-batch+json"
+
+
+class Undecodable(ValueError):
+    """The message is no commit that this version of the code can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """All events of one decision about one aggregate."""
+
+    id: str
+    """Fixed before the first try to append: the de-duplication id."""
+    aggregate: str
+    aggregate_id: str
+    state: str
+    """The state the aggregate is in after this commit."""
+    version: int
+    """Position of the first event in the aggregate, from 1."""
+    time: datetime
+    source: str
+    """`/<service>/<instance>`."""
+    events: tuple[Event, ...]
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+    @property
+    def last_version(self) -> int:
+        """Position of the last event in the aggregate."""
+        return self.version + len(self.events) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A commit and its place in the log."""
+
+    seq: int
+    """The stream sequence: the one cursor of the whole system."""
+    commit: Commit
+
+
+@dataclass(frozen=True)
+class Codec:
+    """Commits to bytes and back, for a closed set of aggregates."""
+
+    aggregates: Sequence[Aggregate[Any]]
+    upcasts: Upcasts = field(default_factory=Upcasts)
+
+    def __post_init__(self) -> None:
+        table: dict[str, type[Event]] = {}
+        for aggregate in self.aggregates:
+            for event in aggregate.events:
+                if event.type in table or event.type.partition(".")[0] != aggregate.name:
+                    raise ValueError(f"{event.type} is defined twice or outside its aggregate")
+                table[event.type] = event
+        current = {schema_of(event): event for event in table.values()}
+        object.__setattr__(self, "_types", table)
+        object.__setattr__(self, "_current", current)
+
+    def encode(self, commit: Commit, data: Sequence[Mapping[str, Json]] | None = None) -> bytes:
+        """The commit as a CloudEvents batch; `data` stands in for the events' own when some is offloaded."""
+        payloads = data if data is not None else [event_data(event) for event in commit.events]
+        common: dict[str, Json] = {
+            "specversion": "1.0",
+            "source": commit.source,
+            "subject": commit.aggregate_id,
+            "time": commit.time,
+            "datacontenttype": "application/json",
+            "commit": commit.id,
+            "state": commit.state,
+            "correlationid": commit.correlation_id,
+        }
+        if commit.causation_id:
+            common["causationid"] = commit.causation_id
+        if commit.traceparent:
+            common["traceparent"] = commit.traceparent
+        return orjson.dumps(
+            [
+                {
+                    **common,
+                    "id": f"{commit.id}.{n}",
+                    "type": event.type,
+                    "dataschema": schema_of(event),
+                    "version": commit.version + n,
+                    "data": payload,
+                }
+                for n, (event, payload) in enumerate(zip(commit.events, payloads, strict=True))
+            ],
+            option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC,
+        )
+
+    def decode(self, payload: bytes) -> Commit:
+        """The commit in `payload`, its events in today's shapes.
+
+        Raises:
+            Undecodable: not a batch, an unknown event type or version, or data that does not fit.
+        """
+        return self.assemble(self.parse(payload))
+
+    def parse(self, payload: bytes) -> list[dict[str, Json]]:
+        """The raw envelopes of a batch."""
+        try:
+            batch = orjson.loads(payload)
+        except orjson.JSONDecodeError as error:
+            raise Undecodable(f"not JSON: {error}") from error
+        if not isinstance(batch, list) or not batch or not all(isinstance(one, dict) for one in batch):
+            raise Undecodable("not a CloudEvents batch")
+        return batch
+
+    def assemble(self, batch: Sequence[Mapping[str, Json]]) -> Commit:
+        """The commit that raw envelopes stand for."""
+        first = batch[0]
+        try:
+            return Commit(
+                id=first["commit"],
+                aggregate=first["type"].partition(".")[0],
+                aggregate_id=first["subject"],
+                state=first["state"],
+                version=first["version"],
+                time=datetime.fromisoformat(first["time"]).astimezone(UTC),
+                source=first["source"],
+                events=tuple(self._event(envelope) for envelope in batch),
+                correlation_id=first["correlationid"],
+                causation_id=first.get("causationid"),
+                traceparent=first.get("traceparent"),
+            )
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise Undecodable(f"{first.get('type')} of {first.get('subject')}: {error}") from error
+
+    def event_type(self, name: str) -> type[Event]:
+        """The class of events called `name`.
+
+        Raises:
+            Undecodable: there is none.
+        """
+        types: dict[str, type[Event]] = self.__dict__["_types"]
+        try:
+            return types[name]
+        except KeyError:
+            raise Undecodable(f"unknown event type {name!r}") from None
+
+    def _event(self, envelope: Mapping[str, Json]) -> Event:
+        current: dict[str, type[Event]] = self.__dict__["_current"]
+        schema, data = envelope["dataschema"], envelope["data"]
+        if event := current.get(schema):
+            return event.model_validate(data)
+        event = self.event_type(envelope["type"])
+        version = int(schema.rpartition("/")[2])
+        return event.model_validate(self.upcasts.to(event.version, event.type, version, data))
+
+
+def schema_of(event: Event | type[Event]) -> str:
+    """`/schemas/<type>/<version>`, the CloudEvents dataschema of an event in today's shape."""
+    return f"/schemas/{event.type}/{event.version}"
+
+
+def event_data(event: Event) -> dict[str, Json]:
+    """The event as JSON data; absent and null are the same."""
+    return event.model_dump(mode="json", exclude_none=True)
+
+
+def all_events(commits: Iterable[Commit]) -> list[Event]:
+    """The events of `commits` in order."""
+    return [event for commit in commits for event in commit.events]

@@ -1,0 +1,40 @@
+"""The ways work ends without being done. Everything else that is raised is a bug."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from contracts.core.event import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What an attempt has cost although nothing came of it: models are paid for answers of no use, too."""
+
+    usage: Usage | None = None
+    cost_usd: str | None = None
+    """Exact decimal text."""
+    provider: str | None = None
+    model: str | None = None
+
+
+class Retry(Exception):
+    """It may succeed later: a network error, a timeout, 429, 5xx."""
+
+    def __init__(self, reason: str, *, after: float | None = None, spent: Spent | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+        """Seconds to wait at least, when the other side said so (Retry-After)."""
+        self.spent = spent
+
+
+class Reject(Exception):
+    """It will never succeed as it is: bad parameters, a refusal, something that does not exist."""
+
+    def __init__(self, reason: str, *, spent: Spent | None = None) -> None:
+        super().__init__(reason)
+        self.spent = spent
+
+
+class Lost(Exception):
+    """Somebody else has it now, and whoever has it settles it: an acknowledgement of ours would be theirs."""

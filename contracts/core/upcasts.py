@@ -1,0 +1,49 @@
+"""How stored events of older versions become today's shapes: raw JSON in and out, one version at a time.
+
+A landed upcast is never edited. Add one with `UPCASTS.add("run.started", from_version=1)(function)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from contracts.core.event import Json
+
+Upcast = Callable[[dict[str, Json]], dict[str, Json]]
+
+
+@dataclass(frozen=True)
+class Upcasts:
+    """One function per event type and version; two for the same version are refused."""
+
+    steps: dict[tuple[str, int], Upcast] = field(default_factory=dict)
+
+    def add(self, event_type: str, *, from_version: int) -> Callable[[Upcast], Upcast]:
+        """Register the function that turns version `from_version` into the next one."""
+
+        def register(function: Upcast) -> Upcast:
+            if (event_type, from_version) in self.steps:
+                raise ValueError(f"two upcasts for {event_type} version {from_version}")
+            self.steps[event_type, from_version] = function
+            return function
+
+        return register
+
+    def to(self, wanted: int, event_type: str, version: int, data: dict[str, Json]) -> dict[str, Json]:
+        """`data` of `version` in the shape of version `wanted`.
+
+        Raises:
+            ValueError: a newer version than this code knows, or an older one with no way up.
+        """
+        while version < wanted:
+            if (event_type, version) not in self.steps:
+                raise ValueError(f"no upcast for {event_type} version {version}")
+            data = self.steps[event_type, version](data)
+            version += 1
+        if version > wanted:
+            raise ValueError(f"{event_type} version {version} is newer than this service; upgrade it")
+        return data
+
+
+UPCASTS = Upcasts()

@@ -1,0 +1,1 @@
+"""The aggregates and their rules. Pure."""

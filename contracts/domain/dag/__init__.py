@@ -1,0 +1,65 @@
+"""A DAG: a goal in plain words and the plan made of it.
+
+Written by the gateway (requested, clarified, imported, updated, schedule_set, deleted) and the planner.
+"""
+
+from __future__ import annotations
+
+from contracts.domain.dag.decisions import (
+    NothingAsked,
+    UnknownDag,
+    attempt,
+    call_off,
+    clarify,
+    delete,
+    import_job,
+    is_planning,
+    plan,
+    request,
+    require_known,
+    set_schedule,
+    update,
+)
+from contracts.domain.dag.events import (
+    AttemptMade,
+    ClarificationAsked,
+    Clarified,
+    Deleted,
+    Imported,
+    Planned,
+    Rejected,
+    Requested,
+    ScheduleSet,
+    Updated,
+)
+from contracts.domain.dag.state import DAG, State, Status, evolve
+
+__all__ = [
+    "DAG",
+    "State",
+    "Status",
+    "evolve",
+    "Requested",
+    "AttemptMade",
+    "Planned",
+    "ClarificationAsked",
+    "Clarified",
+    "Rejected",
+    "Imported",
+    "Updated",
+    "ScheduleSet",
+    "Deleted",
+    "UnknownDag",
+    "NothingAsked",
+    "request",
+    "import_job",
+    "attempt",
+    "plan",
+    "clarify",
+    "update",
+    "set_schedule",
+    "call_off",
+    "delete",
+    "is_planning",
+    "require_known",
+]

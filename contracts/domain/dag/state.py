@@ -1,0 +1,121 @@
+"""The state of a DAG, and how each event changes it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from contracts.core.aggregate import Aggregate
+from contracts.core.event import Event, Json
+from contracts.domain.dag.events import (
+    AttemptMade,
+    ClarificationAsked,
+    Clarified,
+    Deleted,
+    Imported,
+    Planned,
+    Rejected,
+    Requested,
+    ScheduleSet,
+    Updated,
+)
+from contracts.domain.schedule.schedule import Schedule
+
+
+class Status(StrEnum):
+    """Last token of the subject."""
+
+    ABSENT = "absent"
+    REQUESTED = "requested"
+    """Waits for a planner."""
+    PLANNING = "planning"
+    """At least one attempt has been made."""
+    CLARIFICATION = "clarification"
+    PLANNED = "planned"
+    REJECTED = "rejected"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The DAG as it stands."""
+
+    status: Status = Status.ABSENT
+    request: Requested | None = None
+    goal_text: str = ""
+    """The goal with every clarification added."""
+    attempts: tuple[AttemptMade, ...] = ()
+    """Since the request or the last clarification."""
+    job: Json = None
+    """The plan as JSON; a Job until a client put something else in its place."""
+    query: str | None = None
+    title: str | None = None
+    label: str = ""
+    schedule: Schedule | None = None
+
+    @property
+    def timezone(self) -> str:
+        """Whose date is meant where the goal or the plan asks for the date."""
+        if self.schedule:
+            return self.schedule.timezone
+        return (self.request and self.request.timezone) or "UTC"
+
+    @property
+    def paused(self) -> bool:
+        """Whether its schedule must not fire."""
+        return self.label == "paused"
+
+
+def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transition a line
+    """The state after `event`. Records; never refuses."""
+    match event:
+        case Requested():
+            return State(Status.REQUESTED, event, event.goal_text, schedule=event.schedule)
+        case AttemptMade():
+            return replace(state, status=Status.PLANNING, attempts=(*state.attempts, event))
+        case Planned() | Imported():
+            title = event.title or state.title
+            return replace(state, status=Status.PLANNED, job=event.job, title=title, label="success")
+        case ClarificationAsked():
+            return replace(state, status=Status.CLARIFICATION, query=event.query, job=event.job)
+        case Clarified():
+            goal_text = state.goal_text + event.addition
+            return replace(state, status=Status.REQUESTED, goal_text=goal_text, attempts=(), query=None)
+        case Rejected():
+            return replace(state, status=Status.REJECTED)
+        case Updated():
+            return _updated(state, event)
+        case ScheduleSet():
+            return replace(state, schedule=event.schedule)
+        case Deleted():
+            return State(Status.DELETED, request=state.request)
+    return state
+
+
+def _updated(state: State, event: Updated) -> State:
+    return replace(
+        state,
+        label=state.label if event.label is None else event.label,
+        job=state.job if event.job is None else event.job,
+        title=state.title if event.title is None else event.title,
+    )
+
+
+DAG = Aggregate(
+    "dag",
+    State(),
+    evolve,
+    lambda state: state.status.value,
+    (
+        Requested,
+        AttemptMade,
+        Planned,
+        ClarificationAsked,
+        Clarified,
+        Rejected,
+        Imported,
+        Updated,
+        ScheduleSet,
+        Deleted,
+    ),
+)

@@ -1,0 +1,24 @@
+"""The plan a model makes of a goal: its shape, its rules, its numbering."""
+
+from contracts.domain.plan.dates import dated, in_zone, mentions_date
+from contracts.domain.plan.job import Entity, Intent, Job, SubTask, ToolOrPrompt, Validation
+from contracts.domain.plan.renumber import renumber
+from contracts.domain.plan.schema import job_schema
+from contracts.domain.plan.validation import MAX_PROBLEMS, MAX_STEPS, problems
+
+__all__ = [
+    "Job",
+    "SubTask",
+    "ToolOrPrompt",
+    "Intent",
+    "Entity",
+    "Validation",
+    "problems",
+    "MAX_STEPS",
+    "MAX_PROBLEMS",
+    "renumber",
+    "dated",
+    "in_zone",
+    "mentions_date",
+    "job_schema",
+]

@@ -1,0 +1,120 @@
+"""References to earlier results inside the parameters of a step: `<Result of Task 001>`.
+
+`Result` or `Results`, `of` or `from`, any case. Ids that are numbers are compared as numbers: 1, 01 and 001
+are one id.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from contracts.core.event import Json
+from contracts.core.outcome import Reject
+
+MAX_INSERTED = 8 * 1024 * 1024
+"""Characters that placeholders may add to the parameters of one step."""
+
+SYNTAX = re.compile(r"(<\s*results?\s+(?:of|from)\s+task\s+)([a-z0-9_.-]{1,64})(\s*>)", re.IGNORECASE)
+
+
+def placeholder(task_id: str) -> str:
+    """The text that stands for the result of a task."""
+    return f"<Result of Task {task_id}>"
+
+
+def id_key(task_id: str) -> str:
+    """What ids are compared by: the same for 1, 01 and 001."""
+    return (task_id.lstrip("0") or "0") if task_id.isascii() and task_id.isdecimal() else task_id
+
+
+def find(value: Json) -> set[str]:
+    """The ids, as written, of all placeholders anywhere in `value`."""
+    return {match[2] for text in _texts(value) if "<" in text for match in SYNTAX.finditer(text)}
+
+
+def rewrite(value: Json, ids: Mapping[str, str]) -> Json:
+    """`value` with the ids in its placeholders exchanged for those that `ids` has under their `id_key`."""
+
+    def renamed(match: re.Match[str]) -> str:
+        return match[1] + ids.get(id_key(match[2]), match[2]) + match[3]
+
+    return map_texts(value, lambda text: SYNTAX.sub(renamed, text))
+
+
+def compact(result: Json) -> str:
+    """A result inside a longer text: a string as it is, anything else as compact JSON."""
+    return (
+        result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, separators=(",", ":"))
+    )
+
+
+@dataclass(slots=True)
+class Resolver:
+    """Replaces placeholders in the texts of one step's parameters by results.
+
+    Ids without a result stay as they are written, and what was inserted is not searched again. Reject is
+    raised when more than MAX_INSERTED characters would be inserted in all.
+    """
+
+    results: Mapping[str, Json]
+    as_text: Callable[[Json], str] = compact
+    _by_key: dict[str, Json] = field(init=False)
+    _texts: dict[str, str] = field(default_factory=dict)
+    _room: int = MAX_INSERTED
+
+    def __post_init__(self) -> None:
+        self._by_key = {id_key(task_id): result for task_id, result in self.results.items()}
+
+    def value(self, text: str) -> Json:
+        """The result itself when `text` is one placeholder, else `text` with results inserted."""
+        whole = SYNTAX.fullmatch(text.strip())
+        if whole and id_key(whole[2]) in self._by_key:
+            return self._by_key[id_key(whole[2])]
+        return self.text(text)
+
+    def text(self, text: str) -> str:
+        """`text` with results inserted as text: a string as it is, anything else as `as_text` has it."""
+        return SYNTAX.sub(self._inserted, text)
+
+    def _inserted(self, match: re.Match[str]) -> str:
+        key = id_key(match[2])
+        if key not in self._by_key:
+            return match[0]
+        if key not in self._texts:
+            self._texts[key] = self.as_text(self._by_key[key])
+        inserted = self._texts[key]
+        self._room -= len(inserted)
+        if self._room < 0:
+            raise Reject(
+                f"the placeholders of this step would insert more than {MAX_INSERTED} characters; "
+                "use fewer of them, or let an earlier step shorten the results"
+            )
+        return inserted
+
+
+def map_texts(value: Json, change: Callable[[str], Json]) -> Json:
+    """`value` with every string in it, keys aside, replaced by `change` of it."""
+    match value:
+        case str():
+            return change(value)
+        case dict():
+            return {key: map_texts(item, change) for key, item in value.items()}
+        case list() | tuple():
+            return [map_texts(item, change) for item in value]
+        case _:
+            return value
+
+
+def _texts(value: Json) -> Iterator[str]:
+    left = [value]
+    while left:
+        match left.pop():
+            case str() as text:
+                yield text
+            case dict() as items:
+                left.extend(items.values())
+            case list() | tuple() as items:
+                left.extend(items)

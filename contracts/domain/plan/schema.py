@@ -1,0 +1,31 @@
+"""The job's JSON Schema, for models that can be held to one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.core.event import Json
+from contracts.domain.plan.job import Job
+
+
+def job_schema() -> dict[str, Any]:
+    """The schema of a job's JSON: every key required, no others, so that models leave nothing out.
+
+    `params` is any object, since each tool has its own; providers must be asked without their strict mode.
+    """
+    schema: dict[str, Any] = _closed(Job.model_json_schema())
+    return schema
+
+
+def _closed(node: Json) -> Json:
+    match node:
+        case {"properties": dict(properties)}:
+            closed = {key: _closed(value) for key, value in node.items() if key != "title"}
+            closed["properties"] = {name: _closed(value) for name, value in properties.items()}
+            return closed | {"required": list(properties), "additionalProperties": False}
+        case dict():
+            return {key: _closed(value) for key, value in node.items() if key not in {"title", "default"}}
+        case list():
+            return [_closed(item) for item in node]
+        case _:
+            return node

@@ -1,0 +1,135 @@
+"""What a tool is called with, once the results of the steps before it are known."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from contracts.core.event import Json
+from contracts.core.tool import ToolSpec
+from contracts.domain.plan.placeholders import SYNTAX, Resolver, compact, find, map_texts, placeholder
+
+_FALLBACKS = {"fetchURLs": "urls", "writeFile": "content"}
+"""The parameter that a tool's dependencies supply when the plan leaves it out."""
+
+_URL = re.compile(r"""(?:https?://|www\.)(?:(?![,;]https?://)[^\s<>"'`|\\^{}\[\]])+""", re.IGNORECASE)
+_FENCE = "```"
+
+
+def fallback_for(tool: str, params: Mapping[str, Json]) -> str | None:
+    """The parameter that the results of the dependencies supply, because `params` leaves it out."""
+    name = _FALLBACKS.get(tool)
+    return name if name and params.get(name) in (None, []) else None
+
+
+def tool_params(
+    spec: ToolSpec, params: Mapping[str, Json], dependencies: Sequence[str], results: Mapping[str, Json]
+) -> dict[str, Json]:
+    """`params` with placeholders resolved and what was left out supplied; values without placeholders stay.
+
+    `dependencies` are the step's own, in order; `results` those of all steps a placeholder may name, by id.
+    The URLs for fetchURLs are picked out of results, the content for writeFile is made readable, and a
+    parameter that the tool declares to be text becomes text.
+
+    Raises:
+        Reject: the results would make the parameters too long.
+    """
+    resolver = Resolver(results)
+    supplied = _supplied(spec.name, params, dependencies)
+    resolved = {}
+    for name, value in {**params, **supplied}.items():
+        if not find(value):
+            resolved[name] = value
+        elif (spec.name, name) == ("fetchURLs", "urls"):
+            resolved[name] = _url_list(value, resolver)
+        elif (spec.name, name) == ("writeFile", "content"):
+            resolved[name] = _file_content(value, results, supplied=name in supplied)
+        else:
+            resolved[name] = _typed(spec, name, map_texts(value, resolver.value))
+    return resolved
+
+
+def _supplied(tool: str, params: Mapping[str, Json], dependencies: Sequence[str]) -> dict[str, Json]:
+    """The parameter left out, as if the plan had named every dependency in it."""
+    name = fallback_for(tool, params)
+    if name is None or not dependencies:
+        return {}
+    named = [placeholder(task_id) for task_id in dependencies]
+    return {name: named if name == "urls" else "\n".join(named)}
+
+
+def _typed(spec: ToolSpec, name: str, value: Json) -> Json:
+    declared = spec.parameters.get("properties", {}).get(name, {})
+    return compact(value) if declared.get("type") == "string" else value
+
+
+def _url_list(value: Json, resolver: Resolver) -> list[Json]:
+    urls: list[Json] = []
+    for item in value if isinstance(value, list) else [value]:
+        if isinstance(item, str) and find(item):
+            urls.extend(_urls_in(resolver.value(item)))
+        else:
+            urls.append(map_texts(item, resolver.value))
+    return urls
+
+
+def _urls_in(result: Json) -> Iterator[str]:
+    """The addresses a result holds: those of search results or pages, else those standing in a text."""
+    match result:
+        case str():
+            yield from (_tidied(match[0]) for match in _URL.finditer(result))
+        case list():
+            for item in result:
+                yield from _urls_in(item)
+        case {"url": str(url)} if url:
+            yield url
+        case {"results": list(items)}:
+            yield from _urls_in(items)
+
+
+def _tidied(url: str) -> str:
+    """A URL found in a text without the punctuation of the sentence around it."""
+    end, unopened = len(url), url.count(")") - url.count("(")
+    while end and (url[end - 1] in ".,;:!?*_" or (url[end - 1] == ")" and unopened > 0)):
+        unopened -= url[end - 1] == ")"
+        end -= 1
+    return f"https://{url[:end]}" if url[:4].lower() == "www." else url[:end]
+
+
+def _file_content(value: Json, results: Mapping[str, Json], *, supplied: bool) -> str:
+    whole = supplied or (isinstance(value, str) and SYNTAX.fullmatch(value.strip()) is not None)
+    resolver = Resolver(results, _readable if whole else _embedded)
+    return _unfenced(_readable(map_texts(value, resolver.text)))
+
+
+def _embedded(result: Json) -> str:
+    """A result inside the text of a file: its `content` where it has one, else text or compact JSON."""
+    return str(result["content"]) if _has_content(result) else compact(result)
+
+
+def _readable(result: Json) -> str:
+    """A result as the text of a file: its `content` where it has one, else text as it is or indented JSON."""
+    if isinstance(result, str):
+        return result
+    if _has_content(result):
+        return str(result["content"])
+    return json.dumps(result, ensure_ascii=False, indent=2)
+
+
+def _has_content(result: Json) -> bool:
+    return isinstance(result, dict) and isinstance(result.get("content"), str)
+
+
+def _unfenced(text: str) -> str:
+    """`text` without the one code fence that holds all of it."""
+    lines = text.strip().split("\n")
+    if len(lines) < 2 or not lines[0].startswith(_FENCE) or lines[-1].strip() != _FENCE:
+        return text
+    depth = 1
+    for line in lines[1:-1]:
+        if line.lstrip().startswith(_FENCE):
+            depth += 1 if line.strip().strip("`") else -1
+        if depth == 0:
+            return text
+    return "\n".join(lines[1:-1])

@@ -1,0 +1,20 @@
+"""Every aggregate there is, and the codec that reads and writes their commits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import Codec
+from contracts.core.upcasts import UPCASTS
+from contracts.domain.agent import AGENT
+from contracts.domain.dag import DAG
+from contracts.domain.goal import GOAL
+from contracts.domain.memory import MEMORY
+from contracts.domain.run import RUN
+from contracts.domain.schedule.ticks import SCHEDULE
+from contracts.domain.task import TASK
+from contracts.domain.webhook import WEBHOOK
+
+AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, DAG, GOAL, MEMORY, RUN, SCHEDULE, TASK, WEBHOOK)
+CODEC = Codec(AGGREGATES, UPCASTS)

@@ -1,0 +1,289 @@
+"""What may be decided about a run, given its state. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contracts.core.aggregate import DomainError
+from contracts.core.event import Event
+from contracts.core.outcome import Spent
+from contracts.core.waiting import LONGEST_S, bounded, doubled
+from contracts.domain.run import goal_decisions
+from contracts.domain.run.events import (
+    Cancelled,
+    Completed,
+    Deleted,
+    Requested,
+    Resumed,
+    Started,
+    StepCompleted,
+    StepFailed,
+    StepsStarted,
+    Suspended,
+    TakenOver,
+)
+from contracts.domain.run.goal_events import (
+    CallAnswered,
+    Failed,
+    GoalRequested,
+    GoalStarted,
+    Summarised,
+    TurnTaken,
+)
+from contracts.domain.run.state import OPEN, RUN, State, Status, evolve
+from contracts.domain.run.steps import SYNTHESIS, Step, merged
+
+
+class UnknownRun(DomainError):
+    """There is no such run."""
+
+
+class CannotResume(DomainError):
+    """Only a suspended run can be resumed."""
+
+
+class AlreadyFinished(DomainError):
+    """The run has ended; it cannot be cancelled any more."""
+
+
+Achieved = StepCompleted | TurnTaken | CallAnswered | Summarised
+"""What a step can give."""
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """What came of an attempt: a result."""
+
+    completed: Achieved
+
+
+@dataclass(frozen=True, slots=True)
+class Erred:
+    """What came of an attempt: an error."""
+
+    step: str
+    attempt: int
+    error: str
+    duration_ms: int
+    retryable: bool
+    retry_after: float | None = None
+    """Seconds the other side asked us to wait."""
+    jitter: float = 0.0
+    """0 to 1, drawn by the caller."""
+    spent: Spent | None = None
+
+
+Outcome = Succeeded | Erred
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits and retries of one run's steps."""
+
+    parallel: int = 1000
+    retries: int = 2
+    backoff_s: float = 1.0
+    """Before the first retry; doubled for each further one, plus up to as much again by jitter."""
+    max_backoff_s: float = 60.0
+    longest_wait_s: float = LONGEST_S
+    """Before any retry, however long the other side asks us to wait."""
+    max_takeovers: int = 5
+    """Deaths in a row with steps in progress and none completed, after which a run is given up as poisonous:
+    an executor that ends while the run only waits for a retry says nothing against the run."""
+
+    def wait_s(self, failures: int, jitter: float, asked_s: float | None = None) -> float:
+        """Seconds to wait after `failures` failures and one more: our back-off, or longer if asked to."""
+        backoff = doubled(self.backoff_s * (1 + jitter), failures, self.max_backoff_s)
+        return max(backoff, bounded(asked_s, self.longest_wait_s))
+
+
+def request(state: State, wanted: Requested | GoalRequested) -> list[Event]:
+    """Ask for a run; asking again for one that exists is nothing."""
+    return [wanted] if state.status is Status.ABSENT else []
+
+
+def start(state: State, executor: str, now: datetime, policy: Policy, *, llm: bool) -> list[Event]:
+    """Take a pending execution and start what can run. `llm`: whether a model can write the report."""
+    if state.status is not Status.PENDING or state.request is None:
+        return []
+    by_model = llm and bool(state.request.job.synthesis_plan.strip())
+    started = Started(executor=executor, at=now, synthesis="llm" if by_model else "merge")
+    return [started, *_advance(evolve(state, started), now, policy)]
+
+
+def start_goal(state: State, started: GoalStarted | Failed, policy: Policy) -> list[Event]:
+    """Take a pending goal run and ask for its first turn, or say why it cannot be run."""
+    if state.status is not Status.PENDING or state.loop is None:
+        return []
+    if isinstance(started, Failed):
+        return [started]
+    return [started, *_advance(evolve(state, started), started.at, policy)]
+
+
+def take_over(
+    state: State, executor: str, now: datetime, policy: Policy, repeatable: Callable[[Step], bool]
+) -> list[Event]:
+    """Continue a running run whose executor went silent.
+
+    Steps in progress have an unknown outcome: `repeatable` ones run again, the others fail and say so.
+    """
+    if state.status is not Status.RUNNING:
+        return []
+    events: list[Event] = [TakenOver(executor=executor)]
+    again = []
+    for step, attempt in state.running.items():
+        if repeatable(state.graph.steps[step]):
+            again.append(step)
+        else:
+            events.append(StepFailed(step=step, attempt=attempt, error=_unknown_outcome(state, step)))
+    if state.running and state.takeovers + 1 >= policy.max_takeovers:
+        stuck = ", ".join(state.running)
+        reason = (
+            f"{policy.max_takeovers} executors in a row died while running it; steps in progress: {stuck}"
+        )
+        return [*events, _stopped(state, reason)]
+    if again:
+        events.append(StepsStarted(steps=tuple(again)))
+    return [*events, *_advance(RUN.fold(events, state), now, policy)]
+
+
+def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: Policy) -> list[Event]:
+    """What came of attempts, and everything that may start because of it, in one decision.
+
+    Outcomes of attempts that are not in progress (late, or settled before) are passed over.
+    """
+    if state.status is not Status.RUNNING:
+        return []
+    events: list[Event] = []
+    seen: set[str] = set()
+    for outcome in outcomes:
+        event = _outcome_event(state, outcome, now, policy)
+        if event and event.step not in seen:
+            seen.add(event.step)
+            events.append(event)
+    return [*events, *_advance(RUN.fold(events, state), now, policy)]
+
+
+def give_up(state: State, reason: str) -> list[Event]:
+    """Stop a run that nobody goes on with, because what kept it in the queue is gone."""
+    return [_stopped(state, reason)] if state.status in {Status.PENDING, Status.RUNNING} else []
+
+
+def resume(state: State) -> list[Event]:
+    """Let a suspended run go on where it stopped."""
+    require_known(state)
+    if state.status is not Status.SUSPENDED:
+        raise CannotResume(f"the run is {state.status}; only a suspended one can be resumed")
+    return [Resumed()]
+
+
+def cancel(state: State, reason: str) -> list[Event]:
+    """Call a run off; doing it twice is nothing."""
+    require_known(state)
+    if state.status is Status.CANCELLED:
+        return []
+    if state.status not in OPEN:
+        raise AlreadyFinished(f"the run is {state.status}; there is nothing left to cancel")
+    return [Cancelled(reason=reason)]
+
+
+def delete(state: State) -> list[Event]:
+    """Remove a run from the views; an open one is cancelled first."""
+    require_known(state)
+    cancelled = [Cancelled(reason="deleted")] if state.status in OPEN else []
+    return [*cancelled, Deleted()]
+
+
+def require_known(state: State) -> None:
+    """Raises UnknownRun for a run that never was or was deleted."""
+    if state.status in {Status.ABSENT, Status.DELETED}:
+        raise UnknownRun("there is no such run")
+
+
+def next_retry(state: State, policy: Policy) -> datetime | None:
+    """When the earliest failed attempt is to be tried again; None while there is no room for another one."""
+    return min(state.retrying.values(), default=None) if _room(state, policy) else None
+
+
+def _advance(state: State, now: datetime, policy: Policy) -> list[Event]:
+    """Everything that follows from the state alone: steps that may start, else the end."""
+    if state.status is not Status.RUNNING:
+        return []
+    due = [step for step, at in state.retrying.items() if at <= now]
+    startable = (*due, *(step for step in state.ready if step != SYNTHESIS or state.synthesis == "llm"))
+    steps = startable[: _room(state, policy)]
+    if steps:
+        return [StepsStarted(steps=steps, retried=tuple(step for step in steps if step in state.retrying))]
+    if state.running or state.retrying or startable:
+        return []
+    if state.failed:
+        return [Suspended(reason=_why_suspended(state))]
+    return _finish(state, _elapsed_ms(state, now))
+
+
+def _room(state: State, policy: Policy) -> int:
+    return max(0, policy.parallel - len(state.running))
+
+
+def _finish(state: State, duration_ms: int) -> list[Event]:
+    if state.loop:
+        return goal_decisions.finish(state.loop, duration_ms)
+    events: list[Event] = []
+    if SYNTHESIS not in state.done:
+        events.append(StepCompleted(step=SYNTHESIS, result=merged(state.graph, state.done)))
+    return [*events, Completed(completed_steps=len(state.graph.tasks), duration_ms=duration_ms)]
+
+
+def _stopped(state: State, reason: str) -> Suspended | Failed:
+    """The execution of a plan can be resumed; a goal run is over."""
+    return Failed(error=reason) if state.loop else Suspended(reason=reason)
+
+
+def _elapsed_ms(state: State, now: datetime) -> int:
+    """Milliseconds since the last start or resume."""
+    return max(0, (now - (state.started_at or now)) // timedelta(milliseconds=1))
+
+
+def _outcome_event(
+    state: State, outcome: Outcome, now: datetime, policy: Policy
+) -> Achieved | StepFailed | None:
+    if isinstance(outcome, Succeeded):
+        event = outcome.completed
+        return event if state.running.get(event.step) == event.attempt else None
+    if state.running.get(outcome.step) != outcome.attempt:
+        return None
+    spent = outcome.spent or Spent()
+    return StepFailed(
+        step=outcome.step,
+        attempt=outcome.attempt,
+        error=outcome.error,
+        duration_ms=outcome.duration_ms,
+        retry_at=_retry_at(state, outcome, now, policy),
+        usage=spent.usage,
+        cost_usd=spent.cost_usd,
+        provider=spent.provider,
+        model=spent.model,
+    )
+
+
+def _retry_at(state: State, outcome: Erred, now: datetime, policy: Policy) -> datetime | None:
+    failures = state.failures.get(outcome.step, 0)
+    if not outcome.retryable or failures >= policy.retries:
+        return None
+    return now + timedelta(seconds=policy.wait_s(failures, outcome.jitter, outcome.retry_after))
+
+
+def _why_suspended(state: State) -> str:
+    (first, error), *others = state.failed.items()
+    return f"{error}" if not others else f"{error} (and {len(others)} more failed; first: {first})"
+
+
+def _unknown_outcome(state: State, step: str) -> str:
+    name = state.graph.steps[step].task.tool_or_prompt.name
+    advice = goal_decisions.CHECK_FIRST if state.loop else "Check, then resume to run it again"
+    return (
+        f"the executor died while {name} was running, so whether it took effect is "
+        f"unknown; it is not safe to repeat by itself. {advice}"
+    )

@@ -1,0 +1,136 @@
+"""Events of every run, and those of the execution of a plan.
+
+Events are stored for ever: when a shape changes, raise its version and add an upcast.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar, Literal
+
+from contracts.core.event import Event, Json, Usage
+from contracts.domain.plan import Job
+
+# ── the execution of a plan ─────────────────────────────────────────────────────────────────────────────
+
+
+class Requested(Event):
+    """Somebody wants this plan executed."""
+
+    type: ClassVar[str] = "run.requested"
+    offloaded: ClassVar[frozenset[str]] = frozenset({"job", "original_request"})
+    dag_id: str
+    dag_title: str | None = None
+    original_request: str
+    job: Job
+    trigger: Literal["api", "plan", "schedule"] = "api"
+    goal_id: str | None = None
+    """The goal whose run this is, when the plan was made for one."""
+    webhook_url: str | None = None
+    """Told how it ends."""
+    timezone: str | None = None
+    """IANA name, of the zone whose date is meant wherever a step asks for the date; none: UTC."""
+
+
+class Started(Event):
+    """An executor holds the lease on a pending run."""
+
+    type: ClassVar[str] = "run.started"
+    executor: str
+    at: datetime
+    synthesis: Literal["llm", "merge"]
+    """How the report comes about: by a model, or by putting the last results together."""
+
+
+class StepCompleted(Event):
+    """A step has its result, for good."""
+
+    type: ClassVar[str] = "run.step_completed"
+    referring: ClassVar[frozenset[str]] = frozenset({"result"})
+    step: str
+    attempt: int = 1
+    result: Json = None
+    """The value itself, or `{"$blob": …}` when it is large."""
+    duration_ms: int = 0
+    usage: Usage | None = None
+    cost_usd: str | None = None
+    """Exact decimal text."""
+    provider: str | None = None
+    model: str | None = None
+    agent_id: str | None = None
+    agent_version: str | None = None
+    """Name of the agent's version, as it was then: agents can be edited in place."""
+    prompt_sha256: str | None = None
+    """Of its prompt as it was then."""
+    generation_stats: dict[str, Json] | None = None
+
+
+class Suspended(Event):
+    """Nothing more can run until somebody resumes."""
+
+    type: ClassVar[str] = "run.suspended"
+    reason: str
+
+
+class Resumed(Event):
+    """Failed steps may run again; completed ones stay completed."""
+
+    type: ClassVar[str] = "run.resumed"
+
+
+class Completed(Event):
+    """Every step and the synthesis have completed."""
+
+    type: ClassVar[str] = "run.completed"
+    completed_steps: int
+    duration_ms: int
+    """Since the last start or resume."""
+
+
+# ── every run ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+class TakenOver(Event):
+    """Another executor continues after the holder of the lease went silent."""
+
+    type: ClassVar[str] = "run.taken_over"
+    executor: str
+
+
+class StepsStarted(Event):
+    """These steps' code starts now."""
+
+    type: ClassVar[str] = "run.steps_started"
+    steps: tuple[str, ...]
+    retried: tuple[str, ...] = ()
+    """Those of them that were waiting for another try."""
+
+
+class StepFailed(Event):
+    """One attempt of a step failed; with `retry_at` it will be tried again then."""
+
+    type: ClassVar[str] = "run.step_failed"
+    step: str
+    attempt: int
+    error: str
+    duration_ms: int = 0
+    retry_at: datetime | None = None
+    usage: Usage | None = None
+    """Of a model's answer that was of no use, and is to be paid for all the same."""
+    cost_usd: str | None = None
+    """Exact decimal text."""
+    provider: str | None = None
+    model: str | None = None
+
+
+class Cancelled(Event):
+    """A client called it off."""
+
+    type: ClassVar[str] = "run.cancelled"
+    reason: str
+
+
+class Deleted(Event):
+    """Gone from every view."""
+
+    type: ClassVar[str] = "run.deleted"

@@ -1,0 +1,266 @@
+"""The state of a run, and how each event changes it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Literal, NamedTuple
+
+from contracts.core.aggregate import Aggregate
+from contracts.core.event import Event, Json
+from contracts.domain.run.events import (
+    Cancelled,
+    Completed,
+    Deleted,
+    Requested,
+    Resumed,
+    Started,
+    StepCompleted,
+    StepFailed,
+    StepsStarted,
+    Suspended,
+    TakenOver,
+)
+from contracts.domain.run.goal_events import (
+    SUMMARY,
+    CallAnswered,
+    Failed,
+    GoalCompleted,
+    GoalRequested,
+    GoalStarted,
+    Summarised,
+    TurnTaken,
+)
+from contracts.domain.run.loop import Answer, Loop, answer_of
+from contracts.domain.run.steps import Graph, Step, graph_of
+
+
+class Status(StrEnum):
+    """Last token of the subject."""
+
+    ABSENT = "absent"
+    PENDING = "pending"
+    RUNNING = "running"
+    SUSPENDED = "suspended"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    DELETED = "deleted"
+
+
+OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.SUSPENDED})
+"""States from which a run can still move on."""
+
+
+class State(NamedTuple):
+    """What is needed to go on: nothing else has to be remembered anywhere.
+
+    A tuple, because every event makes a new one and that is a quarter of the cost of a data class.
+    """
+
+    status: Status = Status.ABSENT
+    request: Requested | None = None
+    """Of the execution of a plan."""
+    loop: Loop | None = None
+    """Of a goal run, which has no plan."""
+    graph: Graph = Graph()
+    executor: str | None = None
+    started_at: datetime | None = None
+    synthesis: Literal["llm", "merge"] = "llm"
+    done: Mapping[str, Json] = MappingProxyType({})
+    """Results by step of a plan."""
+    ready: tuple[str, ...] = ()
+    """Steps whose dependencies are done and which have not been started."""
+    running: Mapping[str, int] = MappingProxyType({})
+    """The attempt in progress, by step."""
+    retrying: Mapping[str, datetime] = MappingProxyType({})
+    """When to try again, by step."""
+    failed: Mapping[str, str] = MappingProxyType({})
+    """Final errors by step of a plan."""
+    attempts: Mapping[str, int] = MappingProxyType({})
+    """Attempts ever started, by step."""
+    failures: Mapping[str, int] = MappingProxyType({})
+    """Failed attempts since the last resume, by step."""
+    takeovers: int = 0
+    """Executors that died with steps in progress since a step last completed."""
+    resumes: int = 0
+    suspended: str | None = None
+    """Why nothing more can run until somebody resumes."""
+
+    @property
+    def goal_id(self) -> str | None:
+        """The goal whose run this is."""
+        if self.loop:
+            return self.loop.request.goal_id
+        return self.request.goal_id if self.request else None
+
+
+def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one transition a line
+    """The state after `event`. Records; never refuses."""
+    match event:
+        case StepCompleted():
+            return _completed(state, event)
+        case StepsStarted():
+            return _steps_started(state, event)
+        case StepFailed():
+            return _failed(state, event)
+        case Requested():
+            graph = graph_of(event.job)
+            return State(Status.PENDING, request=event, graph=graph, ready=graph.roots)
+        case Started():
+            return state._replace(
+                status=Status.RUNNING,
+                executor=event.executor,
+                started_at=event.at,
+                synthesis=event.synthesis,
+            )
+        case TakenOver():
+            return state._replace(
+                executor=event.executor, takeovers=state.takeovers + (1 if state.running else 0)
+            )
+        case Suspended():
+            return state._replace(status=Status.SUSPENDED, executor=None, suspended=event.reason)
+        case Resumed():
+            return _resumed(state)
+        case Cancelled():
+            return state._replace(status=Status.CANCELLED, executor=None, running={}, retrying={})
+        case Completed() | GoalCompleted():
+            return state._replace(status=Status.COMPLETED, executor=None)
+        case Deleted():
+            return State(Status.DELETED, request=state.request, loop=state.loop)
+        case GoalRequested():
+            loop = Loop(event)
+            return _grown(State(Status.PENDING), loop, loop.next_step())
+    return _looped(state, state.loop, event) if state.loop else state
+
+
+def _completed(state: State, event: StepCompleted) -> State:
+    done = {**state.done, event.step: event.result}
+    freed = state.graph.freed_by(event.step, done)
+    return state._replace(
+        done=done,
+        ready=state.ready + freed if freed else state.ready,
+        running=_without(state.running, event.step),
+        takeovers=0,
+    )
+
+
+def _steps_started(state: State, event: StepsStarted) -> State:
+    attempts = {step: state.attempts.get(step, 0) + 1 for step in event.steps}
+    started = frozenset(event.steps)
+    return state._replace(
+        ready=tuple(step for step in state.ready if step not in started),
+        running={**state.running, **attempts},
+        retrying={s: at for s, at in state.retrying.items() if s not in started} if state.retrying else {},
+        attempts={**state.attempts, **attempts},
+    )
+
+
+def _failed(state: State, event: StepFailed) -> State:
+    state = state._replace(
+        running=_without(state.running, event.step),
+        failures={**state.failures, event.step: state.failures.get(event.step, 0) + 1},
+    )
+    if event.retry_at:
+        return state._replace(retrying={**state.retrying, event.step: event.retry_at})
+    if state.loop:
+        return _failed_for_good(state, state.loop, event)
+    return state._replace(failed={**state.failed, event.step: event.error})
+
+
+def _resumed(state: State) -> State:
+    again = (*state.failed, *state.running, *state.retrying)
+    return state._replace(
+        status=Status.PENDING,
+        ready=(*state.ready, *again),
+        running={},
+        retrying={},
+        failed={},
+        failures={},
+        takeovers=0,
+        resumes=state.resumes + 1,
+        suspended=None,
+    )
+
+
+def _without(mapping: Mapping[str, int], key: str) -> Mapping[str, int]:
+    return {k: v for k, v in mapping.items() if k != key}
+
+
+# ── goal runs ───────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _looped(state: State, loop: Loop, event: Event) -> State:
+    match event:
+        case GoalStarted():
+            loop = replace(loop, started=event)
+            return state._replace(
+                status=Status.RUNNING, executor=event.executor, started_at=event.at, loop=loop
+            )
+        case TurnTaken():
+            loop = loop.with_turn(event)
+            return _progressed(_grown(state, loop, *(loop.calls() or (loop.next_step(),))), event.step)
+        case CallAnswered():
+            return _progressed(_answered(state, loop, event.step, answer_of(event)), event.step)
+        case Summarised():
+            return _progressed(state._replace(loop=replace(loop, summary=event.summary)), SUMMARY)
+        case Failed():
+            loop = replace(loop, error=event.error)
+            return state._replace(status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
+    return state
+
+
+def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
+    """The model is told of a failed call; without an answer of the model itself nothing goes on."""
+    if "." in event.step:
+        return _answered(state, loop, event.step, Answer(error=event.error))
+    if event.step == SUMMARY:
+        return state
+    return state._replace(loop=replace(loop, error=event.error))
+
+
+def _answered(state: State, loop: Loop, step: str, answer: Answer) -> State:
+    loop = loop.with_answer(step, answer)
+    return _grown(state, loop, *((loop.next_step(),) if loop.turns[-1].is_answered else ()))
+
+
+def _grown(state: State, loop: Loop, *steps: Step) -> State:
+    """With further steps that can run at once."""
+    added = {step.task.id: step for step in steps}
+    graph = Graph({**state.graph.steps, **added})
+    return state._replace(loop=loop, graph=graph, ready=(*state.ready, *added))
+
+
+def _progressed(state: State, step: str) -> State:
+    return state._replace(running=_without(state.running, step), takeovers=0)
+
+
+RUN = Aggregate(
+    "run",
+    State(),
+    evolve,
+    lambda state: state.status.value,
+    (
+        Requested,
+        Started,
+        TakenOver,
+        StepsStarted,
+        StepCompleted,
+        StepFailed,
+        Suspended,
+        Resumed,
+        Cancelled,
+        Completed,
+        Deleted,
+        GoalRequested,
+        GoalStarted,
+        TurnTaken,
+        CallAnswered,
+        Summarised,
+        GoalCompleted,
+        Failed,
+    ),
+)

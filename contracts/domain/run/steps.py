@@ -1,0 +1,84 @@
+"""The steps of a run as a graph: a job's sub-tasks and the synthesis that follows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+from contracts.core.event import BlobRef, Json
+from contracts.domain.plan import Job, SubTask
+
+SYNTHESIS = "__SYNTHESIS__"
+"""Id of the last step of every run, which makes the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node: a sub-task, or the synthesis when `task` has the id SYNTHESIS."""
+
+    task: SubTask
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Graph:
+    """Steps by id in the plan's order, and who waits for whom. Acyclic: the plan was validated."""
+
+    steps: Mapping[str, Step] = field(default_factory=dict)
+    dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    roots: tuple[str, ...] = ()
+    """Steps that need nothing."""
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Ids of all steps but the synthesis."""
+        return tuple(step for step in self.steps if step != SYNTHESIS)
+
+    @property
+    def sinks(self) -> tuple[str, ...]:
+        """Steps whose results no other step uses."""
+        return tuple(step for step in self.tasks if self.dependents.get(step) == (SYNTHESIS,))
+
+    def freed_by(self, step: str, done: Mapping[str, Json]) -> tuple[str, ...]:
+        """Steps that can run now that `step`, the newest in `done`, has completed."""
+        steps = self.steps
+        return tuple(
+            dependent
+            for dependent in self.dependents.get(step, ())
+            if len(steps[dependent].needs) <= len(done)
+            and all(need in done for need in steps[dependent].needs)
+        )
+
+
+def graph_of(job: Job) -> Graph:
+    """The graph of a valid job, with the synthesis as its last step."""
+    steps = {task.id: Step(task, task.needs) for task in job.sub_tasks}
+    synthesis = SubTask.synthesis(SYNTHESIS, job.synthesis_plan, tuple(steps))
+    roots = tuple(id_ for id_, step in steps.items() if not step.needs)
+    steps[SYNTHESIS] = Step(synthesis, synthesis.dependencies)
+    dependents: dict[str, list[str]] = {}
+    for id_, step in steps.items():
+        for need in step.needs:
+            dependents.setdefault(need, []).append(id_)
+    return Graph(steps, {id_: tuple(ids) for id_, ids in dependents.items()}, roots)
+
+
+def merged(graph: Graph, results: Mapping[str, Json]) -> str:
+    """The report of a run without a model: the results nothing else used, as Markdown."""
+    sinks = graph.sinks
+    if len(sinks) == 1:
+        return as_text(results.get(sinks[0]))
+    return "\n\n".join(
+        f"## {graph.steps[id_].task.description}\n\n{as_text(results.get(id_))}" for id_ in sinks
+    )
+
+
+def as_text(result: Json) -> str:
+    """A result as a person reads it: text as it is, anything else as indented JSON."""
+    if isinstance(result, str):
+        return result
+    if ref := BlobRef.of(result):
+        return f"({ref.size} bytes of {ref.media_type}, sha256 {ref.blob})"
+    return orjson.dumps(result, option=orjson.OPT_INDENT_2).decode()

@@ -1,0 +1,1 @@
+"""Schedules: their definition, cron expressions, and the record of their ticks."""

@@ -1,0 +1,79 @@
+"""A single task: an agent was asked once. What it took, and never what was asked or said.
+
+Written by the gateway only, when it is over. Events are stored for ever: when a shape changes, raise its
+version and add an upcast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from contracts.core.aggregate import Aggregate
+from contracts.core.event import Event, Usage
+
+
+class Answered(Event):
+    """The model has answered."""
+
+    type: ClassVar[str] = "task.answered"
+    agent_id: str
+    agent_name: str
+    agent_version: str
+    provider: str
+    model: str
+    usage: Usage | None = None
+    cost_usd: str | None = None
+    """Exact decimal text."""
+    duration_ms: int
+
+
+class Failed(Event):
+    """The model gave no answer."""
+
+    type: ClassVar[str] = "task.failed"
+    agent_id: str
+    agent_name: str
+    agent_version: str
+    provider: str | None = None
+    """None, as for the model: that of the settings."""
+    model: str | None = None
+    error: str
+    usage: Usage | None = None
+    """Of answers that were of no use, and are to be paid for all the same."""
+    cost_usd: str | None = None
+    duration_ms: int
+
+
+class Status(StrEnum):
+    """Last token of the subject."""
+
+    ABSENT = "absent"
+    ANSWERED = "answered"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What came of it."""
+
+    status: Status = Status.ABSENT
+
+
+def evolve(state: State, event: Event) -> State:
+    """The state after `event`."""
+    match event:
+        case Answered():
+            return State(Status.ANSWERED)
+        case Failed():
+            return State(Status.FAILED)
+    return state
+
+
+TASK = Aggregate("task", State(), evolve, lambda state: state.status.value, (Answered, Failed))
+
+
+def settle(state: State, came: Answered | Failed) -> list[Event]:
+    """Record what came of it, once."""
+    return [came] if state.status is Status.ABSENT else []

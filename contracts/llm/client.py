@@ -1,0 +1,199 @@
+"""The LLM client: one call, its attempts, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import structlog
+
+from contracts.core.event import Json, Usage
+from contracts.core.outcome import Spent
+from contracts.llm import metrics
+from contracts.llm.answer import Answer, read_answer
+from contracts.llm.backoff import Backoff
+from contracts.llm.bill import Bill, Tokens
+from contracts.llm.chat import Attempt, ChatRequest, Completion
+from contracts.llm.endpoint import Endpoint, LlmNotConfigured, Provider, resolve
+from contracts.llm.failure import CallFailed
+from contracts.llm.parameters import Body, body_of, refused_parameter, without
+from contracts.llm.settings import LlmSettings
+
+if TYPE_CHECKING:
+    from contracts.llm.connection import Connection
+
+OnAttempt = Callable[[Attempt], None]
+
+
+class Llm:
+    """Chats with any configured provider: no probe calls, no retry unseen."""
+
+    def __init__(self, settings: LlmSettings, backoff: Backoff | None = None) -> None:
+        self._settings = settings
+        self._backoff = backoff or Backoff()
+        self._turns = asyncio.Semaphore(settings.llm_max_concurrency)
+        self._connecting = asyncio.Lock()
+        self._connections: dict[Provider, Connection] = {}
+        self._refused: dict[tuple[Provider, str], tuple[str, ...]] = {}
+
+    def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
+        """What to set before such a request can be made; None: nothing is missing."""
+        try:
+            resolve(self._settings, provider, model)
+        except LlmNotConfigured as missing:
+            return str(missing)
+        return None
+
+    async def complete(
+        self, request: ChatRequest, *, retries: int | None = None, on_attempt: OnAttempt | None = None
+    ) -> Completion:
+        """The model's answer, after at most `retries` (default: LLM_RETRIES) further attempts.
+
+        Asking again without a parameter that the model refuses is an attempt, but not one of the retries.
+
+        Raises:
+            LlmNotConfigured: a variable must be set first.
+            Reject: the provider refuses the request.
+            Retry: the provider cannot answer now.
+        """
+        endpoint = resolve(self._settings, request.provider, request.model)
+        call = _Call(endpoint, on_attempt)
+        tries_left = self._settings.llm_retries if retries is None else retries
+        refused = self._refused.get((endpoint.provider, endpoint.model), ())
+        body = without(body_of(request, endpoint, self._settings), refused)
+        while True:
+            try:
+                answer = await self._attempt(call, body)
+            except CallFailed as failure:
+                if (name := refused_parameter(failure, body)) is not None:
+                    refused, body = (*refused, name), without(body, [name])
+                    continue
+                delay = self._backoff.delay(call.passing_failures, failure.after)
+                if not failure.passing or tries_left == 0 or delay is None:
+                    raise failure.as_outcome(call.spent()) from failure
+                tries_left -= 1
+                await self._backoff.sleep(delay)
+            else:
+                self._learn(endpoint, refused)
+                return call.completion(answer)
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        connections = list(self._connections.values())
+        self._connections.clear()
+        for connection in connections:
+            await connection.close()
+
+    def _learn(self, endpoint: Endpoint, refused: tuple[str, ...]) -> None:
+        """Remember what a model refused once it has answered without: only then was it to blame."""
+        key = endpoint.provider, endpoint.model
+        self._refused[key] = tuple(dict.fromkeys((*self._refused.get(key, ()), *refused)))
+
+    async def _attempt(self, call: _Call, body: Body) -> Answer:
+        async with self._turns:
+            connection = await self._connection(call.endpoint)
+            started = time.perf_counter()
+            try:
+                answer = read_answer(call.endpoint, await connection.post(call.endpoint, body))
+            except CallFailed as failure:
+                call.ended(failure, time.perf_counter() - started)
+                await call.pay(failure.bill)
+                raise
+            call.ended(None, time.perf_counter() - started)
+        await call.pay(answer.bill)
+        return answer
+
+    async def _connection(self, endpoint: Endpoint) -> Connection:
+        async with self._connecting:
+            if endpoint.provider not in self._connections:
+                self._connections[endpoint.provider] = await asyncio.to_thread(
+                    _connect, endpoint, self._settings.llm_timeout_s
+                )
+            return self._connections[endpoint.provider]
+
+
+class _Call:
+    """The attempts of one call."""
+
+    def __init__(self, endpoint: Endpoint, on_attempt: OnAttempt | None) -> None:
+        self.endpoint = endpoint
+        self.passing_failures = 0
+        self._on_attempt = on_attempt
+        self._attempts: list[Attempt] = []
+        self._usage: Usage | None = None
+        self._cost: Decimal | None = None
+        self._log = structlog.get_logger(__name__).bind(provider=str(endpoint.provider), model=endpoint.model)
+
+    def ended(self, failure: CallFailed | None, seconds: float) -> None:
+        """One more attempt is over."""
+        error, status = (None, 200) if failure is None else (str(failure), failure.status)
+        attempt = Attempt(len(self._attempts) + 1, error, status, round(seconds * 1000))
+        self._attempts.append(attempt)
+        metrics.count_attempt(self.endpoint, failure, seconds)
+        if failure is not None:
+            self.passing_failures += failure.passing
+            self._log.warning("llm attempt failed", attempt=attempt.number, status=status, error=error)
+        if self._on_attempt is not None:
+            self._on_attempt(attempt)
+
+    async def pay(self, bill: Bill | None) -> None:
+        """One more answer, of use or not, adds to what the call costs."""
+        if bill is None:
+            return
+        cost, tokens = bill.charged, bill.tokens
+        if cost is None and tokens is not None:
+            cost = await asyncio.to_thread(_price, self.endpoint, bill.model or self.endpoint.model, tokens)
+        if tokens is not None:
+            self._usage = (self._usage or Usage()) + tokens.as_usage()
+        if cost is not None:
+            self._cost = (self._cost or Decimal(0)) + cost
+        metrics.count_answer(self.endpoint, tokens, cost)
+
+    def spent(self) -> Spent | None:
+        """What the call has cost so far; None when nothing is known of that."""
+        if self._usage is None and self._cost is None:
+            return None
+        cost = None if self._cost is None else str(self._cost)
+        return Spent(self._usage, cost, self.endpoint.provider.value, self.endpoint.model)
+
+    def completion(self, answer: Answer) -> Completion:
+        """The answer with its price and its history."""
+        return Completion(
+            content=answer.content,
+            tool_calls=answer.tool_calls,
+            finish_reason=answer.finish_reason,
+            usage=self._usage,
+            cost_usd=self._cost,
+            provider=self.endpoint.provider.value,
+            model=self.endpoint.model,
+            generation_stats=self._stats(answer),
+            reasoning=answer.reasoning,
+            attempts=tuple(self._attempts),
+        )
+
+    def _stats(self, answer: Answer) -> dict[str, Json]:
+        stats = {
+            "id": answer.id,
+            "model": answer.bill.model,
+            "provider": answer.upstream,
+            "latency": self._attempts[-1].duration_ms,
+            "finish_reason": answer.finish_reason,
+            "native_finish_reason": answer.native_finish_reason,
+            "total_cost": None if self._cost is None else float(self._cost),
+        }
+        return {name: value for name, value in stats.items() if value is not None}
+
+
+def _connect(endpoint: Endpoint, timeout_s: float) -> Connection:
+    from contracts.llm.connection import Connection  # noqa: PLC0415 - heavy, see there
+
+    return Connection(endpoint, timeout_s)
+
+
+def _price(endpoint: Endpoint, model: str, tokens: Tokens) -> Decimal | None:
+    from contracts.llm.prices import price  # noqa: PLC0415 - heavy, see there
+
+    return price(endpoint, model, tokens)

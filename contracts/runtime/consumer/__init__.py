@@ -1,0 +1,1 @@
+"""Durable consumers: delivery, leases, acknowledgement, parking."""

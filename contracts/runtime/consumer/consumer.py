@@ -1,0 +1,84 @@
+"""Work from the log: every commit that a durable consumer selects goes to a handler until it is settled.
+
+The handler returns: done. It raises Retry: again, later. It raises Reject: parked where an operator sees it,
+who may put it back. Anything else is a bug: again with backoff, and parked after `max_deliver` deliveries.
+Any number of processes may share a consumer's name; each message is in the hands of one, as long as it lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from contracts.core.subjects import REPLAY_STREAM, STREAM, replay_filter
+from contracts.runtime.consumer.delivery import Policy
+from contracts.runtime.consumer.leases import SIGNS_OF_LIFE, Leases
+from contracts.runtime.consumer.subscription import GivenUp, Handler, Lane, Source, nak
+from contracts.runtime.nats_log import NatsLog
+
+REPLAYS_AT_ONCE = 1
+TAKE_OVER_AFTER_S = 0.02
+"""Until then the server has noticed that the dead process is gone, and sends its messages to the living."""
+
+
+class Consumer:
+    """A worker that gives the commits on `filters`, and those an operator put back, to `handler`.
+
+    `given_up` is told of each that is parked, so that whoever waits for what it was about learns of it.
+    """
+
+    def __init__(
+        self,
+        log: NatsLog,
+        name: str,
+        filters: Sequence[str],
+        handler: Handler,
+        *,
+        policy: Policy | None = None,
+        leases: Leases | None = None,
+        given_up: GivenUp | None = None,
+    ) -> None:
+        self._log = log
+        self._policy = policy or Policy()
+        self._leases = leases
+        sources = (
+            Source(STREAM, name, filters, self._policy.max_in_flight),
+            Source(REPLAY_STREAM, name, (replay_filter(name),), REPLAYS_AT_ONCE),
+        )
+        self._lanes = [Lane(log, source, handler, self._policy, leases, given_up) for source in sources]
+
+    async def run(self) -> None:
+        """Consume until cancelled; then stop taking, give the handlers `grace_s`, and send the rest back."""
+        await self._take_over()
+        running = [asyncio.create_task(lane.run()) for lane in self._lanes]
+        alive = asyncio.create_task(self._keep_alive())
+        try:
+            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+            await ended.pop()
+        finally:
+            for lane in self._lanes:
+                lane.stop()
+            await _cancelled(running)
+            await asyncio.gather(*(lane.drain() for lane in self._lanes))
+            await _cancelled([alive])
+
+    async def _take_over(self) -> None:
+        """What a dead process on this host had in hand is delivered again now, not after `ack_wait_s`."""
+        if self._leases:
+            for ack_subject in self._leases.take_over(lease_s=self._policy.ack_wait_s):
+                await self._log.connection.publish(ack_subject, nak(TAKE_OVER_AFTER_S))
+
+    async def _keep_alive(self) -> None:
+        while True:
+            await asyncio.sleep(self._policy.ack_wait_s / SIGNS_OF_LIFE)
+            await self._log.connection.connected()
+            for lane in self._lanes:
+                await lane.keep_alive()
+            if self._leases:
+                self._leases.touch()
+
+
+async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,236 @@
+"""One durable consumer on one stream: messages in, outcomes out. No other module acks, naks or terms."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+import structlog
+from nats.aio.msg import Msg
+
+from contracts.core.commit import Recorded
+from contracts.core.event import Json
+from contracts.core.outcome import Retry
+from contracts.core.subjects import STREAM
+from contracts.runtime.consumer.delivery import (
+    EXPECTED,
+    Again,
+    Delivery,
+    Done,
+    GiveUp,
+    LeftAlone,
+    Policy,
+    Verdict,
+    verdict,
+)
+from contracts.runtime.consumer.leases import Leases
+from contracts.runtime.consumer.parking import LOG_SUBJECT, Parked, park
+from contracts.runtime.nats.pull import Place, Pull
+from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats_log import NatsLog
+
+logger = structlog.get_logger(__name__)
+
+Handler = Callable[[Recorded, Delivery], Awaitable[None]]
+GivenUp = Callable[[Recorded, BaseException], Awaitable[None]]
+"""Is told of a message that was parked, and why; what it raises makes the message come again."""
+
+ACK = b"+ACK"
+TERM = b"+TERM"
+IN_PROGRESS = b"+WPI"
+
+TOLD = {GiveUp: "parked a message", Again: "a message comes again", LeftAlone: "a message is left alone"}
+
+LONGEST_TEXT = 10_000
+"""Characters kept of a parked message that is not even JSON."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where messages come from, and how many at once."""
+
+    stream: str
+    durable: str
+    filters: Sequence[str]
+    at_once: int
+
+
+def nak(after_s: float) -> bytes:
+    """Asks for the message again after some seconds."""
+    return b'-NAK {"delay": %d}' % int(after_s * 1_000_000_000)
+
+
+class Lane:
+    """Gives each message of `source` to `handler` and settles it."""
+
+    def __init__(
+        self,
+        log: NatsLog,
+        source: Source,
+        handler: Handler,
+        policy: Policy,
+        leases: Leases | None,
+        given_up: GivenUp | None,
+    ) -> None:
+        self._log = log
+        self._source = source
+        self._handler = handler
+        self._given_up = given_up
+        self._policy = policy
+        self._leases = leases
+        self._in_hand: dict[int, Delivery] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._draining = False
+        self._pull = Pull(log.connection, source.stream, self._ensure, self._receive, self._room)
+
+    async def run(self) -> None:
+        """Take messages until cancelled; see `drain` for those in hand."""
+        await self._pull.run()
+
+    def stop(self) -> None:
+        """Whatever still arrives goes back at once."""
+        self._draining = True
+
+    async def drain(self) -> None:
+        """Give the handlers their grace, then cancel them; what is not done goes back at once."""
+        if self._tasks and self._policy.grace_s:
+            await asyncio.wait(self._tasks, timeout=self._policy.grace_s)
+        await asyncio.sleep(0)  # a task that never began would not send its message back
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def keep_alive(self) -> None:
+        """Tell the server that everything in hand is being worked on."""
+        for number, delivery in enumerate(tuple(self._in_hand.values())):
+            await self._send(delivery.ack_subject, IN_PROGRESS)
+            if number % 100 == 0:
+                await asyncio.sleep(0)
+
+    def _room(self) -> int:
+        return 0 if self._draining else self._source.at_once - len(self._in_hand)
+
+    async def _ensure(self) -> str:
+        name = self._source.durable
+        config = {
+            "durable_name": name,
+            "name": name,
+            "filter_subjects": list(self._source.filters),
+            "ack_policy": "explicit",
+            "ack_wait": int(self._policy.ack_wait_s * 1_000_000_000),
+            "max_ack_pending": -1,
+            "max_deliver": -1,
+            "deliver_policy": "all",
+        }
+        body = {"stream_name": self._source.stream, "config": config}
+        await self._log.connection.api(f"CONSUMER.CREATE.{self._source.stream}.{name}", body)
+        return name
+
+    def _receive(self, msg: Msg) -> None:
+        place = Place.of(msg.reply)
+        if self._leases:
+            self._leases.add(msg.reply)
+        if held := self._in_hand.get(place.seq):
+            # The server thought it lost; whoever works on it goes on and settles the newest delivery.
+            if self._leases:
+                self._leases.remove(held.ack_subject)
+            held.ack_subject, held.attempt = msg.reply, place.attempt
+            return
+        seq = place.seq if self._source.stream == STREAM else int(msg.subject.rpartition(".")[2])
+        delivery = self._in_hand[place.seq] = Delivery(seq, place.attempt, msg.reply)
+        task = asyncio.create_task(self._work(msg, place.seq, delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _work(self, msg: Msg, key: int, delivery: Delivery) -> None:
+        error: BaseException | None = None
+        recorded: Recorded | None = None
+        try:
+            if self._draining:
+                raise asyncio.CancelledError
+            recorded = await self._log.recorded(delivery.seq, msg.data)
+            await self._handler(recorded, delivery)
+        except asyncio.CancelledError as raised:
+            error = raised if self._draining else RuntimeError("the handler was cancelled, and not by us")
+        except Exception as raised:
+            error = raised
+        try:
+            outcome = verdict(error, delivery.attempt, self._policy)
+            if isinstance(outcome, GiveUp) and error is not None:
+                outcome = await self._give_up(msg, delivery, recorded, error)
+            await self._settle(delivery, outcome, error)
+        finally:
+            del self._in_hand[key]
+            if self._leases:
+                self._leases.remove(delivery.ack_subject)
+            self._pull.more_room()
+
+    async def _give_up(
+        self, msg: Msg, delivery: Delivery, recorded: Recorded | None, error: BaseException
+    ) -> Verdict:
+        """Park the message and tell its owner; a message that cannot be given up comes again."""
+        try:
+            await park(self._log.connection, self._parked(msg, delivery, error), delivery=self._key(msg))
+            if self._given_up and recorded:
+                await self._given_up(recorded, error)
+        except Retry as later:
+            return verdict(later, delivery.attempt, self._policy)
+        except Exception as trouble:
+            logger.warning("a message could not be given up", seq=delivery.seq, error=str(trouble))
+            return Again(self._policy.backoff(delivery.attempt))
+        return GiveUp()
+
+    async def _settle(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
+        self._tell(delivery, outcome, error)
+        match outcome:
+            case Done():
+                await self._send(delivery.ack_subject, ACK)
+            case GiveUp():
+                await self._send(delivery.ack_subject, TERM)
+            case Again(after_s=delay):
+                await self._send(delivery.ack_subject, nak(delay))
+            case LeftAlone():
+                pass
+
+    async def _send(self, ack_subject: str, word: bytes) -> None:
+        with contextlib.suppress(NoAnswer):  # then it is delivered again, which every handler is made for
+            await self._log.connection.publish(ack_subject, word)
+
+    def _tell(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
+        if error is None or isinstance(error, asyncio.CancelledError):
+            return
+        logger.warning(
+            TOLD[type(outcome)],
+            consumer=self._source.durable,
+            seq=delivery.seq,
+            attempt=delivery.attempt,
+            error=str(error) or type(error).__name__,
+            exc_info=None if isinstance(error, EXPECTED) else error,
+        )
+
+    def _key(self, msg: Msg) -> str:
+        return f"{self._source.stream}.{self._source.durable}.{Place.of(msg.reply).seq}"
+
+    def _parked(self, msg: Msg, delivery: Delivery, error: BaseException) -> Parked:
+        return Parked(
+            consumer=self._source.durable,
+            seq=delivery.seq,
+            subject=(msg.headers or {}).get(LOG_SUBJECT, msg.subject),
+            reason=str(error),
+            error=type(error).__name__,
+            attempt=delivery.attempt,
+            time=datetime.now(UTC),
+            payload=_json_or_text(msg.data),
+        )
+
+
+def _json_or_text(payload: bytes) -> Json:
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload.decode(errors="replace")[:LONGEST_TEXT]

@@ -1,0 +1,91 @@
+"""A stream read in order from a position on, without gaps, through every interruption."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Sequence
+
+from nats.aio.msg import Msg
+
+from contracts.core.ids import new_id
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.pull import Place, Pull
+from contracts.runtime.nats.retry import NoAnswer
+
+AHEAD = 2000
+"""Messages that are on their way or waiting to be taken, at most."""
+BATCH = 500
+"""Messages handed out at once, at most."""
+FORGOTTEN_AFTER_S = 60
+"""A consumer nobody pulls from is removed by the server after this."""
+
+
+class Ordered:
+    """The messages of `stream` on subjects matching `filters` with a sequence above `after`."""
+
+    def __init__(self, connection: Connection, stream: str, filters: Sequence[str], after: int) -> None:
+        self._connection = connection
+        self._stream = stream
+        self._filters = list(filters)
+        self._last = after
+        self._delivered = 0
+        self._consumer: str | None = None
+        self._waiting: list[tuple[Place, Msg]] = []
+        self._arrived = asyncio.Event()
+        self._pull = Pull(connection, stream, self._create, self._receive, self._room)
+
+    async def batches(self) -> AsyncGenerator[Sequence[tuple[Place, Msg]]]:
+        """What has arrived, as it arrives, for ever: each message once, in order, at least one at a time."""
+        pulling = asyncio.create_task(self._pull.run())
+        pulling.add_done_callback(lambda _: self._arrived.set())
+        try:
+            while True:
+                await self._arrived.wait()
+                if pulling.done():
+                    pulling.result()
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                if not self._waiting:
+                    self._arrived.clear()
+                self._pull.more_room()
+                yield batch
+        finally:
+            pulling.cancel()
+            await asyncio.wait([pulling])
+            await self._remove()
+
+    def _room(self) -> int:
+        return AHEAD - len(self._waiting)
+
+    async def _create(self) -> str:
+        await self._remove()
+        name = new_id("ordered-")
+        config = {
+            "name": name,
+            "filter_subjects": self._filters,
+            "deliver_policy": "by_start_sequence",
+            "opt_start_seq": self._last + 1,
+            "ack_policy": "none",
+            "mem_storage": True,
+            "num_replicas": 1,
+            "inactive_threshold": FORGOTTEN_AFTER_S * 1_000_000_000,
+        }
+        body = {"stream_name": self._stream, "config": config, "action": "create"}
+        await self._connection.api(f"CONSUMER.CREATE.{self._stream}.{name}", body)
+        self._consumer, self._delivered = name, 0
+        return name
+
+    async def _remove(self) -> None:
+        if self._consumer:
+            with contextlib.suppress(NoAnswer):
+                await self._connection.publish(f"$JS.API.CONSUMER.DELETE.{self._stream}.{self._consumer}")
+            self._consumer = None
+
+    def _receive(self, msg: Msg) -> None:
+        place = Place.of(msg.reply)
+        if place.delivery != self._delivered + 1:
+            self._pull.fail(f"delivery {self._delivered + 1} is missing")
+            return
+        self._delivered, self._last = place.delivery, place.seq
+        self._waiting.append((place, msg))
+        self._arrived.set()

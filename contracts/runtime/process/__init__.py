@@ -1,0 +1,1 @@
+"""How a service process starts, logs, reports its health and stops."""

@@ -1,0 +1,40 @@
+"""The side port of every service: `/healthz`, `/readyz` and `/metrics`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from contracts.runtime.process.settings import Settings
+
+Check = Callable[[], Awaitable[str | None]]
+"""Gives None when all is well, else what is wrong and what to do."""
+
+
+@asynccontextmanager
+async def side_port(settings: Settings, checks: Mapping[str, Check]) -> AsyncGenerator[int]:
+    """Serve health and metrics on METRICS_HOST:METRICS_PORT; yields the port taken."""
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.json_response({"status": "ok"})
+
+    async def readyz(_: web.Request) -> web.Response:
+        problems = {name: problem for name, check in checks.items() if (problem := await check())}
+        status = "not ready" if problems else "ready"
+        return web.json_response({"status": status, "problems": problems}, status=503 if problems else 200)
+
+    async def metrics(_: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    app = web.Application()
+    app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, settings.metrics_host, settings.metrics_port).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()

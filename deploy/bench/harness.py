@@ -1,0 +1,144 @@
+"""A system to be measured, and what is seen of it from outside."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import quantiles
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+
+from contracts.core.commit import Recorded
+from contracts.core.subjects import state_filter
+from contracts.domain import run
+from contracts.domain.registry import CODEC
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.runtime.nats_log import NatsLog, nats_log
+from contracts.runtime.process.settings import Settings
+from deploy.bench.jobs import Job
+from deploy.bench.keep_alive import Pool
+from deploy.local.nats_server import Durability
+from deploy.local.system import LocalSystem, Options, local_system
+
+ENDS = tuple(state_filter("run", state) for state in ("completed", "suspended", "cancelled"))
+
+Figures = dict[str, float | int]
+
+
+class WorkloadFailed(Exception):
+    """The system did not do what the workload asks, so there is nothing to measure."""
+
+
+@dataclass
+class Bench:
+    """A running system under measurement."""
+
+    system: LocalSystem
+    log: NatsLog
+    http: Pool
+    data: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    """What else the figures depend on."""
+    _ended: dict[str, asyncio.Future[tuple[float, Recorded]]] = field(default_factory=dict)
+
+    async def plan(self, job: Job) -> str:
+        """Store a plan by running it once, which also warms everything up; returns the DAG's id."""
+        answer = await self.post("/api/v1/execute-dag", job)
+        await self.end_of(answer["executionId"])
+        return str(answer["dagId"])
+
+    async def start(self, dag_id: str) -> str:
+        """Execute a stored plan; returns the execution's id once the system has accepted it."""
+        return str((await self.post("/api/v1/execute-dag", {"dagId": dag_id}))["executionId"])
+
+    async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON answer to a request that must succeed."""
+        status, answer = await self.http.post(path, body)
+        if status >= 300:
+            raise WorkloadFailed(f"POST {path}: {status} {answer.decode()}")
+        result: dict[str, Any] = orjson.loads(answer)
+        return result
+
+    async def end_of(self, execution_id: str, timeout_s: float = 120.0) -> float:
+        """When (time.perf_counter) the completion of an execution was seen in the log.
+
+        Raises:
+            WorkloadFailed: it did not complete.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                at, recorded = await self._future(execution_id)
+        except TimeoutError:
+            raise WorkloadFailed(f"{execution_id} did not end within {timeout_s:g} s") from None
+        if recorded.commit.state != run.Status.COMPLETED:
+            raise WorkloadFailed(f"{execution_id} is {recorded.commit.state}: {recorded.commit.events[-1]}")
+        return at
+
+    async def commits(self, execution_id: str) -> Sequence[Recorded]:
+        """The history of a run."""
+        return await self.log.read("run", execution_id)
+
+    async def call_times_ns(self, execution_id: str) -> dict[str, int]:
+        """When each step's code ran, by the clock of the machine."""
+        return {
+            event.step: event.result["at_ns"]
+            for recorded in await self.commits(execution_id)
+            for event in recorded.commit.events
+            if isinstance(event, run.StepCompleted) and event.step != SYNTHESIS
+        }
+
+    async def listen(self) -> None:
+        """Note the end of every run, for ever."""
+        async for batch in self.log.tail(*ENDS, after=await self.log.last_seq()):
+            at = time.perf_counter()
+            for recorded in batch:
+                future = self._future(recorded.commit.aggregate_id)
+                if not future.done():
+                    future.set_result((at, recorded))
+
+    def _future(self, execution_id: str) -> asyncio.Future[tuple[float, Recorded]]:
+        if execution_id not in self._ended:
+            self._ended[execution_id] = asyncio.get_running_loop().create_future()
+        return self._ended[execution_id]
+
+
+@asynccontextmanager
+async def bench_system(durability: Durability) -> AsyncGenerator[Bench]:
+    """A system of its own on a temporary directory, with the tools of the benchmark, ready and idle."""
+    with TemporaryDirectory(prefix="async-agent-bench-", ignore_cleanup_errors=True) as directory:
+        data = Path(directory)
+        env = {
+            "TOOL_MODULES": "deploy.bench.tools:TOOLS",
+            "ARTIFACTS_DIR": str(data / "artifacts"),
+            "LOG_LEVEL": "warning",
+            "LLM_PROVIDER": "",
+        }
+        options = Options(data, port=0, durability=durability, env=env)
+        said: list[str] = []
+        async with local_system(options, lambda name, line: said.append(f"{name}: {line}")) as system:
+            settings = Settings(nats_url=system.nats_url)
+            async with nats_log(settings, CODEC, name="bench") as log:
+                bench = Bench(system, log, Pool(system.url), data)
+                listening = asyncio.create_task(bench.listen())
+                try:
+                    yield bench
+                except WorkloadFailed as error:
+                    raise WorkloadFailed(f"{error}\n" + "\n".join(said[-20:])) from error
+                finally:
+                    bench.http.close()
+                    listening.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await listening
+
+
+def percentiles(milliseconds: Sequence[float]) -> Figures:
+    """`p50_ms` and `p99_ms`."""
+    cuts = quantiles(milliseconds, n=100, method="inclusive")
+    return {"p50_ms": round(cuts[49], 3), "p99_ms": round(cuts[98], 3)}

@@ -1,0 +1,76 @@
+"""How fast the views come back from nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from contracts.core.event import Event
+from contracts.core.ids import new_id
+from contracts.core.subjects import PROJECTED
+from contracts.domain import run
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN
+from contracts.runtime.stream import Origin, Stream
+from deploy.bench.harness import Bench, Figures
+from deploy.bench.jobs import chain
+from projector.database import remove
+
+COMMITS = 100_000
+STEPS = 10
+WRITERS = 200
+
+
+async def rebuild(bench: Bench) -> Figures:
+    """The views are deleted and the projector killed; until it announces the last of 100,000 commits."""
+    job = Job.model_validate(chain(STEPS))
+    per_run = STEPS + 1
+    places = asyncio.Semaphore(WRITERS)
+
+    async def one() -> None:
+        async with places:
+            await _history(bench, job)
+
+    await asyncio.gather(*(one() for _ in range(-(-COMMITS // per_run))))
+    target = await bench.log.last_seq()
+    await _projected(bench, target, lambda: None)
+    begun = time.perf_counter()
+
+    def lose() -> None:
+        remove(bench.data / "views.db")
+        bench.system.children["projector"].kill()
+
+    await _projected(bench, target, lose)
+    seconds = time.perf_counter() - begun
+    return {"commits": target, "rebuild_s": round(seconds, 2), "events_per_s": round(target / seconds, 1)}
+
+
+async def _history(bench: Bench, job: Job) -> None:
+    """One run as an executor would have written it; never pending, so that none takes it from us."""
+    stream = Stream(bench.log, RUN, new_id("dag-exec_"), Origin("/bench/1"))
+    now = datetime.now(UTC)
+    wanted = run.Requested(dag_id="bench", original_request="benchmark", job=job)
+    begun = run.start(RUN.fold([wanted]), "bench", now, run.Policy(), llm=False)
+    events: list[Event] = [wanted, *begun]
+    while events:
+        await stream.append(events)
+        done: list[run.Outcome] = [
+            run.Succeeded(run.StepCompleted(step=step, result={"padding": "x" * 280}))
+            for step in stream.state.running
+        ]
+        events = run.settle(stream.state, done, now, run.Policy()) if done else []
+
+
+async def _projected(bench: Bench, target: int, act: Callable[[], None]) -> None:
+    """Do `act`, then wait until the projector announces `target`."""
+    subscription = await bench.log.connection.nc.subscribe(PROJECTED)
+    try:
+        act()
+        while True:
+            message = await asyncio.wait_for(subscription.next_msg(timeout=120), 120)
+            if int(message.data) >= target:
+                return
+    finally:
+        await subscription.unsubscribe()

@@ -1,0 +1,62 @@
+"""Tools that do nothing, for measuring everything around them. Loaded by TOOL_MODULES in benchmarks only."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+from pydantic import Field
+
+from contracts.core.event import Json
+from contracts.core.tool import Effect
+from executor.tools.inputs import ToolInput
+from executor.tools.tool import Tool, ToolCall
+
+PADDING = "x" * 280
+"""Makes a result about 300 bytes long."""
+
+
+class NoopInput(ToolInput):
+    """Nothing."""
+
+
+class SleepInput(ToolInput):
+    """How long to take."""
+
+    ms: int = Field(ge=0)
+
+
+async def _noop(_: NoopInput, __: ToolCall) -> Json:
+    return {"at_ns": time.time_ns(), "padding": PADDING}
+
+
+async def _sleep(wanted: SleepInput, _: ToolCall) -> Json:
+    begun = time.time_ns()
+    await asyncio.sleep(wanted.ms / 1000)
+    return {"at_ns": begun}
+
+
+TOOLS: list[Tool[NoopInput] | Tool[SleepInput]] = [
+    Tool(
+        name="benchNoop",
+        description="Do nothing and tell the time at which it was done.",
+        accepts=NoopInput,
+        effect=Effect.READ,
+        run=_noop,
+    ),
+    Tool(
+        name="benchWrite",
+        description="The same, but declared to change something: it begins when its start is in the log.",
+        accepts=NoopInput,
+        effect=Effect.IDEMPOTENT,
+        run=_noop,
+    ),
+    Tool(
+        name="benchSleep",
+        description="Take some time and tell when it began.",
+        accepts=SleepInput,
+        effect=Effect.IDEMPOTENT,
+        run=_sleep,
+        timeout_s=120,
+    ),
+]

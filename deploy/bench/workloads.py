@@ -1,0 +1,152 @@
+"""What is measured. Each workload takes a system that is ready and gives its figures."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+from contracts.domain import run
+from contracts.domain.run.steps import SYNTHESIS
+from deploy.bench.harness import Bench, Figures, WorkloadFailed, percentiles
+from deploy.bench.jobs import chain, fan, single
+
+Workload = Callable[[Bench], Awaitable[Figures]]
+
+KILL_AFTER_S = 1.0
+
+
+async def chains(bench: Bench) -> Figures:
+    """500 runs of 10 no-op steps in a chain, 100 in flight: steps that read, then steps that write."""
+    return {
+        "steps_per_s": await _chains(bench, "benchNoop"),
+        "writing_steps_per_s": await _chains(bench, "benchWrite"),
+    }
+
+
+async def _chains(bench: Bench, tool: str) -> float:
+    runs, steps, in_flight = 500, 10, 100
+    dag_id = await bench.plan(chain(steps, tool))
+    places = asyncio.Semaphore(in_flight)
+
+    async def one() -> float:
+        async with places:
+            return await bench.end_of(await bench.start(dag_id))
+
+    begun = time.perf_counter()
+    ends = await asyncio.gather(*(one() for _ in range(runs)))
+    return round(runs * steps / (max(ends) - begun), 1)
+
+
+async def latency(bench: Bench) -> Figures:
+    """200 no-op steps in a chain, alone: from one's code to the next one's; then the same as writes."""
+    figures = await _latency(bench, "benchNoop")
+    writing = await _latency(bench, "benchWrite")
+    return {**figures, **{f"writing_{name}": value for name, value in writing.items()}}
+
+
+async def _latency(bench: Bench, tool: str) -> Figures:
+    await bench.plan(chain(50, tool))
+    dag_id = await bench.plan(chain(200, tool))
+    execution_id = await bench.start(dag_id)
+    await bench.end_of(execution_id)
+    times = sorted((await bench.call_times_ns(execution_id)).values())
+    return percentiles([(later - earlier) / 1e6 for earlier, later in pairwise(times)])
+
+
+async def fanout(bench: Bench) -> Figures:
+    """1 step, then 100 (and 1,000) of 50 ms side by side, then 1: from the first code to the last."""
+    figures: Figures = {}
+    for width in (100, 1000):
+        dag_id = await bench.plan(fan(width, 50))
+        makespans = []
+        for _ in range(5):
+            execution_id = await bench.start(dag_id)
+            await bench.end_of(execution_id)
+            times = (await bench.call_times_ns(execution_id)).values()
+            makespans.append((max(times) - min(times)) / 1e6)
+        figures[f"makespan_{width}_ms"] = round(sorted(makespans)[2], 1)
+    return figures
+
+
+async def start(bench: Bench) -> Figures:
+    """From sending POST execute-dag to the code of the first step, one at a time."""
+    dag_id = await bench.plan(single("benchNoop"))
+    taken = []
+    for _ in range(100):
+        begun = time.time_ns()
+        execution_id = await bench.start(dag_id)
+        await bench.end_of(execution_id)
+        (called,) = (await bench.call_times_ns(execution_id)).values()
+        taken.append((called - begun) / 1e6)
+    return percentiles(taken)
+
+
+async def recovery(bench: Bench) -> Figures:
+    """50 runs of 10 steps of 200 ms; the executor is killed after 1 s and started again by its supervisor."""
+    runs = 50
+    dag_id = await bench.plan(chain(10, "benchSleep", ms=200))
+    execution_ids = await asyncio.gather(*(bench.start(dag_id) for _ in range(runs)))
+    await asyncio.sleep(KILL_AFTER_S)
+    killed = time.perf_counter()
+    bench.system.children["executor"].kill()
+    ends = await asyncio.gather(*(bench.end_of(execution_id) for execution_id in execution_ids))
+    completed = [await _completions(bench, execution_id) for execution_id in execution_ids]
+    return {
+        "recovery_s": round(max(ends) - killed, 2),
+        "repeated_steps": sum(len(steps) - len(set(steps)) for steps in completed),
+        "restarted_steps": sum([await _restarts(bench, execution_id) for execution_id in execution_ids]),
+    }
+
+
+async def inflight(bench: Bench) -> Figures:
+    """2,000 runs, each in one step of 30 s, all at once; the memory of the executor at its highest."""
+    runs = 2000
+    first = await bench.post("/api/v1/execute-dag", single("benchSleep", ms=30_000))
+    places = asyncio.Semaphore(50)
+
+    async def one() -> str:
+        async with places:
+            return await bench.start(str(first["dagId"]))
+
+    begun = time.perf_counter()
+    execution_ids = await asyncio.gather(*(one() for _ in range(runs - 1)))
+    accepted = time.perf_counter() - begun
+    ends = await asyncio.gather(*(bench.end_of(execution_id) for execution_id in execution_ids))
+    pid = bench.system.children["executor"].pid
+    if pid is None:
+        raise WorkloadFailed("the executor died")
+    return {
+        "accepted_s": round(accepted, 2),
+        "makespan_s": round(max(ends) - begun, 2),
+        "executor_rss_mb": round(_peak_rss_mb(pid), 1),
+    }
+
+
+def _peak_rss_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise WorkloadFailed("this system does not tell the memory of a process")
+
+
+async def _completions(bench: Bench, execution_id: str) -> Sequence[str]:
+    return [
+        event.step
+        for recorded in await bench.commits(execution_id)
+        for event in recorded.commit.events
+        if isinstance(event, run.StepCompleted) and event.step != SYNTHESIS
+    ]
+
+
+async def _restarts(bench: Bench, execution_id: str) -> int:
+    started = [
+        step
+        for recorded in await bench.commits(execution_id)
+        for event in recorded.commit.events
+        if isinstance(event, run.StepsStarted)
+        for step in event.steps
+    ]
+    return len(started) - len(set(started))

@@ -1,0 +1,114 @@
+"""`async-agent demo`: a whole system on a temporary directory, one goal, its steps live, and the report."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from contracts.client import DEFAULT_AGENT, Client
+from contracts.llm import LlmNotConfigured, LlmSettings
+from contracts.llm.endpoint import resolve
+from deploy.cli.watch.board import Board
+from deploy.cli.watch.live import Note, show_end, watch
+from deploy.local.log_lines import Filed
+from deploy.local.system import LocalSystem, Options, local_system, private
+from deploy.scripted_llm import ScriptedLlm, default_rules, environment
+
+GOAL = "Compare solar and wind power for a small farm and recommend one"
+LOG = "services.log"
+TAIL_LINES = 40
+CANNED = (
+    "No LLM is configured, so a scripted one answers: its plan and its texts are canned, word for word from "
+    "a file. The steps, the files they write and read, and every event are real. To use your own model, set "
+    "LLM_PROVIDER and LLM_MODEL."
+)
+
+
+@dataclass(frozen=True)
+class Show:
+    """What to demonstrate."""
+
+    goal: str = GOAL
+    keep: bool = False
+    """Leave the directory there afterwards."""
+    kill: str | None = None
+    """A service, or `nats`, to end by SIGKILL as soon as one step has completed."""
+
+
+async def demo(show: Show, progress: Console, output: Console) -> bool:
+    """Run it; whether the execution completed. The directory stays if it failed.
+
+    Raises:
+        UserError: the system cannot be started.
+        ClientError: the goal came to nothing.
+    """
+    directory = Path(tempfile.mkdtemp(prefix="async-agent-demo-"))
+    log = Filed(directory / LOG)
+    failed = True
+    try:
+        with log:
+            failed = not await _demo(show, directory, log, progress, output)
+    except asyncio.CancelledError:
+        failed = False
+        raise
+    finally:
+        if failed:
+            said = f"\nThe last lines of {log.path}:\n{log.tail(TAIL_LINES)}"
+            progress.print(Text(said, style="dim"), soft_wrap=True)
+        if failed or show.keep:
+            progress.print(Text(f"everything is in {directory}"), soft_wrap=True)
+        else:
+            shutil.rmtree(directory, ignore_errors=True)
+    return not failed
+
+
+async def _demo(show: Show, directory: Path, log: Filed, progress: Console, output: Console) -> bool:
+    async with AsyncExitStack() as stack:
+        llm = await stack.enter_async_context(_llm(progress))
+        options = Options(directory, port=0, env=private(directory) | llm)
+        with progress.status("starting NATS and the five services …"):
+            system = await stack.enter_async_context(local_system(options, log))
+        client = await stack.enter_async_context(Client(system.url))
+        progress.print(Text(f"ready at {system.url}\ngoal: {show.goal}"))
+        with progress.status(f"{DEFAULT_AGENT} is planning …"):
+            started = await client.dags.create_and_execute(show.goal)
+        board = await watch(client, started.execution_id, progress, _Killer(system, show.kill))
+        show_end(board, progress, output)
+        return board.is_completed
+
+
+class _Killer:
+    """Ends one process without warning, once, when the first step has completed."""
+
+    def __init__(self, system: LocalSystem, name: str | None) -> None:
+        self._system = system
+        self._name = name
+
+    def __call__(self, board: Board, note: Note) -> None:
+        if self._name is None or board.done == 0:
+            return
+        self._system.kill(self._name)
+        note(f"kill -9 {self._name}: it is started again, and the execution goes on where it was")
+        self._name = None
+
+
+@asynccontextmanager
+async def _llm(progress: Console) -> AsyncGenerator[dict[str, str]]:
+    """Environment for the LLM that the user has configured, or for a scripted one that runs meanwhile."""
+    try:
+        endpoint = resolve(LlmSettings())
+    except LlmNotConfigured:
+        async with ScriptedLlm(default_rules()) as scripted:
+            progress.print(Text(CANNED), style="yellow")
+            yield environment(scripted.base_url)
+    else:
+        progress.print(Text(f"LLM: {endpoint.provider}, {endpoint.model}"))
+        yield {}

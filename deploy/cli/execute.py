@@ -1,0 +1,87 @@
+"""How the commands of `async-agent` run: signals cancel them, errors become a message and an exit status."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Coroutine
+from enum import IntEnum
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from pydantic import ValidationError
+
+from contracts.client import ClarificationRequired, ClientError, Refused, Unreachable
+from contracts.runtime.process.service import UserError
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Status(IntEnum):
+    """Exit statuses that scripts can rely on."""
+
+    DONE = 0
+    FAILED = 1
+    UNUSABLE = 2
+    """Wrong usage or settings, or nothing answers."""
+    INTERRUPTED = 130
+
+
+def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.INTERRUPTED) -> Status:
+    """Run `main` to the status it gives; `interrupted` when a signal ended it."""
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    try:
+        return asyncio.run(_until_signalled(main, interrupted))
+    except (ClientError, UserError, ValidationError) as error:
+        print(f"async-agent: {_advice(error)}", file=sys.stderr)
+        return _status(error)
+
+
+async def _until_signalled(main: Coroutine[Any, Any, Status], interrupted: Status) -> Status:
+    task = asyncio.create_task(main)
+    signalled = False
+
+    def stop() -> None:
+        nonlocal signalled
+        if not signalled:
+            signalled = True
+            task.cancel()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if signalled:
+            return interrupted
+        raise
+
+
+def _status(error: Exception) -> Status:
+    match error:
+        case Refused(status=HTTPStatus.NOT_FOUND) | Unreachable():
+            return Status.UNUSABLE
+        case ClientError():
+            return Status.FAILED
+    return Status.UNUSABLE
+
+
+def _advice(error: Exception) -> str:
+    match error:
+        case Unreachable():
+            return (
+                f"{error}\nStart one with `async-agent up`, or say where it is by --url or ASYNC_AGENT_URL."
+            )
+        case ClarificationRequired(dag_id=dag_id):
+            answer = f'`async-agent dags clarify {dag_id} "…"`' if dag_id else "a more precise goal"
+            return f"the goal is not clear enough: {error}\nAnswer with {answer}."
+        case ValidationError():
+            return f"the environment or .env is not valid:\n{error}"
+    return str(error)

@@ -1,0 +1,1 @@
+"""Commands for operators: views and parked messages."""

@@ -1,0 +1,110 @@
+"""`async-agent views`: build the views anew, or prove that they are what the log says."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from contracts.core.subjects import PROJECTED
+from contracts.domain.registry import CODEC
+from contracts.runtime.nats_log import NatsLog, nats_log
+from contracts.runtime.process.service import UserError
+from contracts.runtime.process.settings import ViewsSettings
+from deploy.local.attach import attached
+from projector.projector import Projector
+from projector.verify import Verdict, verify
+
+PATIENCE_S = 60.0
+"""A running projector sees within a second that its file is gone; 100,000 commits take it some ten."""
+
+
+class NoViews(UserError):
+    """There is no views file to compare; start a projector first, or run `async-agent views rebuild`."""
+
+
+@dataclass(frozen=True)
+class Views:
+    """A views file and the log it is made of."""
+
+    log: NatsLog
+    file: Path
+    offline: bool
+    """Whether it is certain that no projector writes the file."""
+
+
+@asynccontextmanager
+async def views_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Views]:
+    """The views of the system on `data`, running or not; by default as the environment says."""
+    async with AsyncExitStack() as stack:
+        nats = await stack.enter_async_context(attached(data, nats_url))
+        settings = ViewsSettings(data_dir=nats.data, nats_url=nats.url)
+        log = await stack.enter_async_context(nats_log(settings, CODEC, name="views"))
+        yield Views(log, settings.views_file, nats.offline)
+
+
+async def rebuild(views: Views, console: Console) -> bool:
+    """Build the views anew; whether they are there now.
+
+    Where a projector may be running, it alone writes the file: taking the file away makes it build a new one.
+    Only where certainly none runs is it done here; the old views stay readable until the new ones are there.
+    """
+    if views.offline:
+        await Projector(views.log, views.file, _announce_nothing).rebuild()
+    else:
+        await _have_rebuilt(views)
+    if views.file.exists():
+        console.print(f"{views.file} is built anew", highlight=False)
+        return True
+    console.print(f"{views.file} is away; the next projector that starts builds it anew", highlight=False)
+    return False
+
+
+async def _have_rebuilt(views: Views) -> None:
+    """A projector announces its position as soon as it has opened the new file."""
+    announcements = await views.log.connection.nc.subscribe(PROJECTED)
+    views.file.unlink(missing_ok=True)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(PATIENCE_S):
+            async for _ in announcements.messages:
+                if views.file.exists():
+                    return
+
+
+async def compare(views: Views, console: Console) -> bool:
+    """Fold the log afresh, compare every row, and print what differs; whether nothing does.
+
+    Raises:
+        NoViews: there is no file.
+    """
+    try:
+        verdict = await verify(views.log, views.file)
+    except FileNotFoundError:
+        raise NoViews(
+            f"there are no views at {views.file}; start a projector, or run `async-agent views rebuild`"
+        ) from None
+    console.print(f"{verdict.rows} rows, the log up to {verdict.seq}: {_outcome(verdict)}", highlight=False)
+    if verdict.differences:
+        console.print(_differences(verdict))
+    return not verdict.differences
+
+
+async def _announce_nothing(_: int) -> None:
+    """Nobody listens: no system runs."""
+
+
+def _outcome(verdict: Verdict) -> str:
+    return "they DIFFER" if verdict.differences else "the views are what the log says"
+
+
+def _differences(verdict: Verdict) -> Table:
+    table = Table("table", "rows only in the views", "rows only in the log")
+    for one in verdict.differences:
+        table.add_row(one.table, str(one.only_in_views), str(one.only_in_log))
+    return table

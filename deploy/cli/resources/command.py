@@ -1,0 +1,114 @@
+"""How a command is made of a question to the API: its options, its output, its exit status."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from inspect import Parameter
+from typing import Any, TypeVar, get_type_hints
+
+import orjson
+import typer
+from pydantic import BaseModel, ValidationError
+from rich.console import Console
+
+from contracts.client import Client
+from contracts.core.event import Json
+from contracts.domain.issues import issues
+from contracts.runtime.process.service import UserError
+from deploy.cli.execute import Status, execute
+from deploy.cli.options import DEFAULT_URL, AsJson, Url
+from deploy.cli.resources import RESOURCES
+from deploy.cli.tables import show
+
+B = TypeVar("B", bound=BaseModel)
+
+Ask = Callable[..., Coroutine[Any, Any, object]]
+"""Takes a Client and the command's own options."""
+A = TypeVar("A", bound=Ask)
+Show = Callable[[Any, Console, Console], None]
+"""Prints an answer on the first console, and on the second what is not part of it."""
+COMMON = (
+    Parameter("url", Parameter.KEYWORD_ONLY, default=DEFAULT_URL, annotation=Url),
+    Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson),
+)
+
+
+class Unusable(UserError):
+    """What was given cannot be sent."""
+
+
+def group(module: str) -> typer.Typer:
+    """The commands of the resource that a module is about."""
+    name = module.rpartition(".")[2]
+    return typer.Typer(
+        name=name,
+        help=RESOURCES[name],
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+    )
+
+
+def command(app: typer.Typer, name: str, *, shown: Show = show) -> Callable[[A], A]:
+    """Make a command of a function that asks a client: its answer is shown, or printed as JSON."""
+
+    def register(ask: A) -> A:
+        def run(*, url: str, as_json: bool, **given: Json) -> None:
+            async def main() -> Status:
+                return await _answer(url, None if as_json else shown, lambda client: ask(client, **given))
+
+            raise typer.Exit(execute(main()))
+
+        hints = get_type_hints(ask, include_extras=True)
+        _, *own = inspect.signature(ask).parameters.values()
+        parameters = [one.replace(annotation=hints[one.name], kind=Parameter.KEYWORD_ONLY) for one in own]
+        run.__signature__ = inspect.Signature([*parameters, *COMMON])  # type: ignore[attr-defined]  # as PEP 362
+        run.__annotations__ = {one.name: one.annotation for one in (*parameters, *COMMON)}
+        app.command(name, help=ask.__doc__)(run)
+        return ask
+
+    return register
+
+
+def body(model: type[B], /, **given: Json) -> B:
+    """A body of those options that were given, by their names in the API.
+
+    Raises:
+        Unusable: it is not valid.
+    """
+    try:
+        return model.model_validate({name: value for name, value in given.items() if value not in (None, [])})
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, one['path']))}: {one['message']}" for one in issues(error, model)]
+        raise Unusable("; ".join(wrong)) from None
+
+
+def json_of(text: str | None, what: str) -> Json:
+    """An option that is JSON, None where it was not given.
+
+    Raises:
+        Unusable: it is not JSON.
+    """
+    try:
+        return None if text is None else orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Unusable(f"{what} is not JSON: {error}") from None
+
+
+async def _answer(url: str, shown: Show | None, ask: Callable[[Client], Awaitable[object]]) -> Status:
+    """`shown`: None prints the answer as it came."""
+    heard = b""
+
+    def hear(answer: bytes) -> None:
+        nonlocal heard
+        heard = answer
+
+    async with Client(url, on_answer=hear) as client:
+        answer = await ask(client)
+    if shown:
+        shown(answer, Console(), Console(stderr=True))
+    elif heard:
+        sys.stdout.write(f"{heard.decode()}\n")
+    return Status.DONE

@@ -1,0 +1,85 @@
+"""`async-agent executions`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from contracts.api.costs import ExecutionCosts
+from contracts.api.executions import (
+    ExecutionDeleted,
+    ExecutionDetail,
+    ExecutionList,
+    ExecutionResumed,
+    ExecutionRow,
+    SubStepList,
+)
+from contracts.client import Client, Started
+from deploy.cli.execute import execute
+from deploy.cli.options import DEFAULT_URL, AsJson, Limit, Offset, Reason, Status, Url
+from deploy.cli.resources.command import command, group, json_of
+from deploy.cli.watch.follow import watched
+
+app = group(__name__)
+
+Id = Annotated[str, typer.Argument(help="Of an execution.")]
+
+
+@command(app, "list")
+async def find(
+    client: Client, status: Status = None, limit: Limit = None, offset: Offset = None
+) -> ExecutionList:
+    """Those that changed last first."""
+    return await client.executions.find(status=status, limit=limit, offset=offset)
+
+
+@command(app, "show")
+async def show(client: Client, execution: Id) -> ExecutionDetail:
+    """One, its report and its steps."""
+    return await client.executions.get(execution)
+
+
+@command(app, "steps")
+async def steps(client: Client, execution: Id) -> SubStepList:
+    """Its steps; the synthesis is the last."""
+    return await client.executions.steps(execution)
+
+
+@command(app, "create")
+async def create(
+    client: Client,
+    job: Annotated[typer.FileText, typer.Argument(help="A plan as JSON; `-` is standard input.")],
+) -> Started:
+    """Execute a plan of your own; does not wait for its end."""
+    return await client.dags.execute_job(json_of(job.read(), job.name))
+
+
+@command(app, "cancel")
+async def cancel(client: Client, execution: Id, reason: Reason = None) -> ExecutionRow:
+    """Call it off."""
+    return await client.executions.cancel(execution, reason)
+
+
+@command(app, "resume")
+async def resume(client: Client, execution: Id) -> ExecutionResumed:
+    """Let a suspended one go on where it stopped."""
+    return await client.executions.resume(execution)
+
+
+@command(app, "delete")
+async def delete(client: Client, execution: Id) -> ExecutionDeleted:
+    """Delete it; one that is going on is cancelled first."""
+    return await client.executions.delete(execution)
+
+
+@command(app, "costs")
+async def costs(client: Client, execution: Id) -> ExecutionCosts:
+    """What it and its plan cost."""
+    return await client.executions.costs(execution)
+
+
+@app.command()
+def watch(execution: Id, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Watch it to its end. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
+    raise typer.Exit(execute(watched(url, execution, as_json=as_json)))

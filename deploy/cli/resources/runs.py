@@ -1,0 +1,66 @@
+"""`async-agent runs`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from contracts.api.runs import RunOutputRow, RunRow, RunStepRow
+from contracts.client import Client
+from deploy.cli.execute import execute
+from deploy.cli.options import DEFAULT_URL, AsJson, Limit, Offset, Reason, Status, Url
+from deploy.cli.resources.command import command, group
+from deploy.cli.watch.follow import watched
+
+app = group(__name__)
+
+Id = Annotated[str, typer.Argument(help="Of a run.")]
+
+
+@command(app, "list")
+async def find(
+    client: Client,
+    goal: Annotated[str | None, typer.Option(help="Only those of the goal with this id.")] = None,
+    status: Status = None,
+    limit: Limit = None,
+    offset: Offset = None,
+) -> list[RunRow]:
+    """Newest first."""
+    return await client.runs.find(goal_id=goal, status=status, limit=limit, offset=offset)
+
+
+@command(app, "show")
+async def show(client: Client, run: Id) -> RunRow:
+    """One, with what its tools gave."""
+    return await client.runs.get(run)
+
+
+@command(app, "steps")
+async def steps(client: Client, run: Id) -> list[RunStepRow]:
+    """The turns of its agent, or the steps of its plan."""
+    return await client.runs.steps(run)
+
+
+@command(app, "outputs")
+async def outputs(client: Client, run: Id) -> list[RunOutputRow]:
+    """What it has left outside itself."""
+    return await client.runs.outputs(run)
+
+
+@command(app, "cancel")
+async def cancel(client: Client, run: Id, reason: Reason = None) -> RunRow:
+    """Call it off."""
+    return await client.runs.cancel(run, reason)
+
+
+@command(app, "delete")
+async def delete(client: Client, run: Id) -> None:
+    """Delete it; one that is going on is cancelled first."""
+    await client.runs.delete(run)
+
+
+@app.command()
+def watch(run: Id, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+    """Watch it to its end. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
+    raise typer.Exit(execute(watched(url, run, as_json=as_json)))

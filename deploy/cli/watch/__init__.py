@@ -1,0 +1,1 @@
+"""Live progress of runs in a terminal."""

@@ -1,0 +1,147 @@
+"""How a run of a goal has ended, whether an agent pursued it by turns or a plan was executed. Pure.
+
+Clients know no suspended runs of goals: to them one has failed, and may run again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from contracts.core.event import Json
+from contracts.domain import dag, run
+from contracts.domain.memory import Kind, Memory
+from contracts.domain.run import Loop, Output
+from contracts.domain.run.outputs import output_of
+from contracts.domain.run.steps import SYNTHESIS, as_text
+from executor.goal.remember import NAME as REMEMBER
+
+SHOWN = {
+    run.Status.COMPLETED: run.Status.COMPLETED,
+    run.Status.FAILED: run.Status.FAILED,
+    run.Status.SUSPENDED: run.Status.FAILED,
+}
+"""States in which a run is at an end, as clients are shown them."""
+CALLED_OFF = 409
+"""What a waiting client is told of a plan that was called off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What there is to tell."""
+
+    run_id: str
+    goal_id: str
+    objective: str
+    status: run.Status
+    webhook_url: str | None = None
+    summary: str | None = None
+    error: str | None = None
+    steps: int = 0
+    """Executed."""
+    outputs: tuple[Output, ...] = ()
+    facts: tuple[str, ...] = ()
+    number: int = 0
+    """Ends it had before, from which it was resumed."""
+    is_final: bool = True
+    """Whether the run cannot be resumed."""
+
+    @property
+    def webhook_key(self) -> str:
+        """The idempotency key of the call that tells it."""
+        return f"{self.run_id}/webhook" + (f"/{self.number}" if self.number else "")
+
+    def memories(self) -> list[Memory]:
+        """What the run leaves for the next one of its goal; its summary comes last."""
+        files = [one.content for one in self.outputs if one.kind == "file"]
+        left = [(Kind.ARTIFACT, path) for path in files] + [(Kind.FACT, fact) for fact in self.facts]
+        notes = [] if self.summary is None else [(Kind.NOTE, self.summary)]
+        return [Memory(type=kind, content=text, run_id=self.run_id) for kind, text in [*left, *notes]]
+
+    def payload(self) -> dict[str, Json]:
+        """What the webhook is told: the same at every attempt."""
+        return {
+            "type": f"run.{self.status.value}",
+            "data": {
+                "runId": self.run_id,
+                "goalId": self.goal_id,
+                "objective": self.objective,
+                "status": self.status.value,
+                "summary": self.summary,
+                "error": self.error,
+                "stepsExecuted": self.steps,
+                "outputs": [{"kind": one.kind, "pathOrPayload": one.content} for one in self.outputs],
+            },
+        }
+
+
+def ending_of(run_id: str, state: run.State) -> Ending | None:
+    """How it ended, or None for a run that has not, or that is no goal's. Large results must be in place."""
+    if state.status not in SHOWN or state.goal_id is None:
+        return None
+    if state.loop:
+        return _of_loop(run_id, state, state.loop)
+    return _of_plan(run_id, state, state.request, state.goal_id) if state.request else None
+
+
+def ending_without_plan(requested: dag.Requested | None, rejected: dag.Rejected) -> Ending | None:
+    """How a run ended that was to execute a plan, or None when it was called off or is no goal's."""
+    if requested is None or rejected.http_status == CALLED_OFF:
+        return None
+    if requested.run_id is None or requested.goal_id is None:
+        return None
+    return Ending(
+        run_id=requested.run_id,
+        goal_id=requested.goal_id,
+        objective=requested.goal_text,
+        status=run.Status.FAILED,
+        webhook_url=requested.webhook_url,
+        error=rejected.error,
+    )
+
+
+def _of_loop(run_id: str, state: run.State, loop: Loop) -> Ending:
+    answers = [
+        (turn.taken.calls[position], answer)
+        for turn in loop.turns
+        for position, answer in sorted(turn.answers.items())
+    ]
+    return Ending(
+        run_id=run_id,
+        goal_id=loop.request.goal_id,
+        objective=loop.request.objective,
+        status=SHOWN[state.status],
+        webhook_url=loop.request.webhook_url,
+        summary=loop.summary,
+        error=loop.error,
+        steps=len(loop.turns),
+        outputs=tuple(answer.output for _, answer in answers if answer.output),
+        facts=tuple(
+            str(call.arguments["fact"])
+            for call, answer in answers
+            if call.name == REMEMBER and answer.error is None and "fact" in call.arguments
+        ),
+    )
+
+
+def _of_plan(run_id: str, state: run.State, request: run.Requested, goal_id: str) -> Ending:
+    return Ending(
+        run_id=run_id,
+        goal_id=goal_id,
+        objective=request.original_request,
+        status=SHOWN[state.status],
+        webhook_url=request.webhook_url,
+        summary=as_text(state.done[SYNTHESIS]) if SYNTHESIS in state.done else None,
+        error=state.suspended,
+        steps=sum(step in state.done for step in state.graph.tasks),
+        outputs=tuple(_outputs(state)),
+        number=state.resumes,
+        is_final=state.status is not run.Status.SUSPENDED,
+    )
+
+
+def _outputs(state: run.State) -> Iterator[Output]:
+    for step, result in state.done.items():
+        output = output_of(state.graph.steps[step].task.tool_or_prompt.name, result)
+        if output:
+            yield output

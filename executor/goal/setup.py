@@ -1,0 +1,87 @@
+"""What a goal run is run with, fixed when it starts: agent, model, tools, memories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from contracts.core.commit import all_events
+from contracts.domain import agent, run
+from contracts.domain.agent import AGENT
+from contracts.domain.memory import MEMORY
+from contracts.domain.run import AgentUsed, Failed, GoalRequested, GoalStarted
+from contracts.runtime.log import Log
+from contracts.runtime.stream import Origin, Stream
+from executor.goal.limits import Limits
+from executor.goal.toolbox import Toolbox
+from executor.performer import Performer
+
+DEFAULT_AGENT = "defaultAgent"
+
+
+class Casting:
+    """Finds what goal runs need."""
+
+    def __init__(self, log: Log, performer: Performer, toolbox: Toolbox, limits: Limits) -> None:
+        self._log = log
+        self._process = performer
+        self._toolbox = toolbox
+        self._limits = limits
+
+    async def cast(self, request: GoalRequested, executor: str, now: datetime) -> run.GoalStarted | Failed:
+        """The start of the run, or why it cannot be run."""
+        remarks: list[str] = []
+        used = await self._agent(request, remarks)
+        if used is None:
+            return Failed(error=f"There is no agent: create and activate one named {DEFAULT_AGENT}")
+        used = self._with_model(used, remarks)
+        if problem := self._process.llm.problem(used.provider, used.model):
+            return Failed(error=problem)
+        remarks += self._unknown_tools(request)
+        memories = await Stream.newest(self._log, MEMORY, request.goal_id, Origin(executor))
+        limits = self._limits
+        return GoalStarted(
+            executor=executor,
+            at=now,
+            agent=used,
+            tools=tuple(self._toolbox.allowed(request.allowed_tools).tools),
+            memories=memories.state.recalled,
+            temperature=limits.temperature if request.temperature is None else request.temperature,
+            max_tokens=request.max_tokens or limits.max_tokens,
+            remarks=tuple(remarks),
+        )
+
+    async def _agent(self, request: GoalRequested, remarks: list[str]) -> AgentUsed | None:
+        """The version that the goal names, else the active one of the default agent."""
+        if request.agent_id:
+            history = await self._log.read(AGENT.name, request.agent_id)
+            state = AGENT.fold(all_events(one.commit for one in history))
+            if state.status not in {agent.Status.ABSENT, agent.Status.DELETED}:
+                return _used(request.agent_id, state)
+            remarks.append(f"the agent {request.agent_id} is gone; {DEFAULT_AGENT} does its work")
+        entry = self._process.agents.active(DEFAULT_AGENT)
+        return _used(entry.id, entry.state) if entry else None
+
+    def _with_model(self, used: AgentUsed, remarks: list[str]) -> AgentUsed:
+        """With the model of the settings when the agent's own cannot be called."""
+        problem = self._process.llm.problem(used.provider, used.model)
+        if problem is None or (used.provider is None and used.model is None):
+            return used
+        remarks.append(f"the model of the settings is used, because the agent's cannot be: {problem}")
+        return used.model_copy(update={"provider": None, "model": None})
+
+    def _unknown_tools(self, request: GoalRequested) -> Iterator[str]:
+        for name in request.allowed_tools:
+            if name not in self._toolbox.tools:
+                yield f"the tool {name} is allowed, and there is none of that name"
+
+
+def _used(id_: str, state: agent.State) -> AgentUsed:
+    return AgentUsed(
+        id=id_,
+        name=state.name,
+        version_name=state.version_name,
+        prompt_template=state.prompt_template,
+        provider=state.provider,
+        model=state.model,
+    )

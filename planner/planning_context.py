@@ -1,0 +1,78 @@
+"""What stays the same over all attempts at one plan: the model, the system prompt, what the plan may use."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from contracts.core.tool import ToolSpec
+from contracts.domain import agent
+from contracts.domain.dag import Rejected, Requested
+from contracts.domain.memory import Memory, as_section
+from contracts.domain.plan import job_schema
+from contracts.llm import ChatRequest
+from planner import prompt
+from planner.planning import Question, Vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """One request for a plan, made ready for a model."""
+
+    request: Requested
+    provider: str | None
+    """None leaves the choice to the settings; so does no model."""
+    model: str | None
+    system: str
+    now: datetime
+    """In the time zone of the DAG."""
+    vocabulary: Vocabulary
+    memories: tuple[Memory, ...] = ()
+    """What earlier runs of the goal left for this one."""
+
+    def goal(self, text: str) -> str:
+        """The goal as the model reads it: with the date where it asks for it, and what earlier runs left."""
+        known = as_section(self.memories)
+        return "\n\n".join(filter(None, (prompt.goal(text, self.now), known)))
+
+    def chat(self, question: Question) -> ChatRequest:
+        """The call that asks `question`; a provider that can holds the answer to the shape of a plan."""
+        return ChatRequest(
+            messages=question.messages,
+            response_schema=job_schema(),
+            temperature=self.request.temperature,
+            max_tokens=self.request.max_tokens,
+            seed=self.request.seed,
+            provider=self.provider,
+            model=self.model,
+        )
+
+
+def brief(
+    request: Requested,
+    planner: agent.State,
+    tools: Sequence[ToolSpec],
+    agents: Collection[str],
+    now: datetime,
+    memories: tuple[Memory, ...] = (),
+) -> Briefing:
+    """The briefing for the agent `planner`, whose own model is used where the request names none."""
+    own = bool(request.provider and request.model)
+    return Briefing(
+        request=request,
+        provider=request.provider if own else planner.provider,
+        model=request.model if own else planner.model,
+        system=prompt.system(planner.prompt_template, tools, now),
+        now=now,
+        vocabulary=Vocabulary({tool.name: tool for tool in tools}, agents),
+        memories=memories,
+    )
+
+
+def unusable(request: Requested, problem: str) -> Rejected:
+    """What a client is told when the model of its request cannot be called; `problem` says what to set."""
+    if request.provider and request.model:
+        error = "Invalid LLM provider configuration"
+        return Rejected(http_status=400, error=error, details={"details": problem})
+    return Rejected(http_status=503, error=problem)

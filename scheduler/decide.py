@@ -1,0 +1,176 @@
+"""One look at one schedule: every tick that is due is decided and recorded, and at most one run is asked for.
+
+It is exactly once, however many schedulers look and wherever one of them dies, by the order of things: what
+becomes of a tick is recorded first, under the lock of the schedule; only then its run is asked for, whose id
+follows from the tick. Whoever looks next and does not find the run asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contracts.core.commit import Recorded, all_events
+from contracts.core.event import Event
+from contracts.domain.run_requests import Asked, Defaults
+from contracts.domain.schedule import ticks
+from contracts.domain.schedule.ticks import Decision, Ticked
+from contracts.runtime.log import Conflict, Log, TooLarge
+from contracts.runtime.stream import Origin, Stream
+from scheduler.active_schedules import Entry, entry_of
+from scheduler.clock import Clock
+from scheduler.due import ON_TIME, Due, due
+from scheduler.metrics import count_run, count_ticks
+from scheduler.records import fired, judged, unfired
+from scheduler.request import Unfit, asked_by
+from scheduler.runs import Runs
+
+BEHIND = timedelta(seconds=1)
+"""When to look again if the book and the log differ: one of them has not got the newest commit yet."""
+STOPPED = "it was slept through, and the schedule has been changed or stopped since"
+TOO_LATE = "no scheduler was there to ask for its run"
+
+History = Stream[ticks.State]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look came to."""
+
+    again: datetime
+    """When to look again."""
+    awaits: str | None = None
+    """The run whose end makes another look worth while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A schedule, and the log's word on it and on what it belongs to."""
+
+    entry: Entry
+    history: History
+    owner: Sequence[Event]
+    defaults: Defaults
+
+    def asked_by(self, tick: datetime) -> Asked:
+        """What the tick asks for. Raises Unfit where the plan is none."""
+        return asked_by(self.entry, tick, self.owner, self.defaults)
+
+
+class Decider:
+    """Decides about ticks on behalf of one scheduler."""
+
+    def __init__(
+        self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
+    ) -> None:
+        self._log = log
+        self._source = source
+        self._clock = clock
+        self._catch_up = catch_up
+        self._defaults = defaults or Defaults()
+        self._runs = Runs(log, source)
+
+    async def look(self, entry: Entry) -> Look:
+        """Decide every tick of `entry` that is due.
+
+        Raises:
+            InvalidCron: it has no ticks.
+            InvalidTimezone: it has no ticks.
+            Unavailable: look again; what was done already will not be done twice.
+        """
+        now = self._clock.now()
+        history = await Stream.newest(self._log, ticks.SCHEDULE, entry.id, Origin(self._source))
+        owed = await self._owed(history.state)
+        newest = history.state.newest
+        decided = max(entry.since, newest) if newest else entry.since
+        late = self._late(entry)
+        ahead = due(entry.cron, after=decided, now=now, catch_up=late, delay=entry.delay)
+        if owed is None and ahead is None:
+            tick = entry.cron.next_after(decided)
+            return Look(tick + entry.delay(tick), history.state.run_id if history.state.queued else None)
+        commits = await self._log.read(*entry.owner)
+        if entry_of(commits, entry.id) != entry:
+            return Look(now + BEHIND)
+        await self._decide(Case(entry, history, _events(commits), self._defaults), owed, ahead)
+        return Look(now)
+
+    def _late(self, entry: Entry) -> timedelta:
+        own = entry.schedule.catch_up_s
+        return self._catch_up if own is None else timedelta(seconds=own)
+
+    async def _owed(self, state: ticks.State) -> datetime | None:
+        """The tick that has been decided and whose run is due: its scheduler died, or it was queued."""
+        if state.asks and state.run_id and not await self._runs.exists(state.run_id):
+            return state.asks
+        if state.queued and not await self._runs.going(state.run_id):
+            return state.queued
+        return None
+
+    async def _decide(self, case: Case, owed: datetime | None, ahead: Due | None) -> None:
+        try:
+            if owed:
+                await self._make_up(case, owed)
+            elif ahead:
+                await self._record(
+                    case.history,
+                    [unfired(case.entry, one.tick, Decision.MISSED, one.reason) for one in ahead.missed],
+                )
+                if ahead.fires:
+                    await self._fire(case, ahead.fires)
+        except Conflict:  # somebody else decides too: the next look sees what
+            return
+
+    async def _make_up(self, case: Case, tick: datetime) -> None:
+        """Ask for the run of a tick that was decided before, unless it has lost its point."""
+        entry, state = case.entry, case.history.state
+        late = self._clock.now() - tick > max(self._late(entry), ON_TIME) and tick != state.queued
+        if late or tick <= entry.since:
+            reason = TOO_LATE if late else STOPPED
+            await self._amend(case.history, unfired(entry, tick, Decision.MISSED, reason))
+            return
+        try:
+            asked = case.asked_by(tick)
+        except Unfit as why:
+            await self._amend(case.history, unfired(entry, tick, Decision.SKIPPED, str(why)))
+            return
+        if tick == state.queued:
+            await self._amend(case.history, fired(entry, tick))
+        await self._ask(case, tick, asked)
+
+    async def _fire(self, case: Case, tick: datetime) -> None:
+        """Decide about a tick that is to fire, and ask for its run if it does."""
+        entry, state = case.entry, case.history.state
+        try:
+            asked = case.asked_by(tick)
+        except Unfit as why:
+            await self._record(case.history, [unfired(entry, tick, Decision.SKIPPED, str(why))])
+            return
+        going = await self._runs.going(state.run_id)
+        decided = judged(entry, tick, state, going=going)
+        if going and state.run_id and decided.decision is Decision.FIRED and decided.reason:
+            await self._runs.cancel(state.run_id, f"the schedule {entry.id} starts the next run")
+        await self._record(case.history, [decided])
+        if decided.decision is Decision.FIRED:
+            await self._ask(case, tick, asked)
+
+    async def _ask(self, case: Case, tick: datetime, asked: Asked) -> None:
+        try:
+            if await self._runs.ask(asked, case.history.origin):
+                count_run(tick, self._clock.now())
+        except TooLarge as why:
+            await self._amend(case.history, unfired(case.entry, tick, Decision.SKIPPED, str(why)))
+
+    async def _record(self, history: History, decided: Sequence[Ticked]) -> None:
+        if events := ticks.record(history.state, decided):
+            await history.append(events)
+            count_ticks(events)
+
+    async def _amend(self, history: History, decided: Ticked) -> None:
+        if events := ticks.amend(history.state, decided):
+            await history.append(events)
+            count_ticks(events)
+
+
+def _events(commits: Sequence[Recorded]) -> list[Event]:
+    return all_events(one.commit for one in commits)

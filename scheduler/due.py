@@ -1,0 +1,73 @@
+"""Which ticks are due, and what is to become of each. Pure: the clock comes in as an argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from contracts.domain.schedule.cron import Cron
+
+ON_TIME = timedelta(minutes=1)
+"""A tick noticed this late was not missed: clocks are set, processes stall, another scheduler dies."""
+LISTED = 100
+"""Missed ticks that are recorded one by one; one more record stands for all the others."""
+COUNTED = 1000
+"""Missed ticks that are counted exactly: beyond it a number means nothing, and counting takes time."""
+
+Delay = Callable[[datetime], timedelta]
+"""How much later a tick comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A tick that does not fire any more."""
+
+    tick: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Every tick that is to be decided now; there is at least one."""
+
+    missed: tuple[Missed, ...]
+    """In order; the last may stand for others before it."""
+    fires: datetime | None
+    """The latest tick, if it is young enough."""
+    first: datetime
+    latest: datetime
+
+
+def due(
+    cron: Cron, *, after: datetime, now: datetime, catch_up: timedelta, delay: Delay = lambda _: timedelta()
+) -> Due | None:
+    """What is to become of the ticks after `after` that have come by `now`; None when there are none.
+
+    Only the latest can fire: after an outage a schedule runs once, not once for each tick it slept through.
+    A tick comes `delay` later than its name says, and before the next one.
+    """
+    first = cron.next_after(after)
+    if first + delay(first) > now:
+        return None
+    latest = cron.latest_before(now + timedelta.resolution)
+    if latest + delay(latest) > now:
+        latest = cron.latest_before(latest)
+    if now - latest - delay(latest) <= max(catch_up, ON_TIME):
+        before = latest - timedelta.resolution
+        missed = _missed(cron, after, before, "a later tick was due before this one was decided")
+        return Due(missed, fires=latest, first=first, latest=latest)
+    too_late = f"noticed later than the {catch_up // timedelta(seconds=1)} s that it may be late"
+    missed = _missed(cron, after, latest, too_late)
+    return Due(missed, fires=None, first=first, latest=latest)
+
+
+def _missed(cron: Cron, after: datetime, until: datetime, reason: str) -> tuple[Missed, ...]:
+    """All ticks in (`after`, `until`]: the first LISTED one by one, the others as one."""
+    ticks = cron.ticks(after, until, COUNTED + 1)
+    if len(ticks) <= LISTED + 1:
+        return tuple(Missed(tick, reason) for tick in ticks)
+    number = str(len(ticks) - LISTED) if len(ticks) <= COUNTED else f"more than {COUNTED - LISTED}"
+    others = f"stands for {number} ticks, from {ticks[LISTED].isoformat()} to this one: {reason}"
+    last = cron.latest_before(until + timedelta.resolution)
+    return (*(Missed(tick, reason) for tick in ticks[:LISTED]), Missed(last, others))

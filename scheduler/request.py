@@ -1,0 +1,76 @@
+"""What a tick asks for. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from contracts.core.event import Event
+from contracts.core.timezones import parse_timezone
+from contracts.domain import dag, run
+from contracts.domain.dag import DAG
+from contracts.domain.goal import GOAL
+from contracts.domain.issues import issues
+from contracts.domain.plan import Job, dated, problems
+from contracts.domain.run import RUN
+from contracts.domain.run_requests import Asked, Defaults, Occasion, pursue
+from scheduler.active_schedules import Entry
+
+SHOWN = 3
+"""Problems that a reason tells."""
+
+
+class Unfit(Exception):
+    """The DAG's plan cannot be executed as it stands; the message says why."""
+
+
+def asked_by(entry: Entry, tick: datetime, history: Iterable[Event], defaults: Defaults) -> Asked:
+    """What the tick asks of the DAG or the goal that has this history.
+
+    Raises:
+        Unfit: a client has put something in the plan's place that cannot be executed.
+    """
+    run_id = entry.run_id(tick)
+    if entry.of_goal:
+        occasion = Occasion("schedule", entry.id, entry.schedule.timezone)
+        return pursue(entry.owner[1], GOAL.fold(history), run_id, occasion, defaults)
+    return Asked(RUN, run_id, request_of(entry, tick, DAG.fold(history)))
+
+
+def request_of(entry: Entry, tick: datetime, plan: dag.State) -> run.Requested:
+    """The plan as it is now, with the time of the tick, in the schedule's zone, where it asks for the date.
+
+    Whether its tools exist is for the executor to find out: it suspends the run, which can be resumed.
+
+    Raises:
+        Unfit: a client has put something in the plan's place that cannot be executed.
+    """
+    job = _executable(plan)
+    return run.Requested(
+        dag_id=entry.id,
+        dag_title=plan.title,
+        original_request=plan.goal_text or job.original_request,
+        job=dated(job, tick.astimezone(parse_timezone(entry.schedule.timezone))),
+        trigger="schedule",
+        timezone=entry.schedule.timezone,
+    )
+
+
+def _executable(plan: dag.State) -> Job:
+    try:
+        job = plan.job if isinstance(plan.job, Job) else Job.model_validate(plan.job)
+    except ValidationError as error:
+        complaints = ((issue["path"], issue["message"]) for issue in issues(error, Job))
+        raise Unfit(_reason(complaints)) from error
+    if job.clarification_needed:
+        raise Unfit(f"the plan asks a question first: {job.clarification_query}")
+    if found := problems(job, tools=None):
+        raise Unfit(_reason((issue.path, issue.message) for issue in found))
+    return job
+
+
+def _reason(complaints: Iterable[tuple[Sequence[str | int], str]]) -> str:
+    first = [f"{'.'.join(map(str, path)) or 'all of it'}: {message}" for path, message in complaints][:SHOWN]
+    return f"the DAG's plan cannot be executed; correct its `result`: {'; '.join(first)}"

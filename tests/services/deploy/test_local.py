@@ -1,0 +1,181 @@
+"""What a local system is made of: supervised processes, a claim on the data directory, ports and lines."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from rich.console import Console
+
+from contracts.runtime.consumer.parking import Parked, park
+from contracts.runtime.nats.connection import Connection
+from deploy.cli.operator.parked import put_back, show_parked
+from deploy.local.attach import NothingThere, attached
+from deploy.local.child import Backoff, Child
+from deploy.local.data_lock import Claim, InUse, claim_on, claimed
+from deploy.local.log_lines import Filed, Printed
+from deploy.local.ports import NoPort, free_port
+from deploy.local.settings import LocalSettings
+
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
+
+FOR_EVER = "import signal; print('up', flush=True); signal.pause()"
+
+
+def child(program: str, lines: list[str]) -> Child:
+    """A Python program under supervision."""
+    argv = [sys.executable, "-c", program]
+    return Child("it", argv, dict(os.environ), lambda name, line: lines.append(f"{name}: {line}"))
+
+
+async def test_a_killed_process_is_started_again(eventually: Eventually) -> None:
+    lines: list[str] = []
+    one = child(FOR_EVER, lines)
+    await one.start()
+    await eventually(lambda: lines == ["it: up"])
+    first = one.pid
+    one.kill()
+    await eventually(lambda: lines[1:] == ["it: ended with SIGKILL; starting it again in 0.01 s", "it: up"])
+    assert one.pid not in {None, first}
+    await one.stop()
+    assert one.starts == 2
+
+
+async def test_a_process_that_was_told_to_stop_stays_so(eventually: Eventually) -> None:
+    lines: list[str] = []
+    drains = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(print('drained'))); "
+    one = child(drains + FOR_EVER, lines)
+    await one.start()
+    await eventually(lambda: lines == ["it: up"])
+    await one.stop()
+    assert lines == ["it: up", "it: drained"]
+
+
+async def test_whatever_a_process_writes_it_never_stands_still(eventually: Eventually) -> None:
+    """Megabytes without a line break, bytes that are no text, a last line that is not ended."""
+    lines: list[str] = []
+    writes = (
+        "import sys; out = sys.stdout.buffer; out.write(b'x' * 3_000_000 + b'\\n\\xff\\nend'); out.flush()"
+    )
+    one = child(writes, lines)
+    await one.start()
+    await eventually(lambda: "it: end" in lines)
+    await one.stop()
+    assert sum(line.count("x") for line in lines) % 3_000_000 == 0
+    assert "it: \N{REPLACEMENT CHARACTER}" in lines
+
+
+def test_a_process_that_keeps_ending_is_started_ever_more_rarely() -> None:
+    backoff = Backoff()
+    assert [backoff.after(0.1) for _ in range(8)] == [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28]
+    assert backoff.after(60) == 0.01
+
+
+def test_a_data_directory_has_one_system(tmp_path: Path) -> None:
+    with claimed(tmp_path / "new" / "data") as announce:
+        announce(Claim(pid=7, url="http://127.0.0.1:3000", nats_url="nats://127.0.0.1:4222"))
+        with (
+            pytest.raises(InUse, match=r"process 7, http://127\.0\.0\.1:3000"),
+            claimed(tmp_path / "new/data"),
+        ):
+            pytest.fail("two systems on one directory")
+    assert claim_on(tmp_path / "new" / "data") is None
+    with claimed(tmp_path / "new" / "data"):
+        assert claim_on(tmp_path / "new" / "data") == Claim(pid=os.getpid())
+
+
+def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InUse, match="--data"), claimed(tmp_path / "file"):
+        pytest.fail("a file is no directory")
+
+
+async def test_a_directory_where_nothing_ever_ran_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NATS_URL", raising=False)
+    with pytest.raises(NothingThere, match="--data"):
+        async with attached(LocalSettings().data_dir, None):
+            pytest.fail("there is nothing")
+
+
+def test_the_wanted_port_is_given_unless_somebody_has_it() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        assert free_port("127.0.0.1", port) != port
+    assert free_port("127.0.0.1", port) == port
+    assert free_port("127.0.0.1", port, taken={port}) != port
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
+def test_an_address_that_is_not_ours_is_told(host: str) -> None:
+    with pytest.raises(NoPort, match="--host"):
+        free_port(host, 0)
+
+
+def test_lines_stand_behind_aligned_names_and_nothing_in_them_is_markup(tmp_path: Path) -> None:
+    console = Console(file=io.StringIO(), width=40)
+    printed = Printed(console, ["gateway", "nats"])
+    with Filed(tmp_path / "log") as filed:
+        for name, line in (
+            ("gateway", "[bold]a line that is longer than the terminal is wide[/bold]"),
+            ("nats", "[INF] Server is ready"),
+            ("nats", "[ERR] out of disk"),
+        ):
+            printed(name, line)
+            filed(name, line)
+        assert filed.tail(1) == "nats | [ERR] out of disk\n"
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue().splitlines() == [
+        "gateway │ [bold]a line that is longer than the terminal is wide[/bold]",
+        "nats    │ [ERR] out of disk",
+    ]
+
+
+@pytest.mark.nats
+async def test_parked_messages_are_listed_and_given_back(connection: Connection) -> None:
+    subject, payload = "evt.run.r1.pending", b'[{"broken": true}]'
+    ack = await connection.js.publish(subject, payload)
+    console = Console(file=io.StringIO(), width=200)
+    await park(
+        connection,
+        Parked.model_validate(
+            {
+                "consumer": "executor",
+                "seq": ack.seq,
+                "subject": subject,
+                "reason": "no such field",
+                "error": "Undecodable",
+                "attempt": 3,
+                "time": "2026-01-01T00:00:00Z",
+                "payload": [],
+            }
+        ),
+        delivery="d1",
+    )
+    await show_parked(connection, console)
+    await put_back(connection, [1], console)
+    await show_parked(connection, console)
+    assert isinstance(console.file, io.StringIO)
+    shown = console.file.getvalue()
+    assert "Undecodable: no such field (attempt 3)" in shown
+    assert shown.splitlines()[-2:] == ["1 given back", "nothing is parked"]
+
+
+async def test_a_status_names_the_signal(eventually: Eventually) -> None:
+    lines: list[str] = []
+    one = child("raise SystemExit(3)", lines)
+    await one.start()
+    await eventually(lambda: any("ended with status 3" in line for line in lines))
+    await one.stop()
+    assert signal.SIGKILL.name not in "".join(lines)

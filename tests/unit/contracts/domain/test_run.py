@@ -1,0 +1,366 @@
+"""The run aggregate: what may start, what came of it, and how it ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from contracts.core.event import Event
+from contracts.domain import run
+from contracts.domain.plan import Job
+from contracts.domain.run import RUN, Erred, Policy, Status, Succeeded
+from contracts.domain.run.steps import SYNTHESIS, Step
+from tests import jobs
+
+Given = Callable[..., Any]
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+POLICY = Policy(backoff_s=1.0)
+ME = "executor-a"
+OTHER = "executor-b"
+
+
+def job(*tasks: tuple[str, list[str]], plan: str = "") -> Job:
+    return jobs.job(*(jobs.task(id_, needs=tuple(needs)) for id_, needs in tasks), synthesis_plan=plan)
+
+
+def requested(*tasks: tuple[str, list[str]], plan: str = "") -> run.Requested:
+    return run.Requested(dag_id="d", original_request="do it", job=job(*tasks, plan=plan))
+
+
+def started(synthesis: Any = "merge") -> run.Started:
+    return run.Started(executor=ME, at=NOW, synthesis=synthesis)
+
+
+def began(*steps: str, retried: tuple[str, ...] = ()) -> run.StepsStarted:
+    return run.StepsStarted(steps=steps, retried=retried)
+
+
+def done(step: str, result: Any = "r", attempt: int = 1) -> run.StepCompleted:
+    return run.StepCompleted(step=step, attempt=attempt, result=result)
+
+
+def erred(step: str, attempt: int = 1, *, retryable: bool = False, retry_after: float | None = None) -> Erred:
+    return Erred(step, attempt, "broke", 5, retryable, retry_after)
+
+
+def failed(step: str, attempt: int = 1, retry_at: datetime | None = None) -> run.StepFailed:
+    return run.StepFailed(step=step, attempt=attempt, error="broke", duration_ms=5, retry_at=retry_at)
+
+
+CHAIN = requested(("1", []), ("2", ["1"]))
+DIAMOND = requested(("1", []), ("2", ["1"]), ("3", ["1"]), ("4", ["2", "3"]))
+
+
+def test_a_request_makes_a_pending_run_once(given: Given) -> None:
+    given(RUN).when(run.request, CHAIN).then_once(CHAIN)
+
+
+def test_starting_begins_every_step_that_needs_nothing(given: Given) -> None:
+    both = requested(("1", []), ("2", []), ("3", ["1"]))
+    given(RUN, both).when(run.start, ME, NOW, POLICY, llm=False).then_once(started(), began("1", "2"))
+
+
+def test_a_run_somebody_else_started_is_left_alone(given: Given) -> None:
+    given(RUN, CHAIN, started(), began("1")).when(run.start, OTHER, NOW, POLICY, llm=False).then_nothing()
+
+
+def test_a_report_is_written_by_a_model_when_the_plan_asks_for_one_and_a_model_is_there(given: Given) -> None:
+    asks = requested(("1", []), plan="put it together")
+    given(RUN, asks).when(run.start, ME, NOW, POLICY, llm=True).then_once(started("llm"), began("1"))
+    given(RUN, asks).when(run.start, ME, NOW, POLICY, llm=False).then_once(started("merge"), began("1"))
+
+
+def test_without_a_model_the_results_of_inferences_are_put_together(given: Given) -> None:
+    """Their agents may have models of their own."""
+    asks = requested(("1", []), plan="put it together")
+    (thinking,) = asks.job.sub_tasks
+    thinking = thinking.model_copy(update={"action_type": "inference"})
+    infers = asks.model_copy(update={"job": asks.job.model_copy(update={"sub_tasks": [thinking]})})
+    given(RUN, infers).when(run.start, ME, NOW, POLICY, llm=False).then_once(started("merge"), began("1"))
+
+
+def test_a_completed_step_and_those_it_sets_free_are_one_decision(given: Given) -> None:
+    given(RUN, DIAMOND, started(), began("1")).when(
+        run.settle, [Succeeded(done("1"))], NOW, POLICY
+    ).then_once(done("1"), began("2", "3"))
+
+
+def test_a_step_waits_for_all_it_needs(given: Given) -> None:
+    given(RUN, DIAMOND, started(), began("1"), done("1"), began("2", "3")).when(
+        run.settle, [Succeeded(done("3"))], NOW, POLICY
+    ).then_once(done("3"))
+
+
+def test_the_last_step_ends_the_run_with_the_merged_report(given: Given) -> None:
+    later = NOW + timedelta(seconds=2)
+    given(RUN, CHAIN, started(), began("1"), done("1"), began("2")).when(
+        run.settle, [Succeeded(done("2", "the end"))], later, POLICY
+    ).then_once(
+        done("2", "the end"), done(SYNTHESIS, "the end"), run.Completed(completed_steps=2, duration_ms=2000)
+    )
+
+
+def test_a_report_by_a_model_is_a_step_like_any_other(given: Given) -> None:
+    asks = requested(("1", []), plan="put it together")
+    history = (asks, started("llm"), began("1"))
+    given(RUN, *history).when(run.settle, [Succeeded(done("1"))], NOW, POLICY).then_once(
+        done("1"), began(SYNTHESIS)
+    )
+    given(RUN, *history, done("1"), began(SYNTHESIS)).when(
+        run.settle, [Succeeded(done(SYNTHESIS, "report"))], NOW, POLICY
+    ).then_once(done(SYNTHESIS, "report"), run.Completed(completed_steps=1, duration_ms=0))
+
+
+def test_a_result_that_comes_twice_counts_once(given: Given) -> None:
+    given(RUN, CHAIN, started(), began("1"), done("1"), began("2")).when(
+        run.settle, [Succeeded(done("1", "again"))], NOW, POLICY
+    ).then_nothing()
+
+
+def test_a_result_of_an_attempt_that_was_given_up_does_not_count(given: Given) -> None:
+    history = (CHAIN, started(), began("1"), run.TakenOver(executor=OTHER), began("1"))
+    given(RUN, *history).when(run.settle, [Succeeded(done("1", attempt=1))], NOW, POLICY).then_nothing()
+
+
+def test_a_passing_error_is_tried_again_after_a_growing_wait(given: Given) -> None:
+    history = (CHAIN, started(), began("1"))
+    first = failed("1", retry_at=NOW + timedelta(seconds=1))
+    given(RUN, *history).when(run.settle, [erred("1", retryable=True)], NOW, POLICY).then_once(first)
+    second = failed("1", 2, retry_at=NOW + timedelta(seconds=2))
+    given(RUN, *history, first, began("1", retried=("1",))).when(
+        run.settle, [erred("1", 2, retryable=True)], NOW, POLICY
+    ).then_once(second)
+
+
+def test_a_retry_waits_as_long_as_the_other_side_asks(given: Given) -> None:
+    given(RUN, CHAIN, started(), began("1")).when(
+        run.settle, [erred("1", retryable=True, retry_after=30)], NOW, POLICY
+    ).then_once(failed("1", retry_at=NOW + timedelta(seconds=30)))
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"), [(1795416660596.0, 3600), (math.inf, 1), (math.nan, 1), (-30.0, 1), (3599.0, 3599)]
+)
+def test_nobody_makes_a_run_wait_for_longer_than_the_policy_allows(
+    given: Given, asked: float, waits: float
+) -> None:
+    given(RUN, CHAIN, started(), began("1")).when(
+        run.settle, [erred("1", retryable=True, retry_after=asked)], NOW, POLICY
+    ).then_once(failed("1", retry_at=NOW + timedelta(seconds=waits)))
+
+
+def test_the_wait_before_a_retry_is_bounded_after_any_number_of_failures() -> None:
+    assert Policy(backoff_s=1.0, max_backoff_s=60.0).wait_s(5_000, 0.5) == 60.0
+
+
+def test_a_retry_starts_when_it_is_due_and_not_before(given: Given) -> None:
+    due = NOW + timedelta(seconds=1)
+    waiting = given(RUN, CHAIN, started(), began("1"), failed("1", retry_at=due))
+    waiting.when(run.settle, [], NOW, POLICY).then_nothing()
+    waiting.when(run.settle, [], due, POLICY).then_once(began("1", retried=("1",)))
+
+
+def test_an_error_for_good_suspends_once_independent_branches_are_through(given: Given) -> None:
+    history = (requested(("1", []), ("2", []), ("3", ["2"])), started(), began("1", "2"))
+    given(RUN, *history).when(run.settle, [erred("1")], NOW, POLICY).then_once(failed("1"))
+    given(RUN, *history, failed("1"), done("2"), began("3")).when(
+        run.settle, [Succeeded(done("3"))], NOW, POLICY
+    ).then_once(done("3"), run.Suspended(reason="broke"))
+
+
+def test_retries_are_bounded(given: Given) -> None:
+    once = NOW + timedelta(seconds=1)
+    history = (
+        CHAIN,
+        started(),
+        began("1"),
+        failed("1", retry_at=once),
+        began("1"),
+        failed("1", 2, once),
+        began("1"),
+    )
+    given(RUN, *history).when(run.settle, [erred("1", 3, retryable=True)], NOW, POLICY).then_once(
+        failed("1", 3), run.Suspended(reason="broke")
+    )
+
+
+def test_a_resumed_run_repeats_only_what_failed(given: Given) -> None:
+    history = (DIAMOND, started(), began("1"), done("1"), began("2", "3"), done("2"), failed("3"))
+    suspended = (*history, run.Suspended(reason="broke"))
+    given(RUN, *suspended).when(run.resume).then(run.Resumed())
+    given(RUN, *suspended, run.Resumed()).when(run.start, ME, NOW, POLICY, llm=False).then_once(
+        started(), began("3")
+    )
+
+
+@pytest.mark.parametrize("history", [(CHAIN,), (CHAIN, started(), began("1"))])
+def test_only_a_suspended_run_can_be_resumed(given: Given, history: tuple[Event, ...]) -> None:
+    given(RUN, *history).when(run.resume).then_raises(run.CannotResume, "only a suspended one")
+
+
+def test_taking_over_repeats_what_may_be_repeated_and_asks_about_the_rest(given: Given) -> None:
+    history = (requested(("1", []), ("2", [])), started(), began("1", "2"))
+    state = given(RUN, *history).state
+    events = run.take_over(state, OTHER, NOW, POLICY, lambda step: step.task.id == "1")
+    assert [run.TakenOver, run.StepFailed, run.StepsStarted] == [type(event) for event in events]
+    assert isinstance(events[1], run.StepFailed)
+    assert events[1].step == "2"
+    assert "unknown" in events[1].error
+    assert events[2] == began("1")
+
+
+def test_a_run_that_kills_its_executors_is_suspended(given: Given) -> None:
+    history = (CHAIN, started(), began("1"), *[run.TakenOver(executor=OTHER)] * (POLICY.max_takeovers - 1))
+    events = run.take_over(given(RUN, *history).state, ME, NOW, POLICY, lambda _: True)
+    assert isinstance(events[-1], run.Suspended)
+    assert "steps in progress: 1" in events[-1].reason
+
+
+@pytest.mark.parametrize("history", [(CHAIN,), (CHAIN, started(), began("1"))], ids=["pending", "running"])
+def test_a_run_that_is_given_up_says_so_and_can_be_resumed(given: Given, history: tuple[Event, ...]) -> None:
+    suspended = run.Suspended(reason="a bug")
+    given(RUN, *history).when(run.give_up, "a bug").then_once(suspended)
+    given(RUN, *history, suspended).when(run.resume).then(run.Resumed())
+    given(RUN, *history, suspended, run.Resumed()).when(run.start, ME, NOW, POLICY, llm=False).then_once(
+        started(), began("1")
+    )
+
+
+def test_a_run_that_has_ended_cannot_be_given_up(given: Given) -> None:
+    ended = run.Completed(completed_steps=2, duration_ms=1)
+    given(RUN, CHAIN, started(), ended).when(run.give_up, "a bug").then_nothing()
+
+
+def test_take_overs_of_a_run_that_only_waits_say_nothing_against_it(given: Given) -> None:
+    waiting = (requested(("1", [])), started(), began("1"), failed("1", retry_at=NOW + timedelta(hours=1)))
+    history = (*waiting, *[run.TakenOver(executor=OTHER)] * (2 * POLICY.max_takeovers))
+    events = run.take_over(given(RUN, *history).state, ME, NOW, POLICY, lambda _: True)
+    assert events == [run.TakenOver(executor=ME)]
+
+
+def test_progress_forgives_take_overs(given: Given) -> None:
+    assert (
+        given(RUN, CHAIN, started(), began("1"), run.TakenOver(executor=OTHER), done("1")).state.takeovers
+        == 0
+    )
+
+
+def test_a_limit_on_steps_in_progress_is_kept(given: Given) -> None:
+    wide = requested(("1", []), ("2", []), ("3", []))
+    narrow = Policy(parallel=2)
+    given(RUN, wide).when(run.start, ME, NOW, narrow, llm=False).then_once(started(), began("1", "2"))
+    given(RUN, wide, started(), began("1", "2")).when(
+        run.settle, [Succeeded(done("1"))], NOW, narrow
+    ).then_once(done("1"), began("3"))
+
+
+def test_a_retry_that_is_due_waits_for_room_and_not_for_the_clock(given: Given) -> None:
+    """Nobody can start it before another step ends, and who ends one looks again anyway."""
+    wide, narrow = requested(("1", []), ("2", [])), Policy(parallel=1)
+    waiting = (wide, started(), began("1"), failed("1", retry_at=NOW))
+    assert run.next_retry(given(RUN, *waiting).state, narrow) == NOW
+    assert run.next_retry(given(RUN, *waiting, began("2")).state, narrow) is None
+    assert run.next_retry(given(RUN, *waiting).state, Policy(parallel=0)) is None
+
+
+def test_a_cancelled_run_is_over_and_cancelling_twice_is_nothing(given: Given) -> None:
+    given(RUN, CHAIN, started(), began("1")).when(run.cancel, "enough").then_once(
+        run.Cancelled(reason="enough")
+    )
+    over = given(RUN, CHAIN, started(), began("1"), run.Cancelled(reason="enough"))
+    over.when(run.settle, [Succeeded(done("1"))], NOW, POLICY).then_nothing()
+    over.when(run.resume).then_raises(run.CannotResume)
+
+
+def test_a_finished_run_cannot_be_cancelled(given: Given) -> None:
+    history = (CHAIN, started(), run.Completed(completed_steps=2, duration_ms=1))
+    given(RUN, *history).when(run.cancel, "late").then_raises(run.AlreadyFinished)
+
+
+def test_deleting_an_open_run_cancels_it_first(given: Given) -> None:
+    given(RUN, CHAIN, started()).when(run.delete).then(run.Cancelled(reason="deleted"), run.Deleted())
+    given(RUN, CHAIN, run.Deleted()).when(run.delete).then_raises(run.UnknownRun)
+
+
+# ── what holds for every run ────────────────────────────────────────────────────────────────────────────
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> run.Requested:
+    count = draw(st.integers(1, 8))
+    tasks = []
+    for n in range(count):
+        needs = (
+            draw(st.lists(st.sampled_from([str(m) for m in range(n)]), unique=True, max_size=3)) if n else []
+        )
+        tasks.append((str(n), needs))
+    return requested(*tasks, plan=draw(st.sampled_from(["", "put it together"])))
+
+
+@for_all(plans(), st.data(), st.integers(1, 4))
+def test_every_history_keeps_the_rules(wanted: run.Requested, data: st.DataObject, parallel: int) -> None:
+    """Nothing twice, nothing before what it needs, never more than the limit, and always an end."""
+    policy = Policy(parallel=parallel, retries=1, backoff_s=0.0)
+    history: list[Event] = [wanted]
+    executor = 0
+
+    def land(events: list[Event]) -> None:
+        history.extend(events)
+        check(history, parallel)
+
+    for move in range(100):
+        lucky = move > 30
+        state = RUN.fold(history)
+        if state.status is Status.COMPLETED:
+            return
+        if state.status is Status.PENDING:
+            land(run.start(state, f"e{executor}", NOW, policy, llm=True))
+        elif state.status is Status.SUSPENDED:
+            land(run.resume(state))
+        elif not lucky and data.draw(st.integers(0, 9)) == 9:
+            executor += 1
+            land(run.take_over(state, f"e{executor}", NOW, policy, _repeatable(data)))
+        else:
+            steps = sorted(state.running) if lucky else data.draw(_some_of(sorted(state.running)))
+            outcomes = [_outcome(data, step, state.running[step], lucky=lucky) for step in steps]
+            land(run.settle(state, outcomes, NOW, policy))
+            assert run.settle(RUN.fold(history), outcomes, NOW, policy) == []
+    pytest.fail("the run did not end")
+
+
+def _some_of(steps: list[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(st.sampled_from(steps), unique=True, min_size=1)
+
+
+def _repeatable(data: st.DataObject) -> Callable[[Step], bool]:
+    answer = data.draw(st.booleans())
+    return lambda _: answer
+
+
+def _outcome(data: st.DataObject, step: str, attempt: int, *, lucky: bool) -> run.Outcome:
+    kind = "ok" if lucky else data.draw(st.sampled_from(["ok", "ok", "ok", "passing", "final"]))
+    if kind == "ok":
+        return Succeeded(done(step, attempt=attempt))
+    return erred(step, attempt, retryable=kind == "passing")
+
+
+def check(history: list[Event], parallel: int) -> None:
+    completed: set[str] = set()
+    needs = {id_: step.needs for id_, step in RUN.fold(history).graph.steps.items()}
+    for event in history:
+        if isinstance(event, run.StepsStarted):
+            for step in event.steps:
+                assert completed.issuperset(needs[step]), f"{step} started before what it needs"
+                assert step not in completed
+        elif isinstance(event, run.StepCompleted):
+            assert event.step not in completed, "completed twice"
+            completed.add(event.step)
+    assert len(RUN.fold(history).running) <= max(parallel, 1)
+    assert sum(isinstance(event, run.Completed) for event in history) <= 1

@@ -1,0 +1,286 @@
+"""Goal runs: which turn, call or summary comes next, and how it ends."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given as for_all
+from hypothesis import strategies as st
+
+from contracts.core.event import Event
+from contracts.domain import run
+from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Erred, Policy, Status, Succeeded
+from contracts.domain.run.steps import Step
+
+Given = Callable[..., Any]
+
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+POLICY = Policy(backoff_s=1.0)
+AGENT = run.AgentUsed(id="agent_1", name="a", version_name="1", prompt_template="p")
+
+
+def wanted(budget: int = 5) -> run.GoalRequested:
+    return run.GoalRequested(goal_id="goal_1", objective="find it", step_budget=budget)
+
+
+STARTED = run.GoalStarted(executor="a", at=NOW, agent=AGENT, temperature=0.7, max_tokens=100)
+REQUESTED = wanted()
+
+
+def began(*steps: str, retried: tuple[str, ...] = ()) -> run.StepsStarted:
+    return run.StepsStarted(steps=steps, retried=retried)
+
+
+def took(turn: int, *calls: str, reason: str = "", attempt: int = 1) -> run.TurnTaken:
+    """A turn with calls of these names; one that begins with `!` is refused."""
+    made = tuple(
+        run.Call(id=f"c{n}", name=name.strip("!"), refusal="no" if name.startswith("!") else None)
+        for n, name in enumerate(calls)
+    )
+    finish = reason or ("tool_calls" if calls else "stop")
+    return run.TurnTaken(turn=turn, attempt=attempt, thought="hm", calls=made, finish_reason=finish)
+
+
+def answered(turn: int, position: int, result: Any = "r", attempt: int = 1) -> run.CallAnswered:
+    return run.CallAnswered(turn=turn, position=position, attempt=attempt, result=result)
+
+
+def summarised(text: str = "done") -> run.Summarised:
+    return run.Summarised(summary=text)
+
+
+def erred(step: str, attempt: int = 1, *, retryable: bool = False) -> Erred:
+    return Erred(step, attempt, "broke", 5, retryable)
+
+
+def failed(step: str, attempt: int = 1, retry_at: datetime | None = None) -> run.StepFailed:
+    return run.StepFailed(step=step, attempt=attempt, error="broke", duration_ms=5, retry_at=retry_at)
+
+
+def completed(turns: int) -> run.GoalCompleted:
+    return run.GoalCompleted(steps_executed=turns, duration_ms=0)
+
+
+BEGUN = (REQUESTED, STARTED, began("1"))
+
+
+def test_a_request_makes_a_pending_run_once(given: Given) -> None:
+    given(RUN).when(run.request, REQUESTED).then_once(REQUESTED)
+    assert given(RUN, REQUESTED).state.status is Status.PENDING
+    assert given(RUN, REQUESTED).state.goal_id == "goal_1"
+
+
+def test_starting_asks_for_the_first_turn(given: Given) -> None:
+    given(RUN, REQUESTED).when(run.start_goal, STARTED, POLICY).then_once(STARTED, began("1"))
+    given(RUN, *BEGUN).when(run.start_goal, STARTED, POLICY).then_nothing()
+
+
+def test_a_run_that_cannot_be_started_fails(given: Given) -> None:
+    why = run.Failed(error="no agent")
+    given(RUN, REQUESTED).when(run.start_goal, why, POLICY).then_once(why)
+    assert given(RUN, REQUESTED, why).state.status is Status.FAILED
+
+
+def test_the_execution_of_a_plan_is_not_started_as_a_goal_run_nor_the_other_way_round(given: Given) -> None:
+    given(RUN, REQUESTED).when(run.start, "a", NOW, POLICY, llm=True).then_nothing()
+    given(RUN).when(run.start_goal, STARTED, POLICY).then_nothing()
+
+
+def test_a_turn_and_the_calls_it_asks_for_are_one_decision(given: Given) -> None:
+    given(RUN, *BEGUN).when(run.settle, [Succeeded(took(1, "a", "b"))], NOW, POLICY).then_once(
+        took(1, "a", "b"), began("1.0", "1.1")
+    )
+
+
+def test_the_next_turn_waits_for_every_answer(given: Given) -> None:
+    history = (*BEGUN, took(1, "a", "b"), began("1.0", "1.1"))
+    given(RUN, *history).when(run.settle, [Succeeded(answered(1, 1))], NOW, POLICY).then_once(answered(1, 1))
+    given(RUN, *history, answered(1, 1)).when(run.settle, [Succeeded(answered(1, 0))], NOW, POLICY).then_once(
+        answered(1, 0), began("2")
+    )
+
+
+def test_answers_that_come_together_are_one_decision(given: Given) -> None:
+    both = [answered(1, 1), answered(1, 0)]
+    given(RUN, *BEGUN, took(1, "a", "b"), began("1.0", "1.1")).when(
+        run.settle, [Succeeded(one) for one in both], NOW, POLICY
+    ).then_once(*both, began("2"))
+
+
+def test_a_refused_call_is_not_made(given: Given) -> None:
+    mixed, refused = took(1, "!a", "b"), took(1, "!a")
+    given(RUN, *BEGUN).when(run.settle, [Succeeded(mixed)], NOW, POLICY).then_once(mixed, began("1.1"))
+    given(RUN, *BEGUN).when(run.settle, [Succeeded(refused)], NOW, POLICY).then_once(refused, began("2"))
+    assert given(RUN, *BEGUN, refused).state.loop.turns[0].answers[0].error == "no"
+
+
+def test_a_turn_that_calls_nothing_and_stops_is_the_last(given: Given) -> None:
+    given(RUN, *BEGUN).when(run.settle, [Succeeded(took(1))], NOW, POLICY).then_once(took(1), began(SUMMARY))
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter", "tool_calls"])
+def test_a_turn_that_was_cut_short_is_followed_by_another(given: Given, reason: str) -> None:
+    short = took(1, reason=reason)
+    given(RUN, *BEGUN).when(run.settle, [Succeeded(short)], NOW, POLICY).then_once(short, began("2"))
+
+
+def test_the_last_turn_of_the_budget_still_has_its_calls_made(given: Given) -> None:
+    history = (wanted(1), STARTED, began("1"))
+    given(RUN, *history).when(run.settle, [Succeeded(took(1, "a"))], NOW, POLICY).then_once(
+        took(1, "a"), began("1.0")
+    )
+    given(RUN, *history, took(1, "a"), began("1.0")).when(
+        run.settle, [Succeeded(answered(1, 0))], NOW, POLICY
+    ).then_once(answered(1, 0), began(SUMMARY))
+
+
+def test_the_summary_ends_the_run(given: Given) -> None:
+    later = NOW + timedelta(seconds=2)
+    given(RUN, *BEGUN, took(1), began(SUMMARY)).when(
+        run.settle, [Succeeded(summarised())], later, POLICY
+    ).then_once(summarised(), run.GoalCompleted(steps_executed=1, duration_ms=2000))
+
+
+def test_a_summary_that_fails_for_good_is_admitted_to(given: Given) -> None:
+    given(RUN, *BEGUN, took(1), began(SUMMARY)).when(run.settle, [erred(SUMMARY)], NOW, POLICY).then_once(
+        failed(SUMMARY), summarised(NO_SUMMARY), completed(1)
+    )
+
+
+def test_a_model_that_fails_for_good_fails_the_run(given: Given) -> None:
+    given(RUN, *BEGUN).when(run.settle, [erred("1")], NOW, POLICY).then_once(
+        failed("1"), run.Failed(error="broke")
+    )
+
+
+def test_a_model_that_fails_in_passing_is_asked_again(given: Given) -> None:
+    due = NOW + timedelta(seconds=1)
+    later = failed("1", retry_at=due)
+    given(RUN, *BEGUN).when(run.settle, [erred("1", retryable=True)], NOW, POLICY).then_once(later)
+    given(RUN, *BEGUN, later).when(run.settle, [], due, POLICY).then_once(began("1", retried=("1",)))
+
+
+def test_a_call_that_fails_for_good_is_an_answer(given: Given) -> None:
+    history = (*BEGUN, took(1, "a"), began("1.0"))
+    given(RUN, *history).when(run.settle, [erred("1.0")], NOW, POLICY).then_once(failed("1.0"), began("2"))
+    state = given(RUN, *history, failed("1.0")).state
+    assert state.loop.turns[0].answers[0].error == "broke"
+    assert state.status is Status.RUNNING
+
+
+def test_taking_over_repeats_what_may_be_repeated_and_answers_the_rest(given: Given) -> None:
+    history = (*BEGUN, took(1, "read", "send"), began("1.0", "1.1"))
+    state = given(RUN, *history).state
+    taken, unknown, again = run.take_over(
+        state, "b", NOW, POLICY, lambda step: step.task.tool_or_prompt.name == "read"
+    )
+    assert taken == run.TakenOver(executor="b")
+    assert isinstance(unknown, run.StepFailed)
+    assert (unknown.step, unknown.retry_at) == ("1.1", None)
+    assert "while send was running" in unknown.error
+    assert again == began("1.0")
+
+
+def test_taking_over_a_turn_whose_calls_all_have_unknown_outcomes_goes_on_with_the_next(given: Given) -> None:
+    state = given(RUN, *BEGUN, took(1, "send"), began("1.0")).state
+    events = run.take_over(state, "b", NOW, POLICY, lambda _: False)
+    assert [type(event) for event in events] == [run.TakenOver, run.StepFailed, run.StepsStarted]
+    assert events[-1] == began("2")
+
+
+def test_a_run_that_kills_its_executors_fails(given: Given) -> None:
+    history = (*BEGUN, *[run.TakenOver(executor="b")] * (POLICY.max_takeovers - 1))
+    events = run.take_over(given(RUN, *history).state, "a", NOW, POLICY, lambda _: True)
+    assert isinstance(events[-1], run.Failed)
+    assert "steps in progress: 1" in events[-1].error
+
+
+def test_a_goal_run_can_be_cancelled_and_deleted_but_not_resumed(given: Given) -> None:
+    given(RUN, *BEGUN).when(run.cancel, "enough").then_once(run.Cancelled(reason="enough"))
+    given(RUN, *BEGUN).when(run.delete).then(run.Cancelled(reason="deleted"), run.Deleted())
+    over = given(RUN, *BEGUN, failed("1"), run.Failed(error="broke"))
+    over.when(run.resume).then_raises(run.CannotResume)
+    over.when(run.cancel, "late").then_raises(run.AlreadyFinished)
+    over.when(run.settle, [Succeeded(took(1))], NOW, POLICY).then_nothing()
+
+
+# ── what holds for every goal run ───────────────────────────────────────────────────────────────────────
+
+
+@for_all(st.data(), st.integers(1, 4), st.integers(1, 3))
+def test_every_history_keeps_the_rules(data: st.DataObject, budget: int, parallel: int) -> None:
+    """No turn, call or end twice; no turn before every answer; the budget kept; and always an end."""
+    policy = Policy(parallel=parallel, retries=1, backoff_s=0.0, max_takeovers=30)
+    history: list[Event] = [wanted(budget)]
+    for move in range(200):
+        state = RUN.fold(history)
+        if state.status in {Status.COMPLETED, Status.FAILED}:
+            check(history, budget)
+            assert run.settle(state, [], NOW, policy) == []
+            return
+        if state.status is Status.PENDING:
+            history.extend(run.start_goal(state, STARTED, policy))
+        elif move < 20 and data.draw(st.integers(0, 9)) == 9:
+            again = data.draw(st.booleans())
+            history.extend(run.take_over(state, f"e{move}", NOW, policy, _always(again=again)))
+        else:
+            steps = data.draw(st.lists(st.sampled_from(sorted(state.running)), unique=True, min_size=1))
+            outcomes = [_outcome(data, state, step, lucky=move > 40) for step in steps]
+            history.extend(run.settle(state, outcomes, NOW, policy))
+            assert run.settle(RUN.fold(history), outcomes, NOW, policy) == []
+        assert len(RUN.fold(history).running) <= parallel
+        check(history, budget)
+    pytest.fail("the run did not end")
+
+
+def _always(*, again: bool) -> Callable[[Step], bool]:
+    return lambda _: again
+
+
+def _outcome(data: st.DataObject, state: run.State, step: str, *, lucky: bool) -> run.Outcome:
+    attempt = state.running[step]
+    if not lucky and data.draw(st.sampled_from([True, False, False])):
+        return erred(step, attempt, retryable=data.draw(st.booleans()))
+    if step == SUMMARY:
+        return Succeeded(run.Summarised(summary="done", attempt=attempt))
+    turn, _, position = step.partition(".")
+    if position:
+        return Succeeded(answered(int(turn), int(position), attempt=attempt))
+    calls = data.draw(st.lists(st.sampled_from(["a", "b", "!c"]), max_size=3))
+    reason = data.draw(st.sampled_from(["", "length"]))
+    return Succeeded(took(int(turn), *calls, reason=reason, attempt=attempt))
+
+
+def check(history: Sequence[Event], budget: int) -> None:
+    turns = [event for event in history if isinstance(event, run.TurnTaken)]
+    assert [event.turn for event in turns] == list(range(1, len(turns) + 1))
+    assert len(turns) <= budget
+    answers = Counter(event.step for event in history if isinstance(event, run.CallAnswered | run.Summarised))
+    failures = Counter(
+        event.step for event in history if isinstance(event, run.StepFailed) and event.retry_at is None
+    )
+    assert all(count == 1 for count in answers.values())
+    assert not {step for step in failures if "." in step} & set(answers)
+    ends = [event for event in history if isinstance(event, run.GoalCompleted | run.Failed)]
+    assert len(ends) <= 1
+    assert not ends or history[-1] is ends[0]
+    _check_order(history)
+
+
+def _check_order(history: Sequence[Event]) -> None:
+    owed: set[str] = set()
+    for event in history:
+        match event:
+            case run.TurnTaken():
+                assert not owed, "a turn before every answer"
+                owed = {f"{event.turn}.{n}" for n, call in enumerate(event.calls) if not call.refusal}
+            case run.CallAnswered():
+                owed.discard(event.step)
+            case run.StepFailed(retry_at=None):
+                owed.discard(event.step)
+            case run.StepsStarted():
+                assert all("." in step for step in event.steps) or not owed

@@ -1,0 +1,143 @@
+"""What people see of answers."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from pydantic import BaseModel
+from rich.console import Console
+
+from contracts.api.costs import CostSummary, PeriodCost
+from contracts.api.executions import Pagination
+from contracts.api.schedules import ScheduleRow, TickList, TickRow
+from deploy.cli.columns import COLUMNS, ROWS
+from deploy.cli.tables import show
+
+TICK = {
+    "schedule_id": "sched_1",
+    "tick": 0,
+    "decision": "skipped",
+    "reason": "the run of an earlier tick goes on\nand on",
+    "goal_id": "goal_1",
+    "dag_id": None,
+    "run_id": None,
+    "created_at": 0,
+}
+
+
+def shown(answer: object, width: int = 120, *, terminal: bool = True) -> tuple[str, str]:
+    """What goes to the output, and beside it."""
+    output = Console(file=StringIO(), width=width, force_terminal=terminal, color_system=None)
+    notes = Console(file=StringIO(), width=120)
+    show(answer, output, notes)
+    return text_of(output), text_of(notes)
+
+
+def text_of(console: Console) -> str:
+    """What has been printed."""
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def ticks(total: int) -> TickList:
+    part = Pagination(limit=1, offset=2, count=1, total=total)
+    return TickList(ticks=[TickRow.model_validate(TICK)], pagination=part)
+
+
+def test_a_list_is_a_table_of_its_first_lines() -> None:
+    output, _ = shown(ticks(3))
+    header, _, row = output.splitlines()[:3]
+    assert header.split() == ["tick", "decision", "run", "id", "reason"]
+    assert "skipped" in row
+    assert row.rstrip().endswith("the run of an earlier tick goes on …")
+
+
+@pytest.mark.parametrize(("total", "note"), [(3, ""), (9, "1 of 9; more with --offset 3\n")])
+def test_a_part_of_a_list_says_how_to_go_on(total: int, note: str) -> None:
+    assert shown(ticks(total))[1] == note
+
+
+@pytest.mark.parametrize(("answer", "note"), [([], "none\n"), (None, "done\n")])
+def test_what_is_nothing_leaves_the_output_empty(answer: object, note: str) -> None:
+    assert shown(answer) == ("", note)
+
+
+def test_names_are_lines_as_they_are() -> None:
+    assert shown(["a/[b].md", "x" * 150], width=80) == ("a/[b].md\n" + "x" * 150 + "\n", "")
+
+
+def test_a_row_for_a_program_is_one_line_however_long() -> None:
+    row = TickRow.model_validate({**TICK, "reason": "x" * 150})
+    output, _ = shown([row], width=80, terminal=False)
+    assert output.splitlines()[2].rstrip().endswith("x" * 150)
+
+
+def test_a_record_tells_what_is_known_in_words() -> None:
+    schedule = ScheduleRow.model_validate(
+        {
+            **dict.fromkeys(ScheduleRow.model_fields),
+            **dict.fromkeys(("jitter_seconds", "created_at", "updated_at"), 0),
+            "id": "sched_1",
+            "goal_id": "goal_1",
+            "cron_expr": "@daily",
+            "timezone": "UTC",
+            "active": False,
+            "paused": True,
+            "overlap": "skip",
+        }
+    )
+    lines = dict(line.split(maxsplit=1) for line in shown(schedule)[0].replace(" expr", "").splitlines())
+    assert (lines["active"].strip(), lines["paused"].strip(), lines["cron"].strip()) == (
+        "no",
+        "yes",
+        "@daily",
+    )
+    assert "last run at" not in shown(schedule)[0]
+
+
+def test_a_record_holds_tables_and_records() -> None:
+    spent = {"planning_cost_usd": 0, "execution_cost_usd": 1_500_000_000, "total_cost_usd": 1_500_000_000}
+    summary = CostSummary.model_validate(
+        {
+            "date_range": {"from_": 0, "to": 0, "group_by": "day"},
+            "summary": [PeriodCost(date="2026-11-23", **spent)],
+            "totals": spent,
+        }
+    )
+    output, _ = shown(summary)
+    assert output.count("0.0015") == 4
+    assert "2026-11-23" in output
+
+
+@pytest.mark.parametrize("model", COLUMNS, ids=lambda model: model.__name__)
+def test_each_column_is_there(model: type[BaseModel]) -> None:
+    """The columns are names of the API; one that it does not have would stay empty for ever."""
+    schema = model.model_json_schema(mode="serialization")
+    for column in COLUMNS[model]:
+        found = schema
+        for name in column.split("."):
+            found = resolved(found, schema)["properties"][name]
+
+
+@pytest.mark.parametrize("model", ROWS, ids=lambda model: model.__name__)
+def test_each_list_has_columns(model: type[BaseModel]) -> None:
+    (row,) = model.model_fields[ROWS[model]].annotation.__args__  # type: ignore[union-attr]  # list[row]
+    assert row in COLUMNS
+
+
+def test_what_looks_like_markup_is_shown_as_it_is() -> None:
+    assert "[red]no[/red]" in shown([TickRow.model_validate({**TICK, "reason": "[red]no[/red]"})])[0]
+
+
+def resolved(schema: dict[str, object], root: dict[str, object]) -> dict[str, dict[str, dict[str, object]]]:
+    """The object that a schema is about, or that its items or its first alternative are about."""
+    found: object = schema
+    while isinstance(found, dict) and "properties" not in found:
+        found = (
+            root["$defs"][found["$ref"].rpartition("/")[2]]  # type: ignore[index]  # definitions are named
+            if "$ref" in found
+            else found.get("items") or found["anyOf"][0]
+        )
+    assert isinstance(found, dict)
+    return found

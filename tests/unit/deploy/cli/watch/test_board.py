@@ -1,0 +1,137 @@
+"""What a terminal shows of an execution, from how it stood and what happened since."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from contracts.api.executions import ExecutionDetail, SubStepRow
+from contracts.client import ExecutionEvent
+from deploy.cli.watch.board import REPORT, Board, State, seconds
+from deploy.cli.watch.live import show_end, table_of
+
+
+def execution(**changes: Any) -> ExecutionDetail:
+    """One with two steps and the report, the first step in progress."""
+    return ExecutionDetail.model_validate(
+        {
+            **dict.fromkeys(ExecutionDetail.model_fields),
+            **dict.fromkeys(("completed_tasks", "failed_tasks", "waiting_tasks", "retry_count"), 0),
+            **dict.fromkeys(("created_at", "updated_at"), 0),
+            "id": "dag-exec_1",
+            "dag_id": "dag-1",
+            "original_request": "Look and think",
+            "primary_intent": "look",
+            "trigger": "api",
+            "status": "running",
+            "total_tasks": 2,
+            "seq": 5,
+            "sub_steps": [
+                step(task_id="001", description="Look", status="running", attempt=1),
+                step(task_id="002", description="Think"),
+                step(task_id="__SYNTHESIS__", description="…"),
+            ],
+            **changes,
+        }
+    )
+
+
+def step(**fields: Any) -> SubStepRow:
+    return SubStepRow.model_validate(
+        {
+            **dict.fromkeys(SubStepRow.model_fields),
+            **dict.fromkeys(("attempt", "created_at", "updated_at"), 0),
+            **dict.fromkeys(("id", "execution_id", "thought"), ""),
+            "action_type": "tool",
+            "tool_or_prompt_name": "readFile",
+            "tool_or_prompt_params": {},
+            "dependencies": [],
+            "status": "pending",
+            **fields,
+        }
+    )
+
+
+def event(kind: str, **fields: Any) -> ExecutionEvent:
+    return ExecutionEvent.model_validate(
+        {"type": kind, "executionId": "dag-exec_1", "timestamp": 1000, **fields}
+    )
+
+
+def test_the_report_starts_when_the_last_step_is_done() -> None:
+    board = Board(execution())
+    board.take(event("substep.completed", subStepId="001", durationMs=1500))
+    assert board.rows[REPORT].state is State.WAITING
+    board.take(event("substep.started", subStepId="002"))
+    board.take(event("substep.completed", subStepId="002", durationMs=10, timestamp=3000))
+    assert (board.rows[REPORT].state, board.rows[REPORT].since_ms) == (State.RUNNING, 3000)
+    board.take(event("execution.completed", finalResult="All is well.", durationMs=4000, timestamp=5000))
+    assert (board.is_completed, board.is_over, board.report, board.done) == (True, True, "All is well.", 3)
+    assert board.rows[REPORT].took_ms == 2000
+
+
+def test_a_step_that_is_started_again_says_so() -> None:
+    board = Board(execution())
+    assert board.take(event("substep.started", subStepId="001", description="Look")) == (
+        "001 started again (start 2): Look"
+    )
+    assert "(start 2)" in drawn(board)
+
+
+def test_a_suspended_execution_is_over_until_it_is_resumed() -> None:
+    board = Board(execution())
+    board.take(event("substep.failed", subStepId="001", error="no such file"))
+    board.take(event("execution.suspended", reason="step 001 failed: no such file"))
+    assert (board.is_over, board.problem) == (True, "step 001 failed: no such file")
+    assert board.rows["001"].state is State.FAILED
+    board.take(event("execution.resumed"))
+    assert (board.is_over, board.problem, board.rows["001"].state) == (False, None, State.WAITING)
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"), [("substep.retrying", State.RETRYING), ("substep.failed", State.FAILED)]
+)
+def test_an_error_stands_beside_its_step(kind: str, state: State) -> None:
+    board = Board(execution())
+    board.take(event(kind, subStepId="001", error="connection [refused]"))
+    assert board.rows["001"].state is state
+    assert "connection [refused]" in drawn(board)
+
+
+def test_what_a_tool_says_stands_beside_its_step_until_it_is_done() -> None:
+    board = Board(execution())
+    assert board.take(event("tool.progress", subStepId="001", message="fetching page 2")) is None
+    assert "fetching page 2" in drawn(board)
+    board.take(event("substep.completed", subStepId="001", durationMs=1))
+    assert "fetching page 2" not in drawn(board)
+
+
+def test_an_event_of_a_newer_server_is_passed_over() -> None:
+    board = Board(execution())
+    assert board.take(event("execution.danced")) is None
+    assert not board.is_over
+
+
+def test_a_file_gets_the_report_as_it_is() -> None:
+    """Markdown is for programs, what is drawn for people."""
+    progress, output = Console(record=True, quiet=True), Console(record=True, width=20, force_terminal=False)
+    board = Board(execution(status="completed", final_result="# A title longer than that\n\n[not] *markup*"))
+    show_end(board, progress, output)
+    assert output.export_text() == "# A title longer than that\n\n[not] *markup*\n"
+
+
+@pytest.mark.parametrize(
+    ("ms", "text"), [(None, "?"), (12, "12 ms"), (1500, "1.5 s"), (59_940, "59.9 s"), (125_000, "2 min 5 s")]
+)
+def test_times_are_told_as_people_do(ms: int | None, text: str) -> None:
+    assert seconds(ms) == text
+
+
+def drawn(board: Board) -> str:
+    """The table as text."""
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(table_of(board, 2000))
+    return capture.get()

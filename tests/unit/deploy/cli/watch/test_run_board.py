@@ -1,0 +1,95 @@
+"""What a terminal shows of a run of a goal, from its events."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from contracts.api.goals import GoalRow
+from contracts.api.runs import RunRow
+from contracts.client import RunEvent
+from deploy.cli.watch.board import State
+from deploy.cli.watch.run_board import RunBoard
+
+
+def run(**changes: Any) -> RunRow:
+    """One that was looked at after its third commit."""
+    goal = {**dict.fromkeys(GoalRow.model_fields), "id": "goal_1", "objective": "Keep the books in order"}
+    goal |= {"params": {}, "status": "active", "created_at": 0, "updated_at": 0}
+    return RunRow.model_validate(
+        {
+            **dict.fromkeys(RunRow.model_fields),
+            **dict.fromkeys(("step_budget", "steps_executed", "created_at", "updated_at"), 0),
+            "id": "run_1",
+            "goal_id": "goal_1",
+            "status": "running",
+            "working_memory": {},
+            "strategy": "agent",
+            "trigger": "api",
+            "remarks": [],
+            "seq": 3,
+            "goal": goal,
+            **changes,
+        }
+    )
+
+
+def event(kind: str, **fields: Any) -> RunEvent:
+    return RunEvent.model_validate({"type": kind, "runId": "run_1", "timestamp": 1000, **fields})
+
+
+def test_a_turn_shows_what_the_agent_thinks_and_calls() -> None:
+    board = RunBoard(run())
+    board.take(event("step.started", stepNo=1, attempt=1))
+    assert board.take(event("step.thought", stepNo=1, thought="Look first.")) == "1 thinks: Look first."
+    board.take(event("call.started", stepNo=1, toolName="readFile"))
+    row = board.rows["1"]
+    assert (row.what, row.who, row.state) == ("Look first.", "readFile", State.RUNNING)
+    assert board.take(event("step.completed", stepNo=1, timestamp=2500)) == "1 done in 1.5 s"
+    assert (row.state, row.took_ms, board.done) == (State.DONE, 1500, 1)
+
+
+def test_the_answer_of_an_agent_is_shown_once_at_the_end() -> None:
+    board = RunBoard(run())
+    board.take(event("step.started", stepNo=2, attempt=1))
+    assert board.take(event("step.thought", stepNo=2, thought="All is\nin order.", calls=[])) == "2 answers"
+    board.take(event("run.completed", summary="All is\nin order."))
+    assert (board.rows["2"].what, board.report) == ("the answer below", "All is\nin order.")
+
+
+def test_a_run_ends_with_its_summary() -> None:
+    board = RunBoard(run())
+    board.take(event("run.created"))
+    board.take(event("run.updated", status="completed"))
+    assert not board.is_over
+    assert board.take(event("run.completed", summary="In order.", timestamp=3000)) == "completed in 2.0 s"
+    assert (board.is_completed, board.report, board.problem) == (True, "In order.", None)
+
+
+@pytest.mark.parametrize("seq", [3, 4, None])
+def test_a_run_that_ended_badly_says_why(seq: int | None) -> None:
+    board = RunBoard(run())
+    board.take(event("step.started", stepNo=1))
+    assert board.take(event("run.failed", seq=seq, error="no model answers")) == "failed: no model answers"
+    assert (board.is_over, board.is_completed, board.problem) == (True, False, "no model answers")
+    assert board.rows["1"].state is State.WAITING
+
+
+def test_a_suspension_before_the_run_was_looked_at_is_history() -> None:
+    """Somebody has resumed it since, so there is more to come."""
+    board = RunBoard(run())
+    board.take(event("run.suspended", seq=2, reason="a step failed"))
+    board.take(event("run.resumed", seq=3))
+    assert (board.is_over, board.status) == (False, "pending")
+
+
+def test_a_question_comes_with_the_way_to_answer_it() -> None:
+    board = RunBoard(run())
+    line = board.take(event("run.asks", dagId="dag-1", question="Which farm?"))
+    assert line == "Which farm? Answer with: async-agent dags clarify dag-1 …"
+    assert not board.is_over
+
+
+def test_an_event_of_a_newer_server_is_passed_over() -> None:
+    assert RunBoard(run()).take(event("run.danced")) is None

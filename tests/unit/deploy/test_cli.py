@@ -1,0 +1,153 @@
+"""The command line: quick to start, and honest to scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from contracts.client import ClarificationRequired, Refused, Unreachable
+from contracts.runtime.consumer.parking import NotParked
+from deploy.cli.execute import SIGNALS, Status, execute
+from deploy.cli.main import app
+from deploy.cli.resources import RESOURCES
+from deploy.local.attach import NothingThere
+from deploy.local.data_lock import InUse
+from deploy.local.nats_server import Durability
+from deploy.local.settings import local_settings
+
+COMMANDS = (
+    *RESOURCES,
+    "goals create",
+    "runs watch",
+    "schedules ticks",
+    "artifacts get",
+    "tasks run",
+    "up",
+    "run",
+    "demo",
+    "run-goal",
+    "watch",
+    "scripted-llm",
+    "views rebuild",
+    "parked retry",
+    "bench",
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_explains_itself(command: str) -> None:
+    shown = CliRunner().invoke(app, [*command.split(), "--help"])
+    assert (shown.exit_code, "Usage:" in shown.output) == (0, True)
+
+
+def test_asking_for_help_loads_no_service_library() -> None:
+    """What a command needs is imported when it runs."""
+    heavy = "{'aiohttp', 'nats', 'pydantic', 'sqlalchemy', 'structlog', 'contracts'}"
+    program = f"import sys, deploy.cli.main; print(*({heavy} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert loaded.stdout.split() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "advice"),
+    [
+        (Unreachable("nobody is there"), Status.UNUSABLE, "ASYNC_AGENT_URL"),
+        (Refused(404, {"error": "no such execution"}), Status.UNUSABLE, "no such execution"),
+        (Refused(503, {"error": "set LLM_PROVIDER"}), Status.FAILED, "set LLM_PROVIDER"),
+        (ClarificationRequired("dag-1", "Which farm?"), Status.FAILED, "async-agent dags clarify dag-1"),
+        (InUse("somebody else has it"), Status.UNUSABLE, "somebody else has it"),
+        (NothingThere("nothing there"), Status.UNUSABLE, "nothing there"),
+        (NotParked("no message 7"), Status.UNUSABLE, "no message 7"),
+    ],
+)
+def test_an_error_is_one_message_and_a_status(
+    error: Exception, status: Status, advice: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fail() -> Status:
+        raise error
+
+    assert execute(fail()) is status
+    assert advice in capsys.readouterr().err
+
+
+def test_a_bug_is_not_dressed_up_as_advice() -> None:
+    async def fail() -> Status:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        execute(fail())
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_lets_a_command_clean_up(number: signal.Signals) -> None:
+    cleaned = False
+
+    async def wait_for_ever() -> Status:
+        nonlocal cleaned
+        os.kill(os.getpid(), number)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cleaned = True
+        return Status.DONE
+
+    assert execute(wait_for_ever()) is Status.INTERRUPTED
+    assert cleaned
+
+
+def test_a_command_that_was_to_be_stopped_has_not_failed() -> None:
+    async def serve() -> Status:
+        os.kill(os.getpid(), signal.SIGINT)
+        await asyncio.Event().wait()
+        return Status.FAILED
+
+    assert execute(serve(), interrupted=Status.DONE) is Status.DONE
+
+
+def test_an_option_is_stronger_than_the_environment_and_that_than_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("PORT=1111\nDURABILITY=fast\nEXECUTORS=2\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORT", "2222")
+    monkeypatch.setenv("EXECUTORS", "3")
+    settings = local_settings(executors=4, port=None)
+    assert (settings.executors, settings.port, settings.durability) == (4, 2222, Durability.FAST)
+
+
+def test_an_invalid_setting_is_told_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PORT", "many")
+    shown = CliRunner().invoke(app, ["up"])
+    assert shown.exit_code == Status.UNUSABLE
+    assert "port" in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("goals danced", "No such command"),
+        ("goals list --limit none", "--limit"),
+        ("goals create short", "objective"),
+        ("runs list --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
+        ("artifacts get x --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
+        ("tasks run Poet rhyme --temperature 3", "temperature"),
+        ("tasks run Poet rhyme --file nowhere.txt", "nowhere.txt"),
+        ("experiments goal --provider ollama --temperature 0", "--model"),
+        ("events --count 0", "--count"),
+        ("costs --json --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
+    ],
+)
+def test_what_cannot_be_asked_leaves_the_output_to_scripts_empty(command: str, said: str) -> None:
+    shown = CliRunner().invoke(app, command.split())
+    assert (shown.exit_code, shown.stdout) == (Status.UNUSABLE, "")
+    assert said in shown.stderr

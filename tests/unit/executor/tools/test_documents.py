@@ -1,0 +1,129 @@
+"""What a reader gets of a body of bytes."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+from pypdf import PdfWriter
+
+from contracts.core.outcome import Reject
+from executor.tools import documents
+from executor.tools.documents import Document, read_document
+
+
+def pdf(text: str, title: str) -> bytes:
+    """A PDF file of one page."""
+    drawing = f"BT /F1 24 Tf 100 700 Td ({text}) Tj ET"
+    page_of = "/Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< {page_of} /Resources << /Font << /F1 5 0 R >> >> >>",
+        f"<< /Length {len(drawing)} >>\nstream\n{drawing}\nendstream",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+        f"<< /Title ({title}) >>",
+    ]
+    body, table = "%PDF-1.4\n", "0000000000 65535 f \n"
+    for number, content in enumerate(objects, start=1):
+        table += f"{len(body):010} 00000 n \n"
+        body += f"{number} 0 obj\n{content}\nendobj\n"
+    count = len(objects) + 1
+    trailer = f"trailer\n<< /Size {count} /Root 1 0 R /Info 6 0 R >>\nstartxref\n{len(body)}\n%%EOF\n"
+    return f"{body}xref\n0 {count}\n{table}{trailer}".encode()
+
+
+def page(body: str, title: str = "Cats") -> bytes:
+    return f"<html><head><title>{title}</title></head><body>{body}</body></html>".encode()
+
+
+def test_of_a_page_only_title_and_main_text_remain() -> None:
+    story = "Cats sleep for most of the day, and hunt at dusk and dawn. " * 5
+    body = page(
+        f"<nav>Home About</nav><script>alert(1)</script><article><h1>Cats</h1><p>{story}</p></article>"
+    )
+    document = read_document(body, "text/html", "utf-8")
+    assert document.title == "Cats"
+    assert story.strip() in document.text
+    assert "alert" not in document.text
+
+
+def test_a_page_without_a_main_text_gives_what_text_it_has() -> None:
+    document = read_document(
+        page("<ul><li><a href='/a'>One</a></li></ul><script>x()</script>"), "text/html", None
+    )
+    assert "One" in document.text
+    assert "x()" not in document.text
+
+
+def test_the_title_is_one_line() -> None:
+    assert read_document(page("<p>x</p>", title="Big\n  cats"), "text/html", None).title == "Big cats"
+
+
+def test_of_a_huge_page_all_text_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Finding the main text of it would take too long."""
+    body = page("<nav>Menu</nav><article><p>Story</p></article><script>x()</script>")
+    monkeypatch.setattr(documents, "LARGEST_ARTICLE", len(body) - 1)
+    assert read_document(body, "text/html", None) == Document("Cats", "Menu Story")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"), [(b"OK", "OK"), (b"<p>a <b>bold</b> word", "a bold word"), (b" 1 < 2", "1 < 2")]
+)
+def test_a_fragment_is_a_page_too(body: bytes, text: str) -> None:
+    assert read_document(body, "text/html", None) == Document("Untitled", text)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html></html>", b"<p>", b"<html><frameset></frameset></html>"])
+def test_an_empty_page_is_an_empty_untitled_document(body: bytes) -> None:
+    assert read_document(body, "text/html", None) == Document("Untitled", "")
+
+
+def test_a_page_is_read_in_the_encoding_it_declares() -> None:
+    text = "Der Frühling läßt sein blaues Band wieder flattern durch die Lüfte. " * 5
+    body = f"<html><body><p>{text}</p></body></html>".encode("latin-1")
+    assert "Frühling läßt" in read_document(body, "text/html", "iso-8859-1").text
+
+
+def test_a_pdf_gives_its_title_and_text() -> None:
+    assert read_document(pdf("Hello PDF", "A title"), "application/pdf", None) == Document(
+        "A title", "Hello PDF"
+    )
+
+
+def test_a_pdf_is_known_by_its_first_bytes_too() -> None:
+    assert read_document(pdf("Hello", "T"), "application/octet-stream", None).text == "Hello"
+
+
+def test_of_a_long_pdf_no_more_pages_are_read_than_anyone_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = PdfWriter()
+    for _ in range(3):
+        writer.append(BytesIO(pdf("Hello", "T")))
+    file = BytesIO()
+    writer.write(file)
+    monkeypatch.setattr(documents, "ENOUGH", 8)
+    assert read_document(file.getvalue(), "application/pdf", None).text == "Hello\n\nHello"
+
+
+def test_a_broken_pdf_is_rejected() -> None:
+    with pytest.raises(Reject, match="Unreadable application/pdf"):
+        read_document(b"%PDF-1.4 nothing more", "application/pdf", None)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["text/plain", "text/csv", "application/json", "application/ld+json", "application/atom+xml"],
+)
+def test_text_is_taken_as_it_is(content_type: str) -> None:
+    assert read_document('{"a": "ü"}'.encode(), content_type, None) == Document("Untitled", '{"a": "ü"}')
+
+
+@pytest.mark.parametrize("charset", ["no-such-charset", "utf-8", None])
+def test_bytes_that_do_not_decode_are_replaced(charset: str | None) -> None:
+    assert read_document(b"a\xff", "text/plain", charset).text == "a\ufffd"
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "application/zip", "application/octet-stream"])
+def test_what_has_no_text_is_rejected(content_type: str) -> None:
+    with pytest.raises(Reject, match=f"Unsupported content type: {content_type}"):
+        read_document(b"\x89PNG", content_type, None)
