@@ -25,14 +25,14 @@ import structlog
 from contracts.core.event import Event
 from contracts.core.outcome import Reject, Retry, Spent
 from contracts.domain import run
-from contracts.domain.run import Erred, Outcome, Policy, Succeeded
+from contracts.domain.run import Erred, Outcome, RunPolicy, Succeeded
 from contracts.domain.run.steps import Step
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
-from contracts.runtime.nats.retry import persistently
+from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Stream
 from executor import metrics
 from executor.attempt import Attempt
-from executor.pending_commits import Tentative
+from executor.pending_commits import PendingCommits
 
 Perform = Callable[[Attempt], Awaitable[run.Achieved]]
 """Executes one attempt of a step; raises Retry or Reject when it fails."""
@@ -55,10 +55,10 @@ class Driver:
         executor: str,
         perform: Perform,
         is_free: Callable[[Step], bool],
-        policy: Policy,
+        policy: RunPolicy,
     ) -> None:
         self.executor = executor
-        self._run = Tentative(stream)
+        self._run = PendingCommits(stream)
         self._perform = perform
         self._is_free = is_free
         self._policy = policy
@@ -235,13 +235,13 @@ class Driver:
         begun = time.perf_counter()
         self._saving = True
         try:
-            await persistently(self._run.save, what=f"to save what was decided about {self._run.id}")
+            await retry_forever(self._run.save, what=f"to save what was decided about {self._run.id}")
         finally:
             self._saving = False
         metrics.APPEND_SECONDS.observe(time.perf_counter() - begun)
 
     async def _refresh(self) -> None:
-        await persistently(self._run.refresh, what=f"to read what became of {self._run.id}")
+        await retry_forever(self._run.refresh, what=f"to read what became of {self._run.id}")
 
     async def _reconsider(self, outcomes: Sequence[Outcome]) -> None:
         """Decide anew from what the log has; attempts that have not been started by that are stopped."""

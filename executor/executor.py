@@ -9,10 +9,10 @@ import structlog
 
 from contracts.core.commit import Recorded
 from contracts.core.event import Event
-from contracts.core.outcome import Lost, Retry
+from contracts.core.outcome import LeaseLost, Retry
 from contracts.domain import run
 from contracts.domain.dag import DAG
-from contracts.domain.run import RUN, Policy
+from contracts.domain.run import RUN, RunPolicy
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream
@@ -28,7 +28,7 @@ class Executor:
     """All runs this process holds. `name` tells it from every other executor process that ever was."""
 
     def __init__(
-        self, source: Log, performer: Performer, policy: Policy, name: str, goals: Goals | None = None
+        self, source: Log, performer: Performer, policy: RunPolicy, name: str, goals: Goals | None = None
     ) -> None:
         self.log = source
         self.performer = performer
@@ -46,7 +46,7 @@ class Executor:
         Raises:
             Retry: this process is stopping, another executor should go on at once; or the run has ended, and
                 some of what follows from that has to wait.
-            Lost: another executor has it, and settles the message.
+            LeaseLost: another executor has it, and settles the message.
         """
         if recorded.commit.aggregate == DAG.name:
             await self.goals.without_plan(recorded, self._origin(recorded))
@@ -66,7 +66,7 @@ class Executor:
             async with self.goals.place():
                 await self._hold(stream, self.goals.perform)
         if stream.state.status is run.Status.RUNNING:
-            raise Lost(f"{stream.id} went to another executor")
+            raise LeaseLost(f"{stream.id} went to another executor")
         if stream.state.goal_id:
             await self.goals.settle(stream)
 

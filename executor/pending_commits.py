@@ -25,7 +25,7 @@ class Decision:
     becomes: run.State
 
 
-class Tentative:
+class PendingCommits:
     """A stream, and decisions that build on one another before the log has acknowledged the first of them."""
 
     def __init__(self, stream: Stream[run.State]) -> None:

@@ -16,7 +16,7 @@ from contracts.core.event import BlobRef, Json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.agent import Directory, Entry, with_usable_model
+from contracts.domain.agent import AgentVersion, Directory, with_usable_model
 from contracts.domain.executors import ToolProgress
 from contracts.domain.plan import in_zone
 from contracts.domain.plan.placeholders import find, id_key
@@ -25,12 +25,12 @@ from contracts.domain.prompts.templates import dates, fill, tool_texts
 from contracts.domain.run.steps import SYNTHESIS, Step
 from contracts.llm import ChatRequest, Completion, Llm
 from contracts.runtime.blobs import Blobs
-from contracts.runtime.nats.retry import persistently
+from contracts.runtime.nats.retry import retry_forever
 from executor import metrics
 from executor.attempt import Attempt
 from executor.prompts import SYNTHESIS_SYSTEM, inference_prompt, instruction_of, synthesis_prompt
 from executor.tools.registry import Registry
-from executor.tools.tool import ProgressKind, ToolCall
+from executor.tools.tool import CallContext, ProgressKind
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ class Performer:
         self.blobs = blobs
         self.tell = tell
         self.timeout_s = timeout_s
-        self._places = asyncio.Semaphore(max_steps)
+        self._slots = asyncio.Semaphore(max_steps)
 
     def repeatable(self, step: Step) -> bool:
         """Whether a step whose outcome is unknown may run again without asking."""
@@ -89,7 +89,7 @@ class Performer:
 
     async def placed(self, work: Callable[[], Awaitable[T]]) -> T:
         """What `work` gives, begun when there is a place for it among the steps of this process."""
-        async with self._places:
+        async with self._slots:
             with metrics.STEPS_IN_PROGRESS.track_inprogress():
                 return await work()
 
@@ -108,13 +108,13 @@ class Performer:
 
     async def kept(self, result: Json) -> Json:
         """`result` as an event holds it; what has been done does not come to nothing without the store."""
-        return await persistently(partial(self.blobs.store_if_large, result), what="to store a large result")
+        return await retry_forever(partial(self.blobs.store_if_large, result), what="to store a large result")
 
     async def _perform(self, attempt: Attempt) -> run.StepCompleted:
         begun = time.perf_counter()
         task = attempt.step.task
         completion: Completion | None = None
-        agent: Entry | None = None
+        agent: AgentVersion | None = None
         result: Json
         if task.id == SYNTHESIS:
             completion = await self._synthesise(attempt)
@@ -149,10 +149,10 @@ class Performer:
             said = ToolProgress(kind=kind, tool=tool_name, message=message, step=task.id)
             await self.tell(attempt.run_id, said.model_dump())
 
-        call = ToolCall(attempt.idempotency_key, progress, self.timeout_s)
+        call = CallContext(attempt.idempotency_key, progress, self.timeout_s)
         return await tool.invoke(tool_params(tool.spec, params, attempt.step.needs, results), call)
 
-    async def _infer(self, attempt: Attempt) -> tuple[Entry, Completion]:
+    async def _infer(self, attempt: Attempt) -> tuple[AgentVersion, Completion]:
         task = attempt.step.task
         agent = self.agents.active(task.tool_or_prompt.name)
         if agent is None:

@@ -22,7 +22,7 @@ from contracts.domain.run import RUN, Status
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.catalogue import publish
 from contracts.runtime.consumer.consumer import Consumer
-from contracts.runtime.consumer.delivery import Policy
+from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.follow import Follower
 from contracts.runtime.nats.connection import Connection
@@ -68,7 +68,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         await publish(log.connection, tools.specs)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
-            policy = Policy(
+            policy = DeliveryPolicy(
                 max_in_flight=settings.executor_max_runs,
                 ack_wait_s=settings.lease_s,
                 grace_s=settings.grace_s,
@@ -104,13 +104,13 @@ def _limits(settings: ExecutorSettings, llm: LlmSettings) -> Limits:
 
 
 async def _tell(connection: Connection, run_id: str, message: dict[str, Json]) -> None:
-    await connection.hint(live_run(run_id), orjson.dumps(clean_json(message)))
+    await connection.publish_ephemeral(live_run(run_id), orjson.dumps(clean_json(message)))
 
 
 async def _be_seen(connection: Connection, settings: ExecutorSettings, tools: Iterable[str]) -> None:
     alive = ExecutorAlive(instance=settings.instance, capacity=settings.executor_max_runs, tools=tuple(tools))
     while True:
-        await connection.hint(EXECUTOR_ALIVE, alive.model_dump_json().encode())
+        await connection.publish_ephemeral(EXECUTOR_ALIVE, alive.model_dump_json().encode())
         await asyncio.sleep(INTERVAL_S)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from contracts.domain.run import Policy
+from contracts.domain.run import RunPolicy
 from contracts.runtime.process.settings import GoalSettings
 
 
@@ -29,8 +29,8 @@ class ExecutorSettings(GoalSettings):
     """A run whose executor is silent for this long is given to another."""
 
     @property
-    def policy(self) -> Policy:
+    def policy(self) -> RunPolicy:
         """How steps are limited and retried."""
-        return Policy(
+        return RunPolicy(
             parallel=self.run_max_parallel, retries=self.step_retries, backoff_s=self.step_backoff_s
         )

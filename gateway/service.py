@@ -16,7 +16,7 @@ from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import Blobs, NatsBlobs
 from contracts.runtime.catalogue import Catalogue, watch
 from contracts.runtime.follow import Follower
-from contracts.runtime.key_value import Cells, NatsCells
+from contracts.runtime.key_value import KeyValue, NatsKeyValue
 from contracts.runtime.log import Log
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service, Worker
@@ -43,8 +43,8 @@ async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
     async with nats_log(settings, CODEC, name=NAME) as log, open_views(settings) as views:
         connection = log.connection
         llm = LlmConfiguration(LlmSettings())
-        blobs, cells, live = NatsBlobs(connection), NatsCells(connection), NatsLive(connection)
-        gateway = assemble(settings, log, blobs, cells, views, llm, live)
+        blobs, key_values, live = NatsBlobs(connection), NatsKeyValue(connection), NatsLive(connection)
+        gateway = assemble(settings, log, blobs, key_values, views, llm, live)
         await connection.listen(subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))
         await connection.listen(subjects.EXECUTOR_ALIVE, gateway.executors.hear)
         background = (connection.watch, partial(watch, connection, gateway.catalogue))
@@ -56,7 +56,7 @@ def assemble(
     settings: GatewaySettings,
     log: Log,
     blobs: Blobs,
-    cells: Cells,
+    key_values: KeyValue,
     views: Views,
     llm: LlmConfiguration,
     live: Live | None = None,
@@ -79,7 +79,7 @@ def assemble(
         log_feed=LogFeed(hub, log, CODEC, now),
         llm=llm,
         chat=Llm(llm.settings),
-        idempotency=Idempotency(cells),
+        idempotency=Idempotency(key_values),
     )
 
 

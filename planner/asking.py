@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry, Spent
-from contracts.llm import Attempt, ChatRequest, Completion, Llm
+from contracts.llm import ChatRequest, Completion, Exchange, Llm
 from planner.reply import Reply
 
 ADVICE = "try again in a moment, or set another provider and model"
@@ -15,7 +15,7 @@ ADVICE = "try again in a moment, or set another provider and model"
 
 async def ask(llm: Llm, request: ChatRequest) -> Reply:
     """What the model says, or why it says nothing: the client's own retries are over by then."""
-    calls: list[Attempt] = []
+    calls: list[Exchange] = []
     try:
         completion = await llm.complete(request, on_attempt=calls.append)
     except Retry as failure:
@@ -25,13 +25,13 @@ async def ask(llm: Llm, request: ChatRequest) -> Reply:
     return _answered(completion, calls)
 
 
-def _unanswered(error: str, spent: Spent | None, calls: Sequence[Attempt]) -> Reply:
+def _unanswered(error: str, spent: Spent | None, calls: Sequence[Exchange]) -> Reply:
     """Answers of no use are to be paid for all the same."""
     paid = spent or Spent()
     return Reply(error=error, usage=paid.usage, cost_usd=paid.cost_usd, stats=_stats({}, calls))
 
 
-def _answered(completion: Completion, calls: Sequence[Attempt]) -> Reply:
+def _answered(completion: Completion, calls: Sequence[Exchange]) -> Reply:
     cost = completion.cost_usd
     return Reply(
         text=completion.content,
@@ -42,7 +42,7 @@ def _answered(completion: Completion, calls: Sequence[Attempt]) -> Reply:
     )
 
 
-def _stats(told: dict[str, Json], calls: Sequence[Attempt]) -> dict[str, Json] | None:
+def _stats(told: dict[str, Json], calls: Sequence[Exchange]) -> dict[str, Json] | None:
     failed = [
         {"error": call.error, "status": call.status, "duration_ms": call.duration_ms}
         for call in calls

@@ -28,7 +28,7 @@ from planner import metrics
 from planner.asking import ask
 from planner.execution import call_off_run, request_run
 from planner.planning import conclude, judge, next_question, with_title
-from planner.planning_context import Briefing, brief, unusable
+from planner.planning_context import PlanningContext, brief, unusable
 from planner.reply import Reply
 from planner.title import Proposal, title_request
 
@@ -98,7 +98,7 @@ class Planner:
             while dag.is_planning(stream.state):
                 await self._attempt(stream, briefing, title)
 
-    async def _briefing(self, state: dag.State, request: Requested) -> Briefing | Rejected:
+    async def _briefing(self, state: dag.State, request: Requested) -> PlanningContext | Rejected:
         await self.agents_follower.catch_up()
         entry = self.agents.active(request.agent_name)
         if entry is None:
@@ -135,7 +135,7 @@ class Planner:
         return Proposal(await ask(self.llm, request))
 
     async def _attempt(
-        self, stream: Stream[dag.State], briefing: Briefing, title: asyncio.Task[Proposal | None]
+        self, stream: Stream[dag.State], briefing: PlanningContext, title: asyncio.Task[Proposal | None]
     ) -> None:
         state = stream.state
         question = next_question(state, briefing.system, briefing.goal(state.goal_text))

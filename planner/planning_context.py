@@ -17,7 +17,7 @@ from planner.planning import Question, Vocabulary
 
 
 @dataclass(frozen=True, slots=True)
-class Briefing:
+class PlanningContext:
     """One request for a plan, made ready for a model."""
 
     request: Requested
@@ -56,10 +56,10 @@ def brief(
     agents: Collection[str],
     now: datetime,
     memories: tuple[Memory, ...] = (),
-) -> Briefing:
+) -> PlanningContext:
     """The briefing for the agent `planner`, whose own model is used where the request names none."""
     own = bool(request.provider and request.model)
-    return Briefing(
+    return PlanningContext(
         request=request,
         provider=request.provider if own else planner.provider,
         model=request.model if own else planner.model,

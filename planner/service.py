@@ -16,7 +16,7 @@ from contracts.domain.registry import CODEC
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.catalogue import Catalogue, watch
 from contracts.runtime.consumer.consumer import Consumer
-from contracts.runtime.consumer.delivery import Policy
+from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.follow import Follower
 from contracts.runtime.nats_log import nats_log
@@ -41,7 +41,7 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
         planner = Planner(log, llm, agents, follower, catalogue, source, now)
         await log.connection.listen(EXECUTOR_ALIVE, executors.hear)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
-            policy = Policy(max_in_flight=settings.max_concurrent_plans, grace_s=settings.grace_s)
+            policy = DeliveryPolicy(max_in_flight=settings.max_concurrent_plans, grace_s=settings.grace_s)
             queue = state_filter(DAG.name, Status.REQUESTED)
             consumer = Consumer(
                 log, NAME, (queue,), planner.handle, policy=policy, leases=leases, given_up=planner.given_up

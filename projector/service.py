@@ -22,7 +22,7 @@ async def build(settings: ViewsSettings) -> AsyncGenerator[Running]:
     async with nats_log(settings, CODEC, name="projector") as source:
 
         async def announce(seq: int) -> None:
-            await source.connection.hint(subjects.PROJECTED, str(seq).encode())
+            await source.connection.publish_ephemeral(subjects.PROJECTED, str(seq).encode())
 
         projector = Projector(source, settings.views_file, announce)
 

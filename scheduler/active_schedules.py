@@ -21,7 +21,7 @@ Owner = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Entry:
+class ActiveSchedule:
     """A schedule that fires: of an active goal, or of a DAG that has a plan and is not paused."""
 
     id: str
@@ -58,11 +58,11 @@ class Entry:
         return ticks.run_id(self.id, tick, RUN_PREFIX) if self.of_goal else ticks.run_id(self.id, tick)
 
 
-class Book:
+class ActiveSchedules:
     """Every schedule that fires, by its id."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, ActiveSchedule] = {}
         self._owned: dict[Owner, frozenset[str]] = {}
         """Ids of the schedules that fire."""
         self._dags: dict[str, dag.State] = {}
@@ -73,7 +73,7 @@ class Book:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def get(self, schedule_id: str) -> Entry | None:
+    def get(self, schedule_id: str) -> ActiveSchedule | None:
         """The schedule, if it fires."""
         return self._entries.get(schedule_id)
 
@@ -119,13 +119,15 @@ class Book:
         return {id_: one for id_, one in state.schedules.items() if one.fires} if state.is_active else {}
 
 
-def entry_of(recorded: Iterable[Recorded], schedule_id: str) -> Entry | None:
+def entry_of(recorded: Iterable[Recorded], schedule_id: str) -> ActiveSchedule | None:
     """The schedule of that id, if it fires, by the history of the DAG or goal that it belongs to."""
-    book = Book()
+    book = ActiveSchedules()
     book.fold(recorded)
     return book.get(schedule_id)
 
 
-def _entry(id_: str, owner: Owner, wanted: Schedule, before: Entry | None, commit: Commit) -> Entry:
+def _entry(
+    id_: str, owner: Owner, wanted: Schedule, before: ActiveSchedule | None, commit: Commit
+) -> ActiveSchedule:
     same = before and (before.schedule.cron, before.schedule.timezone) == (wanted.cron, wanted.timezone)
-    return Entry(id_, owner, wanted, since=before.since if before and same else commit.time)
+    return ActiveSchedule(id_, owner, wanted, since=before.since if before and same else commit.time)

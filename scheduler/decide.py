@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 
 from contracts.core.commit import Recorded, all_events
 from contracts.core.event import Event
-from contracts.domain.run_requests import Asked, Defaults
+from contracts.domain.run_requests import Defaults, RunRequest
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.ticks import Decision, Ticked
 from contracts.runtime.log import Conflict, Log, TooLarge
 from contracts.runtime.stream import Origin, Stream
-from scheduler.active_schedules import Entry, entry_of
+from scheduler.active_schedules import ActiveSchedule, entry_of
 from scheduler.clock import Clock
 from scheduler.due import ON_TIME, Due, due
 from scheduler.metrics import count_run, count_ticks
@@ -48,12 +48,12 @@ class Look:
 class Case:
     """A schedule, and the log's word on it and on what it belongs to."""
 
-    entry: Entry
+    entry: ActiveSchedule
     history: History
     owner: Sequence[Event]
     defaults: Defaults
 
-    def asked_by(self, tick: datetime) -> Asked:
+    def asked_by(self, tick: datetime) -> RunRequest:
         """What the tick asks for. Raises Unfit where the plan is none."""
         return asked_by(self.entry, tick, self.owner, self.defaults)
 
@@ -71,7 +71,7 @@ class Decider:
         self._defaults = defaults or Defaults()
         self._runs = Runs(log, source)
 
-    async def look(self, entry: Entry) -> Look:
+    async def look(self, entry: ActiveSchedule) -> Look:
         """Decide every tick of `entry` that is due.
 
         Raises:
@@ -95,7 +95,7 @@ class Decider:
         await self._decide(Case(entry, history, _events(commits), self._defaults), owed, ahead)
         return Look(now)
 
-    def _late(self, entry: Entry) -> timedelta:
+    def _late(self, entry: ActiveSchedule) -> timedelta:
         own = entry.schedule.catch_up_s
         return self._catch_up if own is None else timedelta(seconds=own)
 
@@ -154,7 +154,7 @@ class Decider:
         if decided.decision is Decision.FIRED:
             await self._ask(case, tick, asked)
 
-    async def _ask(self, case: Case, tick: datetime, asked: Asked) -> None:
+    async def _ask(self, case: Case, tick: datetime, asked: RunRequest) -> None:
         try:
             if await self._runs.ask(asked, case.history.origin):
                 count_run(tick, self._clock.now())

@@ -7,10 +7,10 @@ from datetime import datetime
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap
 from contracts.domain.schedule.ticks import Decision, Ticked
-from scheduler.active_schedules import Entry
+from scheduler.active_schedules import ActiveSchedule
 
 
-def judged(entry: Entry, tick: datetime, state: ticks.State, *, going: bool) -> Ticked:
+def judged(entry: ActiveSchedule, tick: datetime, state: ticks.State, *, going: bool) -> Ticked:
     """What becomes of a tick that is to fire; `going`: whether the run asked for last still is."""
     overlap = entry.schedule.overlap
     if not going or overlap is Overlap.ALLOW:
@@ -26,18 +26,18 @@ def judged(entry: Entry, tick: datetime, state: ticks.State, *, going: bool) -> 
     return unfired(entry, tick, Decision.SKIPPED, f"{still}, and {waits}")
 
 
-def fired(entry: Entry, tick: datetime, reason: str | None = None) -> Ticked:
+def fired(entry: ActiveSchedule, tick: datetime, reason: str | None = None) -> Ticked:
     """Its run is to exist."""
     return _ticked(entry, tick, Decision.FIRED, reason, entry.run_id(tick))
 
 
-def unfired(entry: Entry, tick: datetime, decision: Decision, reason: str) -> Ticked:
+def unfired(entry: ActiveSchedule, tick: datetime, decision: Decision, reason: str) -> Ticked:
     """No run is asked for, for now or for good."""
     return _ticked(entry, tick, decision, reason)
 
 
 def _ticked(
-    entry: Entry, tick: datetime, decision: Decision, reason: str | None, run_id: str | None = None
+    entry: ActiveSchedule, tick: datetime, decision: Decision, reason: str | None, run_id: str | None = None
 ) -> Ticked:
     _, owner = entry.owner
     return Ticked(

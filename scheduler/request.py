@@ -15,8 +15,8 @@ from contracts.domain.goal import GOAL
 from contracts.domain.issues import issues
 from contracts.domain.plan import Job, dated, problems
 from contracts.domain.run import RUN
-from contracts.domain.run_requests import Asked, Defaults, Occasion, pursue
-from scheduler.active_schedules import Entry
+from contracts.domain.run_requests import Defaults, RunRequest, Trigger, pursue
+from scheduler.active_schedules import ActiveSchedule
 
 SHOWN = 3
 """Problems that a reason tells."""
@@ -26,7 +26,9 @@ class Unfit(Exception):
     """The DAG's plan cannot be executed as it stands; the message says why."""
 
 
-def asked_by(entry: Entry, tick: datetime, history: Iterable[Event], defaults: Defaults) -> Asked:
+def asked_by(
+    entry: ActiveSchedule, tick: datetime, history: Iterable[Event], defaults: Defaults
+) -> RunRequest:
     """What the tick asks of the DAG or the goal that has this history.
 
     Raises:
@@ -34,12 +36,12 @@ def asked_by(entry: Entry, tick: datetime, history: Iterable[Event], defaults: D
     """
     run_id = entry.run_id(tick)
     if entry.of_goal:
-        occasion = Occasion("schedule", entry.id, entry.schedule.timezone)
+        occasion = Trigger("schedule", entry.id, entry.schedule.timezone)
         return pursue(entry.owner[1], GOAL.fold(history), run_id, occasion, defaults)
-    return Asked(RUN, run_id, request_of(entry, tick, DAG.fold(history)))
+    return RunRequest(RUN, run_id, request_of(entry, tick, DAG.fold(history)))
 
 
-def request_of(entry: Entry, tick: datetime, plan: dag.State) -> run.Requested:
+def request_of(entry: ActiveSchedule, tick: datetime, plan: dag.State) -> run.Requested:
     """The plan as it is now, with the time of the tick, in the schedule's zone, where it asks for the date.
 
     Whether its tools exist is for the executor to find out: it suspends the run, which can be resumed.

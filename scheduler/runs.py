@@ -12,7 +12,7 @@ from contracts.domain import awaiting_plan, dag, run
 from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN
-from contracts.domain.run_requests import Asked
+from contracts.domain.run_requests import RunRequest
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream, transact
 
@@ -48,7 +48,7 @@ class Runs:
         """Whether it was asked for and is not over; a suspended one waits for somebody, which is over too."""
         return run_id is not None and await self._state(run_id) in GOING
 
-    async def ask(self, asked: Asked, origin: Origin) -> bool:
+    async def ask(self, asked: RunRequest, origin: Origin) -> bool:
         """Ask for a run; whether nobody had before.
 
         Raises:

@@ -16,7 +16,7 @@ from contracts.domain.run_requests import Defaults
 from contracts.domain.schedule.cron import InvalidCron
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
-from scheduler.active_schedules import Book, Entry
+from scheduler.active_schedules import ActiveSchedule, ActiveSchedules
 from scheduler.clock import Clock
 from scheduler.decide import Decider
 from scheduler.metrics import ACTIVE, FAILURES
@@ -39,7 +39,7 @@ class Scheduler:
         self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
     ) -> None:
         self._clock = clock
-        self._book = Book()
+        self._book = ActiveSchedules()
         self._decider = Decider(log, source, clock, catch_up=catch_up, defaults=defaults)
         self._waiting = Waiting(log, self._wake)
         self._follower = Follower(log, state_filter("dag"), state_filter("goal"), fold=self._fold)
@@ -106,7 +106,7 @@ class Scheduler:
             self._agenda[schedule_id] = min(again, self._agenda.get(schedule_id, again))
             self._changed.set()
 
-    async def _decide(self, entry: Entry) -> datetime | None:
+    async def _decide(self, entry: ActiveSchedule) -> datetime | None:
         """When to look again; None: not before it is changed."""
         try:
             look = await self._decider.look(entry)

@@ -36,5 +36,5 @@ class Reject(Exception):
         self.spent = spent
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """Somebody else has it now, and whoever has it settles it: an acknowledgement of ours would be theirs."""

@@ -188,7 +188,7 @@ def with_usable_model(state: State, problem: ModelProblem) -> tuple[State, str |
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AgentVersion:
     """One version in the directory."""
 
     id: str
@@ -200,7 +200,7 @@ class Directory:
     """Every agent, folded from the log in its order: small enough to keep in memory."""
 
     def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, AgentVersion] = {}
         self._active: dict[str, str] = {}
         self.seq = 0
         """Stream sequence of the last commit folded."""
@@ -212,11 +212,11 @@ class Directory:
                 self._apply(one.commit.aggregate_id, event, one.commit.time)
             self.seq = one.seq
 
-    def get(self, agent_id: str) -> Entry | None:
+    def get(self, agent_id: str) -> AgentVersion | None:
         """The version with this id."""
         return self._entries.get(agent_id)
 
-    def active(self, name: str) -> Entry | None:
+    def active(self, name: str) -> AgentVersion | None:
         """The version that `name` stands for."""
         return self._entries.get(self._active.get(name, ""))
 
@@ -225,7 +225,7 @@ class Directory:
         entry = self._entries.get(agent_id)
         return entry is not None and self._active.get(entry.state.name) == agent_id
 
-    def find(self, name: str, version_name: str) -> Entry | None:
+    def find(self, name: str, version_name: str) -> AgentVersion | None:
         """The version called so."""
         named = (
             e for e in self._entries.values() if e.state.name == name and e.state.version_name == version_name
@@ -257,4 +257,4 @@ class Directory:
         if state.status is Status.DELETED:
             self._entries.pop(id_, None)
         else:
-            self._entries[id_] = Entry(id_, state, before.created_at if before else time)
+            self._entries[id_] = AgentVersion(id_, state, before.created_at if before else time)

@@ -26,7 +26,7 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
-class Occasion:
+class Trigger:
     """Why the goal is pursued now."""
 
     trigger: Literal["api", "schedule"] = "api"
@@ -36,7 +36,7 @@ class Occasion:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RunRequest:
     """The first event of an aggregate that is not there yet: append it, or find that it is there."""
 
     aggregate: Aggregate[Any]
@@ -44,14 +44,14 @@ class Asked:
     event: Event
 
 
-def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Occasion, defaults: Defaults) -> Asked:
+def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Trigger, defaults: Defaults) -> RunRequest:
     """The request for the run `run_id` of a goal."""
     if state.params.strategy == "dag":
-        return Asked(dag.DAG, plan_id(run_id), _plan(goal_id, state, run_id, occasion, defaults))
-    return Asked(run.RUN, run_id, _turns(goal_id, state, occasion, defaults))
+        return RunRequest(dag.DAG, plan_id(run_id), _plan(goal_id, state, run_id, occasion, defaults))
+    return RunRequest(run.RUN, run_id, _turns(goal_id, state, occasion, defaults))
 
 
-def _turns(goal_id: str, state: goal.State, occasion: Occasion, defaults: Defaults) -> run.GoalRequested:
+def _turns(goal_id: str, state: goal.State, occasion: Trigger, defaults: Defaults) -> run.GoalRequested:
     params = state.params
     return run.GoalRequested(
         goal_id=goal_id,
@@ -70,7 +70,7 @@ def _turns(goal_id: str, state: goal.State, occasion: Occasion, defaults: Defaul
 
 
 def _plan(
-    goal_id: str, state: goal.State, run_id: str, occasion: Occasion, defaults: Defaults
+    goal_id: str, state: goal.State, run_id: str, occasion: Trigger, defaults: Defaults
 ) -> dag.Requested:
     params = state.params
     given = {"temperature": params.temperature, "max_tokens": params.max_tokens}

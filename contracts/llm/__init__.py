@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.llm.chat import Attempt, ChatRequest, Completion, FinishReason, ToolCall
+from contracts.llm.chat import ChatRequest, Completion, Exchange, FinishReason, ToolCall
 from contracts.llm.client import Llm, OnAttempt
 from contracts.llm.endpoint import LlmNotConfigured, Provider
 from contracts.llm.settings import LlmSettings
@@ -14,7 +14,7 @@ __all__ = [
     "Completion",
     "ToolCall",
     "FinishReason",
-    "Attempt",
+    "Exchange",
     "OnAttempt",
     "LlmNotConfigured",
     "Provider",

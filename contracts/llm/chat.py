@@ -44,7 +44,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
+class Exchange:
     """One HTTP exchange with a provider."""
 
     number: int
@@ -73,4 +73,4 @@ class Completion:
     generation_stats: dict[str, Json]
     reasoning: str | None
     """The model's thoughts, where the provider shows them."""
-    attempts: tuple[Attempt, ...]
+    attempts: tuple[Exchange, ...]

@@ -16,7 +16,7 @@ from contracts.llm import metrics
 from contracts.llm.answer import Answer, read_answer
 from contracts.llm.backoff import Backoff
 from contracts.llm.bill import Bill, Tokens
-from contracts.llm.chat import Attempt, ChatRequest, Completion
+from contracts.llm.chat import ChatRequest, Completion, Exchange
 from contracts.llm.endpoint import Endpoint, LlmNotConfigured, Provider, resolve
 from contracts.llm.failure import CallFailed
 from contracts.llm.parameters import Body, body_of, refused_parameter, without
@@ -25,7 +25,7 @@ from contracts.llm.settings import LlmSettings
 if TYPE_CHECKING:
     from contracts.llm.connection import Connection
 
-OnAttempt = Callable[[Attempt], None]
+OnAttempt = Callable[[Exchange], None]
 
 
 class Llm:
@@ -122,7 +122,7 @@ class _Call:
         self.endpoint = endpoint
         self.passing_failures = 0
         self._on_attempt = on_attempt
-        self._attempts: list[Attempt] = []
+        self._attempts: list[Exchange] = []
         self._usage: Usage | None = None
         self._cost: Decimal | None = None
         self._log = structlog.get_logger(__name__).bind(provider=str(endpoint.provider), model=endpoint.model)
@@ -130,7 +130,7 @@ class _Call:
     def ended(self, failure: CallFailed | None, seconds: float) -> None:
         """One more attempt is over."""
         error, status = (None, 200) if failure is None else (str(failure), failure.status)
-        attempt = Attempt(len(self._attempts) + 1, error, status, round(seconds * 1000))
+        attempt = Exchange(len(self._attempts) + 1, error, status, round(seconds * 1000))
         self._attempts.append(attempt)
         metrics.count_attempt(self.endpoint, failure, seconds)
         if failure is not None:

@@ -14,7 +14,7 @@ from contracts.core.event import BlobRef, Json
 from contracts.runtime.log import OFFLOAD_BYTES
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import stored
-from contracts.runtime.nats.retry import NoAnswer, asking, patiently
+from contracts.runtime.nats.retry import NoAnswer, asking, retry_until
 
 BUCKET = "blobs"
 _STREAM = f"OBJ_{BUCKET}"
@@ -93,10 +93,10 @@ class NatsBlobs(Blobs):
         self._deadline_s = deadline_s
 
     async def _store(self, name: str, data: bytes) -> None:
-        await patiently(partial(self._put_new, name, data), deadline_s=self._deadline_s)
+        await retry_until(partial(self._put_new, name, data), deadline_s=self._deadline_s)
 
     async def _fetch(self, name: str) -> bytes | None:
-        return await patiently(partial(self._get, name), deadline_s=self._deadline_s)
+        return await retry_until(partial(self._get, name), deadline_s=self._deadline_s)
 
     async def _put_new(self, name: str, data: bytes) -> None:
         with asking():

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from contracts.core.tool import CATALOGUE_BUCKET, ToolSpec
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.ordered import Ordered
-from contracts.runtime.nats.retry import asking, patiently
+from contracts.runtime.nats.retry import asking, retry_until
 
 logger = structlog.get_logger(__name__)
 
@@ -86,7 +86,7 @@ async def publish(connection: Connection, specs: Iterable[ToolSpec]) -> None:
         Unavailable: NATS could not be reached.
     """
     for spec in specs:
-        await patiently(partial(_put, connection, spec), deadline_s=DEADLINE_S)
+        await retry_until(partial(_put, connection, spec), deadline_s=DEADLINE_S)
 
 
 async def watch(connection: Connection, catalogue: Catalogue) -> None:

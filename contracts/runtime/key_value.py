@@ -8,36 +8,36 @@ from functools import partial
 from itertools import count
 from typing import Protocol, TypeVar
 
+from nats.js import kv
 from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
-from nats.js.kv import KeyValue
 
 from contracts.runtime.nats.connection import WRONG_LAST_SEQUENCE, Connection
-from contracts.runtime.nats.retry import asking, patiently
+from contracts.runtime.nats.retry import asking, retry_until
 
 T = TypeVar("T")
 
 BUCKET = "requests"
 KEPT_S = 24 * 60 * 60
-"""Seconds after which a cell that is not written is forgotten."""
+"""Seconds after which a value that is not written is forgotten."""
 DEADLINE_S = 30.0
 
 
 class Outdated(Exception):
-    """Somebody has written the cell since: read it again."""
+    """Somebody has written the value since: read it again."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class StoredValue:
     """A value as it was read."""
 
     value: bytes
     revision: int
 
 
-class Cells(Protocol):
-    """Cells of all processes. Names are of `A-Za-z0-9_-`. Every method raises Unavailable without NATS."""
+class KeyValue(Protocol):
+    """KeyValue of all processes. Names are of `A-Za-z0-9_-`. Every method raises Unavailable without NATS."""
 
-    async def get(self, name: str) -> Cell | None:
+    async def get(self, name: str) -> StoredValue | None:
         """The newest value, None when there is none."""
         ...
 
@@ -52,43 +52,43 @@ class Cells(Protocol):
         ...
 
 
-class MemoryCells:
-    """Cells of one process, for tests."""
+class MemoryKeyValue:
+    """KeyValue of one process, for tests."""
 
     def __init__(self) -> None:
-        self._cells: dict[str, Cell] = {}
+        self._values: dict[str, StoredValue] = {}
         self._revisions = count(1)
 
-    async def get(self, name: str) -> Cell | None:
-        """See Cells.get."""
-        return self._cells.get(name)
+    async def get(self, name: str) -> StoredValue | None:
+        """See KeyValue.get."""
+        return self._values.get(name)
 
     async def put(self, name: str, value: bytes, *, after: int) -> int:
-        """See Cells.put."""
-        cell = self._cells.get(name)
-        if (cell.revision if cell else 0) != after:
+        """See KeyValue.put."""
+        stored = self._values.get(name)
+        if (stored.revision if stored else 0) != after:
             raise Outdated(name)
-        self._cells[name] = Cell(value, next(self._revisions))
-        return self._cells[name].revision
+        self._values[name] = StoredValue(value, next(self._revisions))
+        return self._values[name].revision
 
 
-class NatsCells:
-    """Cells in a JetStream key-value bucket that `ensure_topology` has made."""
+class NatsKeyValue:
+    """KeyValue in a JetStream key-value bucket that `ensure_topology` has made."""
 
     def __init__(self, connection: Connection) -> None:
         # Reads go to the leader: a replica may not have what was written a moment ago.
-        self._bucket = KeyValue(BUCKET, f"KV_{BUCKET}", f"$KV.{BUCKET}.", connection.js, direct=False)
+        self._bucket = kv.KeyValue(BUCKET, f"KV_{BUCKET}", f"$KV.{BUCKET}.", connection.js, direct=False)
 
-    async def get(self, name: str) -> Cell | None:
-        """See Cells.get."""
+    async def get(self, name: str) -> StoredValue | None:
+        """See KeyValue.get."""
         try:
             entry = await _asked(partial(self._bucket.get, name))
         except KeyNotFoundError:
             return None
-        return Cell(entry.value or b"", entry.revision or 0)
+        return StoredValue(entry.value or b"", entry.revision or 0)
 
     async def put(self, name: str, value: bytes, *, after: int) -> int:
-        """See Cells.put."""
+        """See KeyValue.put."""
         write = partial(self._bucket.update, last=after) if after else self._bucket.create
         try:
             return await _asked(partial(write, name, value))
@@ -103,4 +103,4 @@ async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
         with asking():
             return await ask()
 
-    return await patiently(once, deadline_s=DEADLINE_S)
+    return await retry_until(once, deadline_s=DEADLINE_S)

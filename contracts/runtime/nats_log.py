@@ -18,7 +18,7 @@ from contracts.runtime.log import Conflict
 from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
 from contracts.runtime.nats.direct import Stored, stored
 from contracts.runtime.nats.ordered import Ordered
-from contracts.runtime.nats.retry import NoAnswer, patiently
+from contracts.runtime.nats.retry import NoAnswer, retry_until
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format, Wire
@@ -52,12 +52,12 @@ class NatsLog:
     async def append(self, commit: Commit, *, after: int) -> int:
         """See Log.append."""
         wire = await self.format.encode(commit, after)
-        return await patiently(partial(self._publish, wire, after), deadline_s=self._deadline_s)
+        return await retry_until(partial(self._publish, wire, after), deadline_s=self._deadline_s)
 
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
         """See Log.read."""
         subject_filter = aggregate_filter(aggregate, aggregate_id)
-        found = await patiently(partial(self._read, subject_filter, after), deadline_s=self._deadline_s)
+        found = await retry_until(partial(self._read, subject_filter, after), deadline_s=self._deadline_s)
         return [await self.recorded(one.seq, one.payload) for one in found]
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
@@ -72,7 +72,7 @@ class NatsLog:
         if filters:
             return max([await self._newest(subject_filter) for subject_filter in filters])
         ask = partial(self.connection.api, f"STREAM.INFO.{STREAM}")
-        return int((await patiently(ask, deadline_s=self._deadline_s))["state"]["last_seq"])
+        return int((await retry_until(ask, deadline_s=self._deadline_s))["state"]["last_seq"])
 
     async def recorded(self, seq: int, payload: bytes) -> Recorded:
         """The commit that message `seq` of the log is.
@@ -120,7 +120,7 @@ class NatsLog:
 
     async def _newest(self, subject_filter: str) -> int:
         ask = partial(self._leader_get, {"last_by_subj": subject_filter})
-        newest = await patiently(ask, deadline_s=self._deadline_s)
+        newest = await retry_until(ask, deadline_s=self._deadline_s)
         return int(newest["seq"]) if newest else 0
 
     async def _read(self, subject_filter: str, after: int) -> Sequence[Stored]:

@@ -16,7 +16,7 @@ from contracts.runtime.key_value import BUCKET as CELLS_BUCKET
 from contracts.runtime.key_value import KEPT_S
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.retry import asking, patiently
+from contracts.runtime.nats.retry import asking, retry_until
 from contracts.runtime.process.service import UserError
 
 OLDEST_SERVER = (2, 11)
@@ -65,9 +65,11 @@ async def ensure_topology(connection: Connection, *, replicas: int = 1, wait_s: 
     _check_version(connection)
     try:
         for config in (PARKED, REPLAY, LOG):
-            actual = await patiently(partial(_ensure_stream, connection, config, replicas), deadline_s=wait_s)
+            actual = await retry_until(
+                partial(_ensure_stream, connection, config, replicas), deadline_s=wait_s
+            )
         for ensure in (_ensure_blobs, _ensure_catalogue, _ensure_cells):
-            await patiently(partial(ensure, connection, replicas), deadline_s=wait_s)
+            await retry_until(partial(ensure, connection, replicas), deadline_s=wait_s)
     except Unavailable as error:
         raise WrongServer(f"JetStream is not available ({error}); start nats-server with -js") from error
     return int(actual["num_replicas"])

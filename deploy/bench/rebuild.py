@@ -52,7 +52,7 @@ async def _history(bench: Bench, job: Job) -> None:
     stream = Stream(bench.log, RUN, new_id("dag-exec_"), Origin("/bench/1"))
     now = datetime.now(UTC)
     wanted = run.Requested(dag_id="bench", original_request="benchmark", job=job)
-    begun = run.start(RUN.fold([wanted]), "bench", now, run.Policy(), llm=False)
+    begun = run.start(RUN.fold([wanted]), "bench", now, run.RunPolicy(), llm=False)
     events: list[Event] = [wanted, *begun]
     while events:
         await stream.append(events)
@@ -60,7 +60,7 @@ async def _history(bench: Bench, job: Job) -> None:
             run.Succeeded(run.StepCompleted(step=step, result={"padding": "x" * 280}))
             for step in stream.state.running
         ]
-        events = run.settle(stream.state, done, now, run.Policy()) if done else []
+        events = run.settle(stream.state, done, now, run.RunPolicy()) if done else []
 
 
 async def _projected(bench: Bench, target: int, act: Callable[[], None]) -> None:

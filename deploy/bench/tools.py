@@ -10,7 +10,7 @@ from pydantic import Field
 from contracts.core.event import Json
 from contracts.core.tool import Effect
 from executor.tools.inputs import ToolInput
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 PADDING = "x" * 280
 """Makes a result about 300 bytes long."""
@@ -26,11 +26,11 @@ class SleepInput(ToolInput):
     ms: int = Field(ge=0)
 
 
-async def _noop(_: NoopInput, __: ToolCall) -> Json:
+async def _noop(_: NoopInput, __: CallContext) -> Json:
     return {"at_ns": time.time_ns(), "padding": PADDING}
 
 
-async def _sleep(wanted: SleepInput, _: ToolCall) -> Json:
+async def _sleep(wanted: SleepInput, _: CallContext) -> Json:
     begun = time.time_ns()
     await asyncio.sleep(wanted.ms / 1000)
     return {"at_ns": begun}

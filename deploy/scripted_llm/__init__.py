@@ -6,9 +6,9 @@ It understands nothing. It is there so that the demo and the tests run without a
 from __future__ import annotations
 
 from deploy.scripted_llm.rules import (
-    Answer,
     Rule,
-    ToolCall,
+    ScriptedAnswer,
+    ScriptedCall,
     When,
     default_rules,
     load_rules,
@@ -25,8 +25,8 @@ __all__ = [
     "environment",
     "Rule",
     "When",
-    "Answer",
-    "ToolCall",
+    "ScriptedAnswer",
+    "ScriptedCall",
     "Script",
     "default_rules",
     "load_rules",

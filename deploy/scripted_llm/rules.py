@@ -60,7 +60,7 @@ class When(_Part):
     """Only once the server has had that many requests."""
 
 
-class ToolCall(_Part):
+class ScriptedCall(_Part):
     """A call to one of the offered tools."""
 
     name: str
@@ -68,13 +68,13 @@ class ToolCall(_Part):
     """A string is sent as it stands, so that it may be broken."""
 
 
-class Answer(_Part):
+class ScriptedAnswer(_Part):
     """What to send back, and how badly."""
 
     text: str = ""
     job: dict[str, Any] | None = None
     """Sent as text, in a fenced JSON block."""
-    tool_calls: tuple[ToolCall, ...] = ()
+    tool_calls: tuple[ScriptedCall, ...] = ()
     finish_reason: str | None = None
     usage: dict[str, int] | None = None
     """None: four characters are a token."""
@@ -101,7 +101,7 @@ class Rule(_Part):
 
     name: str = ""
     when: When = When()
-    answer: Answer = Answer()
+    answer: ScriptedAnswer = ScriptedAnswer()
     times: int | None = Field(default=None, ge=1)
     """How often it applies; None: always."""
 

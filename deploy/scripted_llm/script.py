@@ -11,7 +11,7 @@ from re import Pattern
 from string import Template
 from typing import Any
 
-from deploy.scripted_llm.rules import Answer, Rule, ToolCall, When
+from deploy.scripted_llm.rules import Rule, ScriptedAnswer, ScriptedCall, When
 
 SLUG_WORDS = 6
 
@@ -66,7 +66,7 @@ class Script:
         self.calls = 0
         """Requests so far."""
 
-    def answer(self, request: Request) -> Answer | None:
+    def answer(self, request: Request) -> ScriptedAnswer | None:
         """The filled-in answer of the first rule that applies; None when none does."""
         before, self.calls = self.calls, self.calls + 1
         for index, rule in enumerate(self._rules):
@@ -79,7 +79,7 @@ class Script:
         return None
 
 
-def completion(request: Request, answer: Answer, number: int) -> dict[str, Any]:
+def completion(request: Request, answer: ScriptedAnswer, number: int) -> dict[str, Any]:
     """`answer` as the body of an OpenAI chat completion."""
     text = answer.text if answer.job is None else f"```json\n{json.dumps(answer.job, indent=2)}\n```"
     calls = [_tool_call(f"call_{number}_{index}", call) for index, call in enumerate(answer.tool_calls)]
@@ -100,12 +100,12 @@ def count_tokens(text: str) -> int:
     return (len(text) + 3) // 4
 
 
-def _tool_call(call_id: str, call: ToolCall) -> dict[str, Any]:
+def _tool_call(call_id: str, call: ScriptedCall) -> dict[str, Any]:
     written = call.arguments if isinstance(call.arguments, str) else json.dumps(call.arguments)
     return {"id": call_id, "type": "function", "function": {"name": call.name, "arguments": written}}
 
 
-def _usage(request: Request, answer: Answer, said: str) -> dict[str, Any]:
+def _usage(request: Request, answer: ScriptedAnswer, said: str) -> dict[str, Any]:
     usage: dict[str, Any] = dict(
         answer.usage or {"prompt_tokens": request.tokens, "completion_tokens": count_tokens(said)}
     )
@@ -163,8 +163,8 @@ def _slug(text: str) -> str:
     return "-".join(words[:SLUG_WORDS]) or "empty"
 
 
-def _filled(answer: Answer, captured: Mapping[str, str]) -> Answer:
-    return Answer.model_validate(_fill(answer.model_dump(), captured))
+def _filled(answer: ScriptedAnswer, captured: Mapping[str, str]) -> ScriptedAnswer:
+    return ScriptedAnswer.model_validate(_fill(answer.model_dump(), captured))
 
 
 def _fill(value: Any, captured: Mapping[str, str]) -> Any:

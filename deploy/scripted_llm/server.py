@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from deploy.scripted_llm.rules import Answer, Rule
+from deploy.scripted_llm.rules import Rule, ScriptedAnswer
 from deploy.scripted_llm.script import Request, Script, completion
 
 MODEL = "scripted"
@@ -153,7 +153,7 @@ async def _chat(http: web.Request) -> web.StreamResponse:
 
 
 async def _respond(
-    http: web.Request, server: _Server, answer: Answer, body: Callable[[], Mapping[str, Any]]
+    http: web.Request, server: _Server, answer: ScriptedAnswer, body: Callable[[], Mapping[str, Any]]
 ) -> web.StreamResponse:
     if server.delays and answer.delay_ms:
         await asyncio.sleep(answer.delay_ms / 1000)

@@ -16,23 +16,23 @@ from contracts.core.outcome import Reject, Retry
 from contracts.domain import dag, memory, run, webhook
 from contracts.domain.dag import DAG
 from contracts.domain.memory import MEMORY
-from contracts.domain.run import Policy
+from contracts.domain.run import RunPolicy
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.webhook import WEBHOOK, AttemptFailed, Delivered
 from contracts.runtime.log import Conflict, Log
-from contracts.runtime.nats.retry import persistently
+from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Origin, Stream
-from executor.goal.run_result import Ending, ending_of, ending_without_plan
+from executor.goal.run_result import RunResult, result_of, result_without_plan
 from executor.performer import Performer
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 
 SEND = "sendWebhook"
 
 
-class Aftermath:
+class AfterRun:
     """Does it, for runs of which this process held the lease."""
 
-    def __init__(self, log: Log, performer: Performer, policy: Policy) -> None:
+    def __init__(self, log: Log, performer: Performer, policy: RunPolicy) -> None:
         self._log = log
         self._process = performer
         self._policy = policy
@@ -43,7 +43,7 @@ class Aftermath:
         Raises:
             Retry: the webhook could not be delivered yet.
         """
-        ending = ending_of(stream.id, await self._with_report(stream.state))
+        ending = result_of(stream.id, await self._with_report(stream.state))
         if ending is None:
             return
         if ending.is_final:
@@ -59,7 +59,7 @@ class Aftermath:
         requested = await Stream.open(self._log, DAG, recorded.commit.aggregate_id, origin)
         for event in recorded.commit.events:
             if isinstance(event, dag.Rejected) and (
-                ending := ending_without_plan(requested.state.request, event)
+                ending := result_without_plan(requested.state.request, event)
             ):
                 await self._tell(ending, origin)
 
@@ -70,7 +70,7 @@ class Aftermath:
             return state
         return state._replace(done={**state.done, SYNTHESIS: await self._process.blobs.get_json(ref)})
 
-    async def _remember(self, ending: Ending, ended: Stream[run.State]) -> None:
+    async def _remember(self, ending: RunResult, ended: Stream[run.State]) -> None:
         kept = await Stream.newest(self._log, MEMORY, ending.goal_id, ended.origin)
         since = await self._log.read(MEMORY.name, ending.goal_id, after=ended.seq)
         if ending.run_id in MEMORY.fold(all_events(one.commit for one in since)).runs:
@@ -81,7 +81,7 @@ class Aftermath:
             except Conflict:
                 await kept.refresh()
 
-    async def _tell(self, ending: Ending, origin: Origin) -> None:
+    async def _tell(self, ending: RunResult, origin: Origin) -> None:
         if ending.webhook_url is None:
             return
         delivery = await Stream.open(self._log, WEBHOOK, ending.run_id, origin)
@@ -92,17 +92,17 @@ class Aftermath:
             came = await self._call(ending, ending.webhook_url, told.attempts)
             record = partial(delivery.append, webhook.settle(delivery.state, came))
             try:  # who forgets that it was told would tell it again
-                await persistently(record, what=f"to record the call of the webhook of {ending.run_id}")
+                await retry_forever(record, what=f"to record the call of the webhook of {ending.run_id}")
             except Conflict:
                 await delivery.refresh()
 
-    async def _call(self, ending: Ending, url: str, attempts: int) -> Delivered | AttemptFailed:
+    async def _call(self, ending: RunResult, url: str, attempts: int) -> Delivered | AttemptFailed:
         begun = time.perf_counter()
         failed = partial(_failed, ending, attempts + 1, begun)
         params = {"url": url, "payload": ending.payload()}
         try:
             tool = self._process.tools.get(SEND)
-            answer = await tool.invoke(params, ToolCall(ending.webhook_key))
+            answer = await tool.invoke(params, CallContext(ending.webhook_key))
         except Retry as why:
             return failed(str(why), self._retry_at(attempts, why.after))
         except Reject as why:
@@ -124,7 +124,7 @@ class Aftermath:
 
 
 def _failed(
-    ending: Ending, attempt: int, begun: float, error: str, retry_at: datetime | None = None
+    ending: RunResult, attempt: int, begun: float, error: str, retry_at: datetime | None = None
 ) -> AttemptFailed:
     return AttemptFailed(
         url=ending.webhook_url or "",

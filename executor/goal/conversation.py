@@ -38,7 +38,7 @@ GO_ON = (
 
 
 @dataclass(frozen=True, slots=True)
-class Briefing:
+class SystemPrompt:
     """What an agent is told beside the conversation."""
 
     template: str
@@ -54,7 +54,7 @@ class Briefing:
         return fill(self.template, {name: ""}) != self.template
 
 
-def conversation(loop: run.Loop, briefing: Briefing, shown: Shown, limits: Limits) -> list[Message]:
+def conversation(loop: run.Loop, briefing: SystemPrompt, shown: Shown, limits: Limits) -> list[Message]:
     """All messages for the next turn."""
     first = _first_message(loop, briefing)
     turns = fitting(loop.turns, shown, limits.context_chars - len(first), limits)
@@ -85,7 +85,7 @@ def fitting(turns: Sequence[run.Turn], shown: Shown, room: int, limits: Limits) 
     return [*_gap(left_out, shown), *messages]
 
 
-def _first_message(loop: run.Loop, briefing: Briefing) -> str:
+def _first_message(loop: run.Loop, briefing: SystemPrompt) -> str:
     request = loop.request
     sections = [
         START,

@@ -25,7 +25,7 @@ from executor.goal.limits import Limits
 from executor.goal.prompts import briefing, summary_prompt
 from executor.goal.toolbox import Toolbox
 from executor.performer import Performer
-from executor.tools.tool import ProgressKind, ToolCall
+from executor.tools.tool import CallContext, ProgressKind
 
 SUMMARY_COOLNESS = 0.7
 """The summary is asked for at this part of the temperature, and with half of the tokens."""
@@ -89,7 +89,7 @@ class GoalPerformer:
 
         tool = self.toolbox.get(call.name)
         result = await tool.invoke(
-            call.arguments, ToolCall(attempt.idempotency_key, progress, self._process.timeout_s)
+            call.arguments, CallContext(attempt.idempotency_key, progress, self._process.timeout_s)
         )
         return run.CallAnswered(
             turn=int(turn),

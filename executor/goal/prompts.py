@@ -12,7 +12,7 @@ from contracts.domain.plan import in_zone
 from contracts.domain.prompts.constraints import as_lines
 from contracts.domain.prompts.observations import Observed
 from contracts.domain.prompts.templates import dates, tool_texts
-from executor.goal.conversation import Briefing, Shown
+from executor.goal.conversation import Shown, SystemPrompt
 from executor.goal.limits import SHORT_CHARS, Limits
 
 NOTHING = "None"
@@ -26,7 +26,7 @@ OBSERVED_CHARS = 1000
 
 def briefing(
     loop: run.Loop, template: str, tools: Sequence[ToolSpec], shown: Shown, now: datetime, limits: Limits
-) -> Briefing:
+) -> SystemPrompt:
     """The agent's prompt and what its places are filled with, for the turn that comes next."""
     request = loop.request
     values = {
@@ -38,7 +38,7 @@ def briefing(
         "stepsRemaining": str(request.step_budget - len(loop.turns) - 1),
         "workingMemory": memory_text(list(shown.values()), limits.memory_chars),
     }
-    return Briefing(template, values)
+    return SystemPrompt(template, values)
 
 
 def memory_text(calls: Sequence[Observed], room: int) -> str:

@@ -7,7 +7,7 @@ from pydantic import Field
 from contracts.core.event import Json
 from contracts.core.tool import Effect
 from executor.tools.inputs import ToolInput
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 NAME = "remember"
 
@@ -18,7 +18,7 @@ class Remember(ToolInput):
     fact: str = Field(min_length=1, max_length=2000, description="One fact, in a sentence that stands alone")
 
 
-async def _run(request: Remember, _: ToolCall) -> Json:
+async def _run(request: Remember, _: CallContext) -> Json:
     return {"remembered": request.fact}
 
 

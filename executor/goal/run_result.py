@@ -27,7 +27,7 @@ CALLED_OFF = 409
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class RunResult:
     """What there is to tell."""
 
     run_id: str
@@ -75,7 +75,7 @@ class Ending:
         }
 
 
-def ending_of(run_id: str, state: run.State) -> Ending | None:
+def result_of(run_id: str, state: run.State) -> RunResult | None:
     """How it ended, or None for a run that has not, or that is no goal's. Large results must be in place."""
     if state.status not in SHOWN or state.goal_id is None:
         return None
@@ -84,13 +84,13 @@ def ending_of(run_id: str, state: run.State) -> Ending | None:
     return _of_plan(run_id, state, state.request, state.goal_id) if state.request else None
 
 
-def ending_without_plan(requested: dag.Requested | None, rejected: dag.Rejected) -> Ending | None:
+def result_without_plan(requested: dag.Requested | None, rejected: dag.Rejected) -> RunResult | None:
     """How a run ended that was to execute a plan, or None when it was called off or is no goal's."""
     if requested is None or rejected.http_status == CALLED_OFF:
         return None
     if requested.run_id is None or requested.goal_id is None:
         return None
-    return Ending(
+    return RunResult(
         run_id=requested.run_id,
         goal_id=requested.goal_id,
         objective=requested.goal_text,
@@ -100,13 +100,13 @@ def ending_without_plan(requested: dag.Requested | None, rejected: dag.Rejected)
     )
 
 
-def _of_loop(run_id: str, state: run.State, loop: Loop) -> Ending:
+def _of_loop(run_id: str, state: run.State, loop: Loop) -> RunResult:
     answers = [
         (turn.taken.calls[position], answer)
         for turn in loop.turns
         for position, answer in sorted(turn.answers.items())
     ]
-    return Ending(
+    return RunResult(
         run_id=run_id,
         goal_id=loop.request.goal_id,
         objective=loop.request.objective,
@@ -124,8 +124,8 @@ def _of_loop(run_id: str, state: run.State, loop: Loop) -> Ending:
     )
 
 
-def _of_plan(run_id: str, state: run.State, request: run.Requested, goal_id: str) -> Ending:
-    return Ending(
+def _of_plan(run_id: str, state: run.State, request: run.Requested, goal_id: str) -> RunResult:
+    return RunResult(
         run_id=run_id,
         goal_id=goal_id,
         objective=request.original_request,

@@ -1,4 +1,4 @@
-"""Places for runs that wait their turn, from which they can be sent away."""
+"""RunSlots for runs that wait their turn, from which they can be sent away."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from contracts.core.outcome import Retry
 
 
-class Places:
+class RunSlots:
     """So many at once; first come, first served."""
 
     def __init__(self, count: int) -> None:

@@ -19,7 +19,7 @@ from executor.performer import Performer
 DEFAULT_AGENT = "defaultAgent"
 
 
-class Casting:
+class Setup:
     """Finds what goal runs need."""
 
     def __init__(self, log: Log, performer: Performer, toolbox: Toolbox, limits: Limits) -> None:
@@ -28,7 +28,7 @@ class Casting:
         self._toolbox = toolbox
         self._limits = limits
 
-    async def cast(self, request: GoalRequested, executor: str, now: datetime) -> run.GoalStarted | Failed:
+    async def prepare(self, request: GoalRequested, executor: str, now: datetime) -> run.GoalStarted | Failed:
         """The start of the run, or why it cannot be run."""
         remarks: list[str] = []
         used = await self._agent(request, remarks)

@@ -9,7 +9,7 @@ from contracts.core.event import Json
 from contracts.core.tool import Effect
 from executor.tools.inputs import HttpUrl, ToolInput
 from executor.tools.pages import fetch
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 
 class FetchPage(ToolInput):
@@ -24,7 +24,7 @@ class FetchPage(ToolInput):
 def fetch_page(http: ClientSession) -> Tool[FetchPage]:
     """The tool, fetching through `http`."""
 
-    async def run(request: FetchPage, call: ToolCall) -> Json:
+    async def run(request: FetchPage, call: CallContext) -> Json:
         return await fetch(http, request.url, request.max_length, call)
 
     return Tool(

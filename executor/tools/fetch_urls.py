@@ -14,7 +14,7 @@ from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect
 from executor.tools.inputs import NOT_A_URL, ToolInput, http_url
 from executor.tools.pages import fetch
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 MAX_LENGTH = 10_000
 """Characters of each page."""
@@ -35,7 +35,7 @@ class FetchURLs(ToolInput):
 def fetch_urls(http: ClientSession) -> Tool[FetchURLs]:
     """The tool, fetching through `http`."""
 
-    async def run(request: FetchURLs, call: ToolCall) -> Json:
+    async def run(request: FetchURLs, call: CallContext) -> Json:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(url: str) -> Json:

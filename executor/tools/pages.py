@@ -10,7 +10,7 @@ from contracts.core.event import Json
 from contracts.core.outcome import Reject
 from contracts.core.text import clean_text
 from executor.tools.documents import read_document
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from executor.tools.web import network_outcomes, raise_for_status, read_at_most
 
 ANNOUNCED_AS = "fetchPage"
@@ -24,7 +24,7 @@ _HEADERS = {
 }
 
 
-async def fetch(http: ClientSession, url: str, max_length: int, call: ToolCall) -> dict[str, Json]:
+async def fetch(http: ClientSession, url: str, max_length: int, call: CallContext) -> dict[str, Json]:
     """The page at `url`, its text cut to `max_length` characters.
 
     Raises:

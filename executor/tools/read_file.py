@@ -11,7 +11,7 @@ from contracts.core.event import Json
 from contracts.core.tool import Effect
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import ToolInput
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 _BYTES_PER_CHARACTER = 4
 """Of UTF-8, at most."""
@@ -27,7 +27,7 @@ class ReadFile(ToolInput):
 def read_file(artifacts: Artifacts) -> Tool[ReadFile]:
     """The tool, reading in `artifacts`."""
 
-    async def run(request: ReadFile, _: ToolCall) -> Json:
+    async def run(request: ReadFile, _: CallContext) -> Json:
         enough = _BYTES_PER_CHARACTER * (request.max_length + 1)
         data, size = await asyncio.to_thread(artifacts.read_at_most, request.path, enough)
         text = codecs.getincrementaldecoder("utf-8")("replace").decode(data, final=len(data) >= size)

@@ -21,7 +21,7 @@ from contracts.core.tool import Effect
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import EmailAddress, ToolInput
 from executor.tools.settings import ToolSettings
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 MAX_ATTACHMENTS = 20 * 1024 * 1024
 """Bytes of all attachments together; servers refuse more than that."""
@@ -83,7 +83,7 @@ class SendEmail(ToolInput):
 def send_email(settings: ToolSettings, artifacts: Artifacts) -> Tool[SendEmail]:
     """The tool, sending through the server that `settings` names."""
 
-    async def run(request: SendEmail, call: ToolCall) -> Json:
+    async def run(request: SendEmail, call: CallContext) -> Json:
         _require(settings)
         message = await asyncio.to_thread(
             compose, request, settings.smtp_from, artifacts, call.idempotency_key

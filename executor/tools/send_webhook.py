@@ -20,7 +20,7 @@ from contracts.core.event import Json
 from contracts.core.ids import derived_id
 from contracts.core.tool import Effect
 from executor.tools.inputs import HttpUrl, ToolInput
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 from executor.tools.web import network_outcomes, raise_for_retry, read_at_most, reason_of
 
 TIMEOUT_S = 10.0
@@ -67,7 +67,7 @@ def send_webhook(
 ) -> Tool[SendWebhook]:
     """The tool, sending through `http` and signing with `secret` unless that is empty."""
 
-    async def run(request: SendWebhook, call: ToolCall) -> Json:
+    async def run(request: SendWebhook, call: CallContext) -> Json:
         body = orjson.dumps(request.payload)
         headers = CIMultiDict({"Content-Type": "application/json", "User-Agent": "AsyncAgent/1.0"})
         headers.update(request.headers)

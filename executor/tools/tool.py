@@ -32,7 +32,7 @@ async def silent(kind: ProgressKind, tool_name: str, message: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class ToolCall:
+class CallContext:
     """What a tool may know of the call besides its input."""
 
     idempotency_key: str
@@ -51,7 +51,7 @@ class Tool(Generic[InputT]):
     accepts: type[InputT]
     effect: Effect
     """Of the worst call there is."""
-    run: Callable[[InputT, ToolCall], Awaitable[Json]]
+    run: Callable[[InputT, CallContext], Awaitable[Json]]
     timeout_s: float = 60.0
     order: int = 1000
     """Place in listings."""
@@ -76,7 +76,7 @@ class Tool(Generic[InputT]):
         """What a second call with `params` does; these may be unresolved, even invalid."""
         return self.effect_by_params(params) if self.effect_by_params else self.effect
 
-    async def invoke(self, params: Mapping[str, Json], call: ToolCall) -> Json:
+    async def invoke(self, params: Mapping[str, Json], call: CallContext) -> Json:
         """The tool's result for `params`: JSON without NUL and lone surrogates.
 
         Raises:

@@ -13,7 +13,7 @@ from contracts.core.outcome import Reject
 from contracts.core.tool import Effect
 from executor.tools.inputs import ToolInput
 from executor.tools.search import SearchBackend
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 MAX_QUERIES = 20
 _MARKER = re.compile(r"^\s*(?:\d+[.)](?!\d)|[*-](?=\s)|•)\s*")
@@ -38,7 +38,7 @@ class WebSearch(ToolInput):
 def web_search(backend: SearchBackend) -> Tool[WebSearch]:
     """The tool, asking `backend`."""
 
-    async def run(request: WebSearch, _: ToolCall) -> Json:
+    async def run(request: WebSearch, _: CallContext) -> Json:
         queries = queries_in(request.query)
         if not 1 <= len(queries) <= MAX_QUERIES:
             raise Reject(f"query must hold 1 to {MAX_QUERIES} queries, one a line; it holds {len(queries)}")

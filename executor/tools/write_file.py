@@ -20,7 +20,7 @@ from contracts.core.outcome import Reject
 from contracts.core.tool import Effect
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import ToolInput
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 TEMPORARY = ".tmp-"
 """First characters of the names of files not yet complete."""
@@ -45,7 +45,7 @@ class WriteFile(ToolInput):
 def write_file(artifacts: Artifacts) -> Tool[WriteFile]:
     """The tool, writing in `artifacts`."""
 
-    async def run(request: WriteFile, _: ToolCall) -> Json:
+    async def run(request: WriteFile, _: CallContext) -> Json:
         data = request.content.encode()
         written = await asyncio.to_thread(_write, artifacts, request, data)
         return {

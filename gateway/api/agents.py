@@ -16,7 +16,7 @@ from contracts.api.fields import epoch_ms
 from contracts.core.event import Event
 from contracts.core.ids import derived_id
 from contracts.domain import agent
-from contracts.domain.agent import AGENT, AgentExists, Directory, Entry
+from contracts.domain.agent import AGENT, AgentExists, AgentVersion, Directory
 from contracts.runtime.stream import Stream, transact
 from contracts.views import agents
 from gateway.endpoint import Call, endpoint
@@ -200,7 +200,7 @@ async def _made_before(call: Call[AgentCreate, None]) -> Stream[agent.State] | N
     return await Stream.open(call.gateway.log, AGENT, holder.id, call.origin)
 
 
-def _known(call: Call[Any, Any], directory: Directory) -> Entry:
+def _known(call: Call[Any, Any], directory: Directory) -> AgentVersion:
     entry = directory.get(call.path["id"])
     if entry is None:
         raise call.missing()

@@ -1,10 +1,10 @@
 """`Idempotency-Key`: a request that may be sent again and again, to any gateway, and is done once.
 
-1. The key is claimed for the request, which is its method, path and body, in a cell that all gateways
-   share. Another request under the same key is refused.
+1. The key is claimed for the request, which is its method, path and body, in a key-value bucket that all
+   gateways share. Another request under the same key is refused.
 2. The request is carried out with ids derived from the key and the request, and every commit it makes names
    it as its cause. Whoever carries it out again finds in the log what is there and makes nothing twice.
-3. The answer is put into the cell, and for a day everyone who asks again gets it from there.
+3. The answer is put under the key, and for a day everyone who asks again gets it from there.
 
 So there is no lock and no lease: a request that comes while the first is still being answered, or after the
 gateway that began it was killed at any point, is simply carried out again, and comes to the same. Of several
@@ -26,7 +26,7 @@ from pydantic import BaseModel, ConfigDict
 
 from contracts.core.event import Json
 from contracts.core.ids import derived_id
-from contracts.runtime.key_value import Cells, Outdated
+from contracts.runtime.key_value import KeyValue, Outdated
 from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Contended
 from gateway.http.errors import Refusal, refusal_of
@@ -82,7 +82,7 @@ class _Answer(BaseModel):
 
 
 class _Entry(BaseModel):
-    """What a cell holds. Free when no request claims it."""
+    """The value under a key. Free when no request claims it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -99,8 +99,8 @@ class _Claim:
 class Idempotency:
     """Requests that have been answered lately, among all gateways."""
 
-    def __init__(self, cells: Cells) -> None:
-        self._cells = cells
+    def __init__(self, key_values: KeyValue) -> None:
+        self._values = key_values
 
     async def once(
         self, key: Key, request: web.Request, perform: Callable[[], Awaitable[web.StreamResponse]]
@@ -161,13 +161,13 @@ class Idempotency:
         await self._put(key, _Entry(), claim.revision)
 
     async def _get(self, key: Key) -> tuple[_Entry, int]:
-        cell = await self._cells.get(key.name)
-        return (_Entry.model_validate_json(cell.value), cell.revision) if cell else (_Entry(), 0)
+        stored = await self._values.get(key.name)
+        return (_Entry.model_validate_json(stored.value), stored.revision) if stored else (_Entry(), 0)
 
     async def _put(self, key: Key, entry: _Entry, after: int) -> int | None:
         """The new revision; None when somebody else was quicker."""
         try:
-            return await self._cells.put(key.name, entry.model_dump_json().encode(), after=after)
+            return await self._values.put(key.name, entry.model_dump_json().encode(), after=after)
         except Outdated:
             return None
 

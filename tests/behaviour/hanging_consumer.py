@@ -10,7 +10,7 @@ from pathlib import Path
 from contracts.core.commit import Recorded
 from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.consumer.consumer import Consumer
-from contracts.runtime.consumer.delivery import Delivery, Policy
+from contracts.runtime.consumer.delivery import Delivery, DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.nats.connection import connect
 from contracts.runtime.nats_log import NatsLog
@@ -27,7 +27,7 @@ async def main(url: str, ack_wait_s: str, leases: str) -> None:
 
     async with connect(url, name="hanging") as connection:
         log = NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
-        policy = Policy(ack_wait_s=float(ack_wait_s))
+        policy = DeliveryPolicy(ack_wait_s=float(ack_wait_s))
         consumer = Consumer(
             log, "worker", ["evt.counter.>"], handle, policy=policy, leases=Leases(Path(leases))
         )

@@ -17,7 +17,7 @@ from contracts.core.commit import Recorded
 from contracts.core.outcome import Reject, Retry
 from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.consumer.consumer import Consumer
-from contracts.runtime.consumer.delivery import Delivery, Policy
+from contracts.runtime.consumer.delivery import Delivery, DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import Conflict
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.nats
 
 
-Crash = Callable[[Policy], Awaitable[None]]
+Crash = Callable[[DeliveryPolicy], Awaitable[None]]
 
 HANGING_CONSUMER = Path(__file__).with_name("hanging_consumer.py")
 ALL = ("evt.counter.>",)
-QUICK = Policy(ack_wait_s=0.3, backoff_s=0.01, grace_s=0)
+QUICK = DeliveryPolicy(ack_wait_s=0.3, backoff_s=0.01, grace_s=0)
 """A message nobody keeps alive comes again within a test's patience."""
-SLOW = Policy(ack_wait_s=300, backoff_s=0.01, grace_s=0)
+SLOW = DeliveryPolicy(ack_wait_s=300, backoff_s=0.01, grace_s=0)
 """A message comes again by nothing but a nak."""
 
 
@@ -83,7 +83,7 @@ async def consuming(consumer: Consumer) -> AsyncGenerator[asyncio.Task[None]]:
 async def killed_consumer(nats_url: str, tmp_path: Path) -> Crash:
     """Start a consumer called `worker` in a process of its own, and kill it with a message in hand."""
 
-    async def crash(policy: Policy) -> None:
+    async def crash(policy: DeliveryPolicy) -> None:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(HANGING_CONSUMER),
@@ -132,7 +132,9 @@ async def test_every_commit_on_the_filters_is_handled_once(
 async def test_a_retry_comes_again(log: NatsLog, counters: Counters, eventually: Eventually) -> None:
     handler = Handler(lambda delivery: Retry("later") if delivery.attempt < 4 else None)
     await log.append(counters.commit(), after=0)
-    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(backoff_s=0.01, max_deliver=2))):
+    async with consuming(
+        Consumer(log, "worker", ALL, handler, policy=DeliveryPolicy(backoff_s=0.01, max_deliver=2))
+    ):
         await eventually(lambda: settled(log) if handler.attempts == [1, 2, 3, 4] else False)
     assert await parked_messages(log.connection) == []
 
@@ -172,7 +174,9 @@ async def test_a_bug_is_tried_again_and_then_parked(
 ) -> None:
     handler = Handler(lambda _: ZeroDivisionError("oops"))
     await log.append(counters.commit(), after=0)
-    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(backoff_s=0.01, max_deliver=3))):
+    async with consuming(
+        Consumer(log, "worker", ALL, handler, policy=DeliveryPolicy(backoff_s=0.01, max_deliver=3))
+    ):
         await eventually(lambda: parked_messages(log.connection))
         await eventually(lambda: settled(log))
     ((_, message),) = await parked_messages(log.connection)
@@ -190,7 +194,7 @@ async def test_the_owner_is_told_of_what_is_given_up_after_it_was_parked(
         told.append((recorded.seq, str(error), len(await parked_messages(log.connection))))
 
     seq = await log.append(counters.commit(), after=0)
-    policy = Policy(backoff_s=0.01, max_deliver=2)
+    policy = DeliveryPolicy(backoff_s=0.01, max_deliver=2)
     async with consuming(Consumer(log, "worker", ALL, handler, policy=policy, given_up=given_up)):
         await eventually(lambda: settled(log) if told else False)
     assert told == [(seq, "oops", 1)]
@@ -219,7 +223,9 @@ async def test_a_handler_that_cancels_itself_has_a_bug(
 ) -> None:
     handler = Handler(lambda _: asyncio.CancelledError())
     await log.append(counters.commit(), after=0)
-    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(backoff_s=0.01, max_deliver=2))):
+    async with consuming(
+        Consumer(log, "worker", ALL, handler, policy=DeliveryPolicy(backoff_s=0.01, max_deliver=2))
+    ):
         await eventually(lambda: parked_messages(log.connection))
     assert handler.attempts == [1, 2]
 
@@ -228,7 +234,9 @@ async def test_a_conflict_is_never_parked(log: NatsLog, counters: Counters, even
     """It is not the message's fault that others write too."""
     handler = Handler(lambda delivery: Conflict("again") if delivery.attempt < 4 else None)
     await log.append(counters.commit(), after=0)
-    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(backoff_s=0.01, max_deliver=1))):
+    async with consuming(
+        Consumer(log, "worker", ALL, handler, policy=DeliveryPolicy(backoff_s=0.01, max_deliver=1))
+    ):
         await eventually(lambda: settled(log) if handler.attempts == [1, 2, 3, 4] else False)
     assert await parked_messages(log.connection) == []
 
@@ -330,7 +338,7 @@ async def test_while_nats_is_away_there_is_room_for_what_counts(
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(finish.wait(), timeout=4 * QUICK.ack_wait_s)
             for _ in range(10):
-                await connection.hint("live.news", b"x" * 100)
+                await connection.publish_ephemeral("live.news", b"x" * 100)
             finish.set()
             await nats_server.start()
             await eventually(lambda: settled(log))
@@ -398,11 +406,11 @@ async def test_a_cancelled_consumer_lets_its_handlers_finish_within_their_grace(
     finish = asyncio.Event()
     handler = Handler(lambda _: finish.wait())
     await log.append(counters.commit(), after=0)
-    consumer = Consumer(log, "worker", ALL, handler, policy=Policy(grace_s=60))
+    consumer = Consumer(log, "worker", ALL, handler, policy=DeliveryPolicy(grace_s=60))
     async with consuming(consumer) as task:
         await eventually(lambda: handler.given)
         task.cancel()
-        await eventually(lambda: consumer._lanes[0]._draining)
+        await eventually(lambda: consumer._subscriptions[0]._draining)
         finish.set()
         with pytest.raises(asyncio.CancelledError):
             await task
@@ -434,9 +442,9 @@ async def test_no_more_are_taken_than_there_is_room_for(
     full, idle = Handler(lambda _: finish.wait()), Handler()
     for n in range(10):
         await log.append(counters.commit(f"c{n}"), after=0)
-    async with consuming(Consumer(log, "worker", ALL, full, policy=Policy(max_in_flight=3))):
+    async with consuming(Consumer(log, "worker", ALL, full, policy=DeliveryPolicy(max_in_flight=3))):
         await eventually(lambda: len(full.given) == 3)
-        async with consuming(Consumer(log, "worker", ALL, idle, policy=Policy(max_in_flight=3))):
+        async with consuming(Consumer(log, "worker", ALL, idle, policy=DeliveryPolicy(max_in_flight=3))):
             await eventually(lambda: len(idle.given) == 7)
             finish.set()
             await eventually(lambda: settled(log))
@@ -448,6 +456,6 @@ async def test_many_messages_pass_quickly_through_little_room(
 ) -> None:
     handler = Handler()
     await asyncio.gather(*(log.append(counters.commit(f"c{n}"), after=0) for n in range(500)))
-    async with consuming(Consumer(log, "worker", ALL, handler, policy=Policy(max_in_flight=8))):
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=DeliveryPolicy(max_in_flight=8))):
         await eventually(lambda: settled(log) if len(handler.given) == 500 else False)
     assert sorted(handler.seqs) == list(range(1, 501))

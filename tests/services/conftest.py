@@ -28,7 +28,7 @@ from contracts.core.ids import new_id
 from contracts.domain.registry import CODEC
 from contracts.llm import LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
-from contracts.runtime.key_value import Cells, MemoryCells
+from contracts.runtime.key_value import KeyValue, MemoryKeyValue
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from gateway.app import ENDPOINTS
@@ -181,7 +181,7 @@ class StartGateway(Protocol):
         projector: bool = True,
         llm: LlmSettings = NO_LLM,
         log: MemoryLog | None = None,
-        cells: Cells | None = None,
+        key_values: KeyValue | None = None,
         **settings: Any,
     ) -> Api: ...
 
@@ -196,7 +196,7 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
             projector: bool = True,
             llm: LlmSettings = NO_LLM,
             log: MemoryLog | None = None,
-            cells: Cells | None = None,
+            key_values: KeyValue | None = None,
             **settings: Any,
         ) -> Api:
             given = {
@@ -210,7 +210,7 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
             }
             checked = GatewaySettings(_env_file=None, **given)
             own = await stack.enter_async_context(AsyncExitStack())
-            assembled = _api(checked, llm, log, cells or MemoryCells(), projector=projector)
+            assembled = _api(checked, llm, log, key_values or MemoryKeyValue(), projector=projector)
             api = await own.enter_async_context(assembled)
             api.stop = own.aclose
             return api
@@ -240,7 +240,7 @@ async def _api(
     settings: GatewaySettings,
     llm: LlmSettings,
     log: MemoryLog | None,
-    cells: Cells,
+    key_values: KeyValue,
     *,
     projector: bool,
 ) -> AsyncGenerator[Api]:
@@ -249,7 +249,7 @@ async def _api(
     if projector and not settings.views_file.exists():
         settings.views_file.write_bytes(await _empty_views(settings.views_file.with_suffix(".first")))
     async with open_views(settings) as views, ClientSession() as http:
-        gateway = assemble(settings, log, blobs, cells, views, LlmConfiguration(llm))
+        gateway = assemble(settings, log, blobs, key_values, views, LlmConfiguration(llm))
 
         follows = asyncio.Event()
 

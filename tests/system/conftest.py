@@ -28,7 +28,7 @@ from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.settings import Settings
 from deploy.local.nats_server import Durability
 from deploy.local.system import LocalSystem, Options, local_system, private
-from deploy.scripted_llm import Answer, Rule, ScriptedLlm, ToolCall, When, default_rules
+from deploy.scripted_llm import Rule, ScriptedAnswer, ScriptedCall, ScriptedLlm, When, default_rules
 from deploy.scripted_llm import environment as scripted_environment
 
 LEASE_S = 300
@@ -217,12 +217,12 @@ async def bed(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Bed]:
 CALL_A_HOOK = Rule(
     name="goal: call a hook",
     when=When(has=("tools",), system=r"call the hook at (?P<hook>http\S+)", last_role="user"),
-    answer=Answer(
+    answer=ScriptedAnswer(
         text="Calling it.",
         tool_calls=(
-            ToolCall(name="sendWebhook", arguments={"url": "$hook", "payload": {}}),
-            ToolCall(name="writeFile", arguments={"path": "$slug.md", "content": "called"}),
-            ToolCall(name="remember", arguments={"fact": "There is a hook at $hook"}),
+            ScriptedCall(name="sendWebhook", arguments={"url": "$hook", "payload": {}}),
+            ScriptedCall(name="writeFile", arguments={"path": "$slug.md", "content": "called"}),
+            ScriptedCall(name="remember", arguments={"fact": "There is a hook at $hook"}),
         ),
     ),
 )

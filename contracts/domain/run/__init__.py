@@ -13,7 +13,7 @@ from contracts.domain.run.decisions import (
     CannotResume,
     Erred,
     Outcome,
-    Policy,
+    RunPolicy,
     Succeeded,
     UnknownRun,
     cancel,
@@ -56,7 +56,7 @@ from contracts.domain.run.goal_events import (
     TurnTaken,
     call_step,
 )
-from contracts.domain.run.loop import Answer, Loop, Turn
+from contracts.domain.run.loop import CallResult, Loop, Turn
 from contracts.domain.run.state import OPEN, RUN, State, Status, evolve
 
 __all__ = [
@@ -88,7 +88,7 @@ __all__ = [
     "Output",
     "Loop",
     "Turn",
-    "Answer",
+    "CallResult",
     "SUMMARY",
     "NO_SUMMARY",
     "call_step",
@@ -99,7 +99,7 @@ __all__ = [
     "Succeeded",
     "Erred",
     "Outcome",
-    "Policy",
+    "RunPolicy",
     "request",
     "start",
     "start_goal",

@@ -79,7 +79,7 @@ Outcome = Succeeded | Erred
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class RunPolicy:
     """Limits and retries of one run's steps."""
 
     parallel: int = 1000
@@ -104,7 +104,7 @@ def request(state: State, wanted: Requested | GoalRequested) -> list[Event]:
     return [wanted] if state.status is Status.ABSENT else []
 
 
-def start(state: State, executor: str, now: datetime, policy: Policy, *, llm: bool) -> list[Event]:
+def start(state: State, executor: str, now: datetime, policy: RunPolicy, *, llm: bool) -> list[Event]:
     """Take a pending execution and start what can run. `llm`: whether a model can write the report."""
     if state.status is not Status.PENDING or state.request is None:
         return []
@@ -113,7 +113,7 @@ def start(state: State, executor: str, now: datetime, policy: Policy, *, llm: bo
     return [started, *_advance(evolve(state, started), now, policy)]
 
 
-def start_goal(state: State, started: GoalStarted | Failed, policy: Policy) -> list[Event]:
+def start_goal(state: State, started: GoalStarted | Failed, policy: RunPolicy) -> list[Event]:
     """Take a pending goal run and ask for its first turn, or say why it cannot be run."""
     if state.status is not Status.PENDING or state.loop is None:
         return []
@@ -123,7 +123,7 @@ def start_goal(state: State, started: GoalStarted | Failed, policy: Policy) -> l
 
 
 def take_over(
-    state: State, executor: str, now: datetime, policy: Policy, repeatable: Callable[[Step], bool]
+    state: State, executor: str, now: datetime, policy: RunPolicy, repeatable: Callable[[Step], bool]
 ) -> list[Event]:
     """Continue a running run whose executor went silent.
 
@@ -149,7 +149,7 @@ def take_over(
     return [*events, *_advance(RUN.fold(events, state), now, policy)]
 
 
-def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: Policy) -> list[Event]:
+def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: RunPolicy) -> list[Event]:
     """What came of attempts, and everything that may start because of it, in one decision.
 
     Outcomes of attempts that are not in progress (late, or settled before) are passed over.
@@ -202,12 +202,12 @@ def require_known(state: State) -> None:
         raise UnknownRun("there is no such run")
 
 
-def next_retry(state: State, policy: Policy) -> datetime | None:
+def next_retry(state: State, policy: RunPolicy) -> datetime | None:
     """When the earliest failed attempt is to be tried again; None while there is no room for another one."""
     return min(state.retrying.values(), default=None) if _room(state, policy) else None
 
 
-def _advance(state: State, now: datetime, policy: Policy) -> list[Event]:
+def _advance(state: State, now: datetime, policy: RunPolicy) -> list[Event]:
     """Everything that follows from the state alone: steps that may start, else the end."""
     if state.status is not Status.RUNNING:
         return []
@@ -223,7 +223,7 @@ def _advance(state: State, now: datetime, policy: Policy) -> list[Event]:
     return _finish(state, _elapsed_ms(state, now))
 
 
-def _room(state: State, policy: Policy) -> int:
+def _room(state: State, policy: RunPolicy) -> int:
     return max(0, policy.parallel - len(state.running))
 
 
@@ -247,7 +247,7 @@ def _elapsed_ms(state: State, now: datetime) -> int:
 
 
 def _outcome_event(
-    state: State, outcome: Outcome, now: datetime, policy: Policy
+    state: State, outcome: Outcome, now: datetime, policy: RunPolicy
 ) -> Achieved | StepFailed | None:
     if isinstance(outcome, Succeeded):
         event = outcome.completed
@@ -268,7 +268,7 @@ def _outcome_event(
     )
 
 
-def _retry_at(state: State, outcome: Erred, now: datetime, policy: Policy) -> datetime | None:
+def _retry_at(state: State, outcome: Erred, now: datetime, policy: RunPolicy) -> datetime | None:
     failures = state.failures.get(outcome.step, 0)
     if not outcome.retryable or failures >= policy.retries:
         return None

@@ -26,7 +26,7 @@ from contracts.domain.run.steps import Step
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class CallResult:
     """What came of a tool call: a result, or an error that the model is told."""
 
     result: Json = None
@@ -39,7 +39,7 @@ class Turn:
     """One answer of the model, with what came of its calls so far."""
 
     taken: TurnTaken
-    answers: Mapping[int, Answer] = field(default_factory=dict)
+    answers: Mapping[int, CallResult] = field(default_factory=dict)
     """By position of the call. A refused call is answered by its refusal."""
 
     @property
@@ -82,10 +82,10 @@ class Loop:
 
     def with_turn(self, taken: TurnTaken) -> Loop:
         """After the model has answered."""
-        refused = {n: Answer(error=call.refusal) for n, call in enumerate(taken.calls) if call.refusal}
+        refused = {n: CallResult(error=call.refusal) for n, call in enumerate(taken.calls) if call.refusal}
         return replace(self, turns=(*self.turns, Turn(taken, refused)))
 
-    def with_answer(self, step: str, answer: Answer) -> Loop:
+    def with_answer(self, step: str, answer: CallResult) -> Loop:
         """After a tool call of the last turn has succeeded or failed for good."""
         last = self.turns[-1]
         answers = {**last.answers, int(step.partition(".")[2]): answer}
@@ -107,9 +107,9 @@ class Loop:
         )
 
 
-def answer_of(event: CallAnswered) -> Answer:
+def call_result_of(event: CallAnswered) -> CallResult:
     """What a call that succeeded gave."""
-    return Answer(result=event.result, output=event.output)
+    return CallResult(result=event.result, output=event.output)
 
 
 def _step(

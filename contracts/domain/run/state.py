@@ -34,7 +34,7 @@ from contracts.domain.run.goal_events import (
     Summarised,
     TurnTaken,
 )
-from contracts.domain.run.loop import Answer, Loop, answer_of
+from contracts.domain.run.loop import CallResult, Loop, call_result_of
 from contracts.domain.run.steps import Graph, Step, graph_of
 
 
@@ -204,7 +204,7 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
             loop = loop.with_turn(event)
             return _progressed(_grown(state, loop, *(loop.calls() or (loop.next_step(),))), event.step)
         case CallAnswered():
-            return _progressed(_answered(state, loop, event.step, answer_of(event)), event.step)
+            return _progressed(_answered(state, loop, event.step, call_result_of(event)), event.step)
         case Summarised():
             return _progressed(state._replace(loop=replace(loop, summary=event.summary)), SUMMARY)
         case Failed():
@@ -216,13 +216,13 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
 def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
     """The model is told of a failed call; without an answer of the model itself nothing goes on."""
     if "." in event.step:
-        return _answered(state, loop, event.step, Answer(error=event.error))
+        return _answered(state, loop, event.step, CallResult(error=event.error))
     if event.step == SUMMARY:
         return state
     return state._replace(loop=replace(loop, error=event.error))
 
 
-def _answered(state: State, loop: Loop, step: str, answer: Answer) -> State:
+def _answered(state: State, loop: Loop, step: str, answer: CallResult) -> State:
     loop = loop.with_answer(step, answer)
     return _grown(state, loop, *((loop.next_step(),) if loop.turns[-1].is_answered else ()))
 

@@ -11,9 +11,9 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from contracts.core.subjects import REPLAY_STREAM, STREAM, replay_filter
-from contracts.runtime.consumer.delivery import Policy
+from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import SIGNS_OF_LIFE, Leases
-from contracts.runtime.consumer.subscription import GivenUp, Handler, Lane, Source, nak
+from contracts.runtime.consumer.subscription import GivenUp, Handler, Source, Subscription, nak
 from contracts.runtime.nats_log import NatsLog
 
 REPLAYS_AT_ONCE = 1
@@ -34,32 +34,34 @@ class Consumer:
         filters: Sequence[str],
         handler: Handler,
         *,
-        policy: Policy | None = None,
+        policy: DeliveryPolicy | None = None,
         leases: Leases | None = None,
         given_up: GivenUp | None = None,
     ) -> None:
         self._log = log
-        self._policy = policy or Policy()
+        self._policy = policy or DeliveryPolicy()
         self._leases = leases
         sources = (
             Source(STREAM, name, filters, self._policy.max_in_flight),
             Source(REPLAY_STREAM, name, (replay_filter(name),), REPLAYS_AT_ONCE),
         )
-        self._lanes = [Lane(log, source, handler, self._policy, leases, given_up) for source in sources]
+        self._subscriptions = [
+            Subscription(log, source, handler, self._policy, leases, given_up) for source in sources
+        ]
 
     async def run(self) -> None:
         """Consume until cancelled; then stop taking, give the handlers `grace_s`, and send the rest back."""
         await self._take_over()
-        running = [asyncio.create_task(lane.run()) for lane in self._lanes]
+        running = [asyncio.create_task(subscription.run()) for subscription in self._subscriptions]
         alive = asyncio.create_task(self._keep_alive())
         try:
             ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             await ended.pop()
         finally:
-            for lane in self._lanes:
-                lane.stop()
+            for subscription in self._subscriptions:
+                subscription.stop()
             await _cancelled(running)
-            await asyncio.gather(*(lane.drain() for lane in self._lanes))
+            await asyncio.gather(*(subscription.drain() for subscription in self._subscriptions))
             await _cancelled([alive])
 
     async def _take_over(self) -> None:
@@ -72,8 +74,8 @@ class Consumer:
         while True:
             await asyncio.sleep(self._policy.ack_wait_s / SIGNS_OF_LIFE)
             await self._log.connection.connected()
-            for lane in self._lanes:
-                await lane.keep_alive()
+            for subscription in self._subscriptions:
+                await subscription.keep_alive()
             if self._leases:
                 self._leases.touch()
 

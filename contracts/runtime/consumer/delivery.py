@@ -6,7 +6,7 @@ from asyncio import CancelledError
 from dataclasses import dataclass
 
 from contracts.core.commit import Undecodable
-from contracts.core.outcome import Lost, Reject, Retry
+from contracts.core.outcome import LeaseLost, Reject, Retry
 from contracts.core.waiting import bounded, doubled
 from contracts.runtime.log import Conflict, Unavailable
 from contracts.runtime.stream import Contended
@@ -25,7 +25,7 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class Policy:
+class DeliveryPolicy:
     """How patient a consumer is."""
 
     max_in_flight: int = 100
@@ -62,24 +62,24 @@ class GiveUp:
 
 
 @dataclass(frozen=True, slots=True)
-class LeftAlone:
+class Ignore:
     """Whoever has it now says what becomes of it; acknowledgements are not fenced, so ours would count."""
 
 
-Verdict = Done | Again | GiveUp | LeftAlone
+Verdict = Done | Again | GiveUp | Ignore
 
 
-EXPECTED = (Retry, Reject, Lost, Conflict, Contended, Unavailable, Undecodable)
+EXPECTED = (Retry, Reject, LeaseLost, Conflict, Contended, Unavailable, Undecodable)
 """What handlers raise on purpose; anything else is a bug, and its stack trace is worth a line in the log."""
 
 
-def verdict(error: BaseException | None, attempt: int, policy: Policy) -> Verdict:
+def verdict(error: BaseException | None, attempt: int, policy: DeliveryPolicy) -> Verdict:
     """What a handler's end means: it returned (None) or raised `error`."""
     match error:
         case None:
             return Done()
-        case Lost():
-            return LeftAlone()
+        case LeaseLost():
+            return Ignore()
         case Reject() | Undecodable():
             return GiveUp()
         case CancelledError():

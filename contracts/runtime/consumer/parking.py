@@ -14,7 +14,7 @@ from contracts.core.event import Json
 from contracts.core.subjects import PARKED, PARKED_STREAM, STREAM, parked, replay
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import stored
-from contracts.runtime.nats.retry import NoAnswer, patiently
+from contracts.runtime.nats.retry import NoAnswer, retry_until
 from contracts.runtime.process.service import UserError
 
 DEADLINE_S = 30.0
@@ -53,7 +53,7 @@ async def park(connection: Connection, message: Parked, *, delivery: str) -> Non
     """
     body = orjson.dumps(message.model_dump(mode="json"))
     headers = {"Nats-Msg-Id": delivery, "Nats-Expected-Stream": PARKED_STREAM}
-    await patiently(
+    await retry_until(
         partial(_store, connection, parked(message.consumer, message.seq), body, headers),
         deadline_s=DEADLINE_S,
     )
@@ -61,7 +61,7 @@ async def park(connection: Connection, message: Parked, *, delivery: str) -> Non
 
 async def parked_messages(connection: Connection) -> list[tuple[int, Parked]]:
     """All that is parked, oldest first, each under its number."""
-    found = await patiently(partial(stored, connection, PARKED_STREAM, PARKED), deadline_s=DEADLINE_S)
+    found = await retry_until(partial(stored, connection, PARKED_STREAM, PARKED), deadline_s=DEADLINE_S)
     return [(one.seq, Parked.model_validate_json(one.payload)) for one in found]
 
 
@@ -76,18 +76,18 @@ async def retry(connection: Connection, number: int) -> None:
     message = Parked.model_validate_json(found["data"])
     original = await _get(connection, STREAM, message.seq)
     headers = {"Nats-Msg-Id": f"{PARKED_STREAM}.{number}", LOG_SUBJECT: original["subject"]}
-    await patiently(
+    await retry_until(
         partial(_store, connection, replay(message.consumer, message.seq), original["data"], headers),
         deadline_s=DEADLINE_S,
     )
     delete = partial(connection.api, f"STREAM.MSG.DELETE.{PARKED_STREAM}", {"seq": number})
-    await patiently(delete, deadline_s=DEADLINE_S)
+    await retry_until(delete, deadline_s=DEADLINE_S)
 
 
 async def _get(connection: Connection, stream: str, seq: int) -> dict[str, Json]:
     ask = partial(connection.api, f"STREAM.MSG.GET.{stream}", {"seq": seq})
     try:
-        message: dict[str, Json] = (await patiently(ask, deadline_s=DEADLINE_S))["message"]
+        message: dict[str, Json] = (await retry_until(ask, deadline_s=DEADLINE_S))["message"]
     except NotFoundError:
         raise NotParked(f"there is no message {seq} in {stream}; list what is parked first") from None
     return {"subject": message["subject"], "data": b64decode(message.get("data", ""))}

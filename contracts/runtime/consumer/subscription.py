@@ -20,16 +20,16 @@ from contracts.runtime.consumer.delivery import (
     EXPECTED,
     Again,
     Delivery,
+    DeliveryPolicy,
     Done,
     GiveUp,
-    LeftAlone,
-    Policy,
+    Ignore,
     Verdict,
     verdict,
 )
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.consumer.parking import LOG_SUBJECT, Parked, park
-from contracts.runtime.nats.pull import Place, Pull
+from contracts.runtime.nats.pull import DeliveryInfo, Pull
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_log import NatsLog
 
@@ -43,7 +43,7 @@ ACK = b"+ACK"
 TERM = b"+TERM"
 IN_PROGRESS = b"+WPI"
 
-TOLD = {GiveUp: "parked a message", Again: "a message comes again", LeftAlone: "a message is left alone"}
+TOLD = {GiveUp: "parked a message", Again: "a message comes again", Ignore: "a message is left alone"}
 
 LONGEST_TEXT = 10_000
 """Characters kept of a parked message that is not even JSON."""
@@ -64,7 +64,7 @@ def nak(after_s: float) -> bytes:
     return b'-NAK {"delay": %d}' % int(after_s * 1_000_000_000)
 
 
-class Lane:
+class Subscription:
     """Gives each message of `source` to `handler` and settles it."""
 
     def __init__(
@@ -72,7 +72,7 @@ class Lane:
         log: NatsLog,
         source: Source,
         handler: Handler,
-        policy: Policy,
+        policy: DeliveryPolicy,
         leases: Leases | None,
         given_up: GivenUp | None,
     ) -> None:
@@ -132,18 +132,18 @@ class Lane:
         return name
 
     def _receive(self, msg: Msg) -> None:
-        place = Place.of(msg.reply)
+        info = DeliveryInfo.of(msg.reply)
         if self._leases:
             self._leases.add(msg.reply)
-        if held := self._in_hand.get(place.seq):
+        if held := self._in_hand.get(info.seq):
             # The server thought it lost; whoever works on it goes on and settles the newest delivery.
             if self._leases:
                 self._leases.remove(held.ack_subject)
-            held.ack_subject, held.attempt = msg.reply, place.attempt
+            held.ack_subject, held.attempt = msg.reply, info.attempt
             return
-        seq = place.seq if self._source.stream == STREAM else int(msg.subject.rpartition(".")[2])
-        delivery = self._in_hand[place.seq] = Delivery(seq, place.attempt, msg.reply)
-        task = asyncio.create_task(self._work(msg, place.seq, delivery))
+        seq = info.seq if self._source.stream == STREAM else int(msg.subject.rpartition(".")[2])
+        delivery = self._in_hand[info.seq] = Delivery(seq, info.attempt, msg.reply)
+        task = asyncio.create_task(self._work(msg, info.seq, delivery))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -194,7 +194,7 @@ class Lane:
                 await self._send(delivery.ack_subject, TERM)
             case Again(after_s=delay):
                 await self._send(delivery.ack_subject, nak(delay))
-            case LeftAlone():
+            case Ignore():
                 pass
 
     async def _send(self, ack_subject: str, word: bytes) -> None:
@@ -214,7 +214,7 @@ class Lane:
         )
 
     def _key(self, msg: Msg) -> str:
-        return f"{self._source.stream}.{self._source.durable}.{Place.of(msg.reply).seq}"
+        return f"{self._source.stream}.{self._source.durable}.{DeliveryInfo.of(msg.reply).seq}"
 
     def _parked(self, msg: Msg, delivery: Delivery, error: BaseException) -> Parked:
         return Parked(

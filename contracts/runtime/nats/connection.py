@@ -123,7 +123,7 @@ class Connection:
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             raise NoAnswer(str(error)) from error
 
-    async def hint(self, subject: str, payload: bytes) -> None:
+    async def publish_ephemeral(self, subject: str, payload: bytes) -> None:
         """Tell whoever listens right now. It never fails: nothing may depend on a hint, sent or not.
 
         While the server is away nobody listens, and the room for what waits belongs to what counts.

@@ -10,7 +10,7 @@ from nats.aio.msg import Msg
 
 from contracts.core.ids import new_id
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.pull import Place, Pull
+from contracts.runtime.nats.pull import DeliveryInfo, Pull
 from contracts.runtime.nats.retry import NoAnswer
 
 AHEAD = 2000
@@ -31,11 +31,11 @@ class Ordered:
         self._last = after
         self._delivered = 0
         self._consumer: str | None = None
-        self._waiting: list[tuple[Place, Msg]] = []
+        self._waiting: list[tuple[DeliveryInfo, Msg]] = []
         self._arrived = asyncio.Event()
         self._pull = Pull(connection, stream, self._create, self._receive, self._room)
 
-    async def batches(self) -> AsyncGenerator[Sequence[tuple[Place, Msg]]]:
+    async def batches(self) -> AsyncGenerator[Sequence[tuple[DeliveryInfo, Msg]]]:
         """What has arrived, as it arrives, for ever: each message once, in order, at least one at a time."""
         pulling = asyncio.create_task(self._pull.run())
         pulling.add_done_callback(lambda _: self._arrived.set())
@@ -82,10 +82,10 @@ class Ordered:
             self._consumer = None
 
     def _receive(self, msg: Msg) -> None:
-        place = Place.of(msg.reply)
-        if place.delivery != self._delivered + 1:
+        info = DeliveryInfo.of(msg.reply)
+        if info.delivery != self._delivered + 1:
             self._pull.fail(f"delivery {self._delivered + 1} is missing")
             return
-        self._delivered, self._last = place.delivery, place.seq
-        self._waiting.append((place, msg))
+        self._delivered, self._last = info.delivery, info.seq
+        self._waiting.append((info, msg))
         self._arrived.set()

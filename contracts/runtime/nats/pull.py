@@ -29,7 +29,7 @@ SPENT = ("Batch Completed", "Message Size Exceeds MaxBytes")
 """Descriptions of status 409 that end one request and leave the consumer as it is."""
 
 
-class Place(NamedTuple):
+class DeliveryInfo(NamedTuple):
     """Where a delivered message stands, as its ack subject tells."""
 
     attempt: int
@@ -42,7 +42,7 @@ class Place(NamedTuple):
     """Messages that follow."""
 
     @classmethod
-    def of(cls, ack_subject: str) -> Place:
+    def of(cls, ack_subject: str) -> DeliveryInfo:
         """Read `$JS.ACK.[domain.account.]stream.consumer.attempt.seq.delivery.time.pending`."""
         tokens = ack_subject.split(".")
         first = 4 if len(tokens) == _PLAIN_TOKENS else 6

@@ -50,7 +50,7 @@ def pauses() -> Iterator[float]:
         pause = min(pause * 2, LONGEST_PAUSE_S)
 
 
-async def patiently(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> T:
+async def retry_until(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> T:
     """What `ask` gives, asked again while there is no answer.
 
     Raises:
@@ -62,7 +62,7 @@ async def patiently(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> T:
         return await _again(ask, error, deadline_s)
 
 
-async def persistently(ask: Callable[[], Awaitable[T]], *, what: str) -> T:
+async def retry_forever(ask: Callable[[], Awaitable[T]], *, what: str) -> T:
     """What `ask` gives, asked again for as long as this task lives: for what must not be given up."""
     for pause in pauses():
         try:

@@ -12,7 +12,7 @@ import structlog
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry, Spent
 from contracts.domain import task
-from contracts.domain.agent import Entry
+from contracts.domain.agent import AgentVersion
 from contracts.domain.task import TASK
 from contracts.llm import ChatRequest, Completion
 from contracts.runtime.log import Unavailable
@@ -42,7 +42,7 @@ def failed(request: ChatRequest, error: Retry | Reject) -> Account:
     return task.Failed, {**asdict(spent), "usage": spent.usage, "error": str(error)}
 
 
-async def record(call: Call[Any, Any], entry: Entry, account: Account, begun: float) -> None:
+async def record(call: Call[Any, Any], entry: AgentVersion, account: Account, begun: float) -> None:
     """Put it into the log. An answer that was paid for is given even where that cannot be done."""
     kind, fields = account
     agent = {

@@ -13,7 +13,7 @@ from contracts.api.costs import TokenUsage
 from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, TaskUsed
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
-from contracts.domain.agent import Entry, State, with_usable_model
+from contracts.domain.agent import AgentVersion, State, with_usable_model
 from contracts.domain.issues import Issue, issues
 from contracts.llm import ChatRequest, Completion
 from gateway.api.tasks.accounts import answered, failed, record
@@ -102,7 +102,7 @@ def _request(
     )
 
 
-async def _asked(call: Call[None, None], entry: Entry, request: ChatRequest) -> Completion:
+async def _asked(call: Call[None, None], entry: AgentVersion, request: ChatRequest) -> Completion:
     """The model's answer; what it took is in the log.
 
     Raises:

@@ -13,7 +13,7 @@ from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.agent import Directory
 from contracts.domain.registry import CODEC
-from contracts.domain.run import RUN, Policy
+from contracts.domain.run import RUN, RunPolicy
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.log import Unavailable
@@ -23,11 +23,11 @@ from executor.executor import Executor
 from executor.performer import Performer
 from executor.tools.inputs import ToolInput
 from executor.tools.registry import Registry
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 from tests import jobs
 
 ORIGIN = Origin("/test/1")
-QUICK = Policy(backoff_s=0.0)
+QUICK = RunPolicy(backoff_s=0.0)
 RUN_ID = "dag-exec_1"
 
 
@@ -37,17 +37,17 @@ class Params(ToolInput):
     value: Any = None
 
 
-Body = Callable[[Json, ToolCall], Awaitable[Json]]
+Body = Callable[[Json, CallContext], Awaitable[Json]]
 
 
 def tool(name: str, body: Body, effect: Effect = Effect.READ) -> tuple[str, Tool[Params]]:
-    async def run_(params: Params, call: ToolCall) -> Json:
+    async def run_(params: Params, call: CallContext) -> Json:
         return await body(params.value, call)
 
     return "test", Tool(name=name, description="", accepts=Params, effect=effect, run=run_)
 
 
-async def echo(value: Json, _: ToolCall) -> Json:
+async def echo(value: Json, _: CallContext) -> Json:
     return value
 
 
@@ -60,11 +60,11 @@ class Calls:
         self.gate = asyncio.Event()
         self.cancelled = 0
 
-    async def count(self, value: Json, call: ToolCall) -> Json:
+    async def count(self, value: Json, call: CallContext) -> Json:
         self.keys.append(call.idempotency_key)
         return value
 
-    async def wait(self, value: Json, call: ToolCall) -> Json:
+    async def wait(self, value: Json, call: CallContext) -> Json:
         self.keys.append(call.idempotency_key)
         self.called.set()
         try:
@@ -148,7 +148,9 @@ class HeldLog(MemoryLog):
 class System:
     """A log, its queue, and executors that can die."""
 
-    def __init__(self, *tools: tuple[str, Tool[Any]], llm: Llm | None = None, policy: Policy = QUICK) -> None:
+    def __init__(
+        self, *tools: tuple[str, Tool[Any]], llm: Llm | None = None, policy: RunPolicy = QUICK
+    ) -> None:
         self.log = HeldLog()
         self.registry = Registry.of([tool("echo", echo), *tools])
         self.llm = llm or Llm(LlmSettings(_env_file=None))

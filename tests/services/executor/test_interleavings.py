@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 
 from contracts.core.commit import Commit, Recorded
 from contracts.core.event import Event, Json
-from contracts.core.outcome import Lost, Reject, Retry
+from contracts.core.outcome import LeaseLost, Reject, Retry
 from contracts.core.subjects import state_filter
 from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.agent import Directory
 from contracts.domain.plan import Job
 from contracts.domain.registry import CODEC
-from contracts.domain.run import RUN, Policy, Status
+from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.domain.run.steps import SYNTHESIS, graph_of
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
@@ -38,7 +38,7 @@ from executor.executor import Executor, watch
 from executor.performer import Performer
 from executor.tools.inputs import ToolInput
 from executor.tools.registry import Registry
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 from tests import jobs
 
 ORIGIN = Origin("/test/1")
@@ -105,7 +105,7 @@ class Storm:
         self.calls: Counter[str] = Counter()
         self.executors = count(1)
         self.tools = Registry.of([("test", self._tool(effect)) for effect in Effect])
-        self.policy = Policy(
+        self.policy = RunPolicy(
             backoff_s=0.0,
             parallel=self.dice.choice((1, 2, 1000)),
             retries=self.dice.choice((0, 2)),
@@ -145,12 +145,12 @@ class Storm:
         return Executor(self.log, performer, self.policy, f"e{next(self.executors)}")
 
     def _tool(self, effect: Effect) -> Tool[ToolInput]:
-        async def work(_: ToolInput, call: ToolCall) -> Json:
+        async def work(_: ToolInput, call: CallContext) -> Json:
             return await self._work(effect, call)
 
         return Tool(name=effect.value, description="", accepts=ToolInput, effect=effect, run=work)
 
-    async def _work(self, effect: Effect, call: ToolCall) -> Json:
+    async def _work(self, effect: Effect, call: CallContext) -> Json:
         step = call.idempotency_key.partition("/")[2]
         self.calls[step] += 1
         if effect is not Effect.READ:
@@ -190,7 +190,7 @@ class Storm:
 
     @staticmethod
     async def _handle(executor: Executor, lease: Recorded, attempt: int) -> None:
-        with contextlib.suppress(Lost, Retry, Unavailable):
+        with contextlib.suppress(LeaseLost, Retry, Unavailable):
             await executor.handle(lease, Delivery(attempt))  # type: ignore[arg-type]
 
     async def _cancel(self) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from contracts.core.commit import Recorded
 from contracts.core.event import Json
-from contracts.core.outcome import Lost, Reject, Retry
+from contracts.core.outcome import LeaseLost, Reject, Retry
 from contracts.core.subjects import state_filter
 from contracts.core.tool import Effect
 from contracts.domain import run
@@ -17,7 +17,7 @@ from contracts.domain.run import RUN, Status
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.runtime.stream import transact
 from executor.executor import watch
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from tests.services.executor.system import ORIGIN, RUN_ID, Calls, System, handle, handling, task, tool
 
 # ── leases ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -61,7 +61,7 @@ async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_cou
             await asyncio.wait_for(blocked.called.wait(), 5)
             blocked.gate.set()
             await asyncio.wait([zombie, heir])
-            assert isinstance(zombie.exception(), Lost)
+            assert isinstance(zombie.exception(), LeaseLost)
             assert heir.exception() is None
     completed = [e.step for e in await system.events() if isinstance(e, run.StepCompleted)]
     assert sorted(completed) == sorted(["001", "002", SYNTHESIS])
@@ -73,7 +73,7 @@ async def test_two_executors_offered_one_run_start_it_once() -> None:
     lease = await system.request(task("001", "count"))
     executors = (system.executor(), system.executor())
     ends = await asyncio.gather(*(handle(one, lease) for one in executors), return_exceptions=True)
-    assert all(end is None or isinstance(end, Lost) for end in ends)
+    assert all(end is None or isinstance(end, LeaseLost) for end in ends)
     assert (await system.state()).status is Status.COMPLETED
     assert sum(isinstance(e, run.Started) for e in await system.events()) == 1
 
@@ -116,7 +116,7 @@ async def test_a_stale_lease_does_not_take_the_run_from_who_has_it() -> None:
     """The message of the first start, redelivered after the run was resumed and taken by another."""
     blocked = Calls()
 
-    async def refuse_once(value: Json, call: ToolCall) -> Json:
+    async def refuse_once(value: Json, call: CallContext) -> Json:
         if not blocked.keys:
             blocked.keys.append("first")
             raise Reject("not yet")

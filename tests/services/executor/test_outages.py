@@ -10,7 +10,7 @@ from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.run import RUN, Status
 from contracts.runtime.stream import transact
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from tests.services.executor.system import ORIGIN, RUN_ID, Calls, System, handle, handling, task, tool
 
 # ── without a log ───────────────────────────────────────────────────────────────────────────────────────
@@ -69,7 +69,7 @@ async def test_an_executor_that_is_stopped_during_an_outage_ends() -> None:
 async def test_a_large_result_that_cannot_be_stored_yet_is_kept() -> None:
     calls = Calls()
 
-    async def grow(_: Json, call: ToolCall) -> Json:
+    async def grow(_: Json, call: CallContext) -> Json:
         system.log.shelf.away = 3
         return await calls.count("x" * 100_000, call)
 
@@ -80,7 +80,7 @@ async def test_a_large_result_that_cannot_be_stored_yet_is_kept() -> None:
 
 
 async def test_a_step_whose_input_cannot_be_fetched_now_is_tried_again() -> None:
-    async def grow(_: Json, __: ToolCall) -> Json:
+    async def grow(_: Json, __: CallContext) -> Json:
         return "x" * 100_000
 
     system = System(tool("grow", grow))
@@ -139,7 +139,7 @@ async def test_what_ran_ahead_of_the_log_counts_for_nothing_when_the_run_was_cal
 async def test_an_outcome_that_no_commit_can_hold_fails_its_step_and_undoes_what_followed() -> None:
     after = Calls()
 
-    async def shout(_: Json, __: ToolCall) -> Json:
+    async def shout(_: Json, __: CallContext) -> Json:
         raise Reject("x" * 600_000)
 
     system = System(tool("shout", shout), tool("after", after.count))

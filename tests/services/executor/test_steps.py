@@ -9,9 +9,9 @@ import pytest
 from contracts.core.event import BlobRef, Json
 from contracts.core.outcome import Reject, Retry
 from contracts.domain import run
-from contracts.domain.run import Policy, Status
+from contracts.domain.run import RunPolicy, Status
 from contracts.domain.run.steps import SYNTHESIS
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from tests.services.executor.system import RUN_ID, Calls, System, handle, task, tool
 
 # ── the ordinary course ─────────────────────────────────────────────────────────────────────────────────
@@ -34,7 +34,7 @@ async def test_results_flow_along_the_dependencies_with_their_types() -> None:
 async def test_independent_steps_run_at_the_same_time() -> None:
     together = asyncio.Barrier(3)
 
-    async def meet(value: Json, _: ToolCall) -> Json:
+    async def meet(value: Json, _: CallContext) -> Json:
         async with asyncio.timeout(5):
             await together.wait()
         return value
@@ -57,10 +57,10 @@ async def test_a_large_result_is_kept_beside_the_log_and_given_whole_to_the_next
     system = System()
     lease = await system.request(task("001", value=large[:10]), task("002", needs=["001"]))
 
-    async def grow(_: Json, __: ToolCall) -> Json:
+    async def grow(_: Json, __: CallContext) -> Json:
         return large
 
-    async def measure(value: Json, _: ToolCall) -> Json:
+    async def measure(value: Json, _: CallContext) -> Json:
         return len(value)
 
     system = System(tool("grow", grow), tool("measure", measure))
@@ -76,7 +76,7 @@ async def test_a_large_result_is_kept_beside_the_log_and_given_whole_to_the_next
 
 
 async def test_tools_tell_watchers_what_they_are_at() -> None:
-    async def talk(value: Json, call: ToolCall) -> Json:
+    async def talk(value: Json, call: CallContext) -> Json:
         await call.progress("progress", "talk", "half way")
         return value
 
@@ -92,7 +92,7 @@ async def test_tools_tell_watchers_what_they_are_at() -> None:
 async def test_a_passing_error_is_retried_and_every_attempt_is_in_the_log() -> None:
     failures = iter([Retry("busy"), Retry("busy again", after=0)])
 
-    async def flaky(value: Json, _: ToolCall) -> Json:
+    async def flaky(value: Json, _: CallContext) -> Json:
         for failure in failures:
             raise failure
         return value
@@ -109,10 +109,10 @@ async def test_a_passing_error_is_retried_and_every_attempt_is_in_the_log() -> N
     [("refuse", "no such thing"), ("explode", "KeyError"), ("absent", "Tool not found: absent")],
 )
 async def test_an_error_for_good_suspends_the_run_and_says_why(name: str, error: str) -> None:
-    async def refuse(_: Json, __: ToolCall) -> Json:
+    async def refuse(_: Json, __: CallContext) -> Json:
         raise Reject("no such thing")
 
-    async def explode(_: Json, __: ToolCall) -> Json:
+    async def explode(_: Json, __: CallContext) -> Json:
         raise KeyError("oops")
 
     system = System(tool("refuse", refuse), tool("explode", explode))
@@ -127,7 +127,7 @@ async def test_a_resumed_run_calls_only_what_had_failed() -> None:
     calls = Calls()
     broken = [True]
 
-    async def mendable(value: Json, _: ToolCall) -> Json:
+    async def mendable(value: Json, _: CallContext) -> Json:
         if broken:
             raise Reject("broken")
         return value
@@ -158,7 +158,7 @@ async def test_results_too_many_for_one_event_are_put_together_all_the_same() ->
 async def test_a_step_that_says_it_was_cancelled_when_nobody_did_has_failed() -> None:
     """Otherwise its run would wait for it for ever, and keep its lease."""
 
-    async def odd(_: Json, __: ToolCall) -> Json:
+    async def odd(_: Json, __: CallContext) -> Json:
         raise asyncio.CancelledError
 
     system = System(tool("odd", odd))
@@ -170,7 +170,7 @@ async def test_a_step_that_says_it_was_cancelled_when_nobody_did_has_failed() ->
 
 async def test_a_step_that_hangs_is_given_up() -> None:
     calls = Calls()
-    system = System(tool("wait", calls.wait), policy=Policy(retries=0))
+    system = System(tool("wait", calls.wait), policy=RunPolicy(retries=0))
     executor = system.executor()
     executor.performer.timeout_s = 0.05
     await handle(executor, await system.request(task("001", "wait")))

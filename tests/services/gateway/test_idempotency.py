@@ -12,7 +12,7 @@ from contracts.core.tool import Effect, ToolSpec
 from contracts.domain import dag
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Job
-from contracts.runtime.key_value import Cell, MemoryCells, NatsCells
+from contracts.runtime.key_value import MemoryKeyValue, NatsKeyValue, StoredValue
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection
 from gateway.http import idempotency
@@ -29,7 +29,7 @@ KEY = {"Idempotency-Key": "8e03978e-40d5-43dd-bc93-6894a57f9324"}
 JOB = jobs.job_json(validation={"coverage": "high"})
 
 
-class Faulty(MemoryCells):
+class Faulty(MemoryKeyValue):
     """Can be away for a while."""
 
     def __init__(self) -> None:
@@ -45,7 +45,7 @@ class Faulty(MemoryCells):
         return await super().put(name, value, after=after)
 
 
-class Slow(MemoryCells):
+class Slow(MemoryKeyValue):
     """Keeps no answer before it is let; claims are quick."""
 
     def __init__(self) -> None:
@@ -109,19 +109,19 @@ async def test_without_a_key_or_with_another_it_is_another_request(api: Api) -> 
 
 async def test_every_gateway_knows_what_another_has_answered(start_gateway: StartGateway) -> None:
     """Restarted ones too: nothing is kept in a process."""
-    cells = MemoryCells()
-    one = await start_gateway(cells=cells)
+    key_values = MemoryKeyValue()
+    one = await start_gateway(key_values=key_values)
     first = await one.post(AGENTS, NEW, headers=KEY)
-    two = await start_gateway(cells=cells, log=one.log, projector=False)
+    two = await start_gateway(key_values=key_values, log=one.log, projector=False)
     second = await two.post(AGENTS, NEW, headers=KEY)
     assert same(first, second)
 
 
 @pytest.mark.nats
 async def test_what_was_answered_is_kept_in_nats(start_gateway: StartGateway, connection: Connection) -> None:
-    one = await start_gateway(cells=NatsCells(connection))
+    one = await start_gateway(key_values=NatsKeyValue(connection))
     first = await one.post(AGENTS, NEW, headers=KEY)
-    two = await start_gateway(cells=NatsCells(connection), log=one.log, projector=False)
+    two = await start_gateway(key_values=NatsKeyValue(connection), log=one.log, projector=False)
     assert same(first, await two.post(AGENTS, NEW, headers=KEY))
     assert (await two.post(AGENTS, NEW | {"version": "2"}, headers=KEY)).status == 422
     assert (await two.post(AGENTS, NEW, headers={"Idempotency-Key": "another"})).status == 409
@@ -167,13 +167,13 @@ async def test_a_key_belongs_to_one_path(api: Api) -> None:
 
 async def test_a_key_is_claimed_before_anything_is_done(start_gateway: StartGateway) -> None:
     """While the first request is still being answered, another one is refused."""
-    cells = Slow()
-    api = await start_gateway(cells=cells)
+    key_values = Slow()
+    api = await start_gateway(key_values=key_values)
     first = asyncio.create_task(api.post(AGENTS, NEW, headers=KEY))
     async with aclosing(api.log.tail("evt.agent.>")) as batches:
         await anext(batches)
     other = await api.post(AGENTS, NEW | {"version": "2"}, headers=KEY)
-    cells.let.set()
+    key_values.let.set()
     assert (other.status, (await first).status) == (422, 201)
 
 
@@ -230,16 +230,20 @@ async def test_after_an_ack_was_lost_the_same_request_finds_what_it_has_done(api
 async def test_what_a_killed_gateway_had_done_is_not_done_again(
     start_gateway: StartGateway, path: str, body: Any
 ) -> None:
-    """It did all of it and died before it could keep the answer: the cell has the claim alone."""
-    cells = MemoryCells()
-    one = await with_tool(await with_agent(await start_gateway(cells=cells, llm=LLM, planning_wait_s=0.01)))
+    """It did all of it and died before it could keep the answer: the bucket has the claim alone."""
+    key_values = MemoryKeyValue()
+    one = await with_tool(
+        await with_agent(await start_gateway(key_values=key_values, llm=LLM, planning_wait_s=0.01))
+    )
     first = await one.post(path, body, headers=KEY)
-    for name, cell in cells._cells.items():
-        claim = idempotency._Entry.model_validate_json(cell.value).model_copy(update={"answer": None})
-        cells._cells[name] = Cell(claim.model_dump_json().encode(), cell.revision)
+    for name, stored in key_values._values.items():
+        claim = idempotency._Entry.model_validate_json(stored.value).model_copy(update={"answer": None})
+        key_values._values[name] = StoredValue(claim.model_dump_json().encode(), stored.revision)
     before = await one.log.last_seq()
 
-    two = await start_gateway(cells=cells, log=one.log, llm=LLM, projector=False, planning_wait_s=0.01)
+    two = await start_gateway(
+        key_values=key_values, log=one.log, llm=LLM, projector=False, planning_wait_s=0.01
+    )
     second = await (await with_tool(two)).post(path, body, headers=KEY)
 
     assert first.status < 300
@@ -254,9 +258,9 @@ async def test_an_agent_that_somebody_else_made_meanwhile_is_not_taken_for_ones_
 
 
 async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(start_gateway: StartGateway) -> None:
-    cells = Faulty()
-    cells.writes_to_lose = 1
-    api = await start_gateway(cells=cells)
+    key_values = Faulty()
+    key_values.writes_to_lose = 1
+    api = await start_gateway(key_values=key_values)
     first = await api.post(AGENTS, NEW, headers=KEY)
     second = await api.post(AGENTS, NEW, headers=KEY)
     assert (first.status, second.status) == (201, 201)

@@ -13,7 +13,7 @@ from prometheus_client import REGISTRY
 
 from contracts.core.event import Usage
 from contracts.core.outcome import Reject, Retry, Spent
-from contracts.llm import Attempt, ChatRequest, Llm, LlmNotConfigured, LlmSettings
+from contracts.llm import ChatRequest, Exchange, Llm, LlmNotConfigured, LlmSettings
 from contracts.llm.backoff import Backoff
 from deploy.scripted_llm import ScriptedLlm, parse_rules
 
@@ -295,7 +295,7 @@ async def test_a_provider_that_does_not_answer_costs_nothing(lab: Lab) -> None:
 
 async def test_a_busy_provider_is_asked_again_when_it_says(lab: Lab) -> None:
     server = await lab.provider('[[rule]]\ntimes = 2\nanswer = { status = 429, retry_after = "7" }' + OK)
-    seen: list[Attempt] = []
+    seen: list[Exchange] = []
 
     completion = await lab.client(server).complete(ChatRequest(HELLO), on_attempt=seen.append)
 
@@ -349,7 +349,7 @@ async def test_a_passing_failure_is_retried_with_growing_waits(lab: Lab, answer:
 async def test_an_answer_that_never_comes_is_given_up(lab: Lab) -> None:
     server = await lab.provider("[[rule]]\ntimes = 1\nanswer.hang = true" + OK)
     llm = lab.client(server, llm_timeout_s=0.2)
-    seen: list[Attempt] = []
+    seen: list[Exchange] = []
 
     assert (await llm.complete(ChatRequest(HELLO), on_attempt=seen.append)).content == "Hi"
 

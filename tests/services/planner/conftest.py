@@ -30,7 +30,7 @@ from contracts.runtime.follow import Follower
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from deploy.scripted_llm import ScriptedLlm
-from deploy.scripted_llm.rules import Answer, Rule, When
+from deploy.scripted_llm.rules import Rule, ScriptedAnswer, When
 from planner.planner import Planner
 
 ORIGIN = Origin("/test/1")
@@ -53,10 +53,12 @@ class Model:
     """What the LLM will say: plans one after the other, titles always the same."""
 
     def __init__(self) -> None:
-        self.title = Answer(text="A title", cost=0.5, usage={"prompt_tokens": 2, "completion_tokens": 1})
+        self.title = ScriptedAnswer(
+            text="A title", cost=0.5, usage={"prompt_tokens": 2, "completion_tokens": 1}
+        )
         self.rules: list[Rule] = []
 
-    def says(self, *answers: Answer | str | dict[str, Any]) -> None:
+    def says(self, *answers: ScriptedAnswer | str | dict[str, Any]) -> None:
         """The next answers, one for each request: whole ones, texts, or plans."""
         when = When.model_validate({"system": "^You plan"})
         self.rules += [Rule(when=when, answer=_answer(one), times=1) for one in answers]
@@ -185,14 +187,14 @@ def job() -> dict[str, Any]:
     return deepcopy(JOB)
 
 
-def _answer(given: Answer | str | dict[str, Any]) -> Answer:
+def _answer(given: ScriptedAnswer | str | dict[str, Any]) -> ScriptedAnswer:
     match given:
-        case Answer():
+        case ScriptedAnswer():
             return given
         case str():
-            return Answer(text=given)
+            return ScriptedAnswer(text=given)
         case _:
-            return Answer(job=given, cost=1.25, usage={"prompt_tokens": 10, "completion_tokens": 20})
+            return ScriptedAnswer(job=given, cost=1.25, usage={"prompt_tokens": 10, "completion_tokens": 20})
 
 
 def _wants_title(body: Any) -> bool:

@@ -14,7 +14,7 @@ from contracts.domain import dag, run
 from contracts.domain.dag import AttemptMade, Planned, Rejected
 from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
-from deploy.scripted_llm.rules import Answer
+from deploy.scripted_llm.rules import ScriptedAnswer
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -50,7 +50,7 @@ async def given_up(world: World, error: BaseException, *, index: int = -1) -> No
 async def test_after_a_crash_planning_goes_on_with_the_attempts_made(
     world: World, job: dict[str, Any], eventually: Eventually
 ) -> None:
-    world.model.says(PROSE, Answer(hang=True), job)
+    world.model.says(PROSE, ScriptedAnswer(hang=True), job)
     await world.request()
     await killed_while_asking(world, eventually, request=2)
     assert attempts(await world.events()) == [1]
@@ -64,7 +64,7 @@ async def test_after_a_crash_planning_goes_on_with_the_attempts_made(
 
 
 async def test_crashes_do_not_add_attempts(world: World, eventually: Eventually) -> None:
-    world.model.says(PROSE, Answer(hang=True), PROSE, Answer(hang=True), PROSE)
+    world.model.says(PROSE, ScriptedAnswer(hang=True), PROSE, ScriptedAnswer(hang=True), PROSE)
     await world.request()
     await killed_while_asking(world, eventually, request=2)
     await killed_while_asking(world, eventually, request=4)

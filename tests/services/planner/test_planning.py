@@ -14,7 +14,7 @@ from contracts.domain import agent, dag, run
 from contracts.domain.agent import AGENT
 from contracts.domain.dag import AttemptMade, ClarificationAsked, Planned, Rejected
 from contracts.runtime.catalogue import Catalogue
-from deploy.scripted_llm.rules import Answer
+from deploy.scripted_llm.rules import ScriptedAnswer
 
 if TYPE_CHECKING:
     from tests.services.planner.conftest import World
@@ -158,7 +158,7 @@ async def test_an_agent_activated_just_before_the_request_is_known(world: World,
 async def test_a_busy_provider_is_asked_again_within_the_same_attempt(
     world: World, job: dict[str, Any]
 ) -> None:
-    world.model.says(Answer(status=429, error="slow down", retry_after="7"), job)
+    world.model.says(ScriptedAnswer(status=429, error="slow down", retry_after="7"), job)
 
     made, *_, planned = await world.plan()
 
@@ -174,14 +174,14 @@ async def test_a_busy_provider_is_asked_again_within_the_same_attempt(
 @pytest.mark.parametrize(
     ("answer", "error"),
     [
-        (Answer(status=500, error="out of order"), "out of order"),
-        (Answer(drop=True), "cannot reach openai"),
-        (Answer(text=""), "sent an empty answer"),
-        (Answer(cut=True), "no chat completion"),
+        (ScriptedAnswer(status=500, error="out of order"), "out of order"),
+        (ScriptedAnswer(drop=True), "cannot reach openai"),
+        (ScriptedAnswer(text=""), "sent an empty answer"),
+        (ScriptedAnswer(cut=True), "no chat completion"),
     ],
 )
 async def test_a_model_that_does_not_answer_ends_planning_with_the_reason(
-    world: World, answer: Answer, error: str
+    world: World, answer: ScriptedAnswer, error: str
 ) -> None:
     world.model.says(answer, answer, answer)
 
@@ -197,7 +197,7 @@ async def test_a_model_that_does_not_answer_ends_planning_with_the_reason(
 
 
 async def test_answers_of_no_use_count_with_what_they_have_cost(world: World) -> None:
-    empty = Answer(text="", cost=0.25, usage={"prompt_tokens": 10, "completion_tokens": 1})
+    empty = ScriptedAnswer(text="", cost=0.25, usage={"prompt_tokens": 10, "completion_tokens": 1})
     world.model.says(empty, empty, empty)
 
     made, *_ = await world.plan()
@@ -208,7 +208,7 @@ async def test_answers_of_no_use_count_with_what_they_have_cost(world: World) ->
 
 
 async def test_prose_and_half_a_plan_are_asked_for_again(world: World, job: dict[str, Any]) -> None:
-    half = Answer(text=json.dumps(job)[:300], finish_reason="length")
+    half = ScriptedAnswer(text=json.dumps(job)[:300], finish_reason="length")
     world.model.says("I would read the file.", half, job)
 
     events = await world.plan()
@@ -354,12 +354,12 @@ async def test_a_title_is_asked_for_with_the_beginning_of_the_goal(world: World,
 @pytest.mark.parametrize(
     ("answer", "patience_s", "error"),
     [
-        (Answer(status=400, error="not today"), 30, "not today"),
-        (Answer(hang=True), 0.05, "no title within 0.05 s"),
+        (ScriptedAnswer(status=400, error="not today"), 30, "not today"),
+        (ScriptedAnswer(hang=True), 0.05, "no title within 0.05 s"),
     ],
 )
 async def test_a_plan_comes_without_a_title_that_cannot_be_had(
-    world: World, job: dict[str, Any], answer: Answer, patience_s: float, error: str
+    world: World, job: dict[str, Any], answer: ScriptedAnswer, patience_s: float, error: str
 ) -> None:
     world.model.title = answer
     world.model.says(job)

@@ -24,7 +24,7 @@ from contracts.runtime.catalogue import publish
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.stream import Origin, Stream
 from deploy.scripted_llm import ScriptedLlm
-from deploy.scripted_llm.rules import Answer, Rule
+from deploy.scripted_llm.rules import Rule, ScriptedAnswer
 from planner.planner import Planner
 from planner.service import build
 from planner.settings import PlannerSettings
@@ -82,7 +82,7 @@ async def test_a_plan_is_made_with_the_tools_that_somebody_alive_can_call(
     alive = ExecutorAlive(instance="e", capacity=1, tools=("readFile",)).model_dump_json().encode()
     monkeypatch.setattr(executors, "SILENCE_S", 0.2)
     async with (
-        ScriptedLlm([Rule(answer=Answer(job=job))]) as llm,
+        ScriptedLlm([Rule(answer=ScriptedAnswer(job=job))]) as llm,
         nats_log(settings, CODEC, name="test") as log,
     ):
         monkeypatch.chdir(tmp_path)
@@ -116,7 +116,7 @@ async def test_a_process_makes_plans_with_the_agents_it_brings(
     settings = PlannerSettings(_env_file=None, nats_url=nats_url, data_dir=tmp_path, instance="test")
     wanted = dag.Requested(goal_text="Read it", agent_name="DecomposerV8", run_id="dag-exec_1")
     async with (
-        ScriptedLlm([Rule(answer=Answer(job=job))]) as llm,
+        ScriptedLlm([Rule(answer=ScriptedAnswer(job=job))]) as llm,
         nats_log(settings, CODEC, name="test") as log,
     ):
         monkeypatch.chdir(tmp_path)

@@ -22,7 +22,7 @@ from contracts.domain.schedule.schedule import Overlap, Schedule
 from contracts.domain.schedule.ticks import Amended, Decision, Ticked
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
-from scheduler.active_schedules import Entry, entry_of
+from scheduler.active_schedules import ActiveSchedule, entry_of
 from scheduler.decide import Decider
 
 MINUTE = timedelta(minutes=1)
@@ -75,7 +75,7 @@ class SteppedLog(MemoryLog):
 class Crowd:
     """Schedulers of one schedule that fires every minute, on one log, with one clock."""
 
-    def __init__(self, log: SteppedLog, entry: Entry) -> None:
+    def __init__(self, log: SteppedLog, entry: ActiveSchedule) -> None:
         self.log = log
         self.entry = entry
         self.time = entry.since

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from deploy.scripted_llm import Answer, Script, default_rules, parse_rules
+from deploy.scripted_llm import Script, ScriptedAnswer, default_rules, parse_rules
 from deploy.scripted_llm.script import Request, completion
 
 PLANNER = "… one JSON object with the keys intent, entities, sub_tasks …"
@@ -190,7 +190,7 @@ def conversation(system: str, user: str, *, tools: tuple[str, ...], turns: int =
 
 def calls(script: Script, request: Request) -> list[str]:
     answer = script.answer(request)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ScriptedAnswer)
     return [call.name for call in answer.tool_calls]
 
 

@@ -14,7 +14,7 @@ from contracts.domain.dag import DAG
 from contracts.domain.plan import Intent, Job
 from contracts.domain.schedule.cron import InvalidCron
 from contracts.domain.schedule.schedule import Schedule
-from scheduler.active_schedules import Book, Entry, entry_of
+from scheduler.active_schedules import ActiveSchedule, ActiveSchedules, entry_of
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = Job(original_request="do it", intent=Intent(primary="work", sub_intents=()), entities=(), sub_tasks=())
@@ -52,8 +52,8 @@ def history(*events: Event, dag_id: str = "d") -> list[Recorded]:
     return commits
 
 
-def since(number: int, schedule: Schedule = NINE) -> Entry:
-    return Entry("d", ("dag", "d"), schedule, since=minute(number))
+def since(number: int, schedule: Schedule = NINE) -> ActiveSchedule:
+    return ActiveSchedule("d", ("dag", "d"), schedule, since=minute(number))
 
 
 def test_a_schedule_given_with_the_goal_fires_once_there_is_a_plan() -> None:
@@ -112,7 +112,7 @@ def test_a_dag_paused_before_it_had_a_schedule_is_paused() -> None:
 
 
 def test_the_book_tells_which_schedules_are_not_what_they_were() -> None:
-    book = Book()
+    book = ActiveSchedules()
     imported, was_set, renamed, deleted = history(IMPORTED, SET, dag.Updated(title="new"), dag.Deleted())
     assert book.fold([imported, *history(IMPORTED, dag_id="other")]) == set()
     assert book.fold([was_set]) == {"d"}
@@ -124,6 +124,6 @@ def test_the_book_tells_which_schedules_are_not_what_they_were() -> None:
 
 def test_a_schedule_that_names_no_ticks_says_so_when_asked() -> None:
     with pytest.raises(InvalidCron):
-        _ = Entry("d", ("dag", "d"), Schedule(cron="every day"), START).cron
+        _ = ActiveSchedule("d", ("dag", "d"), Schedule(cron="every day"), START).cron
     with pytest.raises(InvalidTimezone):
-        _ = Entry("d", ("dag", "d"), Schedule(cron="@daily", timezone="Mars/Olympus"), START).cron
+        _ = ActiveSchedule("d", ("dag", "d"), Schedule(cron="@daily", timezone="Mars/Olympus"), START).cron

@@ -10,12 +10,12 @@ import pytest
 from contracts.domain import dag
 from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
-from scheduler.active_schedules import Entry
+from scheduler.active_schedules import ActiveSchedule
 from scheduler.request import Unfit, request_of
 from tests import jobs
 
 TICK = datetime(2026, 11, 23, 5, 45, 42, tzinfo=UTC)
-ENTRY = Entry("d", ("dag", "d"), Schedule(cron="* * * * * *", timezone="Europe/Paris"), since=TICK)
+ENTRY = ActiveSchedule("d", ("dag", "d"), Schedule(cron="* * * * * *", timezone="Europe/Paris"), since=TICK)
 
 
 def job_json(*tasks: tuple[str, list[str]], prompt: str = "go", **changes: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.run import RUN
-from contracts.domain.run_requests import Occasion, pursue
+from contracts.domain.run_requests import Trigger, pursue
 from contracts.runtime.stream import Origin, Stream
 from gateway.api.executions import cancelling
 from gateway.api.goals.runs import queries
@@ -40,7 +40,7 @@ async def trigger(call: Call[Any, Any], goal_id: str) -> str:
     _require_active(pursued)
     await _require_model(gateway, pursued.state)
     await _require_room(gateway)
-    asked = pursue(goal_id, pursued.state, run_id, Occasion(), gateway.settings.defaults)
+    asked = pursue(goal_id, pursued.state, run_id, Trigger(), gateway.settings.defaults)
     first = asked.aggregate.initial
     stream = await call.create(asked.aggregate, asked.id, lambda now: [asked.event] if now == first else [])
     await pursued.refresh()

@@ -14,7 +14,7 @@ from contracts.core.tool import Effect
 from contracts.domain import agent, run
 from contracts.domain.agent import AGENT, Directory
 from contracts.domain.registry import CODEC
-from contracts.domain.run import RUN, Policy
+from contracts.domain.run import RUN, RunPolicy
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import transact
@@ -24,7 +24,7 @@ from executor.goal.goals import Goals
 from executor.goal.limits import Limits
 from executor.performer import Performer
 from executor.tools.registry import Registry
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 from tests.services.executor.system import ORIGIN, Body, Calls, Params, handle, handling
 
 RUN_ID = "run_1"
@@ -47,14 +47,14 @@ class World:
         self.scripted = scripted
         self.llm = llm
         self.agents = Directory()
-        self.policy = Policy(backoff_s=0.0)
+        self.policy = RunPolicy(backoff_s=0.0)
         self.limits = Limits()
         self.told: list[tuple[str, dict[str, Json]]] = []
         self._tools: list[tuple[str, Tool[Any]]] = []
         self._names = 0
 
     def tool(self, name: str, body: Body, effect: Effect = Effect.READ) -> None:
-        async def run_(params: Params, call: ToolCall) -> Json:
+        async def run_(params: Params, call: CallContext) -> Json:
             return await body(params.value, call)
 
         self.add(Tool(name=name, description=f"does {name}", accepts=Params, effect=effect, run=run_))

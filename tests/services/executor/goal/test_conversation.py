@@ -13,7 +13,7 @@ from contracts.domain import run
 from contracts.domain.run import Status
 from executor.goal.limits import Limits
 from executor.tools.artifacts import Artifacts
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from executor.tools.write_file import write_file
 from tests.services.executor.goal.rules import ONE_CALL, calls_once
 from tests.services.executor.system import echo
@@ -71,7 +71,7 @@ answer.text = "because."
 
 
 async def test_a_large_result_is_kept_beside_the_log_and_its_beginning_shown(make_world: MakeWorld) -> None:
-    async def grow(_: Json, __: ToolCall) -> Json:
+    async def grow(_: Json, __: CallContext) -> Json:
         return "x" * 300_000
 
     world = await make_world(calls_once({"name": "grow"}))
@@ -87,7 +87,7 @@ async def test_a_large_result_is_kept_beside_the_log_and_its_beginning_shown(mak
 async def test_older_turns_are_shortened_and_the_oldest_left_out_and_the_model_is_told(
     make_world: MakeWorld,
 ) -> None:
-    async def long(_: Json, __: ToolCall) -> Json:
+    async def long(_: Json, __: CallContext) -> Json:
         return "z" * 3000
 
     world = await make_world(

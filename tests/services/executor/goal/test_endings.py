@@ -18,7 +18,7 @@ from contracts.core.outcome import Reject, Retry
 from contracts.domain import dag, memory, run, webhook
 from contracts.domain.dag import DAG
 from contracts.domain.memory import MEMORY, Kind
-from contracts.domain.run import RUN, Policy, Status
+from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.runtime.log import Unavailable
 from executor.tools.addresses import AllowedHost
 from executor.tools.artifacts import Artifacts
@@ -212,7 +212,7 @@ async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_executor(
 async def test_a_webhook_that_cannot_be_told_now_is_told_later(world: Any, receiver: Receiver) -> None:
     """The queue is asked to give the run again; whoever gets it goes on."""
     receiver.statuses = [503, 200]
-    world.policy = Policy(backoff_s=0.05)
+    world.policy = RunPolicy(backoff_s=0.05)
     lease = await world.request(webhook_url=receiver.url)
     with pytest.raises(Retry) as later:
         await world.handle(world.executor(), lease)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts.core.outcome import Lost, Retry
+from contracts.core.outcome import LeaseLost, Retry
 from contracts.core.subjects import state_filter
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.run import NO_SUMMARY, RUN, Policy, Status
+from contracts.domain.run import NO_SUMMARY, RUN, RunPolicy, Status
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.stream import Origin, transact
 from executor.executor import watch
@@ -124,7 +124,7 @@ async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_cou
             await asyncio.wait_for(calls.called.wait(), 5)
             calls.gate.set()
             await asyncio.wait([zombie, heir])
-            assert isinstance(zombie.exception(), Lost)
+            assert isinstance(zombie.exception(), LeaseLost)
             assert heir.exception() is None
     assert len(await world.of(run.CallAnswered)) == 1
     assert len(await world.of(run.GoalCompleted)) == 1
@@ -132,7 +132,7 @@ async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_cou
 
 async def test_a_run_that_kills_its_executors_fails(make_world: MakeWorld, calls: Calls) -> None:
     world = await make_world(ONE_CALL)
-    world.policy = Policy(max_takeovers=2)
+    world.policy = RunPolicy(max_takeovers=2)
     world.tool("first", calls.wait)
     lease = await world.request()
     for attempt in (1, 2):

@@ -15,7 +15,7 @@ from contracts.domain import run
 from contracts.domain.run import Status
 from executor.goal.limits import MAX_CALLS, Limits
 from executor.tools.artifacts import Artifacts
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from executor.tools.write_file import write_file
 from tests.services.executor.goal.rules import ONE_CALL, calls_once
 from tests.services.executor.system import echo
@@ -59,7 +59,7 @@ async def test_a_turn_and_its_calls_are_recorded_before_a_tool_runs(
 async def test_calls_of_one_turn_run_at_the_same_time(make_world: MakeWorld) -> None:
     together = asyncio.Barrier(3)
 
-    async def meet(value: Json, _: ToolCall) -> Json:
+    async def meet(value: Json, _: CallContext) -> Json:
         async with asyncio.timeout(5):
             await together.wait()
         return value
@@ -139,10 +139,10 @@ async def test_a_tool_that_is_not_allowed_is_neither_offered_nor_run(
 async def test_a_call_that_fails_is_told_to_the_model_which_goes_on(
     make_world: MakeWorld, call: dict[str, Json], told: str
 ) -> None:
-    async def refuse(_: Json, __: ToolCall) -> Json:
+    async def refuse(_: Json, __: CallContext) -> Json:
         raise Reject("no such thing")
 
-    async def explode(_: Json, __: ToolCall) -> Json:
+    async def explode(_: Json, __: CallContext) -> Json:
         raise KeyError("oops")
 
     world = await make_world(calls_once(call))
@@ -203,7 +203,7 @@ async def test_more_calls_than_a_turn_may_make_are_put_off(make_world: MakeWorld
 async def test_a_passing_error_is_retried_and_every_attempt_is_in_the_log(make_world: MakeWorld) -> None:
     failures = iter([Retry("busy"), Retry("busy again")])
 
-    async def flaky(value: Json, _: ToolCall) -> Json:
+    async def flaky(value: Json, _: CallContext) -> Json:
         for failure in failures:
             raise failure
         return value
@@ -216,7 +216,7 @@ async def test_a_passing_error_is_retried_and_every_attempt_is_in_the_log(make_w
 
 
 async def test_an_error_that_does_not_pass_is_told_to_the_model_in_the_end(make_world: MakeWorld) -> None:
-    async def busy(_: Json, __: ToolCall) -> Json:
+    async def busy(_: Json, __: CallContext) -> Json:
         raise Retry("busy")
 
     world = await make_world(calls_once({"name": "busy"}))

@@ -21,9 +21,9 @@ from executor.tools import smtp
 from executor.tools.artifacts import Artifacts
 from executor.tools.send_email import send_email
 from executor.tools.settings import ToolSettings
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 
-CALL = ToolCall("run_1/001")
+CALL = CallContext("run_1/001")
 HANG_UP = "hang up"
 
 

@@ -15,9 +15,9 @@ from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from executor.tools import pages
 from executor.tools.fetch_page import fetch_page
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 
-CALL = ToolCall("run/001")
+CALL = CallContext("run/001")
 
 
 async def page(http: ClientSession, url: object, **params: Json) -> Json:

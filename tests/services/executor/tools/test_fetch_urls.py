@@ -13,9 +13,9 @@ from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from executor.tools import fetch_urls as batches
 from executor.tools.fetch_urls import fetch_urls
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 
-CALL = ToolCall("run/001")
+CALL = CallContext("run/001")
 
 
 async def urls(http: ClientSession, *items: Json) -> Json:
@@ -29,7 +29,7 @@ async def test_watchers_see_a_page_begun_and_finished(http: ClientSession, serve
         seen.append((kind, tool, message))
 
     url = str(server.make_url("/a"))
-    await fetch_urls(http).invoke({"urls": [url]}, ToolCall("run/001", progress))
+    await fetch_urls(http).invoke({"urls": [url]}, CallContext("run/001", progress))
     assert seen == [
         ("progress", "fetchPage", f"Fetching {url}"),
         ("completed", "fetchPage", f"Fetched Untitled (10 characters) from {url}"),

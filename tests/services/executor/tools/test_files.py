@@ -12,10 +12,10 @@ from contracts.core.event import Json
 from contracts.core.outcome import Reject
 from executor.tools.artifacts import Artifacts
 from executor.tools.read_file import read_file
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from executor.tools.write_file import write_file
 
-CALL = ToolCall("run/001")
+CALL = CallContext("run/001")
 OUTSIDE = "^Invalid path: must be within artifacts directory; name a file by its path relative to that"
 
 

@@ -17,9 +17,9 @@ from executor.tools import pages
 from executor.tools.addresses import AllowedHost
 from executor.tools.fetch_page import fetch_page
 from executor.tools.guard import guarded_session
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 
-CALL = ToolCall("run/001")
+CALL = CallContext("run/001")
 
 
 class Names(AbstractResolver):

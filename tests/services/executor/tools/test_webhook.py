@@ -17,9 +17,9 @@ from contracts.core.outcome import Reject, Retry
 from executor.tools import send_webhook as webhooks
 from executor.tools.guard import guarded_session
 from executor.tools.send_webhook import send_webhook, signature
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 
-CALL = ToolCall("run_1/001")
+CALL = CallContext("run_1/001")
 NOW = 1_700_000_000.9
 
 
@@ -53,7 +53,7 @@ async def receiver() -> AsyncIterator[Receiver]:
         yield found
 
 
-async def send(http: ClientSession, secret: bytes = b"", call: ToolCall = CALL, **params: Json) -> Json:
+async def send(http: ClientSession, secret: bytes = b"", call: CallContext = CALL, **params: Json) -> Json:
     return await send_webhook(http, secret, lambda: NOW).invoke({"payload": {"a": "ü"}, **params}, call)
 
 
@@ -139,7 +139,7 @@ async def test_every_attempt_carries_the_same_id_and_key_and_its_own_valid_signa
 ) -> None:
     for _ in range(2):
         await send(http, b"secret", url=receiver.url)
-    await send(http, b"secret", ToolCall("run_1/002"), url=receiver.url)
+    await send(http, b"secret", CallContext("run_1/002"), url=receiver.url)
     (first, body), (again, _), (other, _) = receiver.got
     assert first["webhook-id"] == again["webhook-id"] != other["webhook-id"]
     assert first["Idempotency-Key"] == again["Idempotency-Key"] != other["Idempotency-Key"]
@@ -155,7 +155,7 @@ def test_the_signature_is_that_of_standard_webhooks() -> None:
 
 
 async def test_a_key_that_no_header_can_hold_is_escaped(http: ClientSession, receiver: Receiver) -> None:
-    await send(http, b"secret", ToolCall("run_1/sté p\n"), url=receiver.url)
+    await send(http, b"secret", CallContext("run_1/sté p\n"), url=receiver.url)
     assert receiver.got[0][0]["Idempotency-Key"] == "run_1/st%C3%A9%20p%0A"
 
 

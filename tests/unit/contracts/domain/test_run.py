@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from contracts.core.event import Event
 from contracts.domain import run
 from contracts.domain.plan import Job
-from contracts.domain.run import RUN, Erred, Policy, Status, Succeeded
+from contracts.domain.run import RUN, Erred, RunPolicy, Status, Succeeded
 from contracts.domain.run.steps import SYNTHESIS, Step
 from tests import jobs
 
 Given = Callable[..., Any]
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-POLICY = Policy(backoff_s=1.0)
+POLICY = RunPolicy(backoff_s=1.0)
 ME = "executor-a"
 OTHER = "executor-b"
 
@@ -157,7 +157,7 @@ def test_nobody_makes_a_run_wait_for_longer_than_the_policy_allows(
 
 
 def test_the_wait_before_a_retry_is_bounded_after_any_number_of_failures() -> None:
-    assert Policy(backoff_s=1.0, max_backoff_s=60.0).wait_s(5_000, 0.5) == 60.0
+    assert RunPolicy(backoff_s=1.0, max_backoff_s=60.0).wait_s(5_000, 0.5) == 60.0
 
 
 def test_a_retry_starts_when_it_is_due_and_not_before(given: Given) -> None:
@@ -254,7 +254,7 @@ def test_progress_forgives_take_overs(given: Given) -> None:
 
 def test_a_limit_on_steps_in_progress_is_kept(given: Given) -> None:
     wide = requested(("1", []), ("2", []), ("3", []))
-    narrow = Policy(parallel=2)
+    narrow = RunPolicy(parallel=2)
     given(RUN, wide).when(run.start, ME, NOW, narrow, llm=False).then_once(started(), began("1", "2"))
     given(RUN, wide, started(), began("1", "2")).when(
         run.settle, [Succeeded(done("1"))], NOW, narrow
@@ -263,11 +263,11 @@ def test_a_limit_on_steps_in_progress_is_kept(given: Given) -> None:
 
 def test_a_retry_that_is_due_waits_for_room_and_not_for_the_clock(given: Given) -> None:
     """Nobody can start it before another step ends, and who ends one looks again anyway."""
-    wide, narrow = requested(("1", []), ("2", [])), Policy(parallel=1)
+    wide, narrow = requested(("1", []), ("2", [])), RunPolicy(parallel=1)
     waiting = (wide, started(), began("1"), failed("1", retry_at=NOW))
     assert run.next_retry(given(RUN, *waiting).state, narrow) == NOW
     assert run.next_retry(given(RUN, *waiting, began("2")).state, narrow) is None
-    assert run.next_retry(given(RUN, *waiting).state, Policy(parallel=0)) is None
+    assert run.next_retry(given(RUN, *waiting).state, RunPolicy(parallel=0)) is None
 
 
 def test_a_cancelled_run_is_over_and_cancelling_twice_is_nothing(given: Given) -> None:
@@ -307,7 +307,7 @@ def plans(draw: st.DrawFn) -> run.Requested:
 @for_all(plans(), st.data(), st.integers(1, 4))
 def test_every_history_keeps_the_rules(wanted: run.Requested, data: st.DataObject, parallel: int) -> None:
     """Nothing twice, nothing before what it needs, never more than the limit, and always an end."""
-    policy = Policy(parallel=parallel, retries=1, backoff_s=0.0)
+    policy = RunPolicy(parallel=parallel, retries=1, backoff_s=0.0)
     history: list[Event] = [wanted]
     executor = 0
 

@@ -10,10 +10,10 @@ from contracts.domain import dag, goal, run
 from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.goal import Params, Status
 from contracts.domain.prompts.constraints import as_lines
-from contracts.domain.run_requests import Defaults, Occasion, pursue
+from contracts.domain.run_requests import Defaults, Trigger, pursue
 from contracts.domain.schedule.schedule import Schedule
 
-BY_CLOCK = Occasion("schedule", "sched_1", "Europe/Paris")
+BY_CLOCK = Trigger("schedule", "sched_1", "Europe/Paris")
 CONSTRAINTS = {"language": "German", "rules": [{"max": 3}, "be brief"], "none": [], "paid": True, "by": None}
 
 
@@ -43,14 +43,14 @@ def test_a_goal_is_pursued_by_turns_as_its_parameters_say() -> None:
 
 
 def test_what_a_goal_does_not_say_is_left_to_the_settings() -> None:
-    asked = pursue("goal_1", state(), "run_1", Occasion(), Defaults(step_budget=4))
+    asked = pursue("goal_1", state(), "run_1", Trigger(), Defaults(step_budget=4))
     assert isinstance(asked.event, run.GoalRequested)
     assert (asked.event.step_budget, asked.event.temperature, asked.event.trigger) == (4, None, "api")
 
 
 def test_a_goal_is_pursued_by_a_plan_that_becomes_the_run() -> None:
     given = state(strategy="dag", constraints={"k": 1}, allowed_tools=["a"])
-    asked = pursue("goal_1", given, "run_1", Occasion(), Defaults(planner_agent="P"))
+    asked = pursue("goal_1", given, "run_1", Trigger(), Defaults(planner_agent="P"))
     assert (asked.aggregate, asked.id) == (dag.DAG, plan_id("run_1"))
     assert asked.event == dag.Requested(
         goal_text="find it\n\nConstraints:\n- k: 1",
@@ -70,13 +70,13 @@ def test_a_goal_is_pursued_by_a_plan_that_becomes_the_run() -> None:
     ("occasion", "zones", "expected"),
     [
         (BY_CLOCK, ["Asia/Kolkata"], "Europe/Paris"),
-        (Occasion(), ["Asia/Kolkata", "Asia/Kolkata"], "Asia/Kolkata"),
-        (Occasion(), ["Asia/Kolkata", "UTC"], "UTC"),
-        (Occasion(), [], "UTC"),
+        (Trigger(), ["Asia/Kolkata", "Asia/Kolkata"], "Asia/Kolkata"),
+        (Trigger(), ["Asia/Kolkata", "UTC"], "UTC"),
+        (Trigger(), [], "UTC"),
     ],
 )
 def test_dates_are_those_of_the_schedule_or_of_the_zone_that_all_schedules_share(
-    strategy: str, occasion: Occasion, zones: list[str], expected: str
+    strategy: str, occasion: Trigger, zones: list[str], expected: str
 ) -> None:
     schedules = {str(n): Schedule(cron="@daily", timezone=zone) for n, zone in enumerate(zones)}
     given = replace(state(strategy=strategy), schedules=schedules)

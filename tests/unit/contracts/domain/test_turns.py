@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from contracts.core.event import Event
 from contracts.domain import run
-from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Erred, Policy, Status, Succeeded
+from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Erred, RunPolicy, Status, Succeeded
 from contracts.domain.run.steps import Step
 
 Given = Callable[..., Any]
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-POLICY = Policy(backoff_s=1.0)
+POLICY = RunPolicy(backoff_s=1.0)
 AGENT = run.AgentUsed(id="agent_1", name="a", version_name="1", prompt_template="p")
 
 
@@ -214,7 +214,7 @@ def test_a_goal_run_can_be_cancelled_and_deleted_but_not_resumed(given: Given) -
 @for_all(st.data(), st.integers(1, 4), st.integers(1, 3))
 def test_every_history_keeps_the_rules(data: st.DataObject, budget: int, parallel: int) -> None:
     """No turn, call or end twice; no turn before every answer; the budget kept; and always an end."""
-    policy = Policy(parallel=parallel, retries=1, backoff_s=0.0, max_takeovers=30)
+    policy = RunPolicy(parallel=parallel, retries=1, backoff_s=0.0, max_takeovers=30)
     history: list[Event] = [wanted(budget)]
     for move in range(200):
         state = RUN.fold(history)

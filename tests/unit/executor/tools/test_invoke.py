@@ -13,9 +13,9 @@ from contracts.core.ids import InvalidId
 from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect
 from executor.tools.inputs import ToolInput
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
-CALL = ToolCall("run/001")
+CALL = CallContext("run/001")
 
 
 class Nothing(ToolInput):
@@ -23,21 +23,21 @@ class Nothing(ToolInput):
 
 
 def returning(result: Any) -> Tool[Nothing]:
-    async def run(request: Nothing, call: ToolCall) -> Json:
+    async def run(request: Nothing, call: CallContext) -> Json:
         return result
 
     return Tool(name="t", description="", accepts=Nothing, effect=Effect.READ, run=run)
 
 
 def raising(error: Exception, effect: Effect = Effect.READ) -> Tool[Nothing]:
-    async def run(request: Nothing, call: ToolCall) -> Json:
+    async def run(request: Nothing, call: CallContext) -> Json:
         raise error
 
     return Tool(name="t", description="", accepts=Nothing, effect=effect, run=run)
 
 
 def hanging(effect: Effect) -> Tool[Nothing]:
-    async def run(request: Nothing, call: ToolCall) -> Json:
+    async def run(request: Nothing, call: CallContext) -> Json:
         await asyncio.Event().wait()
 
     return Tool(name="t", description="", accepts=Nothing, effect=effect, run=run, timeout_s=0.01)
@@ -101,7 +101,7 @@ async def test_reasons_hold_no_lone_surrogate(error: Exception) -> None:
 async def test_a_cancelled_tool_is_cancelled() -> None:
     started = asyncio.Event()
 
-    async def run(request: Nothing, call: ToolCall) -> Json:
+    async def run(request: Nothing, call: CallContext) -> Json:
         started.set()
         await asyncio.Event().wait()
 

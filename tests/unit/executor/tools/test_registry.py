@@ -21,14 +21,14 @@ from executor.tools.plugins import BrokenPlugin, plugged_in, search_backend
 from executor.tools.registry import DuplicateTool, Registry, build_registry
 from executor.tools.search import Ddgs
 from executor.tools.settings import ToolSettings, webhook_key
-from executor.tools.tool import Tool, ToolCall
+from executor.tools.tool import CallContext, Tool
 
 
 class Nothing(ToolInput):
     """No input."""
 
 
-async def nothing(request: Nothing, call: ToolCall) -> Json:
+async def nothing(request: Nothing, call: CallContext) -> Json:
     return None
 
 

@@ -18,11 +18,11 @@ from executor.tools.registry import Registry, build_registry
 from executor.tools.send_email import SendEmail
 from executor.tools.send_webhook import SendWebhook
 from executor.tools.settings import ToolSettings
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from executor.tools.web_search import WebSearch
 from executor.tools.write_file import WriteFile, write_file
 
-CALL = ToolCall("run/001")
+CALL = CallContext("run/001")
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from ddgs.exceptions import DDGSException, RatelimitException, TimeoutException
 
 from contracts.core.outcome import Reject, Retry
 from executor.tools.search import Ddgs, Hit
-from executor.tools.tool import ToolCall
+from executor.tools.tool import CallContext
 from executor.tools.web_search import queries_in, web_search
 
-CALL = ToolCall("run/001")
+CALL = CallContext("run/001")
 
 
 class FakeBackend:

@@ -9,11 +9,11 @@ import pytest
 
 from contracts.core.commit import Undecodable
 from contracts.core.outcome import Reject, Retry
-from contracts.runtime.consumer.delivery import Again, Done, GiveUp, Policy, Verdict, verdict
+from contracts.runtime.consumer.delivery import Again, DeliveryPolicy, Done, GiveUp, Verdict, verdict
 from contracts.runtime.log import Conflict, Unavailable
 from contracts.runtime.stream import Contended
 
-POLICY = Policy(max_deliver=3, backoff_s=1, longest_backoff_s=5)
+POLICY = DeliveryPolicy(max_deliver=3, backoff_s=1, longest_backoff_s=5)
 LONG_AGO = 100
 """Deliveries, far over `max_deliver`."""
 

@@ -11,9 +11,9 @@ from nats.aio.msg import Msg
 
 from contracts.runtime.memory_log import matches
 from contracts.runtime.nats.client import NatsClient
-from contracts.runtime.nats.pull import Place
+from contracts.runtime.nats.pull import DeliveryInfo
 from contracts.runtime.nats.replies import Sink
-from contracts.runtime.nats.retry import LONGEST_PAUSE_S, NoAnswer, patiently, pauses
+from contracts.runtime.nats.retry import LONGEST_PAUSE_S, NoAnswer, pauses, retry_until
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from contracts.runtime.nats.retry import LONGEST_PAUSE_S, NoAnswer, patiently, p
     ids=["plain", "with domain", "with domain and token"],
 )
 def test_an_ack_subject_tells_the_place_of_its_message(ack_subject: str) -> None:
-    assert Place.of(ack_subject) == Place(attempt=3, seq=42, delivery=7, pending=5)
+    assert DeliveryInfo.of(ack_subject) == DeliveryInfo(attempt=3, seq=42, delivery=7, pending=5)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ async def test_what_is_no_missing_answer_is_not_asked_again() -> None:
         raise ValueError
 
     with pytest.raises(ValueError):  # noqa: PT011  the type is all there is
-        await patiently(ask, deadline_s=1)
+        await retry_until(ask, deadline_s=1)
     assert len(asked) == 1
 
 
@@ -74,7 +74,7 @@ async def test_the_first_answer_counts() -> None:
             raise answer
         return answer
 
-    assert await patiently(ask, deadline_s=5) == "yes"
+    assert await retry_until(ask, deadline_s=5) == "yes"
 
 
 def test_nats_py_still_has_the_header_parser_that_ours_replaces() -> None:
