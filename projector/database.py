@@ -9,7 +9,7 @@ from typing import Any
 
 import aiosqlite
 import orjson
-from sqlalchemy import Connection, event, inspect, select, text
+from sqlalchemy import URL, Connection, event, inspect, select, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -39,7 +39,7 @@ class Database:
         if not path.exists():
             remove(path)
         engine = create_async_engine(
-            f"sqlite+aiosqlite:///{path}",
+            URL.create("sqlite+aiosqlite", database=str(path)),
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             pool_reset_on_return=None,

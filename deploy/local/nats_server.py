@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -127,9 +126,9 @@ class NatsServer:
         sync = "sync_interval: always" if self.durability is Durability.FSYNC else ""
         return f"""\
 listen: "127.0.0.1:{self.port or -1}"
-pid_file: {json.dumps(str(self.directory / "nats.pid"))}
+pid_file: {quoted(self.directory / "nats.pid")}
 jetstream {{
-  store_dir: {json.dumps(str(self.directory / "jetstream"))}
+  store_dir: {quoted(self.directory / "jetstream")}
   {sync}
 }}
 """
@@ -161,6 +160,13 @@ jetstream {{
                 ready.set_result(port)
         if not ready.done():
             ready.set_exception(ServerFailed(f"nats-server ended before it was ready:{said}"))
+
+
+def quoted(path: Path) -> str:
+    """`path` as a string of NATS's configuration format, whatever bytes it is made of."""
+    # Not as JSON: the format has no escape for a character, only for a byte.
+    plain = {byte: chr(byte) for byte in range(0x20, 0x7F) if chr(byte) not in '"\\'}
+    return '"' + "".join(plain.get(byte) or f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
 
 
 def binary() -> str:

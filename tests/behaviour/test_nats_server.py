@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,19 @@ async def test_started_again_it_has_the_same_port_and_data(nats_server: NatsServ
     assert nats_server.port == port
     async with connect(nats_server.url, name="test") as connection:
         assert (await connection.api("STREAM.INFO.LOG"))["state"]["messages"] == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["größe 日本", 'a "quoted" \\ one', "$HOME # {x}; [y]\n", os.fsdecode(b"\xff")]
+)
+async def test_its_data_may_be_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    async with (
+        running(NatsServer(tmp_path / name)) as server,
+        connect(server.url, name="test") as connection,
+    ):
+        await ensure_topology(connection)
+    assert (tmp_path / name / "jetstream").is_dir()
+    assert (tmp_path / name / "nats.pid").exists()
 
 
 async def test_an_ack_is_an_fsync_unless_told_otherwise(tmp_path: Path) -> None:

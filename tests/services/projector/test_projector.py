@@ -271,3 +271,10 @@ async def test_verification_finds_a_row_that_the_log_does_not_justify(views: Vie
         await connection.execute(text("UPDATE sub_steps SET result = '\"forged\"' WHERE task_id = '001'"))
     (difference,) = (await verify(views.log, views.path)).differences
     assert (difference.table, difference.only_in_views, difference.only_in_log) == ("sub_steps", 1, 1)
+
+
+async def test_a_views_file_may_have_any_name(tmp_path: Path) -> None:
+    path = tmp_path / "größe?mode=ro#1 %41.db"
+    async with Database.open(path) as database:
+        assert await database.position() == (VIEWS_VERSION, 0)
+    assert path.exists()
