@@ -220,6 +220,11 @@ class Driver:
         return run.settle(state, outcomes, datetime.now(UTC), self._policy) if self._holds(state) else []
 
     async def _save_all(self) -> None:
+        """Append what was decided; after a conflict decide again about the same outcomes.
+
+        Not `Stream.decide`, because decisions build on one another before the first is in the log, and
+        because an outcome must survive the decision that it led to: the step has run.
+        """
         while self._run.unsaved:
             self._launch()
             try:

@@ -14,7 +14,7 @@ from contracts.domain import run
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN, RunPolicy
 from contracts.runtime.consumer.delivery import Delivery
-from contracts.runtime.log import Conflict, Log
+from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics
 from executor.driver import Driver, Perform
@@ -78,17 +78,14 @@ class Executor:
         """
         cause = f"{type(error).__name__}: {error}"
         reason = f"the executor cannot go on with it: {cause} (`async-agent parked list` has more)"
-        while recorded.commit.aggregate == RUN.name and (stream := await self._leased(recorded)):
-            if not (events := run.give_up(stream.state, reason)):
-                return
-            try:
-                await stream.append(events)
-            except Conflict:
-                continue
+        stream = await self._leased(recorded) if recorded.commit.aggregate == RUN.name else None
+        if stream is None:
+            return
+        lease = stream.state.resumes
+        if await stream.decide(lambda now: run.give_up(now, reason) if now.resumes == lease else []):
             log.error("run given up", run=stream.id, error=reason)
             if stream.state.goal_id:
                 await self.goals.settle(stream)
-            return
 
     async def _hold(self, stream: Stream[run.State], perform: Perform) -> None:
         run_id = stream.id

@@ -22,7 +22,7 @@ from contracts.llm import Llm
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.follow import Follower
-from contracts.runtime.log import Conflict, Log
+from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from planner import metrics
 from planner.asking import ask
@@ -155,17 +155,10 @@ class Planner:
 
 
 async def _append(stream: Stream[dag.State], decide: Decide) -> None:
-    """Append what `decide` makes of the state, whoever else appends meanwhile."""
-    while events := decide(stream.state):
-        try:
-            await stream.append(events)
-        except Conflict:
-            await stream.refresh()
-        else:
-            if not dag.is_planning(stream.state):
-                metrics.PLANS.labels(stream.state.status).inc()
-                logger.info("planning ended", dag=stream.id, status=stream.state.status)
-            return
+    """Decide, and count and log the end of planning."""
+    if await stream.decide(decide) and not dag.is_planning(stream.state):
+        metrics.PLANS.labels(stream.state.status).inc()
+        logger.info("planning ended", dag=stream.id, status=stream.state.status)
 
 
 @contextlib.asynccontextmanager

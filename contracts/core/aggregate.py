@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import reduce
+from inspect import getdoc
 from typing import Any, Generic, TypeVar
 
 from contracts.core.event import Event
@@ -13,7 +14,13 @@ S = TypeVar("S")
 
 
 class DomainError(Exception):
-    """A decision that the rules of an aggregate forbid; the message says what to do instead."""
+    """A decision that the rules of an aggregate forbid.
+
+    The message says what to do instead; without one it is the docstring of the error's class.
+    """
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or getdoc(type(self)))
 
 
 @dataclass(frozen=True)

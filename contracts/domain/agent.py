@@ -133,7 +133,7 @@ class AgentActive(DomainError):
 def create(state: State, wanted: Created) -> list[Event]:
     """A new version, inactive."""
     if state.status not in {Status.ABSENT, Status.DELETED}:
-        raise AgentExists(AgentExists.__doc__)
+        raise AgentExists
     return [wanted]
 
 
@@ -153,7 +153,7 @@ def delete(state: State, *, active: bool) -> list[Event]:
     """Remove a version that is not `active`."""
     require_known(state)
     if active:
-        raise AgentActive(AgentActive.__doc__)
+        raise AgentActive
     return [Deleted()]
 
 

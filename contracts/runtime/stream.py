@@ -1,4 +1,4 @@
-"""One aggregate in hand: its folded state, its position, and the one way to add to it."""
+"""One aggregate: its folded state, its position in the log, and the one way to change it."""
 
 from __future__ import annotations
 
@@ -110,6 +110,28 @@ class Stream(Generic[S]):
         self._take(commit, await self.log.append(commit, after=self.seq), state)
         return self.seq
 
+    async def decide(self, decide: Callable[[S], Sequence[Event]]) -> Sequence[Event]:
+        """Append what `decide` makes of the state; if somebody else appended first, refresh and decide again.
+
+        Returns the events appended; none where there was nothing to decide.
+
+        Raises:
+            DomainError: what `decide` raised.
+            Contended: lost the race ATTEMPTS times.
+            TooLarge: the events do not fit into one commit.
+        """
+        for _ in range(ATTEMPTS):
+            events = decide(self.state)
+            if not events:
+                return ()
+            try:
+                await self.append(events)
+            except Conflict:
+                await self.refresh()
+            else:
+                return events
+        raise Contended(f"{self.aggregate.name} {self.id} is changing too fast; try again")
+
     def _take(self, commit: Commit, seq: int, state: S) -> None:
         self.state, self.seq, self.version = state, seq, commit.last_version
         self.began, self.changed = self.began or commit.time, commit.time
@@ -122,21 +144,7 @@ async def transact(
     decide: Callable[[S], Sequence[Event]],
     origin: Origin,
 ) -> Stream[S]:
-    """Read, fold, decide, append; on a conflict again. Deciding nothing writes nothing.
-
-    Raises:
-        DomainError: what `decide` raised.
-        Contended: lost the race ATTEMPTS times.
-    """
+    """Open the aggregate and `Stream.decide`; returns it as it is then. Raises what that raises."""
     stream = await Stream.open(log, aggregate, aggregate_id, origin)
-    for _ in range(ATTEMPTS):
-        events = decide(stream.state)
-        if not events:
-            return stream
-        try:
-            await stream.append(events)
-        except Conflict:
-            await stream.refresh()
-        else:
-            return stream
-    raise Contended(f"{aggregate.name} {aggregate_id} is changing too fast; try again")
+    await stream.decide(decide)
+    return stream

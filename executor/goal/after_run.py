@@ -19,7 +19,7 @@ from contracts.domain.memory import MEMORY
 from contracts.domain.run import RunPolicy
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.webhook import WEBHOOK, AttemptFailed, Delivered
-from contracts.runtime.log import Conflict, Log
+from contracts.runtime.log import Log
 from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Origin, Stream
 from executor.goal.run_result import RunResult, result_of, result_without_plan
@@ -75,11 +75,7 @@ class AfterRun:
         since = await self._log.read(MEMORY.name, ending.goal_id, after=ended.seq)
         if ending.run_id in MEMORY.fold(all_events(one.commit for one in since)).runs:
             return
-        while events := memory.keep(kept.state, ending.run_id, ending.memories()):
-            try:
-                await kept.append(events)
-            except Conflict:
-                await kept.refresh()
+        await kept.decide(partial(memory.keep, run_id=ending.run_id, added=ending.memories()))
 
     async def _tell(self, ending: RunResult, origin: Origin) -> None:
         if ending.webhook_url is None:
@@ -90,11 +86,9 @@ class AfterRun:
             if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
                 raise Retry("the webhook is to be called again", after=seconds)
             came = await self._call(ending, ending.webhook_url, told.attempts)
-            record = partial(delivery.append, webhook.settle(delivery.state, came))
-            try:  # who forgets that it was told would tell it again
-                await retry_forever(record, what=f"to record the call of the webhook of {ending.run_id}")
-            except Conflict:
-                await delivery.refresh()
+            record = partial(delivery.decide, partial(webhook.settle, came=came))
+            # a process that forgets that it called the webhook would call it again
+            await retry_forever(record, what=f"to record the call of the webhook of {ending.run_id}")
 
     async def _call(self, ending: RunResult, url: str, attempts: int) -> Delivered | AttemptFailed:
         begun = time.perf_counter()

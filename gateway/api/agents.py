@@ -210,7 +210,7 @@ def _known(call: Call[Any, Any], directory: Directory) -> AgentVersion:
 def _require_free(directory: Directory, name: str, version: str, but_for: str | None = None) -> None:
     holder = directory.find(name, version)
     if holder is not None and holder.id != but_for:
-        raise AgentExists(AgentExists.__doc__)
+        raise AgentExists
 
 
 def _free_id(directory: Directory, name: str, version: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from contracts.domain.dag.decisions import (
     NothingAsked,
     UnknownDag,
-    attempt,
     call_off,
     clarify,
     delete,
@@ -53,7 +52,6 @@ __all__ = [
     "NothingAsked",
     "request",
     "import_job",
-    "attempt",
     "plan",
     "clarify",
     "update",

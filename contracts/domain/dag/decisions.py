@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Event
 from contracts.domain.dag.events import (
-    AttemptMade,
     Clarified,
     Deleted,
     Imported,
@@ -37,11 +36,6 @@ def request(state: State, wanted: Requested) -> list[Event]:
 def import_job(state: State, job: Job, title: str | None = None) -> list[Event]:
     """A DAG with a plan that a client brought."""
     return [Imported(job=job, title=title)] if state.status is Status.ABSENT else []
-
-
-def attempt(state: State, made: AttemptMade) -> list[Event]:
-    """Record one answer of the model while planning."""
-    return [made] if is_planning(state) else []
 
 
 def plan(state: State, events: Sequence[Event]) -> list[Event]:

@@ -106,14 +106,14 @@ def delete(state: State) -> list[Event]:
 def require_known(state: State) -> None:
     """Raises UnknownGoal for a goal that never was or was deleted."""
     if state.status in {Status.ABSENT, Status.DELETED}:
-        raise UnknownGoal(UnknownGoal.__doc__)
+        raise UnknownGoal
 
 
 def require_schedule(state: State, schedule_id: str) -> None:
     """Raises UnknownSchedule for one that the goal does not have, UnknownGoal for a goal that is not."""
     require_known(state)
     if schedule_id not in state.schedules:
-        raise UnknownSchedule(UnknownSchedule.__doc__)
+        raise UnknownSchedule
 
 
 def _fitting(state: State, schedule: Schedule) -> Schedule:
