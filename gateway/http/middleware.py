@@ -46,11 +46,15 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what was raised into an answer; where none can be given any more, end the connection."""
+    """Turn what was raised into an answer.
+
+    Raises:
+        ConnectionError: the client has left, or has part of an answer already.
+    """
     try:
         return await handler(request)
     except Exception as error:
-        if STARTED in request or request.transport is None:
+        if isinstance(error, ConnectionError) and request.transport is None:
             raise
         refusal = refusal_of(error, request)
         if refusal is None:
@@ -58,6 +62,8 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             refusal = internal_error(request[TRACE].request_id)
         elif refusal.status >= 500:
             logger.warning("a request was turned away", error=str(error), cause=str(error.__cause__))
+        if STARTED in request or request.transport is None:
+            raise ConnectionAbortedError("the answer cannot be completed") from error
         reply = refusal.reply()
         if isinstance(error, web.RequestPayloadError):
             reply.force_close()

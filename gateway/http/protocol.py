@@ -28,7 +28,14 @@ class Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what cannot be read, which ends the connection."""
+        """The answer to what cannot be read, which ends the connection.
+
+        Raises:
+            ConnectionError: the same as `exc`: there is nobody left to answer.
+        """
+        if isinstance(exc, ConnectionError):
+            logger.debug("the client disconnected", remote=request.remote, error=str(exc))
+            raise exc
         if status >= 500:
             return super().handle_error(request, status, exc, message)
         refusal = _refusal(exc, message or "")

@@ -6,6 +6,7 @@ import logging
 import sys
 
 import structlog
+from structlog.tracebacks import ExceptionDictTransformer
 
 from contracts.runtime.process.settings import LogLevel, Settings
 
@@ -20,11 +21,7 @@ def configure_logging(service: str, settings: Settings) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
-    renderer: list[structlog.typing.Processor] = (
-        [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
-        if as_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
+    renderer = _json() if as_json else _console()
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -54,6 +51,17 @@ def configure_logging(service: str, settings: Settings) -> None:
     ):
         logging.getLogger(chatty).setLevel(max(root.level, logging.WARNING))
     structlog.contextvars.bind_contextvars(service=service, instance=settings.instance)
+
+
+def _json() -> list[structlog.typing.Processor]:
+    """Tracebacks name places, never the values of variables: those hold secrets and whole uploads."""
+    tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
+    return [tracebacks, structlog.processors.JSONRenderer()]
+
+
+def _console() -> list[structlog.typing.Processor]:
+    plain = structlog.dev.plain_traceback
+    return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=plain)]
 
 
 _LEVELS: dict[LogLevel, int] = {

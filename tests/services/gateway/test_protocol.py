@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from aiohttp import web
 from structlog.testing import capture_logs
+
+from gateway.api.tasks import endpoints as tasks
+from gateway.http import forms
+from gateway.http.forms import Form
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -71,3 +76,31 @@ async def test_an_expectation_that_nobody_can_meet_is_refused_in_json(api: Api, 
 async def test_the_next_connection_is_served(api: Api) -> None:
     await sent(api, b"BREW / HTTP/1.1\r\n\r\n")
     assert (await api.get("/health")).status == 200
+
+
+async def test_a_client_that_leaves_in_the_middle_of_its_form_is_one_line_for_debugging(
+    api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, left = asyncio.Event(), asyncio.Event()
+
+    async def form_of(request: web.Request) -> Form:
+        reading.set()
+        try:
+            return await forms.form_of(request)
+        finally:
+            left.set()
+
+    monkeypatch.setattr(tasks, "form_of", form_of)
+    head = b"POST /api/v1/task HTTP/1.1\r\n%sContent-Type: multipart/form-data; boundary=x\r\n" % HOST
+    part = b'--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\n' + b"a" * 10_000
+    with capture_logs() as logs, caplog.at_level(logging.INFO):
+        _, writer = await asyncio.open_connection(api.url.host, api.url.port)
+        writer.write(head + b"Content-Length: 9000000\r\n\r\n" + part)
+        await asyncio.wait_for(reading.wait(), 10)
+        writer.transport.abort()
+        await asyncio.wait_for(left.wait(), 10)
+        await api.stop()
+
+    assert [one["log_level"] for one in logs if "disconnected" in one["event"]] == ["debug"]
+    assert not [one for one in logs if one["log_level"] in {"warning", "error"}]
+    assert not caplog.records
