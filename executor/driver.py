@@ -23,7 +23,8 @@ from datetime import UTC, datetime
 import structlog
 
 from contracts.core.event import Event
-from contracts.core.outcome import Reject, Retry, Spent
+from contracts.core.outcome import Reject, Retry
+from contracts.core.spent import Spent
 from contracts.domain import run
 from contracts.domain.run import Erred, Outcome, RunPolicy, Succeeded
 from contracts.domain.run.steps import Step

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.core.event import Json
-from contracts.core.outcome import Reject, Retry, Spent
+from contracts.core.outcome import Reject, Retry
+from contracts.core.spent import Spent
 from contracts.llm import ChatRequest, Completion, Exchange, Llm
 from planner.reply import Reply
 
@@ -26,18 +27,14 @@ async def ask(llm: Llm, request: ChatRequest) -> Reply:
 
 
 def _unanswered(error: str, spent: Spent | None, calls: Sequence[Exchange]) -> Reply:
-    """Answers of no use are to be paid for all the same."""
-    paid = spent or Spent()
-    return Reply(error=error, usage=paid.usage, cost_usd=paid.cost_usd, stats=_stats({}, calls))
+    return Reply(error=error, spent=spent or Spent(), stats=_stats({}, calls))
 
 
 def _answered(completion: Completion, calls: Sequence[Exchange]) -> Reply:
-    cost = completion.cost_usd
     return Reply(
         text=completion.content,
         cut_off=completion.finish_reason == "length",
-        usage=completion.usage,
-        cost_usd=None if cost is None else f"{cost:f}",
+        spent=completion.spent,
         stats=_stats(completion.generation_stats or {}, calls),
     )
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
-from contracts.core.event import Json, Usage
+from contracts.core.event import Json
+from contracts.core.spent import Spent
 from contracts.domain.dag import AttemptMade
 
 
@@ -28,9 +29,7 @@ class Reply:
     """Why there is no answer, after every retry of the call."""
     cut_off: bool = False
     """The model had more to say than it was allowed tokens."""
-    usage: Usage | None = None
-    cost_usd: str | None = None
-    """Exact decimal text."""
+    spent: Spent = field(default_factory=Spent)
     stats: dict[str, Json] | None = None
     """What the provider tells about the call, and which tries of it failed."""
 
@@ -39,8 +38,7 @@ class Reply:
         return AttemptMade(
             attempt=number,
             reason=reason,
-            usage=self.usage,
-            cost_usd=self.cost_usd,
             error=self.error,
             generation_stats=self.stats,
+            **self.spent.as_fields,
         )

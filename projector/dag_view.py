@@ -7,12 +7,11 @@ from typing import Any
 from sqlalchemy import case, delete, func, update
 
 from contracts.api.fields import tokens_of
-from contracts.core.money import pico_usd
 from contracts.domain import dag
 from contracts.domain.schedule.schedule import Schedule
 from contracts.views import dags, planning_attempts, schedule_ticks
 from projector.changes import Changes
-from projector.fold import Fact, Fold
+from projector.fold import Fact, Fold, spent
 
 fold = Fold()
 
@@ -55,9 +54,7 @@ def attempt_made(changes: Changes, fact: Fact, event: dag.AttemptMade) -> None:
         values |= {"usage": usage, "generation_stats": event.generation_stats}
     add = {
         "attempts": 0 if is_title else 1,
-        "planning_prompt_tokens": event.usage.prompt_tokens if event.usage else None,
-        "planning_completion_tokens": event.usage.completion_tokens if event.usage else None,
-        "planning_cost_pico": pico_usd(event.cost_usd),
+        **{f"planning_{name}": more for name, more in spent(event).items()},
     }
     changes.update(dags, (fact.id,), values, add)
     changes.insert(

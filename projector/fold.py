@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from contracts.core.commit import Commit, Recorded
-from contracts.core.event import Event, Usage
+from contracts.core.event import Event
 from contracts.core.money import pico_usd
+from contracts.core.spent import Charged
 from projector.changes import Changes
 
 E = TypeVar("E", bound=Event)
@@ -81,12 +82,12 @@ def _both(first: Handler, second: Handler) -> Handler:
     return both
 
 
-def spent(usage: Usage | None, cost_usd: str | None) -> dict[str, int | None]:
-    """What one call of a model adds to the columns of a row; None where it is not known."""
+def spent(event: Charged) -> dict[str, int | None]:
+    """What an event adds to the columns of a row that count tokens and costs; None where it is not known."""
     return {
-        "prompt_tokens": usage.prompt_tokens if usage else None,
-        "completion_tokens": usage.completion_tokens if usage else None,
-        "cost_pico": pico_usd(cost_usd),
+        "prompt_tokens": event.usage.prompt_tokens if event.usage else None,
+        "completion_tokens": event.usage.completion_tokens if event.usage else None,
+        "cost_pico": pico_usd(event.cost_usd),
     }
 
 

@@ -72,7 +72,7 @@ def turn_taken(changes: Changes, fact: Fact, event: run.TurnTaken) -> None:
     for position, call in enumerate(event.calls):
         changes.insert(goal_calls, _call_row(fact, event.turn, position, call))
     values = {"provider": event.provider, "model": event.model}
-    _run(changes, fact, values, {"steps_executed": 1, **spent(event.usage, event.cost_usd)})
+    _run(changes, fact, values, {"steps_executed": 1, **spent(event)})
 
 
 @fold.on(run.CallAnswered)
@@ -94,7 +94,7 @@ def call_answered(changes: Changes, fact: Fact, event: run.CallAnswered) -> None
 @fold.on(run.StepFailed)
 def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
     """An attempt failed, at some cost perhaps. Whether the run is one of a goal, only the row knows."""
-    if cost := {name: more for name, more in spent(event.usage, event.cost_usd).items() if more}:
+    if cost := {name: more for name, more in spent(event).items() if more}:
         by_turns = (goal_runs.c.id == fact.id) & (goal_runs.c.strategy == "agent")
         sums = {name: func.coalesce(goal_runs.c[name], 0) + more for name, more in cost.items()}
         changes.execute(update(goal_runs).where(by_turns).values(sums))
@@ -114,7 +114,7 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
 def summarised(changes: Changes, fact: Fact, event: run.Summarised) -> None:
     """The final answer, and what it cost."""
     _output(changes, fact, event.step, "summary", event.summary)
-    _run(changes, fact, {"summary": event.summary}, spent(event.usage, event.cost_usd))
+    _run(changes, fact, {"summary": event.summary}, spent(event))
 
 
 @fold.on(run.GoalCompleted)

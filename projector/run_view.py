@@ -91,7 +91,7 @@ def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> No
         "generation_stats": event.generation_stats,
         "updated_at": fact.at,
     }
-    cost = spent(event.usage, event.cost_usd)
+    cost = spent(event)
     changes.update(sub_steps, (fact.id, event.step), values, cost)
     completed_tasks = 1 if event.step != SYNTHESIS else None
     _execution(changes, fact, {}, {"completed_tasks": completed_tasks, **cost})
@@ -107,7 +107,7 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
     else:
         values |= {"status": "failed", "completed_at": fact.at}
         counts = {"failed_tasks": 1} if event.step != SYNTHESIS else {}
-    cost = spent(event.usage, event.cost_usd)
+    cost = spent(event)
     if event.model is not None:
         values |= {"provider": event.provider, "model": event.model}
     changes.update(sub_steps, (fact.id, event.step), values, cost)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from contracts.core.money import pico_usd
 from contracts.domain import task
 from contracts.views import tasks
 from projector.changes import Changes
-from projector.fold import Fact, Fold
+from projector.fold import Fact, Fold, spent
 
 fold = Fold()
 
@@ -33,9 +32,7 @@ def _row(fact: Fact, event: task.Answered | task.Failed) -> dict[str, Any]:
         "agent_version": event.agent_version,
         "provider": event.provider,
         "model": event.model,
-        "prompt_tokens": event.usage.prompt_tokens if event.usage else None,
-        "completion_tokens": event.usage.completion_tokens if event.usage else None,
-        "cost_pico": pico_usd(event.cost_usd),
+        **spent(event),
         "duration_ms": event.duration_ms,
         "created_at": fact.at,
     }

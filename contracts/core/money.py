@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 PICO = Decimal(10) ** 12
 
@@ -12,9 +12,22 @@ def pico_usd(cost_usd: str | None) -> int | None:
     return None if cost_usd is None else int((Decimal(cost_usd) * PICO).to_integral_value())
 
 
+def decimal_text(cost_usd: Decimal | str) -> str:
+    """Dollars as plain decimal text, exact and without trailing zeros: `0.0000001`, never `1E-7`.
+
+    Raises:
+        ValueError: it is not a finite number.
+    """
+    try:
+        cost = Decimal(cost_usd)
+    except InvalidOperation:
+        raise ValueError(f"{cost_usd!r} is not an amount of money") from None
+    if not cost.is_finite():
+        raise ValueError(f"{cost_usd!r} is not an amount of money")
+    text = f"{cost:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def usd_text(pico: int | None) -> str | None:
     """10⁻¹² dollars to plain decimal text without trailing zeros: `0.00123`, `0`."""
-    if pico is None:
-        return None
-    text = f"{Decimal(pico) / PICO:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    return None if pico is None else decimal_text(Decimal(pico) / PICO)

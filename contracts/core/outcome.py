@@ -2,20 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from contracts.core.event import Usage
-
-
-@dataclass(frozen=True, slots=True)
-class Spent:
-    """What an attempt has cost although nothing came of it: models are paid for answers of no use, too."""
-
-    usage: Usage | None = None
-    cost_usd: str | None = None
-    """Exact decimal text."""
-    provider: str | None = None
-    model: str | None = None
+from contracts.core.spent import Spent
 
 
 class Retry(Exception):
@@ -26,6 +13,7 @@ class Retry(Exception):
         self.after = after
         """Seconds to wait at least, when the other side said so (Retry-After)."""
         self.spent = spent
+        """What the failed attempt has cost."""
 
 
 class Reject(Exception):

@@ -11,10 +11,11 @@ from enum import StrEnum
 from typing import ClassVar
 
 from contracts.core.aggregate import Aggregate
-from contracts.core.event import Event, Usage
+from contracts.core.event import Event
+from contracts.core.spent import Charged
 
 
-class Answered(Event):
+class Answered(Charged):
     """The model has answered."""
 
     type: ClassVar[str] = "task.answered"
@@ -23,26 +24,17 @@ class Answered(Event):
     agent_version: str
     provider: str
     model: str
-    usage: Usage | None = None
-    cost_usd: str | None = None
-    """Exact decimal text."""
     duration_ms: int
 
 
-class Failed(Event):
-    """The model gave no answer."""
+class Failed(Charged):
+    """The model gave no answer. Without a provider and model, it was asked with those of the settings."""
 
     type: ClassVar[str] = "task.failed"
     agent_id: str
     agent_name: str
     agent_version: str
-    provider: str | None = None
-    """None, as for the model: that of the settings."""
-    model: str | None = None
     error: str
-    usage: Usage | None = None
-    """Of answers that were of no use, and are to be paid for all the same."""
-    cost_usd: str | None = None
     duration_ms: int
 
 

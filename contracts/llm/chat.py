@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Literal
 
-from contracts.core.event import Json, Usage
+from contracts.core.event import Json
+from contracts.core.spent import Spent
 
 FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 
@@ -63,13 +63,8 @@ class Completion:
     content: str
     tool_calls: tuple[ToolCall, ...]
     finish_reason: FinishReason
-    usage: Usage | None
-    """Tokens of all attempts, answers of no use included; None when the provider does not count."""
-    cost_usd: Decimal | None
-    """What the provider charged for them, else the listed price; None when neither is known."""
-    provider: str
-    model: str
-    """The model asked for; `generation_stats` has the one that answered."""
+    spent: Spent
+    """On all attempts of the call; `generation_stats` has the model that answered."""
     generation_stats: dict[str, Json]
     reasoning: str | None
     """The model's thoughts, where the provider shows them."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from contracts.core.event import Json, Usage
-from contracts.core.outcome import Spent
+from contracts.core.money import decimal_text
+from contracts.core.spent import Spent
 from contracts.llm import metrics
 from contracts.llm.answer import Answer, read_answer
 from contracts.llm.backoff import Backoff
@@ -73,7 +74,7 @@ class Llm:
                     continue
                 delay = self._backoff.delay(call.passing_failures, failure.after)
                 if not failure.passing or tries_left == 0 or delay is None:
-                    raise failure.as_outcome(call.spent()) from failure
+                    raise failure.as_outcome(call.spent) from failure
                 tries_left -= 1
                 await self._backoff.sleep(delay)
             else:
@@ -152,12 +153,15 @@ class _Call:
             self._cost = (self._cost or Decimal(0)) + cost
         metrics.count_answer(self.endpoint, tokens, cost)
 
-    def spent(self) -> Spent | None:
-        """What the call has cost so far; None when nothing is known of that."""
-        if self._usage is None and self._cost is None:
-            return None
-        cost = None if self._cost is None else str(self._cost)
-        return Spent(self._usage, cost, self.endpoint.provider.value, self.endpoint.model)
+    @property
+    def spent(self) -> Spent:
+        """What the call has cost so far."""
+        return Spent(
+            usage=self._usage,
+            cost_usd=None if self._cost is None else decimal_text(self._cost),
+            provider=self.endpoint.provider.value,
+            model=self.endpoint.model,
+        )
 
     def completion(self, answer: Answer) -> Completion:
         """The answer with its price and its history."""
@@ -165,10 +169,7 @@ class _Call:
             content=answer.content,
             tool_calls=answer.tool_calls,
             finish_reason=answer.finish_reason,
-            usage=self._usage,
-            cost_usd=self._cost,
-            provider=self.endpoint.provider.value,
-            model=self.endpoint.model,
+            spent=self.spent,
             generation_stats=self._stats(answer),
             reasoning=answer.reasoning,
             attempts=tuple(self._attempts),

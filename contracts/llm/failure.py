@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contracts.core.event import Json
-from contracts.core.outcome import Reject, Retry, Spent
+from contracts.core.outcome import Reject, Retry
+from contracts.core.spent import Spent
 from contracts.core.text import clean_text
 from contracts.llm.bill import Bill
 from contracts.llm.endpoint import Endpoint, Provider

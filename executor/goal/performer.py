@@ -154,10 +154,7 @@ def _accounted(completion: Completion, begun: float) -> dict[str, Any]:
     """What an answer took and cost."""
     return {
         "duration_ms": _ms_since(begun),
-        "usage": completion.usage,
-        "cost_usd": None if completion.cost_usd is None else str(completion.cost_usd),
-        "provider": completion.provider,
-        "model": completion.model,
+        **completion.spent.as_fields,
         "generation_stats": completion.generation_stats,
     }
 

@@ -6,7 +6,8 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from contracts.core.event import Event, Json, Usage
+from contracts.core.event import Event, Json
+from contracts.core.spent import Charged
 from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
 
@@ -41,15 +42,13 @@ class Requested(Event):
         return not self.allowed_tools or tool in self.allowed_tools
 
 
-class AttemptMade(Event):
+class AttemptMade(Charged):
     """The model was asked once."""
 
     type: ClassVar[str] = "dag.attempt_made"
     attempt: int
     reason: str
     """initial, retry_gaps, retry_parse_error, retry_validation or title_master."""
-    usage: Usage | None = None
-    cost_usd: str | None = None
     error: str | None = None
     generation_stats: dict[str, Json] | None = None
     answer: str | None = None

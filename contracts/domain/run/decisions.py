@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Event
-from contracts.core.outcome import Spent
+from contracts.core.spent import Spent
 from contracts.core.waiting import LONGEST_S, bounded, doubled
 from contracts.domain.run import goal_decisions
 from contracts.domain.run.events import (
@@ -261,10 +261,7 @@ def _outcome_event(
         error=outcome.error,
         duration_ms=outcome.duration_ms,
         retry_at=_retry_at(state, outcome, now, policy),
-        usage=spent.usage,
-        cost_usd=spent.cost_usd,
-        provider=spent.provider,
-        model=spent.model,
+        **spent.as_fields,
     )
 
 

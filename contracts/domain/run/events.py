@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal
 
-from contracts.core.event import Event, Json, Usage
+from contracts.core.event import Event, Json
+from contracts.core.spent import Charged
 from contracts.domain.plan import Job
 
 # ── the execution of a plan ─────────────────────────────────────────────────────────────────────────────
@@ -42,7 +43,7 @@ class Started(Event):
     """How the report comes about: by a model, or by putting the last results together."""
 
 
-class StepCompleted(Event):
+class StepCompleted(Charged):
     """A step has its result, for good."""
 
     type: ClassVar[str] = "run.step_completed"
@@ -52,11 +53,6 @@ class StepCompleted(Event):
     result: Json = None
     """The value itself, or `{"$blob": …}` when it is large."""
     duration_ms: int = 0
-    usage: Usage | None = None
-    cost_usd: str | None = None
-    """Exact decimal text."""
-    provider: str | None = None
-    model: str | None = None
     agent_id: str | None = None
     agent_version: str | None = None
     """Name of the agent's version, as it was then: agents can be edited in place."""
@@ -106,7 +102,7 @@ class StepsStarted(Event):
     """Those of them that were waiting for another try."""
 
 
-class StepFailed(Event):
+class StepFailed(Charged):
     """One attempt of a step failed; with `retry_at` it will be tried again then."""
 
     type: ClassVar[str] = "run.step_failed"
@@ -115,12 +111,6 @@ class StepFailed(Event):
     error: str
     duration_ms: int = 0
     retry_at: datetime | None = None
-    usage: Usage | None = None
-    """Of a model's answer that was of no use, and is to be paid for all the same."""
-    cost_usd: str | None = None
-    """Exact decimal text."""
-    provider: str | None = None
-    model: str | None = None
 
 
 class Cancelled(Event):

@@ -11,7 +11,8 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.core.event import Event, Json, Usage
+from contracts.core.event import Event, Json
+from contracts.core.spent import Charged
 from contracts.domain.memory import Memory
 
 SUMMARY = "summary"
@@ -95,7 +96,7 @@ class GoalStarted(Event):
     """Where it is not as it was asked for, and why."""
 
 
-class TurnTaken(Event):
+class TurnTaken(Charged):
     """The model has answered; its tool calls have not been made yet."""
 
     type: ClassVar[str] = "run.turn_taken"
@@ -108,11 +109,6 @@ class TurnTaken(Event):
     finish_reason: str
     """stop, tool_calls, length or content_filter."""
     duration_ms: int = 0
-    usage: Usage | None = None
-    cost_usd: str | None = None
-    """Exact decimal text."""
-    provider: str | None = None
-    model: str | None = None
     generation_stats: dict[str, Json] | None = None
 
     @property
@@ -141,19 +137,14 @@ class CallAnswered(Event):
         return call_step(self.turn, self.position)
 
 
-class Summarised(Event):
-    """The final answer."""
+class Summarised(Charged):
+    """The final answer; without a provider, no model wrote it."""
 
     type: ClassVar[str] = "run.summarised"
     offloaded: ClassVar[frozenset[str]] = frozenset({"summary"})
     attempt: int = 1
     summary: str
     duration_ms: int = 0
-    usage: Usage | None = None
-    cost_usd: str | None = None
-    provider: str | None = None
-    """None: no model wrote it."""
-    model: str | None = None
     generation_stats: dict[str, Json] | None = None
 
     @property

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
 import structlog
 
 from contracts.core.event import Json
-from contracts.core.outcome import Reject, Retry, Spent
+from contracts.core.outcome import Reject, Retry
+from contracts.core.spent import Spent
 from contracts.domain import task
 from contracts.domain.agent import AgentVersion
 from contracts.domain.task import TASK
@@ -27,19 +27,13 @@ Account = tuple[Came, dict[str, Json]]
 
 def answered(completion: Completion) -> Account:
     """That the model has answered."""
-    cost = completion.cost_usd
-    return task.Answered, {
-        "provider": completion.provider,
-        "model": completion.model,
-        "usage": completion.usage,
-        "cost_usd": None if cost is None else f"{cost:f}",
-    }
+    return task.Answered, completion.spent.as_fields
 
 
 def failed(request: ChatRequest, error: Retry | Reject) -> Account:
     """That it has not, or not in a way that is of use."""
     spent = error.spent or Spent(provider=request.provider, model=request.model)
-    return task.Failed, {**asdict(spent), "usage": spent.usage, "error": str(error)}
+    return task.Failed, {**spent.as_fields, "error": str(error)}
 
 
 async def record(call: Call[Any, Any], entry: AgentVersion, account: Account, begun: float) -> None:

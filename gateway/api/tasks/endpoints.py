@@ -124,7 +124,7 @@ async def _asked(call: Call[None, None], entry: AgentVersion, request: ChatReque
 def _result(
     call: Call[None, None], agent: State, params: TaskParams, form: Form, completion: Completion
 ) -> TaskResult:
-    defaults, usage, cost = call.gateway.llm.settings, completion.usage, completion.cost_usd
+    defaults, spent = call.gateway.llm.settings, completion.spent
     return TaskResult(
         task_name=agent.name,
         agent_name=agent.name,
@@ -135,11 +135,11 @@ def _result(
         ],
         response=completion.content,
         finish_reason=completion.finish_reason,
-        usage=usage and TokenUsage.of(usage.prompt_tokens, usage.completion_tokens),
-        cost_usd=None if cost is None else f"{cost:f}",
+        usage=spent.usage and TokenUsage.of(spent.usage.prompt_tokens, spent.usage.completion_tokens),
+        cost_usd=spent.cost_usd,
         params=TaskUsed(
-            provider=completion.provider,
-            model=completion.model,
+            provider=spent.provider or "",
+            model=spent.model or "",
             max_tokens=params.max_tokens or defaults.default_max_tokens,
             temperature=defaults.default_temperature if params.temperature is None else params.temperature,
             reasoning_effort=params.reasoning_effort or defaults.default_reasoning_effort,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
 
 from contracts.core.event import Usage
-from contracts.core.outcome import Reject, Retry, Spent
+from contracts.core.outcome import Reject, Retry
+from contracts.core.spent import Spent
 from contracts.llm import ChatRequest, Exchange, Llm, LlmNotConfigured, LlmSettings
 from contracts.llm.backoff import Backoff
 from deploy.scripted_llm import ScriptedLlm, parse_rules
@@ -69,7 +69,7 @@ async def test_a_chat_is_sent_as_asked_and_answered(lab: Lab) -> None:
     )
 
     assert (completion.content, completion.finish_reason, completion.tool_calls) == ("Hi", "stop", ())
-    assert (completion.provider, completion.model) == ("openai", "gpt-4o-mini")
+    assert (completion.spent.provider, completion.spent.model) == ("openai", "gpt-4o-mini")
     (sent,) = server.requests
     assert sent.body == {
         "model": "gpt-4o-mini",
@@ -232,10 +232,10 @@ async def test_usage_is_counted_and_priced_by_the_list(lab: Lab) -> None:
     unlisted = await llm.complete(ChatRequest(HELLO, model="home-made"))
     local = await llm.complete(ChatRequest(HELLO, provider="ollama"))
 
-    assert listed.usage == Usage(prompt_tokens=1_000_000, completion_tokens=1_000_000)
-    assert listed.cost_usd == Decimal("0.75")
-    assert unlisted.cost_usd is None
-    assert local.cost_usd is None
+    assert listed.spent.usage == Usage(prompt_tokens=1_000_000, completion_tokens=1_000_000)
+    assert listed.spent.cost_usd == "0.75"
+    assert unlisted.spent.cost_usd is None
+    assert local.spent.cost_usd is None
 
 
 @pytest.mark.parametrize("name", ["openrouter", "openrouter-fetch"])
@@ -244,7 +244,7 @@ async def test_openrouter_is_asked_what_it_charged_and_believed(lab: Lab, name: 
 
     completion = await lab.client(server, llm_provider=name).complete(ChatRequest(HELLO))
 
-    assert (completion.provider, completion.cost_usd) == ("openrouter", Decimal("0.0123"))
+    assert (completion.spent.provider, completion.spent.cost_usd) == ("openrouter", "0.0123")
     assert completion.generation_stats["total_cost"] == 0.0123
     (sent,) = server.requests
     assert sent.body["usage"] == {"include": True}
@@ -265,8 +265,8 @@ async def test_answers_of_no_use_before_the_good_one_are_paid_for_too(lab: Lab) 
 
     completion = await lab.client(server, llm_provider="openrouter").complete(ChatRequest(HELLO))
 
-    assert completion.usage == Usage(prompt_tokens=15, completion_tokens=11)
-    assert completion.cost_usd == Decimal("0.12")
+    assert completion.spent.usage == Usage(prompt_tokens=15, completion_tokens=11)
+    assert completion.spent.cost_usd == "0.12"
 
 
 @pytest.mark.parametrize(("reason", "outcome"), [("stop", Retry), ("length", Reject)])
@@ -279,8 +279,9 @@ async def test_a_call_that_comes_to_nothing_says_what_it_has_cost(
         await lab.client(server, llm_provider="openrouter").complete(ChatRequest(HELLO), retries=0)
 
     assert isinstance(failed.value, Retry | Reject)
+    used = Usage(prompt_tokens=5, completion_tokens=2)
     assert failed.value.spent == Spent(
-        Usage(prompt_tokens=5, completion_tokens=2), "0.01", "openrouter", "gpt-4o-mini"
+        usage=used, cost_usd="0.01", provider="openrouter", model="gpt-4o-mini"
     )
 
 
@@ -290,7 +291,7 @@ async def test_a_provider_that_does_not_answer_costs_nothing(lab: Lab) -> None:
     with pytest.raises(Retry) as failed:
         await lab.client(server).complete(ChatRequest(HELLO), retries=1)
 
-    assert failed.value.spent is None
+    assert failed.value.spent == Spent(provider="openai", model="gpt-4o-mini")
 
 
 async def test_a_busy_provider_is_asked_again_when_it_says(lab: Lab) -> None:
@@ -416,5 +417,6 @@ async def test_metrics_tell_attempts_and_tokens(lab: Lab) -> None:
     assert sample("llm_attempts_total", {**labels, "outcome": "passing"}) == 1
     assert sample("llm_attempts_total", {**labels, "outcome": "ok"}) == 1
     assert sample("llm_attempt_seconds_count", labels) == 2
-    assert completion.usage is not None
-    assert sample("llm_tokens_total", {**labels, "kind": "prompt"}) == completion.usage.prompt_tokens
+    usage = completion.spent.usage
+    assert usage is not None
+    assert sample("llm_tokens_total", {**labels, "kind": "prompt"}) == usage.prompt_tokens

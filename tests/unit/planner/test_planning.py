@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.core.event import Event, Usage
+from contracts.core.spent import Spent
 from contracts.core.tool import Effect, ToolSpec
 from contracts.domain import dag
 from contracts.domain.dag import DAG, AttemptMade, ClarificationAsked, Planned, Rejected
@@ -275,7 +276,7 @@ def test_a_model_that_cannot_be_reached_ends_planning_with_its_error() -> None:
 
 
 def test_the_last_attempt_and_the_end_of_planning_are_one_decision() -> None:
-    reply = Reply(plan(), usage=Usage(prompt_tokens=3), cost_usd="0.01", stats={"id": "x"})
+    reply = Reply(plan(), spent=Spent(usage=Usage(prompt_tokens=3), cost_usd="0.01"), stats={"id": "x"})
     verdict = judge(GOAL, reply, WORDS)
 
     made, end = conclude(DAG.fold([REQUESTED]), question(), reply, verdict)
@@ -441,7 +442,7 @@ def test_the_title_is_told_with_its_own_attempt_of_the_same_number() -> None:
     usage = Usage(prompt_tokens=5, completion_tokens=2)
 
     *_, titled, end = with_title(
-        concluded(plan(), unreadable(1)), Proposal(Reply("Towers", usage=usage, cost_usd="0.02"))
+        concluded(plan(), unreadable(1)), Proposal(Reply("Towers", spent=Spent(usage=usage, cost_usd="0.02")))
     )
 
     assert titled == AttemptMade(attempt=2, reason="title_master", usage=usage, cost_usd="0.02")
