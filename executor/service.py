@@ -81,9 +81,6 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 await follower.catch_up()
                 await until_drained(asyncio.create_task(consumer.run()), executor)
 
-            async def connected() -> str | None:
-                return None if log.connection.is_connected else "NATS does not answer; waiting for it"
-
             workers: list[Worker] = [
                 log.connection.watch,
                 follower.run,
@@ -91,7 +88,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 partial(watch, log, executor, CALLED_OFF),
                 partial(_be_seen, log.connection, settings, tools.tools),
             ]
-            yield Running(workers, {"nats": connected})
+            yield Running(workers, {"nats": log.problem})
 
 
 def _limits(settings: ExecutorSettings, llm: LlmSettings) -> Limits:

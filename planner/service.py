@@ -52,11 +52,8 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
                 await seed_agents(log, agents, default_agents(), Origin(source))
                 await consumer.run()
 
-            async def connected() -> str | None:
-                return None if log.connection.is_connected else "NATS does not answer; waiting for it"
-
             watching = partial(watch, log.connection, catalogue)
-            yield Running([log.connection.watch, follower.run, watching, consume], {"nats": connected})
+            yield Running([log.connection.watch, follower.run, watching, consume], {"nats": log.problem})
 
 
 def now() -> datetime:

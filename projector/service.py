@@ -30,7 +30,7 @@ async def build(settings: ViewsSettings) -> AsyncGenerator[Running]:
             behind = await projector.lag()
             return f"{behind} commits behind the log" if behind > MAX_LAG else None
 
-        yield Running([projector.run, source.connection.watch], {"lag": lag})
+        yield Running([projector.run, source.connection.watch], {"nats": source.problem, "lag": lag})
 
 
 SERVICE = Service("projector", ViewsSettings, build)

@@ -25,10 +25,7 @@ async def build(settings: SchedulerSettings) -> AsyncGenerator[Running]:
             log, source, WallClock(), catch_up=settings.catch_up, defaults=settings.defaults
         )
 
-        async def connected() -> str | None:
-            return None if log.connection.is_connected else "NATS does not answer; waiting for it"
-
-        checks: dict[str, Check] = {"nats": connected, "schedules": scheduler.problem}
+        checks: dict[str, Check] = {"nats": log.problem, "schedules": scheduler.problem}
         yield Running([log.connection.watch, scheduler.follow, scheduler.run], checks)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -58,6 +59,13 @@ class Recorded:
     seq: int
     """The stream sequence: the one cursor of the whole system."""
     commit: Commit
+    payload: bytes = field(default=b"", repr=False, compare=False)
+    """The message as it is stored; empty where it was not read from a log."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the message, hexadecimal: recognises it in the log."""
+        return sha256(self.payload).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ to it.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.core.commit import Commit, Recorded
@@ -30,6 +31,24 @@ class Unavailable(Exception):
     """The log was not reached in time; whether the commit landed is unknown, so retry the same one."""
 
 
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """What a log says of itself."""
+
+    created: str
+    """When the stream was made: tells it from another one of the same name."""
+    last_seq: int
+    """The highest sequence given out, whether its message is still there or not."""
+    halted: str = ""
+    """Why no commit is taken; empty while commits are taken."""
+    accepted: str = ""
+    """When an operator last accepted the log as it was, ISO 8601 in UTC; empty: never."""
+
+
+class Halted(Unavailable):
+    """The log has lost commits and takes no others until an operator accepts it; the message says more."""
+
+
 class Log(Protocol):
     """Append under optimistic lock, read one aggregate, tail everything."""
 
@@ -42,6 +61,7 @@ class Log(Protocol):
             Conflict: the aggregate's last sequence is not `after`.
             TooLarge: over MAX_MESSAGE_BYTES.
             Unavailable: not acknowledged before the deadline.
+            Halted: the log takes no commits.
             InvalidId: the aggregate id is not fit for a subject.
         """
         ...
@@ -58,5 +78,32 @@ class Log(Protocol):
         ...
 
     async def last_seq(self, *filters: str) -> int:
-        """Sequence of the newest commit on `filters`, by default of the whole log; 0: none."""
+        """Sequence of the newest commit on `filters`, by default of the whole log; 0: none.
+
+        A removed message does not count, though its sequence stays given out.
+        """
+        ...
+
+    async def state(self) -> LogState:
+        """What the log says of itself.
+
+        Raises:
+            Unavailable: it could not be reached.
+        """
+        ...
+
+    async def digest(self, seq: int) -> str | None:
+        """SHA-256 of the message at `seq`, hexadecimal; None when there is none.
+
+        Raises:
+            Unavailable: the log could not be reached.
+        """
+        ...
+
+    async def halt(self, reason: str) -> None:
+        """Refuse every commit of every process from now on, until an operator accepts the log.
+
+        Raises:
+            Unavailable: the log could not be reached.
+        """
         ...

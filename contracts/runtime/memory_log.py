@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from hashlib import sha256
 
 from contracts.core.commit import Codec, Commit, Recorded
+from contracts.core.ids import new_id
 from contracts.core.subjects import EVERYTHING, aggregate_filter
 from contracts.runtime.blobs import Blobs, MemoryBlobs
-from contracts.runtime.log import Conflict, Unavailable
+from contracts.runtime.log import Conflict, Halted, LogState, Unavailable
 from contracts.runtime.wire import Format, Wire
 
 
@@ -31,6 +35,7 @@ class MemoryLog:
         self._aggregates: defaultdict[str, list[_Message]] = defaultdict(list)
         self._grown = asyncio.Condition()
         self._acks_to_lose = 0
+        self._state = LogState(created=new_id(), last_seq=0)
 
     def lose_acks(self, count: int = 1) -> None:
         """Let the next `count` appends land and raise Unavailable all the same."""
@@ -39,6 +44,8 @@ class MemoryLog:
     async def append(self, commit: Commit, *, after: int) -> int:
         """See Log.append."""
         wire = await self.format.encode(commit, after)
+        if self._state.halted:
+            raise Halted(self._state.halted)
         seq = self._store(commit.id, wire, after)
         async with self._grown:
             self._grown.notify_all()
@@ -66,6 +73,37 @@ class MemoryLog:
         found = self._matching(0, filters)
         return found[-1].seq if found else 0
 
+    async def state(self) -> LogState:
+        """See Log.state."""
+        return self._state
+
+    async def digest(self, seq: int) -> str | None:
+        """See Log.digest."""
+        found = next((one for one in self._messages if one.seq == seq), None)
+        return sha256(found.payload).hexdigest() if found else None
+
+    async def halt(self, reason: str) -> None:
+        """See Log.halt."""
+        self._state = replace(self._state, halted=reason)
+
+    async def accept(self) -> None:
+        """Take commits again."""
+        self._state = replace(self._state, halted="", accepted=datetime.now(UTC).isoformat())
+
+    def cut(self, last_seq: int) -> None:
+        """Lose every message above `last_seq` and give its sequence out again, as a damaged store does."""
+        self._state = replace(self._state, last_seq=last_seq)
+        self._keep(lambda message: message.seq <= last_seq)
+
+    def remove(self, seq: int) -> None:
+        """Delete one message, as an operator does."""
+        self._keep(lambda message: message.seq != seq)
+
+    def _keep(self, wanted: Callable[[_Message], bool]) -> None:
+        self._messages = [one for one in self._messages if wanted(one)]
+        for messages in self._aggregates.values():
+            messages[:] = [one for one in messages if wanted(one)]
+
     def _store(self, commit_id: str, wire: Wire, after: int) -> int:
         messages = self._aggregates[wire.filter]
         for message in reversed(messages):
@@ -74,7 +112,8 @@ class MemoryLog:
         last = messages[-1].seq if messages else 0
         if last != after:
             raise Conflict(f"{wire.filter}: the last sequence is {last}, not {after}")
-        message = _Message(len(self._messages) + 1, commit_id, wire.subject, wire.payload)
+        self._state = replace(self._state, last_seq=self._state.last_seq + 1)
+        message = _Message(self._state.last_seq, commit_id, wire.subject, wire.payload)
         self._messages.append(message)
         messages.append(message)
         return message.seq
@@ -82,12 +121,16 @@ class MemoryLog:
     def _matching(self, after: int, filters: Sequence[str]) -> list[_Message]:
         return [
             message
-            for message in self._messages[after:]
+            for message in self._messages[bisect_right(self._messages, after, key=_seq_of) :]
             if any(matches(message.subject, one) for one in filters or (EVERYTHING,))
         ]
 
     async def _recorded(self, message: _Message) -> Recorded:
-        return Recorded(message.seq, await self.format.decode(message.payload))
+        return Recorded(message.seq, await self.format.decode(message.payload), message.payload)
+
+
+def _seq_of(message: _Message) -> int:
+    return message.seq
 
 
 def matches(subject: str, subject_filter: str) -> bool:

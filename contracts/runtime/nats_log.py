@@ -6,15 +6,19 @@ from base64 import b64decode
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
+from hashlib import sha256
 
 import orjson
+import structlog
 from nats.js.errors import NotFoundError
 
 from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.log import Conflict
+from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
+from contracts.runtime.log import Conflict, Halted, LogState
+from contracts.runtime.nats import stream_state
 from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
 from contracts.runtime.nats.direct import Stored, stored
 from contracts.runtime.nats.ordered import Ordered
@@ -23,8 +27,12 @@ from contracts.runtime.process.settings import Settings
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format, Wire
 
+logger = structlog.get_logger(__name__)
+
 STILL_WRITING = 10158
 """JetStream's error code while replicas agree on an earlier try of the same commit."""
+MESSAGE_TOO_LARGE = 10054
+"""JetStream's error code for a message above the stream's limit: while it is halted, every commit is."""
 ATTEMPT_S = 2.0
 """An answer later than this is taken for lost; asking again is harmless."""
 
@@ -48,11 +56,14 @@ class NatsLog:
         self.format = form
         self._replicated = replicated
         self._deadline_s = deadline_s
+        self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
 
     async def append(self, commit: Commit, *, after: int) -> int:
         """See Log.append."""
         wire = await self.format.encode(commit, after)
-        return await retry_until(partial(self._publish, wire, after), deadline_s=self._deadline_s)
+        seq = await retry_until(partial(self._publish, wire, after), deadline_s=self._deadline_s)
+        self._continuity.saw(seq, wire.payload)
+        return seq
 
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
         """See Log.read."""
@@ -62,17 +73,61 @@ class NatsLog:
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """See Log.tail."""
-        ordered = Ordered(self.connection, STREAM, filters or (EVERYTHING,), after)
+        ordered = Ordered(self.connection, STREAM, filters or (EVERYTHING,), after, self._continuity.check)
         async with aclosing(ordered.batches()) as batches:
             async for batch in batches:
+                place, msg = batch[-1]
+                self._continuity.saw(place.seq, msg.data)
                 yield [await self.recorded(place.seq, msg.data) for place, msg in batch]
 
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
         if filters:
             return max([await self._newest(subject_filter) for subject_filter in filters])
-        ask = partial(self.connection.api, f"STREAM.INFO.{STREAM}")
-        return int((await retry_until(ask, deadline_s=self._deadline_s))["state"]["last_seq"])
+
+        async def ask() -> int:
+            return await stream_state.newest(self.connection, STREAM, await self._info())
+
+        return await retry_until(ask, deadline_s=self._deadline_s)
+
+    async def state(self) -> LogState:
+        """See Log.state."""
+        return stream_state.state_of(await retry_until(self._info, deadline_s=self._deadline_s))
+
+    async def digest(self, seq: int) -> str | None:
+        """See Log.digest."""
+        ask = partial(stream_state.message_at, self.connection, STREAM, seq)
+        message = await retry_until(ask, deadline_s=self._deadline_s)
+        return None if message is None else sha256(b64decode(message.get("data", ""))).hexdigest()
+
+    async def halt(self, reason: str) -> None:
+        """See Log.halt."""
+        logger.error("the log takes no commits any more", reason=reason, way_out=WAY_OUT)
+        halt = partial(stream_state.halt, self.connection, STREAM, reason)
+        await retry_until(halt, deadline_s=self._deadline_s)
+
+    async def accept(self) -> None:
+        """Take commits again; readers that have read more begin anew from what is there.
+
+        Raises:
+            Unavailable: the log could not be reached.
+        """
+        accept = partial(stream_state.accept, self.connection, STREAM)
+        await retry_until(accept, deadline_s=self._deadline_s)
+
+    def doubt(self) -> None:
+        """The server may come back with another log: compare before the next append."""
+        self._continuity.doubt()
+
+    async def problem(self) -> str | None:
+        """Why commits are not taken, None when they are. Does not wait for a server that is away."""
+        if not self.connection.is_connected:
+            return "NATS does not answer; waiting for it"
+        try:
+            halted = stream_state.state_of(await self._info()).halted
+        except NoAnswer as error:
+            return f"NATS does not answer: {error}"
+        return f"{halted}. {WAY_OUT}" if halted else None
 
     async def recorded(self, seq: int, payload: bytes) -> Recorded:
         """The commit that message `seq` of the log is.
@@ -82,14 +137,18 @@ class NatsLog:
             BlobLost: part of it is gone.
         """
         try:
-            return Recorded(seq, await self.format.decode(payload))
+            return Recorded(seq, await self.format.decode(payload), payload)
         except Undecodable as error:
             raise Undecodable(
                 f"message {seq} of the log cannot be read: {error}. If a newer version wrote it, upgrade; "
                 f"if it is no commit at all, remove it with `nats stream rmm {STREAM} {seq}`"
             ) from error
 
+    async def _info(self) -> Json:
+        return await self.connection.api(f"STREAM.INFO.{STREAM}")
+
     async def _publish(self, wire: Wire, after: int) -> int:
+        await self._reassure()
         answer = await self.connection.request(
             wire.subject, wire.payload, wire.headers, timeout_s=min(ATTEMPT_S, self._deadline_s)
         )
@@ -97,11 +156,19 @@ class NatsLog:
         error = ack.get("error")
         if error is None:
             return int(ack["seq"])
+        if error["err_code"] == MESSAGE_TOO_LARGE and (halted := (await self.state()).halted):
+            raise Halted(f"{halted}. {WAY_OUT}")
         if error["err_code"] in WRONG_LAST_SEQUENCE:
             return await self._landed_before(wire, after)
         if error["err_code"] == STILL_WRITING or error["code"] in PASSING_CODES:
             raise NoAnswer(error["description"])
         raise Refused(f"{wire.subject}: {error['description']} (JetStream error {error['err_code']})")
+
+    async def _reassure(self) -> None:
+        try:
+            await self._continuity.reassure()
+        except LogRegressed as error:
+            raise Halted(f"{error}. {WAY_OUT}") from error
 
     async def _landed_before(self, wire: Wire, after: int) -> int:
         """The sequence of the very commit in `wire` if an earlier try landed and only its ack was lost.
@@ -145,4 +212,6 @@ async def nats_log(settings: Settings, codec: Codec, *, name: str) -> AsyncGener
     """The log that `settings` point at, connected as `name`, its streams made and checked."""
     async with connect(settings.nats_url, name=f"{name}/{settings.instance}") as connection:
         replicas = await ensure_topology(connection, replicas=settings.nats_replicas)
-        yield NatsLog(connection, Format(codec, NatsBlobs(connection)), replicated=replicas > 1)
+        log = NatsLog(connection, Format(codec, NatsBlobs(connection)), replicated=replicas > 1)
+        with connection.on_interruption(log.doubt):
+            yield log

@@ -11,6 +11,7 @@ from sqlalchemy import func, select, union_all
 from contracts.api.fields import epoch_ms
 from contracts.api.health import Alive, DagScheduler, Queue, Readiness, Scheduler
 from contracts.domain.run import Status
+from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.log import Unavailable
 from contracts.runtime.process.sidecar import Check
 from contracts.views import checkpoint, dags, executions, goal_runs
@@ -57,7 +58,7 @@ def checks(gateway: Gateway) -> dict[str, Check]:
     """What the side port asks: whether this process can serve."""
 
     async def nats() -> str | None:
-        return NO_LOG if await _log_position(gateway) is None else None
+        return _log_problem(await _log_state(gateway))
 
     async def database() -> str | None:
         found = await _look(gateway)
@@ -79,17 +80,27 @@ class _Seen:
     """Schedules of goals that fire."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What the log says."""
+
+    newest: int
+    halted: str
+    """Why it takes no commits; empty while it takes them."""
+
+
 NOTHING = _Seen(0, 0, 0, [])
 
 
 async def _readiness(gateway: Gateway) -> Readiness:
-    newest, found = await asyncio.gather(_log_position(gateway), _look(gateway))
+    log, found = await asyncio.gather(_log_state(gateway), _look(gateway))
+    newest = log.newest if log else None
     lag = None if newest is None or isinstance(found, str) else max(0, newest - found.seq)
     seen = NOTHING if isinstance(found, str) else found
     alive = gateway.executors.alive()
     most = gateway.settings.max_concurrent_runs
     checked = {
-        "nats": NO_LOG if newest is None else None,
+        "nats": _log_problem(log),
         "database": found if isinstance(found, str) else None,
         "projector": await _lag_problem(gateway, newest) if newest and lag else None,
         "executor": None if alive else NO_EXECUTOR,
@@ -119,12 +130,19 @@ async def _readiness(gateway: Gateway) -> Readiness:
     )
 
 
-async def _log_position(gateway: Gateway) -> int | None:
+async def _log_state(gateway: Gateway) -> _Log | None:
+    """What the log says, None when it does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
-            return await gateway.log.last_seq()
+            return _Log(await gateway.log.last_seq(), (await gateway.log.state()).halted)
     except (TimeoutError, Unavailable):
         return None
+
+
+def _log_problem(log: _Log | None) -> str | None:
+    if log is None:
+        return NO_LOG
+    return f"{log.halted}. {WAY_OUT}" if log.halted else None
 
 
 async def _look(gateway: Gateway) -> _Seen | str:

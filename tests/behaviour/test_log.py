@@ -14,7 +14,15 @@ from nats.aio.msg import Msg
 from contracts.core.commit import Recorded, Undecodable
 from contracts.core.ids import InvalidId
 from contracts.runtime.blobs import NatsBlobs
-from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, Conflict, Log, TooLarge, Unavailable
+from contracts.runtime.log import (
+    MAX_MESSAGE_BYTES,
+    OFFLOAD_BYTES,
+    Conflict,
+    Halted,
+    Log,
+    TooLarge,
+    Unavailable,
+)
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats import direct
 from contracts.runtime.nats.connection import Connection
@@ -27,6 +35,9 @@ if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
 
 """The fixture's type lives in conftest.py, which tests cannot import."""
+
+
+AnyLog = MemoryLog | NatsLog
 
 
 async def first(log: Log, count: int, *filters: str, after: int = 0) -> list[Recorded]:
@@ -175,6 +186,26 @@ class LogBehaviour:
         assert await log.last_seq("evt.counter.*.positive", "evt.counter.*.zero") == newest
         assert await log.last_seq("evt.counter.*.lost") == 0
 
+    async def test_a_halted_log_takes_no_commit_until_it_is_accepted(
+        self, log: AnyLog, counters: Counters
+    ) -> None:
+        await log.append(counters.commit("a"), after=0)
+        await log.halt("lost some")
+        with pytest.raises(Halted, match="lost some"):
+            await log.append(counters.commit("b"), after=0)
+        assert (await log.state()).halted == "lost some"
+        assert [one.commit.aggregate_id for one in await first(log, 1)] == ["a"]
+        await log.accept()
+        state = await log.state()
+        assert (state.halted, state.accepted > "2") == ("", True)
+        assert await log.append(counters.commit("b"), after=0) == 2
+
+    async def test_a_message_is_recognised_by_its_digest(self, log: Log, counters: Counters) -> None:
+        seq = await log.append(counters.commit("a"), after=0)
+        (recorded,) = await first(log, 1)
+        assert recorded.digest == await log.digest(seq) == (await log.read("counter", "a"))[0].digest
+        assert await log.digest(seq + 1) is None
+
     async def test_sequences_grow(self, log: Log, counters: Counters) -> None:
         seqs = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(5)]
         assert all(earlier < later for earlier, later in pairwise(seqs))
@@ -263,6 +294,15 @@ class TestNatsLog(LogBehaviour):
         monkeypatch.setattr(log.connection, "request", forgetful)
         assert await log.append(counters.commit("a"), after=0) == acks[0]
         assert [one.seq for one in await log.read("counter", "a")] == acks
+
+    async def test_a_removed_message_does_not_count_as_the_newest(
+        self, log: NatsLog, counters: Counters
+    ) -> None:
+        first_seq, *removed = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(3)]
+        for seq in removed:
+            await log.connection.api("STREAM.MSG.DELETE.LOG", {"seq": seq})
+        assert await log.last_seq() == first_seq
+        assert (await log.state()).last_seq == removed[-1]
 
     async def test_a_message_that_is_no_commit_stops_a_tail_and_says_what_to_do(
         self, log: NatsLog, counters: Counters

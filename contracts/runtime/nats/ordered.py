@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from nats.aio.msg import Msg
 
@@ -22,13 +22,24 @@ FORGOTTEN_AFTER_S = 60
 
 
 class Ordered:
-    """The messages of `stream` on subjects matching `filters` with a sequence above `after`."""
+    """The messages of `stream` on subjects matching `filters` with a sequence above `after`.
 
-    def __init__(self, connection: Connection, stream: str, filters: Sequence[str], after: int) -> None:
+    `check` is called before each consumer is made; what it raises ends the reading.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        stream: str,
+        filters: Sequence[str],
+        after: int,
+        check: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._connection = connection
         self._stream = stream
         self._filters = list(filters)
         self._last = after
+        self._check = check
         self._delivered = 0
         self._consumer: str | None = None
         self._waiting: list[tuple[DeliveryInfo, Msg]] = []
@@ -59,6 +70,8 @@ class Ordered:
 
     async def _create(self) -> str:
         await self._remove()
+        if self._check:
+            await self._check()
         name = new_id("ordered-")
         config = {
             "name": name,

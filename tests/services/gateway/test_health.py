@@ -139,6 +139,17 @@ async def test_without_nats_it_is_not_ready(ready: Api, monkeypatch: pytest.Monk
     assert await checks(ready.gateway)["nats"]() == answer.json["nats"]
 
 
+async def test_with_a_halted_log_it_is_not_ready_and_says_the_way_out(ready: Api) -> None:
+    await ready.log.halt("the log regressed at seq 7")
+    answer = await ready.get("/health/ready")
+    assert answer.status == 503
+    assert "the log regressed at seq 7" in answer.json["problems"]["nats"]
+    assert "async-agent log accept" in answer.json["problems"]["nats"]
+    refused = await ready.post("/api/v1/agents", {"name": "A", "version": "1", "promptTemplate": "x"})
+    assert refused.status == 503
+    assert "the log regressed at seq 7" in refused.json["error"]
+
+
 async def test_runs_that_wait_and_run_are_counted(ready: Api) -> None:
     requested = run.Requested(dag_id="d", original_request="do it", job=JOB)
     started = run.Started(executor="e", at=ready.gateway.clock(), synthesis="merge")

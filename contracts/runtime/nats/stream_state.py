@@ -1,0 +1,94 @@
+"""What a stream says of itself, and stopping it: appends are refused by the server, whoever sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from nats.js.errors import NotFoundError
+
+from contracts.core.event import Json
+from contracts.runtime.log import LogState
+from contracts.runtime.nats.connection import Connection
+
+HALTED = "async-agent-halted"
+"""In the stream's metadata: why it is halted."""
+ACCEPTED = "async-agent-accepted"
+"""In the stream's metadata: when an operator last accepted it as it was."""
+NOTHING_FITS = 1
+"""Bytes a message of a halted stream may have. What is stored already is not touched by it."""
+UNLIMITED = -1
+
+
+def state_of(info: Json) -> LogState:
+    """What the answer to STREAM.INFO says."""
+    metadata = info["config"].get("metadata") or {}
+    return LogState(
+        created=info["created"],
+        last_seq=int(info["state"]["last_seq"]),
+        halted=metadata.get(HALTED, ""),
+        accepted=metadata.get(ACCEPTED, ""),
+    )
+
+
+async def message_at(connection: Connection, stream: str, seq: int) -> Json:
+    """The stored message at `seq`, None when there is none.
+
+    Raises:
+        NoAnswer: NATS did not answer.
+    """
+    try:
+        return (await connection.api(f"STREAM.MSG.GET.{stream}", {"seq": seq}))["message"]
+    except NotFoundError:
+        return None
+
+
+async def newest(connection: Connection, stream: str, info: Json) -> int:
+    """Sequence of the newest message that is there. The last ones given out may have been removed.
+
+    Raises:
+        NoAnswer: NATS did not answer.
+    """
+    seq = int(info["state"]["last_seq"])
+    if info["state"].get("num_deleted"):
+        while seq and await message_at(connection, stream, seq) is None:
+            seq -= 1
+    return seq if info["state"]["messages"] else 0
+
+
+async def halt(connection: Connection, stream: str, reason: str) -> None:
+    """Refuse every message from now on, and keep `reason` with the stream; the first reason stays.
+
+    Raises:
+        NoAnswer: NATS did not answer.
+    """
+
+    def change(config: dict[str, Json], metadata: dict[str, str]) -> None:
+        metadata.setdefault(HALTED, reason)
+        config["max_msg_size"] = NOTHING_FITS
+
+    await _update(connection, stream, change)
+
+
+async def accept(connection: Connection, stream: str) -> None:
+    """Take messages again, and note that the stream was accepted as it is now.
+
+    Raises:
+        NoAnswer: NATS did not answer.
+    """
+
+    def change(config: dict[str, Json], metadata: dict[str, str]) -> None:
+        metadata.pop(HALTED, None)
+        metadata[ACCEPTED] = datetime.now(UTC).isoformat()
+        config["max_msg_size"] = UNLIMITED
+
+    await _update(connection, stream, change)
+
+
+async def _update(
+    connection: Connection, stream: str, change: Callable[[dict[str, Json], dict[str, str]], None]
+) -> None:
+    config = (await connection.api(f"STREAM.INFO.{stream}"))["config"]
+    metadata = dict(config.get("metadata") or {})
+    change(config, metadata)
+    await connection.api(f"STREAM.UPDATE.{stream}", config | {"metadata": metadata})

@@ -1,0 +1,115 @@
+"""A log that comes back shorter, or as another one, is noticed by who has read more; it takes no commits."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from contracts.runtime.continuity import LogRegressed, Mark, compare
+from contracts.runtime.log import Halted, LogState
+from contracts.runtime.nats_log import NatsLog, nats_log
+from contracts.runtime.process.settings import Settings
+from deploy.local.nats_server import NatsServer
+
+if TYPE_CHECKING:
+    from tests.behaviour.conftest import Counters
+
+STATE = LogState(created="monday", last_seq=9)
+MARK = Mark(seq=9, digest="d", created="monday")
+
+
+@pytest.mark.parametrize(
+    ("mark", "digest"),
+    [
+        pytest.param(MARK, "d", id="it ends there"),
+        pytest.param(Mark(seq=5, digest="d", created="monday"), "d", id="it is longer"),
+        pytest.param(MARK, None, id="the message was removed"),
+        pytest.param(Mark(seq=9), "other", id="only a sequence is known"),
+        pytest.param(Mark(created="sunday"), None, id="nothing was read"),
+    ],
+)
+def test_a_log_that_contains_what_was_read_goes_on(mark: Mark, digest: str | None) -> None:
+    assert compare(mark, STATE, digest) is None
+
+
+@pytest.mark.parametrize(
+    ("mark", "digest", "reason"),
+    [
+        pytest.param(Mark(seq=10), None, "at seq 10: it now ends at 9", id="shorter"),
+        pytest.param(MARK, "other", "at seq 9: another commit is there now", id="another commit"),
+        pytest.param(Mark(9, "d", "sunday"), "d", "made again at monday", id="another stream"),
+    ],
+)
+def test_a_log_that_lacks_what_was_read_has_regressed(mark: Mark, digest: str | None, reason: str) -> None:
+    assert reason in (compare(mark, STATE, digest) or "")
+
+
+@pytest.fixture
+async def log(nats_server: NatsServer, counters: Counters) -> AsyncGenerator[NatsLog]:
+    async with nats_log(Settings(nats_url=nats_server.url), counters.codec, name="test") as log:
+        yield log
+
+
+async def put_back_an_older_copy(log: NatsLog, counters: Counters, server: NatsServer) -> None:
+    """The log has three commits, then the store is that of one of them."""
+    copy = server.directory.with_name("copy")
+    await log.append(counters.commit("a"), after=0)
+    await server.stop()
+    shutil.copytree(server.directory / "jetstream", copy)
+    await server.start()
+    for name in ("b", "c"):
+        await log.append(counters.commit(name), after=0)
+    await server.stop()
+    shutil.rmtree(server.directory / "jetstream")
+    shutil.copytree(copy, server.directory / "jetstream")
+
+
+@pytest.mark.nats
+async def test_a_tail_ends_when_its_log_comes_back_shorter(
+    log: NatsLog, counters: Counters, nats_server: NatsServer
+) -> None:
+    seen = 0
+    async with aclosing(log.tail()) as batches:
+        changing = asyncio.create_task(put_back_an_older_copy(log, counters, nats_server))
+        while seen < 3:
+            seen = (await anext(batches))[-1].seq
+        await changing
+        waiting = asyncio.ensure_future(anext(batches))
+        await nats_server.start()
+        with pytest.raises(LogRegressed, match="at seq 3: it now ends at 1"):
+            await waiting
+    assert "regressed at seq 3" in (await log.state()).halted
+    assert "async-agent log accept" in (await log.problem() or "")
+
+
+@pytest.mark.nats
+async def test_a_writer_that_has_seen_more_appends_nothing_to_a_shorter_log(
+    log: NatsLog, counters: Counters, nats_server: NatsServer
+) -> None:
+    await put_back_an_older_copy(log, counters, nats_server)
+    await nats_server.start()
+    with pytest.raises(Halted, match="regressed at seq 3"):
+        await log.append(counters.commit("d"), after=0)
+    assert await log.last_seq() == 1
+
+
+@pytest.mark.nats
+async def test_a_halted_log_is_still_halted_after_a_restart_and_for_everybody(
+    log: NatsLog, counters: Counters, nats_server: NatsServer
+) -> None:
+    await put_back_an_older_copy(log, counters, nats_server)
+    await nats_server.start()
+    with pytest.raises(Halted):
+        await log.append(counters.commit("d"), after=0)
+    await nats_server.stop()
+    await nats_server.start()
+    async with nats_log(Settings(nats_url=nats_server.url), counters.codec, name="other") as other:
+        with pytest.raises(Halted):
+            await other.append(counters.commit("e"), after=0)
+        await other.accept()
+        assert await other.append(counters.commit("e"), after=0) == 2
