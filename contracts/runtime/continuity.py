@@ -90,7 +90,7 @@ class Continuity:
         self._seq = 0
         self._payload = b""
         self._first: LogState | None = None
-        self._doubtful = True
+        self._doubtful = False
         """Whether the log may have changed since it was compared."""
         self._checking = asyncio.Lock()
 
