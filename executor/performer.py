@@ -8,7 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -22,6 +22,7 @@ from contracts.domain.plan import in_zone
 from contracts.domain.plan.placeholders import find, id_key
 from contracts.domain.plan.tool_params import tool_params
 from contracts.domain.prompts.templates import dates, fill, tool_texts
+from contracts.domain.run.outputs import output_of
 from contracts.domain.run.steps import SYNTHESIS, Step
 from contracts.llm import ChatRequest, Completion, Llm
 from contracts.runtime.blobs import Blobs
@@ -30,7 +31,7 @@ from executor import metrics
 from executor.attempt import Attempt
 from executor.prompts import SYNTHESIS_SYSTEM, inference_prompt, instruction_of, synthesis_prompt
 from executor.tools.registry import Registry
-from executor.tools.tool import CallContext, ProgressKind
+from executor.tools.tool import CallContext, ProgressKind, Tool
 
 T = TypeVar("T")
 
@@ -115,6 +116,7 @@ class Performer:
         task = attempt.step.task
         completion: Completion | None = None
         agent: AgentVersion | None = None
+        output: run.Output | None = None
         result: Json
         if task.id == SYNTHESIS:
             completion = await self._synthesise(attempt)
@@ -123,11 +125,14 @@ class Performer:
             agent, completion = await self._infer(attempt)
             result = completion.content
         else:
-            result = await self._call_tool(attempt)
+            tool = self.tools.get(task.tool_or_prompt.name)
+            result = await self._call_tool(attempt, tool)
+            output = output_of(tool.spec.output, result)
         return run.StepCompleted(
             step=task.id,
             attempt=attempt.number,
             result=await self.kept(result),
+            output=output,
             duration_ms=round((time.perf_counter() - begun) * 1000),
             **(completion.spent.as_fields if completion else {}),
             agent_id=agent.id if agent else None,
@@ -136,9 +141,8 @@ class Performer:
             generation_stats=completion.generation_stats if completion else None,
         )
 
-    async def _call_tool(self, attempt: Attempt) -> Json:
+    async def _call_tool(self, attempt: Attempt, tool: Tool[Any]) -> Json:
         task = attempt.step.task
-        tool = self.tools.get(task.tool_or_prompt.name)
         params = task.tool_or_prompt.params
         results = await self._results(attempt, find(params) | set(attempt.step.needs))
 

@@ -82,6 +82,7 @@ def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> No
         "completed_at": fact.at,
         "duration_ms": event.duration_ms,
         "result": event.result,
+        "output": event.output.model_dump() if event.output else None,
         "error": None,
         "provider": event.provider,
         "model": event.model,

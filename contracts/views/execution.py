@@ -61,6 +61,7 @@ sub_steps = Table(
     Column("completed_at", BigInteger),
     Column("duration_ms", BigInteger),
     Column("result", JSON(none_as_null=True)),
+    Column("output", JSON(none_as_null=True)),
     Column("error", Text),
     Column("prompt_tokens", BigInteger),
     Column("completion_tokens", BigInteger),
@@ -74,6 +75,7 @@ sub_steps = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
-"""One row per step, the synthesis among them. `result` is the JSON value or `{"$blob": …}`.
+"""One row per step, the synthesis among them. `result` is the JSON value or `{"$blob": …}`;
+`output` what the step has left outside the run, `{"kind": …, "content": …}`.
 
 Tokens and cost are those of all attempts together; agent and prompt are those that gave the result."""

@@ -24,9 +24,8 @@ from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Origin, Stream
 from executor.goal.run_result import RunResult, result_of, result_without_plan
 from executor.performer import Performer
+from executor.tools.send_webhook import NAME as SEND_WEBHOOK
 from executor.tools.tool import CallContext
-
-SEND = "sendWebhook"
 
 
 class AfterRun:
@@ -95,7 +94,7 @@ class AfterRun:
         failed = partial(_failed, ending, attempts + 1, begun)
         params = {"url": url, "payload": ending.payload()}
         try:
-            tool = self._process.tools.get(SEND)
+            tool = self._process.tools.get(SEND_WEBHOOK)
             answer = await tool.invoke(params, CallContext(ending.webhook_key))
         except Retry as why:
             return failed(str(why), self._retry_at(attempts, why.after))

@@ -96,7 +96,7 @@ class GoalPerformer:
             position=int(position),
             attempt=attempt.number,
             result=await self._process.kept(result),
-            output=output_of(call.name, result),
+            output=output_of(tool.spec.output, result),
             duration_ms=_ms_since(begun),
         )
 

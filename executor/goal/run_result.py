@@ -5,14 +5,12 @@ Clients know no suspended runs of goals: to them one has failed, and may run aga
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from contracts.core.event import Json
 from contracts.domain import dag, run
 from contracts.domain.memory import Kind, Memory
 from contracts.domain.run import Loop, Output
-from contracts.domain.run.outputs import output_of
 from contracts.domain.run.steps import SYNTHESIS, as_text
 from executor.goal.remember import NAME as REMEMBER
 
@@ -134,14 +132,7 @@ def _of_plan(run_id: str, state: run.State, request: run.Requested, goal_id: str
         summary=as_text(state.done[SYNTHESIS]) if SYNTHESIS in state.done else None,
         error=state.suspended,
         steps=sum(step in state.done for step in state.graph.tasks),
-        outputs=tuple(_outputs(state)),
+        outputs=state.outputs,
         number=state.resumes,
         is_final=state.status is not run.Status.SUSPENDED,
     )
-
-
-def _outputs(state: run.State) -> Iterator[Output]:
-    for step, result in state.done.items():
-        output = output_of(state.graph.steps[step].task.tool_or_prompt.name, result)
-        if output:
-            yield output

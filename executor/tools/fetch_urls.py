@@ -11,7 +11,7 @@ from pydantic import Field
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
-from contracts.core.tool import Effect
+from contracts.core.tool import Effect, Fill
 from executor.tools.inputs import NOT_A_URL, ToolInput, http_url
 from executor.tools.pages import fetch
 from executor.tools.tool import CallContext, Tool
@@ -63,6 +63,7 @@ def fetch_urls(http: ClientSession) -> Tool[FetchURLs]:
         accepts=FetchURLs,
         effect=Effect.READ,
         run=run,
+        filled_from_results={"urls": Fill.URLS},
         timeout_s=ALL_WITHIN_S + 10,
     )
 

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from contracts.core.event import Json
 from contracts.core.ids import derived_id
 from contracts.core.outcome import Reject
-from contracts.core.tool import Effect
+from contracts.core.tool import Effect, OutputSpec
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import EmailAddress, ToolInput
 from executor.tools.settings import ToolSettings
@@ -106,6 +106,7 @@ def send_email(settings: ToolSettings, artifacts: Artifacts) -> Tool[SendEmail]:
         accepts=SendEmail,
         effect=Effect.ONCE,
         run=run,
+        output=OutputSpec(kind="email", fields=("to", "subject", "messageId")),
         timeout_s=120,
     )
 

@@ -18,11 +18,12 @@ from pydantic import Field, field_validator
 
 from contracts.core.event import Json
 from contracts.core.ids import derived_id
-from contracts.core.tool import Effect
+from contracts.core.tool import Effect, OutputSpec
 from executor.tools.inputs import HttpUrl, ToolInput
 from executor.tools.tool import CallContext, Tool
 from executor.tools.web import network_outcomes, raise_for_retry, read_at_most, reason_of
 
+NAME = "sendWebhook"
 TIMEOUT_S = 10.0
 MAX_RESPONSE = 1024 * 1024
 """Bytes of the answer that are kept."""
@@ -77,11 +78,12 @@ def send_webhook(
         return await _post(http, request.url, headers, body)
 
     return Tool(
-        name="sendWebhook",
+        name=NAME,
         description="POST a JSON object to a URL. Returns whether it was accepted, and the answer.",
         accepts=SendWebhook,
         effect=Effect.IDEMPOTENT,
         run=run,
+        output=OutputSpec(kind="webhook", fields=("url", "status", "success")),
         timeout_s=TIMEOUT_S + 5,
     )
 

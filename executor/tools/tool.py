@@ -1,11 +1,11 @@
-"""A tool: what it is called, what it takes, what running it twice means, and the function that does it."""
+"""A tool: name, input, what it leaves outside, what running it twice does, and the function that does it."""
 
 from __future__ import annotations
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Generic, Literal, TypeVar
 
@@ -17,7 +17,7 @@ from contracts.core.event import Json
 from contracts.core.ids import require_id
 from contracts.core.outcome import Reject, Retry
 from contracts.core.text import clean_json, clean_text
-from contracts.core.tool import Effect, ToolSpec
+from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
 from executor.tools.inputs import ToolInput, explain, json_schema
 
 InputT = TypeVar("InputT", bound=ToolInput)
@@ -53,6 +53,10 @@ class Tool(Generic[InputT]):
     """Of the worst call there is."""
     run: Callable[[InputT, CallContext], Awaitable[Json]]
     timeout_s: float = 60.0
+    output: OutputSpec | None = None
+    """What a call leaves outside the run, for the tools that exist for that."""
+    filled_from_results: Mapping[str, Fill] = field(default_factory=dict)
+    """Parameters that the results of a step's dependencies fill when a plan leaves them out."""
     order: int = 1000
     """Place in listings."""
     effect_by_params: Callable[[Mapping[str, Json]], Effect] | None = None
@@ -60,6 +64,12 @@ class Tool(Generic[InputT]):
 
     def __post_init__(self) -> None:
         require_id(self.name)
+        known = self.accepts.model_json_schema().get("properties", {})
+        if unknown := sorted(set(self.filled_from_results) - set(known)):
+            raise ValueError(
+                f"{self.name}: filled_from_results names {', '.join(unknown)}; "
+                f"its parameters are {', '.join(known) or 'none'}"
+            )
 
     @cached_property
     def spec(self) -> ToolSpec:
@@ -69,6 +79,8 @@ class Tool(Generic[InputT]):
             description=self.description,
             parameters=json_schema(self.accepts),
             effect=self.effect,
+            output=self.output,
+            filled_from_results=self.filled_from_results,
             order=self.order,
         )
 

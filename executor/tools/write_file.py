@@ -17,7 +17,7 @@ from pydantic import BeforeValidator, Field
 from contracts.core.event import Json
 from contracts.core.ids import new_id
 from contracts.core.outcome import Reject
-from contracts.core.tool import Effect
+from contracts.core.tool import Effect, Fill, OutputSpec
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import ToolInput
 from executor.tools.tool import CallContext, Tool
@@ -62,6 +62,8 @@ def write_file(artifacts: Artifacts) -> Tool[WriteFile]:
         effect=Effect.ONCE,
         effect_by_params=effect_of,
         run=run,
+        output=OutputSpec(kind="file", fields=("path",)),
+        filled_from_results={"content": Fill.TEXT},
         timeout_s=30,
     )
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 import tomllib
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+from executor.tools.guard import guarded_session
+from executor.tools.registry import build_registry
+from executor.tools.settings import ToolSettings
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("contracts", "gateway", "planner", "executor", "scheduler", "projector", "deploy")
@@ -56,6 +61,20 @@ def test_subjects_are_made_in_one_module() -> None:
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("evt.")
     }
     assert made == SUBJECT_WRITERS
+
+
+async def test_the_name_of_a_tool_is_spelled_only_beside_the_tool() -> None:
+    """Other code knows a tool by what it declares, so a plug-in can do all that a built-in tool can."""
+    async with guarded_session(()) as http:
+        names = [tool.name for tool in build_registry(ToolSettings(_env_file=None), http)]
+    assert len(names) > 5
+    spelled = re.compile(rf"\b(?:{'|'.join(names)})\b")
+    found = [
+        name
+        for name, path in SOURCES.items()
+        if not name.startswith("executor/tools/") and spelled.search(path.read_text(encoding="utf-8"))
+    ]
+    assert found == []
 
 
 def test_a_file_can_be_read_whole() -> None:

@@ -15,7 +15,7 @@ from contracts.core.tool import ToolSpec
 from contracts.domain.issues import Path
 from contracts.domain.plan.job import SubTask
 from contracts.domain.plan.placeholders import find
-from contracts.domain.plan.tool_params import fallback_for
+from contracts.domain.plan.tool_params import left_to_results
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -73,16 +73,16 @@ class Actions:
 
     def _param_problems(self, spec: ToolSpec, task: SubTask) -> Iterator[Problem]:
         params = task.tool_or_prompt.params
-        supplied = fallback_for(spec.name, params) if task.needs else None
+        supplied = left_to_results(spec, params) if task.needs else ()
         for required in spec.parameters.get("required", ()):
-            if required not in params and required != supplied:
+            if required not in params and required not in supplied:
                 yield (required,), f"{spec.name} needs the parameter {required!r}: give it"
         known = spec.parameters.get("properties", {})
         open_ended = spec.parameters.get("additionalProperties", True) is not False
         checkable = {
             name: value
             for name, value in params.items()
-            if (open_ended or name in known) and name != supplied and not find(value)
+            if (open_ended or name in known) and name not in supplied and not find(value)
         }
         for error in self._validator(spec).iter_errors(checkable):
             if error.validator != "additionalProperties":

@@ -7,20 +7,16 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from contracts.core.event import Json
-from contracts.core.tool import ToolSpec
+from contracts.core.tool import Fill, ToolSpec
 from contracts.domain.plan.placeholders import SYNTAX, Resolver, compact, find, map_texts, placeholder
-
-_FALLBACKS = {"fetchURLs": "urls", "writeFile": "content"}
-"""The parameter that a tool's dependencies supply when the plan leaves it out."""
 
 _URL = re.compile(r"""(?:https?://|www\.)(?:(?![,;]https?://)[^\s<>"'`|\\^{}\[\]])+""", re.IGNORECASE)
 _FENCE = "```"
 
 
-def fallback_for(tool: str, params: Mapping[str, Json]) -> str | None:
-    """The parameter that the results of the dependencies supply, because `params` leaves it out."""
-    name = _FALLBACKS.get(tool)
-    return name if name and params.get(name) in (None, []) else None
+def left_to_results(spec: ToolSpec, params: Mapping[str, Json]) -> frozenset[str]:
+    """The parameters that the results of the dependencies fill, because `params` leaves them out."""
+    return frozenset(name for name in spec.filled_from_results if params.get(name) in (None, []))
 
 
 def tool_params(
@@ -29,34 +25,36 @@ def tool_params(
     """`params` with placeholders resolved and what was left out supplied; values without placeholders stay.
 
     `dependencies` are the step's own, in order; `results` those of all steps a placeholder may name, by id.
-    The URLs for fetchURLs are picked out of results, the content for writeFile is made readable, and a
-    parameter that the tool declares to be text becomes text.
+    A parameter that the tool fills from results gets them as it declares: the URLs in them, or readable text.
+    One that it declares to be a string gets text.
 
     Raises:
         Reject: the results would make the parameters too long.
     """
     resolver = Resolver(results)
-    supplied = _supplied(spec.name, params, dependencies)
-    resolved = {}
+    supplied = _supplied(spec, params, dependencies)
+    resolved: dict[str, Json] = {}
     for name, value in {**params, **supplied}.items():
         if not find(value):
             resolved[name] = value
-        elif (spec.name, name) == ("fetchURLs", "urls"):
-            resolved[name] = _url_list(value, resolver)
-        elif (spec.name, name) == ("writeFile", "content"):
-            resolved[name] = _file_content(value, results, supplied=name in supplied)
-        else:
-            resolved[name] = _typed(spec, name, map_texts(value, resolver.value))
+            continue
+        match spec.filled_from_results.get(name):
+            case Fill.URLS:
+                resolved[name] = _url_list(value, resolver)
+            case Fill.TEXT:
+                resolved[name] = _file_content(value, results, supplied=name in supplied)
+            case None:
+                resolved[name] = _typed(spec, name, map_texts(value, resolver.value))
     return resolved
 
 
-def _supplied(tool: str, params: Mapping[str, Json], dependencies: Sequence[str]) -> dict[str, Json]:
-    """The parameter left out, as if the plan had named every dependency in it."""
-    name = fallback_for(tool, params)
-    if name is None or not dependencies:
+def _supplied(spec: ToolSpec, params: Mapping[str, Json], dependencies: Sequence[str]) -> dict[str, Json]:
+    """The parameters left out, as if the plan had named every dependency in them."""
+    named: list[Json] = [placeholder(task_id) for task_id in dependencies]
+    if not named:
         return {}
-    named = [placeholder(task_id) for task_id in dependencies]
-    return {name: named if name == "urls" else "\n".join(named)}
+    fills = {Fill.URLS: named, Fill.TEXT: "\n".join(named)}
+    return {name: fills[spec.filled_from_results[name]] for name in left_to_results(spec, params)}
 
 
 def _typed(spec: ToolSpec, name: str, value: Json) -> Json:

@@ -8,9 +8,24 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar, Literal
 
+import orjson
+from pydantic import BaseModel, ConfigDict
+
 from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
+from contracts.core.upcasts import UPCASTS
 from contracts.domain.plan import Job
+
+
+class Output(BaseModel):
+    """Something that a run leaves outside itself."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["summary", "file", "webhook", "email"]
+    content: str
+    """A path, or what was sent as JSON text."""
+
 
 # ── the execution of a plan ─────────────────────────────────────────────────────────────────────────────
 
@@ -47,11 +62,14 @@ class StepCompleted(Charged):
     """A step has its result, for good."""
 
     type: ClassVar[str] = "run.step_completed"
+    version: ClassVar[int] = 2
     referring: ClassVar[frozenset[str]] = frozenset({"result"})
     step: str
     attempt: int = 1
     result: Json = None
     """The value itself, or `{"$blob": …}` when it is large."""
+    output: Output | None = None
+    """What the tool says that this call has left outside the run."""
     duration_ms: int = 0
     agent_id: str | None = None
     agent_version: str | None = None
@@ -124,3 +142,26 @@ class Deleted(Event):
     """Gone from every view."""
 
     type: ClassVar[str] = "run.deleted"
+
+
+# ── older versions ──────────────────────────────────────────────────────────────────────────────────────
+
+
+@UPCASTS.add("run.step_completed", from_version=1)
+def _step_completed_2(data: dict[str, Json]) -> dict[str, Json]:
+    """Version 1 had no output: only the results of three tools told of one, each by fields of its own."""
+    result = data.get("result")
+    match result:
+        case {"path": str(path), "bytesWritten": int(), "mode": str()}:
+            output = {"kind": "file", "content": path}
+        case {"url": _, "status": _, "statusText": _, "success": _}:
+            output = {"kind": "webhook", "content": _picked(result, "url", "status", "success")}
+        case {"messageId": _, "to": _, "subject": _, "attachmentCount": _}:
+            output = {"kind": "email", "content": _picked(result, "to", "subject", "messageId")}
+        case _:
+            return data
+    return {**data, "output": output}
+
+
+def _picked(result: Json, *names: str) -> str:
+    return orjson.dumps({name: result[name] for name in names}).decode()

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
 from contracts.domain.memory import Memory
+from contracts.domain.run.events import Output
 
 SUMMARY = "summary"
 """Id of the last step of every goal run."""
@@ -44,16 +45,6 @@ class Call(BaseModel):
     arguments: dict[str, Json] = Field(default_factory=dict)
     refusal: str | None = None
     """Why it is not made; the model is told so."""
-
-
-class Output(BaseModel):
-    """Something that a run leaves outside itself."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    kind: Literal["summary", "file", "webhook", "email"]
-    content: str
-    """A path, or what was sent as JSON text."""
 
 
 class GoalRequested(Event):
@@ -128,7 +119,7 @@ class CallAnswered(Event):
     result: Json = None
     """The value itself, or `{"$blob": …}` when it is large."""
     output: Output | None = None
-    """What it left outside, if that is what the tool is for."""
+    """What the tool says that this call has left outside the run."""
     duration_ms: int = 0
 
     @property

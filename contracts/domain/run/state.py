@@ -15,6 +15,7 @@ from contracts.domain.run.events import (
     Cancelled,
     Completed,
     Deleted,
+    Output,
     Requested,
     Resumed,
     Started,
@@ -72,6 +73,8 @@ class State(NamedTuple):
     synthesis: Literal["llm", "merge"] = "llm"
     done: Mapping[str, Json] = MappingProxyType({})
     """Results by step of a plan."""
+    outputs: tuple[Output, ...] = ()
+    """What the steps of a plan have left outside, in the order of their completion."""
     ready: tuple[str, ...] = ()
     """Steps whose dependencies are done and which have not been started."""
     running: Mapping[str, int] = MappingProxyType({})
@@ -142,6 +145,7 @@ def _completed(state: State, event: StepCompleted) -> State:
     freed = state.graph.freed_by(event.step, done)
     return state._replace(
         done=done,
+        outputs=(*state.outputs, event.output) if event.output else state.outputs,
         ready=state.ready + freed if freed else state.ready,
         running=_without(state.running, event.step),
         takeovers=0,

@@ -9,7 +9,7 @@ from typing import Any
 
 from contracts.core.commit import Commit, Recorded
 from contracts.core.event import Event, Json
-from contracts.core.tool import Effect
+from contracts.core.tool import Effect, OutputSpec
 from contracts.domain import run
 from contracts.domain.agent import Directory
 from contracts.domain.registry import CODEC
@@ -40,11 +40,13 @@ class Params(ToolInput):
 Body = Callable[[Json, CallContext], Awaitable[Json]]
 
 
-def tool(name: str, body: Body, effect: Effect = Effect.READ) -> tuple[str, Tool[Params]]:
+def tool(
+    name: str, body: Body, effect: Effect = Effect.READ, output: OutputSpec | None = None
+) -> tuple[str, Tool[Params]]:
     async def run_(params: Params, call: CallContext) -> Json:
         return await body(params.value, call)
 
-    return "test", Tool(name=name, description="", accepts=Params, effect=effect, run=run_)
+    return "test", Tool(name=name, description="", accepts=Params, effect=effect, run=run_, output=output)
 
 
 async def echo(value: Json, _: CallContext) -> Json:

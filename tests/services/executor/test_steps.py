@@ -8,6 +8,7 @@ import pytest
 
 from contracts.core.event import BlobRef, Json
 from contracts.core.outcome import Reject, Retry
+from contracts.core.tool import OutputSpec
 from contracts.domain import run
 from contracts.domain.run import RunPolicy, Status
 from contracts.domain.run.steps import SYNTHESIS
@@ -50,6 +51,16 @@ async def test_outcomes_that_come_together_are_one_commit() -> None:
     commits = await system.log.read("run", RUN_ID)
     assert (await system.state()).status is Status.COMPLETED
     assert len(commits) < 25
+
+
+async def test_what_a_tool_leaves_outside_is_recorded_however_large_its_result_is() -> None:
+    async def save(_: Json, __: CallContext) -> Json:
+        return {"name": "a.txt", "text": "x" * 100_000}
+
+    leaves = OutputSpec(kind="file", fields=("name",))
+    system = System(tool("save", save, output=leaves))
+    await handle(system.executor(), await system.request(task("001", "save")))
+    assert (await system.state()).outputs == (run.Output(kind="file", content="a.txt"),)
 
 
 async def test_a_large_result_is_kept_beside_the_log_and_given_whole_to_the_next_step() -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import groupby
 
+import orjson
 from sqlalchemy import BindParameter, bindparam, select
 
-from contracts.domain.run import Output
-from contracts.domain.run.outputs import LEAVING, output_of
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import goal_calls, goal_runs, goal_steps, outputs, sub_steps
 from gateway.api.goals.runs.presenters import (
@@ -92,15 +91,10 @@ async def _task(gateway: Gateway, number: int, row: Row) -> Shown:
 
 
 async def _left_by(gateway: Gateway, task: Row) -> Shown | None:
-    """What a completed step of a plan has left outside, if that is what it is for."""
+    """What a completed step of a plan has left outside, if anything; of the synthesis, the report."""
+    output: dict[str, str] | None = orjson.loads(task["task_output"] or "null")
     if task["task_task_id"] == SYNTHESIS:
-        report = await stored_text(task["task_result"], gateway.blobs)
-        output: Output | None = Output(kind="summary", content=report or "")
-    elif task["task_tool_or_prompt_name"] not in LEAVING:
-        output = None
-    else:
-        value = await stored_value(task["task_result"], gateway.blobs)
-        output = output_of(task["task_tool_or_prompt_name"], value)
+        output = {"kind": "summary", "content": await stored_text(task["task_result"], gateway.blobs) or ""}
     if output is None:
         return None
     run_id = task["task_execution_id"]
@@ -108,8 +102,8 @@ async def _left_by(gateway: Gateway, task: Row) -> Shown | None:
         {
             "id": f"output_{run_id.rpartition('_')[2]}-{task['task_task_id']}",
             "run_id": run_id,
-            "kind": output.kind,
-            "path_or_payload": output.content,
+            "kind": output["kind"],
+            "path_or_payload": output["content"],
             "created_at": task["task_completed_at"],
         }
     )

@@ -53,6 +53,7 @@ def answered(turn: int, position: int, result: Json, **given: Any) -> run.CallAn
 WRITE = call("writeFile", path="g.txt", content="zz")
 WRITTEN = {"path": "g.txt", "bytesWritten": 2}
 FILE = run.Output(kind="file", content="g.txt")
+LEFT = run.Output(kind="file", content="a.md")
 
 
 async def pursue(api: Api, run_id: str, *commits: tuple[Event, ...]) -> None:
@@ -110,7 +111,10 @@ async def executed(api: Api, run_id: str) -> None:
         api,
         run_id,
         (STARTED, run.StepsStarted(steps=("001",))),
-        (done("001", {"path": "a.md"}), run.StepsStarted(steps=("002",))),
+        (
+            done("001", {"path": "a.md"}, output=LEFT),
+            run.StepsStarted(steps=("002",)),
+        ),
         (done("002", "thought", usage=USED, cost_usd="0.001", model="m"), run.StepsStarted(steps=("003",))),
         (done("003", {"content": "x"}), run.StepsStarted(steps=(SYNTHESIS,))),
         (report, run.Completed(completed_steps=3, duration_ms=58)),

@@ -14,7 +14,7 @@ from aiohttp import ClientSession
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject
-from contracts.core.tool import Effect
+from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
 from executor.tools.guard import guarded_session
 from executor.tools.inputs import ToolInput
 from executor.tools.plugins import BrokenPlugin, plugged_in, search_backend
@@ -28,7 +28,13 @@ class Nothing(ToolInput):
     """No input."""
 
 
-async def nothing(request: Nothing, call: CallContext) -> Json:
+class Saved(ToolInput):
+    """Some text."""
+
+    text: str
+
+
+async def nothing(request: ToolInput, call: CallContext) -> Json:
     return None
 
 
@@ -83,6 +89,37 @@ async def test_each_built_in_tool_declares_what_a_second_call_does(http: ClientS
         "sendWebhook": "idempotent",
         "sendEmail": "once",
     }
+
+
+async def test_a_plugin_declares_what_it_leaves_and_what_results_fill_as_built_in_tools_do(
+    http: ClientSession, plugin: ModuleType
+) -> None:
+    leaves = OutputSpec(kind="file", fields=("name",))
+    plugin.__dict__["save"] = Tool(
+        name="save",
+        description="",
+        accepts=Saved,
+        effect=Effect.IDEMPOTENT,
+        run=nothing,
+        output=leaves,
+        filled_from_results={"text": Fill.TEXT},
+    )
+    spec = build_registry(settings(tool_modules="plugin:save"), http).get("save").spec
+    assert spec.output == leaves
+    assert spec.filled_from_results == {"text": Fill.TEXT}
+    assert ToolSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_a_tool_cannot_fill_a_parameter_that_it_does_not_have() -> None:
+    with pytest.raises(ValueError, match="filled_from_results names txet; its parameters are text"):
+        Tool(
+            name="save",
+            description="",
+            accepts=Saved,
+            effect=Effect.READ,
+            run=nothing,
+            filled_from_results={"txet": Fill.TEXT},
+        )
 
 
 async def test_an_unknown_tool_is_rejected(http: ClientSession) -> None:

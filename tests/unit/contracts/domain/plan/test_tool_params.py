@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.core.tool import Effect, ToolSpec
+from contracts.core.tool import Effect, Fill, ToolSpec
 from contracts.domain.plan.tool_params import tool_params
 
 RESULTS: dict[str, Any] = {
@@ -19,14 +19,16 @@ RESULTS: dict[str, Any] = {
 }
 
 
-def spec(name: str, **properties: dict[str, Any]) -> ToolSpec:
+def spec(filled: dict[str, Fill], **properties: dict[str, Any]) -> ToolSpec:
     schema = {"type": "object", "properties": properties, "additionalProperties": False}
-    return ToolSpec(name=name, description="", parameters=schema, effect=Effect.READ)
+    return ToolSpec(
+        name="tool", description="", parameters=schema, effect=Effect.READ, filled_from_results=filled
+    )
 
 
-FETCH = spec("fetchURLs", urls={"type": "array"})
-WRITE = spec("writeFile", path={"type": "string"}, content={"type": "string"})
-SEND = spec("sendWebhook", url={"type": "string"}, payload={"type": "object"})
+FETCH = spec({"urls": Fill.URLS}, urls={"type": "array"})
+WRITE = spec({"content": Fill.TEXT}, path={"type": "string"}, content={"type": "string"})
+SEND = spec({}, url={"type": "string"}, payload={"type": "object"})
 
 
 def urls(value: Any, *dependencies: str) -> Any:
@@ -136,3 +138,12 @@ def test_a_placeholder_may_name_a_step_further_back() -> None:
     assert tool_params(SEND, {"payload": {"x": "<Result of Task 6>"}}, ["005"], RESULTS) == {
         "payload": {"x": "Ünïcode text"}
     }
+
+
+def test_a_tool_may_fill_several_parameters_from_results_each_in_its_way() -> None:
+    both = spec({"sources": Fill.URLS, "notes": Fill.TEXT}, sources={"type": "array"}, notes={})
+    assert tool_params(both, {}, ["003"], RESULTS) == {"sources": ["https://e.example"], "notes": "The page"}
+
+
+def test_a_parameter_that_no_tool_fills_stays_out() -> None:
+    assert tool_params(SEND, {"url": "https://a.example"}, ["003"], RESULTS) == {"url": "https://a.example"}

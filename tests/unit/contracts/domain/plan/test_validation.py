@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.core.tool import Effect, ToolSpec
+from contracts.core.tool import Effect, Fill, ToolSpec
 from contracts.domain.plan import MAX_PROBLEMS, MAX_STEPS, Job, problems
+
+FILLS = {"urls": Fill.URLS, "content": Fill.TEXT}
 
 
 def spec(name: str, required: list[str], **properties: dict[str, Any]) -> ToolSpec:
@@ -19,7 +21,13 @@ def spec(name: str, required: list[str], **properties: dict[str, Any]) -> ToolSp
         "required": required,
         "additionalProperties": False,
     }
-    return ToolSpec(name=name, description=name, parameters=schema, effect=Effect.READ)
+    return ToolSpec(
+        name=name,
+        description=name,
+        parameters=schema,
+        effect=Effect.READ,
+        filled_from_results={key: fill for key, fill in FILLS.items() if key in properties},
+    )
 
 
 TOOLS = {
