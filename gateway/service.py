@@ -13,11 +13,12 @@ from contracts.domain.agent import Directory
 from contracts.domain.executors import Executors
 from contracts.domain.registry import CODEC
 from contracts.llm import Llm, LlmSettings
-from contracts.runtime.blobs import Blobs, NatsBlobs
+from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue, watch
 from contracts.runtime.follow import Follower
 from contracts.runtime.key_value import KeyValue, NatsKeyValue
 from contracts.runtime.log import Log
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from gateway.api.health import checks

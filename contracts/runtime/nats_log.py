@@ -15,7 +15,6 @@ from nats.js.errors import NotFoundError
 from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
-from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
 from contracts.runtime.log import Conflict, Halted, LogState
 from contracts.runtime.nats import stream_state
@@ -23,6 +22,7 @@ from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE
 from contracts.runtime.nats.direct import Stored, stored
 from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.retry import NoAnswer, retry_until
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format, Wire

@@ -11,12 +11,12 @@ from nats.js.errors import APIError, NotFoundError
 from contracts.core import subjects
 from contracts.core.event import Json
 from contracts.core.tool import CATALOGUE_BUCKET
-from contracts.runtime.blobs import BUCKET as BLOBS_BUCKET
 from contracts.runtime.key_value import BUCKET as CELLS_BUCKET
 from contracts.runtime.key_value import KEPT_S
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.retry import asking, retry_until
+from contracts.runtime.nats_blobs import BUCKET as BLOBS_BUCKET
 from contracts.runtime.process.service import UserError
 
 OLDEST_SERVER = (2, 11)

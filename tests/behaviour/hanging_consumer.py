@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 from contracts.core.commit import Recorded
-from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import Delivery, DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.nats.connection import connect
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.wire import Format
 

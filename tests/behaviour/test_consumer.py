@@ -15,13 +15,13 @@ import pytest
 
 from contracts.core.commit import Recorded
 from contracts.core.outcome import Reject, Retry
-from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import Delivery, DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import Conflict
 from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format

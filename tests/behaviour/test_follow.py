@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.core.commit import Recorded
-from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.wire import Format
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts.core.tool import Effect, ToolSpec
-from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.catalogue import Catalogue, publish, watch
 from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import Delivery
@@ -19,6 +18,7 @@ from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection, ConnectionClosed, connect
 from contracts.runtime.nats.replies import Sink
 from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format

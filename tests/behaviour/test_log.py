@@ -13,7 +13,6 @@ from nats.aio.msg import Msg
 
 from contracts.core.commit import Recorded, Undecodable
 from contracts.core.ids import InvalidId
-from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.log import (
     MAX_MESSAGE_BYTES,
     OFFLOAD_BYTES,
@@ -27,6 +26,7 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats import direct
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream, transact
 from contracts.runtime.wire import Format

@@ -17,9 +17,9 @@ from contracts.domain import agent, dag
 from contracts.domain.agent import AGENT
 from contracts.domain.dag import DAG
 from contracts.domain.registry import CODEC
-from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.log import Log
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.wire import Format

@@ -1,0 +1,50 @@
+"""Stored messages as the leader of their stream has them: what it lacks, no replica is going to have."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+
+from nats.js.errors import NotFoundError
+
+from contracts.core.event import Json
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.direct import Stored
+
+
+async def first_of(connection: Connection, stream: str, subject: str, *, after: int = 0) -> Stored | None:
+    """The first message on `subject` with a sequence above `after`.
+
+    Raises:
+        NoAnswer: the leader does not answer, or there is none.
+    """
+    return await _message(connection, stream, {"seq": after + 1, "next_by_subj": subject})
+
+
+async def last_of(connection: Connection, stream: str, subject: str) -> Stored | None:
+    """The newest message on `subject`.
+
+    Raises:
+        NoAnswer: the leader does not answer, or there is none.
+    """
+    return await _message(connection, stream, {"last_by_subj": subject})
+
+
+async def all_of(connection: Connection, stream: str, subject: str) -> list[Stored]:
+    """Every message on `subject`, asked for one by one.
+
+    Raises:
+        NoAnswer: the leader does not answer, or there is none.
+    """
+    messages: list[Stored] = []
+    while found := await first_of(connection, stream, subject, after=messages[-1].seq if messages else 0):
+        messages.append(found)
+    return messages
+
+
+async def _message(connection: Connection, stream: str, request: dict[str, Json]) -> Stored | None:
+    try:
+        answer = await connection.api(f"STREAM.MSG.GET.{stream}", request)
+    except NotFoundError:
+        return None
+    message = answer["message"]
+    return Stored(message["seq"], message["subject"], b64decode(message.get("data", "")))

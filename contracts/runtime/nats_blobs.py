@@ -1,0 +1,166 @@
+"""Blobs in a JetStream object store (ADR-20), written so that no lost acknowledgement can lose a byte.
+
+The chunks of the blob with hash H are the messages on `$O.blobs.C.H`. Each is appended only if the one before
+it is the last there, so that a chunk which is sent twice, or by two writers, is stored once. The meta message
+on `$O.blobs.M.<H in base64>` names that subject. It is written last, and then the blob is read back.
+
+Nothing is ever removed. Where the messages on `$O.blobs.C.H` are not the beginning of the blob, because one
+was lost or does not belong there, the blob is written again on `$O.blobs.C.H-2`, and the meta message names
+that.
+
+Any reader of object stores can read these blobs: `nats object get blobs H`.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from itertools import count
+from typing import NamedTuple
+
+import orjson
+
+from contracts.core.event import Json
+from contracts.runtime.blobs import Blobs
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.direct import Stored, stored
+from contracts.runtime.nats.leader import all_of, last_of
+from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence, publish
+from contracts.runtime.nats.retry import NoAnswer, retry_until
+
+BUCKET = "blobs"
+CHUNK_BYTES = 128 * 1024
+ATTEMPT_S = 2.0
+"""A message that is not acknowledged within this is sent again."""
+DEADLINE_S = 30.0
+_STREAM = f"OBJ_{BUCKET}"
+_ROLLUP = {"Nats-Rollup": "sub"}
+"""The new meta message takes the place of the one before."""
+
+
+class _Meta(NamedTuple):
+    """What the newest meta message of a name says."""
+
+    seq: int
+    """0: there is none."""
+    chunks: str | None
+    """Last token of the subject that has the chunks; None where the name stands for nothing."""
+
+
+class NatsBlobs(Blobs):
+    """Blobs in an object store that `ensure_topology` has made."""
+
+    def __init__(
+        self, connection: Connection, *, deadline_s: float = DEADLINE_S, attempt_s: float = ATTEMPT_S
+    ) -> None:
+        self._connection = connection
+        self._deadline_s = deadline_s
+        self._attempt_s = attempt_s
+
+    async def _store(self, name: str, data: bytes) -> None:
+        await retry_until(partial(self._put, name, data), deadline_s=self._deadline_s)
+
+    async def _fetch(self, name: str) -> bytes | None:
+        return await retry_until(partial(self._get, name), deadline_s=self._deadline_s)
+
+    async def _put(self, name: str, data: bytes) -> None:
+        """Write what is missing of the blob. Whatever an earlier try has stored stays and counts."""
+        meta = await self._meta(name)
+        if meta.chunks and await self._content(name, meta.chunks) == data:
+            return
+        try:
+            chunks = await self._write_chunks(name, _split(data))
+            await self._publish(
+                _meta_subject(name), _meta_message(name, chunks, data), after=meta.seq, headers=_ROLLUP
+            )
+        except WrongLastSequence as error:
+            raise NoAnswer(f"another writer, or an earlier try, was first: {error}") from error
+        if await self._get(name) != data:
+            raise NoAnswer(f"blob {name} cannot be read back")
+
+    async def _get(self, name: str) -> bytes | None:
+        meta = await self._meta(name)
+        return await self._content(name, meta.chunks) if meta.chunks else None
+
+    async def _meta(self, name: str) -> _Meta:
+        message = await last_of(self._connection, _STREAM, _meta_subject(name))
+        return _Meta(message.seq, _chunks_named_in(message.payload)) if message else _Meta(0, None)
+
+    async def _content(self, name: str, chunks: str) -> bytes:
+        """The bytes that are there, from any replica if that has them all, else from the leader."""
+        subject = _chunk_subject(chunks)
+        data = _joined(await stored(self._connection, _STREAM, subject))
+        if sha256(data).hexdigest() == name:
+            return data
+        return _joined(await all_of(self._connection, _STREAM, subject))
+
+    async def _write_chunks(self, name: str, payloads: Sequence[bytes]) -> str:
+        """Make sure that the chunks are all there; returns the last token of their subject."""
+        for chunks in _chunk_names(name):
+            subject = _chunk_subject(chunks)
+            present = await stored(self._connection, _STREAM, subject)
+            if [one.payload for one in present] == list(payloads[: len(present)]):
+                last = present[-1].seq if present else 0
+                for payload in payloads[len(present) :]:
+                    last = await self._publish(subject, payload, after=last)
+                return chunks
+        raise AssertionError("names have no end")
+
+    async def _publish(
+        self, subject: str, payload: bytes, *, after: int, headers: dict[str, str] | None = None
+    ) -> int:
+        expecting = {EXPECTED_LAST: str(after), **(headers or {})}
+        return await publish(self._connection, subject, payload, expecting, timeout_s=self._attempt_s)
+
+
+def _chunk_names(name: str) -> Iterator[str]:
+    """Where the chunks may be, the preferred one first."""
+    yield name
+    for number in count(2):
+        yield f"{name}-{number}"
+
+
+def _chunk_subject(chunks: str) -> str:
+    return f"$O.{BUCKET}.C.{chunks}"
+
+
+def _meta_subject(name: str) -> str:
+    return f"$O.{BUCKET}.M.{urlsafe_b64encode(name.encode()).decode()}"
+
+
+def _meta_message(name: str, chunks: str, data: bytes) -> bytes:
+    return orjson.dumps(
+        {
+            "name": name,
+            "bucket": BUCKET,
+            "nuid": chunks,
+            "size": len(data),
+            "chunks": len(_split(data)),
+            "digest": f"SHA-256={urlsafe_b64encode(sha256(data).digest()).decode()}",
+            "mtime": datetime.now(UTC),
+            "options": {"max_chunk_size": CHUNK_BYTES},
+        },
+        option=orjson.OPT_UTC_Z,
+    )
+
+
+def _chunks_named_in(meta_message: bytes) -> str | None:
+    try:
+        meta: Json = orjson.loads(meta_message)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(meta, dict) or meta.get("deleted"):
+        return None
+    chunks = meta.get("nuid")
+    return chunks if isinstance(chunks, str) and chunks else None
+
+
+def _split(data: bytes) -> list[bytes]:
+    return [data[start : start + CHUNK_BYTES] for start in range(0, len(data), CHUNK_BYTES)]
+
+
+def _joined(messages: Iterable[Stored]) -> bytes:
+    return b"".join(one.payload for one in messages)

@@ -1,0 +1,185 @@
+"""A blob that `put` has returned is whole, whatever became of any message on the way."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from nats.aio.msg import Msg
+
+from contracts.core.event import BlobRef
+from contracts.runtime.log import Unavailable
+from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats_blobs import BUCKET, CHUNK_BYTES, NatsBlobs
+from contracts.runtime.topology import ensure_topology
+from deploy.local.nats_server import NatsServer
+
+pytestmark = pytest.mark.nats
+
+DATA = random.Random(2).randbytes(CHUNK_BYTES + 1)
+MESSAGES = 7
+"""That `put` sends: it looks for the meta message and the chunks, writes two chunks and the meta message, and
+reads both back."""
+EACH_MESSAGE = range(1, MESSAGES + 1)
+
+Send = Callable[[], Awaitable[Any]]
+Fate = Callable[[Send, NatsServer], Awaitable[Any]]
+"""What becomes of one message: it may be sent, and its answer come back, or not."""
+
+
+class WriterDied(BaseException):
+    """The process ends here, as by SIGKILL: nothing after this line is executed."""
+
+
+async def answer_is_lost(send: Send, _: NatsServer) -> Any:
+    await send()
+    raise NoAnswer("the answer was lost")
+
+
+async def message_is_lost(_: Send, __: NatsServer) -> Any:
+    raise NoAnswer("the message was lost")
+
+
+async def server_is_killed_before(send: Send, server: NatsServer) -> Any:
+    await server.kill()
+    await server.start()
+    return await send()
+
+
+async def server_is_killed_after(send: Send, server: NatsServer) -> Any:
+    await send()
+    await server.kill()
+    await server.start()
+    raise NoAnswer("the connection broke")
+
+
+async def server_stalls(send: Send, server: NatsServer) -> Any:
+    """It gets the message, and acts on it when the writer has given up waiting."""
+    assert server.pid
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        return await send()
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+
+
+async def writer_dies_before(_: Send, __: NatsServer) -> Any:
+    raise WriterDied
+
+
+async def writer_dies_after(send: Send, _: NatsServer) -> Any:
+    await send()
+    raise WriterDied
+
+
+OUTAGES = (answer_is_lost, message_is_lost, server_is_killed_before, server_is_killed_after, server_stalls)
+
+
+class Unlucky(Connection):
+    """A connection on which the message of a number meets its fate."""
+
+    def __init__(self, server: NatsServer) -> None:
+        super().__init__()
+        self.fates: Mapping[int, Fate] = {}
+        self.sent = 0
+        self._server = server
+
+    async def request(self, *args: Any, timeout_s: float = 5.0) -> Msg:
+        answer: Msg = await self._meet(lambda wait_s: super(Unlucky, self).request(*args, timeout_s=wait_s))
+        return answer
+
+    async def request_many(self, *args: Any, timeout_s: float = 10.0) -> list[Msg]:
+        answer: list[Msg] = await self._meet(
+            lambda wait_s: super(Unlucky, self).request_many(*args, timeout_s=wait_s)
+        )
+        return answer
+
+    async def _meet(self, send: Callable[[float], Awaitable[Any]]) -> Any:
+        self.sent += 1
+        fate = self.fates.get(self.sent)
+        if fate is None:
+            return await send(5.0)
+        return await fate(lambda: send(0.1 if fate is server_stalls else 5.0), self._server)
+
+
+@asynccontextmanager
+async def unlucky(server: NatsServer) -> AsyncGenerator[Unlucky]:
+    connection = Unlucky(server)
+    await connection.open(server.url, name="unlucky", wait_s=10)
+    try:
+        yield connection
+    finally:
+        connection.fates = {}
+        await connection.close()
+
+
+async def require_whole(server: NatsServer, reference: BlobRef) -> None:
+    """The blob is whole for us, and for any other reader of object stores; no chunk is there twice."""
+    async with connect(server.url, name="reader") as connection:
+        assert await NatsBlobs(connection).get(reference) == DATA
+        assert (await (await connection.js.object_store(BUCKET)).get(reference.blob)).data == DATA
+        state = (await connection.api(f"STREAM.INFO.OBJ_{BUCKET}"))["state"]
+        assert state["messages"] == 3
+
+
+@pytest.fixture
+async def server(nats_server: NatsServer) -> NatsServer:
+    """A nats-server that has our streams."""
+    async with connect(nats_server.url, name="topology") as connection:
+        await ensure_topology(connection)
+    return nats_server
+
+
+async def test_so_many_messages_are_sent(server: NatsServer) -> None:
+    async with unlucky(server) as connection:
+        await NatsBlobs(connection).put(DATA, "text/plain")
+        assert connection.sent == MESSAGES
+
+
+@pytest.mark.parametrize("number", EACH_MESSAGE)
+@pytest.mark.parametrize("fate", OUTAGES)
+async def test_an_outage_at_any_message_loses_nothing(server: NatsServer, fate: Fate, number: int) -> None:
+    async with unlucky(server) as connection:
+        connection.fates = {number: fate}
+        reference = await NatsBlobs(connection).put(DATA, "text/plain")
+    await require_whole(server, reference)
+
+
+@pytest.mark.parametrize("fate", [answer_is_lost, server_stalls])
+async def test_outages_at_all_messages_in_turn_lose_nothing(server: NatsServer, fate: Fate) -> None:
+    """Every second message meets it, so that each try gets a little further than the one before."""
+    async with unlucky(server) as connection:
+        connection.fates = dict.fromkeys(range(2, 40, 4), fate)
+        reference = await NatsBlobs(connection).put(DATA, "text/plain")
+    await require_whole(server, reference)
+
+
+@pytest.mark.parametrize("number", EACH_MESSAGE)
+@pytest.mark.parametrize("fate", [writer_dies_before, writer_dies_after])
+async def test_what_a_writer_that_died_left_is_completed_by_the_next(
+    server: NatsServer, fate: Fate, number: int
+) -> None:
+    async with unlucky(server) as connection:
+        connection.fates = {number: fate}
+        with pytest.raises(WriterDied):
+            await NatsBlobs(connection).put(DATA, "text/plain")
+    async with connect(server.url, name="next") as connection:
+        reference = await NatsBlobs(connection).put(DATA, "text/plain")
+    await require_whole(server, reference)
+
+
+async def test_a_put_that_is_given_up_says_so_and_may_be_tried_again(server: NatsServer) -> None:
+    async with unlucky(server) as connection:
+        blobs = NatsBlobs(connection, deadline_s=0.2)
+        connection.fates = dict.fromkeys(range(6, 1000), message_is_lost)
+        with pytest.raises(Unavailable):
+            await blobs.put(DATA, "text/plain")
+        connection.fates = {}
+        reference = await blobs.put(DATA, "text/plain")
+    await require_whole(server, reference)
