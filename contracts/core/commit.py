@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -24,6 +24,15 @@ CONTENT_TYPE = "application/cloudevents-batch+json"
 
 class Undecodable(ValueError):
     """The message is no commit that this version of the code can read."""
+
+
+class Place(NamedTuple):
+    """Where a commit stands in its aggregate: it tells a reader where to begin and where to stop."""
+
+    first: int
+    """Stream sequence of the aggregate's first commit; 0 in that commit itself."""
+    number: int
+    """1 for the first commit of the aggregate, 2 for the next one, and so on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class Commit:
     correlation_id: str
     causation_id: str | None = None
     traceparent: str | None = None
+    place: Place | None = field(default=None, compare=False)
+    """None where the writer, or the reader, did not need to know it."""
 
     @property
     def last_version(self) -> int:

@@ -70,6 +70,10 @@ class Log(Protocol):
         """All commits of one aggregate with a sequence above `after`, in order; empty when there are none."""
         ...
 
+    async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
+        """The last commit of one aggregate with its place, in one read; None when there is none."""
+        ...
+
     def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """Every commit on subjects matching `filters` with a sequence above `after`, in order, for ever.
 

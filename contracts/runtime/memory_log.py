@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,7 +15,7 @@ from contracts.core.ids import new_id
 from contracts.core.subjects import EVERYTHING, aggregate_filter
 from contracts.runtime.blobs import Blobs, MemoryBlobs
 from contracts.runtime.log import Conflict, Halted, LogState, Unavailable
-from contracts.runtime.wire import Format, Wire
+from contracts.runtime.wire import Format, Wire, place_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,7 @@ class _Message:
     commit_id: str
     subject: str
     payload: bytes
+    headers: Mapping[str, str]
 
 
 class MemoryLog:
@@ -58,6 +59,14 @@ class MemoryLog:
         """See Log.read."""
         messages = self._aggregates[aggregate_filter(aggregate, aggregate_id)]
         return [await self._recorded(one) for one in messages if one.seq > after]
+
+    async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
+        """See Log.newest."""
+        messages = self._aggregates[aggregate_filter(aggregate, aggregate_id)]
+        if not messages:
+            return None
+        recorded = await self._recorded(messages[-1])
+        return replace(recorded, commit=replace(recorded.commit, place=place_in(messages[-1].headers)))
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """See Log.tail."""
@@ -113,7 +122,7 @@ class MemoryLog:
         if last != after:
             raise Conflict(f"{wire.filter}: the last sequence is {last}, not {after}")
         self._state = replace(self._state, last_seq=self._state.last_seq + 1)
-        message = _Message(self._state.last_seq, commit_id, wire.subject, wire.payload)
+        message = _Message(self._state.last_seq, commit_id, wire.subject, wire.payload, wire.headers)
         self._messages.append(message)
         messages.append(message)
         return message.seq

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
 import orjson
 import structlog
-from nats.js.errors import NotFoundError
 
 from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
+from contracts.runtime.history import History
 from contracts.runtime.log import Conflict, Halted, LogState
 from contracts.runtime.nats import stream_state
 from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
-from contracts.runtime.nats.direct import Stored, stored
+from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.retry import NoAnswer, retry_until
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.topology import ensure_topology
-from contracts.runtime.wire import Format, Wire
+from contracts.runtime.wire import COMMIT_ID, Format, Wire, place_in
 
 logger = structlog.get_logger(__name__)
 
@@ -54,7 +54,7 @@ class NatsLog:
     ) -> None:
         self.connection = connection
         self.format = form
-        self._replicated = replicated
+        self._history = History(connection, replicated=replicated)
         self._deadline_s = deadline_s
         self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
 
@@ -68,8 +68,17 @@ class NatsLog:
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
         """See Log.read."""
         subject_filter = aggregate_filter(aggregate, aggregate_id)
-        found = await retry_until(partial(self._read, subject_filter, after), deadline_s=self._deadline_s)
+        read = partial(self._history.since, subject_filter, after)
+        found = await retry_until(read, deadline_s=self._deadline_s)
         return [await self.recorded(one.seq, one.payload) for one in found]
+
+    async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
+        """See Log.newest."""
+        found = await self._newest(aggregate_filter(aggregate, aggregate_id))
+        if found is None:
+            return None
+        recorded = await self.recorded(found.seq, found.payload)
+        return replace(recorded, commit=replace(recorded.commit, place=place_in(found.headers)))
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """See Log.tail."""
@@ -83,7 +92,8 @@ class NatsLog:
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
         if filters:
-            return max([await self._newest(subject_filter) for subject_filter in filters])
+            newest = [await self._newest(subject_filter) for subject_filter in filters]
+            return max((one.seq for one in newest if one), default=0)
 
         async def ask() -> int:
             return await stream_state.newest(self.connection, STREAM, await self._info())
@@ -96,9 +106,9 @@ class NatsLog:
 
     async def digest(self, seq: int) -> str | None:
         """See Log.digest."""
-        ask = partial(stream_state.message_at, self.connection, STREAM, seq)
+        ask = partial(self._history.from_leader, {"seq": seq})
         message = await retry_until(ask, deadline_s=self._deadline_s)
-        return None if message is None else sha256(b64decode(message.get("data", ""))).hexdigest()
+        return sha256(message.payload).hexdigest() if message else None
 
     async def halt(self, reason: str) -> None:
         """See Log.halt."""
@@ -176,35 +186,17 @@ class NatsLog:
         One replica checks the expectation before the duplicate id, three the other way round. If it landed,
         it is the first of its aggregate after `after`, whatever has come since.
         """
-        first = await self._leader_get({"seq": after + 1, "next_by_subj": wire.filter})
+        first = await self._history.from_leader({"seq": after + 1, "next_by_subj": wire.filter})
         if first is None:
-            last = await self._leader_get({"last_by_subj": wire.filter})
-            if (last["seq"] if last else 0) == after:
+            last = await self._history.from_leader({"last_by_subj": wire.filter})
+            if (last.seq if last else 0) == after:
                 raise NoAnswer("another commit of the same aggregate is still being written")
-        elif f"Nats-Msg-Id: {wire.headers['Nats-Msg-Id']}\r\n".encode() in b64decode(first.get("hdrs", "")):
-            return int(first["seq"])
+        elif first.headers.get(COMMIT_ID) == wire.headers[COMMIT_ID]:
+            return first.seq
         raise Conflict(f"{wire.filter}: the last sequence is not {after}")
 
-    async def _newest(self, subject_filter: str) -> int:
-        ask = partial(self._leader_get, {"last_by_subj": subject_filter})
-        newest = await retry_until(ask, deadline_s=self._deadline_s)
-        return int(newest["seq"]) if newest else 0
-
-    async def _read(self, subject_filter: str, after: int) -> Sequence[Stored]:
-        found = await stored(self.connection, STREAM, subject_filter, after + 1)
-        if self._replicated:
-            last = await self._leader_get({"last_by_subj": subject_filter})
-            if last and last["seq"] > (found[-1].seq if found else after):
-                raise NoAnswer("the replica that answered lags behind")
-        return found
-
-    async def _leader_get(self, request: dict[str, Json]) -> dict[str, Json] | None:
-        try:
-            answer = await self.connection.api(f"STREAM.MSG.GET.{STREAM}", request)
-        except NotFoundError:
-            return None
-        message: dict[str, Json] = answer["message"]
-        return message
+    async def _newest(self, subject_filter: str) -> Stored | None:
+        return await retry_until(partial(self._history.newest, subject_filter), deadline_s=self._deadline_s)
 
 
 @asynccontextmanager

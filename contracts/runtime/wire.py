@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.core.commit import CONTENT_TYPE, Codec, Commit, Undecodable, event_data
+from contracts.core.commit import CONTENT_TYPE, Codec, Commit, Place, Undecodable, event_data
 from contracts.core.event import BlobRef, Event, Json
 from contracts.core.subjects import STREAM, aggregate_filter, commit_subject
 from contracts.runtime.blobs import Blobs
@@ -13,6 +13,13 @@ from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, TooLarge
 
 MARK = b'"$blob"'
 """Stands in every payload that holds a reference, and in hardly any other."""
+
+COMMIT_ID = "Nats-Msg-Id"
+"""Header: the id of the commit, by which JetStream recognises one that it has."""
+EXPECTED = "Nats-Expected-Last-Subject-Sequence"
+"""Header: the sequence of the commit before this one in its aggregate. JetStream checks it, and keeps it."""
+PLACE = "Aggregate-Place"
+"""Header: the Place of the commit, as `<first>,<number>`."""
 
 HEADERS_BYTES = 1024
 """More than the headers of a commit ever take."""
@@ -54,12 +61,14 @@ class Format:
                 "put large values into the object store or split the decision"
             )
         headers = {
-            "Nats-Msg-Id": commit.id,
+            COMMIT_ID: commit.id,
             "Nats-Expected-Stream": STREAM,
-            "Nats-Expected-Last-Subject-Sequence": str(after),
-            "Nats-Expected-Last-Subject-Sequence-Subject": subject_filter,
+            EXPECTED: str(after),
+            f"{EXPECTED}-Subject": subject_filter,
             "Content-Type": CONTENT_TYPE,
         }
+        if commit.place:
+            headers[PLACE] = f"{commit.place.first},{commit.place.number}"
         return Wire(subject, subject_filter, headers, payload)
 
     async def decode(self, payload: bytes) -> Commit:
@@ -97,6 +106,18 @@ class Format:
             if _looks_like_reference(data[name]) and (reference := BlobRef.of(data[name])):
                 data[name] = await self.blobs.get_json(reference)
         return {**envelope, "data": data}
+
+
+def place_in(headers: Mapping[str, str]) -> Place | None:
+    """The place that a commit's headers tell; None for one that was stored without."""
+    first, _, number = headers.get(PLACE, "").partition(",")
+    return Place(int(first), int(number)) if first.isdecimal() and number.isdecimal() else None
+
+
+def previous_in(headers: Mapping[str, str]) -> int | None:
+    """Sequence of the commit before it in its aggregate, 0 for the first one; None where that is not told."""
+    previous = headers.get(EXPECTED, "")
+    return int(previous) if previous.isdecimal() else None
 
 
 def _looks_like_reference(value: Json) -> bool:

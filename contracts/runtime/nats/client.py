@@ -26,7 +26,7 @@ class NatsClient(Client):
 
     @staticmethod
     def _parse_header_lines(raw: bytes) -> dict[str, str]:
-        return lines(raw)
+        return header_lines(raw)
 
 
 class UnreadHeaders(Mapping[str, str]):
@@ -37,7 +37,7 @@ class UnreadHeaders(Mapping[str, str]):
 
     @cached_property
     def _parsed(self) -> dict[str, str]:
-        return lines(self._raw[NATS_HDR_LINE_SIZE:])
+        return header_lines(self._raw[NATS_HDR_LINE_SIZE:])
 
     def __getitem__(self, name: str) -> str:
         return self._parsed[name]
@@ -49,7 +49,7 @@ class UnreadHeaders(Mapping[str, str]):
         return len(self._parsed)
 
 
-def lines(raw: bytes) -> dict[str, str]:
+def header_lines(raw: bytes) -> dict[str, str]:
     """Header lines by name: what nats-py's own function gives, in a third of the time."""
     headers = {}
     for line in raw.decode("utf-8", "replace").split("\r\n"):

@@ -1,12 +1,14 @@
-"""Stored messages of one subject, read in batches without a consumer (ADR-31: JetStream direct get)."""
+"""Stored messages read without a consumer (ADR-31: JetStream direct get)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import orjson
 from nats.aio.msg import Msg
 
+from contracts.core.event import Json
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.replies import description_of, status_of
 from contracts.runtime.nats.retry import NoAnswer
@@ -23,25 +25,57 @@ class Stored:
     seq: int
     subject: str
     payload: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
 
-async def stored(connection: Connection, stream: str, subject_filter: str, first: int = 1) -> list[Stored]:
-    """All messages on `subject_filter` from sequence `first` on. Any replica may answer, even one that lags.
+async def stored_at(connection: Connection, stream: str, query: dict[str, Json]) -> Stored | None:
+    """The one message that `query` selects, `{"last_by_subj": …}` or `{"seq": …}`; None when there is none.
+
+    Any replica may answer, even one that lags.
+
+    Raises:
+        NoAnswer: the read broke off; it may be repeated.
+    """
+    answer = await connection.request(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(query))
+    match status_of(answer):
+        case None:
+            return _stored(answer)
+        case "404":
+            return None
+        case status:
+            raise NoAnswer(f"status {status}: {description_of(answer)}")
+
+
+async def stored(
+    connection: Connection,
+    stream: str,
+    subject_filter: str,
+    first: int = 1,
+    *,
+    before: int | None = None,
+    count: int | None = None,
+) -> list[Stored]:
+    """Messages on `subject_filter` from sequence `first` on, in order.
+
+    Only those with a sequence below `before`, and at most `count`. Where `count` is known, the server stops at
+    the last one of them; otherwise it searches the rest of the stream for more. Any replica may answer, even
+    one that lags.
 
     Raises:
         NoAnswer: the read broke off; it may be repeated.
     """
     messages: list[Stored] = []
-    more = True
+    more = count is None or count > 0
     while more:
-        request = {"batch": BATCH, "max_bytes": MAX_BYTES, "seq": first, "next_by_subj": subject_filter}
-        *batch, end = await connection.request_many(
+        batch = BATCH if count is None else min(BATCH, count - len(messages))
+        request = {"batch": batch, "max_bytes": MAX_BYTES, "seq": first, "next_by_subj": subject_filter}
+        *found, end = await connection.request_many(
             f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(request), _is_status
         )
-        messages += [_stored(msg) for msg in batch]
+        messages += [_stored(msg) for msg in found]
         first = messages[-1].seq + 1 if messages else first
-        more = _more_to_come(end)
-    return messages
+        more = _more_to_come(end) and first != before and len(messages) != count
+    return [one for one in messages if before is None or one.seq < before]
 
 
 def _is_status(msg: Msg) -> bool:
@@ -60,4 +94,4 @@ def _more_to_come(end: Msg) -> bool:
 
 def _stored(msg: Msg) -> Stored:
     headers = msg.headers or {}
-    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], msg.data)
+    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], msg.data, headers)

@@ -1,0 +1,105 @@
+"""The messages of one aggregate, read from the log at a cost that does not grow with the log.
+
+Each commit tells where it stands (`wire.place_in`) and which one came before it (`wire.previous_in`). So the
+newest one, which JetStream finds by its subject index, says whether there is anything else to read, where the
+first one is, and how many there are. Without that a read searches the log from its beginning to its end.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Sequence
+
+from nats.js.errors import NotFoundError
+
+from contracts.core.event import Json
+from contracts.core.subjects import STREAM
+from contracts.runtime.nats.client import header_lines
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.direct import Stored, stored, stored_at
+from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.wire import place_in, previous_in
+
+LONGEST_WALK = 16
+"""Commits read one by one, back from the newest, before the rest is read in batches from the front."""
+
+
+class History:
+    """Reads of a stream of one replica, or of several (`replicated`), where any replica may answer late."""
+
+    def __init__(self, connection: Connection, *, replicated: bool) -> None:
+        self._connection = connection
+        self._replicated = replicated
+
+    async def newest(self, subject_filter: str) -> Stored | None:
+        """The last message on `subject_filter`, None when there is none.
+
+        Raises:
+            NoAnswer: the read broke off; it may be repeated.
+        """
+        query: dict[str, Json] = {"last_by_subj": subject_filter}
+        if self._replicated:
+            return await self.from_leader(query)
+        return await stored_at(self._connection, STREAM, query)
+
+    async def since(self, subject_filter: str, after: int) -> Sequence[Stored]:
+        """All messages of one aggregate with a sequence above `after`, in order.
+
+        Raises:
+            NoAnswer: the read broke off, or a replica answered that lags behind; it may be repeated.
+        """
+        newest = await self.newest(subject_filter)
+        if newest is None or newest.seq <= after:
+            return []
+        if previous_in(newest.headers) == after:
+            return [newest]
+        if after and (walked := await self._walk_back(newest, after)):
+            return walked
+        return [*await self._before(newest, subject_filter, after), newest]
+
+    async def from_leader(self, query: dict[str, Json]) -> Stored | None:
+        """The message that `query` selects, from the replica that has all of them; None when there is none.
+
+        Raises:
+            NoAnswer: there is no leader at the moment; the read may be repeated.
+        """
+        try:
+            answer = await self._connection.api(f"STREAM.MSG.GET.{STREAM}", query)
+        except NotFoundError:
+            return None
+        message = answer["message"]
+        headers = header_lines(b64decode(message.get("hdrs", "")))
+        return Stored(message["seq"], message["subject"], b64decode(message.get("data", "")), headers)
+
+    async def _walk_back(self, newest: Stored, after: int) -> Sequence[Stored] | None:
+        """The messages after `after`, None where there are too many of them or one is missing."""
+        chain = [newest]
+        while len(chain) < LONGEST_WALK:
+            previous = previous_in(chain[-1].headers)
+            if previous == after:
+                return chain[::-1]
+            before = await stored_at(self._connection, STREAM, {"seq": previous}) if previous else None
+            if before is None or before.seq < after:
+                return None
+            chain.append(before)
+        return None
+
+    async def _before(self, newest: Stored, subject_filter: str, after: int) -> Sequence[Stored]:
+        """The messages between `after` and `newest`."""
+        place = place_in(newest.headers)
+        if place is None:
+            return await self._whole(newest, subject_filter, max(after + 1, 1), None)
+        if after >= place.first:
+            return await self._whole(newest, subject_filter, after + 1, None)
+        return await self._whole(newest, subject_filter, place.first, place.number - 1)
+
+    async def _whole(
+        self, newest: Stored, subject_filter: str, first: int, count: int | None
+    ) -> Sequence[Stored]:
+        found = await stored(self._connection, STREAM, subject_filter, first, before=newest.seq, count=count)
+        last = found[-1].seq if found else first - 1
+        if self._replicated and (previous_in(newest.headers) or 0) > last:
+            raise NoAnswer("the replica that answered lags behind")
+        if count is not None and len(found) != count:  # an operator removed a message, or moved the log
+            return await self._whole(newest, subject_filter, 1, None)
+        return found
