@@ -2,7 +2,9 @@
 
 Format: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md (section 4, batch).
 Extension attributes: `commit`, `version` (position in the aggregate, 1, 2, 3 … without gaps), `state` (after
-the commit), `correlationid`, `causationid`, and `traceparent` of the distributed tracing extension.
+the commit), `correlationid`, `causationid`, `traceparent` of the distributed tracing extension, and, for
+some aggregates, on the first event, `snapshot` (the state after the commit) and `began` (time of the
+aggregate's first commit).
 """
 
 from __future__ import annotations
@@ -54,6 +56,10 @@ class Commit:
     correlation_id: str
     causation_id: str | None = None
     traceparent: str | None = None
+    snapshot: str | None = field(default=None, compare=False)
+    """The aggregate's state after this commit, as `aggregate.Snapshots` writes it."""
+    began: datetime | None = field(default=None, compare=False)
+    """Time of the aggregate's first commit, told beside a snapshot."""
     place: Place | None = field(default=None, compare=False)
     """None where the writer, or the reader, did not need to know it."""
 
@@ -114,20 +120,20 @@ class Codec:
             common["causationid"] = commit.causation_id
         if commit.traceparent:
             common["traceparent"] = commit.traceparent
-        return orjson.dumps(
-            [
-                {
-                    **common,
-                    "id": f"{commit.id}.{n}",
-                    "type": event.type,
-                    "dataschema": schema_of(event),
-                    "version": commit.version + n,
-                    "data": payload,
-                }
-                for n, (event, payload) in enumerate(zip(commit.events, payloads, strict=True))
-            ],
-            option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC,
-        )
+        batch: list[dict[str, Json]] = [
+            {
+                **common,
+                "id": f"{commit.id}.{n}",
+                "type": event.type,
+                "dataschema": schema_of(event),
+                "version": commit.version + n,
+                "data": payload,
+            }
+            for n, (event, payload) in enumerate(zip(commit.events, payloads, strict=True))
+        ]
+        if commit.snapshot:
+            batch[0] |= {"began": commit.began, "snapshot": commit.snapshot}
+        return orjson.dumps(batch, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
 
     def decode(self, payload: bytes) -> Commit:
         """The commit in `payload`, its events in today's shapes.
@@ -157,12 +163,14 @@ class Codec:
                 aggregate_id=first["subject"],
                 state=first["state"],
                 version=first["version"],
-                time=datetime.fromisoformat(first["time"]).astimezone(UTC),
+                time=_moment(first["time"]),
                 source=first["source"],
                 events=tuple(self._event(envelope) for envelope in batch),
                 correlation_id=first["correlationid"],
                 causation_id=first.get("causationid"),
                 traceparent=first.get("traceparent"),
+                snapshot=first.get("snapshot"),
+                began=_moment(first["began"]) if "began" in first else None,
             )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise Undecodable(f"{first.get('type')} of {first.get('subject')}: {error}") from error
@@ -187,6 +195,10 @@ class Codec:
         event = self.event_type(envelope["type"])
         version = int(schema.rpartition("/")[2])
         return event.model_validate(self.upcasts.to(event.version, event.type, version, data))
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).astimezone(UTC)
 
 
 def schema_of(event: Event | type[Event]) -> str:

@@ -69,7 +69,7 @@ class History:
             return None
         message = answer["message"]
         headers = header_lines(b64decode(message.get("hdrs", "")))
-        return Stored(message["seq"], message["subject"], b64decode(message.get("data", "")), headers)
+        return Stored(message["seq"], message.get("subject", ""), b64decode(message.get("data", "")), headers)
 
     async def _walk_back(self, newest: Stored, after: int) -> Sequence[Stored] | None:
         """The messages after `after`, None where there are too many of them or one is missing."""

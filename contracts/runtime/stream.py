@@ -7,11 +7,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 
-from contracts.core.aggregate import Aggregate
-from contracts.core.commit import Commit, Recorded, all_events
+from contracts.core.aggregate import Aggregate, Snapshots
+from contracts.core.commit import Commit, Place, Recorded, all_events
 from contracts.core.event import Event
 from contracts.core.ids import unique
-from contracts.core.subjects import aggregate_filter
 from contracts.runtime.log import Conflict, Log
 
 S = TypeVar("S")
@@ -55,22 +54,23 @@ class Stream(Generic[S]):
         """Time of the first commit folded, None before it."""
         self.changed: datetime | None = None
         """Time of the last one."""
+        self._place: Place | None = Place(0, 0)
+        """Of the last commit folded; None where it is not known."""
 
     @classmethod
     async def open(cls, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> Stream[S]:
         """The aggregate as the log has it now."""
         stream = cls(log, aggregate, aggregate_id, origin)
-        await stream.refresh()
+        if aggregate.snapshots is None or not await stream._restored(aggregate.snapshots):
+            await stream.refresh()
         return stream
 
     @classmethod
     async def newest(cls, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> Stream[S]:
         """The aggregate by its newest commit alone, where every commit says all there is to know."""
         stream = cls(log, aggregate, aggregate_id, origin)
-        newest = await log.last_seq(aggregate_filter(aggregate.name, aggregate_id))
-        if newest:
-            for one in await log.read(aggregate.name, aggregate_id, after=newest - 1):
-                stream.fold(one)
+        if newest := await log.newest(aggregate.name, aggregate_id):
+            stream.fold(newest)
         return stream
 
     async def refresh(self) -> Sequence[Event]:
@@ -94,18 +94,23 @@ class Stream(Generic[S]):
             TooLarge: the events do not fit into one commit.
         """
         state = self.aggregate.fold(events, self.state) if becomes is None else becomes
+        now = datetime.now(UTC)
+        snapshots = self.aggregate.snapshots
         commit = Commit(
             id=unique(),
             aggregate=self.aggregate.name,
             aggregate_id=self.id,
             state=self.aggregate.status(state),
             version=self.version + 1,
-            time=datetime.now(UTC),
+            time=now,
             source=self.origin.source,
             events=tuple(events),
             correlation_id=self.origin.correlation_id,
             causation_id=self.origin.causation_id,
             traceparent=self.origin.traceparent,
+            snapshot=snapshots.taken(state) if snapshots else None,
+            began=self.began or now,
+            place=self._place and Place(self._place.first, self._place.number + 1),
         )
         self._take(commit, await self.log.append(commit, after=self.seq), state)
         return self.seq
@@ -132,7 +137,23 @@ class Stream(Generic[S]):
                 return events
         raise Contended(f"{self.aggregate.name} {self.id} is changing too fast; try again")
 
+    async def _restored(self, snapshots: Snapshots[S]) -> bool:
+        """Take the state from the newest commit; whether it has one that this version can use."""
+        newest = await self.log.newest(self.aggregate.name, self.id)
+        state = snapshots.restored(newest.commit.snapshot) if newest else None
+        if newest is None or state is None:
+            return newest is None
+        self._take(newest.commit, newest.seq, state)
+        self.began = newest.commit.began
+        return True
+
     def _take(self, commit: Commit, seq: int, state: S) -> None:
+        if commit.version == 1:
+            self._place = Place(seq, 1)
+        elif self.seq == 0:
+            self._place = commit.place
+        elif self._place:
+            self._place = Place(self._place.first, self._place.number + 1)
         self.state, self.seq, self.version = state, seq, commit.last_version
         self.began, self.changed = self.began or commit.time, commit.time
 

@@ -40,6 +40,8 @@ CLOUD_EVENT: Schema = {
         "correlationid": {**TEXT, "description": "The same for all that follows from one request."},
         "causationid": {**TEXT, "description": "The commit, or the request, that this one follows from."},
         "traceparent": {**TEXT, "description": "W3C trace context."},
+        "snapshot": {**TEXT, "description": "State after the commit, for the services. First event only."},
+        "began": {**TEXT, "format": "date-time", "description": "Time of the aggregate's first commit."},
         "data": {"type": "object"},
     },
 }
@@ -53,6 +55,10 @@ HEADERS: Schema = {
         "Nats-Expected-Stream": TEXT,
         "Nats-Expected-Last-Subject-Sequence": TEXT,
         "Nats-Expected-Last-Subject-Sequence-Subject": TEXT,
+        "Aggregate-Place": {
+            **TEXT,
+            "description": "`<sequence of the aggregate's first commit>,<number of this commit in it>`.",
+        },
     },
 }
 

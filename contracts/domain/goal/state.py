@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from contracts.core.aggregate import Aggregate
+from contracts.core.aggregate import Aggregate, Snapshots
 from contracts.core.event import Event
 from contracts.domain.goal.events import (
     Archived,
@@ -109,4 +109,5 @@ GOAL = Aggregate(
         ScheduleRemoved,
         Deleted,
     ),
+    snapshots=Snapshots(version=1, state=State),
 )

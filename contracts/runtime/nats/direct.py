@@ -57,9 +57,9 @@ async def stored(
 ) -> list[Stored]:
     """Messages on `subject_filter` from sequence `first` on, in order.
 
-    Only those with a sequence below `before`, and at most `count`. Where `count` is known, the server stops at
-    the last one of them; otherwise it searches the rest of the stream for more. Any replica may answer, even
-    one that lags.
+    Only those with a sequence below `before`, and at most `count`. Where `count` is known, the server stops
+    at the last one of them; otherwise it searches the rest of the stream for more. Any replica may answer,
+    even one that lags.
 
     Raises:
         NoAnswer: the read broke off; it may be repeated.

@@ -133,6 +133,10 @@ class HeldLog(MemoryLog):
             raise Unavailable("unreadable")
         return await super().read(aggregate, aggregate_id, after=after)
 
+    async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
+        self._answer()
+        return await super().newest(aggregate, aggregate_id)
+
     def _answer(self) -> None:
         if self.away.is_set():
             self._refused.release()

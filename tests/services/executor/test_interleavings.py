@@ -87,6 +87,10 @@ class StormyLog(MemoryLog):
         await self._weather.pause()
         return await super().read(aggregate, aggregate_id, after=after)
 
+    async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
+        await self._weather.pause()
+        return await super().newest(aggregate, aggregate_id)
+
 
 class Delivery:
     """As much of a delivery as the executor looks at."""

@@ -59,6 +59,10 @@ class SteppedLog(MemoryLog):
         await self._step()
         return await super().read(aggregate, aggregate_id, after=after)
 
+    async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
+        await self._step()
+        return await super().newest(aggregate, aggregate_id)
+
     async def last_seq(self, *filters: str) -> int:
         await self._step()
         return await super().last_seq(*filters)
