@@ -13,10 +13,10 @@ import pytest
 from contracts.core.aggregate import Snapshots
 from contracts.core.commit import Place
 from contracts.runtime import history
-from contracts.runtime.blobs import NatsBlobs
 from contracts.runtime.log import Log
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.wire import Format
