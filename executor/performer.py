@@ -137,6 +137,7 @@ class Performer:
             **(completion.spent.as_fields if completion else {}),
             agent_id=agent.id if agent else None,
             agent_version=agent.state.version_name if agent else None,
+            finish_reason=completion.finish_reason if completion else None,
             prompt_sha256=_sha256(agent.state.prompt_template) if agent else None,
             generation_stats=completion.generation_stats if completion else None,
         )

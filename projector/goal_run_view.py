@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 from sqlalchemy import delete, func, update
 
+from contracts.core.spent import Charged
 from contracts.domain import dag, run, webhook
 from contracts.views import goal_calls, goal_runs, goal_steps, outputs
 from projector.changes import Changes
@@ -94,7 +95,8 @@ def call_answered(changes: Changes, fact: Fact, event: run.CallAnswered) -> None
 @fold.on(run.StepFailed)
 def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
     """An attempt failed, at some cost perhaps. Whether the run is one of a goal, only the row knows."""
-    if cost := {name: more for name, more in spent(event).items() if more}:
+    cost = {name: more for name, more in _beside_steps(event).items() if more}
+    if cost:
         by_turns = (goal_runs.c.id == fact.id) & (goal_runs.c.strategy == "agent")
         sums = {name: func.coalesce(goal_runs.c[name], 0) + more for name, more in cost.items()}
         changes.execute(update(goal_runs).where(by_turns).values(sums))
@@ -114,13 +116,14 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
 def summarised(changes: Changes, fact: Fact, event: run.Summarised) -> None:
     """The final answer, and what it cost."""
     _output(changes, fact, event.step, "summary", event.summary)
-    _run(changes, fact, {"summary": event.summary}, spent(event))
+    _run(changes, fact, {"summary": event.summary}, _beside_steps(event))
 
 
 @fold.on(run.GoalCompleted)
-def completed(changes: Changes, fact: Fact, _: run.GoalCompleted) -> None:
+def completed(changes: Changes, fact: Fact, event: run.GoalCompleted) -> None:
     """The end."""
-    _run(changes, fact, {"status": "completed", "ended_at": fact.at})
+    values = {"status": "completed", "ended_at": fact.at, "outcome_reason": event.outcome_reason}
+    _run(changes, fact, values)
 
 
 @fold.on(run.Failed)
@@ -203,6 +206,12 @@ def _new_row(fact: Fact, goal_id: str, strategy: str, trigger: str) -> dict[str,
         "updated_at": fact.at,
         "seq": fact.seq,
     }
+
+
+def _beside_steps(event: Charged) -> dict[str, int | None]:
+    """What a call of a model adds to the run that is in none of its turns."""
+    added = spent(event)
+    return {**added, "other_cost_pico": added["cost_pico"]}
 
 
 def _call_row(fact: Fact, turn: int, position: int, call: run.Call) -> dict[str, Any]:

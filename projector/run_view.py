@@ -89,6 +89,7 @@ def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> No
         "agent_id": event.agent_id,
         "agent_version": event.agent_version,
         "prompt_sha256": event.prompt_sha256,
+        "finish_reason": event.finish_reason,
         "generation_stats": event.generation_stats,
         "updated_at": fact.at,
     }

@@ -119,6 +119,8 @@ class SubStepRow(Row):
     agent_id: str | None
     agent_version: str | None
     """Name of the agent's version, as it was then: agents can be edited in place."""
+    finish_reason: str | None
+    """Of a model's answer: `stop`, `length` (cut by max_tokens) or `content_filter`."""
     generation_stats: dict[str, Json] | None
     created_at: Timestamp
     updated_at: Timestamp

@@ -9,6 +9,7 @@ from contracts.api.executions import Page
 from contracts.api.fields import Row, Timestamp
 from contracts.api.goals import GoalRow
 from contracts.core.event import Json
+from contracts.domain.run import OutcomeReason
 
 RunStatus = Literal["pending", "running", "completed", "failed"]
 CallStatus = Literal["running", "waiting", "completed", "failed"]
@@ -41,6 +42,10 @@ class RunRow(Row):
     """Turns at most, or the steps of the plan."""
     steps_executed: int
     error: str | None
+    outcome_reason: OutcomeReason | None
+    """Why a run by an agent ended as `completed`, and whether it did what it was told: `done`,
+    `budget_exhausted` (the turns were used up), `truncated` (the last answer was cut short), `calls_failed`
+    (the last call of some tool failed) or `nothing_done` (calls were asked for, and none was made)."""
     strategy: Literal["agent", "dag"]
     dag_id: str | None
     """The plan that is executed, under `/dag-executions` by the id of the run, for the strategy `dag`."""
@@ -59,6 +64,8 @@ class RunRow(Row):
     total_usage: TokenUsage | None
     total_cost_usd: str | None
     """Exact decimal text. Of a run by a plan, tokens and costs are with those of making the plan."""
+    other_cost_usd: str | None
+    """The part of it that is in no step: of the summary, of failed turns, of making the plan."""
     seq: int
     """Its place in the log, to follow its events from: the `Last-Event-ID` of its stream."""
     created_at: Timestamp

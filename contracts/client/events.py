@@ -70,6 +70,8 @@ class RunEvent(StreamEvent):
     question: str | None = None
     """What the plan of the run waits to be told."""
     summary: str | None = None
+    outcome_reason: str | None = None
+    """Why a completed run ended, and whether it did what it was told: see `RunRow.outcome_reason`."""
 
 
 class LogEvent(Row):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, Table
 
-VIEWS_VERSION = 8
+VIEWS_VERSION = 9
 
 metadata = MetaData()
 

@@ -71,6 +71,7 @@ sub_steps = Table(
     Column("agent_id", Text),
     Column("agent_version", Text),
     Column("prompt_sha256", Text),
+    Column("finish_reason", Text),
     Column("generation_stats", JSON(none_as_null=True)),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),

@@ -21,6 +21,7 @@ goal_runs = Table(
     Column("step_budget", Integer),
     Column("steps_executed", Integer, nullable=False),
     Column("summary", Text),
+    Column("outcome_reason", Text),
     Column("error", Text),
     Column("remarks", JSON(none_as_null=True)),
     Column("agent_id", Text),
@@ -32,6 +33,7 @@ goal_runs = Table(
     Column("prompt_tokens", BigInteger),
     Column("completion_tokens", BigInteger),
     Column("cost_pico", BigInteger),
+    Column("other_cost_pico", BigInteger),
     Column("cancelled_reason", Text),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
@@ -43,7 +45,8 @@ goal_runs = Table(
 )
 """`strategy` is `agent`, or `dag`: then the row only says whose run it is, and how it stands until the plan
 is made; from then on everything about it is in `dag_executions`, under the same id. `status` is the run's own
-(`cancelled` included). The working memory of a run is made of its `goal_calls` and its summary."""
+(`cancelled` included). `other_cost_pico` is the part of `cost_pico` that no row of `goal_steps`
+has. The working memory of a run is made of its `goal_calls` and its summary."""
 
 goal_steps = Table(
     "goal_steps",

@@ -7,7 +7,15 @@ from contracts.api import agents, costs, dags, executions, experiments, goals, r
 COLUMNS: dict[type, tuple[str, ...]] = {
     goals.ListedGoal: ("id", "status", "schedules.cronExpr", "agent.name", "createdAt", "objective"),
     goals.MemoryRow: ("type", "createdAt", "metadata.runId", "content"),
-    runs.RunRow: ("id", "status", "stepsExecuted", "totalCostUsd", "createdAt", "goal.objective"),
+    runs.RunRow: (
+        "id",
+        "status",
+        "outcomeReason",
+        "stepsExecuted",
+        "totalCostUsd",
+        "createdAt",
+        "goal.objective",
+    ),
     runs.RunStepRow: ("stepNo", "type", "toolCalls.toolName", "durationMs", "costUsd", "content"),
     runs.ToolCallRow: ("toolName", "status", "durationMs", "error"),
     runs.RunOutputRow: ("kind", "createdAt", "pathOrPayload"),

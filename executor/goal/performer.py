@@ -111,7 +111,10 @@ class GoalPerformer:
             max_tokens=max(1, started.max_tokens // 2),
         )
         return run.Summarised(
-            attempt=attempt.number, summary=completion.content, **_accounted(completion, begun)
+            attempt=attempt.number,
+            summary=completion.content,
+            finish_reason=completion.finish_reason,
+            **_accounted(completion, begun),
         )
 
     async def _ask(

@@ -76,6 +76,8 @@ class StepCompleted(Charged):
     """Name of the agent's version, as it was then: agents can be edited in place."""
     prompt_sha256: str | None = None
     """Of its prompt as it was then."""
+    finish_reason: str | None = None
+    """Of a model's answer: stop, length (cut by max_tokens) or content_filter."""
     generation_stats: dict[str, Json] | None = None
 
 

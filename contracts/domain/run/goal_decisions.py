@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from contracts.core.event import Event
-from contracts.domain.run.goal_events import Failed, GoalCompleted, Summarised
-from contracts.domain.run.loop import Loop
+from contracts.domain.run.goal_events import Failed, GoalCompleted, OutcomeReason, Summarised
+from contracts.domain.run.loop import CUT_SHORT, Loop
 
 CHECK_FIRST = "Find out before you call it again"
 """What a model is advised to do about a call whose outcome is unknown."""
@@ -20,4 +20,36 @@ def finish(loop: Loop, duration_ms: int) -> list[Event]:
     if loop.error is not None:
         return [Failed(error=loop.error)]
     written = [] if loop.summary is not None else [Summarised(summary=NO_SUMMARY)]
-    return [*written, GoalCompleted(steps_executed=len(loop.turns), duration_ms=duration_ms)]
+    end = GoalCompleted(
+        steps_executed=len(loop.turns), duration_ms=duration_ms, outcome_reason=outcome_reason(loop)
+    )
+    return [*written, end]
+
+
+def outcome_reason(loop: Loop) -> OutcomeReason:
+    """Why a run that is over has ended. Of several reasons the first of these, from worst to best."""
+    last = loop.turns[-1]
+    if _asked_in_vain(loop):
+        return "nothing_done"
+    if last.taken.finish_reason in CUT_SHORT:
+        return "truncated"
+    if not last.says_done and not loop.is_stuck:
+        return "budget_exhausted"
+    if last.taken.problem or _a_tool_stayed_failed(loop):
+        return "calls_failed"
+    return "truncated" if loop.summary_cut else "done"
+
+
+def _asked_in_vain(loop: Loop) -> bool:
+    """Whether the model asked for calls, readable or not, and none of them was made."""
+    asked = [turn for turn in loop.turns if turn.taken.calls or turn.taken.problem]
+    return bool(asked) and all(call.refusal for turn in asked for call in turn.taken.calls)
+
+
+def _a_tool_stayed_failed(loop: Loop) -> bool:
+    """Whether the last call of some tool failed, so that nothing made up for it."""
+    failed: dict[str, bool] = {}
+    for turn in loop.turns:
+        for position, call in enumerate(turn.taken.calls):
+            failed[call.name] = turn.answers[position].error is not None
+    return any(failed.values())

@@ -20,6 +20,17 @@ SUMMARY = "summary"
 """Id of the last step of every goal run."""
 
 
+OutcomeReason = Literal["done", "budget_exhausted", "truncated", "calls_failed", "nothing_done"]
+"""Why a goal run ended, and whether it did what it was told:
+
+- `done`: the agent ended by itself, and no call of a tool stayed failed.
+- `budget_exhausted`: the turns were used up before the agent ended.
+- `truncated`: the last answer or the summary was cut short, by max_tokens or a content filter.
+- `calls_failed`: the agent ended although the last call of some tool had failed.
+- `nothing_done`: the agent asked for calls, and none was made: each was refused or unreadable.
+"""
+
+
 class AgentUsed(BaseModel):
     """The version of an agent as it was when the run started: what the model was really told."""
 
@@ -99,6 +110,8 @@ class TurnTaken(Charged):
     calls: tuple[Call, ...] = ()
     finish_reason: str
     """stop, tool_calls, length or content_filter."""
+    problem: str | None = None
+    """What is wrong with the answer itself, as the model is told: a tool call that cannot be read."""
     duration_ms: int = 0
     generation_stats: dict[str, Json] | None = None
 
@@ -135,6 +148,8 @@ class Summarised(Charged):
     offloaded: ClassVar[frozenset[str]] = frozenset({"summary"})
     attempt: int = 1
     summary: str
+    finish_reason: str | None = None
+    """stop, length or content_filter; None where no model wrote it, or the event is older than this field."""
     duration_ms: int = 0
     generation_stats: dict[str, Json] | None = None
 
@@ -152,6 +167,8 @@ class GoalCompleted(Event):
     """Turns taken."""
     duration_ms: int
     """Since the start."""
+    outcome_reason: OutcomeReason | None = None
+    """None: the event is older than this field."""
 
 
 class Failed(Event):

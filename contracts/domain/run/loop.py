@@ -19,10 +19,14 @@ from contracts.domain.run.goal_events import (
     CallAnswered,
     GoalRequested,
     GoalStarted,
+    OutcomeReason,
     TurnTaken,
     call_step,
 )
 from contracts.domain.run.steps import Step
+
+CUT_SHORT = frozenset({"length", "content_filter"})
+"""Finish reasons of an answer that the model did not end by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,8 @@ class Turn:
     @property
     def says_done(self) -> bool:
         """Whether the model ended here by itself."""
-        return self.taken.finish_reason == "stop" and not self.taken.calls
+        taken = self.taken
+        return taken.finish_reason == "stop" and not taken.calls and taken.problem is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +71,25 @@ class Loop:
     started: GoalStarted | None = None
     turns: tuple[Turn, ...] = ()
     summary: str | None = None
+    summary_cut: bool = False
+    """The summary stops where max_tokens or a content filter ended it."""
     error: str | None = None
     """Why it could not go on."""
+    outcome_reason: OutcomeReason | None = None
+    """Why it ended; None before it has."""
 
     @property
     def is_over(self) -> bool:
         """Whether no turn follows those taken."""
-        last = self.turns[-1] if self.turns else None
-        return last is not None and (last.says_done or last.number >= self.request.step_budget)
+        if not self.turns:
+            return False
+        last = self.turns[-1]
+        return last.says_done or last.number >= self.request.step_budget or self.is_stuck
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the model was told what is wrong with its answer, and has given such an answer again."""
+        return len(self.turns) > 1 and all(turn.taken.problem for turn in self.turns[-2:])
 
     def call(self, step: str) -> Call:
         """The tool call that the step makes."""

@@ -35,7 +35,7 @@ from contracts.domain.run.goal_events import (
     Summarised,
     TurnTaken,
 )
-from contracts.domain.run.loop import CallResult, Loop, call_result_of
+from contracts.domain.run.loop import CUT_SHORT, CallResult, Loop, call_result_of
 from contracts.domain.run.steps import Graph, Step, graph_of
 
 
@@ -130,7 +130,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one tra
             return _resumed(state)
         case Cancelled():
             return state._replace(status=Status.CANCELLED, executor=None, running={}, retrying={})
-        case Completed() | GoalCompleted():
+        case Completed():
             return state._replace(status=Status.COMPLETED, executor=None)
         case Deleted():
             return State(Status.DELETED, request=state.request, loop=state.loop)
@@ -210,11 +210,20 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
         case CallAnswered():
             return _progressed(_answered(state, loop, event.step, call_result_of(event)), event.step)
         case Summarised():
-            return _progressed(state._replace(loop=replace(loop, summary=event.summary)), SUMMARY)
-        case Failed():
-            loop = replace(loop, error=event.error)
-            return state._replace(status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
+            cut = event.finish_reason in CUT_SHORT
+            loop = replace(loop, summary=event.summary, summary_cut=cut)
+            return _progressed(state._replace(loop=loop), SUMMARY)
+        case GoalCompleted() | Failed():
+            return _ended(state, loop, event)
     return state
+
+
+def _ended(state: State, loop: Loop, event: GoalCompleted | Failed) -> State:
+    if isinstance(event, GoalCompleted):
+        loop = replace(loop, outcome_reason=event.outcome_reason)
+        return state._replace(status=Status.COMPLETED, executor=None, loop=loop)
+    loop = replace(loop, error=event.error)
+    return state._replace(status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
 
 
 def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:

@@ -88,8 +88,9 @@ async def watch_run(client: Client, run_id: str, console: Console) -> RunBoard:
 
 def show_end(board: Progress, progress: Console, output: Console) -> None:
     """The report on `output`, as plain Markdown if that is no terminal; what went wrong on `progress`."""
-    if board.problem and not board.is_completed:
-        progress.print(Text(f"{board.status}: {board.problem}", style="red"))
+    if board.problem:
+        style = "yellow" if board.is_completed else "red"
+        progress.print(Text(f"{board.status}: {board.problem}", style=style))
     if board.report is None:
         return
     if output.is_terminal:

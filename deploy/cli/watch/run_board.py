@@ -9,6 +9,14 @@ from deploy.cli.watch.board import COMPLETED, Progress, Row, State, seconds
 ANSWER = "the answer below"
 """What stands beside the turn whose text is the report."""
 
+REMARKS = {
+    "budget_exhausted": "its turns were used up before the agent was done",
+    "truncated": "its last answer was cut short by max_tokens or a content filter",
+    "calls_failed": "a tool call failed and was not made up for",
+    "nothing_done": "none of the tool calls that the agent asked for was made",
+}
+"""What is told of a completed run that may not have done what it was told, by its outcome reason."""
+
 
 class RunBoard(Progress):
     """One run. Where it stood when it was first looked at tells which of its endings was not the last."""
@@ -58,12 +66,13 @@ class RunBoard(Progress):
 
     def _completed(self, event: RunEvent) -> str:
         self.status, self.report = COMPLETED, event.summary
-        self.problem = None
         for row in self.rows.values():
             if self.report and row.what == self.report.strip():
                 row.what = ANSWER
         self.took_ms = event.timestamp - self._began_ms
-        return f"completed in {seconds(self.took_ms)}"
+        remark = REMARKS.get(event.outcome_reason or "")
+        self.problem = remark
+        return f"completed in {seconds(self.took_ms)}" + (f", but {remark}" if remark else "")
 
     def _ended(self, event: RunEvent) -> str | None:
         if event.seq is not None and event.seq < self._looked_at:

@@ -84,6 +84,7 @@ async def sub_step_row(row: Row, blobs: Blobs) -> Shown:
         "model": row["step_model"],
         "agentId": row["step_agent_id"],
         "agentVersion": row["step_agent_version"],
+        "finishReason": row["step_finish_reason"],
         "generationStats": json_of(row["step_generation_stats"]),
         "createdAt": iso(row["step_created_at"]),
         "updatedAt": iso(row["step_updated_at"]),

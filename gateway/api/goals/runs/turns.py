@@ -103,7 +103,11 @@ class Turns:
     def _ended(self, event: Event, loop: Loop) -> Named:
         match event:
             case run.GoalCompleted():
-                fields = {"durationMs": event.duration_ms, "summary": loop.summary}
+                fields = {
+                    "durationMs": event.duration_ms,
+                    "summary": loop.summary,
+                    "outcomeReason": event.outcome_reason,
+                }
                 yield "run.completed", {**self.standing, **fields}
             case run.Failed():
                 yield "run.failed", {**self.standing, "error": event.error}

@@ -69,7 +69,10 @@ TURNS: tuple[tuple[Event, ...], ...] = (
     (turn(1, READ, REFUSED), steps("1.0")),
     (run.CallAnswered(turn=1, position=0, result={"text": "x"}, duration_ms=5), steps("2")),
     (turn(2), steps("summary")),
-    (run.Summarised(summary="all is done"), run.GoalCompleted(steps_executed=2, duration_ms=9)),
+    (
+        run.Summarised(summary="all is done"),
+        run.GoalCompleted(steps_executed=2, duration_ms=9, outcome_reason="truncated"),
+    ),
 )
 
 
@@ -128,6 +131,7 @@ async def test_a_run_by_turns_is_told_from_its_first_step_to_its_summary(api: Ap
                 "stepBudget": 5,
                 "durationMs": 9,
                 "summary": "all is done",
+                "outcomeReason": "truncated",
             },
         ),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -77,9 +78,19 @@ async def test_a_completed_run_is_shown_with_what_it_found_and_what_it_took(api:
         "remarks": ["the tool x is allowed, and there is none of that name"],
         "totalUsage": {"promptTokens": 33, "completionTokens": 21, "totalTokens": 54},
         "totalCostUsd": "0.0025",
+        "outcomeReason": "done",
     }
     assert one | expected == one
     assert one["endedAt"] == one["completedAt"] is not None
+
+
+async def test_the_costs_of_the_steps_and_the_other_costs_add_up_to_the_total(api: Api) -> None:
+    await completed(api, "run_1")
+
+    one, steps = await shown(api, "run_1"), await shown(api, "run_1/steps")
+
+    parts = [step["costUsd"] for step in steps] + [one["otherCostUsd"]]
+    assert sum(map(Decimal, parts)) == Decimal(one["totalCostUsd"])
 
 
 async def test_steps_are_turns_with_their_tool_calls(api: Api) -> None:

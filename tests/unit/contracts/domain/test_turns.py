@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from contracts.core.event import Event
 from contracts.domain import run
-from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Erred, RunPolicy, Status, Succeeded
+from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Erred, OutcomeReason, RunPolicy, Status, Succeeded
 from contracts.domain.run.steps import Step
 
 Given = Callable[..., Any]
@@ -35,14 +35,18 @@ def began(*steps: str, retried: tuple[str, ...] = ()) -> run.StepsStarted:
     return run.StepsStarted(steps=steps, retried=retried)
 
 
-def took(turn: int, *calls: str, reason: str = "", attempt: int = 1) -> run.TurnTaken:
+def took(
+    turn: int, *calls: str, reason: str = "", attempt: int = 1, problem: str | None = None
+) -> run.TurnTaken:
     """A turn with calls of these names; one that begins with `!` is refused."""
     made = tuple(
         run.Call(id=f"c{n}", name=name.strip("!"), refusal="no" if name.startswith("!") else None)
         for n, name in enumerate(calls)
     )
     finish = reason or ("tool_calls" if calls else "stop")
-    return run.TurnTaken(turn=turn, attempt=attempt, thought="hm", calls=made, finish_reason=finish)
+    return run.TurnTaken(
+        turn=turn, attempt=attempt, thought="hm", calls=made, finish_reason=finish, problem=problem
+    )
 
 
 def answered(turn: int, position: int, result: Any = "r", attempt: int = 1) -> run.CallAnswered:
@@ -61,8 +65,13 @@ def failed(step: str, attempt: int = 1, retry_at: datetime | None = None) -> run
     return run.StepFailed(step=step, attempt=attempt, error="broke", duration_ms=5, retry_at=retry_at)
 
 
-def completed(turns: int) -> run.GoalCompleted:
-    return run.GoalCompleted(steps_executed=turns, duration_ms=0)
+def completed(turns: int, reason: OutcomeReason = "done") -> run.GoalCompleted:
+    return run.GoalCompleted(steps_executed=turns, duration_ms=0, outcome_reason=reason)
+
+
+def started(*steps: run.TurnTaken | run.CallAnswered | run.StepFailed) -> list[Event]:
+    """These ends of steps, each after its start."""
+    return [event for step in steps for event in (began(step.step), step)]
 
 
 BEGUN = (REQUESTED, STARTED, began("1"))
@@ -142,7 +151,70 @@ def test_the_summary_ends_the_run(given: Given) -> None:
     later = NOW + timedelta(seconds=2)
     given(RUN, *BEGUN, took(1), began(SUMMARY)).when(
         run.settle, [Succeeded(summarised())], later, POLICY
-    ).then_once(summarised(), run.GoalCompleted(steps_executed=1, duration_ms=2000))
+    ).then_once(summarised(), completed(1).model_copy(update={"duration_ms": 2000}))
+
+
+FIRST = (took(1, "a"), answered(1, 0))
+FAILED = (took(1, "a"), failed("1.0"))
+UNREADABLE = took(1, problem="that call cannot be read")
+
+
+@pytest.mark.parametrize(
+    ("turns", "summary", "reason"),
+    [
+        ((took(1),), "stop", "done"),
+        ((*FIRST, took(2)), "stop", "done"),
+        ((*FIRST, took(2)), None, "done"),
+        ((*FIRST, took(2)), "length", "truncated"),
+        ((*FIRST, took(2, reason="content_filter")), "stop", "truncated"),
+        ((*FIRST, took(2, "b"), answered(2, 0)), "stop", "budget_exhausted"),
+        ((*FAILED, took(2)), "stop", "calls_failed"),
+        ((*FAILED, took(2)), "length", "calls_failed"),
+        ((*FAILED, took(2, "b"), answered(2, 0)), "stop", "budget_exhausted"),
+        ((*FIRST, took(2, "b"), failed("2.0")), "stop", "budget_exhausted"),
+        ((took(1, "!a"), took(2)), "stop", "nothing_done"),
+        ((took(1, "!a"), took(2, reason="length")), "stop", "nothing_done"),
+        ((UNREADABLE, took(2)), "stop", "nothing_done"),
+        ((UNREADABLE, took(2, problem="nor that")), "stop", "nothing_done"),
+        ((*FIRST, took(2, problem="nor that")), "stop", "budget_exhausted"),
+    ],
+)
+def test_a_run_that_ended_says_whether_it_did_what_it_was_told(
+    given: Given,
+    turns: Sequence[run.TurnTaken | run.CallAnswered],
+    summary: str | None,
+    reason: OutcomeReason,
+) -> None:
+    written = run.Summarised(summary="done", finish_reason=summary)
+    history = (wanted(2), STARTED, *started(*turns), began(SUMMARY))
+
+    taken = sum(isinstance(event, run.TurnTaken) for event in turns)
+    end = completed(taken, reason)
+    given(RUN, *history).when(run.settle, [Succeeded(written)], NOW, POLICY).then_once(written, end)
+    assert given(RUN, *history, written, end).state.loop.outcome_reason == reason
+
+
+def test_a_call_that_failed_and_was_made_again_is_made_up_for(given: Given) -> None:
+    turns = started(*FAILED, took(2, "a"), answered(2, 0), took(3))
+    history = (REQUESTED, STARTED, *turns, began(SUMMARY))
+    given(RUN, *history).when(run.settle, [Succeeded(summarised())], NOW, POLICY).then_once(
+        summarised(), completed(3)
+    )
+
+
+def test_a_model_is_told_once_that_its_call_cannot_be_read(given: Given) -> None:
+    again = took(2, problem="nor that")
+    given(RUN, *BEGUN).when(run.settle, [Succeeded(UNREADABLE)], NOW, POLICY).then_once(
+        UNREADABLE, began("2")
+    )
+    given(RUN, *BEGUN, UNREADABLE, began("2")).when(run.settle, [Succeeded(again)], NOW, POLICY).then_once(
+        again, began(SUMMARY)
+    )
+    turns = started(*FIRST, took(2, problem="no"), took(3, problem="no"))
+    stuck = (REQUESTED, STARTED, *turns, began(SUMMARY))
+    given(RUN, *stuck).when(run.settle, [Succeeded(summarised())], NOW, POLICY).then_once(
+        summarised(), completed(3, "calls_failed")
+    )
 
 
 def test_a_summary_that_fails_for_good_is_admitted_to(given: Given) -> None:

@@ -76,6 +76,16 @@ def test_a_run_that_ended_badly_says_why(seq: int | None) -> None:
     assert board.rows["1"].state is State.WAITING
 
 
+def test_a_run_that_completed_without_doing_all_it_was_told_says_so() -> None:
+    board = RunBoard(run())
+    board.take(event("run.created"))
+
+    said = board.take(event("run.completed", outcomeReason="budget_exhausted", timestamp=3000))
+
+    assert said == "completed in 2.0 s, but its turns were used up before the agent was done"
+    assert (board.is_completed, board.problem) == (True, "its turns were used up before the agent was done")
+
+
 def test_a_suspension_before_the_run_was_looked_at_is_history() -> None:
     """Somebody has resumed it since, so there is more to come."""
     board = RunBoard(run())
