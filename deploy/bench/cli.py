@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from contracts.runtime.process.loop import run_on_loop
+from deploy.bench.growth import growth
 from deploy.bench.harness import Figures, WorkloadFailed, bench_system
 from deploy.bench.rebuild import rebuild
 from deploy.bench.sse import sse
@@ -32,7 +33,10 @@ WORKLOADS: dict[str, Workload] = {
     "reads": reads,
     "post": post,
     "rebuild": rebuild,
+    "growth": growth,
 }
+ON_REQUEST = ("growth",)
+"""Workloads that take too long to be measured unless they are named."""
 PACKAGES = (
     "async-agent",
     "nats-py",
@@ -47,17 +51,22 @@ PACKAGES = (
 
 def bench(
     workloads: Annotated[
-        list[str] | None, typer.Argument(help=f"Which: {', '.join(WORKLOADS)}; all by default.")
+        list[str] | None,
+        typer.Argument(help=f"Of {', '.join(WORKLOADS)}. Default: all but growth."),
     ] = None,
     durability: Annotated[
         Durability, typer.Option(help="fsync: every append is synced to disk; fast: it is not.")
     ] = Durability.FSYNC,
+    commits: Annotated[
+        list[int] | None,
+        typer.Option(help="For growth: measure when the log has this many commits; repeat for more."),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(help="Write one JSON object per workload to this file.")
     ] = None,
 ) -> None:
     """Measure a system of its own on a temporary directory, driven from outside by HTTP and events."""
-    names = workloads or list(WORKLOADS)
+    names = workloads or [name for name in WORKLOADS if name not in ON_REQUEST]
     if unknown := [name for name in names if name not in WORKLOADS]:
         raise typer.BadParameter(f"no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
     console = Console()
@@ -65,7 +74,7 @@ def bench(
     for name in names:
         console.print(f"[bold]{name}[/bold]: {(WORKLOADS[name].__doc__ or '').strip()}", highlight=False)
         try:
-            figures, settings = run_on_loop(_measure(WORKLOADS[name], durability))
+            figures, settings = run_on_loop(_measure(WORKLOADS[name], durability, tuple(commits or ())))
         except WorkloadFailed as error:
             console.print(f"[red]failed:[/red] {error}", highlight=False)
             raise typer.Exit(1) from None
@@ -75,8 +84,10 @@ def bench(
         json.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
 
 
-async def _measure(workload: Workload, durability: Durability) -> tuple[Figures, dict[str, str]]:
-    async with bench_system(durability) as system:
+async def _measure(
+    workload: Workload, durability: Durability, sizes: tuple[int, ...]
+) -> tuple[Figures, dict[str, str]]:
+    async with bench_system(durability, sizes) as system:
         figures = await workload(system)
         return figures, {"durability": durability.value, **system.settings}
 

@@ -46,6 +46,8 @@ class Bench:
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
     """What else the figures depend on."""
+    sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
+    """Commits in the log at which `growth` measures."""
     _ended: dict[str, asyncio.Future[tuple[float, Recorded]]] = field(default_factory=dict)
 
     async def plan(self, job: Job) -> str:
@@ -110,7 +112,7 @@ class Bench:
 
 
 @asynccontextmanager
-async def bench_system(durability: Durability) -> AsyncGenerator[Bench]:
+async def bench_system(durability: Durability, sizes: tuple[int, ...] = ()) -> AsyncGenerator[Bench]:
     """A system of its own on a temporary directory, with the tools of the benchmark, ready and idle."""
     with TemporaryDirectory(prefix="async-agent-bench-", ignore_cleanup_errors=True) as directory:
         data = Path(directory)
@@ -126,6 +128,7 @@ async def bench_system(durability: Durability) -> AsyncGenerator[Bench]:
             settings = Settings(nats_url=system.nats_url)
             async with nats_log(settings, CODEC, name="bench") as log:
                 bench = Bench(system, log, Pool(system.url), data)
+                bench.sizes = sizes or bench.sizes
                 listening = asyncio.create_task(bench.listen())
                 try:
                     yield bench

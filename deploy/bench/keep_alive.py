@@ -28,8 +28,15 @@ class KeepAlive:
 
     async def post(self, path: str, body: Json) -> tuple[int, bytes]:
         """Status and body."""
+        return await self._send("POST", path, body)
+
+    async def patch(self, path: str, body: Json) -> tuple[int, bytes]:
+        """Status and body."""
+        return await self._send("PATCH", path, body)
+
+    async def _send(self, method: str, path: str, body: Json) -> tuple[int, bytes]:
         data = orjson.dumps(body)
-        head = f"POST {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
         return await self._answer(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
 
     def close(self) -> None:
@@ -63,9 +70,9 @@ class Pool:
         return answer
 
     def close(self) -> None:
-        """End those that are idle."""
-        for connection in self._idle:
-            connection.close()
+        """End those that are idle; the next request opens a new one."""
+        while self._idle:
+            self._idle.pop().close()
 
 
 @asynccontextmanager

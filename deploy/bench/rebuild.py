@@ -25,26 +25,30 @@ WRITERS = 200
 
 async def rebuild(bench: Bench) -> Figures:
     """The views are deleted and the projector killed; until it announces the last of 100,000 commits."""
-    job = Job.model_validate(chain(STEPS))
-    per_run = STEPS + 1
-    places = asyncio.Semaphore(WRITERS)
-
-    async def one() -> None:
-        async with places:
-            await _history(bench, job)
-
-    await asyncio.gather(*(one() for _ in range(-(-COMMITS // per_run))))
+    await fill(bench, COMMITS)
     target = await bench.log.last_seq()
-    await _projected(bench, target, lambda: None)
+    await projected(bench, target)
     begun = time.perf_counter()
 
     def lose() -> None:
         remove(bench.data / "views.db")
         bench.system.children["projector"].kill()
 
-    await _projected(bench, target, lose)
+    await projected(bench, target, lose)
     seconds = time.perf_counter() - begun
     return {"commits": target, "rebuild_s": round(seconds, 2), "events_per_s": round(target / seconds, 1)}
+
+
+async def fill(bench: Bench, commits: int) -> None:
+    """Add histories of runs until the log has at least so many commits."""
+    job = Job.model_validate(chain(STEPS))
+    runs = iter(range(-(-max(0, commits - await bench.log.last_seq()) // (STEPS + 1))))
+
+    async def write() -> None:
+        for _ in runs:
+            await _history(bench, job)
+
+    await asyncio.gather(*(write() for _ in range(WRITERS)))
 
 
 async def _history(bench: Bench, job: Job) -> None:
@@ -63,8 +67,8 @@ async def _history(bench: Bench, job: Job) -> None:
         events = run.settle(stream.state, done, now, run.RunPolicy()) if done else []
 
 
-async def _projected(bench: Bench, target: int, act: Callable[[], None]) -> None:
-    """Do `act`, then wait until the projector announces `target`."""
+async def projected(bench: Bench, target: int, act: Callable[[], None] = lambda: None) -> None:
+    """Do `act`, then wait until the projector announces `target` or more."""
     subscription = await bench.log.connection.nc.subscribe(PROJECTED)
     try:
         act()

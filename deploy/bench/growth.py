@@ -1,0 +1,113 @@
+"""Whether anything costs more in a long log: the same requests at several lengths of it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from statistics import median
+from urllib.parse import urlsplit
+
+from deploy.bench.harness import Bench, Figures, WorkloadFailed
+from deploy.bench.jobs import chain, single
+from deploy.bench.keep_alive import KeepAlive, keep_alive
+from deploy.bench.rebuild import fill, projected
+
+RUNS = 100
+STEPS = 10
+IN_FLIGHT = 50
+TIMES = 50
+"""How often each request is sent; its median counts."""
+START_S = 120.0
+GOAL = {"objective": "Find out what a long log costs"}
+
+
+async def growth(bench: Bench) -> Figures:
+    """The same work at 10,000, 100,000 and 1,000,000 commits: milliseconds, and the last by the first."""
+    dag_id = await bench.plan(chain(STEPS))
+    old_run = await bench.start(await bench.plan(single("benchNoop")))
+    await bench.end_of(old_run)
+    old_goal = str((await bench.post("/api/v1/goals", GOAL))["id"])
+    measured: dict[str, list[float]] = {}
+    for size in bench.sizes:
+        await fill(bench, size)
+        await projected(bench, await bench.log.last_seq())
+        for name, value in (await _costs(bench, dag_id, old_run, old_goal)).items():
+            measured.setdefault(name, []).append(value)
+    return {
+        name_of: value
+        for name, values in measured.items()
+        for name_of, value in [
+            *((f"{name}_ms_at_{size}", value) for size, value in zip(bench.sizes, values, strict=True)),
+            (f"{name}_ratio", round(values[-1] / values[0], 2)),
+        ]
+    }
+
+
+async def _costs(bench: Bench, dag_id: str, old_run: str, old_goal: str) -> dict[str, float]:
+    async with keep_alive(bench.system.url) as client:
+
+        async def get(path: str) -> float:
+            return await _median_ms(lambda: client.get(path))
+
+        costs = {
+            "step": await _step_ms(bench, dag_id),
+            "post_goal": await _median_ms(lambda: client.post("/api/v1/goals", GOAL)),
+            "patch_old_goal": await _patch_ms(client, old_goal),
+            "get_old_run": await get(f"/api/v1/dag-executions/{old_run}"),
+            "list_page": await get("/api/v1/dag-executions?limit=50"),
+            "list_failed": await get("/api/v1/dag-executions?status=failed&limit=50"),
+        }
+    starts = {f"start_{name}": await _start_ms(bench, name) for name in bench.system.children}
+    bench.http.close()  # its connections ended with the gateway
+    return costs | starts
+
+
+async def _step_ms(bench: Bench, dag_id: str) -> float:
+    """Milliseconds of the whole machine that one step of a chain takes, with many runs at once."""
+    places = asyncio.Semaphore(IN_FLIGHT)
+
+    async def one() -> float:
+        async with places:
+            return await bench.end_of(await bench.start(dag_id))
+
+    begun = time.perf_counter()
+    ends = await asyncio.gather(*(one() for _ in range(RUNS)))
+    return round((max(ends) - begun) * 1000 / (RUNS * STEPS), 3)
+
+
+async def _patch_ms(client: KeepAlive, goal_id: str) -> float:
+    return await _median_ms(lambda: client.patch(f"/api/v1/goals/{goal_id}", GOAL))
+
+
+async def _median_ms(ask: Callable[[], Awaitable[tuple[int, bytes]]]) -> float:
+    taken = []
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        status, body = await ask()
+        taken.append((time.perf_counter() - begun) * 1000)
+        if status >= 300:
+            raise WorkloadFailed(f"answered {status}: {body.decode()}")
+    return round(median(taken), 3)
+
+
+async def _start_ms(bench: Bench, name: str) -> float:
+    """From killing a service until the next process of it is ready."""
+    side = urlsplit(bench.system.metrics[name])
+    child = bench.system.children[name]
+    starts = child.starts
+    begun = time.perf_counter()
+    child.kill()
+    while time.perf_counter() - begun < START_S:
+        if child.starts > starts and await _is_ready(f"{side.scheme}://{side.netloc}"):
+            return round((time.perf_counter() - begun) * 1000, 1)
+        await asyncio.sleep(0.01)
+    raise WorkloadFailed(f"{name} was not ready {START_S:g} s after it was killed")
+
+
+async def _is_ready(url: str) -> bool:
+    try:
+        async with keep_alive(url) as client:
+            return (await client.get("/readyz"))[0] == 200
+    except (OSError, EOFError):
+        return False
