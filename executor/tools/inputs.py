@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from email.errors import MessageError
 from email.headerregistry import Address
+from email.policy import SMTP
 from typing import Annotated, Any
 
+import idna
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WithJsonSchema
 from pydantic.alias_generators import to_camel
@@ -16,6 +18,7 @@ from yarl import URL
 
 from contracts.core.event import Json
 
+NOT_AN_ADDRESS = "it must be one e-mail address such as name@example.com"
 NOT_A_URL = "it must be an absolute http:// or https:// URL"
 
 
@@ -42,21 +45,44 @@ def http_url(text: str) -> str:
 
 
 def email_address(text: str) -> str:
-    """`text` without the space around it.
+    """`text` without the space around it, its domain in ASCII (IDNA); other letters may stand before the @.
 
     Raises:
-        ValueError: it is no bare `local@domain` address.
+        ValueError: it is not one bare `local@domain` address.
     """
-    text = text.strip()
     try:
-        address = Address(addr_spec=text)
+        local, _, domain = one_line(text.strip()).rpartition("@")
+        in_ascii = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
+        address = Address(addr_spec=f"{_letters_as_ascii(local)}@{in_ascii}")
     except (ValueError, IndexError, MessageError) as error:
-        raise ValueError("it must be one e-mail address such as name@example.com") from error
+        raise ValueError(NOT_AN_ADDRESS) from error
     if not address.username or not address.domain:
-        raise ValueError("it must be one e-mail address such as name@example.com")
+        raise ValueError(NOT_AN_ADDRESS)
+    return f"{local}@{in_ascii}"
+
+
+def one_line(text: str) -> str:
+    """`text`, which may become part of a mail header.
+
+    Raises:
+        ValueError: it has a line break, or an encoded word (`=?utf-8?q?…?=`) in it stands for one.
+    """
+    if any("\0" in shown or shown.splitlines() not in ([], [shown]) for shown in (text, _as_header(text))):
+        raise ValueError("it must be a single line")
     return text
 
 
+def _as_header(text: str) -> str:
+    """What Python's e-mail package makes of `text` in a header: it decodes encoded words."""
+    return "" if text.splitlines() not in ([], [text]) else str(SMTP.header_factory("Subject", text))
+
+
+def _letters_as_ascii(text: str) -> str:
+    """`text` with every printable letter beyond ASCII as an `x`: such letters are valid where SMTPUTF8 is."""
+    return "".join("x" if one.isprintable() and not one.isascii() else one for one in text)
+
+
+Line = Annotated[str, AfterValidator(one_line)]
 HttpUrl = Annotated[str, AfterValidator(http_url), WithJsonSchema({"type": "string", "format": "uri"})]
 EmailAddress = Annotated[
     str, AfterValidator(email_address), WithJsonSchema({"type": "string", "format": "email"})

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
+from contracts.runtime.process.service import UserError
 from executor.tools.search import Ddgs, SearchBackend
 from executor.tools.settings import ToolSettings
 from executor.tools.tool import Tool
@@ -13,8 +14,8 @@ from executor.tools.tool import Tool
 GROUP = "async_agent.tools"
 
 
-class BrokenPlugin(ValueError):
-    """A plug-in could not be loaded, or is not what it should be."""
+class BrokenPlugin(UserError):
+    """A plug-in could not be loaded, or is not what it should be. The message is one line."""
 
 
 def plugged_in(
@@ -42,7 +43,7 @@ def search_backend(settings: ToolSettings) -> SearchBackend:
     if ":" not in reference:
         return Ddgs(engines=reference, proxy=settings.search_proxy)
     backend = load(EntryPoint(name=reference, value=reference, group="SEARCH_BACKEND"))
-    made = backend(settings) if callable(backend) else backend
+    made = _made(backend, settings, reference)
     if not callable(getattr(made, "search", None)):
         raise BrokenPlugin(f"{reference} is no search backend: it needs `async def search(query, limit)`")
     search: SearchBackend = made
@@ -58,12 +59,28 @@ def load(entry: EntryPoint) -> Any:
     try:
         return entry.load()
     except Exception as error:  # importing runs foreign code
-        raise BrokenPlugin(f"cannot load {entry.value!r}: {type(error).__name__}: {error}") from error
+        raise _broken("load", entry.value, error) from error
 
 
 def _tools(plugin: Any, settings: ToolSettings, origin: str) -> list[Tool[Any]]:
-    made = plugin(settings) if callable(plugin) else plugin
+    made = _made(plugin, settings, origin)
     tools = list(made) if isinstance(made, Iterable) else [made]
     if not all(isinstance(tool, Tool) for tool in tools):
-        raise BrokenPlugin(f"{origin} is neither a Tool, nor a list of Tools, nor a function that makes one")
+        raise BrokenPlugin(
+            f"{origin} is neither a Tool, nor a list of Tools, nor a function that makes one; "
+            "name one as package.module:attribute"
+        )
     return tools
+
+
+def _made(plugin: Any, settings: ToolSettings, origin: str) -> Any:
+    """What the plug-in is, or what it makes of the settings when it is a function."""
+    try:
+        return plugin(settings) if callable(plugin) else plugin
+    except Exception as error:
+        raise _broken("call", origin, error) from error
+
+
+def _broken(what: str, reference: str, error: Exception) -> BrokenPlugin:
+    why = " ".join(f"{type(error).__name__}: {error}".split())
+    return BrokenPlugin(f"cannot {what} {reference!r}: {why}")

@@ -10,6 +10,7 @@ from aiohttp import ClientSession
 
 from contracts.core.outcome import Reject
 from contracts.core.tool import ToolSpec
+from contracts.runtime.process.service import UserError
 from executor.tools.artifacts import Artifacts
 from executor.tools.fetch_page import fetch_page
 from executor.tools.fetch_urls import fetch_urls
@@ -26,7 +27,7 @@ from executor.tools.write_file import write_file
 BUILT_IN = "built in"
 
 
-class DuplicateTool(ValueError):
+class DuplicateTool(UserError):
     """Two tools have the same name."""
 
 
@@ -76,7 +77,8 @@ def build_registry(settings: ToolSettings, http: ClientSession) -> Registry:
     """The registry of a process; `http` comes from `guarded_session` and stays the caller's to close.
 
     Raises:
-        ValueError: an unguarded session, a broken plug-in, or two tools of one name.
+        ValueError: an unguarded session.
+        UserError: a broken plug-in, or two tools of one name.
     """
     if not isinstance(http.connector, GuardedConnector):
         raise ValueError("tools must not fetch through an unguarded session: use guarded_session()")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, SecretStr, field_validator
 from pydantic_settings import NoDecode
@@ -33,7 +33,9 @@ class ToolSettings(Settings):
     """Hosts, `host:port`, addresses and CIDR networks that tools may reach although they are not public."""
     smtp_host: str = ""
     smtp_port: int = Field(default=587, ge=1, le=65535)
-    """465 means TLS from the first byte; on others STARTTLS is used where offered."""
+    """465 means TLS from the first byte; on others STARTTLS is used, see `smtp_tls`."""
+    smtp_tls: Literal["auto", "required", "off"] = "auto"
+    """auto: TLS where the server offers it, and required if there is a password; off: never TLS."""
     smtp_user: str = ""
     smtp_pass: SecretStr = SecretStr("")
     smtp_from: str = ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from email.message import EmailMessage
+from ssl import SSLCertVerificationError
 from typing import Any
 
 from aiosmtplib import (
@@ -31,6 +32,21 @@ class _Client(SMTP):
         self.data_begun = True
         return await super().data(*args, **kwargs)
 
+    async def secure(self, *, required: bool) -> None:
+        """Start TLS where the server offers it.
+
+        Raises:
+            Reject: it is required, and the server does not offer it.
+        """
+        await self._ehlo_or_helo_if_needed()
+        if self.supports_extension("starttls"):
+            await self.starttls()
+        elif required:
+            raise Reject(
+                f"The mail server {self.hostname}:{self.port} offers no TLS, so no password is sent to it. "
+                "Use a port with TLS, or set SMTP_TLS=off to send without"
+            )
+
 
 async def deliver(message: EmailMessage, recipients: Sequence[str], settings: ToolSettings) -> dict[str, str]:
     """Send `message`; returns what the server said of the recipients it refused, if it took the others.
@@ -39,18 +55,22 @@ async def deliver(message: EmailMessage, recipients: Sequence[str], settings: To
         Retry: not sent, and it may work later.
         Reject: not sent, and it never will be; or the connection broke when it may have been sent.
     """
-    implicit_tls = settings.smtp_port == IMPLICIT_TLS_PORT
+    user, password = settings.smtp_user, settings.smtp_pass.get_secret_value()
+    with_tls = settings.smtp_tls != "off"
+    implicit_tls = with_tls and settings.smtp_port == IMPLICIT_TLS_PORT
     client = _Client(
         hostname=settings.smtp_host,
         port=settings.smtp_port,
-        username=settings.smtp_user or None,
-        password=settings.smtp_pass.get_secret_value() or None,
         use_tls=implicit_tls,
-        start_tls=False if implicit_tls else None,
+        start_tls=False,
         timeout=TIMEOUT_S,
     )
     try:
         async with client:
+            if with_tls and not implicit_tls:
+                await client.secure(required=bool(password) or settings.smtp_tls == "required")
+            if user:
+                await client.login(user, password)
             refused, _ = await client.send_message(message, recipients=list(recipients))
     except (OSError, SMTPException) as error:
         raise _outcome(error, client.data_begun, f"{settings.smtp_host}:{settings.smtp_port}") from error
@@ -58,6 +78,11 @@ async def deliver(message: EmailMessage, recipients: Sequence[str], settings: To
 
 
 def _outcome(error: OSError | SMTPException, data_begun: bool, server: str) -> Retry | Reject:
+    if isinstance(error.__cause__ or error, SSLCertVerificationError):
+        return Reject(
+            f"The certificate of the mail server {server} is not valid: {error}. "
+            "Name the authority that signed it in SSL_CERT_FILE"
+        )
     match error:
         case SMTPRecipientsRefused():
             codes = [refusal.code for refusal in error.recipients]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from email import message_from_bytes
@@ -11,12 +12,14 @@ from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
+import trustme
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
-from executor.tools import send_email as mail
+from executor.tools import attachments as attachments_of
 from executor.tools import smtp
 from executor.tools.artifacts import Artifacts
 from executor.tools.send_email import send_email
@@ -168,6 +171,103 @@ async def test_attachments_come_from_the_folder_or_the_call(server: MailServer, 
     ]
 
 
+@pytest.mark.parametrize(
+    ("filename", "media_type"),
+    [
+        ("data.csv.gz", "application/gzip"),
+        ("data.tar.bz2", "application/x-bzip2"),
+        ("data.json.xz", "application/x-xz"),
+        ("page.mhtml", "application/octet-stream"),
+        ("noname", "application/octet-stream"),
+        ("REPORT.PDF", "application/pdf"),
+    ],
+)
+async def test_a_file_is_of_the_type_that_its_bytes_are_of_not_of_what_is_packed_in_it(
+    server: MailServer, artifacts: Path, filename: str, media_type: str
+) -> None:
+    await send(server, artifacts, {"attachments": [{"filename": filename, "content": "x"}]})
+    (part,) = server.message.iter_attachments()
+    assert part.get_content_type() == media_type
+
+
+async def test_an_attached_mail_opens_as_a_mail(server: MailServer, artifacts: Path) -> None:
+    inner = "From: a@b.example\r\nSubject: Gr=?utf-8?q?=C3=BC?=n\r\n\r\nHello\r\n"
+    for attachment in (
+        {"filename": "kept.eml", "content": inner},
+        {"filename": "kept", "content": inner, "contentType": "message/rfc822"},
+    ):
+        server.messages.clear()
+        await send(server, artifacts, {"attachments": [attachment]})
+        (part,) = server.message.iter_attachments()
+        assert part.get_content_type() == "message/rfc822"
+        assert part["Content-Transfer-Encoding"] in (None, "7bit", "8bit")
+        assert part.get_content().get_content().strip() == "Hello"
+        assert part.get_filename() == attachment["filename"]
+
+
+async def test_an_attached_mail_beyond_ascii_is_made_seven_bits_for_a_server_that_needs_it(
+    server: MailServer, artifacts: Path
+) -> None:
+    headers = "Subject: x\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n"
+    inner = f"{headers}\r\nZoë\r\n"
+    await send(server, artifacts, {"body": "x", "attachments": [{"filename": "a.eml", "content": inner}]})
+    (part,) = server.message.iter_attachments()
+    assert server.messages[0].isascii()
+    assert part.get_content().get_content().strip() == "Zoë"
+
+
+@pytest.mark.parametrize("filename", ["a.txt", "a.csv", "a.html"])
+async def test_attached_text_says_that_it_is_utf8(server: MailServer, artifacts: Path, filename: str) -> None:
+    await send(server, artifacts, {"attachments": [{"filename": filename, "content": "Zoë"}]})
+    (part,) = server.message.iter_attachments()
+    assert part.get_content_charset() == "utf-8"
+    assert part.get_content().rstrip("\n") == "Zoë"
+
+
+async def test_attached_text_of_another_encoding_claims_none(server: MailServer, artifacts: Path) -> None:
+    (artifacts / "old.txt").write_bytes("Zoë".encode("latin-1"))
+    await send(server, artifacts, {"attachments": [{"filename": "old.txt", "path": "old.txt"}]})
+    (part,) = server.message.iter_attachments()
+    assert (part.get_content_charset(), part.get_payload(decode=True)) == (None, "Zoë".encode("latin-1"))
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    ["message/delivery-status", "message/partial", "MESSAGE/External-Body", "multipart/mixed"],
+)
+async def test_a_type_that_cannot_be_attached_is_refused_with_what_to_use(
+    server: MailServer, artifacts: Path, media_type: str
+) -> None:
+    attachment = {"filename": "a", "content": "x", "contentType": media_type}
+    with pytest.raises(Reject, match=f"{media_type} cannot be attached: use message/rfc822"):
+        await send(server, artifacts, {"attachments": [attachment]})
+    assert server.lines == []
+
+
+async def test_an_address_beyond_ascii_is_written_to_where_the_server_takes_it(
+    server: MailServer, artifacts: Path
+) -> None:
+    server.extensions = ["SMTPUTF8", "8BITMIME"]
+    await send(server, artifacts, {"to": "jörg@b.example", "cc": "zoë@b.example"})
+    assert server.recipients == ["jörg@b.example", "zoë@b.example"]
+    assert "To: jörg@b.example".encode() in server.messages[0]
+    assert any(line.startswith("MAIL") and "SMTPUTF8" in line for line in server.lines)
+
+
+async def test_an_address_beyond_ascii_is_refused_where_the_server_does_not_take_it(
+    server: MailServer, artifacts: Path
+) -> None:
+    with pytest.raises(Reject, match="SMTPUTF8 is not supported"):
+        await send(server, artifacts, {"to": "jörg@b.example"})
+    assert server.messages == []
+
+
+async def test_a_domain_beyond_ascii_is_written_in_ascii(server: MailServer, artifacts: Path) -> None:
+    found = await send(server, artifacts, {"to": "info@bücher.example"})
+    assert server.recipients == ["info@xn--bcher-kva.example"]
+    assert found["to"] == "info@xn--bcher-kva.example"
+
+
 @pytest.mark.parametrize("path", ["../secret.txt", "/etc/passwd", "link", "missing.txt"])
 async def test_no_attachment_comes_from_outside_the_folder(
     server: MailServer, artifacts: Path, path: str
@@ -200,7 +300,7 @@ async def test_an_attachment_that_makes_no_sense_is_rejected(
 async def test_attachments_together_must_not_be_too_large(
     server: MailServer, artifacts: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mail, "MAX_ATTACHMENTS", 8)
+    monkeypatch.setattr(attachments_of, "MAX_BYTES", 8)
     six_bytes_each = [{"filename": "a", "path": "report.pdf"}, {"filename": "b", "content": "123456"}]
     for attachments in (six_bytes_each, six_bytes_each[::-1]):
         with pytest.raises(Reject, match="larger than"):
@@ -214,6 +314,12 @@ async def test_attachments_together_must_not_be_too_large(
         {"subject": "Hi\r\nBcc: evil@c.example"},
         {"subject": "Hi\u2028there"},
         {"subject": "Hi\n"},
+        {"subject": "=?utf-8?q?x=0d=0aReply-To:_e@e?="},
+        {"subject": "=?utf-8?b?eA0KUmVwbHktVG86IGVAZQ==?="},
+        {"subject": "a=?us-ascii?q?x=0aReply-To:_e@e?= b"},
+        {"to": '"=?utf-8?q?x=0d=0aBcc:_e@e?="@b.example'},
+        {"attachments": [{"filename": "=?utf-8?q?x=0d=0aReply-To:_e@e?=", "content": "x"}]},
+        {"attachments": [{"filename": "a =?utf-8?q?x=0aReply-To:_e@e?=.txt", "content": "x"}]},
         {"to": "to@b.example\r\nBcc: evil@c.example"},
         {"to": "to@b.example, evil@c.example"},
         {"cc": ["fine@b.example", "not an address"]},
@@ -243,10 +349,15 @@ async def test_without_settings_it_says_what_to_set(
         await send(server, artifacts, {}, **settings)
 
 
+async def test_a_subject_with_an_encoded_word_is_shown_decoded(server: MailServer, artifacts: Path) -> None:
+    await send(server, artifacts, {"subject": "=?utf-8?q?Gr=C3=BC=C3=9Fe?="})
+    assert server.message["Subject"] == "Grüße"
+
+
 async def test_it_logs_in_when_given_a_user(server: MailServer, artifacts: Path) -> None:
     server.extensions = ["AUTH PLAIN"]
     server.replies["AUTH"] = "235 welcome"
-    await send(server, artifacts, {}, smtp_user="u", smtp_pass="p")
+    await send(server, artifacts, {}, smtp_user="u", smtp_pass="p", smtp_tls="off")
     credentials = base64.b64encode(b"\0u\0p").decode()
     assert f"AUTH PLAIN {credentials}" in server.lines
 
@@ -255,7 +366,40 @@ async def test_a_wrong_password_is_final(server: MailServer, artifacts: Path) ->
     server.extensions = ["AUTH PLAIN"]
     server.replies["AUTH"] = "535 no"
     with pytest.raises(Reject, match="535 no"):
-        await send(server, artifacts, {}, smtp_user="u", smtp_pass="p")
+        await send(server, artifacts, {}, smtp_user="u", smtp_pass="p", smtp_tls="off")
+
+
+@pytest.mark.parametrize(
+    "settings", [{"smtp_user": "u", "smtp_pass": "p"}, {"smtp_tls": "required"}], ids=["password", "required"]
+)
+async def test_a_password_is_never_sent_in_clear_unless_tls_is_off(
+    server: MailServer, artifacts: Path, settings: dict[str, str]
+) -> None:
+    server.extensions = ["AUTH PLAIN"]
+    with pytest.raises(Reject, match=r"offers no TLS.*SMTP_TLS=off"):
+        await send(server, artifacts, {}, **settings)
+    assert [line.split()[0] for line in server.lines] == ["EHLO", "QUIT"]
+    assert server.messages == []
+
+
+async def test_with_tls_off_starttls_is_not_used(server: MailServer, artifacts: Path) -> None:
+    server.extensions = ["STARTTLS"]
+    await send(server, artifacts, {}, smtp_tls="off")
+    assert "STARTTLS" not in server.lines
+    assert len(server.messages) == 1
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_final(artifacts: Path) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+
+    async def talk(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", ssl=context) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        with patch.object(smtp, "IMPLICIT_TLS_PORT", port), pytest.raises(Reject, match="SSL_CERT_FILE"):
+            await send(MailServer(port), artifacts, {})
 
 
 async def test_starttls_is_used_where_offered(server: MailServer, artifacts: Path) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterable
 from importlib.metadata import EntryPoint
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from aiohttp import ClientSession
 from contracts.core.event import Json
 from contracts.core.outcome import Reject
 from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
+from contracts.runtime.process.service import UserError
 from executor.tools.guard import guarded_session
 from executor.tools.inputs import ToolInput
 from executor.tools.plugins import BrokenPlugin, plugged_in, search_backend
@@ -169,6 +171,33 @@ def test_a_plugin_that_is_no_tool_stops_the_start(attribute: Any, plugin: Module
 def test_a_plugin_that_cannot_be_loaded_stops_the_start(reference: str, plugin: ModuleType) -> None:
     with pytest.raises(BrokenPlugin, match="cannot load"):
         list(plugged_in(settings(tool_modules=reference), []))
+
+
+@pytest.mark.parametrize("attribute", ["fails", "fails_in_several_lines"])
+def test_a_plugin_that_fails_when_it_is_made_stops_the_start_with_one_line(
+    attribute: str, plugin: ModuleType
+) -> None:
+    def fails(_: ToolSettings) -> None:
+        raise KeyError("WEATHER_KEY")
+
+    def fails_in_several_lines(_: ToolSettings) -> None:
+        Saved.model_validate({})
+
+    plugin.__dict__.update(fails=fails, fails_in_several_lines=fails_in_several_lines)
+    with pytest.raises(UserError, match="cannot call 'plugin:") as told:
+        list(plugged_in(settings(tool_modules=f"plugin:{attribute}"), []))
+    assert len(str(told.value).splitlines()) == 1
+    with pytest.raises(UserError, match="cannot call 'plugin:"):
+        search_backend(settings(search_backend=f"plugin:{attribute}"))
+
+
+async def test_the_tool_in_the_readme_works(http: ClientSession, plugin: ModuleType) -> None:
+    readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
+    section = readme.partition("## Write a tool")[2]
+    exec(section.partition("```python\n")[2].partition("```")[0], plugin.__dict__)
+    weather = build_registry(settings(tool_modules="plugin:tool"), http).get("weather")
+    answer = await weather.invoke({"city": "Paris"}, CallContext("run_1/001"))
+    assert answer == {"city": "Paris", "weather": "sunny"}
 
 
 def test_two_tools_of_one_name_stop_the_start_and_say_where_they_come_from() -> None:
