@@ -34,6 +34,7 @@ from executor.goal.limits import Limits
 from executor.performer import Performer
 from executor.settings import ExecutorSettings
 from executor.tools.guard import guarded_session
+from executor.tools.parsers import Parsers
 from executor.tools.registry import build_registry
 from executor.tools.settings import ToolSettings
 
@@ -50,9 +51,10 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
     async with (
         nats_log(settings, CODEC, name=NAME) as log,
         guarded_session(tool_settings.allowed_private_hosts) as http,
+        Parsers() as parsers,
         aclosing(Llm(llm_settings)) as llm,
     ):
-        tools = build_registry(tool_settings, http)
+        tools = build_registry(tool_settings, http, parsers)
         tell = partial(_tell, log.connection)
         performer = Performer(
             tools,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from aiohttp import ClientSession
 from pydantic import Field
 
 from contracts.core.event import Json
 from contracts.core.tool import Effect
 from executor.tools.inputs import HttpUrl, ToolInput
-from executor.tools.pages import fetch
+from executor.tools.pages import Pages
 from executor.tools.tool import CallContext, Tool
 
 
@@ -21,11 +20,11 @@ class FetchPage(ToolInput):
     )
 
 
-def fetch_page(http: ClientSession) -> Tool[FetchPage]:
-    """The tool, fetching through `http`."""
+def fetch_page(pages: Pages) -> Tool[FetchPage]:
+    """The tool, fetching from `pages`."""
 
     async def run(request: FetchPage, call: CallContext) -> Json:
-        return await fetch(http, request.url, request.max_length, call)
+        return await pages.fetch(request.url, request.max_length, call)
 
     return Tool(
         name="fetchPage",

@@ -6,19 +6,21 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any
 
-from aiohttp import ClientSession
 from pydantic import Field
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect, Fill
-from executor.tools.inputs import NOT_A_URL, ToolInput, http_url
-from executor.tools.pages import fetch
+from executor.tools.inputs import NOT_A_URL, ToolInput, is_http_url
+from executor.tools.pages import Pages
 from executor.tools.tool import CallContext, Tool
 
 MAX_LENGTH = 10_000
 """Characters of each page."""
 AT_ONCE = 5
+MAX_URLS = 100
+"""Of one call, each counted once."""
+TOO_MANY = f"Not fetched: a call fetches {MAX_URLS} pages at most; give the rest to another call"
 ALL_WITHIN_S = 110.0
 """Pages not read by then are reported as failed; the others are returned."""
 _URL_KEYS = ("url", "URL", "link", "href", "uri")
@@ -32,27 +34,30 @@ class FetchURLs(ToolInput):
     )
 
 
-def fetch_urls(http: ClientSession) -> Tool[FetchURLs]:
-    """The tool, fetching through `http`."""
+def fetch_urls(pages: Pages) -> Tool[FetchURLs]:
+    """The tool, fetching from `pages`."""
 
     async def run(request: FetchURLs, call: CallContext) -> Json:
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(url: str) -> Json:
-            if not _is_url(url):
+            if not is_http_url(url):
                 raise Reject(f"Not fetched: {NOT_A_URL}")
             async with gate:
-                return await fetch(http, url, MAX_LENGTH, call)
+                return await pages.fetch(url, MAX_LENGTH, call)
 
         urls = list(dict.fromkeys(url_in(item) for item in request.urls))
+        beyond = [{"url": url, "error": TOO_MANY} for url in urls[MAX_URLS:]]
+        urls = urls[:MAX_URLS]
         outcomes = await _settled([asyncio.create_task(one(url)) for url in urls])
         failures = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
         if failures and len(failures) == len(urls):
             raise _nothing_fetched(urls, failures)
-        return [
+        fetched = [
             {"url": url, "error": str(outcome)} if isinstance(outcome, Exception) else outcome
             for url, outcome in zip(urls, outcomes, strict=True)
         ]
+        return [*fetched, *beyond]
 
     return Tool(
         name="fetchURLs",
@@ -73,14 +78,7 @@ def url_in(item: str | dict[str, Any]) -> str:
     if isinstance(item, str):
         return item.strip()
     found = [value.strip() for key in _URL_KEYS if isinstance(value := item.get(key), str) and value.strip()]
-    return next(filter(_is_url, found), found[0] if found else "")
-
-
-def _is_url(text: str) -> bool:
-    try:
-        return bool(http_url(text))
-    except ValueError:
-        return False
+    return next(filter(is_http_url, found), found[0] if found else "")
 
 
 async def _settled(tasks: Sequence[asyncio.Task[Json]]) -> list[Json | Exception]:

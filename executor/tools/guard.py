@@ -10,10 +10,11 @@ import errno
 import socket
 from collections.abc import Sequence
 
-from aiohttp import AddrInfoType, ClientSession, DummyCookieJar, TCPConnector, ThreadedResolver
+from aiohttp import AddrInfoType, ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from executor.tools.addresses import AllowedHost, refusal
+from executor.tools.threads import NAMES
 
 CONNECTIONS = 100
 """At a time, over all tools of a process."""
@@ -35,6 +36,26 @@ class Vouched(str):
     """A numeric address that an allowed host name resolved to."""
 
     __slots__ = ()
+
+
+class SystemResolver(AbstractResolver):
+    """Resolves names as the system does, in threads of their own."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """The addresses of `host` that this machine may have a route to."""
+        found = await NAMES.run(
+            socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
+        )
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [
+            ResolveResult(hostname=host, host=str(address[0]), port=port, family=family, proto=0, flags=flags)
+            for family, _, _, _, address in found
+        ]
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
 
 class VouchingResolver(AbstractResolver):
@@ -65,7 +86,7 @@ class GuardedConnector(TCPConnector):
     def __init__(self, allowed: Sequence[AllowedHost], resolver: AbstractResolver | None = None) -> None:
         super().__init__(
             limit=CONNECTIONS,
-            resolver=VouchingResolver(allowed, resolver or ThreadedResolver()),
+            resolver=VouchingResolver(allowed, resolver or SystemResolver()),
             socket_factory=self._socket,
         )
         self._allowed = allowed

@@ -44,6 +44,15 @@ def http_url(text: str) -> str:
     return text
 
 
+def is_http_url(text: str) -> bool:
+    """Whether `text` is an absolute HTTP URL."""
+    try:
+        http_url(text)
+    except ValueError:
+        return False
+    return True
+
+
 def email_address(text: str) -> str:
     """`text` without the space around it, its domain in ASCII (IDNA); other letters may stand before the @.
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+from dataclasses import dataclass
+from urllib.parse import urljoin
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, CookieJar
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject
 from contracts.core.text import clean_text
-from executor.tools.documents import read_document
+from executor.tools.documents import Document, read_document
+from executor.tools.inputs import is_http_url
+from executor.tools.parsers import Parsers
 from executor.tools.tool import CallContext
-from executor.tools.web import network_outcomes, raise_for_status, read_at_most
+from executor.tools.web import network_outcomes, raise_for_status, read_at_most, status_line
 
 ANNOUNCED_AS = "fetchPage"
 """Whatever tool fetches, watchers see pages fetched."""
@@ -24,37 +27,73 @@ _HEADERS = {
 }
 
 
-async def fetch(http: ClientSession, url: str, max_length: int, call: CallContext) -> dict[str, Json]:
-    """The page at `url`, its text cut to `max_length` characters.
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Web pages, fetched through `http` and read by `parsers`."""
 
-    Raises:
-        Retry: the network or the server failed.
-        Reject: blocked, not there, too large, or nothing with text in it.
-    """
-    await call.progress("progress", ANNOUNCED_AS, f"Fetching {url}")
-    body, content_type, charset = await _download(http, url)
-    document = await asyncio.to_thread(read_document, body, content_type, charset)
-    length = len(document.text)
-    await call.progress(
-        "completed", ANNOUNCED_AS, f"Fetched {clean_text(document.title)} ({length} characters) from {url}"
-    )
-    return {
-        "url": url,
-        "title": document.title,
-        "content": document.text[:max_length],
-        "contentLength": length,
-        "truncated": length > max_length,
-        "contentType": content_type,
-    }
+    http: ClientSession
+    parsers: Parsers
+
+    async def fetch(self, url: str, max_length: int, call: CallContext) -> dict[str, Json]:
+        """The page at `url`, its text cut to `max_length` characters.
+
+        Raises:
+            Retry: the network or the server failed.
+            Reject: blocked, not there, too large, or nothing with text in it.
+        """
+        await call.progress("progress", ANNOUNCED_AS, f"Fetching {url}")
+        document = await self._read(url)
+        length = len(document.text)
+        await call.progress(
+            "completed",
+            ANNOUNCED_AS,
+            f"Fetched {clean_text(document.title)} ({length} characters) from {url}",
+        )
+        return {
+            "url": url,
+            "title": document.title,
+            "content": document.text[:max_length],
+            "contentLength": length,
+            "truncated": length > max_length,
+            "contentType": document.content_type,
+            **({"encoding": document.encoding} if document.encoding else {}),
+        }
+
+    async def _read(self, url: str) -> Document:
+        """The document at `url`, or the one that it leads to by itself: one step, whatever that one says."""
+        async with self._visit() as visit:
+            document, address = await self._document(visit, url)
+            onward = urljoin(address, document.refresh) if document.refresh else address
+            if onward != address and is_http_url(onward):
+                document, _ = await self._document(visit, onward)
+        if not document.text:
+            raise Reject(f"{url} has no text: {_WITHOUT_TEXT.get(document.content_type, 'it is empty')}")
+        return document
+
+    def _visit(self) -> ClientSession:
+        """A session with cookies of its own, which some redirects need, over the guarded connections."""
+        return ClientSession(
+            connector=self.http.connector, connector_owner=False, cookie_jar=CookieJar(unsafe=True)
+        )
+
+    async def _document(self, visit: ClientSession, url: str) -> tuple[Document, str]:
+        """The document at `url`, and the address at which redirects have ended."""
+        with network_outcomes(url, TIMEOUT_S):
+            async with visit.get(
+                url, headers=_HEADERS, timeout=ClientTimeout(total=TIMEOUT_S), max_redirects=MAX_REDIRECTS
+            ) as response:
+                raise_for_status(response)
+                body, more = await read_at_most(response, MAX_BODY)
+        if more:
+            raise Reject(f"{url} is larger than {MAX_BODY // 1024 // 1024} MiB")
+        if not body.strip():
+            raise Reject(f"{url} is empty ({status_line(response)})")
+        said = response.content_type if "Content-Type" in response.headers else ""
+        return await self.parsers.run(read_document, body, said, response.charset), str(response.url)
 
 
-async def _download(http: ClientSession, url: str) -> tuple[bytes, str, str | None]:
-    with network_outcomes(url, TIMEOUT_S):
-        async with http.get(
-            url, headers=_HEADERS, timeout=ClientTimeout(total=TIMEOUT_S), max_redirects=MAX_REDIRECTS
-        ) as response:
-            raise_for_status(response)
-            body, more = await read_at_most(response, MAX_BODY)
-            if more:
-                raise Reject(f"{url} is larger than {MAX_BODY // 1024 // 1024} MiB")
-            return body, response.content_type, response.charset
+_WITHOUT_TEXT = {
+    "application/pdf": "it is a PDF of images, a scan perhaps",
+    "text/html": "it may need JavaScript to show any",
+    "application/xhtml+xml": "it may need JavaScript to show any",
+}

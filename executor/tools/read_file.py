@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import codecs
-
 from pydantic import Field
 
 from contracts.core.event import Json
+from contracts.core.outcome import Reject
 from contracts.core.tool import Effect
 from executor.tools.artifacts import Artifacts
+from executor.tools.encodings import decode
+from executor.tools.filetypes import binary_type
 from executor.tools.inputs import ToolInput
+from executor.tools.threads import FILES
 from executor.tools.tool import CallContext, Tool
 
 _BYTES_PER_CHARACTER = 4
-"""Of UTF-8, at most."""
+"""At most, in any encoding."""
 
 
 class ReadFile(ToolInput):
@@ -29,13 +30,16 @@ def read_file(artifacts: Artifacts) -> Tool[ReadFile]:
 
     async def run(request: ReadFile, _: CallContext) -> Json:
         enough = _BYTES_PER_CHARACTER * (request.max_length + 1)
-        data, size = await asyncio.to_thread(artifacts.read_at_most, request.path, enough)
-        text = codecs.getincrementaldecoder("utf-8")("replace").decode(data, final=len(data) >= size)
+        data, size = await FILES.run(artifacts.read_at_most, request.path, enough)
+        if found := binary_type(data):
+            raise Reject(f"{request.path} is not a text file: it is {found}")
+        read = decode(data, whole=len(data) >= size)
         return {
             "path": request.path,
-            "content": text[: request.max_length],
+            "content": read.text[: request.max_length],
             "size": size,
-            "truncated": len(text) > request.max_length,
+            "truncated": len(read.text) > request.max_length,
+            "encoding": read.encoding,
         }
 
     return Tool(

@@ -15,6 +15,8 @@ from executor.tools.artifacts import Artifacts
 from executor.tools.fetch_page import fetch_page
 from executor.tools.fetch_urls import fetch_urls
 from executor.tools.guard import GuardedConnector
+from executor.tools.pages import Pages
+from executor.tools.parsers import Parsers
 from executor.tools.plugins import plugged_in, search_backend
 from executor.tools.read_file import read_file
 from executor.tools.send_email import send_email
@@ -73,8 +75,8 @@ class Registry:
         return iter(self.tools.values())
 
 
-def build_registry(settings: ToolSettings, http: ClientSession) -> Registry:
-    """The registry of a process; `http` comes from `guarded_session` and stays the caller's to close.
+def build_registry(settings: ToolSettings, http: ClientSession, parsers: Parsers) -> Registry:
+    """The registry of a process; `http` comes from `guarded_session`, and both stay the caller's to close.
 
     Raises:
         ValueError: an unguarded session.
@@ -82,16 +84,17 @@ def build_registry(settings: ToolSettings, http: ClientSession) -> Registry:
     """
     if not isinstance(http.connector, GuardedConnector):
         raise ValueError("tools must not fetch through an unguarded session: use guarded_session()")
-    built_in = ((BUILT_IN, tool) for tool in _built_in(settings, http))
+    built_in = ((BUILT_IN, tool) for tool in _built_in(settings, http, parsers))
     return Registry.of([*built_in, *plugged_in(settings)])
 
 
-def _built_in(settings: ToolSettings, http: ClientSession) -> list[Tool[Any]]:
+def _built_in(settings: ToolSettings, http: ClientSession, parsers: Parsers) -> list[Tool[Any]]:
     artifacts = Artifacts(settings.artifacts_dir)
+    pages = Pages(http, parsers)
     tools: list[Tool[Any]] = [
         web_search(search_backend(settings)),
-        fetch_page(http),
-        fetch_urls(http),
+        fetch_page(pages),
+        fetch_urls(pages),
         write_file(artifacts),
         read_file(artifacts),
         send_webhook(http, webhook_key(settings.webhook_secret)),

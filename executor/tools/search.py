@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
 from contracts.core.outcome import Retry
+from executor.tools.threads import SEARCHES
 
 TIMEOUT_S = 10
 """Of each engine that ddgs asks."""
@@ -42,17 +42,22 @@ class Ddgs:
     proxy: str = ""
 
     async def search(self, query: str, limit: int) -> list[Hit]:
-        """Hits of the first engines that have any."""
-        return await asyncio.to_thread(self._search, query, limit)
+        """Hits of the first engines that have any.
+
+        Raises:
+            Retry: none has, and an engine failed or refused to answer.
+        """
+        return await SEARCHES.run(self._search, query, limit)
 
     def _search(self, query: str, limit: int) -> list[Hit]:
-        from ddgs import DDGS  # noqa: PLC0415  slow to import
-        from ddgs.exceptions import DDGSException  # noqa: PLC0415
+        from executor.tools.engines import DDGSException, Engines  # noqa: PLC0415  slow to import
 
-        client = DDGS(proxy=self.proxy or None, timeout=TIMEOUT_S)
+        engines = Engines(proxy=self.proxy or None, timeout=TIMEOUT_S)
         try:
-            found = client.text(query, max_results=limit, backend=self.engines)
+            found = engines.text(query, max_results=limit, backend=self.engines)
         except DDGSException as error:
+            if engines.refusals:
+                raise Retry(f"The search engines refused to answer: {', '.join(engines.refusals)}") from error
             if str(error) == _NOTHING_FOUND:
                 return []
             raise Retry(f"The search engines could not be asked: {error}") from error

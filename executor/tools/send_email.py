@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -19,6 +18,7 @@ from executor.tools.artifacts import Artifacts
 from executor.tools.attachments import Attachment, attach
 from executor.tools.inputs import EmailAddress, Line, ToolInput
 from executor.tools.settings import ToolSettings
+from executor.tools.threads import FILES
 from executor.tools.tool import CallContext, Tool
 
 _REQUIRED = {"smtp_host": "SMTP_HOST", "smtp_from": "SMTP_FROM"}
@@ -52,9 +52,7 @@ def send_email(settings: ToolSettings, artifacts: Artifacts) -> Tool[SendEmail]:
 
     async def run(request: SendEmail, call: CallContext) -> Json:
         _require(settings)
-        message = await asyncio.to_thread(
-            compose, request, settings.smtp_from, artifacts, call.idempotency_key
-        )
+        message = await FILES.run(compose, request, settings.smtp_from, artifacts, call.idempotency_key)
         from executor.tools.smtp import deliver  # noqa: PLC0415  aiosmtplib is slow to import
 
         refused = await deliver(message, [request.to, *request.cc, *request.bcc], settings)

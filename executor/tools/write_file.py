@@ -6,7 +6,6 @@ Appending is not: the file does not tell whether the text at its end is ours. So
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from contracts.core.outcome import Reject
 from contracts.core.tool import Effect, Fill, OutputSpec
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import ToolInput
+from executor.tools.threads import FILES
 from executor.tools.tool import CallContext, Tool
 
 TEMPORARY = ".tmp-"
@@ -47,7 +47,7 @@ def write_file(artifacts: Artifacts) -> Tool[WriteFile]:
 
     async def run(request: WriteFile, _: CallContext) -> Json:
         data = request.content.encode()
-        written = await asyncio.to_thread(_write, artifacts, request, data)
+        written = await FILES.run(_write, artifacts, request, data)
         return {
             "path": request.path,
             "fullPath": str(written),

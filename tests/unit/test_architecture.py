@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from executor.tools.guard import guarded_session
+from executor.tools.parsers import Parsers
 from executor.tools.registry import build_registry
 from executor.tools.settings import ToolSettings
 
@@ -66,7 +67,7 @@ def test_subjects_are_made_in_one_module() -> None:
 async def test_the_name_of_a_tool_is_spelled_only_beside_the_tool() -> None:
     """Other code knows a tool by what it declares, so a plug-in can do all that a built-in tool can."""
     async with guarded_session(()) as http:
-        names = [tool.name for tool in build_registry(ToolSettings(_env_file=None), http)]
+        names = [tool.name for tool in build_registry(ToolSettings(_env_file=None), http, Parsers())]
     assert len(names) > 5
     spelled = re.compile(rf"\b(?:{'|'.join(names)})\b")
     found = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
 from aiohttp import ClientSession, web
@@ -10,6 +11,9 @@ from aiohttp.test_utils import TestServer
 
 from executor.tools.addresses import AllowedHost
 from executor.tools.guard import guarded_session
+from executor.tools.pages import Pages
+from executor.tools.parsers import Parsers
+from tests.services.executor.tools.parsing import PARSERS
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -38,6 +42,19 @@ async def http() -> AsyncIterator[ClientSession]:
     """A session that may reach the servers of the tests."""
     async with guarded_session([AllowedHost.parse("127.0.0.1")]) as session:
         yield session
+
+
+@pytest.fixture(scope="session", autouse=True)
+def parsers() -> Iterator[Parsers]:
+    """Those of all tests, closed after the last one."""
+    yield PARSERS
+    asyncio.run(PARSERS.__aexit__())
+
+
+@pytest.fixture
+def web_pages(http: ClientSession, parsers: Parsers) -> Pages:
+    """Pages of the servers of the tests."""
+    return Pages(http, parsers)
 
 
 @pytest.fixture

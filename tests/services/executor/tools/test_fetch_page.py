@@ -3,51 +3,53 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from executor.tools import pages
 from executor.tools.fetch_page import fetch_page
+from executor.tools.pages import Pages
 from executor.tools.tool import CallContext
 
 CALL = CallContext("run/001")
 
 
-async def page(http: ClientSession, url: object, **params: Json) -> Json:
-    return await fetch_page(http).invoke({"url": str(url), **params}, CALL)
+async def page(web_pages: Pages, url: object, **params: Json) -> Json:
+    return await fetch_page(web_pages).invoke({"url": str(url), **params}, CALL)
 
 
-async def test_a_page_comes_with_all_that_is_known_of_it(http: ClientSession, server: TestServer) -> None:
+async def test_a_page_comes_with_all_that_is_known_of_it(web_pages: Pages, server: TestServer) -> None:
     url = str(server.make_url("/a"))
-    assert await page(http, url) == {
+    assert await page(web_pages, url) == {
         "url": url,
         "title": "Untitled",
         "content": "text of /a",
         "contentLength": 10,
         "truncated": False,
         "contentType": "text/plain",
+        "encoding": "utf-8",
     }
 
 
 async def test_a_page_of_3_mb_is_cut_and_says_how_long_it_was(
-    http: ClientSession, serving: Callable[..., Json]
+    web_pages: Pages, serving: Callable[..., Json]
 ) -> None:
     async def long(request: web.Request) -> web.StreamResponse:
         return web.Response(text="€" * 1_000_000)
 
-    found = await page(http, await serving(long), maxLength=100)
+    found = await page(web_pages, await serving(long), maxLength=100)
     assert (found["content"], found["contentLength"], found["truncated"]) == ("€" * 100, 1_000_000, True)
 
 
 async def test_a_body_beyond_the_cap_is_rejected_without_reading_it_all(
-    http: ClientSession, serving: Callable[..., Json]
+    web_pages: Pages, serving: Callable[..., Json]
 ) -> None:
     sent = 0
 
@@ -61,12 +63,12 @@ async def test_a_body_beyond_the_cap_is_rejected_without_reading_it_all(
         return response
 
     with pytest.raises(Reject, match="larger than 10 MiB"):
-        await page(http, await serving(endless))
+        await page(web_pages, await serving(endless))
     assert sent < 2 * pages.MAX_BODY
 
 
 async def test_compressed_bodies_count_as_they_unfold(
-    http: ClientSession, serving: Callable[..., Json], monkeypatch: pytest.MonkeyPatch
+    web_pages: Pages, serving: Callable[..., Json], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def bomb(request: web.Request) -> web.StreamResponse:
         response = web.Response(text="x" * 1_000_000)
@@ -75,34 +77,34 @@ async def test_compressed_bodies_count_as_they_unfold(
 
     monkeypatch.setattr(pages, "MAX_BODY", 100_000)
     with pytest.raises(Reject, match="larger than"):
-        await page(http, await serving(bomb))
+        await page(web_pages, await serving(bomb))
 
 
 @pytest.mark.parametrize(
     ("status", "reason"),
     [(404, "HTTP 404: Not Found"), (403, "HTTP 403: Forbidden"), (410, "HTTP 410: Gone")],
 )
-async def test_a_refusal_is_final(http: ClientSession, server: TestServer, status: int, reason: str) -> None:
+async def test_a_refusal_is_final(web_pages: Pages, server: TestServer, status: int, reason: str) -> None:
     with pytest.raises(Reject, match=reason):
-        await page(http, server.make_url(f"/say/{status}"))
+        await page(web_pages, server.make_url(f"/say/{status}"))
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
 async def test_trouble_of_the_server_is_tried_again(
-    http: ClientSession, server: TestServer, status: int
+    web_pages: Pages, server: TestServer, status: int
 ) -> None:
     with pytest.raises(Retry, match=f"HTTP {status}: ") as later:
-        await page(http, server.make_url(f"/say/{status}"))
+        await page(web_pages, server.make_url(f"/say/{status}"))
     assert later.value.after is None
 
 
-async def test_the_server_says_when_to_come_again(http: ClientSession, server: TestServer) -> None:
+async def test_the_server_says_when_to_come_again(web_pages: Pages, server: TestServer) -> None:
     with pytest.raises(Retry) as later:
-        await page(http, server.make_url("/say/429").with_query({"Retry-After": "7"}))
+        await page(web_pages, server.make_url("/say/429").with_query({"Retry-After": "7"}))
     assert later.value.after == 7
     date = format_datetime(datetime.now(UTC) + timedelta(minutes=2), usegmt=True)
     with pytest.raises(Retry) as later:
-        await page(http, server.make_url("/say/503").with_query({"Retry-After": date}))
+        await page(web_pages, server.make_url("/say/503").with_query({"Retry-After": date}))
     assert later.value.after == pytest.approx(120, abs=10)
 
 
@@ -110,15 +112,15 @@ async def test_the_server_says_when_to_come_again(http: ClientSession, server: T
     ("said", "wait"), [("99999999999", 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("soon", None)]
 )
 async def test_no_server_keeps_us_away_for_ever(
-    http: ClientSession, server: TestServer, said: str, wait: float | None
+    web_pages: Pages, server: TestServer, said: str, wait: float | None
 ) -> None:
     with pytest.raises(Retry) as later:
-        await page(http, server.make_url("/say/429").with_query({"Retry-After": said}))
+        await page(web_pages, server.make_url("/say/429").with_query({"Retry-After": said}))
     assert later.value.after == wait
 
 
 async def test_a_server_that_never_answers_is_tried_again(
-    http: ClientSession, serving: Callable[..., Json], monkeypatch: pytest.MonkeyPatch
+    web_pages: Pages, serving: Callable[..., Json], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def silent(request: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
@@ -126,11 +128,11 @@ async def test_a_server_that_never_answers_is_tried_again(
 
     monkeypatch.setattr(pages, "TIMEOUT_S", 0.05)
     with pytest.raises(Retry, match=r"No answer from .* within 0\.05 s"):
-        await page(http, await serving(silent))
+        await page(web_pages, await serving(silent))
 
 
 async def test_a_connection_that_breaks_is_tried_again(
-    http: ClientSession, serving: Callable[..., Json]
+    web_pages: Pages, serving: Callable[..., Json]
 ) -> None:
     async def breaking(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
@@ -138,26 +140,26 @@ async def test_a_connection_that_breaks_is_tried_again(
         return web.Response()
 
     with pytest.raises(Retry, match="The connection to"):
-        await page(http, await serving(breaking))
+        await page(web_pages, await serving(breaking))
 
 
-async def test_a_port_nobody_listens_on_is_tried_again(http: ClientSession, server: TestServer) -> None:
+async def test_a_port_nobody_listens_on_is_tried_again(web_pages: Pages, server: TestServer) -> None:
     url = server.make_url("/")
     await server.close()
     with pytest.raises(Retry, match="Cannot reach"):
-        await page(http, url)
+        await page(web_pages, url)
 
 
-async def test_what_is_no_text_is_rejected(http: ClientSession, serving: Callable[..., Json]) -> None:
+async def test_what_is_no_text_is_rejected(web_pages: Pages, serving: Callable[..., Json]) -> None:
     async def image(request: web.Request) -> web.StreamResponse:
         return web.Response(body=b"\x89PNG", content_type="image/png")
 
     with pytest.raises(Reject, match="Unsupported content type: image/png"):
-        await page(http, await serving(image))
+        await page(web_pages, await serving(image))
 
 
 async def test_cookies_of_one_page_are_not_sent_to_the_next(
-    http: ClientSession, serving: Callable[..., Json]
+    web_pages: Pages, serving: Callable[..., Json]
 ) -> None:
     cookies: list[str | None] = []
 
@@ -166,6 +168,114 @@ async def test_cookies_of_one_page_are_not_sent_to_the_next(
         return web.Response(text="x", headers={"Set-Cookie": "a=b; Path=/"})
 
     url = await serving(setting)
-    await page(http, url)
-    await page(http, url)
+    await page(web_pages, url)
+    await page(web_pages, url)
     assert cookies == [None, None]
+
+
+@pytest.fixture
+async def untyped() -> AsyncIterator[str]:
+    """A server whose answers have no Content-Type; aiohttp's always have one."""
+    bodies = {
+        "/html": b"<!-- x --> <!DOCTYPE html><title>T</title><p>Text",
+        "/text": b"just text",
+        "/image": b"\x89PNG\r\n\x1a\n\0\0\0",
+    }
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        body = bodies[head.split()[1].decode()]
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1") as listening:
+        yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+
+
+async def test_a_page_without_a_content_type_is_known_by_its_bytes(web_pages: Pages, untyped: str) -> None:
+    assert (await page(web_pages, f"{untyped}/html"))["contentType"] == "text/html"
+    assert (await page(web_pages, f"{untyped}/text"))["content"] == "just text"
+    with pytest.raises(Reject, match="Unsupported content type: image/png"):
+        await page(web_pages, f"{untyped}/image")
+
+
+@pytest.mark.parametrize(("status", "body"), [(204, b""), (200, b""), (200, b" \n ")])
+async def test_an_empty_answer_is_not_a_page(
+    web_pages: Pages, serving: Callable[..., Json], status: int, body: bytes
+) -> None:
+    async def empty(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, body=body, content_type="text/html")
+
+    with pytest.raises(Reject, match=f"is empty \\(HTTP {status}"):
+        await page(web_pages, await serving(empty))
+
+
+async def test_a_page_without_any_text_says_so(web_pages: Pages, serving: Callable[..., Json]) -> None:
+    async def application(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="<body><div id=app></div><script>run()</script>", content_type="text/html")
+
+    with pytest.raises(Reject, match="has no text: it may need JavaScript"):
+        await page(web_pages, await serving(application))
+
+
+async def test_a_page_that_leads_on_by_itself_is_followed_once(
+    web_pages: Pages, serving: Callable[..., Json]
+) -> None:
+    asked: list[str] = []
+
+    async def leading(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        onward = {"/": "0; url=/second", "/second": "0;URL='/third'", "/slow": "300; url=/second"}
+        refresh = f'<meta http-equiv="Refresh" content="{onward[request.path]}">'
+        return web.Response(text=f"<head>{refresh}</head><p>This is {request.path}", content_type="text/html")
+
+    url = await serving(leading)
+    assert "This is /second" in (await page(web_pages, url))["content"]
+    assert asked == ["/", "/second"]
+    assert "This is /slow" in (await page(web_pages, f"{url}slow"))["content"]
+
+
+async def test_a_page_does_not_lead_to_where_tools_may_not_go(
+    web_pages: Pages, serving: Callable[..., Json]
+) -> None:
+    async def leading(request: web.Request) -> web.StreamResponse:
+        text = '<meta http-equiv=refresh content="0; url=http://169.254.169.254/latest/meta-data">x'
+        return web.Response(text=text, content_type="text/html")
+
+    with pytest.raises(Reject, match="cloud metadata"):
+        await page(web_pages, await serving(leading))
+
+
+async def test_a_redirect_that_needs_its_cookie_gets_it(
+    web_pages: Pages, serving: Callable[..., Json]
+) -> None:
+    async def wall(request: web.Request) -> web.StreamResponse:
+        if request.cookies.get("seen"):
+            return web.Response(text="the article")
+        raise web.HTTPFound("/", headers={"Set-Cookie": "seen=1; Path=/"})
+
+    url = await serving(wall)
+    assert (await page(web_pages, url))["content"] == "the article"
+
+
+@pytest.mark.parametrize(
+    ("label", "written", "read"),
+    [
+        ("gb2312", "gb18030", "gbk"),
+        ("iso-8859-1", "cp1252", "windows-1252"),
+        ("shift_jis", "cp932", "shift_jis"),
+        (None, "utf-8", "utf-8"),
+        (None, "utf-16", "utf-16le"),
+    ],
+)
+async def test_a_page_is_decoded_as_browsers_do_and_says_by_what(
+    web_pages: Pages, serving: Callable[..., Json], label: str | None, written: str, read: str
+) -> None:
+    text = {"gb18030": "太阳能镕", "cp1252": "“5 €”", "cp932": "①髙"}.get(written, "Zoë")
+
+    async def labelled(request: web.Request) -> web.StreamResponse:
+        content_type = f"text/plain; charset={label}" if label else "text/plain"
+        return web.Response(body=text.encode(written), headers={"Content-Type": content_type})
+
+    found = await page(web_pages, await serving(labelled))
+    assert (found["content"], found["encoding"]) == (text, read)

@@ -170,15 +170,47 @@ async def test_text_is_cut_by_characters_not_bytes(
         "content": content,
         "size": 9,
         "truncated": truncated,
+        "encoding": "utf-8",
     }
 
 
 async def test_a_cut_never_splits_a_character(root: Path) -> None:
     await write(root, path="a.txt", content="€" * 100_000)
     found = await read(root, path="a.txt", maxLength=50)
-    assert found == {"path": "a.txt", "content": "€" * 50, "size": 300_000, "truncated": True}
+    assert (found["content"], found["size"], found["truncated"]) == ("€" * 50, 300_000, True)
 
 
-async def test_bytes_that_are_no_text_are_replaced(root: Path) -> None:
-    (root / "a.bin").write_bytes(b"a\xff\x00b\xe2\x82")
-    assert (await read(root, path="a.bin"))["content"] == "a\ufffd\ufffdb\ufffd"
+@pytest.mark.parametrize(
+    ("data", "found"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "image/png"),
+        (b"%PDF-1.4 all of it ascii", "application/pdf"),
+        (b"PK\x03\x04\x14\0\0\0", "application/zip"),
+        (b"a\xff\x00b", "application/octet-stream"),
+    ],
+)
+async def test_a_file_that_is_no_text_is_refused_with_what_it_is(root: Path, data: bytes, found: str) -> None:
+    (root / "a.txt").write_bytes(data)
+    with pytest.raises(Reject, match=f"a.txt is not a text file: it is {found}"):
+        await read(root, path="a.txt")
+
+
+@pytest.mark.parametrize(
+    ("written", "encoding"),
+    [
+        ("utf-8-sig", "utf-8"),
+        ("utf-16", "utf-16le"),
+        ("latin-1", "windows-1252"),
+    ],
+)
+async def test_a_csv_file_is_read_in_its_own_encoding(root: Path, written: str, encoding: str) -> None:
+    text = "Name;Ort\nMüller;Düsseldorf\nGärtner;Köln\n"
+    (root / "a.csv").write_bytes(text.encode(written))
+    found = await read(root, path="a.csv")
+    assert (found["content"], found["encoding"]) == (text, encoding)
+
+
+async def test_a_file_that_is_cut_within_a_character_is_utf8_still(root: Path) -> None:
+    (root / "a.txt").write_bytes(("a" + "€" * 100).encode())
+    found = await read(root, path="a.txt", maxLength=2)
+    assert (found["content"], found["encoding"]) == ("a€", "utf-8")

@@ -17,7 +17,9 @@ from executor.tools import pages
 from executor.tools.addresses import AllowedHost
 from executor.tools.fetch_page import fetch_page
 from executor.tools.guard import guarded_session
+from executor.tools.pages import Pages
 from executor.tools.tool import CallContext
+from tests.services.executor.tools.parsing import PARSERS
 
 CALL = CallContext("run/001")
 
@@ -41,7 +43,7 @@ class Names(AbstractResolver):
 
 
 async def page(http: ClientSession, url: object, **params: Json) -> Json:
-    return await fetch_page(http).invoke({"url": str(url), **params}, CALL)
+    return await fetch_page(Pages(http, PARSERS)).invoke({"url": str(url), **params}, CALL)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pypdf import PdfWriter
 
 from contracts.core.outcome import Reject
 from executor.tools import documents
-from executor.tools.documents import Document, read_document
+from executor.tools.documents import read_document
 
 
 def pdf(text: str, title: str) -> bytes:
@@ -35,6 +35,12 @@ def pdf(text: str, title: str) -> bytes:
 
 def page(body: str, title: str = "Cats") -> bytes:
     return f"<html><head><title>{title}</title></head><body>{body}</body></html>".encode()
+
+
+def shown(body: bytes, content_type: str, charset: str | None) -> tuple[str, str]:
+    """Title and text."""
+    document = read_document(body, content_type, charset)
+    return document.title, document.text
 
 
 def test_of_a_page_only_title_and_main_text_remain() -> None:
@@ -64,19 +70,19 @@ def test_of_a_huge_page_all_text_is_taken(monkeypatch: pytest.MonkeyPatch) -> No
     """Finding the main text of it would take too long."""
     body = page("<nav>Menu</nav><article><p>Story</p></article><script>x()</script>")
     monkeypatch.setattr(documents, "LARGEST_ARTICLE", len(body) - 1)
-    assert read_document(body, "text/html", None) == Document("Cats", "Menu Story")
+    assert shown(body, "text/html", None) == ("Cats", "Menu Story")
 
 
 @pytest.mark.parametrize(
     ("body", "text"), [(b"OK", "OK"), (b"<p>a <b>bold</b> word", "a bold word"), (b" 1 < 2", "1 < 2")]
 )
 def test_a_fragment_is_a_page_too(body: bytes, text: str) -> None:
-    assert read_document(body, "text/html", None) == Document("Untitled", text)
+    assert shown(body, "text/html", None) == ("Untitled", text)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html></html>", b"<p>", b"<html><frameset></frameset></html>"])
 def test_an_empty_page_is_an_empty_untitled_document(body: bytes) -> None:
-    assert read_document(body, "text/html", None) == Document("Untitled", "")
+    assert shown(body, "text/html", None) == ("Untitled", "")
 
 
 def test_a_page_is_read_in_the_encoding_it_declares() -> None:
@@ -86,9 +92,7 @@ def test_a_page_is_read_in_the_encoding_it_declares() -> None:
 
 
 def test_a_pdf_gives_its_title_and_text() -> None:
-    assert read_document(pdf("Hello PDF", "A title"), "application/pdf", None) == Document(
-        "A title", "Hello PDF"
-    )
+    assert shown(pdf("Hello PDF", "A title"), "application/pdf", None) == ("A title", "Hello PDF")
 
 
 def test_a_pdf_is_known_by_its_first_bytes_too() -> None:
@@ -115,15 +119,53 @@ def test_a_broken_pdf_is_rejected() -> None:
     ["text/plain", "text/csv", "application/json", "application/ld+json", "application/atom+xml"],
 )
 def test_text_is_taken_as_it_is(content_type: str) -> None:
-    assert read_document('{"a": "ü"}'.encode(), content_type, None) == Document("Untitled", '{"a": "ü"}')
+    assert shown('{"a": "ü"}'.encode(), content_type, None) == ("Untitled", '{"a": "ü"}')
 
 
 @pytest.mark.parametrize("charset", ["no-such-charset", "utf-8", None])
-def test_bytes_that_do_not_decode_are_replaced(charset: str | None) -> None:
-    assert read_document(b"a\xff", "text/plain", charset).text == "a\ufffd"
+def test_bytes_that_are_no_utf8_are_replaced_only_where_it_is_said_to_be_utf8(charset: str | None) -> None:
+    expected = "a\ufffd" if charset == "utf-8" else "aÿ"
+    assert read_document(b"a\xff", "text/plain", charset).text == expected
 
 
-@pytest.mark.parametrize("content_type", ["image/png", "application/zip", "application/octet-stream"])
+PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+
+
+@pytest.mark.parametrize("content_type", ["image/png", "application/zip", "video/mp4"])
 def test_what_has_no_text_is_rejected(content_type: str) -> None:
     with pytest.raises(Reject, match=f"Unsupported content type: {content_type}"):
         read_document(b"\x89PNG", content_type, None)
+
+
+@pytest.mark.parametrize("content_type", ["", "application/octet-stream", "text/html", "text/plain"])
+def test_a_file_that_is_no_text_is_rejected_by_its_own_type_whatever_is_said(content_type: str) -> None:
+    with pytest.raises(Reject, match="Unsupported content type: image/png"):
+        read_document(PNG, content_type, None)
+
+
+def test_a_page_with_a_stray_control_character_is_a_page_still() -> None:
+    assert "One" in read_document(page("<p>One\x00two</p>"), "text/html", None).text
+
+
+def test_an_encrypted_pdf_that_needs_no_password_is_read() -> None:
+    writer = PdfWriter(BytesIO(pdf("Hello AES", "T")))
+    writer.encrypt(user_password="", owner_password="secret", algorithm="AES-256")
+    file = BytesIO()
+    writer.write(file)
+    assert read_document(file.getvalue(), "application/pdf", None).text == "Hello AES"
+
+
+@pytest.mark.parametrize(
+    ("content", "refresh"),
+    [
+        ("0; url=/next", "/next"),
+        ("5;URL='https://a.example/x'", "https://a.example/x"),
+        ("0, /next", "/next"),
+        ("11; url=/next", None),
+        ("30", None),
+        ("soon", None),
+    ],
+)
+def test_a_page_leads_on_if_it_says_so_and_soon(content: str, refresh: str | None) -> None:
+    body = f'<html><head><meta http-equiv="Refresh" content="{content}"></head><body>x</body></html>'
+    assert read_document(body.encode(), "text/html", None).refresh == refresh

@@ -19,6 +19,7 @@ from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
 from contracts.runtime.process.service import UserError
 from executor.tools.guard import guarded_session
 from executor.tools.inputs import ToolInput
+from executor.tools.parsers import Parsers
 from executor.tools.plugins import BrokenPlugin, plugged_in, search_backend
 from executor.tools.registry import DuplicateTool, Registry, build_registry
 from executor.tools.search import Ddgs
@@ -66,7 +67,7 @@ async def test_the_seven_built_in_tools_come_first_and_in_order(
     http: ClientSession, plugin: ModuleType
 ) -> None:
     plugin.__dict__["extra"] = tool("aaa")
-    registry = build_registry(settings(tool_modules="plugin:extra"), http)
+    registry = build_registry(settings(tool_modules="plugin:extra"), http, Parsers())
     assert [spec.name for spec in registry.specs] == [
         "webSearch",
         "fetchPage",
@@ -81,7 +82,7 @@ async def test_the_seven_built_in_tools_come_first_and_in_order(
 
 
 async def test_each_built_in_tool_declares_what_a_second_call_does(http: ClientSession) -> None:
-    registry = build_registry(settings(), http)
+    registry = build_registry(settings(), http, Parsers())
     assert {tool.name: tool.effect.value for tool in registry} == {
         "webSearch": "read",
         "fetchPage": "read",
@@ -106,7 +107,7 @@ async def test_a_plugin_declares_what_it_leaves_and_what_results_fill_as_built_i
         output=leaves,
         filled_from_results={"text": Fill.TEXT},
     )
-    spec = build_registry(settings(tool_modules="plugin:save"), http).get("save").spec
+    spec = build_registry(settings(tool_modules="plugin:save"), http, Parsers()).get("save").spec
     assert spec.output == leaves
     assert spec.filled_from_results == {"text": Fill.TEXT}
     assert ToolSpec.model_validate_json(spec.model_dump_json()) == spec
@@ -126,13 +127,13 @@ def test_a_tool_cannot_fill_a_parameter_that_it_does_not_have() -> None:
 
 async def test_an_unknown_tool_is_rejected(http: ClientSession) -> None:
     with pytest.raises(Reject, match="Tool not found: web_search"):
-        build_registry(settings(), http).get("web_search")
+        build_registry(settings(), http, Parsers()).get("web_search")
 
 
 async def test_tools_refuse_a_session_without_the_address_guard() -> None:
     async with ClientSession() as unguarded:
         with pytest.raises(ValueError, match="guarded_session"):
-            build_registry(settings(), unguarded)
+            build_registry(settings(), unguarded, Parsers())
 
 
 def test_importing_the_registry_does_not_import_what_only_some_calls_need() -> None:
@@ -195,7 +196,7 @@ async def test_the_tool_in_the_readme_works(http: ClientSession, plugin: ModuleT
     readme = (Path(__file__).parents[4] / "README.md").read_text(encoding="utf-8")
     section = readme.partition("## Write a tool")[2]
     exec(section.partition("```python\n")[2].partition("```")[0], plugin.__dict__)
-    weather = build_registry(settings(tool_modules="plugin:tool"), http).get("weather")
+    weather = build_registry(settings(tool_modules="plugin:tool"), http, Parsers()).get("weather")
     answer = await weather.invoke({"city": "Paris"}, CallContext("run_1/001"))
     assert answer == {"city": "Paris", "weather": "sunny"}
 

@@ -13,6 +13,7 @@ from contracts.core.outcome import Reject
 from executor.tools.artifacts import Artifacts
 from executor.tools.guard import guarded_session
 from executor.tools.inputs import email_address, http_url, json_schema
+from executor.tools.parsers import Parsers
 from executor.tools.read_file import ReadFile
 from executor.tools.registry import Registry, build_registry
 from executor.tools.send_email import SendEmail
@@ -28,7 +29,7 @@ CALL = CallContext("run/001")
 @pytest.fixture
 async def registry() -> AsyncIterator[Registry]:
     async with guarded_session(()) as http:
-        yield build_registry(ToolSettings(_env_file=None), http)
+        yield build_registry(ToolSettings(_env_file=None), http, Parsers())
 
 
 def _without_descriptions(node: Any) -> Any:

@@ -1,0 +1,56 @@
+"""The search engines of ddgs. ddgs takes a refusal for nothing found; these tell them apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ddgs.ddgs import DDGS
+from ddgs.exceptions import DDGSException
+
+__all__ = ["DDGSException", "Engines"]
+
+_REFUSALS = frozenset({202, 403, 429})
+"""Statuses by which engines keep robots out; duckduckgo does it by 202."""
+
+
+class Engines(DDGS):
+    """Engines for one search."""
+
+    def __init__(self, *, proxy: str | None, timeout: int) -> None:
+        super().__init__(proxy=proxy, timeout=timeout)
+        self.refusals: list[str] = []
+        """Engines that refused to answer, each with the status that it gave."""
+
+    def _get_engines(self, category: str, backend: str) -> list[Any]:
+        engines: list[Any] = super()._get_engines(category, backend)
+        for engine in engines:
+            if not isinstance(engine.http_client, _Noted):
+                engine.http_client = _Noted(engine.http_client, engine.name, self.refusals)
+        return engines
+
+
+class _Noted:
+    """An HTTP client of ddgs that notes refusals."""
+
+    def __init__(self, client: Any, engine: str, refusals: list[str]) -> None:
+        self._client = client
+        self._engine = engine
+        self._refusals = refusals
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        """The answer to a request."""
+        response = self._client.request(*args, **kwargs)
+        if response.status_code in _REFUSALS or response.status_code >= 500:
+            self._refusals.append(f"{self._engine} (HTTP {response.status_code})")
+        return response
+
+    def get(self, url: str, *args: Any, **kwargs: Any) -> Any:
+        """The answer to a GET."""
+        return self.request("GET", url, *args, **kwargs)
+
+    def post(self, url: str, *args: Any, **kwargs: Any) -> Any:
+        """The answer to a POST."""
+        return self.request("POST", url, *args, **kwargs)

@@ -1,0 +1,46 @@
+"""What kind of file some bytes are, where nobody says or what is said cannot be right. Pure."""
+
+from __future__ import annotations
+
+import re
+
+import filetype  # type: ignore[import-untyped]
+
+from executor.tools.encodings import is_binary
+
+UNKNOWN = "application/octet-stream"
+_UNTOLD = frozenset({"", UNKNOWN, "unknown/unknown", "application/unknown", "*/*"})
+"""Content types that say nothing."""
+_PDF = re.compile(rb"^\s*%PDF-")
+_HTML = re.compile(
+    rb"^(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->)*<(?:!doctype\s+html|html|head|body|script|iframe|h1|div|font|table|a|style"
+    rb"|title|b|br|p|meta)[\s>]",
+    re.IGNORECASE | re.DOTALL,
+)
+_XML = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<\?xml")
+
+
+def content_type_of(data: bytes, said: str) -> str:
+    """The media type of `data`, of which the sender says that it is `said`."""
+    if _PDF.match(data):
+        return "application/pdf"
+    if said not in _UNTOLD:
+        return said
+    if _HTML.match(data):
+        return "text/html"
+    if _XML.match(data):
+        return "application/xml"
+    return binary_type(data) or "text/plain"
+
+
+def binary_type(data: bytes) -> str | None:
+    """The media type of a file that is not text; None if it is text."""
+    if _PDF.match(data):
+        return "application/pdf"
+    return known_binary_type(data) or (UNKNOWN if is_binary(data) else None)
+
+
+def known_binary_type(data: bytes) -> str | None:
+    """The media type of a file that is not text and that is known by its first bytes; None of any other."""
+    known: str | None = filetype.guess_mime(data) if is_binary(data) else None
+    return known
