@@ -26,6 +26,7 @@ from gateway.http.bodies import MAX_BODY_BYTES
 from gateway.http.middleware import answer_errors, answer_preflights, heads, limited, observe
 from gateway.http.rate_limit import RateLimit
 from gateway.http.tracing import TRACE
+from gateway.views.misses import certain_misses
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *health.ENDPOINTS,
@@ -55,7 +56,13 @@ def create_app(gateway: Gateway) -> web.Application:
     settings = gateway.settings
     rate_limit = RateLimit(settings.rate_limit_max, settings.rate_limit_exempt)
     app = web.Application(
-        middlewares=[observe, answer_errors, answer_preflights, limited(rate_limit)],
+        middlewares=[
+            observe,
+            answer_errors,
+            answer_preflights,
+            limited(rate_limit),
+            certain_misses(gateway),
+        ],
         client_max_size=MAX_BODY_BYTES,
     )
     app[documents.DOCUMENTS] = documents.Documents(ENDPOINTS, settings.nats_url)

@@ -1,40 +1,76 @@
-"""The views' SQLite file: opening, writing a batch with its checkpoint, swapping in a set built beside it."""
+"""The views' SQLite file: opening it, and writing a batch together with the checkpoint."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+import sqlite3
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiosqlite
 import orjson
-from sqlalchemy import URL, Connection, event, inspect, select, text
+from sqlalchemy import URL, Connection, event, exc, inspect, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from contracts.runtime.continuity import Mark
 from contracts.views import VIEWS_VERSION, checkpoint, metadata
 from projector.changes import Statement
 
-MOVE_CHECKPOINT = f"UPDATE {checkpoint.name} SET seq = ?"
+MOVE_CHECKPOINT = (
+    f"UPDATE {checkpoint.name} SET seq = ?, digest = ?, log_created = ?, log_accepted = ? WHERE seq = ?"
+)
+PASSING = (
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOMEM,
+    sqlite3.SQLITE_PERM,
+    sqlite3.SQLITE_READONLY,
+)
+"""Primary error codes of SQLite that say nothing against what the file contains."""
+PRIMARY = 0xFF
+"""The bits of an error code that are its primary code."""
 
 
 class Vanished(Exception):
-    """The file was deleted or replaced under us."""
+    """The file was deleted or another one is in its place."""
+
+
+class Damaged(Exception):
+    """The file does not contain what the projector wrote to it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """How far the views of a file are."""
+
+    version: int
+    """Of the tables."""
+    mark: Mark
+    """The place in the log that they include."""
 
 
 class Database:
-    """One open views file."""
+    """One open views file. A process that writes it is the only one that does."""
 
     def __init__(self, path: Path, engine: AsyncEngine) -> None:
         self.path = path
         self.engine = engine
-        self._inode = path.stat().st_ino
+        self._stamp = _stamp(path)
 
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path) -> AsyncGenerator[Database]:
-        """The file, created with empty tables when it is not there."""
+        """The file, created with empty tables when it is not there.
+
+        Raises:
+            Damaged: it is no views file.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             remove(path)
@@ -46,59 +82,83 @@ class Database:
         )
         event.listen(engine.sync_engine, "connect", _pragmas)
         try:
-            async with engine.begin() as connection:
-                existed = await connection.run_sync(lambda sync: inspect(sync).has_table(checkpoint.name))
-                if not existed:
-                    await connection.run_sync(create_tables)
+            with damage():
+                async with engine.begin() as connection:
+                    await connection.run_sync(_create_or_check)
             yield cls(path, engine)
         finally:
             await engine.dispose()
 
-    async def position(self) -> tuple[int, int]:
-        """Version of the views and the stream sequence they include."""
-        async with self.engine.connect() as connection:
-            row = (await connection.execute(select(checkpoint.c.version, checkpoint.c.seq))).one()
-            return row.version, row.seq
+    async def position(self) -> Checkpoint:
+        """How far the views are.
 
-    async def write(self, statements: Sequence[Statement], seq: int) -> None:
-        """One transaction: the statements and the checkpoint.
+        Raises:
+            Damaged: the file does not say.
+        """
+        with damage():
+            async with self.engine.connect() as connection:
+                found = await connection.execute(text(f"SELECT * FROM {checkpoint.name}"))
+                row = found.mappings().one_or_none()
+        if row is None:
+            raise Damaged("it has no checkpoint")
+        mark = Mark(
+            row["seq"], row.get("digest", ""), row.get("log_created", ""), row.get("log_accepted", "")
+        )
+        return Checkpoint(row["version"], mark)
+
+    async def write(self, statements: Sequence[Statement], mark: Mark, *, after: int) -> None:
+        """One transaction: the statements, and the checkpoint moved from sequence `after` to `mark`.
 
         Raises:
             Vanished: the file is not the one we opened; nothing of value was written.
+            Damaged: it does not contain what we wrote last.
         """
         self.check()
-        async with self.engine.begin() as connection:
-            driver = await _driver(connection)
-            for statement in statements:
-                if isinstance(statement, tuple):
-                    prepared, rows = statement
-                    await driver.executemany(prepared.sql, prepared.rows(rows))
-                else:
-                    await connection.execute(statement)
-            await driver.execute(MOVE_CHECKPOINT, (seq,))
+        with damage():
+            async with self.engine.begin() as connection:
+                driver = await _driver(connection)
+                for statement in statements:
+                    if isinstance(statement, tuple):
+                        prepared, rows = statement
+                        await driver.executemany(prepared.sql, prepared.rows(rows))
+                    else:
+                        await connection.execute(statement)
+                place = (mark.seq, mark.digest, mark.created, mark.accepted, after)
+                moved = await driver.execute(MOVE_CHECKPOINT, place)
+                if moved.rowcount != 1:
+                    raise Damaged(f"its checkpoint is not at {after}, where this projector left it")
+        self._stamp = _stamp(self.path)
 
     def check(self) -> None:
-        """Raises Vanished when the path no longer leads to the file we opened."""
-        try:
-            inode = self.path.stat().st_ino
-        except FileNotFoundError:
-            raise Vanished(str(self.path)) from None
-        if inode != self._inode:
-            raise Vanished(str(self.path))
+        """See whether the file is as we left it.
 
-    async def take_over(self, fresh: Path) -> None:
-        """Replace every table by those of `fresh`, in one transaction: readers see the old set or the new."""
-        async with self.engine.connect() as connection:
-            await connection.execute(text("ATTACH DATABASE :path AS fresh"), {"path": str(fresh)})
-            await connection.commit()
-            async with connection.begin():
-                await connection.run_sync(_replace_tables)
-            await connection.execute(text("DETACH DATABASE fresh"))
+        Raises:
+            Vanished: the path no longer leads to the file that we opened.
+            Damaged: somebody else has written to it.
+        """
+        inode, written = _stamp(self.path)
+        if inode != self._stamp[0]:
+            raise Vanished(str(self.path))
+        if written != self._stamp[1]:
+            raise Damaged("another program has written to it")
 
     async def fold_log_into_file(self) -> None:
         """Move everything from the write-ahead log into the file itself."""
         async with self.engine.connect() as connection:
             await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+
+
+@contextmanager
+def damage() -> Iterator[None]:
+    """Errors of SQLite that only a wrong file explains become Damaged."""
+    try:
+        yield
+    except (sqlite3.DatabaseError, exc.DatabaseError) as error:
+        cause = error.orig if isinstance(error, exc.DatabaseError) else error
+        code = getattr(cause, "sqlite_errorcode", None)
+        if code is None or code & PRIMARY in PASSING:
+            raise
+        raise Damaged(str(cause)) from error
 
 
 async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
@@ -111,35 +171,63 @@ async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
 
 def create_tables(connection: Connection) -> None:
     """Empty tables of today's version, all or none."""
-    _begin(connection)
+    # Python's driver begins a transaction by itself before it writes a row, not before it makes a table.
+    connection.execute(text("BEGIN IMMEDIATE"))
     metadata.create_all(connection)
     connection.execute(insert(checkpoint).values(id=1, version=VIEWS_VERSION, seq=0))
 
 
 def remove(path: Path) -> None:
     """Delete a views file with what SQLite keeps beside it."""
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in SUFFIXES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
-def _begin(connection: Connection) -> None:
-    """Python's driver begins a transaction by itself before it writes a row, not before it makes a table."""
-    connection.execute(text("BEGIN IMMEDIATE"))
+def move(path: Path, target: Path) -> None:
+    """Give a closed views file another name, in place of whatever has it.
+
+    The file itself goes first: SQLite applies a write-ahead log to whatever file has the name that fits.
+    """
+    remove(target)
+    for suffix in SUFFIXES:
+        part = path.with_name(path.name + suffix)
+        if part.exists():
+            part.rename(target.with_name(target.name + suffix))
 
 
-def _replace_tables(connection: Connection) -> None:
-    _begin(connection)
-    old = connection.execute(
-        text("SELECT name FROM main.sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
-    )
-    for (name,) in old.all():
-        connection.execute(text(f'DROP TABLE main."{name}"'))
-    metadata.create_all(connection, checkfirst=False)
+SUFFIXES = ("", "-wal", "-shm")
+
+
+def _create_or_check(connection: Connection) -> None:
+    found = inspect(connection)
+    tables = set(found.get_table_names())
+    if not tables:
+        create_tables(connection)
+        return
+    if checkpoint.name not in tables:
+        raise Damaged("it is no views file")
+    if connection.execute(text(f"SELECT version FROM {checkpoint.name}")).scalar() != VIEWS_VERSION:
+        return
     for table in metadata.sorted_tables:
-        columns = ", ".join(f'"{column.name}"' for column in table.columns)
-        connection.execute(
-            text(f'INSERT INTO main."{table.name}" ({columns}) SELECT {columns} FROM fresh."{table.name}"')
-        )
+        if table.name not in tables:
+            raise Damaged(f"it lacks the table {table.name}")
+        if lacking := {one.name for one in table.columns} - {
+            one["name"] for one in found.get_columns(table.name)
+        }:
+            raise Damaged(f"its table {table.name} lacks {', '.join(sorted(lacking))}")
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What tells a file that only we write from another one, or from one that others write to.
+
+    Raises:
+        Vanished: there is none.
+    """
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        raise Vanished(str(path)) from None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _pragmas(connection: Any, _: Any) -> None:

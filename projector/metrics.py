@@ -5,7 +5,8 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 COMMITS = Counter("projector_commits", "Commits folded into the views.")
-POSITION = Gauge("projector_position", "Stream sequence the views include.")
+POSITION = Gauge("projector_position", "Stream sequence that the views include.")
+HEAD = Gauge("projector_log_head", "Stream sequence of the newest commit in the log, when last asked for.")
 BATCH_SECONDS = Histogram(
     "projector_batch_seconds",
     "Seconds to fold and write one batch.",

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import structlog
 
 from contracts.core.commit import Recorded
 from contracts.core.subjects import EVERYTHING
-from contracts.runtime.log import Log
-from contracts.views import VIEWS_VERSION
+from contracts.runtime.continuity import WAY_OUT, LogRegressed, Mark, regression
+from contracts.runtime.log import Log, LogState, Unavailable
+from contracts.views import NEXT, SUSPECT, VIEWS_VERSION
 from projector import (
     agent_view,
     dag_view,
@@ -25,8 +26,11 @@ from projector import (
     schedule_view,
     task_view,
 )
-from projector.database import Database, Vanished, remove
+from projector.building import Building, build, discard_unless_fit
+from projector.database import Checkpoint, Damaged, Database, Vanished, move, remove
 from projector.fold import Fold
+from projector.inspection import inspect
+from projector.ownership import owned
 
 Announce = Callable[[int], Awaitable[None]]
 """Tells gateways that the views include this stream sequence."""
@@ -35,10 +39,11 @@ BUSY_COMMITS = 8
 BUSY_PAUSE_S = 0.05
 """A batch of more than BUSY_COMMITS means a stream of them: gather this long, so that a transaction serves
 many. After a smaller one nothing waits, so that a client sees its own write at once."""
-BUILD_COMMITS = 4000
-"""In one transaction while the views are built and nobody waits for any of them."""
+MAX_LAG = 10_000
+"""With the views further behind the log than this, the projector is not ready."""
 WATCH_S = 1.0
-"""How often an idle projector looks whether its file is still there."""
+"""How often a projector looks at its file, and at a log that has regressed."""
+WAITING = "another projector writes these views; this one waits for it to end"
 
 log = structlog.get_logger()
 
@@ -60,116 +65,147 @@ class Projector:
         self.path = path
         self.announce = announce
         self.fold = views_fold()
+        self._next = path.with_name(path.name + NEXT)
         self.seq = 0
         """Stream sequence the views include."""
+        self.problem: object = WAITING
+        """Why the views do not follow the log, None while they do."""
 
     async def run(self) -> None:
-        """Project until cancelled; a file that is deleted meanwhile is built anew."""
-        while True:
-            if await self._stale():
-                await self.rebuild()
-            try:
-                async with Database.open(self.path) as database:
-                    _, self.seq = await database.position()
-                    await self.announce(self.seq)
-                    await self._follow(database)
-            except Vanished:
-                log.warning("the views file is gone; building it anew", path=str(self.path))
+        """Project until cancelled; a file that is deleted or damaged meanwhile is built anew.
+
+        Raises:
+            LogRegressed: while projecting; started again, it waits until an operator has accepted the log.
+        """
+        async with owned(self.path):
+            while True:
+                try:
+                    await self._bring_up()
+                    async with Database.open(self.path) as database:
+                        await self._follow(database)
+                except Vanished:
+                    log.warning("the views file is gone; building it anew", path=str(self.path))
+                except Damaged as error:
+                    self._put_aside("damaged", str(error))
 
     async def rebuild(self) -> None:
-        """Fold the whole log into a file beside the views, then put it in their place."""
-        fresh = self.path.with_name(self.path.name + ".next")
-        remove(fresh)
-        seq = await build(self.source, fresh, self.fold)
-        if self.path.exists():
-            async with Database.open(self.path) as database:
-                await database.take_over(fresh)
+        """Fold the whole log into a file beside the views, then put it in their place.
+
+        Raises:
+            LogRegressed: the log lacks what the views include; nothing was done.
+        """
+        async with owned(self.path):
+            try:
+                checkpoint = await self._checkpoint()
+            except Damaged as error:
+                self._put_aside("damaged", str(error))
+            else:
+                await self._keep_what_only_the_views_have(checkpoint)
+            await self._build()
+
+    async def not_ready(self) -> str | None:
+        """Why the views are not where the log is, None when they are or will be in a moment."""
+        if self.problem is not None:
+            return str(self.problem)
+        seq = self.seq
+        newest, given_out = await self.source.last_seq(), (await self.source.state()).last_seq
+        metrics.HEAD.set(newest)
+        if seq > given_out:
+            return f"the log regressed at seq {seq}: it now ends at {given_out}"
+        behind = newest - seq
+        return f"the views are {behind} commits behind the log" if behind > MAX_LAG else None
+
+    async def _bring_up(self) -> None:
+        """Return when the views are of today's version and the log contains what they include."""
+        checkpoint = await self._checkpoint()
+        if checkpoint and (reason := await regression(self.source, checkpoint.mark)):
+            await self._accepted(checkpoint, reason)
+            self._put_aside(f"regressed-{checkpoint.mark.seq}", reason)
+            checkpoint = None
+        if checkpoint is None or checkpoint.version != VIEWS_VERSION:
+            await self._build()
         else:
-            remove(self.path)
-            fresh.rename(self.path)
-        remove(fresh)
-        log.info("views rebuilt", seq=seq, version=VIEWS_VERSION)
+            remove(self._next)
+        self.problem = None
 
-    async def lag(self) -> int:
-        """Stream sequences the views are behind the log."""
-        return max(0, await self.source.last_seq() - self.seq)
+    async def _keep_what_only_the_views_have(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None or not (reason := await regression(self.source, checkpoint.mark)):
+            return
+        if (await self.source.state()).accepted <= checkpoint.mark.accepted:
+            raise LogRegressed(f"{reason}. The views are left as they are; {WAY_OUT}")
+        self._put_aside(f"regressed-{checkpoint.mark.seq}", reason)
 
-    async def _stale(self) -> bool:
+    async def _checkpoint(self) -> Checkpoint | None:
         if not self.path.exists():
-            return True
+            return None
         async with Database.open(self.path) as database:
-            version, seq = await database.position()
-        return version != VIEWS_VERSION or seq > await self.source.last_seq()
+            return await database.position()
+
+    async def _accepted(self, checkpoint: Checkpoint, reason: str) -> None:
+        """Halt the log, and return when an operator has accepted it since the views were written."""
+        while (state := await self._state()).accepted <= checkpoint.mark.accepted:
+            if not state.halted:
+                await self.source.halt(reason)
+            self.problem = f"{reason}. The views still show what was there; {WAY_OUT}"
+            await asyncio.sleep(WATCH_S)
+
+    async def _state(self) -> LogState:
+        while True:
+            with contextlib.suppress(Unavailable):
+                return await self.source.state()
+
+    async def _build(self) -> None:
+        await discard_unless_fit(self.source, self._next)
+        self.problem = building = Building(await self.source.last_seq())
+        await build(self.source, self._next, self.fold, building)
+        move(self._next, self.path)
+        log.info("views rebuilt", seq=building.seq, version=VIEWS_VERSION)
+
+    def _put_aside(self, why: str, reason: str) -> None:
+        """Keep the file under another name."""
+        now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
+        aside = self.path.with_name(f"{self.path.name}.{why}-{now}")
+        log.error("the views are built anew; the old ones are kept", reason=reason, kept=str(aside))
+        move(self.path, aside)
 
     async def _follow(self, database: Database) -> None:
-        watch = asyncio.create_task(_watch(database))
-        follow = asyncio.create_task(self._apply_all(database))
+        self.seq = (await database.position()).mark.seq
+        await self.announce(self.seq)
+        tasks = [asyncio.create_task(one) for one in (self._watch(database), self._apply_all(database))]
         try:
-            await asyncio.wait([watch, follow], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (watch, follow):
+            for task in tasks:
                 task.cancel()
-            results = await asyncio.gather(watch, follow, return_exceptions=True)
+            results = await asyncio.gather(*tasks, return_exceptions=True)
         for result in results:
             if isinstance(result, Exception):
                 raise result
 
     async def _apply_all(self, database: Database) -> None:
+        state = await self.source.state()
         async with aclosing(self.source.tail(EVERYTHING, after=self.seq)) as batches:
             async for batch in batches:
-                await self._apply(database, batch)
+                await self._apply(database, batch, state)
                 if len(batch) > BUSY_COMMITS:
                     await asyncio.sleep(BUSY_PAUSE_S)
 
-    async def _apply(self, database: Database, batch: Sequence[Recorded]) -> None:
+    async def _apply(self, database: Database, batch: Sequence[Recorded], state: LogState) -> None:
+        mark = Mark.at(batch[-1], state)
         with metrics.BATCH_SECONDS.time():
-            seq = batch[-1].seq
-            await database.write(self.fold(batch).statements(), seq)
-        self.seq = seq
+            await database.write(self.fold(batch).statements(), mark, after=self.seq)
+        self.seq = mark.seq
         metrics.COMMITS.inc(len(batch))
-        metrics.POSITION.set(seq)
-        await self.announce(seq)
+        metrics.POSITION.set(mark.seq)
+        await self.announce(mark.seq)
 
-
-async def build(source: Log, path: Path, fold: Fold, *, up_to: int | None = None) -> int:
-    """Fold the log into a new file, up to `up_to` or the newest commit; returns the sequence reached."""
-    target = await source.last_seq() if up_to is None else up_to
-    async with Database.open(path) as database:
-        with _no_collector():
-            async for commits, seq in _up_to(source, target):
-                await database.write(fold(commits).statements(), seq)
-        await database.fold_log_into_file()
-    return target
-
-
-@contextlib.contextmanager
-def _no_collector() -> Iterator[None]:
-    """Commits and rows leave no cycles, and looking for them among so many takes an eighth of the time."""
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()
-
-
-async def _up_to(source: Log, target: int) -> AsyncGenerator[tuple[Sequence[Recorded], int]]:
-    """All commits up to `target` in large batches, each with the position it reaches."""
-    if not target:
-        return
-    gathered: list[Recorded] = []
-    async with aclosing(source.tail(EVERYTHING, after=0)) as batches:
-        async for batch in batches:
-            gathered += [one for one in batch if one.seq <= target]
-            done = batch[-1].seq >= target
-            if done or len(gathered) >= BUILD_COMMITS:
-                yield gathered, target if done else batch[-1].seq
-                gathered = []
-            if done:
-                return
-
-
-async def _watch(database: Database) -> None:
-    with contextlib.suppress(asyncio.CancelledError):
+    async def _watch(self, database: Database) -> None:
+        """Look through the file at start and when a reader met damage, and see that it stays ours."""
+        suspect = self.path.with_name(self.path.name + SUSPECT)
+        suspect.touch()
         while True:
-            await asyncio.sleep(WATCH_S)
             database.check()
+            if suspect.exists():
+                suspect.unlink(missing_ok=True)
+                await inspect(database)
+            await asyncio.sleep(WATCH_S)

@@ -12,9 +12,6 @@ from contracts.runtime.process.service import Running, Service
 from contracts.runtime.process.settings import ViewsSettings
 from projector.projector import Projector
 
-MAX_LAG = 10_000
-"""Commits behind the log from which on the projector calls itself not ready."""
-
 
 @asynccontextmanager
 async def build(settings: ViewsSettings) -> AsyncGenerator[Running]:
@@ -26,11 +23,9 @@ async def build(settings: ViewsSettings) -> AsyncGenerator[Running]:
 
         projector = Projector(source, settings.views_file, announce)
 
-        async def lag() -> str | None:
-            behind = await projector.lag()
-            return f"{behind} commits behind the log" if behind > MAX_LAG else None
-
-        yield Running([projector.run, source.connection.watch], {"nats": source.problem, "lag": lag})
+        yield Running(
+            [projector.run, source.connection.watch], {"nats": source.problem, "views": projector.not_ready}
+        )
 
 
 SERVICE = Service("projector", ViewsSettings, build)

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Table, text
 
+from contracts.runtime.continuity import LogRegressed, regression
 from contracts.runtime.log import Log
-from contracts.views import metadata
+from contracts.views import checkpoint, metadata
+from projector.building import Building, build
 from projector.database import Database
-from projector.projector import build, views_fold
+from projector.projector import views_fold
+
+SqlRow = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows of one table that only one side has."""
+    """Rows of one table that only one side has. A row whose values differ counts on both sides."""
 
     table: str
     only_in_views: int
@@ -37,6 +46,8 @@ async def verify(source: Log, views: Path) -> Verdict:
 
     Raises:
         FileNotFoundError: there are no views.
+        LogRegressed: the log lacks what the views include, so it cannot prove anything.
+        Damaged: the file is no views file.
     """
     if not views.exists():
         raise FileNotFoundError(views)
@@ -45,24 +56,55 @@ async def verify(source: Log, views: Path) -> Verdict:
         async with Database.open(views) as database, database.engine.connect() as connection:
             await connection.execute(text("VACUUM INTO :path"), {"path": str(snapshot)})
         async with Database.open(snapshot) as database:
-            _, seq = await database.position()
-            await build(source, fresh, views_fold(), up_to=seq)
-            return await _compare(database, fresh, seq)
+            mark = (await database.position()).mark
+        if reason := await regression(source, mark):
+            raise LogRegressed(f"{reason}; the views cannot be verified by it")
+        await build(source, fresh, views_fold(), Building(mark.seq))
+        rows, differences = await asyncio.to_thread(_compare, snapshot, fresh)
+        return Verdict(mark.seq, rows, differences)
 
 
-async def _compare(database: Database, fresh: Path, seq: int) -> Verdict:
-    differences, rows = [], 0
-    async with database.engine.connect() as connection:
-        await connection.execute(text("ATTACH DATABASE :path AS fresh"), {"path": str(fresh)})
-        for table in metadata.sorted_tables:
-            name = f'"{table.name}"'
-            counts = []
-            for ours, theirs in (("main", "fresh"), ("fresh", "main")):
-                query = (
-                    f"SELECT count(*) FROM (SELECT * FROM {ours}.{name} EXCEPT SELECT * FROM {theirs}.{name})"
-                )
-                counts.append((await connection.execute(text(query))).scalar_one())
-            rows += (await connection.execute(text(f"SELECT count(*) FROM main.{name}"))).scalar_one()
-            if any(counts):
-                differences.append(Difference(table.name, *counts))
-    return Verdict(seq, rows, tuple(differences))
+def _compare(snapshot: Path, fresh: Path) -> tuple[int, tuple[Difference, ...]]:
+    """How many rows the views have, and where they differ. Both files are read in the order of the keys."""
+    with closing(sqlite3.connect(snapshot)) as ours, closing(sqlite3.connect(fresh)) as theirs:
+        compared = [
+            _compare_table(table, ours, theirs) for table in metadata.sorted_tables if table is not checkpoint
+        ]
+    rows = sum(count for count, _ in compared)
+    return rows, tuple(one for _, one in compared if one.only_in_views or one.only_in_log)
+
+
+def _compare_table(
+    table: Table, ours: sqlite3.Connection, theirs: sqlite3.Connection
+) -> tuple[int, Difference]:
+    """Merge the rows of both by key, a row at a time."""
+    keys = len(table.primary_key.columns)
+    rows = only_ours = only_theirs = 0
+    left, right = _rows(table, ours), _rows(table, theirs)
+    mine, other = next(left, None), next(right, None)
+    while mine is not None or other is not None:
+        order = _order(mine, other, keys)
+        differ = order or mine != other
+        only_ours += bool(differ and order <= 0)
+        only_theirs += bool(differ and order >= 0)
+        if order <= 0:
+            rows, mine = rows + 1, next(left, None)
+        if order >= 0:
+            other = next(right, None)
+    return rows, Difference(table.name, only_ours, only_theirs)
+
+
+def _rows(table: Table, connection: sqlite3.Connection) -> Iterator[SqlRow]:
+    """Every row in the order of its key, the key first; text as the bytes that SQLite orders it by."""
+    connection.text_factory = bytes
+    keys = [f'"{column.name}"' for column in table.primary_key.columns]
+    others = [f'"{column.name}"' for column in table.columns if not column.primary_key]
+    order = ", ".join(keys)
+    return iter(connection.execute(f'SELECT {", ".join(keys + others)} FROM "{table.name}" ORDER BY {order}'))
+
+
+def _order(mine: SqlRow | None, other: SqlRow | None, keys: int) -> int:
+    """Negative when `mine` comes first, 0 when both have the same key. The end comes last."""
+    if mine is None or other is None:
+        return (mine is None) - (other is None)
+    return (mine[:keys] > other[:keys]) - (mine[:keys] < other[:keys])

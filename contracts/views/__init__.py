@@ -7,7 +7,7 @@ Raise VIEWS_VERSION whenever a table or the fold into it changes: the projector 
 from __future__ import annotations
 
 from contracts.views.agent import agents
-from contracts.views.base import VIEWS_VERSION, checkpoint, metadata
+from contracts.views.base import NEXT, SUSPECT, VIEWS_VERSION, checkpoint, metadata
 from contracts.views.dag import dags, planning_attempts
 from contracts.views.execution import executions, sub_steps
 from contracts.views.goal import goal_schedules, goals, memories
@@ -16,6 +16,8 @@ from contracts.views.schedule import schedule_ticks
 from contracts.views.task import tasks
 
 __all__ = [
+    "NEXT",
+    "SUSPECT",
     "VIEWS_VERSION",
     "metadata",
     "checkpoint",

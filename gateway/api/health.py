@@ -14,7 +14,7 @@ from contracts.domain.run import Status
 from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.log import Unavailable
 from contracts.runtime.process.sidecar import Check
-from contracts.views import checkpoint, dags, executions, goal_runs
+from contracts.views import VIEWS_VERSION, checkpoint, dags, executions, goal_runs
 from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
@@ -29,6 +29,7 @@ KEEP_UP_S = 1.0
 OK = "ok"
 
 NO_LOG = "NATS does not answer; start it, or set NATS_URL to where it is"
+OLD_VIEWS = "the views are of another version; start the projector of this one"
 NO_EXECUTOR = "no executor has been heard of lately; start one with `async-agent run executor`"
 
 
@@ -61,8 +62,8 @@ def checks(gateway: Gateway) -> dict[str, Check]:
         return _log_problem(await _log_state(gateway))
 
     async def database() -> str | None:
-        found = await _look(gateway)
-        return found if isinstance(found, str) else None
+        log, found = await asyncio.gather(_log_state(gateway), _look(gateway))
+        return _views_problem(gateway, found, log.newest if log else None)
 
     return {"nats": nats, "database": database}
 
@@ -72,6 +73,7 @@ class _Seen:
     """What the views say."""
 
     seq: int
+    version: int
     waiting: int
     running: int
     schedules: list[str]
@@ -89,7 +91,7 @@ class _Log:
     """Why it takes no commits; empty while it takes them."""
 
 
-NOTHING = _Seen(0, 0, 0, [])
+NOTHING = _Seen(0, VIEWS_VERSION, 0, 0, [])
 
 
 async def _readiness(gateway: Gateway) -> Readiness:
@@ -101,7 +103,7 @@ async def _readiness(gateway: Gateway) -> Readiness:
     most = gateway.settings.max_concurrent_runs
     checked = {
         "nats": _log_problem(log),
-        "database": found if isinstance(found, str) else None,
+        "database": _views_problem(gateway, found, newest),
         "projector": await _lag_problem(gateway, newest) if newest and lag else None,
         "executor": None if alive else NO_EXECUTOR,
         "llm": gateway.llm_problem(),
@@ -157,14 +159,25 @@ async def _look(gateway: Gateway) -> _Seen | str:
     of_goals = select(func.count()).where(GOAL_FIRES)
     try:
         async with gateway.views.snapshot(long=True) as reader:
-            seq = await reader.value(select(checkpoint.c.seq))
+            reached = await reader.first(select(checkpoint.c.seq, checkpoint.c.version))
             counts = {row["status"]: row["count"] for row in await reader.all(runs)}
             scheduled = await reader.all(select(dags.c.id).where(DAG_FIRES).order_by(dags.c.id))
             goal_schedules = await reader.value(of_goals)
     except ViewsUnavailable as error:
         return str(error)
     waiting, running = counts.get(Status.PENDING, 0), counts.get(Status.RUNNING, 0)
-    return _Seen(seq or 0, waiting, running, [row["id"] for row in scheduled], goal_schedules)
+    seq, version = (reached["seq"], reached["version"]) if reached else (0, 0)
+    return _Seen(seq, version, waiting, running, [row["id"] for row in scheduled], goal_schedules)
+
+
+def _views_problem(gateway: Gateway, found: _Seen | str, newest: int | None) -> str | None:
+    """Why the views are not those of today's version, None when they are."""
+    if not isinstance(found, str) and found.version == VIEWS_VERSION:
+        return None
+    built = gateway.views.building()
+    if built is not None:
+        return f"building the views: {built} of {newest}"
+    return found if isinstance(found, str) else OLD_VIEWS
 
 
 async def _lag_problem(gateway: Gateway, newest: int) -> str | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ import structlog
 from sqlalchemy import URL, Connection, Executable, create_engine, event, exc, select
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from contracts.views import checkpoint
+from contracts.views import NEXT, SUSPECT, checkpoint
 
 logger = structlog.get_logger(__name__)
 
@@ -32,6 +33,9 @@ LOCKED_S = 0.1
 a moment when the file is made."""
 
 INODE = "inode"
+
+DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+"""Error codes of a file that is damaged, or no database at all."""
 
 _POSITION = select(checkpoint.c.seq)
 
@@ -95,10 +99,20 @@ class Views(Reader):
         """Stream sequence that the views include."""
         return int(await self.value(_POSITION) or 0)
 
+    def building(self) -> int | None:
+        """Stream sequence that the next views include already; None when none are being built."""
+        url = f"file:{quote(str(self._beside(NEXT).absolute()))}?mode=ro"
+        try:
+            with contextlib.closing(sqlite3.connect(url, uri=True, timeout=LOCKED_S)) as connection:
+                (seq,) = connection.execute(str(_POSITION)).fetchone()
+        except (sqlite3.Error, TypeError):
+            return None
+        return int(seq)
+
     @asynccontextmanager
     async def snapshot(self, *, long: bool = False) -> AsyncGenerator[Reader]:
         """Several statements that see the same moment; those that may take long are executed in a thread."""
-        with _unavailable(), self._engine.connect() as connection:
+        with self._unavailable(), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
                 yield _Snapshot(connection, long=long)
@@ -112,7 +126,7 @@ class Views(Reader):
         self._engine.dispose()
 
     async def _read(self, read: Callable[[Connection], T]) -> T:
-        with _unavailable():
+        with self._unavailable():
             try:
                 return read(self._connection())
             except (exc.DatabaseError, FileNotFoundError):
@@ -130,6 +144,26 @@ class Views(Reader):
         if self._open is not None:
             self._open.close()
             self._open = None
+
+    @contextlib.contextmanager
+    def _unavailable(self) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ViewsUnavailable("the views are being rebuilt") from error
+        except exc.DatabaseError as error:
+            logger.warning("the views cannot be read", error=str(error).partition("\n")[0])
+            if getattr(error.orig, "sqlite_errorcode", None) in DAMAGE:
+                self._report_damage()
+            raise ViewsUnavailable("the views are being rebuilt") from error
+
+    def _report_damage(self) -> None:
+        """Make the projector look through the file; it replaces what is damaged."""
+        with contextlib.suppress(OSError):
+            self._beside(SUSPECT).touch()
+
+    def _beside(self, suffix: str) -> Path:
+        return self._path.with_name(self._path.name + suffix)
 
     def _opening(self, _: object, entry: ConnectionPoolEntry, *__: object) -> None:
         entry.info[INODE] = self._path.stat().st_ino
@@ -158,12 +192,3 @@ async def _in_thread(work: Callable[[], T]) -> T:
     except asyncio.CancelledError:
         await asyncio.wait([done])
         raise
-
-
-@contextlib.contextmanager
-def _unavailable() -> Iterator[None]:
-    try:
-        yield
-    except (exc.DatabaseError, FileNotFoundError) as error:
-        logger.debug("the views cannot be read", error=str(error).partition("\n")[0])
-        raise ViewsUnavailable("the views are being rebuilt") from error

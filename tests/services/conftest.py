@@ -37,7 +37,8 @@ from gateway.gateway import Gateway
 from gateway.llm import LlmConfiguration
 from gateway.service import assemble, open_views, running
 from gateway.settings import GatewaySettings
-from projector.projector import Projector, build, views_fold
+from projector.building import Building, build
+from projector.projector import Projector, views_fold
 
 ORIGIN = Origin("/test/1")
 NO_LLM = LlmSettings(_env_file=None, llm_provider=None, llm_model=None)
@@ -230,7 +231,7 @@ _EMPTY_VIEWS: list[bytes] = []
 async def _empty_views(path: Path) -> bytes:
     """Views of an empty log as the projector makes them; once, because that takes longer than most tests."""
     if not _EMPTY_VIEWS:
-        await build(MemoryLog(CODEC, MemoryBlobs()), path, views_fold())
+        await build(MemoryLog(CODEC, MemoryBlobs()), path, views_fold(), Building(0))
         _EMPTY_VIEWS.append(path.read_bytes())
     return _EMPTY_VIEWS[0]
 

@@ -38,6 +38,10 @@ class Views:
     async def rows(self, table: Any) -> list[dict[str, Any]]:
         """All rows, once everything written is in the views."""
         await self.caught_up()
+        return await self.rows_as_they_are(table)
+
+    async def rows_as_they_are(self, table: Any) -> list[dict[str, Any]]:
+        """All rows of the file."""
         async with Database.open(self.path) as database, database.engine.connect() as connection:
             return [dict(row) for row in (await connection.execute(select(table))).mappings()]
 

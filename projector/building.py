@@ -1,0 +1,112 @@
+"""Views made from the whole log, in large transactions; a build that breaks off goes on where it was."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+
+import structlog
+
+from contracts.core.commit import Recorded
+from contracts.core.subjects import EVERYTHING
+from contracts.runtime.continuity import Mark, regression
+from contracts.runtime.log import Log
+from contracts.views import VIEWS_VERSION
+from projector.database import Damaged, Database, remove
+from projector.fold import Fold
+
+BUILD_COMMITS = 4000
+"""In one transaction while the views are built and nobody waits for any of them."""
+TELL_S = 5.0
+"""How often a build says how far it is."""
+
+log = structlog.get_logger()
+
+
+class Building:
+    """How far a build is."""
+
+    def __init__(self, target: int) -> None:
+        self.seq = 0
+        self.target = target
+        self._told = time.monotonic()
+
+    def __str__(self) -> str:
+        return f"building the views: {self.seq} of {self.target}"
+
+    def reached(self, seq: int) -> None:
+        """Say so in the log, now and then."""
+        self.seq = seq
+        if time.monotonic() - self._told >= TELL_S:
+            self._told = time.monotonic()
+            log.info("building the views", seq=seq, of=self.target)
+
+
+async def build(source: Log, path: Path, fold: Fold, building: Building) -> None:
+    """Fold the log up to `building.target` into the file at `path`, which is new or holds a part of it.
+
+    Raises:
+        Unavailable: the log could not be reached.
+    """
+    state = await source.state()
+    end = min(building.target, await source.last_seq())
+    async with Database.open(path) as database:
+        after = (await database.position()).mark.seq
+        building.reached(after)
+        with _no_collector():
+            async for commits in _up_to(source, after, end):
+                wanted = [one for one in commits if one.seq <= building.target]
+                mark = Mark.at(wanted[-1], state) if wanted else None
+                if mark:
+                    await database.write(fold(wanted).statements(), mark, after=after)
+                    after = mark.seq
+                    building.reached(after)
+        await database.fold_log_into_file()
+
+
+async def discard_unless_fit(source: Log, path: Path) -> None:
+    """Remove what an earlier build has left at `path`, unless it can be gone on with.
+
+    Raises:
+        Unavailable: the log could not be reached.
+    """
+    if not path.exists():
+        return
+    try:
+        async with Database.open(path) as database:
+            found = await database.position()
+        fit = found.version == VIEWS_VERSION and await regression(source, found.mark) is None
+    except Damaged:
+        fit = False
+    if not fit:
+        remove(path)
+
+
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Commits and rows leave no cycles, and looking for them among so many takes an eighth of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+async def _up_to(source: Log, after: int, end: int) -> AsyncGenerator[Sequence[Recorded]]:
+    """All commits above `after` up to `end`, which exists, in large batches; the last may go beyond."""
+    if after >= end:
+        return
+    gathered: list[Recorded] = []
+    async with aclosing(source.tail(EVERYTHING, after=after)) as batches:
+        async for batch in batches:
+            gathered += batch
+            done = batch[-1].seq >= end
+            if done or len(gathered) >= BUILD_COMMITS:
+                yield gathered
+                gathered = []
+            if done:
+                return

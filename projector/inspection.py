@@ -1,0 +1,49 @@
+"""Looking through a whole views file for damage, beside those who use it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from projector.database import Damaged, Database, damage
+
+OK = "ok"
+
+
+async def inspect(database: Database) -> None:
+    """Read every page and index entry, in a thread; it takes seconds for a gigabyte.
+
+    Raises:
+        Damaged: something is wrong with the file; the message says what.
+        Vanished: it is not there any more.
+    """
+    try:
+        with damage(), closing(_opened(database.path)) as connection:
+            found = await _in_thread(connection)
+    except sqlite3.OperationalError:
+        database.check()
+        raise
+    if found != OK:
+        raise Damaged(found)
+
+
+def _opened(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(path.absolute()))}?mode=ro", uri=True, check_same_thread=False)
+
+
+async def _in_thread(connection: sqlite3.Connection) -> str:
+    def check() -> str:
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        return str(found)
+
+    checking = asyncio.ensure_future(asyncio.to_thread(check))
+    try:
+        return await asyncio.shield(checking)
+    except asyncio.CancelledError:
+        connection.interrupt()
+        await asyncio.wait([checking])
+        checking.exception()
+        raise
