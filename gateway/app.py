@@ -24,9 +24,9 @@ from gateway.endpoint import Endpoint
 from gateway.gateway import Gateway
 from gateway.http.bodies import MAX_BODY_BYTES
 from gateway.http.middleware import answer_errors, answer_preflights, heads, limited, observe
+from gateway.http.misses import certain_misses
 from gateway.http.rate_limit import RateLimit
 from gateway.http.tracing import TRACE
-from gateway.views.misses import certain_misses
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *health.ENDPOINTS,
@@ -61,7 +61,7 @@ def create_app(gateway: Gateway) -> web.Application:
             answer_errors,
             answer_preflights,
             limited(rate_limit),
-            certain_misses(gateway),
+            certain_misses(gateway.current),
         ],
         client_max_size=MAX_BODY_BYTES,
     )

@@ -83,6 +83,14 @@ class Gateway:
         """Whether the views include the commit at `seq`, after waiting up to `timeout` seconds for it."""
         return await self.progress.reached(seq, self.settings.views_wait_s if timeout is None else timeout)
 
+    async def current(self) -> bool:
+        """Whether the views include all that is in the log at this moment, after waiting for it a little.
+
+        Raises:
+            Unavailable: the log could not be reached.
+        """
+        return await self.projected(await self.log.last_seq())
+
     def llm_problem(self, provider: str | None = None, model: str | None = None) -> str | None:
         """What to set before these can be called (None stands for the default); None when they can."""
         return self.chat.problem(provider, model)

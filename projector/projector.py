@@ -96,11 +96,12 @@ class Projector:
         """
         async with owned(self.path):
             try:
-                checkpoint = await self._checkpoint()
+                accepted = await refuse_if_regressed(self.source, self.path)
             except Damaged as error:
                 self._put_aside("damaged", str(error))
             else:
-                await self._keep_what_only_the_views_have(checkpoint)
+                if accepted:
+                    self._put_aside("regressed", accepted)
             await self._build()
 
     async def not_ready(self) -> str | None:
@@ -117,7 +118,7 @@ class Projector:
 
     async def _bring_up(self) -> None:
         """Return when the views are of today's version and the log contains what they include."""
-        checkpoint = await self._checkpoint()
+        checkpoint = await checkpoint_of(self.path)
         if checkpoint and (reason := await regression(self.source, checkpoint.mark)):
             await self._accepted(checkpoint, reason)
             self._put_aside(f"regressed-{checkpoint.mark.seq}", reason)
@@ -127,19 +128,6 @@ class Projector:
         else:
             remove(self._next)
         self.problem = None
-
-    async def _keep_what_only_the_views_have(self, checkpoint: Checkpoint | None) -> None:
-        if checkpoint is None or not (reason := await regression(self.source, checkpoint.mark)):
-            return
-        if (await self.source.state()).accepted <= checkpoint.mark.accepted:
-            raise LogRegressed(f"{reason}. The views are left as they are; {WAY_OUT}")
-        self._put_aside(f"regressed-{checkpoint.mark.seq}", reason)
-
-    async def _checkpoint(self) -> Checkpoint | None:
-        if not self.path.exists():
-            return None
-        async with Database.open(self.path) as database:
-            return await database.position()
 
     async def _accepted(self, checkpoint: Checkpoint, reason: str) -> None:
         """Halt the log, and return when an operator has accepted it since the views were written."""
@@ -209,3 +197,31 @@ class Projector:
                 suspect.unlink(missing_ok=True)
                 await inspect(database)
             await asyncio.sleep(WATCH_S)
+
+
+async def checkpoint_of(path: Path) -> Checkpoint | None:
+    """How far the views at `path` are, None when there are none.
+
+    Raises:
+        Damaged: the file does not say.
+    """
+    if not path.exists():
+        return None
+    async with Database.open(path) as database:
+        return await database.position()
+
+
+async def refuse_if_regressed(source: Log, path: Path) -> str | None:
+    """See that the views at `path` are not the last copy of what the log has lost.
+
+    Returns how the log has regressed when an operator has accepted that since, None when it has not.
+
+    Raises:
+        LogRegressed: the log lacks what the views include.
+        Damaged: the file does not say what they include.
+    """
+    checkpoint = await checkpoint_of(path)
+    reason = checkpoint and await regression(source, checkpoint.mark)
+    if checkpoint and reason and (await source.state()).accepted <= checkpoint.mark.accepted:
+        raise LogRegressed(f"{reason}. The views are left as they are; {WAY_OUT}")
+    return reason or None

@@ -6,6 +6,9 @@ from typing import Literal
 
 from contracts.api.fields import Absent, Row, Timestamp
 
+BUILDING = "building the views"
+"""Begins the problem of a system whose views are being made of the log; how far they are follows."""
+
 
 class Alive(Row):
     """The process answers."""

@@ -25,6 +25,8 @@ app = typer.Typer(
 )
 views_app = typer.Typer(no_args_is_help=True, help="The views: SQL tables that are made of the log.")
 parked_app = typer.Typer(no_args_is_help=True, help="Messages that a service has given up on.")
+log_app = typer.Typer(no_args_is_help=True, help="The log: what to do when it has lost commits.")
+app.add_typer(log_app, name="log")
 app.add_typer(views_app, name="views")
 app.add_typer(parked_app, name="parked")
 
@@ -170,6 +172,26 @@ def scripted_llm(
         return Status.DONE
 
     _exit(execute(main(), interrupted=Status.DONE))
+
+
+@log_app.command("accept")
+def log_accept(data: Data = None, nats_url: NatsUrl = None) -> None:
+    """Go on with a log that has lost commits, as it is; put it back instead if you can.
+
+    The log takes commits again. The projector keeps the old views beside the new ones, which it makes of the
+    log as it is.
+    """
+    from rich.console import Console
+
+    from deploy.cli.execute import Status, execute
+    from deploy.cli.operator.log import accept, log_of
+
+    async def main() -> Status:
+        async with log_of(data, nats_url) as log:
+            await accept(log, Console())
+        return Status.DONE
+
+    _exit(execute(main()))
 
 
 @views_app.command("rebuild")

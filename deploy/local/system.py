@@ -8,13 +8,14 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contracts.api.health import Readiness
+from contracts.api.health import BUILDING, Readiness
 from contracts.client import Client, ClientError
+from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import SQLITE
 from deploy.local.child import STOP_S, Backoff, Child, OnLine, describe_status, inherited, python_module
@@ -30,6 +31,8 @@ METRICS_PORTS = dict(zip(SERVICES, range(9465, 9470), strict=True))
 READY_S = 60.0
 STOP_WITHIN_S = STOP_S + NATS_STOP_S
 ASK_S = 0.05
+UNHURRIED = (BUILDING, WAY_OUT)
+"""In the problems of a system that makes progress, or whose operator has to act: it is not given up."""
 HOPELESS_RESTARTS = 3
 """A service that ends that often before the system is ready will not do it at all."""
 
@@ -75,8 +78,13 @@ class LocalSystem:
     metrics: dict[str, str]
     """URL of each service's metrics."""
 
-    async def ready(self, timeout_s: float = READY_S) -> Readiness:
+    async def ready(
+        self, timeout_s: float = READY_S, tell: Callable[[str], None] = lambda _: None
+    ) -> Readiness:
         """What `/health/ready` says once nothing is missing but, perhaps, an LLM.
+
+        While the views are being built, or an operator has to decide about the log, time does not count; what
+        is waited for goes to `tell`.
 
         Raises:
             NotStarted: it did not within `timeout_s`, or a service keeps ending; the message says more.
@@ -84,7 +92,7 @@ class LocalSystem:
         said = "nothing"
         starts = {name: child.starts for name, child in self.children.items()}
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s), Client(self.url) as client:
+            async with asyncio.timeout(timeout_s) as limit, Client(self.url) as client:
                 while True:
                     self._check_hope(starts)
                     try:
@@ -94,7 +102,11 @@ class LocalSystem:
                     else:
                         if readiness.is_serving:
                             return readiness
-                        said = "; ".join(readiness.problems.values())
+                        before, said = said, "; ".join(readiness.problems.values())
+                        if any(text in said for text in UNHURRIED):
+                            limit.reschedule(asyncio.get_running_loop().time() + timeout_s)
+                            if said != before:
+                                tell(said)
                     await asyncio.sleep(ASK_S)
         raise NotStarted(f"not ready after {timeout_s:g} s: {said}")
 
@@ -128,7 +140,8 @@ async def local_system(options: Options, on_line: OnLine) -> AsyncGenerator[Loca
         stack.push_async_callback(_stop_all, system.children)
         for child in system.children.values():
             await child.start()
-        await system.ready()
+        announce(Claim(pid=os.getpid(), nats_url=system.nats_url))
+        await system.ready(tell=lambda text: on_line("gateway", f"waiting: {text}"))
         announce(Claim(pid=os.getpid(), url=system.url, nats_url=system.nats_url))
         yield system
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from sqlalchemy import func, select, union_all
 
 from contracts.api.fields import epoch_ms
-from contracts.api.health import Alive, DagScheduler, Queue, Readiness, Scheduler
+from contracts.api.health import BUILDING, Alive, DagScheduler, Queue, Readiness, Scheduler
 from contracts.domain.run import Status
 from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.log import Unavailable
@@ -176,7 +176,7 @@ def _views_problem(gateway: Gateway, found: _Seen | str, newest: int | None) -> 
         return None
     built = gateway.views.building()
     if built is not None:
-        return f"building the views: {built} of {newest}"
+        return f"{BUILDING}: {built} of {newest}"
     return found if isinstance(found, str) else OLD_VIEWS
 
 

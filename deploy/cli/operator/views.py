@@ -17,12 +17,15 @@ from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import ViewsSettings
+from contracts.views import NEXT
 from deploy.local.attach import attached
-from projector.projector import Projector
+from projector.projector import Projector, refuse_if_regressed
 from projector.verify import Verdict, verify
 
 PATIENCE_S = 60.0
-"""A running projector sees within a second that its file is gone; 100,000 commits take it some ten."""
+"""A running projector sees within a second that its file is gone. While it builds, time does not count."""
+
+LOOK_S = 1.0
 
 
 class NoViews(UserError):
@@ -67,14 +70,35 @@ async def rebuild(views: Views, console: Console) -> bool:
 
 
 async def _have_rebuilt(views: Views) -> None:
-    """A projector announces its position as soon as it has opened the new file."""
+    """A projector announces its position as soon as it has opened the new file.
+
+    Raises:
+        LogRegressed: the log lacks what the views include, so they must not go.
+    """
+    await refuse_if_regressed(views.log, views.file)
     announcements = await views.log.connection.nc.subscribe(PROJECTED)
     views.file.unlink(missing_ok=True)
     with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE_S):
-            async for _ in announcements.messages:
-                if views.file.exists():
-                    return
+        async with asyncio.timeout(PATIENCE_S) as limit:
+            extending = asyncio.create_task(_extend_while_built(limit, views.file))
+            try:
+                async for _ in announcements.messages:
+                    if views.file.exists():
+                        return
+            finally:
+                extending.cancel()
+
+
+async def _extend_while_built(limit: asyncio.Timeout, file: Path) -> None:
+    """Move the deadline as long as the next views grow."""
+    loop, growing, before = asyncio.get_running_loop(), file.with_name(f"{file.name}{NEXT}-wal"), 0
+    while True:
+        with contextlib.suppress(FileNotFoundError):
+            written = growing.stat().st_mtime_ns
+            if written != before:
+                before = written
+                limit.reschedule(loop.time() + PATIENCE_S)
+        await asyncio.sleep(LOOK_S)
 
 
 async def compare(views: Views, console: Console) -> bool:

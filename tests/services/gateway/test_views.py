@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import select
 
 from contracts.domain import agent
 from contracts.domain.agent import AGENT
-from contracts.views import VIEWS_VERSION, agents, checkpoint, metadata
+from contracts.runtime.continuity import Mark
+from contracts.views import NEXT, VIEWS_VERSION, agents, checkpoint, metadata
 from gateway.views.reader import ViewsUnavailable
 from projector.database import Database, remove
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
 
 AGENTS = "/api/v1/agents"
+AN_AGENT = {"name": "A", "version": "1", "promptTemplate": "x"}
 
 
 def created(name: str) -> agent.Created:
@@ -138,3 +141,41 @@ async def test_an_announcement_that_got_lost_costs_a_moment_only(
     deaf = await start_gateway(projector=False, log=api.log)
     seq = await api.write(AGENT, "agent_1", created("A"))
     assert await deaf.gateway.projected(seq, timeout=10)
+
+
+async def test_what_views_do_not_include_yet_is_not_called_missing(start_gateway: StartGateway) -> None:
+    """The log has it; only views at the head of the log can say that something does not exist."""
+    api = await start_gateway(projector=False, views_wait_s=0)
+    async with Database.open(api.gateway.settings.views_file):
+        assert (await api.get(f"{AGENTS}/agent_1")).status == 404
+        made = await api.post(AGENTS, AN_AGENT)
+        answer = await api.get(f"{AGENTS}/{made.json['id']}")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert "do not include the whole log yet" in answer.json["error"]
+
+
+async def test_a_reader_that_meets_damage_makes_the_projector_look(api: Api, eventually: Eventually) -> None:
+    await api.write(AGENT, "agent_1", created("A"))
+    path = api.gateway.settings.views_file
+    assert await names(api) == ["A"]
+    async with Database.open(path) as database:
+        await database.fold_log_into_file()
+    stamp = path.stat()
+    with path.open("r+b") as file:
+        for offset in range(4096, stamp.st_size, 4096):
+            file.seek(offset)
+            file.write(b"\xff" * 64)
+    os.utime(path, ns=(stamp.st_atime_ns, stamp.st_mtime_ns))
+    await eventually(lambda: list(path.parent.glob(f"{path.name}.damaged-*")))
+    assert await eventually(lambda: names(api)) == ["A"]
+
+
+async def test_views_that_are_being_built_say_how_far_they_are(start_gateway: StartGateway) -> None:
+    api = await start_gateway(projector=False, views_wait_s=0)
+    path = api.gateway.settings.views_file
+    await api.post(AGENTS, AN_AGENT)
+    async with Database.open(path.with_name(path.name + NEXT)) as database:
+        await database.write([], Mark(seq=7), after=0)
+        assert api.gateway.views.building() == 7
+        answer = await api.get("/health/ready")
+    assert answer.json["database"] == "building the views: 7 of 1"
