@@ -14,7 +14,7 @@ from gateway.api.executions import control
 from gateway.api.executions import endpoints as executions
 from gateway.api.goals import endpoints as goals
 from gateway.api.goals import memories, schedules
-from gateway.api.goals.runs import endpoints as runs
+from gateway.api.goals import run_endpoints as runs
 from gateway.api.planning import endpoints as planning
 from gateway.api.planning import experiments
 from gateway.api.schedules import ticks

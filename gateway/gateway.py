@@ -17,7 +17,7 @@ from contracts.runtime.log import Log, Unavailable
 from gateway.http.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
 from gateway.settings import GatewaySettings
-from gateway.state.shown_executions import ShownExecutions
+from gateway.state.execution_cache import ExecutionCache
 from gateway.state.stored_plans import StoredPlans
 from gateway.streams.feeds import Feeds
 from gateway.streams.hub import Hub
@@ -60,8 +60,7 @@ class Gateway:
     chat: Llm
     """For single tasks; what plans and runs ask of a model is asked elsewhere."""
     idempotency: Idempotency
-    shown_executions: ShownExecutions = field(default_factory=ShownExecutions)
-    """As they were answered last."""
+    execution_cache: ExecutionCache = field(default_factory=ExecutionCache)
     clock: Callable[[], datetime] = now
     agents_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """One change of agents at a time: their names are unique among all of them."""

@@ -63,13 +63,14 @@ def assemble(
     live: Live | None = None,
 ) -> Gateway:
     """The gateway's parts, none of them running yet."""
-    agents, hub, executors = Directory(), Hub(log), Executors(time.monotonic)
+    progress = Progress(views.position)
+    agents, hub, executors = Directory(), Hub(log, progress.reached), Executors(time.monotonic)
     return Gateway(
         settings=settings,
         log=log,
         blobs=blobs,
         views=views,
-        progress=Progress(views.position),
+        progress=progress,
         agents=agents,
         agents_follower=Follower(log, subjects.state_filter("agent"), fold=agents.fold),
         executors=executors,

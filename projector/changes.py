@@ -1,4 +1,4 @@
-"""A batch's changes to the views, gathered row by row so that each statement runs once for many rows."""
+"""What a batch of commits changes in the views, gathered so that one statement changes many rows."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from projector.prepared import ADD, KEY, Prepared, insert_into, update_of
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
+NOTHING: frozenset[str] = frozenset()
 Statement = tuple[Prepared, Sequence[Row]] | Update | Delete
-"""One for many rows, by the names of its parameters; or one that says itself which rows it is about."""
+"""A prepared statement and its rows, by the names of its parameters; or a statement with its own WHERE."""
 
 
 @dataclass(slots=True)
 class _Change:
-    """What happens to one row: a whole new row, or values to set and amounts to add."""
+    """What happens to one row: it is added, or values are set and amounts added in it."""
 
     new: Row | None = None
+    keep: frozenset[str] = NOTHING
     set: Row = field(default_factory=dict)
     add: dict[str, int] = field(default_factory=dict)
 
@@ -33,9 +35,16 @@ class Changes:
         self._rows: dict[Table, dict[Key, _Change]] = {}
         self._flushed: list[Statement] = []
 
-    def insert(self, table: Table, row: Row) -> None:
-        """A new row; columns not given are NULL."""
-        self._change(table, _key_of(table, row)).new = row
+    def insert(self, table: Table, row: Row, keep: frozenset[str] = NOTHING) -> None:
+        """Add a row; columns not given are NULL.
+
+        With `keep`, a row with the same primary key may be there: it is replaced, except for these columns.
+        """
+        change = self._change(table, _key_of(table, row))
+        if change.new is None:
+            change.new, change.keep = row, keep
+        else:
+            change.new = row | {name: value for name, value in change.new.items() if name in keep}
 
     def update(
         self, table: Table, key: Key, values: Row, add: Mapping[str, int | None] | None = None
@@ -54,7 +63,7 @@ class Changes:
         _add(change.add, {column: amount for column, amount in (add or {}).items() if column not in in_set})
 
     def execute(self, statement: Update | Delete) -> None:
-        """A statement over many rows, after all changes so far and before all to come."""
+        """Execute a statement after all changes gathered so far and before all later ones."""
         self._flushed = [*self.statements(), statement]
         self._rows = {}
 
@@ -73,15 +82,16 @@ class Changes:
 
     def _row_statements(self) -> Iterator[Statement]:
         for table, changes in self._rows.items():
-            new = [change.new for change in changes.values() if change.new is not None]
-            if new:
-                yield insert_into(table), new
-            alike: dict[Prepared, list[Row]] = {}
+            new: dict[Prepared, list[Row]] = {}
+            changed: dict[Prepared, list[Row]] = {}
             for key, change in changes.items():
-                if change.new is None:
-                    statement = update_of(table, frozenset(change.set), frozenset(change.add))
-                    alike.setdefault(statement, []).append(_parameters(table, key, change))
-            yield from alike.items()
+                if change.new is not None:
+                    new.setdefault(insert_into(table, change.keep), []).append(change.new)
+                    continue
+                statement = update_of(table, frozenset(change.set), frozenset(change.add))
+                changed.setdefault(statement, []).append(_parameters(table, key, change))
+            yield from new.items()
+            yield from changed.items()
 
 
 def _add(row: Row, amounts: Mapping[str, int | None]) -> None:

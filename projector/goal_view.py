@@ -9,13 +9,12 @@ from sqlalchemy import delete, select, update
 from contracts.domain import goal, memory
 from contracts.domain.schedule.schedule import Schedule
 from contracts.views import (
-    goal_calls,
-    goal_runs,
     goal_schedules,
-    goal_steps,
     goals,
     memories,
     outputs,
+    run_steps,
+    runs,
     schedule_ticks,
 )
 from projector.changes import Changes
@@ -99,10 +98,10 @@ def schedule_removed(changes: Changes, fact: Fact, event: goal.ScheduleRemoved) 
 @fold.on(goal.Deleted)
 def deleted(changes: Changes, fact: Fact, _: goal.Deleted) -> None:
     """Gone, with everything that belongs to it."""
-    runs = select(goal_runs.c.id).where(goal_runs.c.goal_id == fact.id)
-    for table in (goal_steps, goal_calls, outputs):
-        changes.execute(delete(table).where(table.c.run_id.in_(runs)))
-    for table in (goal_runs, goal_schedules, memories, schedule_ticks):
+    its_runs = select(runs.c.id).where(runs.c.goal_id == fact.id)
+    for table in (run_steps, outputs):
+        changes.execute(delete(table).where(table.c.run_id.in_(its_runs)))
+    for table in (runs, goal_schedules, memories, schedule_ticks):
         changes.execute(delete(table).where(table.c.goal_id == fact.id))
     changes.execute(delete(goals).where(goals.c.id == fact.id))
 

@@ -1,7 +1,7 @@
-"""Statements in the form that SQLite takes, each for many rows.
+"""Statements as SQLite takes them, each for many rows.
 
-SQLAlchemy writes the SQL; what it does with every row besides costs as much as SQLite itself, so the values
-are put in order here.
+SQLAlchemy writes the SQL. Its work on each row would cost as much as SQLite's own, so this module puts the
+values of the rows in order itself.
 """
 
 from __future__ import annotations
@@ -42,9 +42,18 @@ class Prepared:
 
 
 @cache
-def insert_into(table: Table) -> Prepared:
-    """A whole new row."""
-    return _prepared(table, table.insert(), tuple(column.name for column in table.columns))
+def insert_into(table: Table, keep: frozenset[str] = frozenset()) -> Prepared:
+    """Adds a row; with `keep`, replaces a row that is there, except for these columns."""
+    statement = sqlite.insert(table)
+    if keep:
+        replaced = [
+            column.name for column in table.columns if not column.primary_key and column.name not in keep
+        ]
+        statement = statement.on_conflict_do_update(
+            index_elements=table.primary_key.columns,
+            set_={name: statement.excluded[name] for name in replaced},
+        )
+    return _prepared(table, statement, tuple(column.name for column in table.columns))
 
 
 @cache

@@ -17,11 +17,12 @@ from contracts.runtime.continuity import WAY_OUT, LogRegressed, Mark, regression
 from contracts.runtime.log import Log, LogState, Unavailable
 from contracts.views import NEXT, SUSPECT, VIEWS_VERSION
 from projector import (
+    agent_run_view,
     agent_view,
     dag_view,
-    goal_run_view,
     goal_view,
     metrics,
+    plan_run_view,
     run_view,
     schedule_view,
     task_view,
@@ -51,7 +52,16 @@ log = structlog.get_logger()
 def views_fold() -> Fold:
     """Every handler of the views."""
     fold = Fold()
-    views = (agent_view, dag_view, run_view, goal_view, goal_run_view, schedule_view, task_view)
+    views = (
+        agent_view,
+        dag_view,
+        run_view,
+        plan_run_view,
+        agent_run_view,
+        goal_view,
+        schedule_view,
+        task_view,
+    )
     for view in views:
         fold.include(view.fold)
     return fold

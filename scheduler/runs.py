@@ -8,11 +8,10 @@ from functools import partial
 
 from contracts.core.event import Event
 from contracts.core.subjects import aggregate_filter
-from contracts.domain import awaiting_plan, dag, run
-from contracts.domain.awaiting_plan import plan_id
+from contracts.domain import dag, run, run_requests
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN
-from contracts.domain.run_requests import RunRequest
+from contracts.domain.run_requests import RunRequest, plan_id
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream, transact
 
@@ -65,7 +64,7 @@ class Runs:
         plan = await Stream.open(self._log, DAG, plan_id(run_id), Origin(self._source))
 
         def decide(state: run.State) -> Sequence[Event]:
-            return awaiting_plan.cancel(run_id, state, plan.state, reason)
+            return run_requests.cancel(run_id, state, plan.state, reason)
 
         with suppress(run.UnknownRun, run.AlreadyFinished):
             await transact(self._log, RUN, run_id, decide, plan.origin)

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.api.costs import PlanningAttempt, TokenUsage
-from contracts.api.executions import Page, Pagination
 from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp
 from contracts.api.numbers import MaxTokens, Seed
+from contracts.api.paging import ByCursor, Page, Pagination
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
 from contracts.api.texts import Title
 from contracts.core.event import Json
@@ -57,7 +57,7 @@ class DagPatch(SchedulePolicy):
     timezone: Omissible[str] = None
 
 
-class DagQuery(Page):
+class DagQuery(Page, ByCursor):
     """Which DAGs to list."""
 
     status: str | None = None

@@ -7,26 +7,17 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from contracts.api.costs import TokenUsage
-from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.api.fields import Absent, Body, NonEmpty, Omissible, Row, Timestamp
 from contracts.api.numbers import COERCED
+from contracts.api.paging import FURTHEST, ByCursor, Page, Pagination
 from contracts.api.texts import Length, Title
 from contracts.core.event import Json
 
 ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
 StepStatus = Literal["pending", "running", "waiting", "completed", "failed"]
 
-FURTHEST = 2**31
-"""Rows that a page can be asked to skip or hold."""
 
-
-class Page(Query):
-    """Which part of a list."""
-
-    limit: Annotated[int, Field(ge=1, le=100), COERCED] = 50
-    offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0
-
-
-class ExecutionQuery(Page):
+class ExecutionQuery(Page, ByCursor):
     """Which executions to list."""
 
     status: ExecutionStatus | None = None
@@ -36,17 +27,6 @@ class DagExecutionQuery(ExecutionQuery):
     """Which executions of one DAG to list."""
 
     limit: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] = 50
-
-
-class Pagination(Row):
-    """The part of the list that this is."""
-
-    limit: int
-    offset: int
-    count: int
-    """Rows on this page."""
-    total: int
-    """Rows on all pages."""
 
 
 class ExecutionRow(Row):
@@ -149,9 +129,9 @@ class DagExecutionList(Row):
     """Executions of one DAG, newest first."""
 
     executions: list[DagExecutionRow]
-    total: int
-    limit: int
-    offset: int
+    total: Absent[int] = None
+    limit: Absent[int] = None
+    offset: Absent[int] = None
     pagination: Pagination
 
 

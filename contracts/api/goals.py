@@ -9,9 +9,9 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError, WithJso
 from pydantic_core import PydanticKnownError
 
 from contracts.api.agents import AgentRow
-from contracts.api.executions import FURTHEST, Page
 from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
 from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
+from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
 from contracts.api.texts import Length
 from contracts.core.event import Json
@@ -88,7 +88,7 @@ class GoalPatch(Body):
     """As pausing and resuming do."""
 
 
-class GoalQuery(Query):
+class GoalQuery(ByCursor):
     """Which goals to list."""
 
     status: str | None = None
@@ -133,11 +133,23 @@ class GoalChanged(GoalRow):
     message: NonEmpty
 
 
+WhenBusy = Literal["queue", "refuse"]
+
+
+class RunGoalQuery(Query):
+    """What happens to a run that is over the limit of runs at once."""
+
+    when_busy: WhenBusy = "queue"
+    """`queue`: the run is accepted and stays `pending` until there is room; `message` says so.
+    `refuse`: no run is made, and the answer is 400. Pending and running runs of all goals count."""
+
+
 class RunTriggered(Row):
-    """The run is on its way."""
+    """The run has been requested."""
 
     run_id: str
     message: str
+    """Says so if the run is queued."""
 
 
 class MemoryOrigin(Row):

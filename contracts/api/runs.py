@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from contracts.api.costs import TokenUsage
-from contracts.api.executions import Page
 from contracts.api.fields import Row, Timestamp
 from contracts.api.goals import GoalRow
+from contracts.api.paging import ByCursor, Page
 from contracts.core.event import Json
 from contracts.domain.run import OutcomeReason
 
@@ -15,7 +15,7 @@ RunStatus = Literal["pending", "running", "completed", "failed"]
 CallStatus = Literal["running", "waiting", "completed", "failed"]
 
 
-class RunQuery(Page):
+class RunQuery(Page, ByCursor):
     """Which runs to list."""
 
     goal_id: str | None = None
@@ -41,7 +41,10 @@ class RunRow(Row):
     step_budget: int
     """Turns at most, or the steps of the plan."""
     steps_executed: int
+    failed_calls: int
+    """Tool calls of an agent that failed for good. A run with failed calls may be `completed`."""
     error: str | None
+    """Why the run did not complete; of a completed run, the last tool call that failed."""
     outcome_reason: OutcomeReason | None
     """Why a run by an agent ended as `completed`, and whether it did what it was told: `done`,
     `budget_exhausted` (the turns were used up), `truncated` (the last answer was cut short), `calls_failed`

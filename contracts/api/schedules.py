@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.api.executions import Page, Pagination
 from contracts.api.fields import Body, Omissible, Query, Row, Timestamp
 from contracts.api.numbers import COERCED, INTEGRAL
+from contracts.api.paging import Page, Pagination
 from contracts.domain.schedule.schedule import MAX_CATCH_UP_S, MAX_JITTER_S
 
 OverlapPolicy = Literal["skip", "allow", "queue_one", "cancel_running"]

@@ -38,10 +38,17 @@ class Dags:
         self._http = http
 
     async def find(
-        self, *, status: str | None = None, limit: int | None = None, offset: int | None = None
+        self,
+        *,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
     ) -> DagList:
         """Newest first; by default those that have a plan or ask something."""
-        return await self._http.get(DagList, path(DAGS), status=status, limit=limit, offset=offset)
+        return await self._http.get(
+            DagList, path(DAGS), status=status, limit=limit, offset=offset, cursor=cursor
+        )
 
     async def scheduled(self) -> list[ScheduledDag]:
         """Those with a schedule, active or not."""
@@ -104,10 +111,13 @@ class Dags:
         status: str | None = None,
         limit: int | None = None,
         offset: int | None = None,
+        cursor: str | None = None,
     ) -> DagExecutionList:
         """Its executions, newest first."""
         of_dag = path(DAGS, dag_id, "executions")
-        return await self._http.get(DagExecutionList, of_dag, status=status, limit=limit, offset=offset)
+        return await self._http.get(
+            DagExecutionList, of_dag, status=status, limit=limit, offset=offset, cursor=cursor
+        )
 
     async def costs(self, dag_id: str) -> DagCosts:
         """What the plan and all its executions cost."""

@@ -28,11 +28,16 @@ class Executions:
         self._http = http
 
     async def find(
-        self, *, status: str | None = None, limit: int | None = None, offset: int | None = None
+        self,
+        *,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
     ) -> ExecutionList:
-        """Those that changed last first."""
+        """Most recently changed first; with `cursor`, empty for the first page, newest first."""
         return await self._http.get(
-            ExecutionList, path(EXECUTIONS), status=status, limit=limit, offset=offset
+            ExecutionList, path(EXECUTIONS), status=status, limit=limit, offset=offset, cursor=cursor
         )
 
     async def get(self, execution_id: str) -> ExecutionDetail:

@@ -11,8 +11,9 @@ from contracts.api.goals import (
     ListedGoal,
     MemoryRow,
     RunTriggered,
+    WhenBusy,
 )
-from contracts.client.http import Http, path
+from contracts.client.http import Http, keyed, path, understood
 
 GOALS = "goals"
 
@@ -24,10 +25,17 @@ class Goals:
         self._http = http
 
     async def find(
-        self, *, status: str | None = None, limit: int | None = None, offset: int | None = None
+        self,
+        *,
+        status: str | None = None,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
     ) -> list[ListedGoal]:
         """Newest first, with their schedules and agents; by default all."""
-        return await self._http.get(list[ListedGoal], path(GOALS), status=status, limit=limit, offset=offset)
+        return await self._http.get(
+            list[ListedGoal], path(GOALS), status=status, limit=limit, offset=offset, cursor=cursor
+        )
 
     async def get(self, goal_id: str) -> GoalDetail:
         """One, with its schedules."""
@@ -45,9 +53,13 @@ class Goals:
         """Its runs are cancelled and go with it."""
         await self._http.call("DELETE", path(GOALS, goal_id))
 
-    async def run(self, goal_id: str, *, key: str | None = None) -> RunTriggered:
-        """Pursue it now."""
-        return await self._http.send(RunTriggered, "POST", path(GOALS, goal_id, "run"), key=key)
+    async def run(
+        self, goal_id: str, *, when_busy: WhenBusy | None = None, key: str | None = None
+    ) -> RunTriggered:
+        """Run it now; a run over the limit of runs at once is queued unless `when_busy` says otherwise."""
+        query = {"whenBusy": when_busy}
+        answer = await self._http.call("POST", path(GOALS, goal_id, "run"), query=query, headers=keyed(key))
+        return understood(RunTriggered, answer)
 
     async def pause(self, goal_id: str) -> GoalChanged:
         """Hold its schedules back; runs that are going on go on."""

@@ -26,11 +26,11 @@ class Runs:
         status: str | None = None,
         limit: int | None = None,
         offset: int | None = None,
+        cursor: str | None = None,
     ) -> list[RunRow]:
-        """Newest first."""
-        return await self._http.get(
-            list[RunRow], path(RUNS), goalId=goal_id, status=status, limit=limit, offset=offset
-        )
+        """Newest first; `cursor` is empty for the first page, then the `Cursor` of the last row."""
+        given = {"goalId": goal_id, "status": status, "limit": limit, "offset": offset, "cursor": cursor}
+        return await self._http.get(list[RunRow], path(RUNS), **given)
 
     async def get(self, run_id: str) -> RunRow:
         """One, with all its tool calls gave."""

@@ -1,6 +1,9 @@
-"""What is asked for when a goal is to be pursued once: a run by an agent's turns, or a plan that becomes one.
+"""Requests for runs, and taking them back.
 
-Whoever asks (the gateway for a client, the scheduler for a tick) asks by this, so that it is the same.
+A run of a goal is requested either at once, to be run by an agent, or as a plan that becomes the run. A run
+that waits for its plan exists from the request for the plan on: the planner requests the run itself when the
+plan is made. To cancel or delete a run that waits is to write the first event of the run. The planner then
+finds that the run exists, and requests nothing.
 """
 
 from __future__ import annotations
@@ -10,16 +13,19 @@ from typing import Any, Literal
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
+from contracts.core.ids import derived_id
 from contracts.domain import dag, goal, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.prompts.constraints import as_lines
 
 RUN_PREFIX = "run_"
 
+PLANLESS = frozenset({dag.Status.REJECTED, dag.Status.DELETED})
+"""States of a plan whose run will not be requested any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What the settings say where a goal says nothing."""
+    """The settings for what a goal does not say."""
 
     step_budget: int = 20
     planner_agent: str = "DecomposerV8"
@@ -27,21 +33,26 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """Why the goal is pursued now."""
+    """Why a run of a goal is requested."""
 
     trigger: Literal["api", "schedule"] = "api"
     schedule_id: str | None = None
     timezone: str | None = None
-    """Whose date is meant; None: the goal's."""
+    """The time zone of the dates in the goal; None stands for the time zone of the goal."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """The first event of an aggregate that is not there yet: append it, or find that it is there."""
+    """The first event of an aggregate. If the aggregate exists, the run has been requested before."""
 
     aggregate: Aggregate[Any]
     id: str
     event: Event
+
+
+def plan_id(run_id: str) -> str:
+    """The id of the DAG that is requested in order to become the run."""
+    return derived_id("", run_id, "plan")
 
 
 def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Trigger, defaults: Defaults) -> RunRequest:
@@ -49,6 +60,43 @@ def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Trigger, defa
     if state.params.strategy == "dag":
         return RunRequest(dag.DAG, plan_id(run_id), _plan(goal_id, state, run_id, occasion, defaults))
     return RunRequest(run.RUN, run_id, _turns(goal_id, state, occasion, defaults))
+
+
+def awaits(run_id: str, plan: dag.State) -> bool:
+    """Whether the plan was requested in order to become the run."""
+    return plan.request is not None and plan.request.run_id == run_id
+
+
+def status(run_id: str, state: run.State, plan: dag.State) -> run.Status:
+    """The status of a run that may wait for its plan; ABSENT if there is no such run."""
+    if state.status is not run.Status.ABSENT or not awaits(run_id, plan):
+        return state.status
+    return run.Status.FAILED if plan.status in PLANLESS else run.Status.PENDING
+
+
+def cancel(run_id: str, state: run.State, plan: dag.State, reason: str) -> list[Event]:
+    """Cancel a run, or a run that waits for its plan; a cancelled run stays as it is.
+
+    Raises:
+        UnknownRun: there is no such run.
+        AlreadyFinished: the run has ended, or its plan was rejected or deleted.
+    """
+    match status(run_id, state, plan):
+        case run.Status.PENDING if state.status is run.Status.ABSENT:
+            return [run.Cancelled(reason=reason)]
+        case run.Status.FAILED:
+            raise run.AlreadyFinished("the run is failed; there is nothing left to cancel")
+    return run.cancel(state, reason)
+
+
+def delete(run_id: str, state: run.State, plan: dag.State) -> list[Event]:
+    """Delete a run, or a run that waits for its plan.
+
+    Raises:
+        UnknownRun: there is no such run.
+    """
+    waited = state.status is run.Status.ABSENT and awaits(run_id, plan)
+    return [run.Deleted()] if waited else run.delete(state)
 
 
 def _turns(goal_id: str, state: goal.State, occasion: Trigger, defaults: Defaults) -> run.GoalRequested:

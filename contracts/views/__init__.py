@@ -8,12 +8,21 @@ from __future__ import annotations
 
 from contracts.views.agent import agents
 from contracts.views.base import NEXT, SUSPECT, VIEWS_VERSION, checkpoint, metadata
-from contracts.views.dag import dags, planning_attempts
-from contracts.views.execution import executions, sub_steps
+from contracts.views.dag import HAS_SCHEDULE, IS_ANSWERED, dags, planning_attempts
 from contracts.views.goal import goal_schedules, goals, memories
-from contracts.views.goal_run import goal_calls, goal_runs, goal_steps, outputs
+from contracts.views.run import (
+    EXECUTION_STATUS,
+    GOAL_RUN_STATUS,
+    IS_EXECUTION,
+    IS_GOAL_RUN,
+    IS_UNENDED,
+    outputs,
+    run_steps,
+    runs,
+)
 from contracts.views.schedule import schedule_ticks
 from contracts.views.task import tasks
+from contracts.views.totals import totals
 
 __all__ = [
     "NEXT",
@@ -24,15 +33,20 @@ __all__ = [
     "agents",
     "dags",
     "planning_attempts",
-    "executions",
-    "sub_steps",
+    "HAS_SCHEDULE",
+    "IS_ANSWERED",
+    "runs",
+    "run_steps",
+    "outputs",
+    "EXECUTION_STATUS",
+    "GOAL_RUN_STATUS",
+    "IS_EXECUTION",
+    "IS_GOAL_RUN",
+    "IS_UNENDED",
+    "totals",
     "goals",
     "goal_schedules",
     "memories",
-    "goal_runs",
-    "goal_steps",
-    "goal_calls",
-    "outputs",
     "schedule_ticks",
     "tasks",
 ]

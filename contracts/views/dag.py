@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    Table,
+    Text,
+    literal_column,
+)
 
 from contracts.views.base import metadata
+from contracts.views.totals import counted
 
 dags = Table(
     "dags",
@@ -35,10 +47,20 @@ dags = Table(
     Column("last_run_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("dags_by_created", "created_at"),
-    Index("dags_by_status", "status", "created_at"),
 )
 """`phase` is the aggregate's state, `status` what clients see; `error` = {httpStatus, error, …details}."""
+
+IS_ANSWERED: ColumnElement[bool] = literal_column("phase IN ('planned', 'clarification')", Boolean)
+"""Whether a DAG is listed when no status is asked for: there is a plan, or the model asks a question."""
+HAS_SCHEDULE: ColumnElement[bool] = literal_column("cron_schedule IS NOT NULL", Boolean)
+
+Index("dags_newest", dags.c.created_at, dags.c.id, sqlite_where=IS_ANSWERED)
+Index("dags_newest_by_status", dags.c.status, dags.c.created_at, dags.c.id)
+Index("dags_by_creation", dags.c.created_at)
+Index("dags_scheduled", dags.c.updated_at, dags.c.id, sqlite_where=HAS_SCHEDULE)
+
+counted("dags", dags, when="TRUE", of=("status",))
+counted("answered_dags", dags, when="{row}.phase IN ('planned', 'clarification')", of=("status", "phase"))
 
 planning_attempts = Table(
     "planning_attempts",

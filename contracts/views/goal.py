@@ -17,8 +17,8 @@ goals = Table(
     Column("status", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("goals_by_created", "created_at"),
-    Index("goals_by_status", "status", "created_at"),
+    Index("goals_newest", "created_at", "id"),
+    Index("goals_newest_by_status", "status", "created_at", "id"),
 )
 """`params` is what the client gave, in camelCase."""
 
@@ -37,7 +37,7 @@ goal_schedules = Table(
     Column("last_run_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
-    Index("goal_schedules_by_goal", "goal_id"),
+    Index("goal_schedules_by_goal", "goal_id", "created_at", "id"),
 )
 
 memories = Table(
@@ -49,6 +49,6 @@ memories = Table(
     Column("type", Text, nullable=False),
     Column("content", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
-    Index("memories_by_goal", "goal_id", "created_at"),
+    Index("memories_by_goal", "goal_id", "created_at", "id"),
 )
 """What runs left for the next ones of their goal: notes, facts, artifacts."""

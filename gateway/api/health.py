@@ -6,7 +6,7 @@ import asyncio
 from dataclasses import dataclass
 
 from aiohttp import web
-from sqlalchemy import func, select, union_all
+from sqlalchemy import func, select
 
 from contracts.api.fields import epoch_ms
 from contracts.api.health import BUILDING, Alive, DagScheduler, Queue, Readiness, Scheduler
@@ -14,7 +14,7 @@ from contracts.domain.run import Status
 from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.log import Unavailable
 from contracts.runtime.process.sidecar import Check
-from contracts.views import VIEWS_VERSION, checkpoint, dags, executions, goal_runs
+from contracts.views import IS_UNENDED, VIEWS_VERSION, checkpoint, dags, runs
 from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
@@ -149,18 +149,12 @@ def _log_problem(log: _Log | None) -> str | None:
 
 async def _look(gateway: Gateway) -> _Seen | str:
     """What the views say, or why they say nothing."""
-    unended = (Status.PENDING, Status.RUNNING)
-    by_plans = select(executions.c.status).where(executions.c.status.in_(unended))
-    by_agents = select(goal_runs.c.status).where(
-        goal_runs.c.strategy == "agent", goal_runs.c.status.in_(unended)
-    )
-    both = union_all(by_plans, by_agents).subquery()
-    runs = select(both.c.status, func.count()).group_by(both.c.status)
+    unended = select(runs.c.status, func.count()).where(IS_UNENDED).group_by(runs.c.status)
     of_goals = select(func.count()).where(GOAL_FIRES)
     try:
         async with gateway.views.snapshot(long=True) as reader:
             reached = await reader.first(select(checkpoint.c.seq, checkpoint.c.version))
-            counts = {row["status"]: row["count"] for row in await reader.all(runs)}
+            counts = {row["status"]: row["count"] for row in await reader.all(unended)}
             scheduled = await reader.all(select(dags.c.id).where(DAG_FIRES).order_by(dags.c.id))
             goal_schedules = await reader.value(of_goals)
     except ViewsUnavailable as error:

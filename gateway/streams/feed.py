@@ -1,7 +1,7 @@
-"""The live stream of one run: told once, and sent to all its clients.
+"""The live stream of one run: projected once, and sent to all its clients.
 
 A client's position is a stream sequence. A commit that makes several events gives its sequence as `id` to
-the last of them only: a client that is cut off in between gets all of them again, and never loses the rest.
+the last of them only: a client that is cut off in between gets all of them again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from contracts.core.commit import Recorded
 from contracts.domain.executors import ToolProgress
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.log import Log, Unavailable
-from gateway.streams.narration import Narration, Told
+from gateway.streams.dialect import Dialect, StreamEvent
+from gateway.streams.projection import StreamProjection
 from gateway.streams.sse import Client, Piece, frame
 from gateway.views.results import result_text
 
@@ -27,36 +28,33 @@ TURN = 256
 REPLAYS = 8
 """Beginnings of the past that are kept, because clients tend to come back together."""
 
-Heard = Recorded | bytes
-"""A commit, or what an executor says of a tool at work."""
-
-Narrate = Callable[[str], Narration]
-"""Begins to tell the run of an id."""
+Input = Recorded | bytes
+"""A commit, or the progress of a tool as an executor published it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What everyone has been told."""
+    """What has been sent to all clients."""
 
     seq: int = 0
-    """Stream sequence of the last commit told."""
-    standing: Told = field(default_factory=dict)
+    """Stream sequence of the last commit."""
+    standing: StreamEvent = field(default_factory=dict)
     ending: bytes = b""
-    """How the end was told, once it has come."""
+    """The event that told the end of the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was told after some position, up to a later one."""
+    """What was sent after some position, up to a later one."""
 
-    before: Told
-    """Where the run stood then."""
+    before: StreamEvent
+    """Where the run stood at the position."""
     data: bytes
     upto: int
 
 
 class Feed:
-    """One run, its clients, and what the newest of its events need to be told."""
+    """One run and its clients."""
 
     def __init__(
         self,
@@ -64,17 +62,16 @@ class Feed:
         log: Log,
         blobs: Blobs,
         clock: Callable[[], datetime],
-        narrate: Narrate,
+        dialect: Dialect,
     ) -> None:
         self.run_id = run_id
         self.closed = False
-        """Whether nothing will be told any more."""
+        """Whether nothing more will be sent."""
         self._log = log
         self._blobs = blobs
         self._clock = clock
         self._clients: set[Client] = set()
-        self._narrate_anew = narrate
-        self._narrator = narrate(run_id)
+        self._projection = StreamProjection(run_id, dialect)
         self._present = Present()
         self._replays: dict[int, Past] = {}
         self._reading = asyncio.Lock()
@@ -82,41 +79,46 @@ class Feed:
     @property
     def is_known(self) -> bool:
         """Whether there is such a run."""
-        return self._narrator.is_known
+        return self._projection.is_known
 
     @property
     def sources(self) -> Sequence[tuple[str, str]]:
-        """Aggregates, by name and id, whose commits it is to hear."""
-        return self._narrator.sources
+        """Aggregates, by name and id, whose commits it takes."""
+        return self._projection.sources
+
+    @property
+    def seq(self) -> int:
+        """Stream sequence of the last commit that it has taken."""
+        return self._present.seq
 
     async def open(self) -> None:
-        """Take in what has happened so far, without telling it.
+        """Take what has happened so far, without sending it.
 
         Raises:
             Unavailable: the log or the object store could not be read.
         """
         for recorded in await self._history():
-            self._narrator.tell(recorded)
+            self._projection.apply(recorded)
         self._present = await self._news()
 
-    async def tell(self, heard: Sequence[Heard]) -> None:
-        """Send everyone what was heard, at once.
+    async def send(self, inputs: Sequence[Input]) -> None:
+        """Send all clients the events of `inputs`, at once.
 
-        A commit heard twice is passed over; those that were not heard are read from the log.
+        A commit that was taken before is ignored; commits that are missing in between are read from the log.
 
         Raises:
             Unavailable: the log or the object store could not be read.
         """
-        narrated = [await self._narrate(one) for one in heard]
+        frames = [await self._frames_of(one) for one in inputs]
         self._present = await self._news()
         self._replays.clear()
-        await self._send(b"".join(narrated))
+        await self._send(b"".join(frames))
         if not self.is_known:
             self.close()
 
     async def beat(self) -> None:
-        """Tell everyone that nothing has happened."""
-        await self._send(frame(self._narrator.event("heartbeat", self._now(), {})))
+        """Send all clients a heartbeat."""
+        await self._send(frame(self._projection.event("heartbeat", self._now(), {})))
 
     def close(self) -> None:
         """End every client's stream."""
@@ -125,7 +127,7 @@ class Feed:
             client.leave()
 
     async def serve(self, client: Client, after: int | None = None) -> None:
-        """Send one client how things stand at position `after`, by default now; then all that follows.
+        """Send one client where the run stands at position `after`, by default now; then all that follows.
 
         Returns when the client has left or the feed is closed.
 
@@ -141,25 +143,25 @@ class Feed:
             await client.write(past.data)
         if self.closed:
             return
-        self._clients.add(client)  # nothing was told since the last look at the position
+        self._clients.add(client)  # nothing was sent since the last look at the position
         try:
             await client.left()
         finally:
             self._clients.discard(client)
 
     async def _greet(self, client: Client, after: int | None) -> int:
-        """Send how things stand at a position, and what was told after it; returns the position reached."""
+        """Send where the run stands at a position, and what followed; returns the position reached."""
         present = self._present
         if after is None or after > present.seq:
             position = None if present.ending else present.seq
-            await client.write(self._told_standing(present.standing, position) + present.ending)
+            await client.write(self._standing(present.standing, position) + present.ending)
             return present.seq
         past = await self._past(after)
-        await client.write(self._told_standing(past.before, after) + past.data)
+        await client.write(self._standing(past.before, after) + past.data)
         return past.upto
 
     async def _past(self, after: int) -> Past:
-        """What has been told after a position."""
+        """What was sent after a position."""
         if after == self._present.seq:
             return Past(self._present.standing, b"", after)
         async with self._reading:
@@ -171,67 +173,68 @@ class Feed:
 
     async def _replay(self, after: int) -> Past:
         upto = self._present.seq
-        narrator = self._narrate_anew(self.run_id)
-        told = []
-        before = narrator.standing
+        projection = StreamProjection(self.run_id, self._projection.dialect)
+        frames = []
+        before = projection.standing
         for recorded in await self._history():
             if recorded.seq <= after:
-                narrator.tell(recorded)
-                before = narrator.standing
+                projection.apply(recorded)
+                before = projection.standing
             elif recorded.seq <= upto:
-                told.append(await self._frames(narrator, recorded))
-        _require(narrator, upto)
-        return Past(before, b"".join(told), upto)
+                frames.append(await self._frames(projection, recorded))
+        _require(projection, upto)
+        return Past(before, b"".join(frames), upto)
 
     async def _history(self, after: int = 0) -> list[Recorded]:
         """The commits of all sources above a position, in order.
 
-        What is appended to one source while another is read is no matter: by then nothing follows from it.
+        A commit that is appended to one source while another is read has no effect on the other any more.
         """
         commits = [one for source in self.sources for one in await self._log.read(*source, after=after)]
         return sorted(commits, key=lambda one: one.seq)
 
-    async def _narrate(self, heard: Heard) -> bytes:
-        return self._narrate_tool(heard) if isinstance(heard, bytes) else await self._narrate_commit(heard)
+    async def _frames_of(self, one: Input) -> bytes:
+        return self._frames_of_tool(one) if isinstance(one, bytes) else await self._frames_of_commit(one)
 
-    async def _narrate_commit(self, recorded: Recorded) -> bytes:
-        narrator = self._narrator
-        if recorded.seq <= narrator.seq:
+    async def _frames_of_commit(self, recorded: Recorded) -> bytes:
+        projection = self._projection
+        if recorded.seq <= projection.seq:
             return b""
-        if narrator.follows(recorded):
-            return await self._frames(narrator, recorded)
-        unheard = await self._history(after=narrator.seq)
-        told = b"".join([await self._frames(narrator, one) for one in unheard])
-        _require(narrator, recorded.seq)
-        return told
+        if projection.follows(recorded):
+            return await self._frames(projection, recorded)
+        missing = await self._history(after=projection.seq)
+        frames = b"".join([await self._frames(projection, one) for one in missing])
+        _require(projection, recorded.seq)
+        return frames
 
-    def _narrate_tool(self, payload: bytes) -> bytes:
-        """A tool's progress, which is not in the log; nothing, if it cannot be understood."""
+    def _frames_of_tool(self, payload: bytes) -> bytes:
+        """The progress of a tool, which is not in the log; nothing, if it cannot be read."""
         try:
-            said = ToolProgress.model_validate_json(payload)
-            fields = {"toolName": said.tool, "message": said.message, **self._narrator.naming(said.step)}
+            progress = ToolProgress.model_validate_json(payload)
+            fields = {"toolName": progress.tool, "message": progress.message}
+            step = self._projection.name_step(progress.step)
         except ValueError:
             return b""
-        return frame(self._narrator.event(f"tool.{said.kind}", self._now(), fields))
+        return frame(self._projection.event(f"tool.{progress.kind}", self._now(), {**fields, **step}))
 
-    async def _frames(self, narrator: Narration, recorded: Recorded) -> bytes:
-        told = [await self._shown(event) for event in narrator.tell(recorded)]
-        ids = [None] * (len(told) - 1) + [recorded.seq]
-        return b"".join(map(frame, told, ids))
+    async def _frames(self, projection: StreamProjection, recorded: Recorded) -> bytes:
+        events = [await self._shown(event) for event in projection.apply(recorded)]
+        ids = [None] * (len(events) - 1) + [recorded.seq]
+        return b"".join(map(frame, events, ids))
 
-    async def _shown(self, told: Told) -> Told:
-        texts = {key: await result_text(told[key], self._blobs) for key in RESULTS if key in told}
-        return {**told, **texts}
+    async def _shown(self, event: StreamEvent) -> StreamEvent:
+        texts = {key: await result_text(event[key], self._blobs) for key in RESULTS if key in event}
+        return {**event, **texts}
 
     async def _news(self) -> Present:
-        """What everyone is about to be told, and how the past ends for those who come later."""
-        narrator, ending = self._narrator, self._present.ending
-        if narrator.ending and not ending:
-            ending = frame(await self._shown(narrator.ending), narrator.seq)
-        return Present(narrator.seq, narrator.standing, ending)
+        """Where the run stands now, and its end for clients that come later."""
+        projection, ending = self._projection, self._present.ending
+        if projection.ending and not ending:
+            ending = frame(await self._shown(projection.ending), projection.seq)
+        return Present(projection.seq, projection.standing, ending)
 
-    def _told_standing(self, standing: Told, position: int | None) -> bytes:
-        return frame(self._narrator.update(self._now(), standing), position)
+    def _standing(self, standing: StreamEvent, position: int | None) -> bytes:
+        return frame(self._projection.update(self._now(), standing), position)
 
     async def _send(self, data: bytes) -> None:
         if not data:
@@ -246,6 +249,6 @@ class Feed:
         return epoch_ms(self._clock())
 
 
-def _require(narrator: Narration, seq: int) -> None:
-    if narrator.seq < seq:
-        raise Unavailable(f"the log gives {narrator.run_id} only up to {narrator.seq}, not up to {seq}")
+def _require(projection: StreamProjection, seq: int) -> None:
+    if projection.seq < seq:
+        raise Unavailable(f"the log has {projection.run_id} only up to {projection.seq}, not up to {seq}")

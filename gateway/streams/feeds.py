@@ -1,4 +1,4 @@
-"""The runs being watched: one feed each, kept while it has clients."""
+"""The runs that clients watch: one feed for each run and dialect, kept while it has clients."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from contracts.core.subjects import live_run
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.log import Log, Unavailable
 from contracts.runtime.nats.connection import Connection
-from gateway.streams.feed import Feed, Heard, Narrate
+from gateway.streams.dialect import Dialect
+from gateway.streams.feed import Feed, Input
 from gateway.streams.hub import Hub
 from gateway.streams.sse import HttpClient, last_event_id
 
@@ -28,7 +29,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Live(Protocol):
-    """Where the progress of tools is heard."""
+    """Where executors publish the progress of tools."""
 
     def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AbstractAsyncContextManager[None]:
         """Pass every message about one run to `listener`."""
@@ -82,21 +83,21 @@ class Feeds:
         self._clock = clock
         self._live = live
         self._heartbeat_s = heartbeat_s
-        self._watched: dict[tuple[Narrate, str], _Watched] = {}
+        self._watched: dict[tuple[Dialect, str], _Watched] = {}
 
     @asynccontextmanager
-    async def watching(self, run_id: str, narrate: Narrate) -> AsyncGenerator[Feed]:
-        """The feed of one run as `narrate` tells it, current while the block lasts.
+    async def watching(self, run_id: str, dialect: Dialect) -> AsyncGenerator[Feed]:
+        """The feed of one run in a dialect, current while the block lasts.
 
-        Ask it whether the run is known.
+        Ask the feed whether the run is known.
 
         Raises:
             Unavailable: the log could not be read.
         """
-        key = narrate, run_id
+        key = dialect, run_id
         watched = self._watched.get(key)
         if watched is None or watched.feed.closed:
-            feed = Feed(run_id, self._log, self._blobs, self._clock, narrate)
+            feed = Feed(run_id, self._log, self._blobs, self._clock, dialect)
             watched = self._watched[key] = _Watched(feed)
             watched.keeper = asyncio.create_task(self._keep(watched))
         watched.clients += 1
@@ -117,7 +118,7 @@ class Feeds:
 
     async def _keep(self, watched: _Watched) -> None:
         feed, ready = watched.feed, watched.ready
-        inbox: asyncio.Queue[Heard] = asyncio.Queue()
+        inbox: asyncio.Queue[Input] = asyncio.Queue()
         beating = asyncio.create_task(self._beat(feed))
         try:
             async with AsyncExitStack() as hearing:
@@ -126,9 +127,10 @@ class Feeds:
                 if self._live:
                     await hearing.enter_async_context(self._live.hearing(feed.run_id, inbox.put_nowait))
                 await feed.open()
+                await self._hub.readable(feed.seq)
                 ready.set_result(None)
                 while not feed.closed:
-                    await feed.tell(await _all_in(inbox))
+                    await feed.send(await _all_in(inbox))
         except Exception as error:
             if ready.done():
                 logger.exception("a stream broke; its clients will come back", run=feed.run_id)
@@ -162,9 +164,9 @@ async def _end(watched: _Watched) -> None:
         await asyncio.wait([watched.keeper])
 
 
-async def _all_in(inbox: asyncio.Queue[Heard]) -> list[Heard]:
-    """What is there, at least one: under load many events cost the clients one message."""
-    heard = [await inbox.get()]
+async def _all_in(inbox: asyncio.Queue[Input]) -> list[Input]:
+    """Everything that has arrived, at least one: under load many events are sent to clients as one piece."""
+    inputs = [await inbox.get()]
     while not inbox.empty():
-        heard.append(inbox.get_nowait())
-    return heard
+        inputs.append(inbox.get_nowait())
+    return inputs

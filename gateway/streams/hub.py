@@ -1,9 +1,13 @@
-"""The newest part of the log, heard once per process and passed on in memory to everyone who listens."""
+"""The newest commits of the log, read once per process and passed on in memory to all who listen.
+
+What a stream has told can be read: a commit is passed on when the views include it. When the views are behind
+for longer than PATIENCE_S, commits are passed on at once, until the views have caught up.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Container, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Container, Sequence
 from contextlib import aclosing, asynccontextmanager
 
 import structlog
@@ -14,11 +18,20 @@ from contracts.runtime.log import Log, Unavailable
 
 RETRY_S = 1.0
 FOLLOW_S = 10.0
+PATIENCE_S = 1.0
 
 logger = structlog.get_logger(__name__)
 
 Listener = Callable[[Recorded], None]
 """Called with each commit, in order; must not block."""
+
+Reached = Callable[[int, float], Awaitable[bool]]
+"""Whether the views include a stream sequence, after waiting at most so many seconds for it."""
+
+
+async def included(_: int, __: float) -> bool:
+    """Where there are no views to wait for."""
+    return True
 
 
 class Hub:
@@ -27,8 +40,10 @@ class Hub:
     A commit costs a look-up, however many listen to others.
     """
 
-    def __init__(self, log: Log) -> None:
+    def __init__(self, log: Log, reached: Reached = included) -> None:
         self._log = log
+        self._reached = reached
+        self._views_are_behind = False
         self._listeners: dict[tuple[str, str], dict[object, Listener]] = {}
         self._overhearing: dict[object, Listener] = {}
         self._wanted = asyncio.Event()
@@ -106,6 +121,10 @@ class Hub:
                 notice(recorded)
             return await found
 
+    async def readable(self, seq: int) -> None:
+        """Wait until the views include `seq`, but not for views that are far behind."""
+        self._views_are_behind = not await self._reached(seq, 0 if self._views_are_behind else PATIENCE_S)
+
     async def _followed(self) -> None:
         try:
             async with asyncio.timeout(FOLLOW_S):
@@ -119,6 +138,7 @@ class Hub:
         async with aclosing(self._log.tail(EVERYTHING, after=after)) as batches:
             self._following.set()
             async for batch in batches:
+                await self.readable(batch[-1].seq)
                 self._pass_on(batch)
                 if not self._listeners and not self._overhearing:
                     self._following.clear()

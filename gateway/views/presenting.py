@@ -1,6 +1,7 @@
-"""What presenters make answers of rows with. Plain dictionaries: a list of them must cost next to nothing.
+"""Helpers for presenters, which make the JSON of answers from rows of the views.
 
-The models in `contracts.api` describe the same; the tests hold both to each other.
+Answers are plain dictionaries, because models would cost more than the reading of the rows. The models in
+`contracts.api` describe the same; tests compare the two.
 """
 
 from __future__ import annotations
@@ -13,24 +14,25 @@ from sqlalchemy import JSON, Label, Table, Text, cast
 from contracts.api.fields import iso
 from contracts.core.event import Json
 
-Shown = dict[str, Json]
+JsonRow = dict[str, Json]
+"""A row as the API shows it."""
 
 
 def columns(table: Table, prefix: str = "") -> list[Label[Any]]:
-    """Every column of `table`, JSON as the text it is stored as, to go into answers unparsed."""
+    """Every column of `table`; JSON as stored text, which goes into answers unparsed."""
     return [
         (cast(column, Text) if isinstance(column.type, JSON) else column).label(prefix + column.name)
         for column in table.columns
     ]
 
 
-def pagination(limit: int, offset: int, count: int, total: int) -> Shown:
-    """Which part of a list was shown."""
+def pagination(limit: int, offset: int, count: int, total: int) -> JsonRow:
+    """Which part of a list a page by offset is."""
     return {"limit": limit, "offset": offset, "count": count, "total": total}
 
 
 def json_of(stored: str | None) -> Json:
-    """A value that the views hold as JSON, to go into an answer unparsed."""
+    """A value that the views hold as JSON, which goes into an answer unparsed."""
     return None if stored is None else orjson.Fragment(stored)
 
 

@@ -20,18 +20,14 @@ from contracts.api.costs import (
     SynthesisCost,
     TokenUsage,
 )
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.run.steps import SYNTHESIS
-from contracts.views import dags, executions, planning_attempts, sub_steps
-from gateway.api.executions.awaited import awaited
+from contracts.views import IS_EXECUTION, dags, planning_attempts, run_steps, runs
 from gateway.api.executions.presenters import API_STATUS
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
 from gateway.views.reader import Reader, Row
 
 TAG = "costs"
-
-NOT_BEGUN = ExecutionCost(total_usage=None, total_cost_usd=None, sub_steps=[], synthesis=None)
 
 
 @endpoint(
@@ -45,16 +41,16 @@ NOT_BEGUN = ExecutionCost(total_usage=None, total_cost_usd=None, sub_steps=[], s
 async def get_execution_costs(call: Call[None, None]) -> web.StreamResponse:
     """Step by step; of one that waits for its plan, what the plan has cost so far."""
     id_ = call.path["id"]
-    of_execution = select(sub_steps).where(sub_steps.c.execution_id == id_).order_by(sub_steps.c.task_id)
+    of_execution = select(run_steps).where(run_steps.c.run_id == id_).order_by(run_steps.c.number)
     async with call.gateway.views.snapshot() as reader:
-        row = await reader.first(select(executions).where(executions.c.id == id_))
+        row = await reader.first(select(runs).where(runs.c.id == id_, runs.c.strategy == "dag"))
+        if row is None:
+            raise call.missing()
         steps = await reader.all(of_execution)
-        dag_id = row["dag_id"] if row else plan_id(id_)
+        dag_id = row["dag_id"]
         dag = await reader.first(select(dags).where(dags.c.id == dag_id))
         planning = await _planning(reader, dag) if dag else None
-    if row is None and await awaited(call.gateway, id_) is None:
-        raise call.missing()
-    execution = _execution(row, steps) if row else NOT_BEGUN
+    execution = _execution(row, steps)
     planned, executed = (planning and planning.total_cost_usd) or 0, execution.total_cost_usd or 0
     return json_reply(
         ExecutionCosts(
@@ -82,13 +78,13 @@ async def get_execution_costs(call: Call[None, None]) -> web.StreamResponse:
 async def get_dag_costs(call: Call[None, None]) -> web.StreamResponse:
     """The newest execution first."""
     id_ = call.path["id"]
-    of_dag = select(executions).where(executions.c.dag_id == id_)
+    of_dag = select(runs).where(IS_EXECUTION, runs.c.dag_id == id_)
     async with call.gateway.views.snapshot(long=True) as reader:
         dag = await reader.first(select(dags).where(dags.c.id == id_))
         if dag is None:
             raise call.missing()
         planning = await _planning(reader, dag)
-        rows = await reader.all(of_dag.order_by(executions.c.created_at.desc(), executions.c.id.desc()))
+        rows = await reader.all(of_dag.order_by(runs.c.created_at.desc(), runs.c.id.desc()))
     planned, executed = planning.total_cost_usd or 0, sum(row["cost_pico"] or 0 for row in rows)
     return json_reply(
         DagCosts(
@@ -119,14 +115,21 @@ async def _planning(reader: Reader, dag: Row) -> PlanningCost:
 
 
 def _execution(row: Row, steps: Sequence[Row]) -> ExecutionCost:
-    report = next((step for step in steps if step["task_id"] == SYNTHESIS), None)
+    report = next((step for step in steps if step["step"] == SYNTHESIS), None)
     return ExecutionCost(
         total_usage=_usage_of(row),
         total_cost_usd=row["cost_pico"],
         sub_steps=[
-            StepCost.model_validate({**step, "usage": _usage_of(step), "cost_usd": step["cost_pico"]})
+            StepCost(
+                id=step["id"],
+                task_id=step["step"],
+                action_type=step["action_type"],
+                tool_or_prompt_name=step["name"],
+                usage=_usage_of(step),
+                cost_usd=step["cost_pico"],
+            )
             for step in steps
-            if step["task_id"] != SYNTHESIS
+            if step["step"] != SYNTHESIS
         ],
         synthesis=SynthesisCost(usage=_usage_of(report), cost_usd=report["cost_pico"]) if report else None,
     )
@@ -138,7 +141,7 @@ def _of_dag(row: Row) -> DagExecutionCost:
         status=API_STATUS.get(row["status"], row["status"]),
         total_cost_usd=row["cost_pico"],
         started_at=row["started_at"],
-        completed_at=row["completed_at"],
+        completed_at=row["ended_at"],
     )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Column, ColumnElement, func, select, true
 
 from contracts.api.costs import CostQuery, CostSummary, DateRange, GroupBy, PeriodCost, Spent
 from contracts.api.fields import epoch_ms
-from contracts.views import dags, executions, goal_runs, tasks
+from contracts.views import dags, runs, tasks
 from gateway.api.costs.periods import NotAMoment, moment, period_of
 from gateway.endpoint import Call, endpoint
 from gateway.http.errors import Refusal
@@ -39,8 +39,8 @@ class Source:
 
 SOURCES = {
     "planning_cost_usd": Source(dags.c.planning_cost_pico, dags.c.created_at),
-    "execution_cost_usd": Source(executions.c.cost_pico, executions.c.completed_at),
-    "goal_run_cost_usd": Source(goal_runs.c.cost_pico, goal_runs.c.ended_at, goal_runs.c.strategy == "agent"),
+    "execution_cost_usd": Source(runs.c.cost_pico, runs.c.ended_at, runs.c.strategy == "dag"),
+    "goal_run_cost_usd": Source(runs.c.cost_pico, runs.c.ended_at, runs.c.strategy == "agent"),
     "task_cost_usd": Source(tasks.c.cost_pico, tasks.c.created_at),
 }
 

@@ -17,23 +17,23 @@ from contracts.domain import dag
 from contracts.domain.dag import DAG
 from contracts.domain.schedule.cron import describe
 from contracts.runtime.stream import transact
-from contracts.views import dags, executions, planning_attempts
+from contracts.views import IS_ANSWERED, IS_EXECUTION, dags, planning_attempts, runs, totals
 from gateway.api.dags.presenters import ATTEMPT_COLUMNS, DAG_COLUMNS, dag_row
-from gateway.api.executions import queries as execution_queries
+from gateway.api.executions import showing as executions
+from gateway.api.runs.queries import Filter
 from gateway.api.schedules.parsing import changed_schedule
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
-from gateway.views.presenting import Shown, pagination
+from gateway.views.paging import Part, in_order, link, page_of
+from gateway.views.presenting import JsonRow, pagination
 from gateway.views.reader import Row
 
 TAG = "dags"
 MISSING = "DAG with id '{id}' not found"
 INVALID = "Invalid parameters"
-ANSWERED = (dag.Status.PLANNED, dag.Status.CLARIFICATION)
-"""Phases of DAGs that are listed when no status is asked for."""
-
+_EXECUTIONS = select(func.count()).where(IS_EXECUTION, runs.c.dag_id == bindparam("dag_id"))
 _ONE = select(*DAG_COLUMNS).where(dags.c.id == bindparam("dag_id"))
 _ATTEMPTS = (
     select(*ATTEMPT_COLUMNS)
@@ -54,13 +54,16 @@ _ATTEMPTS = (
 async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     """Those still being planned, and those no plan came of, only when their status is asked for."""
     query, views = call.query, call.gateway.views
-    rows_of, count_of = _pages(of_status=query.status is not None)
-    rows = await views.all(rows_of, status=query.status, limit=query.limit, offset=query.offset)
-    total = rows[0]["total"] if rows else 0
-    if query.offset and not rows:
-        total = await views.value(count_of, status=query.status)
-    shown = await _shown(call.gateway, rows)
-    return json_reply({"dags": shown, "pagination": pagination(query.limit, query.offset, len(shown), total)})
+    part = Part(query.limit, query.offset, query.cursor)
+    statement = _page(of_status=query.status is not None, after=bool(query.cursor))
+    rows = in_order(await views.all(statement, status=query.status, **part.given), "created_at", "id")
+    shown, cursor = await _shown(call.gateway, rows), part.next(rows)
+    if part.by_cursor:
+        listed: JsonRow = {"limit": query.limit, "count": len(shown), "nextCursor": cursor}
+    else:
+        total = await views.value(_total(of_status=query.status is not None), status=query.status)
+        listed = pagination(query.limit, query.offset, len(shown), total or 0)
+    return json_reply({"dags": shown, "pagination": listed}, headers=link(call.request.url, cursor))
 
 
 @endpoint(
@@ -73,7 +76,11 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
 async def list_scheduled_dags(call: Call[None, None]) -> web.StreamResponse:
     """Active or not."""
     columns = (dags.c.id, dags.c.dag_title, dags.c.cron_schedule, dags.c.schedule_active)
-    statement = select(*columns).where(dags.c.cron_schedule.is_not(None)).order_by(dags.c.updated_at.desc())
+    statement = (
+        select(*columns)
+        .where(dags.c.cron_schedule.is_not(None))
+        .order_by(dags.c.updated_at.desc(), dags.c.id.desc())
+    )
     return json_reply(
         [
             {
@@ -167,12 +174,13 @@ async def list_executions_of_dag(call: Call[None, DagExecutionQuery]) -> web.Str
     gateway, query, dag_id = call.gateway, call.query, call.path["id"]
     if await gateway.views.value(select(dags.c.id).where(dags.c.id == dag_id)) is None:
         raise call.missing()
-    shown, total = await execution_queries.page(gateway, query, dag_id)
+    part = Part(query.limit, query.offset, query.cursor)
+    shown, listed = await executions.listed(gateway, Filter(query.status, dag_id=dag_id), part)
     for row in shown:
         del row["dagTitle"]
-    part = pagination(query.limit, query.offset, len(shown), total)
-    flat = {"total": total, "limit": query.limit, "offset": query.offset}
-    return json_reply({"executions": shown, **flat, "pagination": part})
+    flat = {name: listed[name] for name in ("total", "limit", "offset") if name in listed}
+    headers = link(call.request.url, listed.get("nextCursor"))
+    return json_reply({"executions": shown, **flat, "pagination": listed}, headers=headers)
 
 
 ENDPOINTS = (
@@ -187,18 +195,20 @@ ENDPOINTS = (
 
 
 @cache
-def _pages(*, of_status: bool) -> tuple[Select[Any], Select[Any]]:
-    """The statements for a page and its total; made once, since making takes longer than executing."""
-    wanted = dags.c.status == bindparam("status") if of_status else dags.c.phase.in_(ANSWERED)
-    count = select(func.count()).select_from(dags).where(wanted)
-    rows = (
-        select(*DAG_COLUMNS, count.scalar_subquery().label("total"))
-        .where(wanted)
-        .order_by(dags.c.created_at.desc(), dags.c.id.desc())
-        .limit(bindparam("limit"))
-        .offset(bindparam("offset"))
-    )
-    return rows, count
+def _page(*, of_status: bool, after: bool) -> Select[Any]:
+    """The statement for a page; made once, since making takes longer than executing."""
+    wanted = dags.c.status == bindparam("status") if of_status else IS_ANSWERED
+    ids = page_of(dags.c.created_at, dags.c.id, [wanted], after=after)
+    return select(*DAG_COLUMNS).where(dags.c.id.in_(ids))
+
+
+@cache
+def _total(*, of_status: bool) -> Select[Any]:
+    """How many DAGs there are on all pages."""
+    count = select(func.sum(totals.c.rows))
+    if of_status:
+        return count.where(totals.c.list == "dags", totals.c.status == bindparam("status"))
+    return count.where(totals.c.list == "answered_dags")
 
 
 async def _reply(call: Call[Any, Any]) -> web.StreamResponse:
@@ -209,7 +219,7 @@ async def _reply(call: Call[Any, Any]) -> web.StreamResponse:
     return json_reply(shown)
 
 
-async def _shown(gateway: Gateway, rows: Sequence[Row]) -> list[Shown]:
+async def _shown(gateway: Gateway, rows: Sequence[Row]) -> list[JsonRow]:
     """DAGs with their planning attempts."""
     ids = [row["id"] for row in rows]
     attempts = await gateway.views.all(_ATTEMPTS, dag_ids=ids) if ids else []
@@ -220,7 +230,7 @@ async def _shown(gateway: Gateway, rows: Sequence[Row]) -> list[Shown]:
 async def _deleted(call: Call[None, None]) -> web.StreamResponse:
     gateway, dag_id = call.gateway, call.path["id"]
     await gateway.projected(await gateway.log.last_seq())
-    count = await execution_queries.number_of(gateway, executions.c.dag_id == dag_id)
+    count = await gateway.views.value(_EXECUTIONS, dag_id=dag_id)
     if count:
         error = f"Cannot delete DAG: {count} execution(s) exist for this DAG"
         raise Refusal(409, error, dagId=dag_id, executionCount=count)

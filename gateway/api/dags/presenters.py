@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from contracts.api.fields import iso, tokens
 from contracts.core.money import usd_text
 from contracts.views import dags, planning_attempts
-from gateway.views.presenting import Shown, columns, json_of, time_of
+from gateway.views.presenting import JsonRow, columns, json_of, time_of
 from gateway.views.reader import Row
 
 DAG_COLUMNS = columns(dags)
 ATTEMPT_COLUMNS = columns(planning_attempts)
 
 
-def dag_row(row: Row, attempts: Sequence[Row]) -> Shown:
+def dag_row(row: Row, attempts: Sequence[Row]) -> JsonRow:
     """A DAG; `attempts` are its planning attempts in order."""
     cost = usd_text(row["planning_cost_pico"])
     return {
@@ -47,7 +47,7 @@ def dag_row(row: Row, attempts: Sequence[Row]) -> Shown:
     }
 
 
-def _attempt(row: Row) -> Shown:
+def _attempt(row: Row) -> JsonRow:
     optional = {
         "usage": json_of(row["usage"]),
         "costUsd": row["cost_usd"],

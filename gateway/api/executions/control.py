@@ -19,17 +19,18 @@ from contracts.api.executions import (
 )
 from contracts.core.event import Event, Json
 from contracts.core.ids import is_id
-from contracts.domain import dag, run
-from contracts.domain.awaiting_plan import plan_id
+from contracts.domain import dag, run, run_requests
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Job, SubTask
 from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
+from contracts.domain.run_requests import plan_id
 from contracts.runtime.stream import Stream, transact
-from gateway.api.executions import cancelling, queries
-from gateway.api.executions.awaited import require_execution, status_of
+from gateway.api.executions import showing
 from gateway.api.executions.jobs import approve, executable, job_of, llm_problem, still_holds
+from gateway.api.executions.known import require_execution
 from gateway.api.executions.presenters import API_STATUS
+from gateway.api.runs import cancelling
 from gateway.endpoint import INVALID_BODY, Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
@@ -107,7 +108,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
 
     def decide(state: run.State) -> Sequence[Event]:
         _require_known(call, state, plan.state)
-        _require_suspended(status_of(state, plan.state))
+        _require_suspended(run_requests.status(execution_id, state, plan.state))
         if state.request and (problem := llm_problem(gateway, _left(state))):
             raise Refusal(503, problem)
         return run.resume(state)
@@ -146,10 +147,10 @@ async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamRespo
     except run.UnknownRun:
         raise call.missing() from None
     except run.AlreadyFinished as error:
-        shown = await queries.one(gateway, execution_id)
+        shown = await showing.one(gateway, execution_id)
         raise Refusal(409, str(error), currentStatus=shown and shown["status"]) from error
     is_shown = await gateway.projected(seq)
-    shown = await queries.one(gateway, execution_id) if is_shown else None
+    shown = await showing.one(gateway, execution_id) if is_shown else None
     if shown is None:
         raise Refusal(503, "The execution is cancelled, but not shown yet: get it in a moment", retry_after=1)
     return json_reply(shown)

@@ -12,14 +12,15 @@ from contracts.api.executions import (
     SubStepList,
 )
 from contracts.domain import run
-from contracts.views import sub_steps
-from gateway.api.executions import cancelling, queries
-from gateway.api.executions.awaited import require_execution
-from gateway.api.executions.narrator import ExecutionNarrator
+from gateway.api.executions import showing
+from gateway.api.executions.dialect import EXECUTIONS
+from gateway.api.executions.known import require_execution
+from gateway.api.runs import cancelling, queries
+from gateway.api.runs.queries import Filter
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.replies import json_reply
 from gateway.streams import feeds
-from gateway.views.presenting import pagination
+from gateway.views.paging import Part, link
 
 TAG = "executions"
 MISSING = "DAG execution with id '{id}' not found"
@@ -37,9 +38,12 @@ MISSING = "DAG execution with id '{id}' not found"
 async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamResponse:
     """Without their steps. One that still waits for its plan is not among them: it answers by its id."""
     query = call.query
-    shown, total = await queries.page(call.gateway, query)
-    part = pagination(query.limit, query.offset, len(shown), total)
-    return json_reply({"executions": shown, "pagination": part})
+    part = Part(query.limit, query.offset, query.cursor)
+    shown, pagination = await showing.listed(call.gateway, Filter(query.status), part)
+    return json_reply(
+        {"executions": shown, "pagination": pagination},
+        headers=link(call.request.url, pagination.get("nextCursor")),
+    )
 
 
 @endpoint(
@@ -52,7 +56,7 @@ async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamRespons
 )
 async def get_execution(call: Call[None, None]) -> web.StreamResponse:
     """The synthesis is the last step."""
-    shown = await queries.detail(call.gateway, call.path["id"])
+    shown = await showing.detail(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
     return json_reply(shown)
@@ -68,7 +72,7 @@ async def get_execution(call: Call[None, None]) -> web.StreamResponse:
 )
 async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
     """In the order of their ids, the synthesis last."""
-    shown = await queries.with_steps(call.gateway, call.path["id"])
+    shown = await showing.with_steps(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
     return json_reply({"executionId": call.path["id"], "subSteps": shown["subSteps"]})
@@ -85,7 +89,7 @@ async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
 async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
     """One that is going on is cancelled first."""
     gateway, execution_id = call.gateway, call.path["id"]
-    steps = await queries.number_of(gateway, sub_steps.c.execution_id == execution_id)
+    steps = await queries.number_of_steps(gateway, execution_id)
     try:
         seq = await cancelling.delete(gateway, execution_id, call.origin, require_execution)
     except run.UnknownRun:
@@ -114,7 +118,7 @@ async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
 
     Stays open after the end.
     """
-    async with call.gateway.feeds.watching(call.path["id"], ExecutionNarrator) as feed:
+    async with call.gateway.feeds.watching(call.path["id"], EXECUTIONS) as feed:
         if not feed.is_known:
             raise call.missing()
         return await feeds.answer(feed, call.request)

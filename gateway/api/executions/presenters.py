@@ -8,53 +8,51 @@ from __future__ import annotations
 from contracts.api.fields import iso, tokens
 from contracts.core.money import usd_text
 from contracts.runtime.blobs import Blobs
-from contracts.views import executions, sub_steps
-from gateway.views.presenting import Shown, columns, json_of, time_of
+from gateway.views.presenting import JsonRow, json_of, time_of
 from gateway.views.reader import Row
 from gateway.views.results import stored_text
 
-EXECUTION_COLUMNS = columns(executions)
-STEP_COLUMNS = columns(sub_steps, "step_")
+NO_PLAN = "no plan came of its goal: see its DAG"
 
 API_STATUS = {"cancelled": "failed"}
 """Statuses of runs that clients know by another name."""
 
 
-def execution_row(row: Row, report: str | None) -> Shown:
-    """An execution; `report` is the result of its synthesis."""
-    final = report if row["status"] == "completed" else None
+def execution_row(row: Row, report: str | None) -> JsonRow:
+    """An execution, from columns that begin with `run_`; `report` is the result of its synthesis."""
+    final = report if row["run_status"] == "completed" else None
     return {
-        "dagTitle": row["dag_title"],
-        "id": row["id"],
-        "dagId": row["dag_id"],
-        "originalRequest": row["original_request"],
-        "primaryIntent": row["primary_intent"],
-        "status": API_STATUS.get(row["status"], row["status"]),
-        "startedAt": time_of(row["started_at"]),
-        "completedAt": time_of(row["completed_at"]),
-        "durationMs": row["duration_ms"],
-        "totalTasks": row["total_tasks"],
-        "completedTasks": row["completed_tasks"],
-        "failedTasks": row["failed_tasks"],
-        "waitingTasks": row["waiting_tasks"],
+        "dagTitle": row["run_dag_title"],
+        "id": row["run_id"],
+        "dagId": row["run_dag_id"],
+        "originalRequest": row["run_request"],
+        "primaryIntent": row["run_primary_intent"],
+        "status": API_STATUS.get(row["run_status"], row["run_status"]),
+        "startedAt": time_of(row["run_started_at"]),
+        "completedAt": time_of(row["run_ended_at"]),
+        "durationMs": row["run_duration_ms"],
+        "totalTasks": row["run_total_steps"],
+        "completedTasks": row["run_completed_steps"],
+        "failedTasks": row["run_failed_steps"],
+        "waitingTasks": row["run_waiting_steps"],
         "finalResult": final,
         "synthesisResult": final,
-        "suspendedReason": row["suspended_reason"],
-        "suspendedAt": time_of(row["suspended_at"]),
-        "cancelledReason": row["cancelled_reason"],
-        "cancelledAt": time_of(row["cancelled_at"]),
-        "retryCount": row["retry_count"],
-        "lastRetryAt": time_of(row["last_retry_at"]),
-        "totalUsage": tokens(row["prompt_tokens"], row["completion_tokens"]),
-        "totalCostUsd": usd_text(row["cost_pico"]),
-        "trigger": row["trigger"],
-        "seq": row["seq"],
-        "createdAt": iso(row["created_at"]),
-        "updatedAt": iso(row["updated_at"]),
+        "suspendedReason": NO_PLAN if row["run_status"] == "failed" else row["run_suspended_reason"],
+        "suspendedAt": time_of(row["run_suspended_at"]),
+        "cancelledReason": row["run_cancelled_reason"],
+        "cancelledAt": time_of(row["run_cancelled_at"]),
+        "retryCount": row["run_resumes"],
+        "lastRetryAt": time_of(row["run_last_resumed_at"]),
+        "totalUsage": tokens(row["run_prompt_tokens"], row["run_completion_tokens"]),
+        "totalCostUsd": usd_text(row["run_cost_pico"]),
+        "trigger": "plan" if row["run_own_plan"] else row["run_trigger"],
+        "seq": row["run_seq"],
+        "createdAt": iso(row["run_created_at"]),
+        "updatedAt": iso(row["run_updated_at"]),
     }
 
 
-async def sub_step_row(row: Row, blobs: Blobs) -> Shown:
+async def sub_step_row(row: Row, blobs: Blobs) -> JsonRow:
     """A step, from columns that begin with `step_`.
 
     Raises:
@@ -62,13 +60,13 @@ async def sub_step_row(row: Row, blobs: Blobs) -> Shown:
     """
     return {
         "id": row["step_id"],
-        "executionId": row["step_execution_id"],
-        "taskId": row["step_task_id"],
+        "executionId": row["step_run_id"],
+        "taskId": row["step_step"],
         "description": row["step_description"],
         "thought": row["step_thought"],
         "actionType": row["step_action_type"],
-        "toolOrPromptName": row["step_tool_or_prompt_name"],
-        "toolOrPromptParams": json_of(row["step_tool_or_prompt_params"]),
+        "toolOrPromptName": row["step_name"],
+        "toolOrPromptParams": json_of(row["step_params"]),
         "dependencies": json_of(row["step_dependencies"]),
         "status": row["step_status"],
         "attempt": row["step_attempt"],

@@ -17,6 +17,7 @@ from contracts.api.goals import (
     GoalQuery,
     GoalRow,
     ListedGoal,
+    RunGoalQuery,
     RunTriggered,
 )
 from contracts.api.texts import units
@@ -24,14 +25,14 @@ from contracts.core.event import Event
 from contracts.domain import goal, run
 from contracts.domain.goal import GOAL
 from contracts.runtime.stream import transact
-from gateway.api.goals import queries
+from gateway.api.goals import queries, running
 from gateway.api.goals.deciding import decided
-from gateway.api.goals.runs import control as run_control
-from gateway.api.goals.runs import queries as run_queries
+from gateway.api.runs.queries import open_runs
 from gateway.api.schedules.parsing import goal_schedule
 from gateway.endpoint import INVALID_BODY, Call, endpoint
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply, no_content
+from gateway.views.paging import link
 
 TAG = "goals"
 MISSING = "Goal not found"
@@ -75,7 +76,8 @@ async def create_goal(call: Call[GoalCreate, None]) -> web.StreamResponse:
 )
 async def list_goals(call: Call[None, GoalQuery]) -> web.StreamResponse:
     """Each with its schedules and its agent; all of them, unless `limit` says otherwise."""
-    return json_reply(await queries.listed(call.gateway, call.query))
+    shown, cursor = await queries.listed(call.gateway, call.query)
+    return json_reply(shown, headers=link(call.request.url, cursor))
 
 
 @endpoint(
@@ -130,9 +132,9 @@ async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
     await transact(gateway.log, GOAL, goal_id, goal.archive, call.origin)  # so that no more runs begin
     if not await gateway.projected(await gateway.log.last_seq()):
         raise Refusal(503, "The goal is archived, but not all its runs are known yet: delete it again")
-    for run_id in await run_queries.open_runs(gateway, goal_id):
+    for run_id in await open_runs(gateway, goal_id):
         with suppress(run.AlreadyFinished, run.UnknownRun):
-            await run_control.cancel(gateway, run_id, "the goal was deleted", call.origin)
+            await running.cancel(gateway, run_id, "the goal was deleted", call.origin)
     await decided(call, goal.delete)
     return no_content()
 
@@ -140,16 +142,18 @@ async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "POST",
     "/api/v1/goals/{goal}/run",
-    summary="Pursue a goal now",
+    summary="Run a goal now",
     tag=TAG,
+    query=RunGoalQuery,
     responses={200: RunTriggered},
-    errors={400: "The goal is not there or not active, or too many runs are going on."},
+    errors={400: "The goal is not there or not active, or there is no room for another run."},
     keyed=True,
 )
-async def run_goal(call: Call[None, None]) -> web.StreamResponse:
-    """Does not wait for the run."""
-    run_id = await run_control.trigger(call, call.path["goal"])
-    return json_reply({"runId": run_id, "message": "Run triggered"})
+async def run_goal(call: Call[None, RunGoalQuery]) -> web.StreamResponse:
+    """Does not wait for the run. A run over the limit `MAX_CONCURRENT_RUNS` is queued, unless `whenBusy` says
+    otherwise.
+    """
+    return json_reply(await running.trigger(call, call.path["goal"]))
 
 
 @endpoint(
@@ -204,7 +208,7 @@ async def _agent_id(call: Call[GoalCreate, None]) -> str | None:
         if entry is None:
             raise Refusal(400, f"Agent not found with id: {body.agent_id}")
     else:
-        entry = agents.active(run_control.DEFAULT_AGENT)
+        entry = agents.active(running.DEFAULT_AGENT)
     return entry.id if entry else None
 
 

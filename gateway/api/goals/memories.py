@@ -10,7 +10,7 @@ from contracts.api.goals import MemoryQuery, MemoryRow
 from contracts.views import goals, memories
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
-from gateway.views.presenting import Shown, columns
+from gateway.views.presenting import JsonRow, columns
 from gateway.views.reader import Row
 
 _IS_THERE = select(goals.c.id).where(goals.c.id == bindparam("goal_id"))
@@ -45,7 +45,7 @@ async def list_memories(call: Call[None, MemoryQuery]) -> web.StreamResponse:
 ENDPOINTS = (list_memories,)
 
 
-def _shown(row: Row) -> Shown:
+def _shown(row: Row) -> JsonRow:
     """What a run has left for the next ones."""
     return {
         "id": row["id"],

@@ -12,7 +12,7 @@ import orjson
 
 from contracts.api.fields import iso
 from contracts.views import agents, goal_schedules, goals
-from gateway.views.presenting import Shown, columns, time_of
+from gateway.views.presenting import JsonRow, columns, time_of
 from gateway.views.reader import Row
 
 GOAL_COLUMNS = columns(goals, "goal_")
@@ -20,7 +20,7 @@ SCHEDULE_COLUMNS = columns(goal_schedules, "schedule_")
 AGENT_COLUMNS = columns(agents, "agent_")
 
 
-def goal_row(row: Row) -> Shown:
+def goal_row(row: Row) -> JsonRow:
     """A goal, from columns that begin with `goal_`."""
     return {
         "id": row["goal_id"],
@@ -34,7 +34,7 @@ def goal_row(row: Row) -> Shown:
     }
 
 
-def goals_with_schedules(rows: Sequence[Row], *, agents: bool) -> list[Shown]:
+def goals_with_schedules(rows: Sequence[Row], *, agents: bool) -> list[JsonRow]:
     """Goals, each with its schedules, and its agent if so asked; the rows of one goal follow each other."""
     shown = []
     for _, some in groupby(rows, key=lambda row: row["goal_id"]):
@@ -45,7 +45,7 @@ def goals_with_schedules(rows: Sequence[Row], *, agents: bool) -> list[Shown]:
     return shown
 
 
-def schedule_row(row: Row) -> Shown:
+def schedule_row(row: Row) -> JsonRow:
     """A schedule of a goal, from columns that begin with `schedule_`."""
     return {
         "id": row["schedule_id"],
@@ -63,7 +63,7 @@ def schedule_row(row: Row) -> Shown:
     }
 
 
-def _agent(row: Row) -> Shown | None:
+def _agent(row: Row) -> JsonRow | None:
     """An agent, from columns that begin with `agent_`."""
     if row["agent_id"] is None:
         return None

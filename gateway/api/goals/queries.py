@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -27,11 +28,9 @@ from gateway.api.goals.presenters import (
     schedule_row,
 )
 from gateway.gateway import Gateway
-from gateway.views.presenting import Shown
+from gateway.views.paging import EVERYTHING, Part, page_of
+from gateway.views.presenting import JsonRow
 from gateway.views.reader import Row, ViewsUnavailable
-
-EVERYTHING = -1
-"""The limit that is none, in SQL."""
 
 _with_schedules = goals.outerjoin(goal_schedules, goal_schedules.c.goal_id == goals.c.id)
 _in_order = (goal_schedules.c.created_at, goal_schedules.c.id)
@@ -44,19 +43,22 @@ _ONE = (
 _LAST_RUN = select(goal_schedules.c.last_run_at).where(goal_schedules.c.id == bindparam("schedule_id"))
 
 
-async def listed(gateway: Gateway, query: GoalQuery) -> list[Shown]:
-    """Goals with their schedules and agents, newest first.
+async def listed(gateway: Gateway, query: GoalQuery) -> tuple[list[JsonRow], str | None]:
+    """Goals with their schedules and agents, newest first, and the cursor of the next page.
 
     Raises:
         ViewsUnavailable: there are no views at the moment.
     """
-    limit = EVERYTHING if query.limit is None else query.limit
-    statement = _page(of_status=query.status is not None)
-    rows = await gateway.views.all(statement, status=query.status, limit=limit, offset=query.offset)
-    return goals_with_schedules(rows, agents=True)
+    part = Part(query.limit or EVERYTHING, query.offset, query.cursor)
+    statement = _page(of_status=query.status is not None, after=bool(query.cursor))
+    rows = await gateway.views.all(statement, status=query.status, **part.given)
+    in_time = sorted(rows, key=lambda row: (row["schedule_created_at"] or 0, row["schedule_id"] or ""))
+    newest = sorted(in_time, key=lambda row: (row["goal_created_at"], row["goal_id"]), reverse=True)
+    firsts = [next(some) for _, some in groupby(newest, key=lambda row: row["goal_id"])]
+    return goals_with_schedules(newest, agents=True), part.next(firsts, "goal_")
 
 
-async def one(gateway: Gateway, goal_id: str) -> Shown | None:
+async def one(gateway: Gateway, goal_id: str) -> JsonRow | None:
     """A goal with its schedules.
 
     Raises:
@@ -66,7 +68,7 @@ async def one(gateway: Gateway, goal_id: str) -> Shown | None:
     return goals_with_schedules(rows, agents=False)[0] if rows else None
 
 
-def logged(stream: Stream[goal.State]) -> Shown:
+def logged(stream: Stream[goal.State]) -> JsonRow:
     """A goal as it was decided just now, whatever the views have; `stream` has all of its commits."""
     state = stream.state
     assert stream.began
@@ -85,7 +87,7 @@ def logged(stream: Stream[goal.State]) -> Shown:
     )
 
 
-async def logged_schedule(gateway: Gateway, stream: Stream[goal.State], schedule_id: str) -> Shown:
+async def logged_schedule(gateway: Gateway, stream: Stream[goal.State], schedule_id: str) -> JsonRow:
     """A schedule as it was decided just now; when it ran last is known by the views, if they are there."""
     commits = await _commits(gateway, stream)
     last_run_at = None
@@ -123,15 +125,12 @@ def _schedule(goal_id: str, schedule_id: str, commits: Iterable[Commit]) -> Row:
 
 
 @cache
-def _page(*, of_status: bool) -> Select[Any]:
+def _page(*, of_status: bool, after: bool) -> Select[Any]:
     """The statement for a page; made once, since making takes longer than executing."""
-    newest = (goals.c.created_at.desc(), goals.c.id.desc())
-    page = select(goals.c.id).order_by(*newest).limit(bindparam("limit")).offset(bindparam("offset"))
-    if of_status:
-        page = page.where(goals.c.status == bindparam("status"))
+    wanted = [goals.c.status == bindparam("status")] if of_status else []
+    page = page_of(goals.c.created_at, goals.c.id, wanted, after=after)
     return (
         select(*GOAL_COLUMNS, *AGENT_COLUMNS, *SCHEDULE_COLUMNS)
         .select_from(_with_schedules.outerjoin(agents, agents.c.id == goals.c.agent_id))
         .where(goals.c.id.in_(page))
-        .order_by(*newest, *_in_order)
     )

@@ -10,9 +10,9 @@ from typing import Any
 from contracts.api.dags import CreateDag
 from contracts.domain import dag, run
 from contracts.domain.agent import State, with_usable_model
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN
+from contracts.domain.run_requests import plan_id
 from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Stream

@@ -15,7 +15,7 @@ from contracts.views import dags, goal_schedules, schedule_ticks
 from gateway.api.schedules.firing import DAG_FIRES, DAG_HAS_SCHEDULE, GOAL_FIRES
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
-from gateway.views.presenting import Shown, columns, pagination
+from gateway.views.presenting import JsonRow, columns, pagination
 from gateway.views.reader import Row
 
 TAG = "schedules"
@@ -112,7 +112,7 @@ def _next(call: Call[Any, NextQuery], found: Row) -> list[int]:
     return ticks
 
 
-def _shown(row: Row) -> Shown:
+def _shown(row: Row) -> JsonRow:
     """What was decided about a tick."""
     return {
         "scheduleId": row["schedule_id"],

@@ -9,10 +9,10 @@ import pytest
 
 from contracts.core.event import Usage
 from contracts.domain import dag, run, task
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
+from contracts.domain.run_requests import plan_id
 from contracts.domain.task import TASK
 from gateway.api.costs.periods import NotAMoment, moment, period_of
 from tests import jobs

@@ -25,16 +25,13 @@ from contracts.domain.schedule.ticks import SCHEDULE, Decision
 from contracts.domain.webhook import WEBHOOK
 from contracts.runtime.memory_log import MemoryLog
 from contracts.views import (
-    executions,
-    goal_calls,
-    goal_runs,
     goal_schedules,
-    goal_steps,
     goals,
     memories,
     outputs,
+    run_steps,
+    runs,
     schedule_ticks,
-    sub_steps,
 )
 from projector.verify import verify
 from tests import jobs
@@ -105,6 +102,12 @@ async def views(tmp_path: Path) -> AsyncGenerator[Views]:
     assert verdict.differences == (), "the views, built batch by batch, are not the fold of the log"
 
 
+async def calls_of(views: Views) -> list[dict[str, Any]]:
+    """The rows of tool calls, in their order."""
+    calls = [row for row in await views.rows(run_steps) if row["position"] is not None]
+    return sorted(calls, key=lambda row: (row["number"], row["position"]))
+
+
 async def test_a_goal_shows_its_fields_and_its_schedules(views: Views) -> None:
     await views.write(GOAL, "goal_1", CREATED, goal.ScheduleAdded(schedule_id="sched_1", schedule=SCHEDULED))
     row = await views.row(goals)
@@ -170,16 +173,16 @@ async def test_a_tick_shows_what_was_decided_about_it_in_the_end(views: Views) -
 
 async def test_a_run_shows_how_it_went_and_what_it_cost(views: Views) -> None:
     await views.write(RUN, "run_1", RUN_HISTORY[0])
-    assert (await views.row(goal_runs))["status"] == "pending"
+    assert (await views.row(runs))["status"] == "pending"
     await views.write(RUN, "run_1", RUN_HISTORY[1])
-    row = await views.row(goal_runs)
+    row = await views.row(runs)
     assert (row["status"], row["started_at"], row["remarks"]) == ("running", NOW_MS, ["one is missing"])
     assert (row["agent_id"], row["agent_name"], row["agent_version"]) == ("agent_1", "a", "2")
     assert row["prompt_sha256"] == hashlib.sha256(b"p").hexdigest()
     await views.write(RUN, "run_1", *RUN_HISTORY[2:])
-    row = await views.row(goal_runs)
+    row = await views.row(runs)
     assert (row["status"], row["error"], row["summary"]) == ("completed", None, "All done.")
-    assert (row["steps_executed"], row["step_budget"]) == (2, 5)
+    assert (row["completed_steps"], row["total_steps"]) == (2, 5)
     assert (row["prompt_tokens"], row["completion_tokens"]) == (9, 12)
     assert row["cost_pico"] == 100_000_000_000 + 1_500_000
     assert row["ended_at"] is not None
@@ -193,13 +196,13 @@ REFUSED = run.StepFailed(
 
 async def test_what_a_turn_of_no_use_cost_counts_among_the_totals(views: Views) -> None:
     await views.write(RUN, "run_1", *RUN_HISTORY[:3], REFUSED, REFUSED, *RUN_HISTORY[3:])
-    row = await views.row(goal_runs)
+    row = await views.row(runs)
     assert (row["prompt_tokens"], row["completion_tokens"]) == (9 + 6, 12 + 8)
     assert row["cost_pico"] == 600_000_000_000 + 1_500_000
 
 
 async def test_what_a_step_of_no_use_cost_counts_once_as_the_executions(views: Views) -> None:
-    """Also when the execution is a goal's, which has a row of its own."""
+    """Also when the execution is a run of a goal."""
     wanted = dag.Requested(goal_text="find it", agent_name="P", run_id="run_1", goal_id="goal_1")
     await views.write(DAG, "d1", wanted)
     job = jobs.job(jobs.task("1", "inference", {"prompt": "think"}))
@@ -222,20 +225,19 @@ async def test_what_a_step_of_no_use_cost_counts_once_as_the_executions(views: V
             prompt_sha256="ab",
         ),
     )
-    (step,) = [one for one in await views.rows(sub_steps) if one["task_id"] == "1"]
-    for row in (await views.row(executions), step):
+    (step,) = [one for one in await views.rows(run_steps) if one["step"] == "1"]
+    for row in (await views.row(runs), step):
         assert (row["prompt_tokens"], row["completion_tokens"], row["cost_pico"]) == (6, 8, 750_000_000_000)
     assert (step["agent_id"], step["agent_version"], step["prompt_sha256"]) == ("agent_1", "2", "ab")
-    assert (await views.row(goal_runs))["cost_pico"] is None
 
 
 async def test_a_run_shows_its_turns_and_their_calls(views: Views) -> None:
     await views.write(RUN, "run_1", *RUN_HISTORY)
-    first, second = await views.rows(goal_steps)
+    first, second = [row for row in await views.rows(run_steps) if row["position"] is None]
     assert (first["thought"], first["finish_reason"], first["duration_ms"]) == ("I write.", "tool_calls", 11)
-    assert (first["provider"], first["model"], first["cost_usd"]) == ("openai", "m", "0.0000015")
-    assert (second["step_no"], second["thought"], second["prompt_tokens"]) == (2, "Done.", 3)
-    written, absent, fetched = await views.rows(goal_calls)
+    assert (first["provider"], first["model"], first["cost_pico"]) == ("openai", "m", 1_500_000)
+    assert (second["number"], second["thought"], second["prompt_tokens"]) == (2, "Done.", 3)
+    written, absent, fetched = await calls_of(views)
     assert (written["status"], written["result"], written["duration_ms"]) == (
         "completed",
         {"path": "a.md"},
@@ -247,7 +249,7 @@ async def test_a_run_shows_its_turns_and_their_calls(views: Views) -> None:
 
 async def test_a_call_in_progress_is_seen_to_be_so(views: Views) -> None:
     await views.write(RUN, "run_1", *RUN_HISTORY[:7])
-    assert [row["status"] for row in await views.rows(goal_calls)] == ["completed", "failed", "waiting"]
+    assert [row["status"] for row in await calls_of(views)] == ["completed", "failed", "waiting"]
 
 
 @pytest.mark.parametrize(
@@ -261,10 +263,10 @@ async def test_a_run_that_ends_early_leaves_no_call_in_progress(
     views: Views, end: Event, status: str, told: str
 ) -> None:
     await views.write(RUN, "run_1", *RUN_HISTORY[:5], end)
-    row = await views.row(goal_runs)
+    row = await views.row(runs)
     assert (row["status"], row["ended_at"] is not None) == (status, True)
-    calls = await views.rows(goal_calls)
-    assert [(call["status"], call["error"]) for call in calls if call["tool"] != "absent"] == [
+    calls = await calls_of(views)
+    assert [(call["status"], call["error"]) for call in calls if call["name"] != "absent"] == [
         ("failed", told)
     ] * 2
 
@@ -305,7 +307,7 @@ async def test_each_end_that_a_webhook_was_told_of_is_an_output(views: Views) ->
 async def test_a_run_by_a_plan_is_the_goals_until_it_is_an_execution(views: Views) -> None:
     wanted = dag.Requested(goal_text="find it", agent_name="P", run_id="run_1", goal_id="goal_1")
     await views.write(DAG, "d1", wanted)
-    row = await views.row(goal_runs)
+    row = await views.row(runs)
     assert (row["id"], row["goal_id"], row["strategy"], row["dag_id"], row["status"]) == (
         "run_1",
         "goal_1",
@@ -314,13 +316,13 @@ async def test_a_run_by_a_plan_is_the_goals_until_it_is_an_execution(views: View
         "pending",
     )
     await views.write(DAG, "d1", dag.Rejected(http_status=503, error="no model"))
-    row = await views.row(goal_runs)
+    row = await views.row(runs)
     assert (row["status"], row["error"]) == ("failed", "no model")
 
 
 async def test_a_deleted_run_is_gone(views: Views) -> None:
     await views.write(RUN, "run_1", *RUN_HISTORY, run.Deleted())
-    for table in (goal_runs, goal_steps, goal_calls, outputs):
+    for table in (runs, run_steps, outputs):
         assert await views.rows(table) == []
 
 
@@ -339,9 +341,8 @@ async def test_a_deleted_goal_is_gone_with_everything_that_belongs_to_it(views: 
     for table in (
         goals,
         goal_schedules,
-        goal_runs,
-        goal_steps,
-        goal_calls,
+        runs,
+        run_steps,
         outputs,
         memories,
         schedule_ticks,

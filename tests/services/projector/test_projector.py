@@ -26,10 +26,10 @@ from contracts.views import (
     agents,
     checkpoint,
     dags,
-    executions,
     planning_attempts,
+    run_steps,
+    runs,
     schedule_ticks,
-    sub_steps,
 )
 from projector import database as database_module
 from projector.database import Checkpoint, Database
@@ -93,17 +93,17 @@ async def everything(views: Views) -> None:
 async def test_an_execution_shows_what_its_events_say(views: Views) -> None:
     async with projecting(views):
         await everything(views)
-        (row,) = await views.rows(executions)
+        (row,) = await views.rows(runs)
         assert row["status"] == "completed"
-        assert (row["completed_tasks"], row["failed_tasks"], row["waiting_tasks"], row["total_tasks"]) == (
+        assert (row["completed_steps"], row["failed_steps"], row["waiting_steps"], row["total_steps"]) == (
             2,
             0,
             0,
             2,
         )
-        assert (row["retry_count"], row["suspended_reason"], row["duration_ms"]) == (1, None, 7)
+        assert (row["resumes"], row["suspended_reason"], row["duration_ms"]) == (1, None, 7)
         assert (row["prompt_tokens"], row["completion_tokens"], row["cost_pico"]) == (3, 4, 1_500_000)
-        steps = {step["task_id"]: step for step in await views.rows(sub_steps)}
+        steps = {step["step"]: step for step in await views.rows(run_steps)}
         assert list(steps) == ["001", "002", SYNTHESIS]
         assert {step["status"] for step in steps.values()} == {"completed"}
         assert (steps["001"]["result"], steps["001"]["attempt"], steps["001"]["error"]) == (
@@ -158,7 +158,7 @@ async def test_what_is_deleted_is_gone_with_all_that_belongs_to_it(views: Views)
         await views.write(RUN, "dag-exec_1", run.Deleted())
         await views.write(DAG, "d1", dag.Deleted())
         await views.write(AGENT, "agent_1", agent.Deleted())
-        for table in (executions, sub_steps, dags, planning_attempts, schedule_ticks):
+        for table in (runs, run_steps, dags, planning_attempts, schedule_ticks):
             assert await views.rows(table) == []
         assert [row["id"] for row in await views.rows(agents)] == ["agent_2"]
 
@@ -172,7 +172,7 @@ async def test_a_plan_may_call_its_steps_by_any_number(views: Views) -> None:
             run.Requested(dag_id="d1", original_request="do it", job=jobs.job(jobs.task(step))),
             run.StepFailed(step=step, attempt=1, error="broke"),
         )
-        assert [row["error"] for row in await views.rows(sub_steps)] == ["broke", None]
+        assert [row["error"] for row in await views.rows(run_steps)] == ["broke", None]
 
 
 async def test_a_restarted_projector_goes_on_where_it_stopped(views: Views) -> None:
@@ -182,7 +182,7 @@ async def test_a_restarted_projector_goes_on_where_it_stopped(views: Views) -> N
     await views.write(RUN, "dag-exec_2", *RUN_HISTORY)
     again = Views(views.log, views.path)
     async with projecting(again):
-        assert [row["retry_count"] for row in await again.rows(executions)] == [1, 1]
+        assert [row["resumes"] for row in await again.rows(runs)] == [1, 1]
     assert (await verify(views.log, views.path)).differences == ()
 
 
@@ -190,14 +190,14 @@ async def test_a_restarted_projector_goes_on_where_it_stopped(views: Views) -> N
 async def test_a_deleted_file_comes_back_the_same(views: Views, leftovers: bool) -> None:
     async with projecting(views):
         await everything(views)
-        before = await views.rows(sub_steps)
+        before = await views.rows(run_steps)
 
         async def delete() -> None:
             for suffix in ("",) if leftovers else ("", "-wal", "-shm"):
                 views.path.with_name(views.path.name + suffix).unlink(missing_ok=True)
 
         await views.announced_again(delete)
-        assert before == await views.rows(sub_steps)
+        assert before == await views.rows(run_steps)
 
 
 async def test_views_of_another_version_answer_until_those_of_today_are_there(views: Views) -> None:
@@ -212,7 +212,7 @@ async def test_views_of_another_version_answer_until_those_of_today_are_there(vi
         async with projecting(again):
             assert [row["dag_title"] for row in await again.rows(dags)] == ["T"]
         async with old.engine.connect() as connection:
-            assert (await connection.execute(select(executions.c.status))).scalars().all() == ["completed"]
+            assert (await connection.execute(select(runs.c.status))).scalars().all() == ["completed"]
 
 
 async def test_tables_are_made_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -238,9 +238,9 @@ async def test_verification_finds_a_row_that_the_log_does_not_justify(views: Vie
     assert verdict.differences == ()
     assert verdict.rows > 0
     async with Database.open(views.path) as database, database.engine.begin() as connection:
-        await connection.execute(text("UPDATE sub_steps SET result = '\"forged\"' WHERE task_id = '001'"))
+        await connection.execute(text("UPDATE run_steps SET result = '\"forged\"' WHERE step = '001'"))
     (difference,) = (await verify(views.log, views.path)).differences
-    assert (difference.table, difference.only_in_views, difference.only_in_log) == ("sub_steps", 1, 1)
+    assert (difference.table, difference.only_in_views, difference.only_in_log) == ("run_steps", 1, 1)
 
 
 async def test_a_views_file_may_have_any_name(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.core.event import Event
 from contracts.domain import dag, goal, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.goal import GOAL
+from contracts.domain.run_requests import plan_id
 from contracts.domain.schedule.schedule import Overlap, Schedule, jitter
 from contracts.domain.schedule.ticks import Amended, Decision
 from scheduler.active_schedules import entry_of

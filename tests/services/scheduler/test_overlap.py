@@ -10,11 +10,10 @@ import pytest
 
 from contracts.core.event import Event
 from contracts.domain import dag, goal, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.run import RUN
-from contracts.domain.run_requests import RUN_PREFIX
+from contracts.domain.run_requests import RUN_PREFIX, plan_id
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap, Schedule
 from contracts.domain.schedule.ticks import Amended, Decision

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.domain import dag, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Job
 from contracts.domain.run import RUN
+from contracts.domain.run_requests import plan_id
 from contracts.runtime.stream import Origin, transact
 from tests.services.gateway.executions.executions import job, requested
 

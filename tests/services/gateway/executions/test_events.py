@@ -70,6 +70,7 @@ async def test_a_run_is_told_from_its_start_to_its_end(api: Api) -> None:
         "substep.started",
         "substep.completed",
         "execution.updated",
+        "substep.completed",
         "execution.completed",
     ]
     completed = told[8].data

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts.runtime.log import Unavailable
-from gateway.api.executions.narrator import ExecutionNarrator
+from gateway.api.executions.dialect import EXECUTIONS
 from gateway.streams.feed import Feed
 from gateway.streams.sse import Piece
 from tests.services.gateway.executions.streams import beat_fast, history, watching, write, write_all
@@ -84,13 +84,13 @@ async def test_commits_that_were_not_heard_are_read_from_the_log(api: Api) -> No
     await write_all(api, commits)
     recorded = await api.log.read("run", "e1")
     log: Any = OlderLog(recorded[:2])
-    feed = Feed("e1", log, api.blobs, api.gateway.clock, ExecutionNarrator)
+    feed = Feed("e1", log, api.blobs, api.gateway.clock, EXECUTIONS)
     await feed.open()
 
     async with served(feed) as client:
         log.recorded = recorded
-        await feed.tell([recorded[-1]])
-        await feed.tell(recorded)
+        await feed.send([recorded[-1]])
+        await feed.send(recorded)
 
     assert client.ids == [one.seq for one in recorded[1:]]
     assert client.sent.count(b"event: execution.resumed") == 1
@@ -100,11 +100,11 @@ async def test_what_the_log_does_not_give_breaks_the_stream_instead_of_being_lef
     await write_all(api, history(3))
     recorded = await api.log.read("run", "e1")
     log: Any = OlderLog(recorded[:2])
-    feed = Feed("e1", log, api.blobs, api.gateway.clock, ExecutionNarrator)
+    feed = Feed("e1", log, api.blobs, api.gateway.clock, EXECUTIONS)
     await feed.open()
 
     with pytest.raises(Unavailable):
-        await feed.tell([recorded[-1]])
+        await feed.send([recorded[-1]])
 
 
 class OlderLog:
@@ -161,13 +161,13 @@ async def test_clients_that_come_while_something_is_told_get_it_once(api: Api) -
     commits = history(20, result=(await api.blobs.put_json("kept elsewhere")).as_json())
     await write(api, *commits[0])
     blobs: Any = SlowBlobs(api.blobs)
-    feed = Feed("e1", api.log, blobs, api.gateway.clock, ExecutionNarrator)
+    feed = Feed("e1", api.log, blobs, api.gateway.clock, EXECUTIONS)
     await feed.open()
     clients: list[tuple[int | None, Listening, asyncio.Task[None]]] = []
     seqs = [1]
     for n, events in enumerate(commits[1:]):
         seqs.append(await write(api, *events))
-        telling = asyncio.create_task(feed.tell((await api.log.read("run", "e1"))[-1:]))
+        telling = asyncio.create_task(feed.send((await api.log.read("run", "e1"))[-1:]))
         for after in (None, 0, seqs[n // 2], seqs[-2]):
             client = Listening()
             clients.append((after, client, asyncio.create_task(feed.serve(client, after))))
@@ -205,7 +205,7 @@ async def first_of(feed: Feed, after: int | None = None) -> Listening:
 async def test_a_crowd_that_comes_back_makes_few_of_it_read(api: Api) -> None:
     seqs = await write_all(api, history(5))
     log: Any = CountingLog(api.log)
-    feed = Feed("e1", log, api.blobs, api.gateway.clock, ExecutionNarrator)
+    feed = Feed("e1", log, api.blobs, api.gateway.clock, EXECUTIONS)
     await feed.open()
     reads = log.reads
 

@@ -12,7 +12,7 @@ import pytest
 
 from contracts.domain import run
 from contracts.runtime.log import Unavailable
-from gateway.api.executions.narrator import ExecutionNarrator
+from gateway.api.executions.dialect import EXECUTIONS
 from tests.services.gateway.executions.streams import (
     Microphone,
     beat_fast,
@@ -32,12 +32,12 @@ async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Ap
     with deaf_client(api) as deaf:
         async with watching(api) as client:
             await client.next()
-            await eventually(lambda: api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 2)
+            await eventually(lambda: api.gateway.feeds._watched[EXECUTIONS, "e1"].clients == 2)
             big = await api.blobs.store_if_large("x" * 3_000_000)
             for _ in range(4):
                 await write(api, run.StepCompleted(step="001", result=big))
                 await client.until("execution.updated")
-            await eventually(lambda: api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 1)
+            await eventually(lambda: api.gateway.feeds._watched[EXECUTIONS, "e1"].clients == 1)
         assert deaf.recv(1)
 
 
@@ -87,7 +87,7 @@ async def test_all_clients_share_one_feed_that_ends_with_the_last(api: Api, even
     async with watching(api) as one, watching(api) as two:
         await one.next()
         await two.next()
-        assert api.gateway.feeds._watched[ExecutionNarrator, "e1"].clients == 2
+        assert api.gateway.feeds._watched[EXECUTIONS, "e1"].clients == 2
         assert list(live.listeners) == ["e1"]
 
     await eventually(lambda: not live.listeners)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
 
 from contracts.domain import dag, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.run import RUN
+from contracts.domain.run_requests import plan_id
 from contracts.llm import LlmSettings
 from tests.services.gateway.goals.goals import GOALS, OBJECTIVE, create, new_agent, running, turns
 from tests.services.gateway.shared import LLM, UNKNOWN_IDS
@@ -97,20 +98,44 @@ async def test_a_goal_that_is_not_active_cannot_be_run(api: Api, status: str) ->
     assert (await api.get("/api/v1/runs")).json == []
 
 
-async def test_only_so_many_runs_go_on_at_once(api: Api) -> None:
-    """Those that wait, and those that have ended, do not count."""
+async def test_a_run_over_the_limit_is_queued_and_says_so(api: Api) -> None:
+    """Pending and running runs count, those that have ended do not."""
     goal_id = (await create(api))["id"]
-    for number in range(3):
+    for number in range(2):
         await running(api, goal_id, f"run_{number}")
     await api.write(RUN, "run_waiting", turns(goal_id))
 
-    refused = await api.post(f"{GOALS}/{goal_id}/run")
-    await api.write(RUN, "run_1", run.Failed(error="no"))
+    queued = await api.post(f"{GOALS}/{goal_id}/run")
+    for run_id in ("run_1", queued.json["runId"]):
+        await api.write(RUN, run_id, run.Cancelled(reason="no"))
     taken = await api.post(f"{GOALS}/{goal_id}/run")
+
+    assert (queued.status, queued.json["message"]) == (200, "Run queued: 3 runs are ahead of it")
+    assert (taken.status, taken.json["message"]) == (200, "Run triggered")
+
+
+async def test_a_client_may_be_refused_instead_of_queued(api: Api) -> None:
+    goal_id = (await create(api))["id"]
+    for number in range(2):
+        await running(api, goal_id, f"run_{number}")
+    await api.write(RUN, "run_waiting", turns(goal_id))
+
+    refused = await api.post(f"{GOALS}/{goal_id}/run?whenBusy=refuse")
 
     error = "Maximum concurrent runs (3) exceeded. Current active runs: 3"
     assert (refused.status, refused.json) == (400, {"error": error})
-    assert taken.status == 200
+    assert len((await api.get("/api/v1/runs")).json) == 3
+
+
+async def test_of_many_requests_at_once_as_many_are_accepted_as_there_is_room_for(api: Api) -> None:
+    goal_id = (await create(api))["id"]
+
+    path = f"{GOALS}/{goal_id}/run?whenBusy=refuse"
+    answers = await asyncio.gather(*(api.post(path) for _ in range(6)))
+
+    assert sorted(answer.status for answer in answers) == [200, 200, 200, 400, 400, 400]
+    accepted = {answer.json["runId"] for answer in answers if answer.status == 200}
+    assert {row["id"] for row in (await api.get("/api/v1/runs")).json} == accepted
 
 
 async def test_without_a_model_no_run_is_asked_for(start_gateway: StartGateway) -> None:
@@ -128,11 +153,10 @@ async def test_a_run_asked_for_while_its_goal_is_paused_does_not_go_on(
 ) -> None:
     goal_id = (await create(api))["id"]
 
-    async def paused_meanwhile(_: object) -> int:
+    async def paused_meanwhile(*_: object) -> None:
         await api.post(f"{GOALS}/{goal_id}/pause")
-        return 0
 
-    monkeypatch.setattr("gateway.api.goals.runs.queries.number_running", paused_meanwhile)
+    monkeypatch.setattr("gateway.api.goals.running._require_model", paused_meanwhile)
     answer = await api.post(f"{GOALS}/{goal_id}/run")
 
     assert (answer.status, answer.json) == (400, {"error": f"Goal is not active: {goal_id}"})
@@ -186,13 +210,11 @@ async def test_a_run_asked_for_while_its_goal_is_deleted_does_not_survive_it(
     api: Api, strategy: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     goal_id = (await create(api, params={"strategy": strategy}))["id"]
-    room = "gateway.api.goals.runs.queries.number_running"
 
-    async def deleted_meanwhile(_: object) -> int:
+    async def deleted_meanwhile(*_: object) -> None:
         assert (await api.delete(f"{GOALS}/{goal_id}")).status == 204
-        return 0
 
-    monkeypatch.setattr(room, deleted_meanwhile)
+    monkeypatch.setattr("gateway.api.goals.running._require_model", deleted_meanwhile)
     answer: Answer = await api.post(f"{GOALS}/{goal_id}/run")
 
     assert (answer.status, answer.json) == (400, {"error": f"Goal not found: {goal_id}"})

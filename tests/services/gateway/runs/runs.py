@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.core.event import Event, Json, Usage
 from contracts.domain import dag, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Job
 from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
+from contracts.domain.run_requests import plan_id
 from tests import jobs
 
 if TYPE_CHECKING:

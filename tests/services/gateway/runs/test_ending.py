@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts.domain import dag, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN
+from contracts.domain.run_requests import plan_id
 from tests.services.gateway.runs.runs import (
     RUNS,
     STARTED,

@@ -11,10 +11,10 @@ import pytest
 
 from contracts.core.event import Event
 from contracts.domain import dag, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Job
 from contracts.domain.run import RUN
+from contracts.domain.run_requests import plan_id
 from tests import jobs
 from tests.services.gateway.runs.runs import OBJECTIVE, wanted
 from tests.services.gateway.watching import Told, Watcher, watching_path
@@ -260,6 +260,7 @@ async def test_a_run_by_a_plan_is_told_from_the_request_for_the_plan_to_the_repo
         ("step.completed", {"stepNo": 2, "stepId": "002", "durationMs": 5, "result": '{"a":1}'}),
         ("step.completed", {"stepNo": 1, "stepId": "001", "durationMs": 0, "result": "x"}),
         ("run.updated", {"status": "running", **counts, "stepsWaiting": 0}),
+        ("step.completed", {"stepNo": 3, "stepId": "__SYNTHESIS__", "durationMs": 0, "result": "report"}),
         ("run.completed", {"status": "completed", **counts, "durationMs": 9, "summary": "report"}),
     ]
 

@@ -8,9 +8,9 @@ import orjson
 
 from contracts.api.runs import RunStepRow
 from contracts.domain import dag, run, webhook
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN
+from contracts.domain.run_requests import plan_id
 from contracts.domain.webhook import WEBHOOK
 from tests.services.gateway.runs.runs import RUNS, STARTED, USED, executed, planned, shown
 from tests.services.gateway.shared import keys_of

@@ -7,10 +7,9 @@ from dataclasses import replace
 import pytest
 
 from contracts.domain import dag, goal, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.goal import Params, Status
 from contracts.domain.prompts.constraints import as_lines
-from contracts.domain.run_requests import Defaults, Trigger, pursue
+from contracts.domain.run_requests import Defaults, Trigger, plan_id, pursue
 from contracts.domain.schedule.schedule import Schedule
 
 BY_CLOCK = Trigger("schedule", "sched_1", "Europe/Paris")

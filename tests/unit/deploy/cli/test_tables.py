@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from rich.console import Console
 
 from contracts.api.costs import CostSummary, PeriodCost
-from contracts.api.executions import Pagination
+from contracts.api.paging import Pagination
 from contracts.api.schedules import ScheduleRow, TickList, TickRow
 from deploy.cli.columns import COLUMNS, ROWS
 from deploy.cli.tables import show

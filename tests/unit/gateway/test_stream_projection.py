@@ -8,10 +8,11 @@ from typing import Any
 from contracts.core.commit import Commit, Recorded
 from contracts.core.event import Event
 from contracts.domain import dag, run
-from contracts.domain.awaiting_plan import plan_id
 from contracts.domain.plan import Job
 from contracts.domain.run.steps import SYNTHESIS
-from gateway.api.executions.narrator import ExecutionNarrator, Standing, step_ids
+from contracts.domain.run_requests import plan_id
+from gateway.api.executions.dialect import EXECUTIONS, name_step
+from gateway.streams.projection import StreamProjection
 from tests import jobs
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -30,17 +31,17 @@ class Story:
     """A run told commit by commit."""
 
     def __init__(self) -> None:
-        self.narrator = ExecutionNarrator("e1")
+        self.projection = StreamProjection("e1", EXECUTIONS)
         self.seq = 0
         self.versions = {"run": 0, "dag": 0}
 
     def tell(self, *events: Event) -> list[dict[str, Any]]:
         """What one commit is told as, without what all events have."""
         recorded = self.next(*events)
-        assert self.narrator.follows(recorded)
+        assert self.projection.follows(recorded)
         self.versions[recorded.commit.aggregate] = recorded.commit.last_version
         self.seq = recorded.seq
-        told = self.narrator.tell(recorded)
+        told = self.projection.apply(recorded)
         assert all(one["executionId"] == "e1" and one["timestamp"] == AT for one in told)
         return [{key: one[key] for key in one if key not in {"executionId", "timestamp"}} for one in told]
 
@@ -72,7 +73,7 @@ def test_a_first_run_is_told_as_started() -> None:
         {"type": "substep.started", "subStepId": "001", "taskId": 1, "description": "do 001"},
         {"type": "substep.started", "subStepId": "b", "taskId": "b", "description": "do b"},
     ]
-    assert story.narrator.seq == 30
+    assert story.projection.seq == 30
 
 
 def test_what_came_of_steps_is_followed_by_the_counters_once_a_commit() -> None:
@@ -116,19 +117,24 @@ def test_a_step_that_will_be_tried_again_waits_until_it_is() -> None:
     }
     assert (updated["failedTasks"], updated["waitingTasks"]) == (0, 1)
     story.tell(run.StepsStarted(steps=("001",), retried=("001",)))
-    assert story.narrator.progress == Standing("running")
+    assert story.projection.standing == {"status": "running", "completed": 0, "failed": 0, "waiting": 0}
 
 
-def test_the_synthesis_is_told_only_as_the_final_result() -> None:
+THE_SYNTHESIS = {"subStepId": SYNTHESIS, "taskId": SYNTHESIS}
+
+
+def test_the_synthesis_is_told_as_a_step_that_does_not_count() -> None:
     story = Story()
     story.tell(REQUESTED)
-    story.tell(STARTED, run.StepsStarted(steps=(SYNTHESIS,)))
+    *_, started = story.tell(STARTED, run.StepsStarted(steps=(SYNTHESIS,)))
 
-    (told,) = story.tell(
+    step, told = story.tell(
         run.StepCompleted(step=SYNTHESIS, result="the report"),
         run.Completed(completed_steps=2, duration_ms=103),
     )
 
+    assert (started["type"], started["subStepId"]) == ("substep.started", SYNTHESIS)
+    assert step == {"type": "substep.completed", **THE_SYNTHESIS, "durationMs": 0, "result": "the report"}
     assert told == {
         "type": "execution.completed",
         "status": "completed",
@@ -137,17 +143,20 @@ def test_the_synthesis_is_told_only_as_the_final_result() -> None:
         "durationMs": 103,
         "finalResult": "the report",
     }
-    assert story.narrator.ending is not None
+    assert story.projection.ending is not None
 
 
-def test_a_failed_synthesis_is_told_as_the_suspension() -> None:
+def test_a_failed_synthesis_suspends_without_a_failed_task() -> None:
     story = Story()
     story.tell(REQUESTED)
     story.tell(STARTED, run.StepsStarted(steps=(SYNTHESIS,)))
 
     told = story.tell(run.StepFailed(step=SYNTHESIS, attempt=1, error="429"), run.Suspended(reason="429"))
 
-    assert told == [{"type": "execution.suspended", "reason": "429", "completedTasks": 0, "failedTasks": 0}]
+    assert told == [
+        {"type": "substep.failed", **THE_SYNTHESIS, "error": "429"},
+        {"type": "execution.suspended", "reason": "429", "completedTasks": 0, "failedTasks": 0},
+    ]
 
 
 def test_a_resumed_run_is_told_as_resumed_and_not_as_started() -> None:
@@ -160,7 +169,7 @@ def test_a_resumed_run_is_told_as_resumed_and_not_as_started() -> None:
     ]
     (told,) = story.tell(STARTED)
     assert (told["type"], told["status"], told["failedTasks"]) == ("execution.updated", "running", 0)
-    assert story.narrator.ending is None
+    assert story.projection.ending is None
 
 
 def test_a_take_over_is_invisible() -> None:
@@ -179,7 +188,7 @@ def test_steps_in_progress_have_failed_when_the_run_is_cancelled() -> None:
 
     step, ended = story.tell(run.Cancelled(reason="enough"))
 
-    assert step == {"type": "substep.failed", **step_ids("b"), "error": "cancelled: enough"}
+    assert step == {"type": "substep.failed", **name_step("b"), "error": "cancelled: enough"}
     assert (ended["type"], ended["completedTasks"], ended["failedTasks"]) == ("execution.failed", 1, 1)
 
 
@@ -197,23 +206,23 @@ def test_a_cancelled_run_has_failed_and_ended() -> None:
         "completedTasks": 0,
         "failedTasks": 0,
     }
-    assert story.narrator.progress.fields()["status"] == "failed"
-    assert story.narrator.ending is not None
+    assert story.projection.update(0)["status"] == "failed"
+    assert story.projection.ending is not None
 
 
 def test_a_deleted_run_is_known_no_more() -> None:
     story = Story()
     story.tell(REQUESTED)
-    assert story.narrator.is_known
+    assert story.projection.is_known
 
     assert story.tell(run.Deleted()) == [{"type": "execution.deleted"}]
-    assert not story.narrator.is_known
+    assert not story.projection.is_known
 
 
 def test_ids_become_numbers_only_where_every_reader_keeps_them_exactly() -> None:
-    assert step_ids("007") == {"subStepId": "007", "taskId": 7}
-    assert step_ids("9" * 20)["taskId"] == "9" * 20
-    assert step_ids("²")["taskId"] == "²"
+    assert name_step("007") == {"subStepId": "007", "taskId": 7}
+    assert name_step("9" * 20)["taskId"] == "9" * 20
+    assert name_step("²")["taskId"] == "²"
 
 
 # ── while the plan is made ──────────────────────────────────────────────────────────────────────────────
@@ -224,7 +233,7 @@ NOTHING_DONE = {"completedTasks": 0, "failedTasks": 0}
 
 def test_an_execution_is_told_from_the_request_for_its_plan_on() -> None:
     story = Story()
-    assert not story.narrator.is_known
+    assert not story.projection.is_known
 
     told = story.tell(PLANNING)
 
@@ -232,7 +241,7 @@ def test_an_execution_is_told_from_the_request_for_its_plan_on() -> None:
     assert told == [
         {"type": "execution.planning", "dagId": plan_id("e1"), "originalRequest": "do it", **waits}
     ]
-    assert story.narrator.is_known
+    assert story.projection.is_known
     assert story.tell(dag.Planned(job=job("001", "b"))) == []
     assert story.tell(REQUESTED)[0]["type"] == "execution.created"
     assert story.tell(dag.Deleted()) == []
@@ -242,7 +251,7 @@ def test_a_plan_that_becomes_another_run_is_none_of_it() -> None:
     story = Story()
     assert story.tell(PLANNING.model_copy(update={"run_id": "e2"})) == []
     assert story.tell(dag.Rejected(http_status=500, error="no")) == []
-    assert not story.narrator.is_known
+    assert not story.projection.is_known
 
 
 def test_an_execution_that_no_plan_came_of_has_failed() -> None:
@@ -252,7 +261,7 @@ def test_an_execution_that_no_plan_came_of_has_failed() -> None:
     told = story.tell(dag.Rejected(http_status=500, error="no JSON"))
 
     assert told == [{"type": "execution.failed", "status": "failed", "error": "no JSON", **NOTHING_DONE}]
-    assert story.narrator.standing["status"] == "failed"
+    assert story.projection.update(0)["status"] == "failed"
 
 
 def test_one_that_is_called_off_while_it_waits_ends_once() -> None:

@@ -9,12 +9,14 @@ from aiohttp import web
 from contracts.api.executions import CancelExecution
 from contracts.api.runs import RunOutputRow, RunQuery, RunRow, RunStepRow
 from contracts.domain import run
-from gateway.api.goals.runs import control, queries, step_queries
-from gateway.api.goals.runs.narrator import RunNarrator
+from gateway.api.goals import run_showing, run_steps, running
+from gateway.api.goals.dialect import GOAL_RUNS
+from gateway.api.runs.queries import Filter
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply, no_content
 from gateway.streams import feeds
+from gateway.views.paging import Part, link
 
 TAG = "runs"
 MISSING = "Run not found"
@@ -31,7 +33,10 @@ MISSING = "Run not found"
 )
 async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
     """Each with its goal; those of one goal, or of one status, if so asked."""
-    return json_reply(await queries.page(call.gateway, call.query))
+    query = call.query
+    wanted, part = Filter(query.status, query.goal_id), Part(query.limit, query.offset, query.cursor)
+    shown, cursor = await run_showing.listed(call.gateway, wanted, part)
+    return json_reply(shown, headers=link(call.request.url, cursor))
 
 
 @endpoint("GET", "/api/v1/runs/{id}", summary="One run", tag=TAG, responses={200: RunRow}, missing=MISSING)
@@ -50,7 +55,7 @@ async def get_run(call: Call[None, None]) -> web.StreamResponse:
 )
 async def list_steps(call: Call[None, None]) -> web.StreamResponse:
     """In their order, as far as the run has come."""
-    shown = await step_queries.steps(call.gateway, call.path["id"])
+    shown = await run_steps.steps(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
     return json_reply(shown)
@@ -66,7 +71,7 @@ async def list_steps(call: Call[None, None]) -> web.StreamResponse:
 )
 async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
     """In the order of time: files, webhooks, e-mails, the summary."""
-    shown = await step_queries.left_outside(call.gateway, call.path["id"])
+    shown = await run_steps.left_outside(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
     return json_reply(shown)
@@ -87,11 +92,11 @@ async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
     gateway, run_id = call.gateway, call.path["id"]
     reason = call.body.reason or "a client asked for it"
     try:
-        seq = await control.cancel(gateway, run_id, reason, call.origin)
+        seq = await running.cancel(gateway, run_id, reason, call.origin)
     except run.UnknownRun:
         raise call.missing() from None
     except run.AlreadyFinished as error:
-        shown = await queries.one(gateway, run_id)
+        shown = await run_showing.one(gateway, run_id)
         raise Refusal(409, str(error), currentStatus=shown and shown["status"]) from error
     if not await gateway.projected(seq):
         raise Refusal(503, "The run is cancelled, but not shown yet: get it in a moment", retry_after=1)
@@ -109,7 +114,7 @@ async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
 async def delete_run(call: Call[None, None]) -> web.StreamResponse:
     """One that is going on is cancelled first."""
     try:
-        seq = await control.delete(call.gateway, call.path["id"], call.origin)
+        seq = await running.delete(call.gateway, call.path["id"], call.origin)
     except run.UnknownRun:
         raise call.missing() from None
     await call.gateway.projected(seq)
@@ -130,7 +135,7 @@ async def watch_run(call: Call[None, None]) -> web.StreamResponse:
 
     Stays open after the end.
     """
-    async with call.gateway.feeds.watching(call.path["id"], RunNarrator) as feed:
+    async with call.gateway.feeds.watching(call.path["id"], GOAL_RUNS) as feed:
         if not feed.is_known:
             raise call.missing()
         return await feeds.answer(feed, call.request)
@@ -140,7 +145,7 @@ ENDPOINTS = (list_runs, get_run, list_steps, list_outputs, cancel_run, delete_ru
 
 
 async def _reply(call: Call[Any, None]) -> web.StreamResponse:
-    shown = await queries.one(call.gateway, call.path["id"])
+    shown = await run_showing.one(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
     return json_reply(shown)

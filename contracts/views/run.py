@@ -1,0 +1,171 @@
+"""Runs, by a plan or by an agent's turns, their steps, and what they leave outside."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    Table,
+    Text,
+    literal_column,
+)
+
+from contracts.views.base import metadata
+from contracts.views.totals import counted
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("strategy", Text, nullable=False),
+    Column("goal_id", Text),
+    Column("dag_id", Text),
+    Column("dag_title", Text),
+    Column("own_plan", Boolean, nullable=False),
+    Column("request", Text, nullable=False),
+    Column("primary_intent", Text, nullable=False),
+    Column("trigger", Text, nullable=False),
+    Column("schedule_id", Text),
+    Column("status", Text, nullable=False),
+    Column("planned_at", BigInteger),
+    Column("started_at", BigInteger),
+    Column("ended_at", BigInteger),
+    Column("duration_ms", BigInteger),
+    Column("total_steps", Integer, nullable=False),
+    Column("completed_steps", Integer, nullable=False),
+    Column("failed_steps", Integer, nullable=False),
+    Column("waiting_steps", Integer, nullable=False),
+    Column("failed_calls", Integer, nullable=False),
+    Column("call_error", Text),
+    Column("suspended_reason", Text),
+    Column("suspended_at", BigInteger),
+    Column("cancelled_reason", Text),
+    Column("cancelled_at", BigInteger),
+    Column("resumes", Integer, nullable=False),
+    Column("last_resumed_at", BigInteger),
+    Column("summary", Text),
+    Column("outcome_reason", Text),
+    Column("error", Text),
+    Column("remarks", JSON(none_as_null=True)),
+    Column("agent_id", Text),
+    Column("agent_name", Text),
+    Column("agent_version", Text),
+    Column("prompt_sha256", Text),
+    Column("provider", Text),
+    Column("model", Text),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("cost_pico", BigInteger),
+    Column("other_cost_pico", BigInteger),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+"""One row per run, from the request for the run or for its plan on.
+
+- `strategy`: `agent` or `dag`. `status`: the run's own status, `cancelled` included.
+- `own_plan`: whether the plan is made for this run; `planned_at`: when the run of a plan was requested, null
+  for runs by an agent and for runs that wait for their plan.
+- `trigger`: `api` or `schedule`.
+- `total_steps`: the steps of the plan, or the turns that the agent may take.
+- `failed_calls`: how many tool calls of an agent failed for good; `call_error`: the error of the last one.
+- `other_cost_pico`: the part of `cost_pico` that is in no step, of a run by an agent.
+- `first_seq`, `seq`: the stream sequences of the first and of the last commit."""
+
+EXECUTION_STATUS: ColumnElement[str] = literal_column(
+    "CASE status WHEN 'cancelled' THEN 'failed' ELSE status END", Text
+)
+"""The status of a run as executions show it."""
+
+GOAL_RUN_STATUS: ColumnElement[str] = literal_column(
+    "CASE WHEN status IN ('cancelled', 'suspended') THEN 'failed' ELSE status END", Text
+)
+"""The status of a run as runs of goals show it."""
+
+IS_EXECUTION: ColumnElement[bool] = literal_column("planned_at IS NOT NULL", Boolean)
+"""Whether a run is listed as an execution."""
+IS_GOAL_RUN: ColumnElement[bool] = literal_column("goal_id IS NOT NULL", Boolean)
+IS_UNENDED: ColumnElement[bool] = literal_column("status IN ('pending', 'running')", Boolean)
+
+_newest = (runs.c.created_at, runs.c.id)
+_changed = (runs.c.updated_at, runs.c.id)
+
+Index("executions_newest", *_newest, sqlite_where=IS_EXECUTION)
+Index("executions_newest_by_status", EXECUTION_STATUS, *_newest, sqlite_where=IS_EXECUTION)
+Index("executions_changed", *_changed, sqlite_where=IS_EXECUTION)
+Index("executions_changed_by_status", EXECUTION_STATUS, *_changed, sqlite_where=IS_EXECUTION)
+Index("executions_by_dag", runs.c.dag_id, *_newest, sqlite_where=IS_EXECUTION)
+Index("executions_by_dag_and_status", runs.c.dag_id, EXECUTION_STATUS, *_newest, sqlite_where=IS_EXECUTION)
+Index("goal_runs_newest", *_newest, sqlite_where=IS_GOAL_RUN)
+Index("goal_runs_newest_by_status", GOAL_RUN_STATUS, *_newest, sqlite_where=IS_GOAL_RUN)
+Index("goal_runs_by_goal", runs.c.goal_id, *_newest, sqlite_where=IS_GOAL_RUN)
+Index("goal_runs_by_goal_and_status", runs.c.goal_id, GOAL_RUN_STATUS, *_newest, sqlite_where=IS_GOAL_RUN)
+Index("runs_by_dag", runs.c.dag_id)
+Index("runs_by_end", runs.c.strategy, runs.c.ended_at)
+Index("runs_unended", runs.c.status, runs.c.goal_id, runs.c.first_seq, sqlite_where=IS_UNENDED)
+
+counted("executions", runs, when="{row}.planned_at IS NOT NULL", of=("status", "planned_at"))
+
+run_steps = Table(
+    "run_steps",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("step", Text, primary_key=True),
+    Column("id", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("position", Integer),
+    Column("description", Text, nullable=False),
+    Column("thought", Text, nullable=False),
+    Column("action_type", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("params", JSON(none_as_null=True), nullable=False),
+    Column("dependencies", JSON(none_as_null=True), nullable=False),
+    Column("status", Text, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("retry_at", BigInteger),
+    Column("started_at", BigInteger),
+    Column("completed_at", BigInteger),
+    Column("duration_ms", BigInteger),
+    Column("result", JSON(none_as_null=True)),
+    Column("error", Text),
+    Column("prompt_tokens", BigInteger),
+    Column("completion_tokens", BigInteger),
+    Column("cost_pico", BigInteger),
+    Column("provider", Text),
+    Column("model", Text),
+    Column("agent_id", Text),
+    Column("agent_version", Text),
+    Column("prompt_sha256", Text),
+    Column("finish_reason", Text),
+    Column("generation_stats", JSON(none_as_null=True)),
+    Column("created_at", BigInteger, nullable=False),
+    Column("updated_at", BigInteger, nullable=False),
+)
+"""One row per step of a plan, the synthesis among them; per turn of an agent; and per tool call of a turn.
+
+- `step`: the step's id in the run: `001`, `__SYNTHESIS__`; turns are `1`, `2`, …, calls `1.0`, `1.1`, …
+- `number`: the place of a step in the order of the ids of its plan, or the number of the turn, from 1.
+- `position`: of a call in its turn, from 0; null for all other steps.
+- `name`, `params`: the tool or agent, and what it is given.
+- `result`: the JSON value or `{"$blob": …}`.
+- Tokens and cost are those of all attempts together; agent and prompt are those that gave the result."""
+
+Index("run_steps_in_order", run_steps.c.run_id, run_steps.c.number, run_steps.c.position)
+
+outputs = Table(
+    "outputs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("run_id", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("path_or_payload", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Index("outputs_by_run", "run_id", "created_at", "id"),
+)
+"""What runs leave outside: files, webhooks, emails, summaries by agents. The report of a plan is a step."""

@@ -1,0 +1,73 @@
+"""Executions as clients see them: one by one, with their steps, and in lists."""
+
+from __future__ import annotations
+
+import orjson
+
+from contracts.domain.run.steps import SYNTHESIS
+from gateway.api.executions.presenters import execution_row, sub_step_row
+from gateway.api.runs import queries
+from gateway.api.runs.queries import EXECUTIONS, Filter
+from gateway.gateway import Gateway
+from gateway.views.paging import Part
+from gateway.views.presenting import JsonRow, pagination
+from gateway.views.results import stored_text
+
+
+async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[JsonRow], JsonRow]:
+    """A page of executions, and which part of the list it is.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+        Unavailable: a large result could not be fetched.
+    """
+    rows = await queries.page(gateway, EXECUTIONS, wanted, part)
+    shown = [execution_row(row, await stored_text(row["report"], gateway.blobs)) for row in rows]
+    if part.by_cursor:
+        return shown, {"limit": part.limit, "count": len(shown), "nextCursor": part.next(rows, "run_")}
+    total = await queries.total(gateway, EXECUTIONS, wanted)
+    return shown, pagination(part.limit, part.offset, len(shown), total)
+
+
+async def one(gateway: Gateway, execution_id: str) -> JsonRow | None:
+    """One execution.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+        Unavailable: a large result could not be fetched.
+    """
+    row = await queries.one(gateway, EXECUTIONS, execution_id)
+    return None if row is None else execution_row(row, await stored_text(row["report"], gateway.blobs))
+
+
+async def detail(gateway: Gateway, execution_id: str) -> orjson.Fragment | None:
+    """One execution and its steps as JSON, which is made again when something has happened to it.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+        Unavailable: a large result could not be fetched.
+    """
+    seq = await queries.seq_of_execution(gateway, execution_id)
+    if kept := gateway.execution_cache.get(execution_id, seq):
+        return orjson.Fragment(kept)
+    shown = await with_steps(gateway, execution_id)
+    if shown is None:
+        return None
+    json = orjson.dumps(shown)
+    gateway.execution_cache.put(execution_id, shown["seq"], json)
+    return orjson.Fragment(json)
+
+
+async def with_steps(gateway: Gateway, execution_id: str) -> JsonRow | None:
+    """One execution and its steps, of the same moment.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+        Unavailable: a large result could not be fetched.
+    """
+    rows = await queries.execution_with_steps(gateway, execution_id)
+    if not rows:
+        return None
+    steps = [await sub_step_row(row, gateway.blobs) for row in rows if row["step_id"]]
+    report = steps[-1]["result"] if steps and steps[-1]["taskId"] == SYNTHESIS else None
+    return {**execution_row(rows[0], report), "subSteps": steps}

@@ -1,0 +1,87 @@
+"""The steps of runs of goals as clients see them, and what the runs left outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from sqlalchemy import Text, bindparam, cast, select
+
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.views import outputs, run_steps
+from gateway.api.goals.run_presenters import OUTPUT_COLUMNS, observed_call, output_row, task_row, turn_row
+from gateway.api.runs import queries
+from gateway.gateway import Gateway
+from gateway.views.presenting import JsonRow
+from gateway.views.reader import Row
+from gateway.views.results import stored_text, stored_value
+
+BY_PLAN = "dag"
+
+_OUTPUTS = (
+    select(*OUTPUT_COLUMNS)
+    .where(outputs.c.run_id == bindparam("run_id"))
+    .order_by(outputs.c.created_at, outputs.c.id)
+)
+_REPORT = select(cast(run_steps.c.result, Text).label("result"), run_steps.c.completed_at).where(
+    run_steps.c.run_id == bindparam("run_id"),
+    run_steps.c.step == SYNTHESIS,
+    run_steps.c.status == "completed",
+)
+
+
+async def steps(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
+    """The steps of a run in their order; None when there is no such run.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+        Unavailable: a large result could not be fetched.
+    """
+    strategy = await queries.strategy_of_goal_run(gateway, run_id)
+    if strategy is None:
+        return None
+    rows = await queries.steps(gateway, run_id)
+    if strategy == BY_PLAN:
+        return [await _task(gateway, row) for row in rows if row["step_attempt"]]
+    return [await _turn(gateway, list(some)) for _, some in groupby(rows, lambda row: row["step_number"])]
+
+
+async def left_outside(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
+    """What a run has left outside, in the order of time; None when there is no such run.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+        Unavailable: a large result could not be fetched.
+    """
+    strategy = await queries.strategy_of_goal_run(gateway, run_id)
+    if strategy is None:
+        return None
+    left = list(map(output_row, await gateway.views.all(_OUTPUTS, run_id=run_id)))
+    if strategy != BY_PLAN:
+        return left
+    return sorted([*left, *await _reports(gateway, run_id)], key=_in_time)
+
+
+def _in_time(output: JsonRow) -> tuple[str, bool]:
+    """A webhook is told about a report that is there."""
+    return output["createdAt"], output["kind"] == "webhook"
+
+
+async def _reports(gateway: Gateway, run_id: str) -> list[JsonRow]:
+    """The report of a plan, once it has been made."""
+    row = await gateway.views.first(_REPORT, run_id=run_id)
+    if row is None:
+        return []
+    report = await stored_text(row["result"], gateway.blobs)
+    output = {"id": f"output_{run_id.rpartition('_')[2]}-{SYNTHESIS}", "run_id": run_id, "kind": "summary"}
+    return [output_row({**output, "path_or_payload": report or "", "created_at": row["completed_at"]})]
+
+
+async def _turn(gateway: Gateway, rows: Sequence[Row]) -> JsonRow:
+    turn, *calls = rows
+    observed = [observed_call(call, await stored_value(call["step_result"], gateway.blobs)) for call in calls]
+    return turn_row(turn, calls, list(filter(None, observed)))
+
+
+async def _task(gateway: Gateway, row: Row) -> JsonRow:
+    return task_row(row, await stored_text(row["step_result"], gateway.blobs))

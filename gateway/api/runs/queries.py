@@ -1,0 +1,233 @@
+"""Runs in the views, as executions and as runs of goals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Column, ColumnElement, Join, Label, Select, Text, bindparam, cast, func, select
+
+from contracts.domain.run import OPEN
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.views import (
+    EXECUTION_STATUS,
+    GOAL_RUN_STATUS,
+    IS_EXECUTION,
+    IS_GOAL_RUN,
+    IS_UNENDED,
+    dags,
+    goals,
+    run_steps,
+    runs,
+    totals,
+)
+from gateway.gateway import Gateway
+from gateway.views.paging import Part, in_order, page_of
+from gateway.views.presenting import columns
+from gateway.views.reader import Row
+
+RUN_COLUMNS = columns(runs, "run_")
+STEP_COLUMNS = columns(run_steps, "step_")
+GOAL_COLUMNS = columns(goals, "goal_")
+PLANNING_COLUMNS = (
+    dags.c.planning_prompt_tokens,
+    dags.c.planning_completion_tokens,
+    dags.c.planning_cost_pico,
+)
+"""What it took to make the plan of a run."""
+
+_report = run_steps.alias("report")
+_with_report = runs.outerjoin(_report, (_report.c.run_id == runs.c.id) & (_report.c.step == SYNTHESIS))
+_columns = (*RUN_COLUMNS, cast(_report.c.result, Text).label("report"))
+_is_it = runs.c.id == bindparam("run_id")
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Kind:
+    """Executions of plans, or runs of goals."""
+
+    columns: Sequence[Label[Any] | Column[Any]]
+    source: Join
+    belongs: ColumnElement[bool]
+    """Whether a run is one of these."""
+    listed: ColumnElement[bool]
+    """Whether a run is in the lists."""
+    status: ColumnElement[str]
+    """As clients know it."""
+    order: Column[int]
+    """The order of pages by offset. Pages by cursor, and those of one DAG, are in the order of creation."""
+
+
+EXECUTIONS = Kind(
+    _columns, _with_report, runs.c.strategy == "dag", IS_EXECUTION, EXECUTION_STATUS, runs.c.updated_at
+)
+GOAL_RUNS = Kind(
+    (*_columns, *GOAL_COLUMNS, *PLANNING_COLUMNS),
+    _with_report.join(goals, goals.c.id == runs.c.goal_id).outerjoin(dags, dags.c.id == runs.c.dag_id),
+    runs.c.goal_id.is_not(None),
+    IS_GOAL_RUN,
+    GOAL_RUN_STATUS,
+    runs.c.created_at,
+)
+
+_STEPS_OF_RUN = (
+    select(*RUN_COLUMNS, *STEP_COLUMNS)
+    .select_from(runs.outerjoin(run_steps, run_steps.c.run_id == runs.c.id))
+    .where(_is_it, EXECUTIONS.belongs)
+    .order_by(run_steps.c.number, run_steps.c.position)
+)
+_STEPS = (
+    select(*STEP_COLUMNS)
+    .where(run_steps.c.run_id == bindparam("run_id"))
+    .order_by(run_steps.c.number, run_steps.c.position)
+)
+_SEQ = select(runs.c.seq).where(_is_it, EXECUTIONS.belongs)
+_STRATEGY = select(runs.c.strategy).where(_is_it, GOAL_RUNS.belongs)
+_NUMBER_OF_STEPS = select(func.count()).where(run_steps.c.run_id == bindparam("run_id"))
+_AHEAD = select(func.count()).where(IS_UNENDED, IS_GOAL_RUN, runs.c.first_seq < bindparam("seq"))
+_OPEN = select(runs.c.id).where(
+    IS_GOAL_RUN, runs.c.goal_id == bindparam("goal_id"), runs.c.status.in_([status.value for status in OPEN])
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which runs a client wants."""
+
+    status: str | None = None
+    goal_id: str | None = None
+    dag_id: str | None = None
+
+
+async def page(gateway: Gateway, kind: Kind, wanted: Filter, part: Part) -> list[Row]:
+    """A page of runs.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    by = _filters_of(wanted)
+    order = runs.c.created_at if part.by_cursor or wanted.dag_id else kind.order
+    statement = _page(kind, by, order, after=bool(part.cursor))
+    rows = await gateway.views.all(statement, **_given(wanted), **part.given)
+    return in_order(rows, f"run_{order.name}", "run_id")
+
+
+async def total(gateway: Gateway, kind: Kind, wanted: Filter) -> int:
+    """How many executions there are on all pages.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    return int(await gateway.views.value(_total(kind, _filters_of(wanted)), **_given(wanted)) or 0)
+
+
+async def one(gateway: Gateway, kind: Kind, run_id: str) -> Row | None:
+    """One run.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    return await gateway.views.first(_one(kind), run_id=run_id)
+
+
+async def seq_of_execution(gateway: Gateway, run_id: str) -> int | None:
+    """Stream sequence of the last commit of an execution; None when there is no such execution.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    seq: int | None = await gateway.views.value(_SEQ, run_id=run_id)
+    return seq
+
+
+async def execution_with_steps(gateway: Gateway, run_id: str) -> Sequence[Row]:
+    """One execution beside each of its steps, in their order, all of the same moment.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    return await gateway.views.all(_STEPS_OF_RUN, run_id=run_id)
+
+
+async def strategy_of_goal_run(gateway: Gateway, run_id: str) -> str | None:
+    """How a run of a goal is done; None when there is no such run.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    strategy: str | None = await gateway.views.value(_STRATEGY, run_id=run_id)
+    return strategy
+
+
+async def steps(gateway: Gateway, run_id: str) -> Sequence[Row]:
+    """The steps of a run in their order; the calls of a turn follow it.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    return await gateway.views.all(_STEPS, run_id=run_id)
+
+
+async def number_of_steps(gateway: Gateway, run_id: str) -> int:
+    """How many steps a run has.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    return int(await gateway.views.value(_NUMBER_OF_STEPS, run_id=run_id))
+
+
+async def number_ahead(gateway: Gateway, seq: int) -> int:
+    """How many runs of goals that were requested before `seq`, a position in the log, have not ended.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    return int(await gateway.views.value(_AHEAD, seq=seq))
+
+
+async def open_runs(gateway: Gateway, goal_id: str) -> list[str]:
+    """Ids of the runs of a goal that can still move on.
+
+    Raises:
+        ViewsUnavailable: there are no views at the moment.
+    """
+    return [row["id"] for row in await gateway.views.all(_OPEN, goal_id=goal_id)]
+
+
+def _given(wanted: Filter) -> dict[str, Any]:
+    return {"status": wanted.status, "goal_id": wanted.goal_id, "dag_id": wanted.dag_id}
+
+
+def _filters_of(wanted: Filter) -> tuple[str, ...]:
+    return tuple(name for name, value in _given(wanted).items() if value is not None)
+
+
+def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    filtered = {"status": kind.status, "goal_id": runs.c.goal_id, "dag_id": runs.c.dag_id}
+    return [kind.listed, *(filtered[name] == bindparam(name) for name in by)]
+
+
+# Statements are made once: making one takes longer than executing it.
+
+
+@cache
+def _page(kind: Kind, by: tuple[str, ...], order: Column[int], *, after: bool) -> Select[Any]:
+    ids = page_of(order, runs.c.id, _conditions(kind, by), after=after)
+    return select(*kind.columns).select_from(kind.source).where(runs.c.id.in_(ids))
+
+
+@cache
+def _total(kind: Kind, by: tuple[str, ...]) -> Select[Any]:
+    """From the totals that the views keep; of one DAG, counted in the index."""
+    if "dag_id" in by:
+        return select(func.count()).select_from(runs).where(*_conditions(kind, by))
+    count = select(func.sum(totals.c.rows)).where(totals.c.list == "executions")
+    return count.where(kind.status == bindparam("status")) if "status" in by else count
+
+
+@cache
+def _one(kind: Kind) -> Select[Any]:
+    return select(*kind.columns).select_from(kind.source).where(_is_it, kind.belongs)

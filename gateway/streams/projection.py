@@ -1,0 +1,166 @@
+"""The commits of a run as the events that its clients see. Pure: no clock, no I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from contracts.api.fields import epoch_ms
+from contracts.core.commit import Commit, Recorded
+from contracts.core.event import Event, Json
+from contracts.domain import dag, run
+from contracts.domain.plan import natural_order
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.domain.run_requests import plan_id
+from gateway.streams import agent_events, plan_events
+from gateway.streams.dialect import Dialect, StreamEvent
+
+ENDS = frozenset({"run.completed", "run.failed"})
+"""Events after which nothing more happens."""
+
+Said = Iterator[tuple[str, StreamEvent]]
+"""Events by name, with their fields, in the words of no dialect."""
+
+
+class StreamProjection:
+    """Folds a run, and the plan it may wait for, into stream events. Takes every commit of both, in order."""
+
+    def __init__(self, run_id: str, dialect: Dialect) -> None:
+        self.run_id = run_id
+        self.dialect = dialect
+        self.seq = 0
+        """Stream sequence of the last commit."""
+        self.ending: StreamEvent | None = None
+        """The event that told the end of the run."""
+        self.state = run.State()
+        self._plan: dag.Requested | None = None
+        """The request for the plan that the run waits for, or waited for."""
+        self._rejected = False
+        """Whether there will be no plan."""
+        self._stopped_steps = 0
+        """Steps that were in progress when the run was cancelled."""
+        self._numbers: dict[str, int] = {}
+        self._versions: dict[str, int] = {}
+        """Position of the last event, by the name of its aggregate."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is such a run."""
+        if self.state.status is run.Status.DELETED or not (self._plan or self._is_requested):
+            return False
+        return self.dialect.knows(self.state, self._plan)
+
+    @property
+    def sources(self) -> Sequence[tuple[str, str]]:
+        """Aggregates by name and id: the plan that the run may wait for, then the run."""
+        own = (run.RUN.name, self.run_id)
+        if self._is_requested and dag.DAG.name not in self._versions:
+            return (own,)
+        return (dag.DAG.name, plan_id(self.run_id)), own
+
+    @property
+    def standing(self) -> StreamEvent:
+        """How far the run is, in neutral words."""
+        values = self._counters()
+        return {name: values[name] for name in ("status", *self.dialect.counters(self.state))}
+
+    def follows(self, recorded: Recorded) -> bool:
+        """Whether the commit is the next one of its aggregate."""
+        return recorded.commit.version == self._versions.get(recorded.commit.aggregate, 0) + 1
+
+    def apply(self, recorded: Recorded) -> list[StreamEvent]:
+        """The events of the next commit."""
+        commit = recorded.commit
+        at = epoch_ms(commit.time)
+        said = list(self._said(commit))
+        events = [self.event(name, at, fields) for name, fields in said]
+        self.seq = recorded.seq
+        self._versions[commit.aggregate] = commit.last_version
+        ends = (event for (name, _), event in zip(said, events, strict=True) if name in ENDS)
+        self.ending = next(ends, self.ending)
+        return events
+
+    def event(self, name: str, at: int, fields: StreamEvent) -> StreamEvent:
+        """One event of this run in the words of the dialect."""
+        counters = self.standing if name in self.dialect.with_counters else {}
+        return self.dialect.event(self.run_id, name, at, {**self._named(fields), **counters})
+
+    def update(self, at: int, standing: StreamEvent | None = None) -> StreamEvent:
+        """The event that says how far the run is: now, or as `standing` had it."""
+        return self.event("run.updated", at, standing or self.standing)
+
+    def name_step(self, step: str) -> StreamEvent:
+        """How events name a step."""
+        if self.state.loop:
+            return agent_events.name_step(step)
+        return self.dialect.name_step(step, self._numbers.get(step))
+
+    @property
+    def _is_requested(self) -> bool:
+        return self.state.request is not None or self.state.loop is not None
+
+    def _named(self, fields: StreamEvent) -> StreamEvent:
+        if "step" not in fields:
+            return fields
+        return {**self.name_step(fields["step"]), **{key: fields[key] for key in fields if key != "step"}}
+
+    def _said(self, commit: Commit) -> Said:
+        """The last step of a plan that a commit settles is followed by the counters."""
+        settled = [n for n, event in enumerate(commit.events) if plan_events.settles_a_task(event)]
+        for n, event in enumerate(commit.events):
+            if commit.aggregate == dag.DAG.name:
+                yield from self._said_of_plan(event)
+                continue
+            yield from self._said_of_run(event)
+            if settled and n == settled[-1] and self.state.request:
+                counters = self._counters()
+                yield "run.updated", {name: counters[name] for name in plan_events.COUNTERS}
+
+    def _said_of_run(self, event: Event) -> Said:
+        before, self.state = self.state, run.evolve(self.state, event)
+        if isinstance(event, run.Requested):
+            self._numbers = {id_: n for n, id_ in enumerate(natural_order(self.state.graph.tasks), start=1)}
+            self._numbers[SYNTHESIS] = len(self._numbers) + 1
+        if isinstance(event, run.Cancelled):
+            self._stopped_steps = len(plan_events.in_progress(before))
+        if self.state.loop:
+            yield from agent_events.said(event, self.state, self.state.loop)
+        else:
+            yield from plan_events.said(event, before, self.state, self._counters())
+
+    def _said_of_plan(self, event: Event) -> Said:
+        """What happens to the plan, as long as the run waits for it."""
+        if isinstance(event, dag.Requested) and event.run_id == self.run_id:
+            self._plan = event
+        if self._plan is None or self._rejected or self.state.status is not run.Status.ABSENT:
+            return
+        match event:
+            case dag.Requested(goal_text=text, goal_id=goal_id):
+                fields = {"goalId": goal_id, "request": text, "strategy": "dag"}
+                yield "run.requested", {**fields, "dagId": plan_id(self.run_id)}
+            case dag.ClarificationAsked(query=query):
+                yield "run.asks", {"dagId": plan_id(self.run_id), "question": query}
+            case dag.Rejected(error=error):
+                yield self._without_plan(error)
+            case dag.Deleted():
+                yield self._without_plan("its plan was deleted")
+
+    def _without_plan(self, error: str) -> tuple[str, StreamEvent]:
+        self._rejected = True
+        return "run.failed", plan_events.failed(self._counters(), error)
+
+    def _counters(self) -> dict[str, Json]:
+        state = self.state
+        failed = len(state.failed) - (SYNTHESIS in state.failed) + self._stopped_steps
+        return {
+            "status": self._status.value,
+            "completed": len(state.loop.turns) if state.loop else len(state.done) - (SYNTHESIS in state.done),
+            "failed": failed,
+            "waiting": len(state.retrying) if state.status is run.Status.RUNNING else 0,
+            "budget": state.loop.request.step_budget if state.loop else len(state.graph.tasks),
+        }
+
+    @property
+    def _status(self) -> run.Status:
+        if self.state.status is not run.Status.ABSENT:
+            return self.state.status
+        return run.Status.FAILED if self._rejected else run.Status.PENDING

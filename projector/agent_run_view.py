@@ -1,0 +1,152 @@
+"""What only runs by an agent have: turns, tool calls, a summary, and what they leave outside."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+from contracts.domain import run, webhook
+from contracts.views import run_steps, runs
+from projector.changes import Changes
+from projector.fold import Fact, Fold, milliseconds, spent
+from projector.run_rows import (
+    IN_PROGRESS,
+    add_output,
+    change,
+    new_run,
+    new_step,
+    result_of,
+    stop_steps,
+    suffix,
+)
+
+fold = Fold()
+
+
+@fold.on(run.GoalRequested)
+def goal_requested(changes: Changes, fact: Fact, event: run.GoalRequested) -> None:
+    """A pending run by an agent."""
+    row = new_run(
+        fact,
+        strategy="agent",
+        goal_id=event.goal_id,
+        own_plan=False,
+        request=event.objective,
+        trigger=event.trigger,
+        schedule_id=event.schedule_id,
+        total_steps=event.step_budget,
+        agent_id=event.agent_id,
+    )
+    changes.insert(runs, row)
+
+
+@fold.on(run.GoalStarted)
+def started(changes: Changes, fact: Fact, event: run.GoalStarted) -> None:
+    """An executor runs it, and the agent is known."""
+    used = event.agent
+    values = {
+        "status": "running",
+        "started_at": milliseconds(event.at),
+        "remarks": list(event.remarks) or None,
+        "agent_id": used.id,
+        "agent_name": used.name,
+        "agent_version": used.version_name,
+        "prompt_sha256": hashlib.sha256(used.prompt_template.encode()).hexdigest(),
+    }
+    change(changes, fact, values)
+
+
+@fold.on(run.TurnTaken)
+def turn_taken(changes: Changes, fact: Fact, event: run.TurnTaken) -> None:
+    """The model has answered; its tool calls are rows from now on."""
+    cost = spent(event)
+    turn = new_step(
+        fact,
+        event.step,
+        event.turn,
+        id=f"step_{suffix(fact.id)}-{event.turn}",
+        thought=event.thought,
+        status="completed",
+        attempt=event.attempt,
+        completed_at=fact.at,
+        duration_ms=event.duration_ms,
+        finish_reason=event.finish_reason,
+        provider=event.provider,
+        model=event.model,
+        generation_stats=event.generation_stats,
+        **cost,
+    )
+    changes.insert(run_steps, turn)
+    for position, call in enumerate(event.calls):
+        changes.insert(run_steps, _call(fact, event.turn, position, call))
+    values: dict[str, Any] = {"provider": event.provider, "model": event.model}
+    refused = [call for call in event.calls if call.refusal]
+    if refused:
+        values["call_error"] = f"{refused[-1].name}: {refused[-1].refusal}"
+    change(changes, fact, values, {"completed_steps": 1, "failed_calls": len(refused), **cost})
+
+
+@fold.on(run.CallAnswered)
+def call_answered(changes: Changes, fact: Fact, event: run.CallAnswered) -> None:
+    """A tool call has its result."""
+    changes.update(run_steps, (fact.id, event.step), result_of(fact, event))
+    if event.output:
+        add_output(changes, fact, event.step, event.output)
+    change(changes, fact)
+
+
+@fold.on(run.Summarised)
+def summarised(changes: Changes, fact: Fact, event: run.Summarised) -> None:
+    """The final answer, and its cost."""
+    add_output(changes, fact, event.step, run.Output(kind="summary", content=event.summary))
+    cost = spent(event)
+    change(changes, fact, {"summary": event.summary}, {**cost, "other_cost_pico": cost["cost_pico"]})
+
+
+@fold.on(run.GoalCompleted)
+def goal_completed(changes: Changes, fact: Fact, event: run.GoalCompleted) -> None:
+    """The end of an agent's turns."""
+    values = {"status": "completed", "ended_at": fact.at, "duration_ms": event.duration_ms}
+    change(changes, fact, values | {"outcome_reason": event.outcome_reason})
+
+
+@fold.on(run.Failed)
+def failed(changes: Changes, fact: Fact, event: run.Failed) -> None:
+    """The end; tool calls in progress have failed."""
+    stop_steps(changes, fact, IN_PROGRESS, "failed", error=event.error, completed_at=fact.at)
+    change(changes, fact, {"status": "failed", "ended_at": fact.at, "error": event.error})
+
+
+@fold.on(webhook.Delivered)
+def delivered(changes: Changes, fact: Fact, event: webhook.Delivered) -> None:
+    """The webhook of the goal has received the end of the run."""
+    _told(changes, fact, event.ending, {"url": event.url, "status": event.status, "success": True})
+
+
+@fold.on(webhook.AttemptFailed)
+def attempt_failed(changes: Changes, fact: Fact, event: webhook.AttemptFailed) -> None:
+    """The webhook of the goal could not be reached, and is not tried again."""
+    if event.retry_at is None:
+        _told(changes, fact, event.ending, {"url": event.url, "success": False, "error": event.error})
+
+
+def _call(fact: Fact, turn: int, position: int, call: run.Call) -> dict[str, Any]:
+    return new_step(
+        fact,
+        run.call_step(turn, position),
+        turn,
+        position=position,
+        id=call.id,
+        action_type="tool",
+        name=call.name,
+        params=call.arguments,
+        status="failed" if call.refusal else "running",
+        error=call.refusal,
+    )
+
+
+def _told(changes: Changes, fact: Fact, ending: int, payload: dict[str, Any]) -> None:
+    step = f"end-{ending}" if ending else "end"
+    add_output(changes, fact, step, run.Output(kind="webhook", content=orjson.dumps(payload).decode()))

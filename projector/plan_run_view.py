@@ -1,0 +1,174 @@
+"""What only runs by a plan have: the wait for the plan, steps that are known beforehand, suspension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import update
+
+from contracts.domain import dag, run
+from contracts.domain.plan import SubTask, natural_order
+from contracts.domain.run.steps import SYNTHESIS, graph_of
+from contracts.views import run_steps, runs
+from projector.changes import Changes
+from projector.fold import Fact, Fold, milliseconds, spent
+from projector.run_rows import (
+    IN_PROGRESS,
+    add_output,
+    change,
+    new_run,
+    new_step,
+    result_of,
+    stop_steps,
+    suffix,
+)
+
+fold = Fold()
+
+FROM_THE_START = frozenset({"goal_id", "own_plan", "trigger", "created_at", "first_seq"})
+"""Columns of a run that waited for its plan which the request for the run does not change."""
+
+
+@fold.on(dag.Requested)
+def plan_requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
+    """A run that waits for its plan."""
+    if event.run_id:
+        row = new_run(
+            fact,
+            id=event.run_id,
+            strategy="dag",
+            goal_id=event.goal_id,
+            dag_id=fact.id,
+            own_plan=True,
+            request=event.goal_text,
+            trigger=event.trigger,
+        )
+        changes.insert(runs, row)
+
+
+@fold.on(dag.Clarified)
+def plan_clarified(changes: Changes, fact: Fact, event: dag.Clarified) -> None:
+    """The goal of the plan says more."""
+    _waiting_run(changes, fact, {"request": runs.c.request + event.addition})
+
+
+@fold.on(dag.Planned)
+def plan_made(changes: Changes, fact: Fact, event: dag.Planned) -> None:
+    """The run is requested next."""
+    values = {"primary_intent": event.job.intent.primary, "total_steps": len(event.job.sub_tasks)}
+    _waiting_run(changes, fact, values | ({"dag_title": event.title} if event.title else {}))
+
+
+@fold.on(dag.Rejected)
+def plan_rejected(changes: Changes, fact: Fact, event: dag.Rejected) -> None:
+    """The run that waits for the plan has failed."""
+    _without_plan(changes, fact, event.error)
+
+
+@fold.on(dag.Deleted)
+def plan_deleted(changes: Changes, fact: Fact, _: dag.Deleted) -> None:
+    """The run that waits for the plan has failed."""
+    _without_plan(changes, fact, "its plan was deleted")
+
+
+@fold.on(run.Requested)
+def requested(changes: Changes, fact: Fact, event: run.Requested) -> None:
+    """A pending run of a plan and all its steps, the synthesis last."""
+    tasks = {id_: step.task for id_, step in graph_of(event.job).steps.items()}
+    in_order = (*natural_order(id_ for id_ in tasks if id_ != SYNTHESIS), SYNTHESIS)
+    row = new_run(
+        fact,
+        strategy="dag",
+        goal_id=event.goal_id,
+        dag_id=event.dag_id,
+        dag_title=event.dag_title,
+        own_plan=event.trigger == "plan",
+        request=event.original_request,
+        primary_intent=event.job.intent.primary,
+        trigger="schedule" if event.trigger == "schedule" else "api",
+        planned_at=fact.at,
+        total_steps=len(tasks) - 1,
+    )
+    changes.insert(runs, row, keep=FROM_THE_START)
+    for number, step in enumerate(in_order, start=1):
+        changes.insert(run_steps, _task(fact, number, tasks[step]))
+
+
+@fold.on(run.Started)
+def started(changes: Changes, fact: Fact, event: run.Started) -> None:
+    """An executor runs it."""
+    change(changes, fact, {"status": "running", "started_at": milliseconds(event.at)})
+
+
+@fold.on(run.StepCompleted)
+def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> None:
+    """A step of a plan has its result."""
+    values = {
+        "provider": event.provider,
+        "model": event.model,
+        "agent_id": event.agent_id,
+        "agent_version": event.agent_version,
+        "prompt_sha256": event.prompt_sha256,
+        "finish_reason": event.finish_reason,
+        "generation_stats": event.generation_stats,
+    }
+    cost = spent(event)
+    changes.update(run_steps, (fact.id, event.step), values | result_of(fact, event), cost)
+    if event.output:
+        add_output(changes, fact, event.step, event.output)
+    change(changes, fact, add={"completed_steps": 1 if event.step != SYNTHESIS else None, **cost})
+
+
+@fold.on(run.Suspended)
+def suspended(changes: Changes, fact: Fact, event: run.Suspended) -> None:
+    """Nothing more runs until somebody resumes it."""
+    stop_steps(changes, fact, IN_PROGRESS, "pending")
+    values = {"suspended_reason": event.reason, "suspended_at": fact.at, "waiting_steps": 0}
+    change(changes, fact, values | {"status": "suspended"})
+
+
+@fold.on(run.Resumed)
+def resumed(changes: Changes, fact: Fact, _: run.Resumed) -> None:
+    """Failed steps may run again."""
+    stop_steps(changes, fact, ("failed", *IN_PROGRESS), "pending", error=None, completed_at=None)
+    values = {
+        "status": "pending",
+        "failed_steps": 0,
+        "waiting_steps": 0,
+        "suspended_reason": None,
+        "suspended_at": None,
+        "last_resumed_at": fact.at,
+    }
+    change(changes, fact, values, {"resumes": 1})
+
+
+@fold.on(run.Completed)
+def completed(changes: Changes, fact: Fact, event: run.Completed) -> None:
+    """The end of a plan."""
+    change(changes, fact, {"status": "completed", "ended_at": fact.at, "duration_ms": event.duration_ms})
+
+
+def _task(fact: Fact, number: int, task: SubTask) -> dict[str, Any]:
+    name = "synthesis" if task.id == SYNTHESIS else task.id
+    return new_step(
+        fact,
+        task.id,
+        number,
+        id=f"sub-step_{suffix(fact.id)}-{name}",
+        description=task.description,
+        thought=task.thought,
+        action_type=task.action_type,
+        name=task.tool_or_prompt.name,
+        params=task.tool_or_prompt.params or {},
+        dependencies=list(task.dependencies),
+    )
+
+
+def _waiting_run(changes: Changes, fact: Fact, values: dict[str, Any]) -> None:
+    """Change the run that waits for this plan, if there is one."""
+    waiting = (runs.c.dag_id == fact.id) & runs.c.planned_at.is_(None) & (runs.c.status == "pending")
+    changes.execute(update(runs).where(waiting).values(**values, updated_at=fact.at, seq=fact.seq))
+
+
+def _without_plan(changes: Changes, fact: Fact, error: str) -> None:
+    _waiting_run(changes, fact, {"status": "failed", "error": error, "ended_at": fact.at})
