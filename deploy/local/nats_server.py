@@ -20,10 +20,12 @@ from contracts.runtime.process.service import UserError
 from deploy.local.lifeline import end_with_parent
 
 START_S = 20.0
+"""For a server that has nothing to restore. Reading a large store takes as long as it takes."""
 STOP_S = 15.0
 
 _LISTENING = re.compile(r"Listening for client connections on .*:(\d+)")
 _READY = "Server is ready"
+_RESTORING = "Starting restore for stream"
 
 
 class Durability(StrEnum):
@@ -89,9 +91,9 @@ class NatsServer:
                 pass_fds=(lock,), preexec_fn=end_with_parent, start_new_session=True,
             )  # fmt: skip
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._reading = asyncio.create_task(self._read_log(self._process, ready))
         try:
-            async with asyncio.timeout(START_S):
+            async with asyncio.timeout(START_S) as limit:
+                self._reading = asyncio.create_task(self._read_log(self._process, ready, limit))
                 self.port = await ready
         except BaseException as error:
             await self.kill()
@@ -145,7 +147,7 @@ jetstream {{
                 ) from None
             yield lock.fileno()
 
-    async def _read_log(self, process: Process, ready: asyncio.Future[int]) -> None:
+    async def _read_log(self, process: Process, ready: asyncio.Future[int], limit: asyncio.Timeout) -> None:
         port, said = 0, ""
         assert process.stderr is not None  # it is a pipe
         async for raw in process.stderr:
@@ -156,6 +158,8 @@ jetstream {{
             said = f"{said}\n{line}"[-2000:]
             if listening := _LISTENING.search(line):
                 port = int(listening[1])
+            elif _RESTORING in line:
+                limit.reschedule(None)
             elif _READY in line:
                 ready.set_result(port)
         if not ready.done():

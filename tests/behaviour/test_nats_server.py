@@ -9,6 +9,7 @@ import pytest
 
 from contracts.runtime.nats.connection import connect
 from contracts.runtime.topology import ensure_topology
+from deploy.local import nats_server as nats_server_module
 from deploy.local.nats_server import Durability, NatsServer, ServerFailed, StoreInUse, running
 
 pytestmark = pytest.mark.nats
@@ -74,3 +75,26 @@ async def test_its_log_lines_are_handed_over(tmp_path: Path) -> None:
 async def test_its_end_can_be_waited_for(nats_server: NatsServer) -> None:
     await nats_server.stop()
     assert await nats_server.ended() == 0
+
+
+@pytest.mark.parametrize("restoring", [True, False])
+async def test_a_server_that_restores_its_store_is_given_the_time_it_takes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restoring: bool
+) -> None:
+    """The stand-in takes longer than a server may that restores nothing."""
+    program = tmp_path / "nats-server"
+    said = "Starting restore for stream '$G > LOG'" if restoring else "Thinking"
+    program.write_text(
+        f'#!/bin/sh\necho "{said}" >&2\nsleep 2\n'
+        'echo "Listening for client connections on 127.0.0.1:4" >&2\necho "Server is ready" >&2\nsleep 60\n'
+    )
+    program.chmod(0o755)
+    monkeypatch.setattr(nats_server_module, "binary", lambda: str(program))
+    monkeypatch.setattr(nats_server_module, "START_S", 1.0)
+    server = NatsServer(tmp_path / "data")
+    if restoring:
+        async with running(server):
+            assert server.port == 4
+    else:
+        with pytest.raises(ServerFailed, match="not ready within 1 s"):
+            await server.start()
