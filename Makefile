@@ -1,6 +1,8 @@
 # The same verbs by hand and in CI. Everything installs into .venv; nothing outside it is touched.
 PYTHON ?= python3
 BIN := .venv/bin
+CHAOS_SEEDS ?= 1 2 3 4
+CHAOS_SECONDS ?= 150
 INSTALLED := .venv/.installed
 
 .PHONY: help demo up test check lint types imports bench chaos clean
@@ -36,8 +38,8 @@ imports: $(INSTALLED)
 bench: $(INSTALLED)  ## measure, print a table
 	$(BIN)/async-agent bench
 
-chaos: $(INSTALLED)  ## long randomised kills of real processes
-	$(BIN)/pytest -m chaos
+chaos: $(INSTALLED)  ## kill, stop and stall real processes, then check the whole log
+	CHAOS_SEEDS="$(CHAOS_SEEDS)" CHAOS_SECONDS=$(CHAOS_SECONDS) $(BIN)/pytest -m chaos tests/chaos
 
 clean:               ## remove what the verbs above made
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

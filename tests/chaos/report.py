@@ -1,0 +1,42 @@
+"""What a seed came to, as a line of a table."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+KINDS = ("kill service", "term service", "stop service", "kill nats", "stop nats")
+
+
+@dataclass
+class Report:
+    """One seed."""
+
+    seed: int
+    faults: Counter[str] = field(default_factory=Counter)
+    runs: int = 0
+    commits: int = 0
+    blobs: int = 0
+    effects: int = 0
+    violations: list[str] = field(default_factory=list)
+
+    def row(self) -> str:
+        """A line of `table`."""
+        counts = [self.faults[kind] for kind in KINDS]
+        numbers = [
+            self.seed,
+            *counts,
+            self.runs,
+            self.commits,
+            self.blobs,
+            self.effects,
+            len(self.violations),
+        ]
+        return "| " + " | ".join(str(number) for number in numbers) + " |"
+
+
+def table(reports: list[Report]) -> str:
+    """All seeds, in Markdown."""
+    heads = ["seed", *KINDS, "runs", "commits", "blobs", "effects", "violations"]
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    return "\n".join([*lines, *(one.row() for one in reports)])
