@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -25,18 +25,17 @@ import structlog
 from contracts.core.event import Event
 from contracts.core.outcome import Reject, Retry
 from contracts.core.spent import Spent
+from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.run import Erred, Outcome, RunPolicy, Succeeded
-from contracts.domain.run.steps import Step
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Stream
 from executor import metrics
 from executor.attempt import Attempt
 from executor.pending_commits import PendingCommits
-
-Perform = Callable[[Attempt], Awaitable[run.Achieved]]
-"""Executes one attempt of a step; raises Retry or Reject when it fails."""
+from executor.stopwatch import ms_since
+from executor.workload import Workload, effect_of
 
 Key = tuple[str, int]
 """An attempt: its step and its number."""
@@ -48,20 +47,18 @@ log = structlog.get_logger()
 
 
 class Driver:
-    """One run in the hands of this executor. `is_free` says of a step that one more time does no harm."""
+    """One run in the hands of this executor."""
 
     def __init__(
         self,
         stream: Stream[run.State],
         executor: str,
-        perform: Perform,
-        is_free: Callable[[Step], bool],
+        workload: Workload,
         policy: RunPolicy,
     ) -> None:
         self.executor = executor
         self._run = PendingCommits(stream)
-        self._perform = perform
-        self._is_free = is_free
+        self._workload = workload
         self._policy = policy
         self._begun: list[Key] = []
         """Attempts decided to start, whose code has not been started."""
@@ -137,13 +134,16 @@ class Driver:
         self._begun = waiting
 
     def _may_run_ahead(self, step: str) -> bool:
-        return self._run.unsaved <= MAX_AHEAD and self._is_free(self._run.state.graph.steps[step])
+        """Whether an attempt that the log knows nothing of does no harm: it changes and costs nothing."""
+        one = self._run.state.graph.steps[step]
+        is_free = not one.task.is_inference and effect_of(self._workload, one) is Effect.READ
+        return is_free and self._run.unsaved <= MAX_AHEAD
 
     async def _attempt(self, attempt: Attempt) -> None:
         begun = time.perf_counter()
         outcome: Outcome
         try:
-            outcome = Succeeded(await self._perform(attempt))
+            outcome = Succeeded(await self._workload.perform(attempt))
         except Retry as error:
             outcome = self._erred(
                 attempt, str(error), begun, retry_after=error.after, retryable=True, spent=error.spent
@@ -189,7 +189,7 @@ class Driver:
             step=attempt.step.task.id,
             attempt=attempt.number,
             error=error,
-            duration_ms=round((time.perf_counter() - begun) * 1000),
+            duration_ms=ms_since(begun),
             retryable=retryable,
             retry_after=retry_after,
             jitter=random.random(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -10,16 +11,16 @@ import structlog
 from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.core.outcome import LeaseLost, Retry
+from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.dag import DAG
 from contracts.domain.run import RUN, RunPolicy
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics
-from executor.driver import Driver, Perform
-from executor.goal.goals import Goals
-from executor.performer import Performer
+from executor.driver import Driver
+from executor.run_slots import RunSlots
+from executor.workload import Workload, Workloads, effect_of
 
 log = structlog.get_logger()
 
@@ -27,77 +28,52 @@ log = structlog.get_logger()
 class Executor:
     """All runs this process holds. `name` tells it from every other executor process that ever was."""
 
-    def __init__(
-        self, source: Log, performer: Performer, policy: RunPolicy, name: str, goals: Goals | None = None
-    ) -> None:
+    def __init__(self, source: Log, workloads: Workloads, policy: RunPolicy, name: str) -> None:
         self.log = source
-        self.performer = performer
         self.policy = policy
         self.name = name
-        self.goals = goals or Goals(source, performer, policy)
+        self._workloads = workloads
+        self._slots = {kind: RunSlots(workload.max_runs) for kind, workload in workloads.items()}
         self._drivers: dict[str, Driver] = {}
-        self._draining = False
 
     async def handle(self, recorded: Recorded, delivery: Delivery) -> None:
-        """Take the run that became pending, and drive it until it has ended or is somebody else's.
-
-        A DAG is of interest when there is no plan for the run it was to become.
+        """Take the run that became pending, and drive it until it has ended or another executor has it.
 
         Raises:
-            Retry: this process is stopping, another executor should go on at once; or the run has ended, and
-                some of what follows from that has to wait.
+            Retry: this process is stopping, another executor should go on at once.
             LeaseLost: another executor has it, and settles the message.
         """
-        if recorded.commit.aggregate == DAG.name:
-            await self.goals.without_plan(recorded, self._origin(recorded))
-        else:
-            await self._take(recorded, delivery)
-
-    async def _take(self, recorded: Recorded, delivery: Delivery) -> None:
         run_id = recorded.commit.aggregate_id
         if run_id in self._drivers:
             await self._released(run_id)
         stream = await self._open(recorded, delivery)
-        if stream is None:
+        if stream is None or stream.state.status not in run.OPEN:
             return
-        if stream.state.loop is None:
-            await self._hold(stream, self.performer.perform)
-        elif stream.state.status in run.OPEN:
-            async with self.goals.place():
-                await self._hold(stream, self.goals.perform)
+        async with self._slots[stream.state.kind].one():
+            await self._hold(stream, self._workloads[stream.state.kind])
         if stream.state.status is run.Status.RUNNING:
             raise LeaseLost(f"{stream.id} went to another executor")
-        if stream.state.goal_id:
-            await self.goals.settle(stream)
 
     async def given_up(self, recorded: Recorded, error: BaseException) -> None:
-        """The message that was the lease of a run is parked: nobody goes on with the run, so let it say so.
-
-        Raises:
-            Retry: it does, and some of what follows from that has to wait.
-        """
+        """The message that was the lease of a run is parked: nobody goes on with the run, so it says so."""
         cause = f"{type(error).__name__}: {error}"
         reason = f"the executor cannot go on with it: {cause} (`async-agent parked list` has more)"
-        stream = await self._leased(recorded) if recorded.commit.aggregate == RUN.name else None
+        stream = await self._leased(recorded)
         if stream is None:
             return
         lease = stream.state.resumes
         if await stream.decide(lambda now: run.give_up(now, reason) if now.resumes == lease else []):
             log.error("run given up", run=stream.id, error=reason)
-            if stream.state.goal_id:
-                await self.goals.settle(stream)
 
-    async def _hold(self, stream: Stream[run.State], perform: Perform) -> None:
+    async def _hold(self, stream: Stream[run.State], workload: Workload) -> None:
         run_id = stream.id
         if run_id in self._drivers:  # by another message of it, which came while we read or waited
             raise Retry("this process is at work on it already", after=1)
-        driver = Driver(stream, self.name, perform, self.performer.is_free, self.policy)
+        driver = Driver(stream, self.name, workload, self.policy)
         self._drivers[run_id] = driver
         metrics.RUNS_IN_PROGRESS.inc()
         try:
-            if self._draining:
-                raise Retry("stopping", after=0)
-            if claim := await self._claim(stream.state):
+            if claim := await self._claim(stream.state, workload):
                 await driver.drive(claim)
             if driver.ours:
                 raise Retry("stopping", after=0)
@@ -114,8 +90,8 @@ class Executor:
 
     def drain(self) -> None:
         """Start nothing more; what is in progress may finish."""
-        self._draining = True
-        self.goals.drain()
+        for slots in self._slots.values():
+            slots.close()
         for driver in self._drivers.values():
             driver.drain()
 
@@ -140,18 +116,16 @@ class Executor:
         return stream if leases and leases[-1] == recorded.seq else None
 
     def _stream(self, recorded: Recorded) -> Stream[run.State]:
-        return Stream(self.log, RUN, recorded.commit.aggregate_id, self._origin(recorded))
+        origin = Origin(f"/executor/{self.name}").caused_by(recorded.commit)
+        return Stream(self.log, RUN, recorded.commit.aggregate_id, origin)
 
-    def _origin(self, recorded: Recorded) -> Origin:
-        return Origin(f"/executor/{self.name}").caused_by(recorded.commit)
-
-    async def _claim(self, state: run.State) -> list[Event]:
+    async def _claim(self, state: run.State, workload: Workload) -> Sequence[Event]:
         now = datetime.now(UTC)
         if state.status is run.Status.RUNNING:
-            return run.take_over(state, self.name, now, self.policy, self.performer.repeatable)
-        if state.loop:
-            return await self.goals.start(state, self.name, now)
-        return run.start(state, self.name, now, self.policy, llm=self.performer.llm.problem() is None)
+            return run.take_over(
+                state, self.name, now, self.policy, lambda step: effect_of(workload, step) is not Effect.ONCE
+            )
+        return await workload.claim(state, self.name, now)
 
 
 async def watch(source: Log, executor: Executor, filters: tuple[str, ...]) -> None:

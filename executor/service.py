@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing, asynccontextmanager, closing
+from dataclasses import replace
 from functools import partial
 
 import orjson
@@ -13,9 +14,7 @@ from contracts.core.event import Json
 from contracts.core.ids import new_id
 from contracts.core.subjects import EXECUTOR_ALIVE, live_run, state_filter
 from contracts.core.text import clean_json
-from contracts.domain import dag
 from contracts.domain.agent import AGENT, Directory
-from contracts.domain.dag import DAG
 from contracts.domain.executors import INTERVAL_S, ExecutorAlive
 from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN, Status
@@ -28,18 +27,22 @@ from contracts.runtime.follow import Follower
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service, Worker
+from executor.after_run.after_run import AT_ONCE, ENDS, LOOK_BACK, AfterRun
+from executor.after_run.after_run import NAME as AFTER_RUN
 from executor.executor import Executor, until_drained, watch
-from executor.goal.goals import Goals
 from executor.goal.limits import Limits
-from executor.performer import Performer
+from executor.goal.workload import AgentWorkload
+from executor.plan.workload import PlanWorkload
+from executor.resources import Resources
 from executor.settings import ExecutorSettings
 from executor.tools.guard import guarded_session
 from executor.tools.parsers import Parsers
 from executor.tools.registry import build_registry
 from executor.tools.settings import ToolSettings
+from executor.workload import Workloads
 
 NAME = "executor"
-QUEUE = (state_filter(RUN.name, Status.PENDING), state_filter(DAG.name, dag.Status.REJECTED))
+QUEUE = state_filter(RUN.name, Status.PENDING)
 CALLED_OFF = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Status.DELETED))
 
 
@@ -56,7 +59,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
     ):
         tools = build_registry(tool_settings, http, parsers)
         tell = partial(_tell, log.connection)
-        performer = Performer(
+        resources = Resources(
             tools,
             llm,
             agents,
@@ -65,32 +68,54 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
             max_steps=settings.executor_max_steps,
             timeout_s=settings.step_timeout_s,
         )
-        goals = Goals(log, performer, settings.policy, _limits(settings, llm_settings))
-        executor = Executor(log, performer, settings.policy, f"{settings.instance}-{new_id()[-8:]}", goals)
+        policy, name = settings.policy, f"{settings.instance}-{new_id()[-8:]}"
+        workloads: Workloads = {
+            "plan": PlanWorkload(resources, policy),
+            "agent": AgentWorkload(log, resources, policy, _limits(settings, llm_settings)),
+        }
+        executor = Executor(log, workloads, policy, name)
+        after_run = AfterRun(log, resources, policy, f"/{NAME}/{name}")
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         await publish(log.connection, tools.specs)
-        with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
-            policy = DeliveryPolicy(
-                max_in_flight=settings.executor_max_runs,
-                ack_wait_s=settings.lease_s,
-                grace_s=settings.grace_s,
+        with (
+            closing(Leases(settings.data_dir / "leases" / NAME)) as leases,
+            closing(Leases(settings.data_dir / "leases" / AFTER_RUN)) as leases_after,
+        ):
+            runs = Consumer(
+                log,
+                NAME,
+                (QUEUE,),
+                executor.handle,
+                policy=_delivery(settings, settings.executor_max_runs),
+                leases=leases,
+                given_up=executor.given_up,
             )
-            consumer = Consumer(
-                log, NAME, QUEUE, executor.handle, policy=policy, leases=leases, given_up=executor.given_up
+            ends = Consumer(
+                log,
+                AFTER_RUN,
+                ENDS,
+                after_run.handle,
+                policy=replace(_delivery(settings, AT_ONCE), since=LOOK_BACK),
+                leases=leases_after,
             )
 
             async def consume() -> None:
                 await follower.catch_up()
-                await until_drained(asyncio.create_task(consumer.run()), executor)
+                await until_drained(asyncio.create_task(runs.run()), executor)
 
             workers: list[Worker] = [
                 log.connection.watch,
                 follower.run,
                 consume,
+                ends.run,
                 partial(watch, log, executor, CALLED_OFF),
                 partial(_be_seen, log.connection, settings, tools.tools),
             ]
             yield Running(workers, {"nats": log.problem})
+
+
+def _delivery(settings: ExecutorSettings, at_once: int) -> DeliveryPolicy:
+    return DeliveryPolicy(max_in_flight=at_once, ack_wait_s=settings.lease_s, grace_s=settings.grace_s)
 
 
 def _limits(settings: ExecutorSettings, llm: LlmSettings) -> Limits:

@@ -9,11 +9,9 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from contracts.core.event import BlobRef, Json
 from contracts.core.outcome import Reject
 from contracts.core.tool import ToolSpec
 from contracts.domain import run
-from contracts.domain.executors import ToolProgress
 from contracts.domain.prompts.observations import Observed
 from contracts.domain.run import SUMMARY, Loop
 from contracts.domain.run.outputs import output_of
@@ -23,9 +21,9 @@ from executor.goal.calls import read_calls
 from executor.goal.conversation import Message, Shown, conversation
 from executor.goal.limits import Limits
 from executor.goal.prompts import briefing, summary_prompt
-from executor.goal.toolbox import Toolbox
-from executor.performer import Performer
-from executor.tools.tool import CallContext, ProgressKind
+from executor.resources import Resources
+from executor.stopwatch import ms_since
+from executor.tools.registry import Registry
 
 SUMMARY_COOLNESS = 0.7
 """The summary is asked for at this part of the temperature, and with half of the tokens."""
@@ -34,10 +32,10 @@ SUMMARY_COOLNESS = 0.7
 class GoalPerformer:
     """Does what the steps of goal runs say, with the tools and models of this process."""
 
-    def __init__(self, performer: Performer, limits: Limits) -> None:
-        self._process = performer
+    def __init__(self, resources: Resources, tools: Registry, limits: Limits) -> None:
+        self._resources = resources
+        self._tools = tools
         self._limits = limits
-        self.toolbox = Toolbox.of(performer.tools)
 
     async def perform(self, attempt: Attempt) -> run.Achieved:
         """What the step gives.
@@ -56,10 +54,10 @@ class GoalPerformer:
             work = partial(self._summarise, attempt, loop, loop.started)
         else:
             work = partial(self._turn, attempt, loop, loop.started)
-        return await self._process.placed(work)
+        return await self._resources.in_slot(work)
 
     async def _turn(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.TurnTaken:
-        tools = self.toolbox.only(started.tools)
+        tools = self._tools.only(started.tools)
         shown = await self._shown(loop)
         told = briefing(
             loop, started.agent.prompt_template, tools.specs, shown, datetime.now(UTC), self._limits
@@ -73,7 +71,7 @@ class GoalPerformer:
             turn=len(loop.turns) + 1,
             attempt=attempt.number,
             thought=completion.content,
-            calls=read_calls(completion.tool_calls, tools.tools, self.toolbox.tools),
+            calls=read_calls(completion.tool_calls, tools.tools, self._tools.tools),
             finish_reason=completion.finish_reason,
             **_accounted(completion, begun),
         )
@@ -82,22 +80,15 @@ class GoalPerformer:
         turn, _, position = attempt.step.task.id.partition(".")
         call = loop.call(attempt.step.task.id)
         begun = time.perf_counter()
-
-        async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
-            said = ToolProgress(kind=kind, tool=tool_name, message=message, step=attempt.step.task.id)
-            await self._process.tell(attempt.run_id, said.model_dump())
-
-        tool = self.toolbox.get(call.name)
-        result = await tool.invoke(
-            call.arguments, CallContext(attempt.idempotency_key, progress, self._process.timeout_s)
-        )
+        tool = self._tools.get(call.name)
+        result = await self._resources.call(tool, call.arguments, attempt)
         return run.CallAnswered(
             turn=int(turn),
             position=int(position),
             attempt=attempt.number,
-            result=await self._process.kept(result),
+            result=await self._resources.stored(result),
             output=output_of(tool.spec.output, result),
-            duration_ms=_ms_since(begun),
+            duration_ms=ms_since(begun),
         )
 
     async def _summarise(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.Summarised:
@@ -134,12 +125,12 @@ class GoalPerformer:
             provider=started.agent.provider,
             model=started.agent.model,
         )
-        return await self._process.ask(request)
+        return await self._resources.ask(request)
 
     async def _shown(self, loop: Loop) -> Shown:
         """What came of every call so far, large results fetched."""
         pairs = [(turn, position, answer) for turn in loop.turns for position, answer in turn.answers.items()]
-        values = await asyncio.gather(*(self._value(answer.result) for _, _, answer in pairs))
+        values = await asyncio.gather(*(self._resources.value(answer.result) for _, _, answer in pairs))
         shown = {}
         for (turn, position, answer), value in zip(pairs, values, strict=True):
             call = turn.taken.calls[position]
@@ -148,19 +139,11 @@ class GoalPerformer:
             )
         return dict(sorted(shown.items()))
 
-    async def _value(self, result: Json) -> Json:
-        ref = BlobRef.of(result)
-        return await self._process.blobs.get_json(ref) if ref else result
-
 
 def _accounted(completion: Completion, begun: float) -> dict[str, Any]:
     """What an answer took and cost."""
     return {
-        "duration_ms": _ms_since(begun),
+        "duration_ms": ms_since(begun),
         **completion.spent.as_fields,
         "generation_stats": completion.generation_stats,
     }
-
-
-def _ms_since(begun: float) -> int:
-    return round((time.perf_counter() - begun) * 1000)

@@ -13,8 +13,8 @@ from contracts.domain.run import AgentUsed, Failed, GoalRequested, GoalStarted
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from executor.goal.limits import Limits
-from executor.goal.toolbox import Toolbox
-from executor.performer import Performer
+from executor.resources import Resources
+from executor.tools.registry import Registry
 
 DEFAULT_AGENT = "defaultAgent"
 
@@ -22,10 +22,10 @@ DEFAULT_AGENT = "defaultAgent"
 class Setup:
     """Finds what goal runs need."""
 
-    def __init__(self, log: Log, performer: Performer, toolbox: Toolbox, limits: Limits) -> None:
+    def __init__(self, log: Log, resources: Resources, tools: Registry, limits: Limits) -> None:
         self._log = log
-        self._process = performer
-        self._toolbox = toolbox
+        self._resources = resources
+        self._tools = tools
         self._limits = limits
 
     async def prepare(self, request: GoalRequested, executor: str, now: datetime) -> run.GoalStarted | Failed:
@@ -35,7 +35,7 @@ class Setup:
         if used is None:
             return Failed(error=f"There is no agent: create and activate one named {DEFAULT_AGENT}")
         used = self._with_model(used, remarks)
-        if problem := self._process.llm.problem(used.provider, used.model):
+        if problem := self._resources.llm.problem(used.provider, used.model):
             return Failed(error=problem)
         remarks += self._unknown_tools(request)
         memories = await Stream.newest(self._log, MEMORY, request.goal_id, Origin(executor))
@@ -44,7 +44,7 @@ class Setup:
             executor=executor,
             at=now,
             agent=used,
-            tools=tuple(self._toolbox.allowed(request.allowed_tools).tools),
+            tools=tuple(self._tools.only(request.allowed_tools or self._tools.tools).tools),
             memories=memories.state.recalled,
             temperature=limits.temperature if request.temperature is None else request.temperature,
             max_tokens=request.max_tokens or limits.max_tokens,
@@ -59,12 +59,12 @@ class Setup:
             if state.status not in {agent.Status.ABSENT, agent.Status.DELETED}:
                 return _used(request.agent_id, state)
             remarks.append(f"the agent {request.agent_id} is gone; {DEFAULT_AGENT} does its work")
-        entry = self._process.agents.active(DEFAULT_AGENT)
+        entry = self._resources.agents.active(DEFAULT_AGENT)
         return _used(entry.id, entry.state) if entry else None
 
     def _with_model(self, used: AgentUsed, remarks: list[str]) -> AgentUsed:
         """With the model of the settings when the agent's own cannot be called."""
-        problem = self._process.llm.problem(used.provider, used.model)
+        problem = self._resources.llm.problem(used.provider, used.model)
         if problem is None or (used.provider is None and used.model is None):
             return used
         remarks.append(f"the model of the settings is used, because the agent's cannot be: {problem}")
@@ -72,7 +72,7 @@ class Setup:
 
     def _unknown_tools(self, request: GoalRequested) -> Iterator[str]:
         for name in request.allowed_tools:
-            if name not in self._toolbox.tools:
+            if name not in self._tools.tools:
                 yield f"the tool {name} is allowed, and there is none of that name"
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from aiohttp import ClientSession
 
+from contracts.core.event import Json
 from contracts.core.outcome import Reject
-from contracts.core.tool import ToolSpec
+from contracts.core.tool import Effect, ToolSpec
 from contracts.runtime.process.service import UserError
 from executor.tools.artifacts import Artifacts
 from executor.tools.fetch_page import fetch_page
@@ -65,6 +66,18 @@ class Registry:
             return self.tools[name]
         except KeyError:
             raise Reject(f"Tool not found: {name}. There are: {', '.join(self.tools)}") from None
+
+    def only(self, names: Collection[str]) -> Registry:
+        """Those of `names`."""
+        return Registry({name: tool for name, tool in self.tools.items() if name in names})
+
+    def including(self, tool: Tool[Any]) -> Registry:
+        """With `tool` too, unless there is one of its name."""
+        return Registry({**self.tools, tool.name: self.tools.get(tool.name, tool)})
+
+    def effect_of(self, name: str, params: Mapping[str, Json]) -> Effect:
+        """What a second call does; ONCE where there is no such tool, because nothing is known about it."""
+        return self.tools[name].effect_of(params) if name in self.tools else Effect.ONCE
 
     @property
     def specs(self) -> list[ToolSpec]:

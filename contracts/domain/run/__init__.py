@@ -58,11 +58,12 @@ from contracts.domain.run.goal_events import (
     call_step,
 )
 from contracts.domain.run.loop import CallResult, Loop, Turn
-from contracts.domain.run.state import OPEN, RUN, State, Status, evolve
+from contracts.domain.run.state import OPEN, RUN, Kind, State, Status, evolve
 
 __all__ = [
     "RUN",
     "State",
+    "Kind",
     "Status",
     "OPEN",
     "evolve",

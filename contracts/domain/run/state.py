@@ -52,6 +52,9 @@ class Status(StrEnum):
     DELETED = "deleted"
 
 
+Kind = Literal["plan", "agent"]
+"""What a run executes: a plan, or an agent's turns."""
+
 OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.SUSPENDED})
 """States from which a run can still move on."""
 
@@ -92,6 +95,11 @@ class State(NamedTuple):
     resumes: int = 0
     suspended: str | None = None
     """Why nothing more can run until somebody resumes."""
+
+    @property
+    def kind(self) -> Kind:
+        """What it executes."""
+        return "agent" if self.loop else "plan"
 
     @property
     def goal_id(self) -> str | None:

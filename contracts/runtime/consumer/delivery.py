@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from asyncio import CancelledError
 from dataclasses import dataclass
+from datetime import timedelta
 
 from contracts.core.commit import Undecodable
 from contracts.core.outcome import LeaseLost, Reject, Retry
@@ -38,6 +39,8 @@ class DeliveryPolicy:
     longest_backoff_s: float = 60.0
     grace_s: float = 10.0
     """What handlers have to finish when the consumer is cancelled."""
+    since: timedelta | None = None
+    """Age of the oldest commit that a consumer is given when it is made; None: all commits of the log."""
 
     def backoff(self, attempt: int) -> float:
         """Seconds before the delivery after `attempt`."""

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import orjson
 import structlog
 from nats.aio.msg import Msg
+from nats.js.errors import NotFoundError
 
 from contracts.core.commit import Recorded
 from contracts.core.event import Json
@@ -125,11 +126,24 @@ class Subscription:
             "ack_wait": int(self._policy.ack_wait_s * 1_000_000_000),
             "max_ack_pending": -1,
             "max_deliver": -1,
-            "deliver_policy": "all",
+            **await self._start(),
         }
         body = {"stream_name": self._source.stream, "config": config}
         await self._log.connection.api(f"CONSUMER.CREATE.{self._source.stream}.{name}", body)
         return name
+
+    async def _start(self) -> dict[str, Json]:
+        """Where the consumer begins. It cannot be changed: one that exists keeps what it was made with."""
+        if self._policy.since is None or self._source.stream != STREAM:
+            return {"deliver_policy": "all"}
+        try:
+            path = f"CONSUMER.INFO.{self._source.stream}.{self._source.durable}"
+            existing = (await self._log.connection.api(path))["config"]
+        except NotFoundError:
+            # The same for all processes of a day: one that is made by two at once must be made alike.
+            day = (datetime.now(UTC) - self._policy.since).date()
+            return {"deliver_policy": "by_start_time", "opt_start_time": f"{day}T00:00:00Z"}
+        return {key: existing[key] for key in ("deliver_policy", "opt_start_time") if key in existing}
 
     def _receive(self, msg: Msg) -> None:
         info = DeliveryInfo.of(msg.reply)

@@ -19,11 +19,14 @@ from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
+from executor.after_run.after_run import AfterRun
 from executor.executor import Executor
-from executor.performer import Performer
+from executor.plan.workload import PlanWorkload
+from executor.resources import Resources
 from executor.tools.inputs import ToolInput
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
+from executor.workload import Workloads
 from tests import jobs
 
 ORIGIN = Origin("/test/1")
@@ -157,6 +160,7 @@ class System:
     def __init__(
         self, *tools: tuple[str, Tool[Any]], llm: Llm | None = None, policy: RunPolicy = QUICK
     ) -> None:
+        self.timeout_s = 5.0
         self.log = HeldLog()
         self.registry = Registry.of([tool("echo", echo), *tools])
         self.llm = llm or Llm(LlmSettings(_env_file=None))
@@ -171,10 +175,17 @@ class System:
         async def tell(run_id: str, message: dict[str, Json]) -> None:
             self.told.append((run_id, message))
 
-        performer = Performer(
-            self.registry, self.llm, self.agents, self.log.format.blobs, tell, max_steps=100, timeout_s=5
+        resources = Resources(
+            self.registry,
+            self.llm,
+            self.agents,
+            self.log.format.blobs,
+            tell,
+            max_steps=100,
+            timeout_s=self.timeout_s,
         )
-        return Executor(self.log, performer, self.policy, f"e{self.names}")
+        workloads: Workloads = {"plan": PlanWorkload(resources, self.policy)}
+        return Executor(self.log, workloads, self.policy, f"e{self.names}")
 
     async def request(
         self, *tasks: dict[str, Json], plan: str = "", id_: str = RUN_ID, timezone: str | None = None
@@ -199,14 +210,14 @@ class System:
         return await self.lease()
 
 
-async def handle(executor: Executor, lease: Recorded, attempt: int = 1) -> None:
+async def handle(executor: Executor | AfterRun, lease: Recorded, attempt: int = 1) -> None:
     async with asyncio.timeout(10):
         await executor.handle(lease, Delivery(attempt))  # type: ignore[arg-type]
 
 
 @asynccontextmanager
 async def handling(
-    executor: Executor, lease: Recorded, attempt: int = 1
+    executor: Executor | AfterRun, lease: Recorded, attempt: int = 1
 ) -> AsyncGenerator[asyncio.Task[None]]:
     """An executor at work, killed on the way out if it still is."""
     task = asyncio.create_task(handle(executor, lease, attempt))

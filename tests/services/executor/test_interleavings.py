@@ -35,10 +35,12 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats import retry
 from contracts.runtime.stream import Origin, transact
 from executor.executor import Executor, watch
-from executor.performer import Performer
+from executor.plan.workload import PlanWorkload
+from executor.resources import Resources
 from executor.tools.inputs import ToolInput
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
+from executor.workload import Workloads
 from tests import jobs
 
 ORIGIN = Origin("/test/1")
@@ -143,10 +145,11 @@ class Storm:
         async def tell(_: str, __: dict[str, Json]) -> None: ...
 
         llm = Llm(LlmSettings(_env_file=None))
-        performer = Performer(
+        resources = Resources(
             self.tools, llm, Directory(), self.log.format.blobs, tell, max_steps=100, timeout_s=60
         )
-        return Executor(self.log, performer, self.policy, f"e{next(self.executors)}")
+        workloads: Workloads = {"plan": PlanWorkload(resources, self.policy)}
+        return Executor(self.log, workloads, self.policy, f"e{next(self.executors)}")
 
     def _tool(self, effect: Effect) -> Tool[ToolInput]:
         async def work(_: ToolInput, call: CallContext) -> Json:

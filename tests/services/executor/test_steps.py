@@ -182,9 +182,8 @@ async def test_a_step_that_says_it_was_cancelled_when_nobody_did_has_failed() ->
 async def test_a_step_that_hangs_is_given_up() -> None:
     calls = Calls()
     system = System(tool("wait", calls.wait), policy=RunPolicy(retries=0))
-    executor = system.executor()
-    executor.performer.timeout_s = 0.05
-    await handle(executor, await system.request(task("001", "wait")))
+    system.timeout_s = 0.05
+    await handle(system.executor(), await system.request(task("001", "wait")))
     state = await system.state()
     assert state.status is Status.SUSPENDED
     assert "did not finish" in state.failed["001"]

@@ -19,7 +19,7 @@ from tests.services.executor.goal.rules import ONE_CALL, calls_once
 from tests.services.executor.system import echo
 
 if TYPE_CHECKING:
-    from tests.services.executor.goal.conftest import MakeWorld
+    from tests.services.executor.conftest import MakeWorld
 
 
 async def test_the_conversation_is_the_agents_prompt_and_then_what_was_said_and_seen(

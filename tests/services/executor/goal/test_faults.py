@@ -22,7 +22,7 @@ from tests.services.executor.system import echo
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
-    from tests.services.executor.goal.conftest import MakeWorld
+    from tests.services.executor.conftest import MakeWorld
     from tests.services.executor.system import Calls
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,7 +26,7 @@ from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.stream import Origin, Stream
 from deploy.scripted_llm import ScriptedLlm, parse_rules
-from executor.goal.goals import Goals
+from executor.goal.workload import AgentWorkload
 from executor.service import build
 from executor.settings import ExecutorSettings
 
@@ -62,10 +64,14 @@ class Receiver:
         """How many calls to the goal's webhook it cannot take yet."""
         self.reached = asyncio.Event()
         self.gate = asyncio.Event()
+        self.held: str | None = None
+        """The URL that gets no answer."""
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.keys.append(request.headers["Idempotency-Key"])
         self.reached.set()
+        if str(request.url) == self.held:
+            await asyncio.Event().wait()
         if request.path == "/tool":
             await self.gate.wait()
         elif self.busy:
@@ -137,7 +143,7 @@ async def test_a_run_whose_message_is_parked_fails_and_its_webhook_is_told(
     async def broken(*_: Any) -> Any:
         raise Reject("a bug")
 
-    monkeypatch.setattr(Goals, "start", broken)
+    monkeypatch.setattr(AgentWorkload, "claim", broken)
     it, url = receiver
     it.busy = 1
     async with executing():
@@ -161,6 +167,42 @@ async def test_a_goal_for_which_there_is_no_plan_tells_its_webhook(
         await stream.append([wanted, dag.Rejected(http_status=503, error="no model")])
         await eventually(lambda: ended(log))
     assert it.keys == ["run_1/webhook"]
+
+
+@asynccontextmanager
+async def a_process() -> AsyncGenerator[asyncio.subprocess.Process]:
+    """An executor in a process of its own, killed on the way out."""
+    root = Path(__file__).parents[4]
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "executor"), env={**os.environ, "PYTHONPATH": str(root)}
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        await process.wait()
+
+
+async def test_a_webhook_that_a_kill_after_the_end_cut_short_is_called_once_more_with_the_same_key(
+    log: NatsLog, receiver: Any, eventually: Eventually
+) -> None:
+    it, url = receiver
+    it.gate.set()
+    it.held = url("end")
+    async with a_process():
+        await requested(log, url("end"))
+        await eventually(lambda: told(it))
+    assert (await log.read("run", "run_1"))[-1].commit.state == run.Status.COMPLETED
+    it.held = None
+    async with a_process():
+        await eventually(lambda: ended(log))
+    assert [key for key in it.keys if key.endswith("webhook")] == ["run_1/webhook"] * 2
+    assert len(await log.read("memory", "goal_1")) == 1
+
+
+async def told(receiver: Receiver) -> bool:
+    """Whether the webhook has been called."""
+    return "run_1/webhook" in receiver.keys
 
 
 async def ended(log: NatsLog) -> bool:

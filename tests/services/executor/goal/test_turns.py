@@ -21,7 +21,7 @@ from tests.services.executor.goal.rules import ONE_CALL, calls_once
 from tests.services.executor.system import echo
 
 if TYPE_CHECKING:
-    from tests.services.executor.goal.conftest import MakeWorld
+    from tests.services.executor.conftest import MakeWorld
     from tests.services.executor.system import Calls
 
 

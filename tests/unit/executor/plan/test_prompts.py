@@ -6,7 +6,7 @@ import pytest
 
 from contracts.core.event import Json
 from contracts.domain.plan import Job
-from executor.prompts import REPORT_CHARS, STEP_CHARS, Excerpt, inference_prompt, synthesis_prompt
+from executor.plan.prompts import REPORT_CHARS, STEP_CHARS, Excerpt, inference_prompt, synthesis_prompt
 from tests import jobs
 
 AROUND = 3_000

@@ -1,4 +1,4 @@
-"""RunSlots for runs that wait their turn, from which they can be sent away."""
+"""Slots for runs in progress; runs that wait for one can be sent away."""
 
 from __future__ import annotations
 
@@ -10,26 +10,36 @@ from contracts.core.outcome import Retry
 
 
 class RunSlots:
-    """So many at once; first come, first served."""
+    """`count` slots, first come, first served; any number when `count` is None."""
 
-    def __init__(self, count: int) -> None:
-        self._free = asyncio.Semaphore(count)
+    def __init__(self, count: int | None) -> None:
+        self._free = None if count is None else asyncio.Semaphore(count)
         self._waiting: set[asyncio.Task[None] | None] = set()
         self._closed = False
 
     @asynccontextmanager
     async def one(self) -> AsyncGenerator[None]:
-        """A place, as soon as there is one.
+        """One slot, as soon as it is free.
 
         Raises:
             Retry: this process gives no more.
         """
         if self._closed:
             raise Retry("stopping", after=0)
+        if self._free is None:
+            yield
+            return
+        await self._acquire(self._free)
+        try:
+            yield
+        finally:
+            self._free.release()
+
+    async def _acquire(self, free: asyncio.Semaphore) -> None:
         task = asyncio.current_task()
         self._waiting.add(task)
         try:
-            await self._free.acquire()
+            await free.acquire()
         except asyncio.CancelledError:
             if task is None or not self._closed:
                 raise
@@ -37,10 +47,6 @@ class RunSlots:
             raise Retry("stopping", after=0) from None
         finally:
             self._waiting.discard(task)
-        try:
-            yield
-        finally:
-            self._free.release()
 
     def close(self) -> None:
         """Give no more, and send away whoever waits."""

@@ -19,12 +19,16 @@ from contracts.llm import Llm, LlmSettings
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import transact
 from deploy.scripted_llm import ScriptedLlm, parse_rules
+from executor.after_run.after_run import AfterRun
+from executor.after_run.run_result import SHOWN
 from executor.executor import Executor
-from executor.goal.goals import Goals
 from executor.goal.limits import Limits
-from executor.performer import Performer
+from executor.goal.workload import AgentWorkload
+from executor.plan.workload import PlanWorkload
+from executor.resources import Resources
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
+from executor.workload import Workloads
 from tests.services.executor.system import ORIGIN, Body, Calls, Params, handle, handling
 
 RUN_ID = "run_1"
@@ -65,15 +69,24 @@ class World:
     def executor(self) -> Executor:
         """One more process."""
         self._names += 1
+        resources = self._resources()
+        workloads: Workloads = {
+            "plan": PlanWorkload(resources, self.policy),
+            "agent": AgentWorkload(self.log, resources, self.policy, self.limits),
+        }
+        return Executor(self.log, workloads, self.policy, f"e{self._names}")
 
+    def after_run(self) -> AfterRun:
+        """One more process that does what follows from the end of a run."""
+        return AfterRun(self.log, self._resources(), self.policy, "/executor/e")
+
+    def _resources(self) -> Resources:
         async def tell(run_id: str, message: dict[str, Json]) -> None:
             self.told.append((run_id, message))
 
         blobs = self.log.format.blobs
         registry = Registry.of(self._tools)
-        performer = Performer(registry, self.llm, self.agents, blobs, tell, max_steps=100, timeout_s=5)
-        goals = Goals(self.log, performer, self.policy, self.limits)
-        return Executor(self.log, performer, self.policy, f"e{self._names}", goals)
+        return Resources(registry, self.llm, self.agents, blobs, tell, max_steps=100, timeout_s=5)
 
     async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
         """One commit."""
@@ -108,6 +121,14 @@ class World:
         lease = await self.request(**given)
         await self.handle(self.executor(), lease)
         return await self.state()
+
+    async def end(self, id_: str = RUN_ID) -> Recorded:
+        """The newest commit that ended the run."""
+        return [one for one in await self.log.read("run", id_) if one.commit.state in SHOWN][-1]
+
+    async def settle(self, id_: str = RUN_ID) -> None:
+        """Let one process do what follows from the newest end of the run."""
+        await self.handle(self.after_run(), await self.end(id_))
 
     handle = staticmethod(handle)
     handling = staticmethod(handling)

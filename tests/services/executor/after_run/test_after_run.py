@@ -29,7 +29,7 @@ from executor.tools.write_file import write_file
 from tests import jobs
 
 if TYPE_CHECKING:
-    from tests.services.executor.goal.conftest import MakeWorld
+    from tests.services.executor.conftest import MakeWorld
 
 SECRET = b"secret"
 WRITE = {"path": "plan.md", "content": "text"}
@@ -101,6 +101,7 @@ async def world(make_world: MakeWorld, sender: Tool[Any], tmp_path: Path) -> Any
 
 async def test_a_run_leaves_what_it_wrote_learnt_and_did_to_the_next_one(world: Any) -> None:
     await world.pursue()
+    await world.settle()
     (kept,) = await world.of(memory.Kept, "goal_1", "memory")
     assert [(one.type, one.content) for one in kept.added] == [
         (Kind.ARTIFACT, "a/report.md"),
@@ -117,49 +118,38 @@ async def test_a_run_leaves_what_it_wrote_learnt_and_did_to_the_next_one(world: 
 
 async def test_runs_of_other_goals_are_told_nothing(world: Any) -> None:
     await world.pursue()
+    await world.settle()
     await world.handle(world.executor(), await world.request("run_2", goal_id="goal_2"))
     (started,) = await world.of(run.GoalStarted, "run_2")
     assert started.memories == ()
 
 
-async def test_a_run_that_is_given_again_after_its_end_leaves_nothing_twice(world: Any) -> None:
-    lease = await world.request()
-    await world.handle(world.executor(), lease)
-    await world.handle(world.executor(), lease, attempt=2)
+async def test_an_end_that_is_given_again_leaves_nothing_twice(world: Any) -> None:
+    await world.pursue()
+    await world.settle()
+    await world.settle()
     assert len(await world.of(memory.Kept, "goal_1", "memory")) == 1
 
 
-async def test_an_old_run_that_is_given_again_after_many_others_leaves_nothing_twice(world: Any) -> None:
+async def test_an_old_end_that_is_given_again_after_many_others_leaves_nothing_twice(world: Any) -> None:
     """Of what it left, nothing is recalled any more."""
-    lease = await world.request()
-    await world.handle(world.executor(), lease)
+    await world.pursue()
+    await world.settle()
     for n in range(memory.RECALLED):
         one = memory.Memory(type=Kind.FACT, content=str(n), run_id=f"run_{n + 2}")
         await world.write(MEMORY, "goal_1", memory.Kept(run_id=one.run_id, added=(one,), recalled=(one,)))
-    await world.handle(world.executor(), lease, attempt=2)
+    await world.settle()
     left = await world.of(memory.Kept, "goal_1", "memory")
     assert [one.run_id for one in left].count("run_1") == 1
-
-
-async def test_what_was_not_kept_because_of_a_crash_is_kept_by_the_next_executor(world: Any) -> None:
-    lease = await world.request()
-    await world.handle(world.executor(), lease)
-    history = await world.log.read("run", "run_1")
-    world.log = type(world.log)(world.log.format.codec)
-    for one in history:
-        await world.log.append(one.commit, after=await world.log.last_seq())
-    (lease, *_) = await world.log.read("run", "run_1")
-    await world.handle(world.executor(), lease, attempt=2)
-    assert len(await world.of(memory.Kept, "goal_1", "memory")) == 1
 
 
 # ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────
 
 
 async def test_the_webhook_is_told_once_signed_how_the_run_ended(world: Any, receiver: Receiver) -> None:
-    lease = await world.request(webhook_url=receiver.url)
-    await world.handle(world.executor(), lease)
-    await world.handle(world.executor(), lease, attempt=2)
+    await world.pursue(webhook_url=receiver.url)
+    await world.settle()
+    await world.settle()
     ((headers, body),) = receiver.got
     told = orjson.loads(body)
     assert told["type"] == "run.completed"
@@ -172,11 +162,13 @@ async def test_the_webhook_is_told_once_signed_how_the_run_ended(world: Any, rec
     assert (delivered.url, delivered.attempt, delivered.status) == (receiver.url, 1, 200)
 
 
-async def test_a_run_has_ended_when_its_webhook_is_told(world: Any, receiver: Receiver) -> None:
+async def test_a_slow_webhook_keeps_no_executor_busy(world: Any, receiver: Receiver) -> None:
     receiver.silent = True
-    async with world.handling(world.executor(), await world.request(webhook_url=receiver.url)):
+    await world.pursue(webhook_url=receiver.url)
+    async with world.handling(world.after_run(), await world.end()):
         await asyncio.wait_for(receiver.reached.wait(), 5)
-        assert (await world.state()).status is Status.COMPLETED
+        await world.handle(world.executor(), await world.request("run_2", webhook_url=receiver.url))
+        assert (await world.state("run_2")).status is Status.COMPLETED
 
 
 async def test_a_webhook_told_while_the_log_is_away_is_not_told_again(
@@ -191,31 +183,32 @@ async def test_a_webhook_told_while_the_log_is_away_is_not_told_again(
 
     monkeypatch.setattr(world.log, "append", append_later)
     await world.pursue(webhook_url=receiver.url)
+    await world.settle()
     assert len(receiver.got) == 1
     assert len(await world.of(webhook.Delivered, "run_1", "webhook")) == 1
 
 
-async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_executor(
+async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_process(
     world: Any, receiver: Receiver
 ) -> None:
     receiver.silent = True
-    lease = await world.request(webhook_url=receiver.url)
-    async with world.handling(world.executor(), lease):
+    await world.pursue(webhook_url=receiver.url)
+    async with world.handling(world.after_run(), await world.end()):
         await asyncio.wait_for(receiver.reached.wait(), 5)
     receiver.silent = False
-    await world.handle(world.executor(), lease, attempt=2)
+    await world.settle()
     assert [headers["Idempotency-Key"] for headers, _ in receiver.got] == ["run_1/webhook"] * 2
     assert len({body for _, body in receiver.got}) == 1
     assert len(await world.of(webhook.Delivered, "run_1", "webhook")) == 1
 
 
 async def test_a_webhook_that_cannot_be_told_now_is_told_later(world: Any, receiver: Receiver) -> None:
-    """The queue is asked to give the run again; whoever gets it goes on."""
+    """The queue is asked to give the end again; whoever gets it goes on."""
     receiver.statuses = [503, 200]
     world.policy = RunPolicy(backoff_s=0.05)
-    lease = await world.request(webhook_url=receiver.url)
+    await world.pursue(webhook_url=receiver.url)
     with pytest.raises(Retry) as later:
-        await world.handle(world.executor(), lease)
+        await world.settle()
     assert later.value.after is not None
     assert 0 < later.value.after <= 0.1
     (failed,) = await world.of(webhook.AttemptFailed, "run_1", "webhook")
@@ -223,7 +216,7 @@ async def test_a_webhook_that_cannot_be_told_now_is_told_later(world: Any, recei
     async with asyncio.timeout(5):
         while await world.of(webhook.Delivered, "run_1", "webhook") == []:
             try:
-                await world.handle(world.executor(), lease, attempt=2)
+                await world.settle()
             except Retry:
                 continue
     assert len(receiver.got) == 2
@@ -235,6 +228,7 @@ async def test_a_webhook_that_cannot_be_told_at_all_is_given_up_and_the_run_stay
 ) -> None:
     receiver.statuses = statuses
     state = await world.pursue(webhook_url=receiver.url)
+    await world.settle()
     assert state.status is Status.COMPLETED
     failed = await world.of(webhook.AttemptFailed, "run_1", "webhook")
     assert len(failed) == len(receiver.got) == attempts
@@ -245,6 +239,7 @@ async def test_a_webhook_that_cannot_be_told_at_all_is_given_up_and_the_run_stay
 async def test_the_webhook_is_told_of_a_failure_too(world: Any, receiver: Receiver) -> None:
     world.agents = type(world.agents)()
     await world.pursue(webhook_url=receiver.url)
+    await world.settle()
     told = orjson.loads(receiver.got[0][1])
     assert told["type"] == "run.failed"
     assert "There is no agent" in told["data"]["error"]
@@ -254,6 +249,15 @@ async def test_nobody_is_told_of_a_run_that_was_called_off(world: Any, receiver:
     lease = await world.request(webhook_url=receiver.url)
     await world.write(RUN, "run_1", run.Cancelled(reason="enough"))
     await world.handle(world.executor(), lease)
+    await world.handle(world.after_run(), (await world.log.read("run", "run_1"))[-1])
+    assert receiver.got == []
+    assert await world.of(memory.Kept, "goal_1", "memory") == []
+
+
+async def test_nobody_is_told_of_a_run_that_was_deleted_meanwhile(world: Any, receiver: Receiver) -> None:
+    await world.pursue(webhook_url=receiver.url)
+    await world.write(RUN, "run_1", run.Deleted())
+    await world.settle()
     assert receiver.got == []
     assert await world.of(memory.Kept, "goal_1", "memory") == []
 
@@ -273,6 +277,7 @@ async def test_a_run_by_a_plan_ends_like_one_by_turns(world: Any, receiver: Rece
     await world.write(RUN, "run_1", planned(receiver, writeFile=WRITE))
     (lease,) = await world.log.read("run", "run_1")
     await world.handle(world.executor(), lease)
+    await world.settle()
     (kept,) = await world.of(memory.Kept, "goal_1", "memory")
     assert [one.type for one in kept.added] == [Kind.ARTIFACT, Kind.NOTE]
     told = orjson.loads(receiver.got[0][1])["data"]
@@ -293,15 +298,17 @@ async def test_a_run_that_is_suspended_resumed_and_completed_tells_of_both_ends_
     world.tool("mendable", mendable)
     await world.write(RUN, "run_1", planned(receiver, writeFile=WRITE, mendable={"value": "mended"}))
     (first,) = await world.log.read("run", "run_1")
+    await world.handle(world.executor(), first)
+    suspended = await world.end()
     for attempt in (1, 2):
-        await world.handle(world.executor(), first, attempt)
+        await world.handle(world.after_run(), suspended, attempt)
     assert await world.of(memory.Kept, "goal_1", "memory") == []
     broken.clear()
     await world.write(RUN, "run_1", run.Resumed())
     second = (await world.log.read("run", "run_1"))[-1]
-    for attempt in (1, 2):
-        await world.handle(world.executor(), second, attempt)
-    await world.handle(world.executor(), first, 3)
+    await world.handle(world.executor(), second)
+    for ended in (await world.end(), await world.end(), suspended):
+        await world.handle(world.after_run(), ended)
     told = [orjson.loads(body) for _, body in receiver.got]
     assert [one["type"] for one in told] == ["run.failed", "run.completed"]
     assert [one["data"]["error"] for one in told] == ["broken", None]
@@ -320,8 +327,10 @@ async def test_an_end_that_could_not_be_told_does_not_use_up_the_tries_of_the_ne
     await world.write(RUN, "run_1", planned(receiver, absent={}))
     (first,) = await world.log.read("run", "run_1")
     await world.handle(world.executor(), first)
+    await world.settle()
     await world.write(RUN, "run_1", run.Resumed())
     await world.handle(world.executor(), (await world.log.read("run", "run_1"))[-1])
+    await world.settle()
     assert [one.ending for one in await world.of(webhook.AttemptFailed, "run_1", "webhook")] == [0]
     assert [one.ending for one in await world.of(webhook.Delivered, "run_1", "webhook")] == [1]
 
@@ -337,8 +346,8 @@ async def test_the_webhook_is_told_that_there_is_no_plan_for_the_run(world: Any,
     await world.write(DAG, "dag_1", dag.Updated(title="renamed"))
     _, rejected, renamed = await world.log.read("dag", "dag_1")
     for attempt in (1, 2):
-        await world.handle(world.executor(), rejected, attempt)
-    await world.handle(world.executor(), renamed)
+        await world.handle(world.after_run(), rejected, attempt)
+    await world.handle(world.after_run(), renamed)
     (told,) = [orjson.loads(body) for _, body in receiver.got]
     assert told["type"] == "run.failed"
     expected = {"runId": "run_1", "goalId": "goal_1", "objective": "find it", "error": "no model"}
@@ -353,5 +362,5 @@ async def test_nobody_is_told_of_a_plan_that_was_called_off_or_is_no_goals(
 ) -> None:
     rejected = dag.Rejected(http_status=status, error="cancelled: enough")
     await world.write(DAG, "dag_1", to_be_planned(receiver, **given), rejected)
-    await world.handle(world.executor(), (await world.log.read("dag", "dag_1"))[-1])
+    await world.handle(world.after_run(), (await world.log.read("dag", "dag_1"))[-1])
     assert receiver.got == []

@@ -1,0 +1,146 @@
+"""What follows from the end of a goal's run: memories for the next run are kept, its webhook is called.
+
+It is work of its own, given out by a durable consumer on the commits that end runs, so that a slow webhook
+keeps nobody from the run. Everything follows from the log: a message that comes again finds what was done.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from contracts.core.commit import Recorded, all_events
+from contracts.core.outcome import Reject, Retry
+from contracts.core.subjects import state_filter
+from contracts.domain import dag, memory, run, webhook
+from contracts.domain.dag import DAG
+from contracts.domain.memory import MEMORY
+from contracts.domain.run import RUN, RunPolicy
+from contracts.domain.run.steps import SYNTHESIS
+from contracts.domain.webhook import WEBHOOK, AttemptFailed, Delivered
+from contracts.runtime.consumer.delivery import Delivery
+from contracts.runtime.log import Log
+from contracts.runtime.nats.retry import retry_forever
+from contracts.runtime.stream import Origin, Stream
+from executor.after_run import metrics
+from executor.after_run.run_result import SHOWN, RunResult, result_of, result_without_plan
+from executor.resources import Resources
+from executor.stopwatch import ms_since
+from executor.tools.send_webhook import NAME as SEND_WEBHOOK
+from executor.tools.tool import CallContext
+
+NAME = "after-run"
+"""Of the durable consumer."""
+ENDS = (*(state_filter(RUN.name, status) for status in SHOWN), state_filter(DAG.name, dag.Status.REJECTED))
+"""The commits that it is given: ends of runs, and of plans for runs that never began."""
+AT_ONCE = 100
+"""Ends of runs in hand, per process."""
+LOOK_BACK = timedelta(days=7)
+"""A consumer that is made on a log with a history begins with ends of this age. Older ones are settled, since
+a webhook is given up within hours."""
+
+
+class AfterRun:
+    """Keeps memories and calls webhooks. `source`: `/executor/<name>`."""
+
+    def __init__(self, log: Log, resources: Resources, policy: RunPolicy, source: str) -> None:
+        self._log = log
+        self._resources = resources
+        self._policy = policy
+        self._source = source
+
+    async def handle(self, recorded: Recorded, _: Delivery) -> None:
+        """Do what is left to be done about a run that ended with this commit.
+
+        Raises:
+            Retry: the webhook could not be delivered yet.
+        """
+        origin = Origin(self._source).caused_by(recorded.commit)
+        is_run = recorded.commit.aggregate == RUN.name
+        result = await (self._of_run(recorded) if is_run else self._of_plan(recorded, origin))
+        if result is None:
+            return
+        if result.is_final:
+            await self._remember(result, recorded.seq, origin)
+        if result.webhook_url is not None:
+            await self._tell(result, result.webhook_url, origin)
+
+    async def _of_run(self, recorded: Recorded) -> RunResult | None:
+        """How the run ended with this commit; None when it has been deleted, or is no goal's."""
+        run_id = recorded.commit.aggregate_id
+        history = await self._log.read(RUN.name, run_id)
+        if history[-1].commit.state == run.Status.DELETED:
+            return None
+        state = RUN.fold(all_events(one.commit for one in history if one.seq <= recorded.seq))
+        if state.goal_id and SYNTHESIS in state.done:
+            report = await self._resources.value(state.done[SYNTHESIS])
+            state = state._replace(done={**state.done, SYNTHESIS: report})
+        return result_of(run_id, state)
+
+    async def _of_plan(self, recorded: Recorded, origin: Origin) -> RunResult | None:
+        """The end of a run for which there is no plan; None when no goal waits for one."""
+        rejected = next((one for one in recorded.commit.events if isinstance(one, dag.Rejected)), None)
+        if rejected is None:
+            return None
+        stream = await Stream.open(self._log, DAG, recorded.commit.aggregate_id, origin)
+        return result_without_plan(stream.state.request, rejected)
+
+    async def _remember(self, result: RunResult, ended: int, origin: Origin) -> None:
+        """`ended`: the sequence of the commit that ended the run; what it left was kept after that."""
+        kept = await Stream.newest(self._log, MEMORY, result.goal_id, origin)
+        since = await self._log.read(MEMORY.name, result.goal_id, after=ended)
+        if result.run_id in MEMORY.fold(all_events(one.commit for one in since)).runs:
+            return
+        if await kept.decide(partial(memory.keep, run_id=result.run_id, added=result.memories())):
+            metrics.MEMORIES_KEPT.inc()
+
+    async def _tell(self, result: RunResult, url: str, origin: Origin) -> None:
+        delivery = await Stream.open(self._log, WEBHOOK, result.run_id, origin)
+        while not (told := delivery.state.of(result.number)).is_settled:
+            wait = told.retry_at
+            if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
+                raise Retry("the webhook is to be called again", after=seconds)
+            came = await self._call(result, url, told.attempts)
+            metrics.WEBHOOK_CALLS.labels(type(came).__name__).inc()
+            record = partial(delivery.decide, partial(webhook.settle, came=came))
+            # a process that forgets that it called the webhook would call it again
+            await retry_forever(record, what=f"to record the call of the webhook of {result.run_id}")
+
+    async def _call(self, result: RunResult, url: str, attempts: int) -> Delivered | AttemptFailed:
+        begun = time.perf_counter()
+
+        def failed(error: str, retry_at: datetime | None = None) -> AttemptFailed:
+            return AttemptFailed(
+                url=url,
+                attempt=attempts + 1,
+                error=error,
+                duration_ms=ms_since(begun),
+                retry_at=retry_at,
+                ending=result.number,
+            )
+
+        try:
+            tool = self._resources.tools.get(SEND_WEBHOOK)
+            answer = await tool.invoke(
+                {"url": url, "payload": result.payload()}, CallContext(result.webhook_key)
+            )
+        except Retry as why:
+            return failed(str(why), self._retry_at(attempts, why.after))
+        except Reject as why:
+            return failed(str(why))
+        if not answer["success"]:
+            return failed(f"HTTP {answer['status']}: {answer['statusText']}")
+        return Delivered(
+            url=url,
+            attempt=attempts + 1,
+            status=answer["status"],
+            duration_ms=ms_since(begun),
+            ending=result.number,
+        )
+
+    def _retry_at(self, attempts: int, after: float | None) -> datetime | None:
+        if attempts >= self._policy.retries:
+            return None
+        return datetime.now(UTC) + timedelta(seconds=self._policy.wait_s(attempts, random.random(), after))

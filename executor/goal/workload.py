@@ -1,0 +1,39 @@
+"""Runs that pursue a goal by an agent's turns: few at a time, what each is run with fixed at its start."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from contracts.core.event import Event
+from contracts.domain import run
+from contracts.domain.run import RunPolicy
+from contracts.runtime.log import Log
+from executor.attempt import Attempt
+from executor.goal.limits import Limits
+from executor.goal.performer import GoalPerformer
+from executor.goal.remember import REMEMBER
+from executor.goal.setup import Setup
+from executor.resources import Resources
+
+
+class AgentWorkload:
+    """Runs of an agent's turns, with the tools of the process and `remember`."""
+
+    def __init__(self, log: Log, resources: Resources, policy: RunPolicy, limits: Limits) -> None:
+        self.max_runs: int | None = limits.concurrent
+        self._policy = policy
+        self.tools = resources.tools.including(REMEMBER)
+        self._performer = GoalPerformer(resources, self.tools, limits)
+        self._setup = Setup(log, resources, self.tools, limits)
+
+    async def claim(self, state: run.State, executor: str, now: datetime) -> Sequence[Event]:
+        """The start of a pending run, or why it cannot be run; see Workload."""
+        if state.loop is None or state.status is not run.Status.PENDING:
+            return []
+        prepared = await self._setup.prepare(state.loop.request, executor, now)
+        return run.start_goal(state, prepared, self._policy)
+
+    async def perform(self, attempt: Attempt) -> run.Achieved:
+        """What a step gives; see Workload."""
+        return await self._performer.perform(attempt)

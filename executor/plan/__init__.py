@@ -1,0 +1,1 @@
+"""Runs that execute a plan: tool calls, inferences and the report."""

@@ -1,0 +1,93 @@
+"""What the steps of all runs of this process share: tools, agents, models, large values, and slots."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar
+
+from contracts.core.event import BlobRef, Json
+from contracts.core.outcome import Retry
+from contracts.domain.agent import Directory
+from contracts.domain.executors import ToolProgress
+from contracts.llm import ChatRequest, Completion, Llm
+from contracts.runtime.blobs import Blobs
+from contracts.runtime.nats.retry import retry_forever
+from executor import metrics
+from executor.attempt import Attempt
+from executor.tools.registry import Registry
+from executor.tools.tool import CallContext, ProgressKind, Tool
+
+T = TypeVar("T")
+
+Tell = Callable[[str, dict[str, Json]], Awaitable[None]]
+"""Tells watchers of a run something that is not stored: run id, message."""
+
+
+class Resources:
+    """Tools, agents, models and blobs of this process, and slots for `max_steps` steps at once."""
+
+    def __init__(
+        self,
+        tools: Registry,
+        llm: Llm,
+        agents: Directory,
+        blobs: Blobs,
+        tell: Tell,
+        *,
+        max_steps: int,
+        timeout_s: float,
+    ) -> None:
+        self.tools = tools
+        self.llm = llm
+        self.agents = agents
+        self._blobs = blobs
+        self._tell = tell
+        self._timeout_s = timeout_s
+        self._slots = asyncio.Semaphore(max_steps)
+
+    async def in_slot(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The result of `work`, which begins when one of the slots is free."""
+        async with self._slots:
+            with metrics.STEPS_IN_PROGRESS.track_inprogress():
+                return await work()
+
+    async def ask(self, request: ChatRequest) -> Completion:
+        """One answer of a model. The client does not retry; the step does, and each attempt is logged.
+
+        Raises:
+            Retry: no answer within the time of a step, or it may work later.
+            Reject: it never will as it is.
+        """
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await self.llm.complete(request, retries=0)
+        except TimeoutError as error:
+            raise Retry(f"the model did not answer within {self._timeout_s:g} s") from error
+
+    async def call(self, tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt) -> Json:
+        """The result of a tool; what it tells on the way goes to the watchers of the run.
+
+        Raises:
+            Retry: it may work later.
+            Reject: it never will as it is.
+        """
+
+        async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
+            step = attempt.step.task.id
+            said = ToolProgress(kind=kind, tool=tool_name, message=message, step=step)
+            await self._tell(attempt.run_id, said.model_dump())
+
+        return await tool.invoke(params, CallContext(attempt.idempotency_key, progress, self._timeout_s))
+
+    async def stored(self, result: Json) -> Json:
+        """`result` as an event holds it. Waits while the store is away: what has been done is not lost."""
+        return await retry_forever(
+            partial(self._blobs.store_if_large, result), what="to store a large result"
+        )
+
+    async def value(self, result: Json) -> Json:
+        """The value of `result`, as an event holds it; a large one is fetched."""
+        ref = BlobRef.of(result)
+        return await self._blobs.get_json(ref) if ref else result

@@ -1,0 +1,50 @@
+"""The kinds of work that a run can be: the executor drives them all in the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from contracts.core.event import Event
+from contracts.core.tool import Effect
+from contracts.domain import run
+from contracts.domain.run.steps import Step
+from executor.attempt import Attempt
+from executor.tools.registry import Registry
+
+
+class Workload(Protocol):
+    """One kind of work: how a run of it is started, and how its steps are executed."""
+
+    tools: Registry
+    """Those that steps of this kind can call."""
+
+    @property
+    def max_runs(self) -> int | None:
+        """Runs of this kind that one process has in progress at once; None: any number."""
+        ...
+
+    async def claim(self, state: run.State, executor: str, now: datetime) -> Sequence[Event]:
+        """The start of a pending run; nothing for a run that is not pending."""
+        ...
+
+    async def perform(self, attempt: Attempt) -> run.Achieved:
+        """The result of one attempt at a step.
+
+        Raises:
+            Retry: it may work later.
+            Reject: it never will as it is.
+        """
+        ...
+
+
+Workloads = Mapping[run.Kind, Workload]
+
+
+def effect_of(workload: Workload, step: Step) -> Effect:
+    """What a second execution of a step does. A model's answer changes nothing."""
+    if step.task.is_inference:
+        return Effect.READ
+    call = step.task.tool_or_prompt
+    return workload.tools.effect_of(call.name, call.params)
