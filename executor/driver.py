@@ -27,15 +27,16 @@ from contracts.core.outcome import Reject, Retry
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.run import Erred, Outcome, RunPolicy, Succeeded
+from contracts.domain.run import Erred, Outcome, Succeeded
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Stream
 from executor import metrics
 from executor.attempt import Attempt
 from executor.pending_commits import PendingCommits
+from executor.run_log import log_event
 from executor.stopwatch import ms_since
-from executor.workload import Workload, effect_of
+from executor.workload import Workload
 
 Key = tuple[str, int]
 """An attempt: its step and its number."""
@@ -54,12 +55,11 @@ class Driver:
         stream: Stream[run.State],
         executor: str,
         workload: Workload,
-        policy: RunPolicy,
     ) -> None:
         self.executor = executor
         self._run = PendingCommits(stream)
         self._workload = workload
-        self._policy = policy
+        self._policy = workload.policy
         self._begun: list[Key] = []
         """Attempts decided to start, whose code has not been started."""
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -136,7 +136,7 @@ class Driver:
     def _may_run_ahead(self, step: str) -> bool:
         """Whether an attempt that the log knows nothing of does no harm: it changes and costs nothing."""
         one = self._run.state.graph.steps[step]
-        is_free = not one.task.is_inference and effect_of(self._workload, one) is Effect.READ
+        is_free = not one.task.is_inference and self._policy.effect_of(one) is Effect.READ
         return is_free and self._run.unsaved <= MAX_AHEAD
 
     async def _attempt(self, attempt: Attempt) -> None:
@@ -241,10 +241,12 @@ class Driver:
         begun = time.perf_counter()
         self._saving = True
         try:
-            await retry_forever(self._run.save, what=f"to save what was decided about {self._run.id}")
+            saved = await retry_forever(self._run.save, what=f"to save what was decided about {self._run.id}")
         finally:
             self._saving = False
         metrics.APPEND_SECONDS.observe(time.perf_counter() - begun)
+        for event in saved:
+            log_event(self._run.stream, event)
 
     async def _refresh(self) -> None:
         await retry_forever(self._run.refresh, what=f"to read what became of {self._run.id}")

@@ -6,31 +6,26 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import structlog
-
 from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.core.outcome import LeaseLost, Retry
-from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.run import RUN, RunPolicy
+from contracts.domain.run import RUN
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics
 from executor.driver import Driver
+from executor.run_log import log_event
 from executor.run_slots import RunSlots
-from executor.workload import Workload, Workloads, effect_of
-
-log = structlog.get_logger()
+from executor.workload import Workload, Workloads
 
 
 class Executor:
     """All runs this process holds. `name` tells it from every other executor process that ever was."""
 
-    def __init__(self, source: Log, workloads: Workloads, policy: RunPolicy, name: str) -> None:
+    def __init__(self, source: Log, workloads: Workloads, name: str) -> None:
         self.log = source
-        self.policy = policy
         self.name = name
         self._workloads = workloads
         self._slots = {kind: RunSlots(workload.max_runs) for kind, workload in workloads.items()}
@@ -62,14 +57,17 @@ class Executor:
         if stream is None:
             return
         lease = stream.state.resumes
-        if await stream.decide(lambda now: run.give_up(now, reason) if now.resumes == lease else []):
-            log.error("run given up", run=stream.id, error=reason)
+        while events := await stream.decide(
+            lambda now: run.give_up(now, reason) if now.resumes == lease else []
+        ):
+            for event in events:
+                log_event(stream, event)
 
     async def _hold(self, stream: Stream[run.State], workload: Workload) -> None:
         run_id = stream.id
         if run_id in self._drivers:  # by another message of it, which came while we read or waited
             raise Retry("this process is at work on it already", after=1)
-        driver = Driver(stream, self.name, workload, self.policy)
+        driver = Driver(stream, self.name, workload)
         self._drivers[run_id] = driver
         metrics.RUNS_IN_PROGRESS.inc()
         try:
@@ -122,9 +120,7 @@ class Executor:
     async def _claim(self, state: run.State, workload: Workload) -> Sequence[Event]:
         now = datetime.now(UTC)
         if state.status is run.Status.RUNNING:
-            return run.take_over(
-                state, self.name, now, self.policy, lambda step: effect_of(workload, step) is not Effect.ONCE
-            )
+            return run.take_over(state, self.name, now, workload.policy)
         return await workload.claim(state, self.name, now)
 
 

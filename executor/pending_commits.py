@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.core.event import Event
 from contracts.domain import run
@@ -29,7 +29,7 @@ class PendingCommits:
     """A stream, and decisions that build on one another before the log has acknowledged the first of them."""
 
     def __init__(self, stream: Stream[run.State]) -> None:
-        self._stream = stream
+        self.stream = stream
         self._unsaved: list[Decision] = []
         self.state = stream.state
         """After everything decided."""
@@ -37,12 +37,12 @@ class PendingCommits:
     @property
     def id(self) -> str:
         """Of the run."""
-        return self._stream.id
+        return self.stream.id
 
     @property
     def saved(self) -> run.State:
         """What is in the log for certain."""
-        return self._stream.state
+        return self.stream.state
 
     @property
     def unsaved(self) -> int:
@@ -59,35 +59,49 @@ class PendingCommits:
         self.state = RUN.fold(events, self.state)
         self._unsaved.append(Decision(events, outcome, self.state))
 
-    async def save(self) -> None:
-        """Append decisions, the oldest first, as one commit: as many as fit.
+    async def save(self) -> Sequence[Event]:
+        """Append decisions, the oldest first, as one commit: as many as fit. Returns the events appended.
+
+        Of a decision that does not fit, as many events as do: a run can go on after any of them.
 
         Raises:
             Conflict: somebody else has changed the run; `forget` what was decided and `refresh`.
-            TooLarge: not even the oldest fits.
+            TooLarge: not even the oldest event fits.
         """
         count = min(len(self._unsaved), MAX_DECISIONS)
-        while True:
+        while count:
             decisions = self._unsaved[:count]
             events = [event for decision in decisions for event in decision.events]
             try:
-                await self._stream.append(events, becomes=decisions[-1].becomes)
+                await self.stream.append(events, becomes=decisions[-1].becomes)
             except TooLarge:
-                if count == 1:
-                    raise
                 count //= 2
             else:
                 del self._unsaved[:count]
-                return
+                return events
+        return await self._save_part(self._unsaved[0])
+
+    async def _save_part(self, decision: Decision) -> Sequence[Event]:
+        count = len(decision.events) // 2
+        while count:
+            events = decision.events[:count]
+            try:
+                await self.stream.append(events)
+            except TooLarge:
+                count //= 2
+            else:
+                self._unsaved[0] = replace(decision, events=decision.events[count:])
+                return events
+        raise TooLarge(f"an event of {self.id} is larger than a commit may be")
 
     def forget(self) -> Sequence[Outcome]:
         """Give up what is not saved; returns the outcomes that led to it, to be decided about again."""
         outcomes = [one.outcome for one in self._unsaved if one.outcome is not None]
         self._unsaved.clear()
-        self.state = self._stream.state
+        self.state = self.stream.state
         return outcomes
 
     async def refresh(self) -> None:
         """Take in what others have done to the run; nothing may be unsaved."""
-        await self._stream.refresh()
-        self.state = self._stream.state
+        await self.stream.refresh()
+        self.state = self.stream.state

@@ -25,7 +25,7 @@ from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.follow import Follower
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats_log import nats_log
+from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from executor.after_run.after_run import AT_ONCE, ENDS, LOOK_BACK, AfterRun
 from executor.after_run.after_run import NAME as AFTER_RUN
@@ -73,31 +73,13 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
             "plan": PlanWorkload(resources, policy),
             "agent": AgentWorkload(log, resources, policy, _limits(settings, llm_settings)),
         }
-        executor = Executor(log, workloads, policy, name)
+        executor = Executor(log, workloads, name)
         after_run = AfterRun(log, resources, policy, f"/{NAME}/{name}")
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         await publish(log.connection, tools.specs)
-        with (
-            closing(Leases(settings.data_dir / "leases" / NAME)) as leases,
-            closing(Leases(settings.data_dir / "leases" / AFTER_RUN)) as leases_after,
-        ):
-            runs = Consumer(
-                log,
-                NAME,
-                (QUEUE,),
-                executor.handle,
-                policy=_delivery(settings, settings.executor_max_runs),
-                leases=leases,
-                given_up=executor.given_up,
-            )
-            ends = Consumer(
-                log,
-                AFTER_RUN,
-                ENDS,
-                after_run.handle,
-                policy=replace(_delivery(settings, AT_ONCE), since=LOOK_BACK),
-                leases=leases_after,
-            )
+        with _leases(settings, NAME) as runs_leases, _leases(settings, AFTER_RUN) as ends_leases:
+            runs = _runs(settings, log, executor, runs_leases)
+            ends = _ends(settings, log, after_run, ends_leases)
 
             async def consume() -> None:
                 await follower.catch_up()
@@ -112,6 +94,21 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 partial(_be_seen, log.connection, settings, tools.tools),
             ]
             yield Running(workers, {"nats": log.problem})
+
+
+def _leases(settings: ExecutorSettings, consumer: str) -> closing[Leases]:
+    return closing(Leases(settings.data_dir / "leases" / consumer))
+
+
+def _runs(settings: ExecutorSettings, log: NatsLog, executor: Executor, leases: Leases) -> Consumer:
+    policy = _delivery(settings, settings.executor_max_runs)
+    given_up = executor.given_up
+    return Consumer(log, NAME, (QUEUE,), executor.handle, policy=policy, leases=leases, given_up=given_up)
+
+
+def _ends(settings: ExecutorSettings, log: NatsLog, after_run: AfterRun, leases: Leases) -> Consumer:
+    policy = replace(_delivery(settings, AT_ONCE), since=LOOK_BACK)
+    return Consumer(log, AFTER_RUN, ENDS, after_run.handle, policy=policy, leases=leases)
 
 
 def _delivery(settings: ExecutorSettings, at_once: int) -> DeliveryPolicy:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
 from contracts.core.event import Event
 from contracts.core.tool import Effect
 from contracts.domain import run
+from contracts.domain.run import RunPolicy
 from contracts.domain.run.steps import Step
 from executor.attempt import Attempt
 from executor.tools.registry import Registry
@@ -17,8 +19,8 @@ from executor.tools.registry import Registry
 class Workload(Protocol):
     """One kind of work: how a run of it is started, and how its steps are executed."""
 
-    tools: Registry
-    """Those that steps of this kind can call."""
+    policy: RunPolicy
+    """Limits and retries of the steps of one run, and what is known of their effects."""
 
     @property
     def max_runs(self) -> int | None:
@@ -42,9 +44,11 @@ class Workload(Protocol):
 Workloads = Mapping[run.Kind, Workload]
 
 
-def effect_of(workload: Workload, step: Step) -> Effect:
-    """What a second execution of a step does. A model's answer changes nothing."""
-    if step.task.is_inference:
-        return Effect.READ
-    call = step.task.tool_or_prompt
-    return workload.tools.effect_of(call.name, call.params)
+def knowing_effects(policy: RunPolicy, tools: Registry) -> RunPolicy:
+    """`policy`, for steps that call `tools`."""
+
+    def effect_of(step: Step) -> Effect:
+        call = step.task.tool_or_prompt
+        return tools.effect_of(call.name, call.params)
+
+    return replace(policy, effect_of=effect_of)

@@ -105,13 +105,6 @@ def summarised(changes: Changes, fact: Fact, event: run.Summarised) -> None:
     change(changes, fact, {"summary": event.summary}, {**cost, "other_cost_pico": cost["cost_pico"]})
 
 
-@fold.on(run.GoalCompleted)
-def goal_completed(changes: Changes, fact: Fact, event: run.GoalCompleted) -> None:
-    """The end of an agent's turns."""
-    values = {"status": "completed", "ended_at": fact.at, "duration_ms": event.duration_ms}
-    change(changes, fact, values | {"outcome_reason": event.outcome_reason})
-
-
 @fold.on(run.Failed)
 def failed(changes: Changes, fact: Fact, event: run.Failed) -> None:
     """The end; tool calls in progress have failed."""

@@ -142,12 +142,6 @@ def resumed(changes: Changes, fact: Fact, _: run.Resumed) -> None:
     change(changes, fact, values, {"resumes": 1})
 
 
-@fold.on(run.Completed)
-def completed(changes: Changes, fact: Fact, event: run.Completed) -> None:
-    """The end of a plan."""
-    change(changes, fact, {"status": "completed", "ended_at": fact.at, "duration_ms": event.duration_ms})
-
-
 def _task(fact: Fact, number: int, task: SubTask) -> dict[str, Any]:
     name = "synthesis" if task.id == SYNTHESIS else task.id
     return new_step(

@@ -22,6 +22,13 @@ def taken_over(changes: Changes, fact: Fact, _: run.TakenOver) -> None:
     change(changes, fact)
 
 
+@fold.on(run.Completed)
+def completed(changes: Changes, fact: Fact, event: run.Completed) -> None:
+    """The end; an agent says whether it did what it was told."""
+    values = {"status": "completed", "ended_at": fact.at, "duration_ms": event.duration_ms}
+    change(changes, fact, values | {"outcome_reason": event.outcome_reason})
+
+
 @fold.on(run.StepsStarted)
 def steps_started(changes: Changes, fact: Fact, event: run.StepsStarted) -> None:
     """These steps run now. The turn of an agent has no row until the model has answered."""

@@ -192,8 +192,9 @@ class Codec:
         schema, data = envelope["dataschema"], envelope["data"]
         if event := current.get(schema):
             return event.model_validate(data)
-        event = self.event_type(envelope["type"])
-        version = int(schema.rpartition("/")[2])
+        written = int(schema.rpartition("/")[2])
+        name, version, data = self.upcasts.named(envelope["type"], written, data)
+        event = self.event_type(name)
         return event.model_validate(self.upcasts.to(event.version, event.type, version, data))
 
 

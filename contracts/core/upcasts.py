@@ -18,6 +18,8 @@ class Upcasts:
     """One function per event type and version; two for the same version are refused."""
 
     steps: dict[tuple[str, int], Upcast] = field(default_factory=dict)
+    renamed: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
+    """Type and version that an event of an older name has become, by its older name and last version."""
 
     def add(self, event_type: str, *, from_version: int) -> Callable[[Upcast], Upcast]:
         """Register the function that turns version `from_version` into the next one."""
@@ -29,6 +31,22 @@ class Upcasts:
             return function
 
         return register
+
+    def rename(self, old: str, *, from_version: int, to: str, version: int) -> Callable[[Upcast], Upcast]:
+        """Register the function that turns the last version of an older type into `version` of type `to`."""
+
+        def register(function: Upcast) -> Upcast:
+            self.renamed[old, from_version] = to, version
+            return self.add(old, from_version=from_version)(function)
+
+        return register
+
+    def named(self, event_type: str, version: int, data: dict[str, Json]) -> tuple[str, int, dict[str, Json]]:
+        """Type, version and data under the name that the type has today."""
+        while new := self.renamed.get((event_type, version)):
+            data = self.steps[event_type, version](data)
+            event_type, version = new
+        return event_type, version, data
 
     def to(self, wanted: int, event_type: str, version: int, data: dict[str, Json]) -> dict[str, Json]:
         """`data` of `version` in the shape of version `wanted`.

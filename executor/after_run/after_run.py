@@ -42,6 +42,12 @@ LOOK_BACK = timedelta(days=7)
 a webhook is given up within hours."""
 
 
+def _is_no_goals(recorded: Recorded) -> bool:
+    """Whether the commit itself says that the run is no goal's: most runs are not, and need no look."""
+    last = recorded.commit.events[-1]
+    return isinstance(last, run.Completed) and not last.for_goal
+
+
 class AfterRun:
     """Keeps memories and calls webhooks. `source`: `/executor/<name>`."""
 
@@ -58,6 +64,8 @@ class AfterRun:
             Retry: the webhook could not be delivered yet.
         """
         origin = Origin(self._source).caused_by(recorded.commit)
+        if _is_no_goals(recorded):
+            return
         is_run = recorded.commit.aggregate == RUN.name
         result = await (self._of_run(recorded) if is_run else self._of_plan(recorded, origin))
         if result is None:

@@ -15,6 +15,7 @@ from executor.goal.performer import GoalPerformer
 from executor.goal.remember import REMEMBER
 from executor.goal.setup import Setup
 from executor.resources import Resources
+from executor.workload import knowing_effects
 
 
 class AgentWorkload:
@@ -22,17 +23,17 @@ class AgentWorkload:
 
     def __init__(self, log: Log, resources: Resources, policy: RunPolicy, limits: Limits) -> None:
         self.max_runs: int | None = limits.concurrent
-        self._policy = policy
-        self.tools = resources.tools.including(REMEMBER)
-        self._performer = GoalPerformer(resources, self.tools, limits)
-        self._setup = Setup(log, resources, self.tools, limits)
+        tools = resources.tools.including(REMEMBER)
+        self.policy = knowing_effects(policy, tools)
+        self._performer = GoalPerformer(resources, tools, limits)
+        self._setup = Setup(log, resources, tools, limits)
 
     async def claim(self, state: run.State, executor: str, now: datetime) -> Sequence[Event]:
         """The start of a pending run, or why it cannot be run; see Workload."""
         if state.loop is None or state.status is not run.Status.PENDING:
             return []
         prepared = await self._setup.prepare(state.loop.request, executor, now)
-        return run.start_goal(state, prepared, self._policy)
+        return run.start_goal(state, prepared, self.policy)
 
     async def perform(self, attempt: Attempt) -> run.Achieved:
         """What a step gives; see Workload."""

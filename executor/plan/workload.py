@@ -28,6 +28,7 @@ from executor.plan.prompts import SYNTHESIS_SYSTEM, inference_prompt, instructio
 from executor.resources import Resources
 from executor.stopwatch import ms_since
 from executor.tools.tool import Tool
+from executor.workload import knowing_effects
 
 logger = structlog.get_logger(__name__)
 
@@ -43,11 +44,11 @@ class PlanWorkload:
     def __init__(self, resources: Resources, policy: RunPolicy) -> None:
         self.tools = resources.tools
         self._resources = resources
-        self._policy = policy
+        self.policy = knowing_effects(policy, resources.tools)
 
     async def claim(self, state: run.State, executor: str, now: datetime) -> Sequence[Event]:
         """The start of a pending run; see Workload."""
-        return run.start(state, executor, now, self._policy, llm=self._resources.llm.problem() is None)
+        return run.start(state, executor, now, self.policy, llm=self._resources.llm.problem() is None)
 
     async def perform(self, attempt: Attempt) -> run.Achieved:
         """A step's result; see Workload."""

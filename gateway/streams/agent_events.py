@@ -35,7 +35,7 @@ def said(event: Event, state: run.State, loop: Loop) -> Said:  # noqa: C901  one
             yield from _turn_completed(state, loop)
         case run.StepFailed():
             yield from _step_failed(event, state, loop)
-        case run.GoalCompleted(duration_ms=duration_ms, outcome_reason=reason):
+        case run.Completed(duration_ms=duration_ms, outcome_reason=reason):
             end = {"durationMs": duration_ms, "report": loop.summary, "outcomeReason": reason}
             yield "run.completed", {**_counters(state, loop), **end}
         case run.Failed(error=error):

@@ -103,7 +103,7 @@ async def test_a_killed_executor_changes_nothing_of_a_goal_run(bed: Bed, eventua
     assert numbers(history, run.TakenOver) == 1
     assert numbers(history, run.TurnTaken) == 2
     assert numbers(history, run.CallAnswered) == 3
-    assert numbers(history, run.Summarised) == numbers(history, run.GoalCompleted) == 1
+    assert numbers(history, run.Summarised) == numbers(history, run.Completed) == 1
     started = [step for event in history if isinstance(event, run.StepsStarted) for step in event.steps]
     assert bed.hooks.calls[f"{run_id}/1.0"] == started.count("1.0") == 2
     assert [step["stepNo"] for step in steps] == [1, 2]

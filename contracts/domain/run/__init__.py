@@ -7,14 +7,10 @@ deleted) and the executor (everything else).
 
 from __future__ import annotations
 
+from contracts.domain.run.attempts import Achieved, Erred, Outcome, RunPolicy, Succeeded
 from contracts.domain.run.decisions import (
-    Achieved,
     AlreadyFinished,
     CannotResume,
-    Erred,
-    Outcome,
-    RunPolicy,
-    Succeeded,
     UnknownRun,
     cancel,
     delete,
@@ -32,6 +28,7 @@ from contracts.domain.run.events import (
     Cancelled,
     Completed,
     Deleted,
+    OutcomeReason,
     Output,
     Requested,
     Resumed,
@@ -49,10 +46,8 @@ from contracts.domain.run.goal_events import (
     Call,
     CallAnswered,
     Failed,
-    GoalCompleted,
     GoalRequested,
     GoalStarted,
-    OutcomeReason,
     Summarised,
     TurnTaken,
     call_step,
@@ -83,7 +78,6 @@ __all__ = [
     "TurnTaken",
     "CallAnswered",
     "Summarised",
-    "GoalCompleted",
     "Failed",
     "AgentUsed",
     "Call",

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Event
 from contracts.core.spent import Spent
-from contracts.core.waiting import LONGEST_S, bounded, doubled
+from contracts.core.tool import Effect
 from contracts.domain.run import goal_decisions
+from contracts.domain.run.attempts import Achieved, Erred, Outcome, RunPolicy, Succeeded
 from contracts.domain.run.events import (
     Cancelled,
     Completed,
@@ -25,15 +25,12 @@ from contracts.domain.run.events import (
     TakenOver,
 )
 from contracts.domain.run.goal_events import (
-    CallAnswered,
     Failed,
     GoalRequested,
     GoalStarted,
-    Summarised,
-    TurnTaken,
 )
 from contracts.domain.run.state import OPEN, RUN, State, Status, evolve
-from contracts.domain.run.steps import SYNTHESIS, Step, merged
+from contracts.domain.run.steps import CHECK_FIRST, SYNTHESIS, merged, unknown_outcome
 
 
 class UnknownRun(DomainError):
@@ -48,55 +45,10 @@ class AlreadyFinished(DomainError):
     """The run has ended; it cannot be cancelled any more."""
 
 
-Achieved = StepCompleted | TurnTaken | CallAnswered | Summarised
-"""What a step can give."""
-
-
-@dataclass(frozen=True, slots=True)
-class Succeeded:
-    """What came of an attempt: a result."""
-
-    completed: Achieved
-
-
-@dataclass(frozen=True, slots=True)
-class Erred:
-    """What came of an attempt: an error."""
-
-    step: str
-    attempt: int
-    error: str
-    duration_ms: int
-    retryable: bool
-    retry_after: float | None = None
-    """Seconds the other side asked us to wait."""
-    jitter: float = 0.0
-    """0 to 1, drawn by the caller."""
-    spent: Spent | None = None
-
-
-Outcome = Succeeded | Erred
-
-
-@dataclass(frozen=True, slots=True)
-class RunPolicy:
-    """Limits and retries of one run's steps."""
-
-    parallel: int = 1000
-    retries: int = 2
-    backoff_s: float = 1.0
-    """Before the first retry; doubled for each further one, plus up to as much again by jitter."""
-    max_backoff_s: float = 60.0
-    longest_wait_s: float = LONGEST_S
-    """Before any retry, however long the other side asks us to wait."""
-    max_takeovers: int = 5
-    """Deaths in a row with steps in progress and none completed, after which a run is given up as poisonous:
-    an executor that ends while the run only waits for a retry says nothing against the run."""
-
-    def wait_s(self, failures: int, jitter: float, asked_s: float | None = None) -> float:
-        """Seconds to wait after `failures` failures and one more: our back-off, or longer if asked to."""
-        backoff = doubled(self.backoff_s * (1 + jitter), failures, self.max_backoff_s)
-        return max(backoff, bounded(asked_s, self.longest_wait_s))
+FAILED_AT_ONCE = 200
+"""Steps that fail in one decision of a run that is given up; so many fit into a commit."""
+NAMED = 10
+"""Steps that the reason of a suspension names."""
 
 
 def request(state: State, wanted: Requested | GoalRequested) -> list[Event]:
@@ -122,30 +74,19 @@ def start_goal(state: State, started: GoalStarted | Failed, policy: RunPolicy) -
     return [started, *_advance(evolve(state, started), started.at, policy)]
 
 
-def take_over(
-    state: State, executor: str, now: datetime, policy: RunPolicy, repeatable: Callable[[Step], bool]
-) -> list[Event]:
+def take_over(state: State, executor: str, now: datetime, policy: RunPolicy) -> list[Event]:
     """Continue a running run whose executor went silent.
 
-    Steps in progress have an unknown outcome: `repeatable` ones run again, the others fail and say so.
+    Steps in progress have an unknown outcome: those that may be repeated run again, the others fail.
     """
     if state.status is not Status.RUNNING:
         return []
     events: list[Event] = [TakenOver(executor=executor)]
-    again = []
-    for step, attempt in state.running.items():
-        if repeatable(state.graph.steps[step]):
-            again.append(step)
-        else:
-            events.append(StepFailed(step=step, attempt=attempt, error=_unknown_outcome(state, step)))
+    events += _unknown_outcomes(state)
     if state.running and state.takeovers + 1 >= policy.max_takeovers:
-        stuck = ", ".join(state.running)
-        reason = (
-            f"{policy.max_takeovers} executors in a row died while running it; steps in progress: {stuck}"
-        )
-        return [*events, _stopped(state, reason)]
-    if again:
-        events.append(StepsStarted(steps=tuple(again)))
+        return [*events, _stopped(state, _poisonous(state, policy))]
+    if again := tuple(step for step in state.running if state.is_repeatable(step)):
+        events.append(_started(state, again, policy))
     return [*events, *_advance(RUN.fold(events, state), now, policy)]
 
 
@@ -167,8 +108,17 @@ def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: Run
 
 
 def give_up(state: State, reason: str) -> list[Event]:
-    """Stop a run that nobody goes on with, because what kept it in the queue is gone."""
-    return [_stopped(state, reason)] if state.status in {Status.PENDING, Status.RUNNING} else []
+    """Stop a run that nobody goes on with, because what kept it in the queue is gone.
+
+    Steps in progress that may not be repeated fail first. Of a wide run they do not fit into one commit, so
+    decide again until nothing follows.
+    """
+    if state.status not in {Status.PENDING, Status.RUNNING}:
+        return []
+    unknown = [] if state.loop else _unknown_outcomes(state)
+    if len(unknown) > FAILED_AT_ONCE:
+        return unknown[:FAILED_AT_ONCE]
+    return [*unknown, _stopped(state, reason)]
 
 
 def resume(state: State) -> list[Event]:
@@ -215,12 +165,38 @@ def _advance(state: State, now: datetime, policy: RunPolicy) -> list[Event]:
     startable = (*due, *(step for step in state.ready if step != SYNTHESIS or state.synthesis == "llm"))
     steps = startable[: _room(state, policy)]
     if steps:
-        return [StepsStarted(steps=steps, retried=tuple(step for step in steps if step in state.retrying))]
+        return [_started(state, steps, policy)]
     if state.running or state.retrying or startable:
         return []
     if state.failed:
         return [Suspended(reason=_why_suspended(state))]
     return _finish(state, _elapsed_ms(state, now))
+
+
+def _started(state: State, steps: tuple[str, ...], policy: RunPolicy) -> StepsStarted:
+    """The start of `steps`, with what the log has to know to decide after a crash."""
+    known = ((step, policy.effect_of(state.graph.steps[step])) for step in steps)
+    return StepsStarted(
+        steps=steps,
+        retried=tuple(step for step in steps if step in state.retrying),
+        effects={step: effect for step, effect in known if effect is not Effect.ONCE},
+    )
+
+
+def _unknown_outcomes(state: State) -> list[Event]:
+    """The end of every attempt in progress that may not be repeated."""
+    advice = {"advice": CHECK_FIRST} if state.loop else {}
+    return [
+        StepFailed(step=step, attempt=attempt, error=unknown_outcome(state.graph.steps[step], **advice))
+        for step, attempt in state.running.items()
+        if not state.is_repeatable(step)
+    ]
+
+
+def _poisonous(state: State, policy: RunPolicy) -> str:
+    stuck, more = tuple(state.running)[:NAMED], len(state.running) - NAMED
+    names = ", ".join(stuck) + (f" and {more} more" if more > 0 else "")
+    return f"{policy.max_takeovers} executors in a row died while running it; steps in progress: {names}"
 
 
 def _room(state: State, policy: RunPolicy) -> int:
@@ -233,7 +209,9 @@ def _finish(state: State, duration_ms: int) -> list[Event]:
     events: list[Event] = []
     if SYNTHESIS not in state.done:
         events.append(StepCompleted(step=SYNTHESIS, result=merged(state.graph, state.done)))
-    return [*events, Completed(completed_steps=len(state.graph.tasks), duration_ms=duration_ms)]
+    for_goal = state.goal_id is not None
+    ended = Completed(completed_steps=len(state.graph.tasks), duration_ms=duration_ms, for_goal=for_goal)
+    return [*events, ended]
 
 
 def _stopped(state: State, reason: str) -> Suspended | Failed:
@@ -275,12 +253,3 @@ def _retry_at(state: State, outcome: Erred, now: datetime, policy: RunPolicy) ->
 def _why_suspended(state: State) -> str:
     (first, error), *others = state.failed.items()
     return f"{error}" if not others else f"{error} (and {len(others)} more failed; first: {first})"
-
-
-def _unknown_outcome(state: State, step: str) -> str:
-    name = state.graph.steps[step].task.tool_or_prompt.name
-    advice = goal_decisions.CHECK_FIRST if state.loop else "Check, then resume to run it again"
-    return (
-        f"the executor died while {name} was running, so whether it took effect is "
-        f"unknown; it is not safe to repeat by itself. {advice}"
-    )

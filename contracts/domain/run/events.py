@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import ClassVar, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
+from contracts.core.tool import Effect
 from contracts.core.upcasts import UPCASTS
 from contracts.domain.plan import Job
 
@@ -94,15 +95,6 @@ class Resumed(Event):
     type: ClassVar[str] = "run.resumed"
 
 
-class Completed(Event):
-    """Every step and the synthesis have completed."""
-
-    type: ClassVar[str] = "run.completed"
-    completed_steps: int
-    duration_ms: int
-    """Since the last start or resume."""
-
-
 # ── every run ───────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -117,9 +109,18 @@ class StepsStarted(Event):
     """These steps' code starts now."""
 
     type: ClassVar[str] = "run.steps_started"
+    version: ClassVar[int] = 2
     steps: tuple[str, ...]
     retried: tuple[str, ...] = ()
     """Those of them that were waiting for another try."""
+    effects: dict[str, Effect] = Field(default_factory=dict)
+    """What a second execution does, for tool calls that are not `once`. A tool call that is not named counts
+    as `once`; a step of a model may always run again."""
+
+
+@UPCASTS.add(StepsStarted.type, from_version=1)
+def _steps_of_unknown_effect(data: dict[str, Json]) -> dict[str, Json]:
+    return data
 
 
 class StepFailed(Charged):
@@ -131,6 +132,42 @@ class StepFailed(Charged):
     error: str
     duration_ms: int = 0
     retry_at: datetime | None = None
+
+
+OutcomeReason = Literal["done", "budget_exhausted", "truncated", "calls_failed", "nothing_done"]
+"""Why a goal run ended, and whether it did what it was told:
+
+- `done`: the agent ended by itself, and no call of a tool stayed failed.
+- `budget_exhausted`: the turns were used up before the agent ended.
+- `truncated`: the last answer or the summary was cut short, by max_tokens or a content filter.
+- `calls_failed`: the agent ended although the last call of some tool had failed.
+- `nothing_done`: the agent asked for calls, and none was made: each was refused or unreadable.
+"""
+
+
+class Completed(Event):
+    """Every step and the report have completed; or the agent is done, or its turns are used up."""
+
+    type: ClassVar[str] = "run.completed"
+    version: ClassVar[int] = 2
+    completed_steps: int
+    """Steps of the plan, without the report; or turns of the agent."""
+    duration_ms: int
+    """Since the last start or resume."""
+    for_goal: bool = True
+    """Whether the run is a goal's; true for older events, which did not record it."""
+    outcome_reason: OutcomeReason | None = None
+    """None: the run executed a plan, or the event is older than this field."""
+
+
+@UPCASTS.add(Completed.type, from_version=1)
+def _completed_of_a_plan(data: dict[str, Json]) -> dict[str, Json]:
+    return data
+
+
+@UPCASTS.rename("run.goal_completed", from_version=1, to=Completed.type, version=2)
+def _completed_of_a_goal(data: dict[str, Json]) -> dict[str, Json]:
+    return {"completed_steps": data.pop("steps_executed"), **data}
 
 
 class Cancelled(Event):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from contracts.core.event import Event
-from contracts.domain.run.goal_events import Failed, GoalCompleted, OutcomeReason, Summarised
+from contracts.domain.run.events import Completed, OutcomeReason
+from contracts.domain.run.goal_events import Failed, Summarised
 from contracts.domain.run.loop import CUT_SHORT, Loop
-
-CHECK_FIRST = "Find out before you call it again"
-"""What a model is advised to do about a call whose outcome is unknown."""
 
 NO_SUMMARY = (
     "No summary could be written: the model did not answer when it was asked for one. What was done stands "
@@ -20,8 +18,8 @@ def finish(loop: Loop, duration_ms: int) -> list[Event]:
     if loop.error is not None:
         return [Failed(error=loop.error)]
     written = [] if loop.summary is not None else [Summarised(summary=NO_SUMMARY)]
-    end = GoalCompleted(
-        steps_executed=len(loop.turns), duration_ms=duration_ms, outcome_reason=outcome_reason(loop)
+    end = Completed(
+        completed_steps=len(loop.turns), duration_ms=duration_ms, outcome_reason=outcome_reason(loop)
     )
     return [*written, end]
 

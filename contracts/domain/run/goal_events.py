@@ -20,17 +20,6 @@ SUMMARY = "summary"
 """Id of the last step of every goal run."""
 
 
-OutcomeReason = Literal["done", "budget_exhausted", "truncated", "calls_failed", "nothing_done"]
-"""Why a goal run ended, and whether it did what it was told:
-
-- `done`: the agent ended by itself, and no call of a tool stayed failed.
-- `budget_exhausted`: the turns were used up before the agent ended.
-- `truncated`: the last answer or the summary was cut short, by max_tokens or a content filter.
-- `calls_failed`: the agent ended although the last call of some tool had failed.
-- `nothing_done`: the agent asked for calls, and none was made: each was refused or unreadable.
-"""
-
-
 class AgentUsed(BaseModel):
     """The version of an agent as it was when the run started: what the model was really told."""
 
@@ -157,18 +146,6 @@ class Summarised(Charged):
     def step(self) -> str:
         """The step that this completes."""
         return SUMMARY
-
-
-class GoalCompleted(Event):
-    """The agent is done, or its turns are used up."""
-
-    type: ClassVar[str] = "run.goal_completed"
-    steps_executed: int
-    """Turns taken."""
-    duration_ms: int
-    """Since the start."""
-    outcome_reason: OutcomeReason | None = None
-    """None: the event is older than this field."""
 
 
 class Failed(Event):

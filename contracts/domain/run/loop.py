@@ -12,14 +12,13 @@ from typing import Literal
 
 from contracts.core.event import Json
 from contracts.domain.plan import SubTask, ToolOrPrompt
-from contracts.domain.run.events import Output
+from contracts.domain.run.events import OutcomeReason, Output
 from contracts.domain.run.goal_events import (
     SUMMARY,
     Call,
     CallAnswered,
     GoalRequested,
     GoalStarted,
-    OutcomeReason,
     TurnTaken,
     call_step,
 )

@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event, Json
+from contracts.core.tool import Effect
 from contracts.domain.run.events import (
     Cancelled,
     Completed,
@@ -29,14 +30,13 @@ from contracts.domain.run.goal_events import (
     SUMMARY,
     CallAnswered,
     Failed,
-    GoalCompleted,
     GoalRequested,
     GoalStarted,
     Summarised,
     TurnTaken,
 )
 from contracts.domain.run.loop import CUT_SHORT, CallResult, Loop, call_result_of
-from contracts.domain.run.steps import Graph, Step, graph_of
+from contracts.domain.run.steps import Graph, Step, graph_of, unknown_outcome
 
 
 class Status(StrEnum):
@@ -82,6 +82,8 @@ class State(NamedTuple):
     """Steps whose dependencies are done and which have not been started."""
     running: Mapping[str, int] = MappingProxyType({})
     """The attempt in progress, by step."""
+    effects: Mapping[str, Effect] = MappingProxyType({})
+    """What a second execution does, by step in progress, as the log has it."""
     retrying: Mapping[str, datetime] = MappingProxyType({})
     """When to try again, by step."""
     failed: Mapping[str, str] = MappingProxyType({})
@@ -100,6 +102,11 @@ class State(NamedTuple):
     def kind(self) -> Kind:
         """What it executes."""
         return "agent" if self.loop else "plan"
+
+    def is_repeatable(self, step: str) -> bool:
+        """Whether a step whose outcome is unknown may run again without asking: only the log says so."""
+        is_inference = self.graph.steps[step].task.is_inference
+        return is_inference or self.effects.get(step, Effect.ONCE) is not Effect.ONCE
 
     @property
     def goal_id(self) -> str | None:
@@ -139,12 +146,13 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one tra
         case Cancelled():
             return state._replace(status=Status.CANCELLED, executor=None, running={}, retrying={})
         case Completed():
-            return state._replace(status=Status.COMPLETED, executor=None)
+            loop = state.loop and replace(state.loop, outcome_reason=event.outcome_reason)
+            return state._replace(status=Status.COMPLETED, executor=None, loop=loop)
         case Deleted():
             return State(Status.DELETED, request=state.request, loop=state.loop)
         case GoalRequested():
-            loop = Loop(event)
-            return _grown(State(Status.PENDING), loop, loop.next_step())
+            wanted = Loop(event)
+            return _grown(State(Status.PENDING), wanted, wanted.next_step())
     return _looped(state, state.loop, event) if state.loop else state
 
 
@@ -166,6 +174,7 @@ def _steps_started(state: State, event: StepsStarted) -> State:
     return state._replace(
         ready=tuple(step for step in state.ready if step not in started),
         running={**state.running, **attempts},
+        effects={**_of(state.running, state.effects), **event.effects},
         retrying={s: at for s, at in state.retrying.items() if s not in started} if state.retrying else {},
         attempts={**state.attempts, **attempts},
     )
@@ -184,18 +193,24 @@ def _failed(state: State, event: StepFailed) -> State:
 
 
 def _resumed(state: State) -> State:
-    again = (*state.failed, *state.running, *state.retrying)
+    """What was in progress when the run was given up runs again only if it may; else it stays failed."""
+    repeatable = (step for step in state.running if state.is_repeatable(step))
+    again = (*state.failed, *repeatable, *state.retrying)
     return state._replace(
         status=Status.PENDING,
         ready=(*state.ready, *again),
         running={},
         retrying={},
-        failed={},
+        failed={s: unknown_outcome(state.graph.steps[s]) for s in state.running if s not in again},
         failures={},
         takeovers=0,
         resumes=state.resumes + 1,
         suspended=None,
     )
+
+
+def _of(steps: Mapping[str, int], effects: Mapping[str, Effect]) -> Mapping[str, Effect]:
+    return {step: effect for step, effect in effects.items() if step in steps} if effects else {}
 
 
 def _without(mapping: Mapping[str, int], key: str) -> Mapping[str, int]:
@@ -221,17 +236,10 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
             cut = event.finish_reason in CUT_SHORT
             loop = replace(loop, summary=event.summary, summary_cut=cut)
             return _progressed(state._replace(loop=loop), SUMMARY)
-        case GoalCompleted() | Failed():
-            return _ended(state, loop, event)
+        case Failed():
+            loop = replace(loop, error=event.error)
+            return state._replace(status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
     return state
-
-
-def _ended(state: State, loop: Loop, event: GoalCompleted | Failed) -> State:
-    if isinstance(event, GoalCompleted):
-        loop = replace(loop, outcome_reason=event.outcome_reason)
-        return state._replace(status=Status.COMPLETED, executor=None, loop=loop)
-    loop = replace(loop, error=event.error)
-    return state._replace(status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
 
 
 def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
@@ -281,7 +289,6 @@ RUN = Aggregate(
         TurnTaken,
         CallAnswered,
         Summarised,
-        GoalCompleted,
         Failed,
     ),
 )

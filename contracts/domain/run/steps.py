@@ -65,6 +65,18 @@ def graph_of(job: Job) -> Graph:
     return Graph(steps, {id_: tuple(ids) for id_, ids in dependents.items()}, roots)
 
 
+CHECK_FIRST = "Find out before you call it again"
+"""What a model is advised to do about a call whose outcome is unknown."""
+
+
+def unknown_outcome(step: Step, advice: str = "Check, then resume to run it again") -> str:
+    """The error of a step that was in progress when its executor died, and may not be repeated."""
+    return (
+        f"the executor died while {step.task.tool_or_prompt.name} was running, so whether it took effect is "
+        f"unknown; it is not safe to repeat by itself. {advice}"
+    )
+
+
 def merged(graph: Graph, results: Mapping[str, Json]) -> str:
     """The report of a run without a model: the results nothing else used, as Markdown."""
     sinks = graph.sinks

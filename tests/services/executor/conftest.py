@@ -74,7 +74,7 @@ class World:
             "plan": PlanWorkload(resources, self.policy),
             "agent": AgentWorkload(self.log, resources, self.policy, self.limits),
         }
-        return Executor(self.log, workloads, self.policy, f"e{self._names}")
+        return Executor(self.log, workloads, f"e{self._names}")
 
     def after_run(self) -> AfterRun:
         """One more process that does what follows from the end of a run."""

@@ -185,7 +185,7 @@ class System:
             timeout_s=self.timeout_s,
         )
         workloads: Workloads = {"plan": PlanWorkload(resources, self.policy)}
-        return Executor(self.log, workloads, self.policy, f"e{self.names}")
+        return Executor(self.log, workloads, f"e{self.names}")
 
     async def request(
         self, *tasks: dict[str, Json], plan: str = "", id_: str = RUN_ID, timezone: str | None = None

@@ -149,7 +149,7 @@ class Storm:
             self.tools, llm, Directory(), self.log.format.blobs, tell, max_steps=100, timeout_s=60
         )
         workloads: Workloads = {"plan": PlanWorkload(resources, self.policy)}
-        return Executor(self.log, workloads, self.policy, f"e{next(self.executors)}")
+        return Executor(self.log, workloads, f"e{next(self.executors)}")
 
     def _tool(self, effect: Effect) -> Tool[ToolInput]:
         async def work(_: ToolInput, call: CallContext) -> Json:

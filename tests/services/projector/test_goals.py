@@ -79,7 +79,7 @@ RUN_HISTORY: tuple[Event, ...] = (
     run.StepFailed(step="1.2", attempt=2, error="gone", duration_ms=9),
     run.TurnTaken(turn=2, thought="Done.", finish_reason="stop", usage=USAGE),
     run.Summarised(summary="All done.", usage=USAGE, cost_usd="0.1"),
-    run.GoalCompleted(steps_executed=2, duration_ms=20, outcome_reason="calls_failed"),
+    run.Completed(completed_steps=2, duration_ms=20, outcome_reason="calls_failed"),
 )
 
 

@@ -34,7 +34,7 @@ STARTED = run.GoalStarted(
     max_tokens=9,
 )
 ENDS = (
-    run.GoalCompleted(steps_executed=1, duration_ms=1),
+    run.Completed(completed_steps=1, duration_ms=1),
     run.Failed(error="broke"),
     run.Cancelled(reason="enough"),
     run.Suspended(reason="broke"),
@@ -119,7 +119,7 @@ async def test_one_tick_waits_for_the_run_that_is_going_and_no_more_than_one(
     await world.minute(3)
     assert await world.decided(3) == [(1, FIRED), (2, QUEUED), (3, SKIPPED)]
     assert len(await world.runs()) == 1
-    await world.write(RUN, run_id(1), run.GoalCompleted(steps_executed=1, duration_ms=1))
+    await world.write(RUN, run_id(1), run.Completed(completed_steps=1, duration_ms=1))
     await eventually(lambda: amended(world))
     assert await amended(world) == [(2, FIRED, run_id(2))]
     assert {one.commit.aggregate_id for one in await world.runs()} == {run_id(1), run_id(2)}
@@ -129,7 +129,7 @@ async def test_after_the_queued_run_has_begun_the_next_tick_can_be_queued(
     world: World, eventually: Eventually
 ) -> None:
     await going(world, Overlap.QUEUE_ONE)
-    await world.write(RUN, run_id(1), run.GoalCompleted(steps_executed=1, duration_ms=1))
+    await world.write(RUN, run_id(1), run.Completed(completed_steps=1, duration_ms=1))
     await eventually(lambda: amended(world))
     await world.runs()
     await world.minute(3)
@@ -150,7 +150,7 @@ async def test_a_queued_tick_loses_its_point_when_the_goal_is_paused(
 ) -> None:
     await going(world, Overlap.QUEUE_ONE)
     await world.write(GOAL, "goal_1", goal.Paused())
-    await world.write(RUN, run_id(1), run.GoalCompleted(steps_executed=1, duration_ms=1))
+    await world.write(RUN, run_id(1), run.Completed(completed_steps=1, duration_ms=1))
     await world.clock.set(START + 2.5 * MINUTE)
     await world.write(GOAL, "goal_1", goal.Resumed())
     await eventually(lambda: amended(world))
@@ -162,7 +162,7 @@ async def test_many_schedulers_release_a_queued_tick_once(world: World, eventual
     for _ in range(3):
         world.start()
     await going(world, Overlap.QUEUE_ONE)
-    await world.write(RUN, run_id(1), run.GoalCompleted(steps_executed=1, duration_ms=1))
+    await world.write(RUN, run_id(1), run.Completed(completed_steps=1, duration_ms=1))
     await eventually(lambda: amended(world))
     await asyncio.gather(world.minute(3), world.ticked(3))
     assert await amended(world) == [(2, FIRED, run_id(2))]

@@ -127,7 +127,7 @@ async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_cou
             assert isinstance(zombie.exception(), LeaseLost)
             assert heir.exception() is None
     assert len(await world.of(run.CallAnswered)) == 1
-    assert len(await world.of(run.GoalCompleted)) == 1
+    assert len(await world.of(run.Completed)) == 1
 
 
 async def test_a_run_that_kills_its_executors_fails(make_world: MakeWorld, calls: Calls) -> None:

@@ -227,4 +227,4 @@ async def test_a_run_that_one_process_left_is_finished_by_the_next_and_its_webho
     events = all_events(one.commit for one in await log.read("run", "run_1"))
     assert sum(isinstance(event, run.TurnTaken) for event in events) == 2
     assert sum(isinstance(event, run.TakenOver) for event in events) == 1
-    assert isinstance(events[-1], run.GoalCompleted)
+    assert isinstance(events[-1], run.Completed)

@@ -40,8 +40,8 @@ async def test_a_goal_is_reached_by_turns_and_every_turn_is_in_the_log(make_worl
     assert (answered.step, answered.result) == ("1.0", {"n": 7})
     (summarised,) = await world.of(run.Summarised)
     assert summarised.summary == "All done."
-    (completed,) = await world.of(run.GoalCompleted)
-    assert completed.steps_executed == 2
+    (completed,) = await world.of(run.Completed)
+    assert completed.completed_steps == 2
 
 
 async def test_a_turn_and_its_calls_are_recorded_before_a_tool_runs(
@@ -87,7 +87,7 @@ async def test_a_turn_that_calls_a_tool_is_two_commits(make_world: MakeWorld) ->
         ("TurnTaken", "StepsStarted"),
         ("CallAnswered", "StepsStarted"),
         ("TurnTaken", "StepsStarted"),
-        ("Summarised", "GoalCompleted"),
+        ("Summarised", "Completed"),
     ]
 
 

@@ -73,7 +73,7 @@ async def completed(api: Api, run_id: str) -> None:
         (turn(1, WRITE, provider="ollama", model="m"), run.StepsStarted(steps=("1.0",))),
         (answered(1, 0, WRITTEN, output=FILE), run.StepsStarted(steps=("2",))),
         (turn(2), run.StepsStarted(steps=("summary",))),
-        (summary, run.GoalCompleted(steps_executed=2, duration_ms=9, outcome_reason="done")),
+        (summary, run.Completed(completed_steps=2, duration_ms=9, outcome_reason="done")),
     )
 
 

@@ -71,7 +71,7 @@ TURNS: tuple[tuple[Event, ...], ...] = (
     (turn(2), steps("summary")),
     (
         run.Summarised(summary="all is done"),
-        run.GoalCompleted(steps_executed=2, duration_ms=9, outcome_reason="truncated"),
+        run.Completed(completed_steps=2, duration_ms=9, outcome_reason="truncated"),
     ),
 )
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given as for_all
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from contracts.core.event import Event
+from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.plan import Job
 from contracts.domain.run import RUN, Erred, RunPolicy, Status, Succeeded
+from contracts.domain.run.decisions import FAILED_AT_ONCE
 from contracts.domain.run.steps import SYNTHESIS, Step
 from tests import jobs
 
@@ -40,6 +44,14 @@ def started(synthesis: Any = "merge") -> run.Started:
 
 def began(*steps: str, retried: tuple[str, ...] = ()) -> run.StepsStarted:
     return run.StepsStarted(steps=steps, retried=retried)
+
+
+def reading(*steps: str) -> run.StepsStarted:
+    return run.StepsStarted(steps=steps, effects=dict.fromkeys(steps, Effect.READ))
+
+
+def reads(_: Step) -> Effect:
+    return Effect.READ
 
 
 def done(step: str, result: Any = "r", attempt: int = 1) -> run.StepCompleted:
@@ -103,7 +115,9 @@ def test_the_last_step_ends_the_run_with_the_merged_report(given: Given) -> None
     given(RUN, CHAIN, started(), began("1"), done("1"), began("2")).when(
         run.settle, [Succeeded(done("2", "the end"))], later, POLICY
     ).then_once(
-        done("2", "the end"), done(SYNTHESIS, "the end"), run.Completed(completed_steps=2, duration_ms=2000)
+        done("2", "the end"),
+        done(SYNTHESIS, "the end"),
+        run.Completed(completed_steps=2, duration_ms=2000, for_goal=False),
     )
 
 
@@ -115,7 +129,7 @@ def test_a_report_by_a_model_is_a_step_like_any_other(given: Given) -> None:
     )
     given(RUN, *history, done("1"), began(SYNTHESIS)).when(
         run.settle, [Succeeded(done(SYNTHESIS, "report"))], NOW, POLICY
-    ).then_once(done(SYNTHESIS, "report"), run.Completed(completed_steps=1, duration_ms=0))
+    ).then_once(done(SYNTHESIS, "report"), run.Completed(completed_steps=1, duration_ms=0, for_goal=False))
 
 
 def test_a_result_that_comes_twice_counts_once(given: Given) -> None:
@@ -206,9 +220,10 @@ def test_only_a_suspended_run_can_be_resumed(given: Given, history: tuple[Event,
 
 
 def test_taking_over_repeats_what_may_be_repeated_and_asks_about_the_rest(given: Given) -> None:
-    history = (requested(("1", []), ("2", [])), started(), began("1", "2"))
-    state = given(RUN, *history).state
-    events = run.take_over(state, OTHER, NOW, POLICY, lambda step: step.task.id == "1")
+    effects = {"1": Effect.IDEMPOTENT}
+    both = run.StepsStarted(steps=("1", "2"), effects=effects)
+    state = given(RUN, requested(("1", []), ("2", [])), started(), both).state
+    events = run.take_over(state, OTHER, NOW, POLICY)
     assert [run.TakenOver, run.StepFailed, run.StepsStarted] == [type(event) for event in events]
     assert isinstance(events[1], run.StepFailed)
     assert events[1].step == "2"
@@ -217,13 +232,58 @@ def test_taking_over_repeats_what_may_be_repeated_and_asks_about_the_rest(given:
 
 
 def test_a_run_that_kills_its_executors_is_suspended(given: Given) -> None:
-    history = (CHAIN, started(), began("1"), *[run.TakenOver(executor=OTHER)] * (POLICY.max_takeovers - 1))
-    events = run.take_over(given(RUN, *history).state, ME, NOW, POLICY, lambda _: True)
+    history = (CHAIN, started(), reading("1"), *[run.TakenOver(executor=OTHER)] * (POLICY.max_takeovers - 1))
+    events = run.take_over(given(RUN, *history).state, ME, NOW, POLICY)
     assert isinstance(events[-1], run.Suspended)
     assert "steps in progress: 1" in events[-1].reason
 
 
-@pytest.mark.parametrize("history", [(CHAIN,), (CHAIN, started(), began("1"))], ids=["pending", "running"])
+def test_what_a_step_does_is_recorded_when_it_starts_and_a_later_executor_goes_by_that(given: Given) -> None:
+    """It may lack the tool, or have another of that name."""
+    knowing = replace(POLICY, effect_of=reads)
+    given(RUN, CHAIN).when(run.start, ME, NOW, knowing, llm=False).then_once(started(), reading("1"))
+    state = given(RUN, CHAIN, started(), reading("1")).state
+    assert run.take_over(state, OTHER, NOW, POLICY) == [run.TakenOver(executor=OTHER), began("1")]
+    unknown = given(RUN, CHAIN, started(), began("1")).state
+    _, failed_, suspended = run.take_over(unknown, OTHER, NOW, knowing)
+    assert isinstance(failed_, run.StepFailed)
+    assert isinstance(suspended, run.Suspended)
+
+
+def test_a_step_of_a_model_runs_again_whatever_the_log_says(given: Given) -> None:
+    history = (requested(("1", []), plan="report"), started("llm"), began("1"), done("1"), began(SYNTHESIS))
+    events = run.take_over(given(RUN, *history).state, OTHER, NOW, POLICY)
+    assert events == [run.TakenOver(executor=OTHER), began(SYNTHESIS)]
+
+
+def test_a_run_that_is_given_up_fails_what_must_not_be_repeated(given: Given) -> None:
+    history = (requested(("1", []), ("2", [])), started(), began("1"), reading("2"))
+    unknown, suspended = run.give_up(given(RUN, *history).state, "a bug")
+    assert isinstance(unknown, run.StepFailed)
+    assert (unknown.step, suspended) == ("1", run.Suspended(reason="a bug"))
+
+
+def test_a_wide_run_is_given_up_in_as_many_decisions_as_it_takes(given: Given) -> None:
+    steps = tuple(str(n) for n in range(2 * FAILED_AT_ONCE + 1))
+    state = given(RUN, requested(*((step, []) for step in steps)), started(), began(*steps)).state
+    sizes = []
+    while events := run.give_up(state, "a bug"):
+        sizes.append(len(events))
+        state = RUN.fold(events, state)
+    assert sizes == [FAILED_AT_ONCE, FAILED_AT_ONCE, 2]
+    assert state.status is Status.SUSPENDED
+    assert state.failed.keys() == set(steps)
+
+
+def test_what_was_in_progress_and_must_not_be_repeated_is_not_ready_after_a_resume(given: Given) -> None:
+    """A run given up by an older executor, which left its steps in progress."""
+    history = (requested(("1", []), ("2", [])), started(), began("1"), reading("2"))
+    state = given(RUN, *history, run.Suspended(reason="a bug"), run.Resumed()).state
+    assert state.ready == ("2",)
+    assert "unknown" in state.failed["1"]
+
+
+@pytest.mark.parametrize("history", [(CHAIN,), (CHAIN, started(), reading("1"))], ids=["pending", "running"])
 def test_a_run_that_is_given_up_says_so_and_can_be_resumed(given: Given, history: tuple[Event, ...]) -> None:
     suspended = run.Suspended(reason="a bug")
     given(RUN, *history).when(run.give_up, "a bug").then_once(suspended)
@@ -241,7 +301,7 @@ def test_a_run_that_has_ended_cannot_be_given_up(given: Given) -> None:
 def test_take_overs_of_a_run_that_only_waits_say_nothing_against_it(given: Given) -> None:
     waiting = (requested(("1", [])), started(), began("1"), failed("1", retry_at=NOW + timedelta(hours=1)))
     history = (*waiting, *[run.TakenOver(executor=OTHER)] * (2 * POLICY.max_takeovers))
-    events = run.take_over(given(RUN, *history).state, ME, NOW, POLICY, lambda _: True)
+    events = run.take_over(given(RUN, *history).state, ME, NOW, POLICY)
     assert events == [run.TakenOver(executor=ME)]
 
 
@@ -304,14 +364,21 @@ def plans(draw: st.DrawFn) -> run.Requested:
     return requested(*tasks, plan=draw(st.sampled_from(["", "put it together"])))
 
 
+@settings(deadline=None)
 @for_all(plans(), st.data(), st.integers(1, 4))
 def test_every_history_keeps_the_rules(wanted: run.Requested, data: st.DataObject, parallel: int) -> None:
     """Nothing twice, nothing before what it needs, never more than the limit, and always an end."""
-    policy = RunPolicy(parallel=parallel, retries=1, backoff_s=0.0)
+    effect = data.draw(st.sampled_from(Effect))
+    policy = RunPolicy(parallel=parallel, retries=1, backoff_s=0.0, effect_of=lambda _: effect)
     history: list[Event] = [wanted]
     executor = 0
 
     def land(events: list[Event]) -> None:
+        now = state
+        for event in events:
+            again = now.running.keys() & set(event.steps if isinstance(event, run.StepsStarted) else ())
+            assert all(now.is_repeatable(step) for step in again), "done twice unasked"
+            now = RUN.evolve(now, event)
         history.extend(events)
         check(history, parallel)
 
@@ -326,7 +393,9 @@ def test_every_history_keeps_the_rules(wanted: run.Requested, data: st.DataObjec
             land(run.resume(state))
         elif not lucky and data.draw(st.integers(0, 9)) == 9:
             executor += 1
-            land(run.take_over(state, f"e{executor}", NOW, policy, _repeatable(data)))
+            land(run.take_over(state, f"e{executor}", NOW, policy))
+        elif not lucky and data.draw(st.integers(0, 9)) == 9:
+            land(run.give_up(state, "a bug"))
         else:
             steps = sorted(state.running) if lucky else data.draw(_some_of(sorted(state.running)))
             outcomes = [_outcome(data, step, state.running[step], lucky=lucky) for step in steps]
@@ -339,11 +408,6 @@ def _some_of(steps: list[str]) -> st.SearchStrategy[list[str]]:
     return st.lists(st.sampled_from(steps), unique=True, min_size=1)
 
 
-def _repeatable(data: st.DataObject) -> Callable[[Step], bool]:
-    answer = data.draw(st.booleans())
-    return lambda _: answer
-
-
 def _outcome(data: st.DataObject, step: str, attempt: int, *, lucky: bool) -> run.Outcome:
     kind = "ok" if lucky else data.draw(st.sampled_from(["ok", "ok", "ok", "passing", "final"]))
     if kind == "ok":
@@ -353,7 +417,8 @@ def _outcome(data: st.DataObject, step: str, attempt: int, *, lucky: bool) -> ru
 
 def check(history: list[Event], parallel: int) -> None:
     completed: set[str] = set()
-    needs = {id_: step.needs for id_, step in RUN.fold(history).graph.steps.items()}
+    state = RUN.fold(history)
+    needs = {id_: step.needs for id_, step in state.graph.steps.items()}
     for event in history:
         if isinstance(event, run.StepsStarted):
             for step in event.steps:
@@ -362,5 +427,5 @@ def check(history: list[Event], parallel: int) -> None:
         elif isinstance(event, run.StepCompleted):
             assert event.step not in completed, "completed twice"
             completed.add(event.step)
-    assert len(RUN.fold(history).running) <= max(parallel, 1)
+    assert len(state.running) <= max(parallel, 1)
     assert sum(isinstance(event, run.Completed) for event in history) <= 1

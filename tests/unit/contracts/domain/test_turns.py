@@ -12,9 +12,9 @@ from hypothesis import given as for_all
 from hypothesis import strategies as st
 
 from contracts.core.event import Event
+from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Erred, OutcomeReason, RunPolicy, Status, Succeeded
-from contracts.domain.run.steps import Step
 
 Given = Callable[..., Any]
 
@@ -65,8 +65,8 @@ def failed(step: str, attempt: int = 1, retry_at: datetime | None = None) -> run
     return run.StepFailed(step=step, attempt=attempt, error="broke", duration_ms=5, retry_at=retry_at)
 
 
-def completed(turns: int, reason: OutcomeReason = "done") -> run.GoalCompleted:
-    return run.GoalCompleted(steps_executed=turns, duration_ms=0, outcome_reason=reason)
+def completed(turns: int, reason: OutcomeReason = "done") -> run.Completed:
+    return run.Completed(completed_steps=turns, duration_ms=0, outcome_reason=reason)
 
 
 def started(*steps: run.TurnTaken | run.CallAnswered | run.StepFailed) -> list[Event]:
@@ -245,11 +245,9 @@ def test_a_call_that_fails_for_good_is_an_answer(given: Given) -> None:
 
 
 def test_taking_over_repeats_what_may_be_repeated_and_answers_the_rest(given: Given) -> None:
-    history = (*BEGUN, took(1, "read", "send"), began("1.0", "1.1"))
-    state = given(RUN, *history).state
-    taken, unknown, again = run.take_over(
-        state, "b", NOW, POLICY, lambda step: step.task.tool_or_prompt.name == "read"
-    )
+    calls = run.StepsStarted(steps=("1.0", "1.1"), effects={"1.0": Effect.READ})
+    state = given(RUN, *BEGUN, took(1, "read", "send"), calls).state
+    taken, unknown, again = run.take_over(state, "b", NOW, POLICY)
     assert taken == run.TakenOver(executor="b")
     assert isinstance(unknown, run.StepFailed)
     assert (unknown.step, unknown.retry_at) == ("1.1", None)
@@ -259,14 +257,14 @@ def test_taking_over_repeats_what_may_be_repeated_and_answers_the_rest(given: Gi
 
 def test_taking_over_a_turn_whose_calls_all_have_unknown_outcomes_goes_on_with_the_next(given: Given) -> None:
     state = given(RUN, *BEGUN, took(1, "send"), began("1.0")).state
-    events = run.take_over(state, "b", NOW, POLICY, lambda _: False)
+    events = run.take_over(state, "b", NOW, POLICY)
     assert [type(event) for event in events] == [run.TakenOver, run.StepFailed, run.StepsStarted]
     assert events[-1] == began("2")
 
 
 def test_a_run_that_kills_its_executors_fails(given: Given) -> None:
     history = (*BEGUN, *[run.TakenOver(executor="b")] * (POLICY.max_takeovers - 1))
-    events = run.take_over(given(RUN, *history).state, "a", NOW, POLICY, lambda _: True)
+    events = run.take_over(given(RUN, *history).state, "a", NOW, POLICY)
     assert isinstance(events[-1], run.Failed)
     assert "steps in progress: 1" in events[-1].error
 
@@ -286,7 +284,10 @@ def test_a_goal_run_can_be_cancelled_and_deleted_but_not_resumed(given: Given) -
 @for_all(st.data(), st.integers(1, 4), st.integers(1, 3))
 def test_every_history_keeps_the_rules(data: st.DataObject, budget: int, parallel: int) -> None:
     """No turn, call or end twice; no turn before every answer; the budget kept; and always an end."""
-    policy = RunPolicy(parallel=parallel, retries=1, backoff_s=0.0, max_takeovers=30)
+    effect = data.draw(st.sampled_from(Effect))
+    policy = RunPolicy(
+        parallel=parallel, retries=1, backoff_s=0.0, max_takeovers=30, effect_of=lambda _: effect
+    )
     history: list[Event] = [wanted(budget)]
     for move in range(200):
         state = RUN.fold(history)
@@ -297,8 +298,7 @@ def test_every_history_keeps_the_rules(data: st.DataObject, budget: int, paralle
         if state.status is Status.PENDING:
             history.extend(run.start_goal(state, STARTED, policy))
         elif move < 20 and data.draw(st.integers(0, 9)) == 9:
-            again = data.draw(st.booleans())
-            history.extend(run.take_over(state, f"e{move}", NOW, policy, _always(again=again)))
+            history.extend(run.take_over(state, f"e{move}", NOW, policy))
         else:
             steps = data.draw(st.lists(st.sampled_from(sorted(state.running)), unique=True, min_size=1))
             outcomes = [_outcome(data, state, step, lucky=move > 40) for step in steps]
@@ -307,10 +307,6 @@ def test_every_history_keeps_the_rules(data: st.DataObject, budget: int, paralle
         assert len(RUN.fold(history).running) <= parallel
         check(history, budget)
     pytest.fail("the run did not end")
-
-
-def _always(*, again: bool) -> Callable[[Step], bool]:
-    return lambda _: again
 
 
 def _outcome(data: st.DataObject, state: run.State, step: str, *, lucky: bool) -> run.Outcome:
@@ -337,7 +333,7 @@ def check(history: Sequence[Event], budget: int) -> None:
     )
     assert all(count == 1 for count in answers.values())
     assert not {step for step in failures if "." in step} & set(answers)
-    ends = [event for event in history if isinstance(event, run.GoalCompleted | run.Failed)]
+    ends = [event for event in history if isinstance(event, run.Completed | run.Failed)]
     assert len(ends) <= 1
     assert not ends or history[-1] is ends[0]
     _check_order(history)

@@ -1,0 +1,32 @@
+"""One line in the log of the process for each end of a run, and for each step that failed for good."""
+
+from __future__ import annotations
+
+import structlog
+
+from contracts.core.event import Event
+from contracts.domain import run
+from contracts.runtime.stream import Origin, Stream
+
+logger = structlog.get_logger(__name__)
+
+
+def log_event(stream: Stream[run.State], event: Event) -> None:
+    """Write the line about an event of a run that has been saved, if there is one to write."""
+    ids = {"run": stream.id, "correlation_id": stream.origin.correlation_id, **_trace(stream.origin)}
+    match event:
+        case run.StepFailed(retry_at=None):
+            name = stream.state.graph.steps[event.step].task.tool_or_prompt.name
+            failed = {"step": event.step, "tool": name, "attempt": event.attempt, "error": event.error}
+            logger.error("step failed", **ids, **failed)
+        case run.Completed():
+            logger.info("run completed", **ids, steps=event.completed_steps, duration_ms=event.duration_ms)
+        case run.Suspended():
+            logger.warning("run suspended", **ids, reason=event.reason)
+        case run.Failed():
+            logger.error("run failed", **ids, error=event.error)
+
+
+def _trace(origin: Origin) -> dict[str, str]:
+    """The trace id of a W3C traceparent, `00-<trace id>-<span id>-<flags>`."""
+    return {"trace_id": origin.traceparent.split("-")[1]} if origin.traceparent else {}
