@@ -16,8 +16,8 @@ from rich.text import Text
 from contracts.client import DEFAULT_AGENT, Client
 from contracts.llm import LlmNotConfigured, LlmSettings
 from contracts.llm.endpoint import resolve
-from deploy.cli.watch.board import Board
 from deploy.cli.watch.live import Note, show_end, watch
+from deploy.cli.watch.progress import RunProgress
 from deploy.local.log_lines import Filed
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import ScriptedLlm, default_rules, environment
@@ -92,7 +92,7 @@ class _Killer:
         self._system = system
         self._name = name
 
-    def __call__(self, board: Board, note: Note) -> None:
+    def __call__(self, board: RunProgress, note: Note) -> None:
         if self._name is None or board.done == 0:
             return
         self._system.kill(self._name)

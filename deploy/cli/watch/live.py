@@ -17,95 +17,86 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.client import Client, ClientError
-from deploy.cli.watch.board import Board, Progress, Row, State, seconds
-from deploy.cli.watch.run_board import RunBoard
+from deploy.cli.watch.progress import Event, Row, RunProgress, State, seconds
 
 REDRAW_S = 0.125
+RUN = "run_"
+"""The beginning of the ids of runs of goals; other ids are those of executions."""
 LOOKS = {
     State.WAITING: ("·", "dim"),
     State.RUNNING: ("▶", "cyan"),
     State.RETRYING: ("↻", "yellow"),
     State.DONE: ("✔", "green"),
+    State.TROUBLED: ("✔", "yellow"),
     State.FAILED: ("✘", "red"),
 }
 NOTE_CHARACTERS = 200
 QUIET_S = 15.0
-"""Without news for so long, it is looked into why."""
+"""After so long without an event, the reason is looked for."""
 
 Note = Callable[[str], None]
 """Shows a text as one line, above the table where there is one."""
-OnProgress = Callable[[Board, Note], None]
+OnProgress = Callable[[RunProgress, Note], None]
 """Called after each event."""
 
 
-def nothing(_: Board, __: Note) -> None:
-    """What happens on progress by default."""
+def nothing(_: RunProgress, __: Note) -> None:
+    """Do nothing."""
 
 
-async def watch(
-    client: Client, execution_id: str, console: Console, on_progress: OnProgress = nothing
-) -> Board:
-    """Show an execution until it has ended or is suspended; how it stands then.
+async def watch(client: Client, id_: str, console: Console, on_progress: OnProgress = nothing) -> RunProgress:
+    """Show an execution, or the run of a goal, until it has ended or is suspended; how it stands then.
 
     Raises:
-        ClientError: there is none of that id, or the system cannot be reached any more.
+        ClientError: there is no such run, or the system cannot be reached any more.
     """
-    execution = await client.executions.get(execution_id)
-    board = Board(execution)
+    progress, events = await _opened(client, id_)
     async with (
-        _shown(board, console) as note,
-        _explained(client, board, note),
-        aclosing(client.executions.events(execution_id, after=execution.seq)) as events,
+        _shown(progress, console) as note,
+        _explained(client, progress, note),
+        aclosing(events),
     ):
-        while not board.is_over:
+        while not progress.is_over:
             event = await anext(events)
-            line = board.take(event)
+            line = progress.take(event)
             if line and not console.is_terminal:
                 note(f"{_clock(event.timestamp)}  {line}")
-            on_progress(board, note)
-    return board
+            on_progress(progress, note)
+    return progress
 
 
-async def watch_run(client: Client, run_id: str, console: Console) -> RunBoard:
-    """Show a run of a goal, from its first event until it has ended or is suspended; how it stands then.
-
-    Raises:
-        ClientError: there is none of that id, or the system cannot be reached any more.
-    """
-    board = RunBoard(await client.runs.get(run_id))
-    async with (
-        _shown(board, console) as note,
-        _explained(client, board, note),
-        aclosing(client.runs.events(run_id, after=0)) as events,
-    ):
-        while not board.is_over:
-            event = await anext(events)
-            line = board.take(event)
-            if line and not console.is_terminal:
-                note(f"{_clock(event.timestamp)}  {line}")
-    return board
+async def _opened(client: Client, id_: str) -> tuple[RunProgress, AsyncGenerator[Event]]:
+    """How a run stands, and the events that follow."""
+    if id_.startswith(RUN):
+        return RunProgress.of_goal_run(await client.runs.get(id_)), client.runs.events(id_, after=0)
+    execution = await client.executions.get(id_)
+    return RunProgress.of_execution(execution), client.executions.events(id_, after=execution.seq)
 
 
-def show_end(board: Progress, progress: Console, output: Console) -> None:
-    """The report on `output`, as plain Markdown if that is no terminal; what went wrong on `progress`."""
-    if board.problem:
-        style = "yellow" if board.is_completed else "red"
-        progress.print(Text(f"{board.status}: {board.problem}", style=style))
-    if board.report is None:
+def show_end(run: RunProgress, progress: Console, output: Console) -> None:
+    """Print the report on `output`, as plain Markdown if it is not a terminal, and errors on `progress`."""
+    if run.problem:
+        style = "yellow" if run.is_completed else "red"
+        progress.print(Text(f"{run.status}: {run.problem}", style=style))
+    if run.report is None:
         return
     if output.is_terminal:
         output.print()
-        output.print(Markdown(board.report))
+        output.print(Markdown(run.report))
     else:
-        output.out(board.report, highlight=False)
+        output.out(run.report, highlight=False)
 
 
-def table_of(board: Progress, now_ms: float) -> Table:
-    """The steps as they stand."""
-    took = f" in {seconds(board.took_ms)}" if board.is_completed else ""
+def table_of(run: RunProgress, now_ms: float) -> Table:
+    """The steps of a run as a table."""
+    took = f" in {seconds(run.took_ms)}" if run.is_completed else ""
+    trouble = f", {len(run.failed_calls)} tool calls failed" if run.failed_calls else ""
     table = Table(
-        title=Text(board.title),
-        caption=Text(f"{board.id}: {board.status}{took}, {board.done} of {len(board.rows)} steps done"),
+        title=Text(run.title),
+        caption=Text(
+            f"{run.id}: {run.status}{took}, {run.done} of {len(run.rows)} steps done{trouble}",
+            style="yellow" if trouble else "",
+        ),
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
@@ -113,7 +104,7 @@ def table_of(board: Progress, now_ms: float) -> Table:
     for header in ("", "step", "what", "with"):
         table.add_column(header)
     table.add_column("time", justify="right", no_wrap=True, min_width=8)
-    for row in board.rows.values():
+    for row in run.rows.values():
         mark, style = LOOKS[row.state]
         table.add_row(
             Text(mark, style=style), row.id, _what(row), Text(row.who, style="dim"), _time(row, now_ms)
@@ -134,7 +125,7 @@ def _time(row: Row, now_ms: float) -> str:
     match row.state:
         case State.RUNNING:
             return seconds(max(0, round((now_ms - row.since_ms) / 100) * 100))
-        case State.DONE:
+        case State.DONE | State.TROUBLED:
             return seconds(row.took_ms)
     return ""
 
@@ -144,34 +135,34 @@ def _clock(ms: int) -> str:
 
 
 @asynccontextmanager
-async def _shown(board: Progress, console: Console) -> AsyncGenerator[Note]:
-    """The table while the block lasts, where the console can show one; a way to show lines in any case."""
+async def _shown(run: RunProgress, console: Console) -> AsyncGenerator[Note]:
+    """Show the table while the block lasts, if the console can show one. Yields a way to show lines."""
 
     def note(line: str) -> None:
         line = " ".join(part.strip() for part in line.splitlines())
         console.print(Text(line), soft_wrap=not console.is_terminal)
 
     if not console.is_terminal:
-        note(f"{board.id}: {board.title}")
-        for row in board.rows.values():
+        note(f"{run.id}: {run.title}")
+        for row in run.rows.values():
             note(f"{row.id} is {row.state}: {row.what}")
         yield note
         return
-    with Live(table_of(board, 0), console=console, auto_refresh=False) as live:
-        drawing = asyncio.create_task(_redraw(live, board))
+    with Live(table_of(run, 0), console=console, auto_refresh=False) as live:
+        drawing = asyncio.create_task(_redraw(live, run))
         try:
             yield note
         finally:
             drawing.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await drawing
-            live.update(table_of(board, time.time() * 1000), refresh=True)
+            live.update(table_of(run, time.time() * 1000), refresh=True)
 
 
 @asynccontextmanager
-async def _explained(client: Client, board: Progress, note: Note) -> AsyncGenerator[None]:
-    """While the block lasts, say why nothing happens when nothing does."""
-    explaining = asyncio.create_task(_explain(client, board, note))
+async def _explained(client: Client, run: RunProgress, note: Note) -> AsyncGenerator[None]:
+    """While the block lasts, show why nothing happens when nothing happens."""
+    explaining = asyncio.create_task(_explain(client, run, note))
     try:
         yield
     finally:
@@ -180,36 +171,34 @@ async def _explained(client: Client, board: Progress, note: Note) -> AsyncGenera
             await explaining
 
 
-async def _explain(client: Client, board: Progress, note: Note) -> None:
+async def _explain(client: Client, run: RunProgress, note: Note) -> None:
     told = ""
     while True:
-        before = board.news
+        before = run.news
         await asyncio.sleep(QUIET_S)
-        if board.news != before:
+        if run.news != before:
             told = ""
             continue
-        why = await _why_quiet(client, board)
+        why = await _why_quiet(client, run)
         if why and why != told:
             note(f"nothing has happened for {QUIET_S:g} s: {why}")
             told = why
 
 
-async def _why_quiet(client: Client, board: Progress) -> str | None:
-    """What keeps it from going on, None for a step that takes its time."""
+async def _why_quiet(client: Client, run: RunProgress) -> str | None:
+    """What keeps the run from going on; None while a step runs."""
     try:
         problems = (await client.ready()).problems
     except ClientError as error:
         return str(error)
     if missing := [problem for name, problem in problems.items() if name != "llm"]:
         return "; ".join(missing)
-    if board.is_at_work:
+    if run.is_at_work:
         return None
-    return (
-        f"it is {board.status}, and no step of it is running; the logs of planner and executors may say why"
-    )
+    return f"it is {run.status}, and no step of it is running; the logs of planner and executors may say why"
 
 
-async def _redraw(live: Live, board: Progress) -> None:
+async def _redraw(live: Live, run: RunProgress) -> None:
     while True:
-        live.update(table_of(board, time.time() * 1000), refresh=True)
+        live.update(table_of(run, time.time() * 1000), refresh=True)
         await asyncio.sleep(REDRAW_S)

@@ -14,7 +14,7 @@ from rich.console import Console
 from contracts.client import ExecutionEvent, Unreachable
 from deploy.cli.execute import Status
 from deploy.cli.watch import follow, live
-from deploy.cli.watch.board import Progress, Row, State
+from deploy.cli.watch.progress import Row, RunProgress, State
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -36,13 +36,13 @@ class System:
 
 
 @pytest.fixture
-def board() -> Progress:
-    board = Progress("dag-exec_1", "Look\nand think", "pending")
+def board() -> RunProgress:
+    board = RunProgress("dag-exec_1", "Look\nand think", "pending")
     board.rows = {"001": Row("001", "Look", "readFile")}
     return board
 
 
-async def first_words(system: System, board: Progress, eventually: Eventually) -> str:
+async def first_words(system: System, board: RunProgress, eventually: Eventually) -> str:
     """What is said when nothing happens for long."""
     said: list[str] = []
     async with live._explained(system, board, said.append):  # type: ignore[arg-type]
@@ -63,7 +63,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 async def test_when_nothing_happens_it_says_why(
-    board: Progress, eventually: Eventually, system: System, reason: str
+    board: RunProgress, eventually: Eventually, system: System, reason: str
 ) -> None:
     said = await first_words(system, board, eventually)
     assert said.startswith("nothing has happened for 0.01 s: " + reason)
@@ -71,7 +71,7 @@ async def test_when_nothing_happens_it_says_why(
 
 
 async def test_a_system_that_cannot_be_reached_is_a_reason_too(
-    board: Progress, eventually: Eventually
+    board: RunProgress, eventually: Eventually
 ) -> None:
     system = System()
     system.gone = True
@@ -79,7 +79,7 @@ async def test_a_system_that_cannot_be_reached_is_a_reason_too(
 
 
 async def test_a_step_may_take_its_time_and_a_reason_is_told_once(
-    board: Progress, eventually: Eventually
+    board: RunProgress, eventually: Eventually
 ) -> None:
     system, said = System(), list[str]()
     board.rows["001"].state = State.RUNNING
@@ -96,7 +96,7 @@ async def test_a_step_may_take_its_time_and_a_reason_is_told_once(
     assert said[0] == said[1]
 
 
-async def test_without_a_terminal_each_event_is_one_line(board: Progress) -> None:
+async def test_without_a_terminal_each_event_is_one_line(board: RunProgress) -> None:
     lines = io.StringIO()
     async with live._shown(board, Console(file=lines, width=20)) as note:
         note("12:00:00  1 thinks: first this,\n  then that")

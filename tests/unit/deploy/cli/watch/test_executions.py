@@ -9,8 +9,8 @@ from rich.console import Console
 
 from contracts.api.executions import ExecutionDetail, SubStepRow
 from contracts.client import ExecutionEvent
-from deploy.cli.watch.board import REPORT, Board, State, seconds
 from deploy.cli.watch.live import show_end, table_of
+from deploy.cli.watch.progress import REPORT, RunProgress, State, seconds
 
 
 def execution(**changes: Any) -> ExecutionDetail:
@@ -60,20 +60,22 @@ def event(kind: str, **fields: Any) -> ExecutionEvent:
     )
 
 
-def test_the_report_starts_when_the_last_step_is_done() -> None:
-    board = Board(execution())
+def test_the_report_is_a_step_with_a_name_for_people() -> None:
+    board = RunProgress.of_execution(execution())
     board.take(event("substep.completed", subStepId="001", durationMs=1500))
     assert board.rows[REPORT].state is State.WAITING
     board.take(event("substep.started", subStepId="002"))
-    board.take(event("substep.completed", subStepId="002", durationMs=10, timestamp=3000))
+    board.take(event("substep.completed", subStepId="002", durationMs=10, timestamp=2000))
+    board.take(event("substep.started", subStepId="__SYNTHESIS__", timestamp=3000))
     assert (board.rows[REPORT].state, board.rows[REPORT].since_ms) == (State.RUNNING, 3000)
+    board.take(event("substep.completed", subStepId="__SYNTHESIS__", durationMs=2000, timestamp=5000))
     board.take(event("execution.completed", finalResult="All is well.", durationMs=4000, timestamp=5000))
     assert (board.is_completed, board.is_over, board.report, board.done) == (True, True, "All is well.", 3)
     assert board.rows[REPORT].took_ms == 2000
 
 
 def test_a_step_that_is_started_again_says_so() -> None:
-    board = Board(execution())
+    board = RunProgress.of_execution(execution())
     assert board.take(event("substep.started", subStepId="001", description="Look")) == (
         "001 started again (start 2): Look"
     )
@@ -81,7 +83,7 @@ def test_a_step_that_is_started_again_says_so() -> None:
 
 
 def test_a_suspended_execution_is_over_until_it_is_resumed() -> None:
-    board = Board(execution())
+    board = RunProgress.of_execution(execution())
     board.take(event("substep.failed", subStepId="001", error="no such file"))
     board.take(event("execution.suspended", reason="step 001 failed: no such file"))
     assert (board.is_over, board.problem) == (True, "step 001 failed: no such file")
@@ -94,14 +96,14 @@ def test_a_suspended_execution_is_over_until_it_is_resumed() -> None:
     ("kind", "state"), [("substep.retrying", State.RETRYING), ("substep.failed", State.FAILED)]
 )
 def test_an_error_stands_beside_its_step(kind: str, state: State) -> None:
-    board = Board(execution())
+    board = RunProgress.of_execution(execution())
     board.take(event(kind, subStepId="001", error="connection [refused]"))
     assert board.rows["001"].state is state
     assert "connection [refused]" in drawn(board)
 
 
 def test_what_a_tool_says_stands_beside_its_step_until_it_is_done() -> None:
-    board = Board(execution())
+    board = RunProgress.of_execution(execution())
     assert board.take(event("tool.progress", subStepId="001", message="fetching page 2")) is None
     assert "fetching page 2" in drawn(board)
     board.take(event("substep.completed", subStepId="001", durationMs=1))
@@ -109,7 +111,7 @@ def test_what_a_tool_says_stands_beside_its_step_until_it_is_done() -> None:
 
 
 def test_an_event_of_a_newer_server_is_passed_over() -> None:
-    board = Board(execution())
+    board = RunProgress.of_execution(execution())
     assert board.take(event("execution.danced")) is None
     assert not board.is_over
 
@@ -117,7 +119,9 @@ def test_an_event_of_a_newer_server_is_passed_over() -> None:
 def test_a_file_gets_the_report_as_it_is() -> None:
     """Markdown is for programs, what is drawn for people."""
     progress, output = Console(record=True, quiet=True), Console(record=True, width=20, force_terminal=False)
-    board = Board(execution(status="completed", final_result="# A title longer than that\n\n[not] *markup*"))
+    board = RunProgress.of_execution(
+        execution(status="completed", final_result="# A title longer than that\n\n[not] *markup*")
+    )
     show_end(board, progress, output)
     assert output.export_text() == "# A title longer than that\n\n[not] *markup*\n"
 
@@ -129,7 +133,7 @@ def test_times_are_told_as_people_do(ms: int | None, text: str) -> None:
     assert seconds(ms) == text
 
 
-def drawn(board: Board) -> str:
+def drawn(board: RunProgress) -> str:
     """The table as text."""
     console = Console(width=120)
     with console.capture() as capture:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from contracts.api.goals import GoalRow
 from contracts.api.runs import RunRow
 from contracts.client import RunEvent
-from deploy.cli.watch.board import State
-from deploy.cli.watch.run_board import RunBoard
+from deploy.cli.watch.live import show_end, table_of
+from deploy.cli.watch.progress import RunProgress, State
 
 
 def run(**changes: Any) -> RunRow:
@@ -20,7 +22,7 @@ def run(**changes: Any) -> RunRow:
     return RunRow.model_validate(
         {
             **dict.fromkeys(RunRow.model_fields),
-            **dict.fromkeys(("step_budget", "steps_executed", "created_at", "updated_at"), 0),
+            **dict.fromkeys(("step_budget", "steps_executed", "failed_calls", "created_at", "updated_at"), 0),
             "id": "run_1",
             "goal_id": "goal_1",
             "status": "running",
@@ -40,7 +42,7 @@ def event(kind: str, **fields: Any) -> RunEvent:
 
 
 def test_a_turn_shows_what_the_agent_thinks_and_calls() -> None:
-    board = RunBoard(run())
+    board = RunProgress.of_goal_run(run())
     board.take(event("step.started", stepNo=1, attempt=1))
     assert board.take(event("step.thought", stepNo=1, thought="Look first.")) == "1 thinks: Look first."
     board.take(event("call.started", stepNo=1, toolName="readFile"))
@@ -51,7 +53,7 @@ def test_a_turn_shows_what_the_agent_thinks_and_calls() -> None:
 
 
 def test_the_answer_of_an_agent_is_shown_once_at_the_end() -> None:
-    board = RunBoard(run())
+    board = RunProgress.of_goal_run(run())
     board.take(event("step.started", stepNo=2, attempt=1))
     assert board.take(event("step.thought", stepNo=2, thought="All is\nin order.", calls=[])) == "2 answers"
     board.take(event("run.completed", summary="All is\nin order."))
@@ -59,7 +61,7 @@ def test_the_answer_of_an_agent_is_shown_once_at_the_end() -> None:
 
 
 def test_a_run_ends_with_its_summary() -> None:
-    board = RunBoard(run())
+    board = RunProgress.of_goal_run(run())
     board.take(event("run.created"))
     board.take(event("run.updated", status="completed"))
     assert not board.is_over
@@ -69,7 +71,7 @@ def test_a_run_ends_with_its_summary() -> None:
 
 @pytest.mark.parametrize("seq", [3, 4, None])
 def test_a_run_that_ended_badly_says_why(seq: int | None) -> None:
-    board = RunBoard(run())
+    board = RunProgress.of_goal_run(run())
     board.take(event("step.started", stepNo=1))
     assert board.take(event("run.failed", seq=seq, error="no model answers")) == "failed: no model answers"
     assert (board.is_over, board.is_completed, board.problem) == (True, False, "no model answers")
@@ -77,7 +79,7 @@ def test_a_run_that_ended_badly_says_why(seq: int | None) -> None:
 
 
 def test_a_run_that_completed_without_doing_all_it_was_told_says_so() -> None:
-    board = RunBoard(run())
+    board = RunProgress.of_goal_run(run())
     board.take(event("run.created"))
 
     said = board.take(event("run.completed", outcomeReason="budget_exhausted", timestamp=3000))
@@ -88,18 +90,41 @@ def test_a_run_that_completed_without_doing_all_it_was_told_says_so() -> None:
 
 def test_a_suspension_before_the_run_was_looked_at_is_history() -> None:
     """Somebody has resumed it since, so there is more to come."""
-    board = RunBoard(run())
+    board = RunProgress.of_goal_run(run())
     board.take(event("run.suspended", seq=2, reason="a step failed"))
     board.take(event("run.resumed", seq=3))
     assert (board.is_over, board.status) == (False, "pending")
 
 
 def test_a_question_comes_with_the_way_to_answer_it() -> None:
-    board = RunBoard(run())
+    board = RunProgress.of_goal_run(run())
     line = board.take(event("run.asks", dagId="dag-1", question="Which farm?"))
     assert line == "Which farm? Answer with: async-agent dags clarify dag-1 …"
     assert not board.is_over
 
 
 def test_an_event_of_a_newer_server_is_passed_over() -> None:
-    assert RunBoard(run()).take(event("run.danced")) is None
+    assert RunProgress.of_goal_run(run()).take(event("run.danced")) is None
+
+
+def test_a_completed_run_with_failed_calls_is_amber_and_says_which() -> None:
+    board = RunProgress.of_goal_run(run())
+    refused = {"position": 0, "toolName": "sendEmail", "error": "not allowed"}
+    board.take(event("step.started", stepNo=1, attempt=1))
+    board.take(event("step.thought", stepNo=1, thought="I send it.", calls=[refused]))
+    board.take(event("step.completed", stepNo=1, error="not allowed"))
+    board.take(event("step.started", stepNo=2, attempt=1))
+    board.take(event("step.thought", stepNo=2, thought="I write it.", calls=[{"position": 0, "error": None}]))
+    board.take(event("call.failed", stepNo=2, toolName="writeFile", error="disk full"))
+    board.take(event("step.completed", stepNo=2))
+    board.take(event("run.completed", summary="Done."))
+
+    drawn, said = (Console(file=io.StringIO(), record=True, width=120) for _ in range(2))
+    drawn.print(table_of(board, 0))
+    show_end(board, said, Console(quiet=True))
+
+    assert [row.state for row in board.rows.values()] == [State.TROUBLED, State.TROUBLED]
+    text = drawn.export_text(styles=True)
+    assert "\x1b[33m✔" in text
+    assert "2 tool calls failed" in text
+    assert said.export_text() == "completed: 2 tool calls failed, the last one: writeFile: disk full\n"
