@@ -1,4 +1,4 @@
-"""Views made from the whole log, in large transactions; a build that breaks off goes on where it was."""
+"""Building views from the whole log, in large transactions. An interrupted build can be continued."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from projector.database import Damaged, Database, remove
 from projector.fold import Fold
 
 BUILD_COMMITS = 4000
-"""In one transaction while the views are built and nobody waits for any of them."""
+"""Commits in one transaction of a build."""
 TELL_S = 5.0
-"""How often a build says how far it is."""
+"""Seconds between two log lines about the progress of a build."""
 
 log = structlog.get_logger()
 
 
 class Building:
-    """How far a build is."""
+    """Progress of a build."""
 
     def __init__(self, target: int) -> None:
         self.seq = 0
@@ -39,7 +39,7 @@ class Building:
         return f"building the views: {self.seq} of {self.target}"
 
     def reached(self, seq: int) -> None:
-        """Say so in the log, now and then."""
+        """Record the progress and log it every TELL_S seconds."""
         self.seq = seq
         if time.monotonic() - self._told >= TELL_S:
             self._told = time.monotonic()
@@ -69,7 +69,7 @@ async def build(source: Log, path: Path, fold: Fold, building: Building) -> None
 
 
 async def discard_unless_fit(source: Log, path: Path) -> None:
-    """Remove what an earlier build has left at `path`, unless it can be gone on with.
+    """Remove the file that an interrupted build left at `path`, unless it can be continued.
 
     Raises:
         Unavailable: the log could not be reached.
@@ -88,7 +88,7 @@ async def discard_unless_fit(source: Log, path: Path) -> None:
 
 @contextlib.contextmanager
 def _no_collector() -> Iterator[None]:
-    """Commits and rows leave no cycles, and looking for them among so many takes an eighth of the time."""
+    """Suspend garbage collection: commits and rows form no cycles, and it costs an eighth of the time."""
     gc.disable()
     try:
         yield

@@ -29,7 +29,7 @@ class _Change:
 
 
 class Changes:
-    """Gathers inserts, updates and deletes by primary key; later ones are merged into earlier ones."""
+    """Inserts and updates by primary key. A later change of a row is merged into the earlier one."""
 
     def __init__(self) -> None:
         self._rows: dict[Table, dict[Key, _Change]] = {}
@@ -68,7 +68,7 @@ class Changes:
         self._rows = {}
 
     def statements(self) -> list[Statement]:
-        """Everything gathered, as statements to execute in order."""
+        """All changes as statements, to be executed in this order."""
         return [*self._flushed, *self._row_statements()]
 
     def _change(self, table: Table, key: Key) -> _Change:

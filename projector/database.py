@@ -32,7 +32,7 @@ PASSING = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 )
-"""Primary error codes of SQLite that say nothing against what the file contains."""
+"""Primary error codes of SQLite that do not mean that the content of the file is wrong."""
 PRIMARY = 0xFF
 """The bits of an error code that are its primary code."""
 
@@ -56,7 +56,7 @@ class Checkpoint:
 
 
 class Database:
-    """One open views file. A process that writes it is the only one that does."""
+    """An open views file. Only one process may write it at a time; see `ownership`."""
 
     def __init__(self, path: Path, engine: AsyncEngine) -> None:
         self.path = path
@@ -66,10 +66,10 @@ class Database:
     @classmethod
     @asynccontextmanager
     async def open(cls, path: Path) -> AsyncGenerator[Database]:
-        """The file, created with empty tables when it is not there.
+        """Open the file; create it with empty tables if it does not exist.
 
         Raises:
-            Damaged: it is no views file.
+            Damaged: it is not a views file, or lacks a table or column of its version.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -110,8 +110,8 @@ class Database:
         """One transaction: the statements, and the checkpoint moved from sequence `after` to `mark`.
 
         Raises:
-            Vanished: the file is not the one we opened; nothing of value was written.
-            Damaged: it does not contain what we wrote last.
+            Vanished: the file was deleted, or another one has its path. Nothing was written to it.
+            Damaged: the file does not contain what this process wrote last.
         """
         self.check()
         with damage():
@@ -130,11 +130,11 @@ class Database:
         self._stamp = _stamp(self.path)
 
     def check(self) -> None:
-        """See whether the file is as we left it.
+        """Check that the file is as this process left it.
 
         Raises:
-            Vanished: the path no longer leads to the file that we opened.
-            Damaged: somebody else has written to it.
+            Vanished: the file was deleted, or another one has its path.
+            Damaged: another program has written to it.
         """
         inode, written = _stamp(self.path)
         if inode != self._stamp[0]:
@@ -143,14 +143,14 @@ class Database:
             raise Damaged("another program has written to it")
 
     async def fold_log_into_file(self) -> None:
-        """Move everything from the write-ahead log into the file itself."""
+        """Checkpoint: move the write-ahead log into the file itself."""
         async with self.engine.connect() as connection:
             await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 @contextmanager
 def damage() -> Iterator[None]:
-    """Errors of SQLite that only a wrong file explains become Damaged."""
+    """Raise Damaged for SQLite errors that mean the file is wrong; others are passed on."""
     try:
         yield
     except (sqlite3.DatabaseError, exc.DatabaseError) as error:
@@ -162,7 +162,7 @@ def damage() -> Iterator[None]:
 
 
 async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
-    """Beneath SQLAlchemy: one trip to the driver's thread for a statement instead of three."""
+    """The driver beneath SQLAlchemy: one round trip to its thread for each statement instead of three."""
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
     assert isinstance(driver, aiosqlite.Connection)  # the engine's URL says so
@@ -170,7 +170,7 @@ async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
 
 
 def create_tables(connection: Connection) -> None:
-    """Empty tables of today's version, all or none."""
+    """Create empty tables of the current version in one transaction."""
     # Python's driver begins a transaction by itself before it writes a row, not before it makes a table.
     connection.execute(text("BEGIN IMMEDIATE"))
     metadata.create_all(connection)
@@ -178,15 +178,15 @@ def create_tables(connection: Connection) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a views file with what SQLite keeps beside it."""
+    """Delete a views file and the files that SQLite keeps beside it."""
     for suffix in SUFFIXES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def move(path: Path, target: Path) -> None:
-    """Give a closed views file another name, in place of whatever has it.
+    """Rename a closed views file; a file at `target` is replaced.
 
-    The file itself goes first: SQLite applies a write-ahead log to whatever file has the name that fits.
+    The file itself goes first, because SQLite applies a write-ahead log to any file of the matching name.
     """
     remove(target)
     for suffix in SUFFIXES:
@@ -205,7 +205,7 @@ def _create_or_check(connection: Connection) -> None:
         create_tables(connection)
         return
     if checkpoint.name not in tables:
-        raise Damaged("it is no views file")
+        raise Damaged("it is not a views file")
     if connection.execute(text(f"SELECT version FROM {checkpoint.name}")).scalar() != VIEWS_VERSION:
         return
     for table in metadata.sorted_tables:
@@ -218,10 +218,10 @@ def _create_or_check(connection: Connection) -> None:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """What tells a file that only we write from another one, or from one that others write to.
+    """Inode and time of the last write: they change when the file is replaced or written by others.
 
     Raises:
-        Vanished: there is none.
+        Vanished: the file does not exist.
     """
     try:
         found = path.stat()

@@ -1,4 +1,4 @@
-"""What each event changes in the views. Pure: events in, changes out; nothing is read.
+"""Folding: which changes to the views each event makes. Pure: no I/O.
 
 Raise `contracts.views.VIEWS_VERSION` with any change here that alters rows already written.
 """
@@ -19,7 +19,7 @@ E = TypeVar("E", bound=Event)
 
 
 class Fact:
-    """An event with its place: whose it is, where in the log, and when."""
+    """Where an event stands: its aggregate, its place in the log, its time."""
 
     __slots__ = ("at", "commit", "id", "seq", "version")
 
@@ -37,7 +37,7 @@ Handler = Callable[[Changes, Fact, Any], None]
 
 
 class Fold:
-    """A table of handlers, one per event type; types without one change nothing in the views."""
+    """Handlers by event type. Events without a handler change nothing."""
 
     def __init__(self) -> None:
         self._handlers: dict[type[Event], Handler] = {}
@@ -56,7 +56,7 @@ class Fold:
         return register
 
     def include(self, other: Fold) -> None:
-        """Take over the handlers of another table; where both have one, both are called."""
+        """Add the handlers of another table. If both have one for a type, both are called."""
         for event_type, handler in other._handlers.items():
             ours = self._handlers.get(event_type)
             self._handlers[event_type] = _both(ours, handler) if ours else handler
@@ -83,7 +83,7 @@ def _both(first: Handler, second: Handler) -> Handler:
 
 
 def spent(event: Charged) -> dict[str, int | None]:
-    """What an event adds to the columns of a row that count tokens and costs; None where it is not known."""
+    """Amounts that an event adds to the token and cost columns of a row; None if unknown."""
     return {
         "prompt_tokens": event.usage.prompt_tokens if event.usage else None,
         "completion_tokens": event.usage.completion_tokens if event.usage else None,

@@ -1,4 +1,4 @@
-"""Looking through a whole views file for damage, beside those who use it."""
+"""Inspection of a whole views file for damage while it is in use."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ OK = "ok"
 
 
 async def inspect(database: Database) -> None:
-    """Read every page and index entry, in a thread; it takes seconds for a gigabyte.
+    """Run `PRAGMA quick_check` in a thread. A gigabyte takes seconds.
 
     Raises:
-        Damaged: something is wrong with the file; the message says what.
-        Vanished: it is not there any more.
+        Damaged: the check found something; the message says what.
+        Vanished: the file was deleted meanwhile.
     """
     try:
         with damage(), closing(_opened(database.path)) as connection:

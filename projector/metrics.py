@@ -1,4 +1,4 @@
-"""What the projector counts."""
+"""Prometheus metrics of the projector."""
 
 from __future__ import annotations
 

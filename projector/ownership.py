@@ -1,4 +1,4 @@
-"""One projector writes a views file: the others wait until it has ended."""
+"""The lock on a views file: one projector writes it, the others wait until that one ends."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ log = structlog.get_logger()
 
 
 def lock_of(path: Path) -> Path:
-    """The file that a projector of the views at `path` holds a lock on."""
+    """Path of the lock file of the views at `path`."""
     return path.with_name(path.name + ".lock")
 
 
 @asynccontextmanager
 async def owned(path: Path) -> AsyncGenerator[None]:
-    """The views file at `path`, nobody else's until the end of the block. Waits for whoever has it.
+    """Hold the lock on the views file at `path`; wait while another process holds it.
 
-    The lock ends with the process that holds it, however it ends.
+    The operating system releases the lock when the process ends.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with lock_of(path).open("a") as lock:

@@ -1,4 +1,7 @@
-"""Keeps the views at the head of the log: batch by batch, each with its checkpoint in one transaction."""
+"""The projector: it keeps the views at the head of the log.
+
+Each batch of commits and the checkpoint behind it are one transaction.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
+from glob import escape
 from pathlib import Path
 
 import structlog
@@ -34,23 +38,23 @@ from projector.inspection import inspect
 from projector.ownership import owned
 
 Announce = Callable[[int], Awaitable[None]]
-"""Tells gateways that the views include this stream sequence."""
+"""Tells gateways that the views include a stream sequence."""
 
 BUSY_COMMITS = 8
 BUSY_PAUSE_S = 0.05
-"""A batch of more than BUSY_COMMITS means a stream of them: gather this long, so that a transaction serves
-many. After a smaller one nothing waits, so that a client sees its own write at once."""
+"""After a batch of more than BUSY_COMMITS the projector waits this long, so that the next transaction serves
+many commits. After a smaller batch it does not wait, so that clients see their own writes at once."""
 MAX_LAG = 10_000
 """With the views further behind the log than this, the projector is not ready."""
 WATCH_S = 1.0
 """How often a projector looks at its file, and at a log that has regressed."""
-WAITING = "another projector writes these views; this one waits for it to end"
+WAITING = "another projector writes these views; waiting for it to end"
 
 log = structlog.get_logger()
 
 
 def views_fold() -> Fold:
-    """Every handler of the views."""
+    """The handlers of all views in one table."""
     fold = Fold()
     views = (
         agent_view,
@@ -67,8 +71,12 @@ def views_fold() -> Fold:
     return fold
 
 
+class BuildFailed(Exception):
+    """A new views file could not be written, though nobody else writes to it."""
+
+
 class Projector:
-    """Folds one log into one views file, for ever."""
+    """Folds one log into one views file until it is cancelled."""
 
     def __init__(self, source: Log, path: Path, announce: Announce) -> None:
         self.source = source
@@ -82,10 +90,10 @@ class Projector:
         """Why the views do not follow the log, None while they do."""
 
     async def run(self) -> None:
-        """Project until cancelled; a file that is deleted or damaged meanwhile is built anew.
+        """Project until cancelled. A file that is deleted or damaged meanwhile is built again.
 
         Raises:
-            LogRegressed: while projecting; started again, it waits until an operator has accepted the log.
+            LogRegressed: the log lost commits meanwhile. Run again, this waits until an operator accepts it.
         """
         async with owned(self.path):
             while True:
@@ -94,15 +102,16 @@ class Projector:
                     async with Database.open(self.path) as database:
                         await self._follow(database)
                 except Vanished:
-                    log.warning("the views file is gone; building it anew", path=str(self.path))
+                    log.warning("the views file is gone; building it again", path=str(self.path))
                 except Damaged as error:
                     self._put_aside("damaged", str(error))
 
     async def rebuild(self) -> None:
-        """Fold the whole log into a file beside the views, then put it in their place.
+        """Build new views from the whole log beside the old ones, then replace the old ones.
 
         Raises:
-            LogRegressed: the log lacks what the views include; nothing was done.
+            LogRegressed: the log lacks what the views include. The views are left as they are.
+            BuildFailed: the new views could not be written. The old ones are left as they are.
         """
         async with owned(self.path):
             try:
@@ -115,7 +124,11 @@ class Projector:
             await self._build()
 
     async def not_ready(self) -> str | None:
-        """Why the views are not where the log is, None when they are or will be in a moment."""
+        """Why the projector is not ready, None when it is.
+
+        Raises:
+            Unavailable: the log could not be reached.
+        """
         if self.problem is not None:
             return str(self.problem)
         seq = self.seq
@@ -127,7 +140,7 @@ class Projector:
         return f"the views are {behind} commits behind the log" if behind > MAX_LAG else None
 
     async def _bring_up(self) -> None:
-        """Return when the views are of today's version and the log contains what they include."""
+        """Return when the views have the current version and the log contains what they include."""
         checkpoint = await checkpoint_of(self.path)
         if checkpoint and (reason := await regression(self.source, checkpoint.mark)):
             await self._accepted(checkpoint, reason)
@@ -140,7 +153,7 @@ class Projector:
         self.problem = None
 
     async def _accepted(self, checkpoint: Checkpoint, reason: str) -> None:
-        """Halt the log, and return when an operator has accepted it since the views were written."""
+        """Halt the log and wait until an operator accepts it."""
         while (state := await self._state()).accepted <= checkpoint.mark.accepted:
             if not state.halted:
                 await self.source.halt(reason)
@@ -155,15 +168,21 @@ class Projector:
     async def _build(self) -> None:
         await discard_unless_fit(self.source, self._next)
         self.problem = building = Building(await self.source.last_seq())
-        await build(self.source, self._next, self.fold, building)
+        try:
+            await build(self.source, self._next, self.fold, building)
+        except Damaged as error:
+            remove(self._next)
+            raise BuildFailed(f"the new views cannot be written: {error}") from error
         move(self._next, self.path)
         log.info("views rebuilt", seq=building.seq, version=VIEWS_VERSION)
 
     def _put_aside(self, why: str, reason: str) -> None:
-        """Keep the file under another name."""
+        """Rename the views file, so that it is kept. Only the newest damaged one is, but every other one."""
+        for older in self.path.parent.glob(f"{escape(self.path.name)}.damaged-*"):
+            older.unlink()
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         aside = self.path.with_name(f"{self.path.name}.{why}-{now}")
-        log.error("the views are built anew; the old ones are kept", reason=reason, kept=str(aside))
+        log.error("building the views again; the old ones are kept", reason=reason, kept=str(aside))
         move(self.path, aside)
 
     async def _follow(self, database: Database) -> None:
@@ -198,7 +217,7 @@ class Projector:
         await self.announce(mark.seq)
 
     async def _watch(self, database: Database) -> None:
-        """Look through the file at start and when a reader met damage, and see that it stays ours."""
+        """Inspect the file at start and when a reader reports damage; see that nobody replaces it."""
         suspect = self.path.with_name(self.path.name + SUSPECT)
         suspect.touch()
         while True:

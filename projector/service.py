@@ -1,4 +1,4 @@
-"""What the projector is made of."""
+"""The projector as a service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Proof that the views are what the log says: fold it afresh and compare every row."""
+"""Verification: fold the log again and compare every row with the views."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ async def verify(source: Log, views: Path) -> Verdict:
 
     Raises:
         FileNotFoundError: there are no views.
-        LogRegressed: the log lacks what the views include, so it cannot prove anything.
-        Damaged: the file is no views file.
+        LogRegressed: the log lacks commits that the views include.
+        Damaged: the file is not a views file.
     """
     if not views.exists():
         raise FileNotFoundError(views)
@@ -65,7 +65,7 @@ async def verify(source: Log, views: Path) -> Verdict:
 
 
 def _compare(snapshot: Path, fresh: Path) -> tuple[int, tuple[Difference, ...]]:
-    """How many rows the views have, and where they differ. Both files are read in the order of the keys."""
+    """Number of rows in the views, and the tables that differ."""
     with closing(sqlite3.connect(snapshot)) as ours, closing(sqlite3.connect(fresh)) as theirs:
         compared = [
             _compare_table(table, ours, theirs) for table in metadata.sorted_tables if table is not checkpoint
@@ -77,7 +77,7 @@ def _compare(snapshot: Path, fresh: Path) -> tuple[int, tuple[Difference, ...]]:
 def _compare_table(
     table: Table, ours: sqlite3.Connection, theirs: sqlite3.Connection
 ) -> tuple[int, Difference]:
-    """Merge the rows of both by key, a row at a time."""
+    """Merge the rows of both files in the order of their keys, holding one row of each."""
     keys = len(table.primary_key.columns)
     rows = only_ours = only_theirs = 0
     left, right = _rows(table, ours), _rows(table, theirs)

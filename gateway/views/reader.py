@@ -1,4 +1,4 @@
-"""Reading the views: never writing, never failing for good because the file was replaced.
+"""Reading the views, read-only. A file that is replaced is opened again at the next read.
 
 Reads happen in the event loop, not in a thread: one row of a WAL database comes in a fraction of the time
 that handing the question to a thread and back takes, and a page of fifty in less than half a millisecond.
@@ -44,7 +44,7 @@ Row = Mapping[str, Any]
 
 
 class ViewsUnavailable(Exception):
-    """The views are not there at the moment; the projector is making them."""
+    """The views cannot be read at the moment. The projector builds or replaces them."""
 
 
 class Reader(ABC):

@@ -20,7 +20,7 @@ from contracts.views import VIEWS_VERSION, agents, checkpoint
 from projector import building
 from projector.building import Building, build, discard_unless_fit
 from projector.database import Damaged, Database
-from projector.projector import views_fold
+from projector.projector import BuildFailed, views_fold
 from projector.verify import verify
 from tests.services.projector.following import Views, projecting
 
@@ -255,6 +255,39 @@ async def test_a_build_that_broke_off_goes_on_where_it_was(views: Views) -> None
     await Views(log, views.path).projector.rebuild()
     assert log.asked == [4]
     assert [row["name"] for row in await views.rows_as_they_are(agents)] == [f"A{n}" for n in range(6)]
+
+
+async def test_a_build_that_fails_leaves_the_old_views_as_they_are(
+    views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await project_agents(views, 1)
+    before = views.path.read_bytes()
+
+    async def fail(*_: object, **__: object) -> None:
+        raise Damaged("no")
+
+    monkeypatch.setattr(Database, "write", fail)
+    with pytest.raises(BuildFailed):
+        await views.projector.rebuild()
+    assert views.path.read_bytes() == before
+    assert not views.path.with_name("views.db.next").exists()
+
+
+async def test_only_the_newest_damaged_file_is_kept(views: Views, eventually: Eventually) -> None:
+    async with projecting(views):
+        await write_agents(views, 1)
+        await views.caught_up()
+        seen: set[Path] = set()
+        for _ in range(2):
+            await views.announced_again(lambda: spoil_and_wait(views, seen, eventually))
+        assert len(kept(views, "damaged")) == 1
+        assert len(seen) == 2
+
+
+async def spoil_and_wait(views: Views, seen: set[Path], eventually: Eventually) -> None:
+    garbage(views.path, views.path)
+    await eventually(lambda: set(kept(views, "damaged")) - seen)
+    seen.update(kept(views, "damaged"))
 
 
 @pytest.mark.parametrize("spoil", ["version", "log", "file"])
