@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy import delete
+
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.ticks import Amended, Decision, Ticked
 from contracts.views import dags, goal_schedules, schedule_ticks
@@ -36,6 +38,13 @@ def amended(changes: Changes, fact: Fact, event: ticks.Amended) -> None:
     values = {"decision": event.decision.value, "reason": event.reason, "run_id": event.run_id}
     changes.update(schedule_ticks, (fact.id, milliseconds(event.tick)), values)
     _ran(changes, fact, event)
+
+
+@fold.on(ticks.Rewound)
+def rewound(changes: Changes, fact: Fact, event: ticks.Rewound) -> None:
+    """Records of ticks that are still to come go; they are decided again."""
+    to_come = schedule_ticks.c.tick > milliseconds(event.newest)
+    changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == fact.id, to_come))
 
 
 def _ran(changes: Changes, fact: Fact, event: Ticked | Amended) -> None:

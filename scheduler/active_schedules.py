@@ -77,18 +77,22 @@ class ActiveSchedules:
         """The schedule, if it fires."""
         return self._entries.get(schedule_id)
 
-    def fold(self, recorded: Iterable[Recorded]) -> set[str]:
-        """Take in further commits of DAGs and goals; ids of the schedules that are not what they were."""
+    def fold(self, recorded: Iterable[Recorded], now: datetime) -> set[str]:
+        """Take in further commits of DAGs and goals; ids of the schedules that are not what they were.
+
+        A commit whose time is further ahead of `now` than clocks differ counts as made now.
+        """
         changed: set[str] = set()
         for one in recorded:
-            changed |= self._apply(one.commit)
+            at = now if ticks.is_ahead(one.commit.time, now) else one.commit.time
+            changed |= self._apply(one.commit, at)
         return changed
 
-    def _apply(self, commit: Commit) -> set[str]:
+    def _apply(self, commit: Commit, at: datetime) -> set[str]:
         owner = (commit.aggregate, commit.aggregate_id)
         firing = self._goal(commit) if commit.aggregate == GOAL.name else self._dag(commit)
         before = {id_: self._entries.pop(id_) for id_ in self._owned.pop(owner, ())}
-        after = {id_: _entry(id_, owner, one, before.get(id_), commit) for id_, one in firing.items()}
+        after = {id_: _entry(id_, owner, one, before.get(id_), at) for id_, one in firing.items()}
         if after:
             self._owned[owner] = frozenset(after)
             self._entries.update(after)
@@ -119,15 +123,24 @@ class ActiveSchedules:
         return {id_: one for id_, one in state.schedules.items() if one.fires} if state.is_active else {}
 
 
-def entry_of(recorded: Iterable[Recorded], schedule_id: str) -> ActiveSchedule | None:
+def entry_of(recorded: Iterable[Recorded], schedule_id: str, now: datetime) -> ActiveSchedule | None:
     """The schedule of that id, if it fires, by the history of the DAG or goal that it belongs to."""
     book = ActiveSchedules()
-    book.fold(recorded)
+    book.fold(recorded, now)
     return book.get(schedule_id)
 
 
+def is_current(entry: ActiveSchedule, recorded: Iterable[Recorded], now: datetime) -> bool:
+    """Whether `entry` is what the history of the DAG or goal that it belongs to says.
+
+    The history may give a later time of the last change, if that was ahead of the clock that made `entry`.
+    """
+    found = entry_of(recorded, entry.id, now)
+    return found is not None and replace(found, since=min(found.since, entry.since)) == entry
+
+
 def _entry(
-    id_: str, owner: Owner, wanted: Schedule, before: ActiveSchedule | None, commit: Commit
+    id_: str, owner: Owner, wanted: Schedule, before: ActiveSchedule | None, at: datetime
 ) -> ActiveSchedule:
     same = before and (before.schedule.cron, before.schedule.timezone) == (wanted.cron, wanted.timezone)
-    return ActiveSchedule(id_, owner, wanted, since=before.since if before and same else commit.time)
+    return ActiveSchedule(id_, owner, wanted, since=before.since if before and same else at)

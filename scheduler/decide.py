@@ -8,8 +8,11 @@ follows from the tick. Whoever looks next and does not find the run asks for it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import structlog
 
 from contracts.core.commit import Recorded, all_events
 from contracts.core.event import Event
@@ -18,7 +21,7 @@ from contracts.domain.schedule import ticks
 from contracts.domain.schedule.ticks import Decision, Ticked
 from contracts.runtime.log import Conflict, Log, TooLarge
 from contracts.runtime.stream import Origin, Stream
-from scheduler.active_schedules import ActiveSchedule, entry_of
+from scheduler.active_schedules import ActiveSchedule, is_current
 from scheduler.clock import Clock
 from scheduler.due import ON_TIME, Due, due
 from scheduler.metrics import count_run, count_ticks
@@ -29,7 +32,10 @@ from scheduler.runs import Runs
 BEHIND = timedelta(seconds=1)
 """When to look again if the book and the log differ: one of them has not got the newest commit yet."""
 STOPPED = "it was slept through, and the schedule has been changed or stopped since"
+EARLY = "its run was asked for before, by a clock that was ahead"
 TOO_LATE = "no scheduler was there to ask for its run"
+
+logger = structlog.get_logger(__name__)
 
 History = Stream[ticks.State]
 
@@ -79,8 +85,11 @@ class Decider:
             InvalidTimezone: it has no ticks.
             Unavailable: look again; what was done already will not be done twice.
         """
-        now = self._clock.now()
         history = await Stream.newest(self._log, ticks.SCHEDULE, entry.id, Origin(self._source))
+        now = self._clock.now()  # not before: what was decided during a slow read would seem to be ahead
+        if ticks.rewind(history.state, now):
+            await self._rewind(entry, history, now)
+            return Look(now)
         owed = await self._owed(history.state)
         newest = history.state.newest
         decided = max(entry.since, newest) if newest else entry.since
@@ -90,7 +99,7 @@ class Decider:
             tick = entry.cron.next_after(decided)
             return Look(tick + entry.delay(tick), history.state.run_id if history.state.queued else None)
         commits = await self._log.read(*entry.owner)
-        if entry_of(commits, entry.id) != entry:
+        if not is_current(entry, commits, now):
             return Look(now + BEHIND)
         await self._decide(Case(entry, history, _events(commits), self._defaults), owed, ahead)
         return Look(now)
@@ -146,6 +155,9 @@ class Decider:
         except Unfit as why:
             await self._record(case.history, [unfired(entry, tick, Decision.SKIPPED, str(why))])
             return
+        if state.passed_over and tick <= state.passed_over and await self._runs.exists(entry.run_id(tick)):
+            await self._record(case.history, [fired(entry, tick, EARLY)])
+            return
         going = await self._runs.going(state.run_id)
         decided = judged(entry, tick, state, going=going)
         if going and state.run_id and decided.decision is Decision.FIRED and decided.reason:
@@ -153,6 +165,16 @@ class Decider:
         await self._record(case.history, [decided])
         if decided.decision is Decision.FIRED:
             await self._ask(case, tick, asked)
+
+    async def _rewind(self, entry: ActiveSchedule, history: History, now: datetime) -> None:
+        """Go on from now, when ticks were decided by a clock that was ahead."""
+        logger.warning(
+            "ticks were decided by a clock that was ahead; they are decided again",
+            schedule=entry.id,
+            newest=str(history.state.newest),
+        )
+        with suppress(Conflict):  # somebody else does it
+            await history.append(ticks.rewind(history.state, now))
 
     async def _ask(self, case: Case, tick: datetime, asked: RunRequest) -> None:
         try:

@@ -13,7 +13,7 @@ from contracts.core.commit import Recorded
 from contracts.core.subjects import state_filter
 from contracts.core.timezones import InvalidTimezone
 from contracts.domain.run_requests import Defaults
-from contracts.domain.schedule.cron import InvalidCron
+from contracts.domain.schedule.expression import InvalidCron
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
 from scheduler.active_schedules import ActiveSchedule, ActiveSchedules
@@ -26,6 +26,8 @@ logger = structlog.get_logger(__name__)
 
 RECHECK = timedelta(seconds=30)
 """The wall clock is read at least this often, because it can be set."""
+STEP = timedelta(seconds=1)
+"""By which a clock is not set back in the ordinary course."""
 LONGEST_PAUSE = timedelta(seconds=30)
 """Between two tries to decide about one schedule."""
 AT_ONCE = 16
@@ -60,9 +62,13 @@ class Scheduler:
         """A worker: decides about every tick, for ever."""
         await self._catch_up()
         async with aclosing(self._waiting), asyncio.TaskGroup() as looks:
+            before = self._clock.now()
             while True:
                 self._changed.clear()
                 now = self._clock.now()
+                if before - now > STEP:
+                    self._look_at_all(now)
+                before = now
                 for schedule_id in [id_ for id_, at in self._agenda.items() if at <= now]:
                     del self._agenda[schedule_id]
                     looks.create_task(self._look(schedule_id))
@@ -87,10 +93,15 @@ class Scheduler:
 
     def _fold(self, batch: Sequence[Recorded]) -> None:
         now = self._clock.now()
-        for schedule_id in self._book.fold(batch):
+        for schedule_id in self._book.fold(batch, now):
             self._agenda[schedule_id] = now
         ACTIVE.set(len(self._book))
         self._changed.set()
+
+    def _look_at_all(self, now: datetime) -> None:
+        """The clock went back: when to look next was reckoned by a time that is not."""
+        logger.warning("the clock was set back; looking at all schedules again")
+        self._agenda = dict.fromkeys(self._agenda, now)
 
     def _wake(self, schedule_id: str) -> None:
         self._agenda[schedule_id] = self._clock.now()

@@ -18,14 +18,18 @@ def parse_timezone(name: str) -> ZoneInfo:
         InvalidTimezone: there is none.
     """
     try:
-        return ZoneInfo(_zone_names().get(name.lower(), name))
-    except (KeyError, ValueError, OSError):  # unknown, not a name at all, a folder of names
+        return ZoneInfo(_zone_names()[name.lower()])
+    except KeyError:
         raise InvalidTimezone(
             f"{name[:80]!r} is no time zone; use an IANA name such as UTC or Europe/Paris"
         ) from None
 
 
+_OF_THE_HOST = frozenset({"localtime", "posixrules", "Factory"})
+"""Files beside those of zones, which mean what the machine says."""
+
+
 @cache
 def _zone_names() -> Mapping[str, str]:
     """Every zone's name by the same in small letters."""
-    return {name.lower(): name for name in available_timezones()}
+    return {name.lower(): name for name in available_timezones() - _OF_THE_HOST}

@@ -12,60 +12,21 @@ end: `22-2` is from 22 to 2. When clocks change:
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from cron_descriptor import ExpressionDescriptor  # type: ignore[import-untyped]
-from cron_descriptor.Exception import FormatError  # type: ignore[import-untyped]
-from croniter import CroniterBadDateError, CroniterError, croniter
+from croniter import CroniterBadDateError, croniter
 
 from contracts.core.timezones import parse_timezone
+from contracts.domain.schedule.expression import InvalidCron, day_alternatives, fields_of
 
-MAX_LENGTH = 256
-"""Characters of an expression."""
-
-_WORDS = {
-    "@yearly": "0 0 1 1 *",
-    "@annually": "0 0 1 1 *",
-    "@monthly": "0 0 1 * *",
-    "@weekly": "0 0 * * 0",
-    "@daily": "0 0 * * *",
-    "@midnight": "0 0 * * *",
-    "@hourly": "0 * * * *",
-}
-_FIELDS = (
-    "second (0-59)",
-    "minute (0-59)",
-    "hour (0-23)",
-    "day of month (1-31, L)",
-    "month (1-12, JAN-DEC)",
-    "day of week (0-7, SUN-SAT, 5#2 the second Friday, 5L the last)",
-)
-_MONTHS = (
-    *("january", "february", "march", "april", "may", "june"),
-    *("july", "august", "september", "october", "november", "december"),
-)
-_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
-_NAMES = {
-    4: {name[:3]: number for number, name in enumerate(_MONTHS, 1)},
-    5: {name[:3]: number for number, name in enumerate(_DAYS)},
-}
-"""What three letters stand for, by the position of the field; croniter knows no longer names."""
-_IN_FULL = {name: name[:3] for name in (*_MONTHS, *_DAYS)}
-_LAST_DAY = re.compile(r"([0-7]|[a-z]{3})l|l([a-z]{3})")
-"""The last such day of the month, as `5L`, `FRIL` or `LFRI`: croniter knows `L5`."""
-_STEPS = re.compile(r"(\w+)-(\w+)/\d+")
 _EPOCH = datetime(2000, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 _SHORTEST = timedelta.resolution
 _SECOND = timedelta(seconds=1)
 _DAY = timedelta(days=1)
-
-
-class InvalidCron(ValueError):
-    """The text is no cron expression, or one that never comes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +37,8 @@ class Cron:
     timezone: str
     """IANA name, in its own spelling."""
     _zone: ZoneInfo = field(repr=False, compare=False)
-    _matcher: croniter[datetime] = field(repr=False, compare=False)
+    _matchers: tuple[croniter[datetime], ...] = field(repr=False, compare=False)
+    """A wall-clock time matches if one of them says so."""
     _every_hour: bool = field(repr=False, compare=False)
 
     @classmethod
@@ -88,13 +50,10 @@ class Cron:
             InvalidTimezone: the name is unknown.
         """
         zone = parse_timezone(timezone)
-        text = " ".join(_fields(expression))
-        matcher = croniter(text, _EPOCH, ret_type=datetime, second_at_beginning=True)
-        try:
-            matcher.get_next()
-        except CroniterBadDateError:
-            raise InvalidCron(f"{expression!r} never comes: no such month has such a day") from None
-        return cls(expression, zone.key, zone, matcher, _every_hour=matcher.expanded[1] == ["*"])
+        matchers = tuple(filter(None, map(_matcher, day_alternatives(fields_of(expression)))))
+        if not matchers:
+            raise InvalidCron(f"{expression!r} never comes: no such month has such a day")
+        return cls(expression, zone.key, zone, matchers, _every_hour=matchers[0].expanded[1] == ["*"])
 
     def next_after(self, instant: datetime) -> datetime:
         """The first tick later than `instant`."""
@@ -144,77 +103,16 @@ class Cron:
 
     def _match(self, wall: datetime) -> datetime:
         """The first wall-clock time after `wall` that the expression names."""
-        return self._matcher.get_next(datetime, start_time=wall)
+        return min(one.get_next(datetime, start_time=wall) for one in self._matchers)
 
 
-def describe(expression: str) -> str:
-    """The expression in English (`At 09:00 AM`), or `Invalid schedule`."""
-    try:
-        text = " ".join(_fields(expression)).upper().replace("?", "*")
-        english = ExpressionDescriptor(text, use_24hour_time_format=False, locale_code="en_US")
-        return str(english.get_description())
-    except (InvalidCron, FormatError):
-        return "Invalid schedule"
-
-
-def _fields(expression: str) -> list[str]:
-    """The 5 or 6 fields of a valid expression, words such as `@daily` spelled out."""
-    if len(expression) > MAX_LENGTH:
-        raise InvalidCron(
-            f"a cron expression has at most {MAX_LENGTH} characters, this has {len(expression)}"
-        )
-    text = expression.strip().lower()
-    if text.startswith("@") and text not in _WORDS:
-        raise InvalidCron(f"{expression!r} is none of the words there are: {', '.join(_WORDS)}")
-    fields = _WORDS.get(text, text).split()
-    if len(fields) not in {5, 6}:
-        raise InvalidCron(
-            f"{expression!r} has {len(fields)} fields; a cron expression has 5 (minute, hour, day of month, "
-            "month, day of week) or 6 (seconds first), or is a word such as @daily"
-        )
-    known = []
-    for position, text in enumerate(fields, start=6 - len(fields)):
-        known.append(_as_croniter_knows_it(position, text))
-        if not _is_field(position, known[-1]):
-            raise InvalidCron(f"{text!r} in {expression!r} is no valid {_FIELDS[position]}")
-        if _steps_over_the_end(position, known[-1]):
-            raise InvalidCron(f"{text!r} in {expression!r} steps over the end of its range: list the values")
-    return known
-
-
-def _as_croniter_knows_it(position: int, text: str) -> str:
-    if position not in _NAMES:
-        return text
-    short = re.sub(r"[a-z]+", lambda name: _IN_FULL.get(name[0], name[0]), text)
-    return ",".join(map(_last_day, short.split(","))) if position == 5 else short
-
-
-def _last_day(text: str) -> str:
-    found = _LAST_DAY.fullmatch(text)
-    day = found and (found[1] or found[2])
-    return f"l{_NAMES[5].get(day, day)}" if day else text
-
-
-def _steps_over_the_end(position: int, text: str) -> bool:
-    """Whether it takes steps in a range like 22-2, which croniter miscounts."""
-    ranges = (_STEPS.fullmatch(part) for part in text.split(","))
-    return any(_number(position, one[1]) > _number(position, one[2]) for one in ranges if one)
-
-
-def _number(position: int, text: str) -> int:
-    return int(text) if text.isdecimal() else _NAMES.get(position, {}).get(text, 0)
-
-
-def _is_field(position: int, text: str) -> bool:
-    if re.match(r"[hr](\W|$)", text):  # croniter's "any hour that suits you": not a fixed schedule
-        return False
-    alone = ["*"] * len(_FIELDS)
-    alone[position] = text
-    try:
-        croniter.expand(" ".join(alone), second_at_beginning=True)
-    except (CroniterError, ValueError):
-        return False
-    return True
+def _matcher(fields: list[str]) -> croniter[datetime] | None:
+    """None: it never comes."""
+    matcher = croniter(" ".join(fields), _EPOCH, ret_type=datetime, second_at_beginning=True)
+    with suppress(CroniterBadDateError):
+        matcher.get_next()
+        return matcher
+    return None
 
 
 def _offset(zone: ZoneInfo, instant: datetime) -> timedelta:

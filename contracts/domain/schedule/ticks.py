@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
 from contracts.core.ids import derived_id
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""At most, on machines that are set right."""
 
 
 class Decision(StrEnum):
@@ -44,6 +47,8 @@ class Ticked(Event):
     """The run asked for last, when this tick asks for none."""
     queued: datetime | None = None
     """The earlier tick whose run waits still."""
+    passed_over: datetime | None = None
+    """Ticks up to this one may have been decided before, by a clock that was ahead."""
 
 
 class Amended(Event):
@@ -60,6 +65,21 @@ class Amended(Event):
     queued: datetime | None = None
     newest: datetime
     """The newest tick decided about."""
+    passed_over: datetime | None = None
+
+
+class Rewound(Event):
+    """Ticks were decided by a clock that was ahead. Those after `newest` are decided again when they come."""
+
+    type: ClassVar[str] = "schedule.rewound"
+    tick: datetime
+    decision: Decision
+    run_id: str | None = None
+    queued: datetime | None = None
+    newest: datetime
+    """The time by the corrected clock."""
+    passed_over: datetime
+    """The newest tick that had been decided about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +96,8 @@ class State:
     """The run asked for last."""
     queued: datetime | None = None
     """The tick whose run waits."""
+    passed_over: datetime | None = None
+    """Ticks up to this one may have been decided, and have a run, from when the clock was ahead."""
 
     @property
     def asks(self) -> datetime | None:
@@ -85,6 +107,15 @@ class State:
 
 def evolve(state: State, event: Event) -> State:
     """The state after `event`."""
+    if isinstance(event, Rewound):
+        return State(
+            decision=event.decision,
+            tick=event.tick,
+            newest=event.newest,
+            run_id=event.run_id,
+            queued=event.queued,
+            passed_over=event.passed_over,
+        )
     if not isinstance(event, Ticked | Amended):
         return state
     return State(
@@ -93,6 +124,7 @@ def evolve(state: State, event: Event) -> State:
         newest=event.newest if isinstance(event, Amended) else event.tick,
         run_id=event.run_id or event.previous_run,
         queued=event.tick if event.decision is Decision.QUEUED else event.queued,
+        passed_over=event.passed_over,
     )
 
 
@@ -101,7 +133,7 @@ SCHEDULE = Aggregate(
     State(),
     evolve,
     lambda state: state.decision.value if state.decision else "absent",
-    (Ticked, Amended),
+    (Ticked, Amended, Rewound),
 )
 
 
@@ -112,7 +144,9 @@ def record(state: State, ticks: Sequence[Ticked]) -> list[Ticked]:
         if state.newest and ticked.tick <= state.newest:
             continue
         previous = None if ticked.run_id else state.run_id
-        event = ticked.model_copy(update={"previous_run": previous, "queued": state.queued})
+        again = state.passed_over if state.passed_over and state.passed_over > ticked.tick else None
+        carried = {"previous_run": previous, "queued": state.queued, "passed_over": again}
+        event = ticked.model_copy(update=carried)
         events.append(event)
         state = evolve(state, event)
     return events
@@ -135,8 +169,34 @@ def amend(state: State, ticked: Ticked) -> list[Amended]:
         previous_run=None if ticked.run_id else state.run_id,
         queued=queued,
         newest=state.newest,
+        passed_over=state.passed_over,
     )
     return [amended]
+
+
+def rewind(state: State, now: datetime) -> list[Event]:
+    """Go on from `now` where ticks have been decided that are further ahead than clocks differ."""
+    if (
+        state.decision is None
+        or state.tick is None
+        or state.newest is None
+        or not is_ahead(state.newest, now)
+    ):
+        return []
+    rewound = Rewound(
+        tick=state.tick,
+        decision=state.decision,
+        run_id=state.run_id,
+        queued=state.queued,
+        newest=now,
+        passed_over=state.newest,
+    )
+    return [rewound]
+
+
+def is_ahead(instant: datetime, now: datetime) -> bool:
+    """Whether `instant`, which was the present to somebody, cannot have been by a clock that is right."""
+    return instant - now > CLOCKS_DIFFER
 
 
 def run_id(schedule_id: str, at: datetime, prefix: str = "dag-exec_") -> str:

@@ -15,7 +15,7 @@ from contracts.api.executions import DagExecutionList, DagExecutionQuery
 from contracts.core.event import Event
 from contracts.domain import dag
 from contracts.domain.dag import DAG
-from contracts.domain.schedule.cron import describe
+from contracts.domain.schedule.description import describe
 from contracts.runtime.stream import transact
 from contracts.views import IS_ANSWERED, IS_EXECUTION, dags, planning_attempts, runs, totals
 from gateway.api.dags.presenters import ATTEMPT_COLUMNS, DAG_COLUMNS, dag_row

@@ -10,7 +10,8 @@ from contracts.api.fields import Body
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
 from contracts.core.event import Json
 from contracts.core.timezones import InvalidTimezone, parse_timezone
-from contracts.domain.schedule.cron import Cron, InvalidCron
+from contracts.domain.schedule.cron import Cron
+from contracts.domain.schedule.expression import InvalidCron, require_steps_within
 from contracts.domain.schedule.schedule import Schedule
 from gateway.http.errors import Refusal
 
@@ -47,6 +48,8 @@ def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | Non
     before = current.model_dump() if current else {}
     wanted = Schedule.model_validate({**before, **_given(given, {**_POLICY, **_OF_GOAL})})
     with _telling():
+        if current is None or current.cron != wanted.cron:
+            require_steps_within(wanted.cron)
         return wanted.model_copy(update={"timezone": Cron.parse(wanted.cron, wanted.timezone).timezone})
 
 
@@ -56,6 +59,8 @@ def _dag_schedule(body: CreateDag | DagPatch, before: Schedule) -> Schedule:
     with _telling():
         if wanted.cron:
             Cron.parse(wanted.cron)
+            if before.cron != wanted.cron:
+                require_steps_within(wanted.cron)
         return wanted.model_copy(update={"timezone": parse_timezone(wanted.timezone).key})
 
 

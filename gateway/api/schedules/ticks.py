@@ -10,7 +10,9 @@ from sqlalchemy import bindparam, func, select
 from contracts.api.fields import epoch_ms, iso
 from contracts.api.schedules import NextQuery, NextTicks, TickList, TickQuery
 from contracts.core.timezones import InvalidTimezone
-from contracts.domain.schedule.cron import Cron, InvalidCron, describe
+from contracts.domain.schedule.cron import Cron
+from contracts.domain.schedule.description import describe
+from contracts.domain.schedule.expression import InvalidCron
 from contracts.views import dags, goal_schedules, schedule_ticks
 from gateway.api.schedules.firing import DAG_FIRES, DAG_HAS_SCHEDULE, GOAL_FIRES
 from gateway.endpoint import Call, endpoint
@@ -52,10 +54,11 @@ _OF_DAG = select(
     missing=MISSING,
 )
 async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
-    """Of a goal's schedule by its id, of a DAG's by the id of the DAG."""
+    """Of a goal's schedule by its id, of a DAG's by the id of the DAG; also when it no longer has one."""
     query, schedule_id, views = call.query, call.path["id"], call.gateway.views
-    await _known(call)
     total = await views.value(_COUNT, schedule_id=schedule_id)
+    if not total:
+        await _known(call)
     rows = await views.all(_TICKS, schedule_id=schedule_id, limit=query.limit, offset=query.offset)
     part = pagination(query.limit, query.offset, len(rows), total)
     return json_reply({"ticks": [_shown(row) for row in rows], "pagination": part})

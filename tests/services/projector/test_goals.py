@@ -157,6 +157,22 @@ async def test_a_schedule_shows_what_it_is_and_when_it_last_ran_until_it_is_remo
     assert await views.rows(goal_schedules) == await views.rows(schedule_ticks) == []
 
 
+async def test_ticks_decided_by_a_clock_that_was_ahead_go_and_are_decided_again(views: Views) -> None:
+    await views.write(GOAL, "goal_1", CREATED, goal.ScheduleAdded(schedule_id="sched_1", schedule=SCHEDULED))
+    later = NOW + timedelta(days=1)
+    early = [
+        ticks.Ticked(tick=tick, decision=Decision.FIRED, goal_id="goal_1", run_id="run_1")
+        for tick in (NOW, later)
+    ]
+    passed = ticks.Rewound(tick=later, decision=Decision.FIRED, newest=NOW, passed_over=later)
+    await views.write(SCHEDULE, "sched_1", *early)
+    await views.write(SCHEDULE, "sched_1", passed)
+    assert [row["tick"] for row in await views.rows(schedule_ticks)] == [NOW_MS]
+    again = ticks.Ticked(tick=later, decision=Decision.SKIPPED, goal_id="goal_1", reason="busy")
+    await views.write(SCHEDULE, "sched_1", again)
+    assert [row["decision"] for row in await views.rows(schedule_ticks)] == ["fired", "skipped"]
+
+
 async def test_a_tick_shows_what_was_decided_about_it_in_the_end(views: Views) -> None:
     await views.write(GOAL, "goal_1", CREATED, goal.ScheduleAdded(schedule_id="sched_1", schedule=SCHEDULED))
     queued = ticks.Ticked(tick=NOW, decision=Decision.QUEUED, goal_id="goal_1", reason="busy")

@@ -119,7 +119,7 @@ async def test_a_tick_comes_later_by_its_jitter(world: World) -> None:
     await world.goal(EVERY_MINUTE.model_copy(update={"cron": "@hourly", "jitter_s": 1800}))
     hour = START + 60 * MINUTE
     moment = hour + jitter("sched_1", hour, 1800)
-    entry = entry_of(await world.log.read("goal", "goal_1"), "sched_1")
+    entry = entry_of(await world.log.read("goal", "goal_1"), "sched_1", world.clock.now())
     assert entry is not None
     decider = Decider(world.log, "/scheduler/test", world.clock, catch_up=timedelta())
     await world.clock.set(moment - timedelta(milliseconds=1))

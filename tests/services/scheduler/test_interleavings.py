@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given as for_all
@@ -172,7 +172,7 @@ async def crowd(size: int, overlap: Overlap = Overlap.ALLOW) -> Crowd:
         dag.ScheduleSet(schedule=Schedule(cron="* * * * *", overlap=overlap)),
     ]
     await transact(log, DAG, "d", lambda _: [] if _.schedule else events, Origin("/test/1"))
-    entry = entry_of(await log.read("dag", "d"), "d")
+    entry = entry_of(await log.read("dag", "d"), "d", datetime.now(UTC))
     assert entry is not None
     it = Crowd(log, entry)
     for _ in range(size):

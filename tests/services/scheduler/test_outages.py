@@ -11,7 +11,7 @@ import pytest
 from contracts.domain import dag
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap, Schedule
-from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Ticked
+from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Rewound, Ticked
 from contracts.runtime.stream import Origin, Stream
 from scheduler.active_schedules import entry_of
 from scheduler.decide import BEHIND, Decider, Look
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+YEARLY = Schedule(cron="@yearly")
 EVERY_MINUTE = Schedule(cron="* * * * *", overlap=Overlap.ALLOW)
 FIRED, MISSED, SKIPPED = Decision.FIRED, Decision.MISSED, Decision.SKIPPED
 
@@ -74,6 +75,62 @@ async def test_a_clock_set_back_repeats_nothing(world: World) -> None:
     await world.minute(1)
     await world.minute(3)
     assert await world.decided(3) == [(1, MISSED), (2, FIRED), (3, FIRED)]
+
+
+async def rewound(world: World) -> bool:
+    return any(isinstance(event, Rewound) for event in await world.history())
+
+
+async def test_ticks_decided_by_a_clock_that_was_ahead_are_decided_again_and_run_once(
+    world: World, eventually: Eventually
+) -> None:
+    await world.scheduled()
+    world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    await world.minute(60)
+    await world.ticked(60)
+    early = await world.runs()
+    await world.minute(1)
+    await world.scheduled(YEARLY, dag_id="other")  # which wakes the scheduler, as 30 s would
+    await eventually(lambda: rewound(world))
+    await world.minute(2)
+    again = (await world.decided(61))[60:]
+    assert again == [(2, FIRED)]
+    await world.minute(3)
+    assert (await world.decided(62))[61:] == [(3, FIRED)]
+    assert len(await world.runs()) == len(early) + 2
+    for minute in range(4, 61):
+        await world.minute(minute)
+        await world.ticked(59 + minute)
+    last = (await world.ticked(119))[-1]
+    assert (last.tick, last.decision) == (START + 60 * MINUTE, FIRED)
+    assert "ahead" in (last.reason or "")
+    assert len(await world.runs()) == 60
+
+
+async def test_a_schedule_made_by_a_clock_that_was_ahead_fires_now(world: World) -> None:
+    await world.clock.set(START + timedelta(days=365))
+    await world.scheduled()
+    await world.clock.set(START)
+    world.start()
+    await world.log.answered.wait()
+    await world.minute(1)
+    assert await world.decided(1) == [(1, FIRED)]
+
+
+async def test_a_clock_set_back_lets_no_retry_wait_for_tomorrow(world: World, eventually: Eventually) -> None:
+    await world.clock.set(START + timedelta(days=1))
+    await world.scheduled()
+    world.start()
+    await world.log.answered.wait()
+    world.log.away = True
+    await world.clock.set(START + timedelta(days=1) + MINUTE)
+    await world.log.refused.wait()
+    world.log.away = False
+    await world.clock.set(START)
+    await world.scheduled(YEARLY, dag_id="other")  # which wakes the scheduler, as 30 s would
+    await eventually(lambda: world.clock.awaited == START + MINUTE / 2)
 
 
 @pytest.mark.parametrize(("minutes", "made_up"), [(1, True), (3, False)])
@@ -161,7 +218,7 @@ async def test_a_change_during_a_slow_look_is_not_forgotten_when_the_look_ends(w
 async def test_a_book_that_is_behind_the_log_fires_nothing(world: World) -> None:
     """The pause has been recorded; the scheduler will hear of it in a moment."""
     await world.scheduled()
-    entry = entry_of(await world.log.read("dag", "d"), "d")
+    entry = entry_of(await world.log.read("dag", "d"), "d", world.clock.now())
     assert entry is not None
     await world.dag(dag.Updated(label="paused"))
     await world.minute(1)

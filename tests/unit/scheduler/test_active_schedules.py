@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -12,9 +13,9 @@ from contracts.core.timezones import InvalidTimezone
 from contracts.domain import dag
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Intent, Job
-from contracts.domain.schedule.cron import InvalidCron
+from contracts.domain.schedule.expression import InvalidCron
 from contracts.domain.schedule.schedule import Schedule
-from scheduler.active_schedules import ActiveSchedule, ActiveSchedules, entry_of
+from scheduler.active_schedules import ActiveSchedule, ActiveSchedules, entry_of, is_current
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 JOB = Job(original_request="do it", intent=Intent(primary="work", sub_intents=()), entities=(), sub_tasks=())
@@ -30,6 +31,10 @@ RESUMED = dag.Updated(label="active")
 
 def minute(number: int) -> datetime:
     return START + timedelta(minutes=number)
+
+
+LATER = minute(60)
+"""After everything here has happened."""
 
 
 def history(*events: Event, dag_id: str = "d") -> list[Recorded]:
@@ -57,17 +62,17 @@ def since(number: int, schedule: Schedule = NINE) -> ActiveSchedule:
 
 
 def test_a_schedule_given_with_the_goal_fires_once_there_is_a_plan() -> None:
-    assert entry_of(history(REQUESTED), "d") is None
-    assert entry_of(history(REQUESTED, PLANNED), "d") == since(1)
+    assert entry_of(history(REQUESTED), "d", LATER) is None
+    assert entry_of(history(REQUESTED, PLANNED), "d", LATER) == since(1)
 
 
 def test_a_schedule_fires_since_it_was_set() -> None:
-    assert entry_of(history(IMPORTED, SET), "d") == since(1)
+    assert entry_of(history(IMPORTED, SET), "d", LATER) == since(1)
 
 
 def test_without_a_schedule_nothing_fires() -> None:
-    assert entry_of(history(IMPORTED), "d") is None
-    assert entry_of((), "d") is None
+    assert entry_of(history(IMPORTED), "d", LATER) is None
+    assert entry_of((), "d", LATER) is None
 
 
 @pytest.mark.parametrize(
@@ -80,7 +85,7 @@ def test_without_a_schedule_nothing_fires() -> None:
     ],
 )
 def test_it_stops_when_removed_deactivated_paused_or_deleted(last: Event) -> None:
-    assert entry_of(history(IMPORTED, SET, last), "d") is None
+    assert entry_of(history(IMPORTED, SET, last), "d", LATER) is None
 
 
 @pytest.mark.parametrize(
@@ -92,33 +97,35 @@ def test_it_stops_when_removed_deactivated_paused_or_deleted(last: Event) -> Non
     ],
 )
 def test_what_comes_back_counts_from_then_on(stop: Event, go: Event) -> None:
-    assert entry_of(history(IMPORTED, SET, stop, go), "d") == since(3)
+    assert entry_of(history(IMPORTED, SET, stop, go), "d", LATER) == since(3)
 
 
 @pytest.mark.parametrize("changes", [{"cron": "0 10 * * *"}, {"timezone": "UTC"}])
 def test_a_changed_expression_or_zone_counts_from_then_on(changes: dict[str, str]) -> None:
     changed = NINE.model_copy(update=changes)
-    assert entry_of(history(IMPORTED, SET, dag.ScheduleSet(schedule=changed)), "d") == since(2, changed)
+    assert entry_of(history(IMPORTED, SET, dag.ScheduleSet(schedule=changed)), "d", LATER) == since(
+        2, changed
+    )
 
 
 @pytest.mark.parametrize("change", [dag.Updated(title="new"), dag.Updated(job={"no": "job"}), RESUMED])
 def test_other_changes_of_the_dag_do_not_touch_its_schedule(change: Event) -> None:
-    assert entry_of(history(IMPORTED, SET, change), "d") == since(1)
+    assert entry_of(history(IMPORTED, SET, change), "d", LATER) == since(1)
 
 
 def test_a_dag_paused_before_it_had_a_schedule_is_paused() -> None:
-    assert entry_of(history(IMPORTED, PAUSED, SET), "d") is None
-    assert entry_of(history(IMPORTED, PAUSED, SET, RESUMED), "d") == since(3)
+    assert entry_of(history(IMPORTED, PAUSED, SET), "d", LATER) is None
+    assert entry_of(history(IMPORTED, PAUSED, SET, RESUMED), "d", LATER) == since(3)
 
 
 def test_the_book_tells_which_schedules_are_not_what_they_were() -> None:
     book = ActiveSchedules()
     imported, was_set, renamed, deleted = history(IMPORTED, SET, dag.Updated(title="new"), dag.Deleted())
-    assert book.fold([imported, *history(IMPORTED, dag_id="other")]) == set()
-    assert book.fold([was_set]) == {"d"}
+    assert book.fold([imported, *history(IMPORTED, dag_id="other")], LATER) == set()
+    assert book.fold([was_set], LATER) == {"d"}
     assert (book.get("d"), len(book)) == (since(1), 1)
-    assert book.fold([renamed]) == set()
-    assert book.fold([deleted]) == {"d"}
+    assert book.fold([renamed], LATER) == set()
+    assert book.fold([deleted], LATER) == {"d"}
     assert (book.get("d"), len(book)) == (None, 0)
 
 
@@ -127,3 +134,22 @@ def test_a_schedule_that_names_no_ticks_says_so_when_asked() -> None:
         _ = ActiveSchedule("d", ("dag", "d"), Schedule(cron="every day"), START).cron
     with pytest.raises(InvalidTimezone):
         _ = ActiveSchedule("d", ("dag", "d"), Schedule(cron="@daily", timezone="Mars/Olympus"), START).cron
+
+
+def test_a_change_made_by_a_clock_that_was_ahead_counts_from_the_present() -> None:
+    now = START - timedelta(days=365)
+    assert entry_of(history(IMPORTED, SET), "d", now) == replace(since(1), since=now)
+
+
+def test_a_change_by_a_clock_a_little_ahead_keeps_its_time() -> None:
+    assert entry_of(history(IMPORTED, SET), "d", START) == since(1)
+
+
+def test_a_schedule_is_current_though_its_history_was_written_ahead_of_its_clock() -> None:
+    now = START - timedelta(days=365)
+    entry = entry_of(history(IMPORTED, SET), "d", now)
+    assert entry
+    assert is_current(entry, history(IMPORTED, SET), now + timedelta(days=1))
+    assert not is_current(
+        entry, history(IMPORTED, SET, dag.ScheduleSet(schedule=None)), now + timedelta(days=1)
+    )

@@ -182,6 +182,8 @@ async def test_a_removed_schedule_is_gone_with_its_ticks_and_others_stay(api: Ap
 UNUSABLE = [
     ({"cronExpr": "nonsense"}, "Invalid cron expression"),
     ({"cronExpr": ""}, "Invalid cron expression"),
+    ({"cronExpr": "*/90 * * * *"}, "Invalid cron expression"),
+    ({"timezone": "localtime"}, "Invalid timezone"),
     ({"cronExpr": "0 0 30 2 *"}, "Invalid cron expression"),
     ({"cronExpr": "* " * 200}, "Invalid cron expression"),
     ({"timezone": "Mars/Base"}, "Invalid timezone"),

@@ -10,6 +10,7 @@ import pytest
 from contracts.api.schedules import NextTicks, TickList, TickRow
 from contracts.domain import dag
 from contracts.domain.dag import DAG
+from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
 from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Ticked
 from tests.services.gateway.schedules.schedules import GOAL_URL, JOB, NOON, SCHEDULES, add, listed
@@ -70,6 +71,19 @@ async def test_a_tick_decided_anew_is_shown_as_it_was_decided_last(api: Api) -> 
 
     assert (tick["decision"], tick["reason"], tick["runId"]) == ("fired", None, "run_2")
     assert [one["lastRunAt"] for one in await listed(api)] == ["2026-01-01T12:00:00.000Z"]
+
+
+async def test_the_ticks_of_a_dag_stay_when_its_expression_is_removed(api: Api) -> None:
+    imported = dag.Imported(job=Job.model_validate(JOB))
+    await api.write(DAG, "d1", imported, dag.ScheduleSet(schedule=Schedule(cron="@daily")))
+    fired = Ticked(tick=NOON, decision=Decision.FIRED, dag_id="d1", run_id="dag-exec_1")
+    await api.write(SCHEDULE, "d1", fired)
+    await api.write(DAG, "d1", dag.ScheduleSet(schedule=None))
+
+    answer = await api.get("/api/v1/schedules/d1/ticks")
+
+    assert answer.status == 200
+    assert [one["runId"] for one in answer.json["ticks"]] == ["dag-exec_1"]
 
 
 async def test_the_ticks_of_a_dag_go_by_its_id(api: Api) -> None:

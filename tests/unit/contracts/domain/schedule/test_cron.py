@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import pairwise
@@ -12,7 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.core.timezones import InvalidTimezone
-from contracts.domain.schedule.cron import Cron, InvalidCron, describe
+from contracts.domain.schedule.cron import Cron
+from contracts.domain.schedule.description import describe
+from contracts.domain.schedule.expression import InvalidCron, require_steps_within
 
 NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -65,6 +68,51 @@ def test_the_next_tick_is_the_first_instant_named_after_now(expression: str, exp
     assert Cron.parse(expression).next_after(NOON) == expected
 
 
+@pytest.mark.parametrize(
+    ("expression", "days"),
+    [
+        ("0 9 1 * 5L", [26, 1, 31, 1]),  # the 1st, or the last Friday
+        ("0 0 15 * 1#1", [6, 15, 3, 15]),  # the 15th, or the first Monday
+        ("0 0 8-9 * 0#2", [8, 9, 12, 8]),  # the 8th, the 9th, or the second Sunday
+        ("0 0 1W * 5", [19, 26, 1, 3]),  # the weekday nearest to the 1st, or a Friday
+        ("0 0 L * 1#1", [30, 6, 31, 3]),
+        ("0 0 L,15 * *", [30, 15, 31, 15]),
+        ("0 0 * * 1#1,3#2", [6, 8, 3, 12]),
+        ("0 0 * * 1,5L", [22, 26, 29, 6]),
+    ],
+)
+def test_where_both_days_are_given_either_will_do_also_those_counted_in_the_month(
+    expression: str, days: list[int]
+) -> None:
+    assert [tick.day for tick in Cron.parse(expression).ticks(NOON, NOON + timedelta(days=3650), 4)] == days
+
+
+@pytest.mark.parametrize(
+    ("expression", "part"),
+    [
+        ("*/90 * * * *", "*/90"),
+        ("0 */36 * * *", "*/36"),
+        ("0 0 */31 * *", "*/31"),
+        ("0 0 1 */12 *", "*/12"),
+        ("0 0 * * */7", "*/7"),
+        ("*/60 * * * * *", "*/60"),
+        ("0 9-17/10 * * *", "9-17/10"),
+        ("50/20 * * * *", "50/20"),
+        ("0,*/70 * * * *", "*/70"),
+    ],
+)
+def test_a_step_that_is_longer_than_its_range_is_refused_with_the_range(expression: str, part: str) -> None:
+    with pytest.raises(InvalidCron, match=re.escape(f"'{part}' in '{expression}' takes a step longer")):
+        require_steps_within(expression)
+
+
+@pytest.mark.parametrize(
+    "expression", ["*/59 * * * *", "0 */12 * * *", "0 9-17/8 * * *", "5/20 * * * *", "@daily"]
+)
+def test_a_step_that_can_be_taken_is_not_refused(expression: str) -> None:
+    require_steps_within(expression)
+
+
 def test_a_tick_at_this_very_instant_is_not_the_next_one() -> None:
     assert Cron.parse("0 12 * * *").next_after(NOON) == NOON + timedelta(days=1)
 
@@ -112,7 +160,22 @@ def test_any_text_is_either_a_schedule_or_refused(text: str) -> None:
     assert cron.next_after(NOON) > NOON
 
 
-@pytest.mark.parametrize("name", ["", "Paris", "Europe", "../etc/passwd", "a\x00b", "\ud800", "x" * 5000])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "localtime",
+        "posixrules",
+        "Factory",
+        "right/UTC",
+        "Paris",
+        "Europe",
+        "../etc/passwd",
+        "a\x00b",
+        "\ud800",
+        "x" * 5000,
+    ],
+)
 def test_an_unknown_time_zone_is_refused(name: str) -> None:
     with pytest.raises(InvalidTimezone, match="IANA"):
         Cron.parse("* * * * *", name)
@@ -250,6 +313,13 @@ def test_ticks_end_at_the_limit_and_include_the_end_of_the_window_only() -> None
         ("0 30 9 * * MON-FRI", "At 09:30 AM, Monday through Friday"),
         ("0 0 9 ? * MON", "At 09:00 AM, only on Monday"),
         ("@daily", "At 12:00 AM"),
+        ("0 9 * * 1#1", "At 09:00 AM, on the first Monday of the month"),
+        ("0 9 L * *", "At 09:00 AM, on the last day of the month"),
+        ("0 9 1 * 5", "At 09:00 AM, on day 1 of the month, or on Friday"),
+        ("0 9 * * 1#1,3#2", "0 9 * * 1#1,3#2"),
+        ("0 9 L,15 * *", "0 9 L,15 * *"),
+        (" 0 9 1 * 5L ", "0 9 1 * 5L"),
+        ("*/90 * * * *", "*/90 * * * *"),
         ("99 99 * * *", "Invalid schedule"),
         ("", "Invalid schedule"),
         ("nonsense", "Invalid schedule"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Schedule, jitter
-from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Ticked
+from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, State, Ticked, evolve, record, rewind
 
 Given = Callable[..., Any]
 
@@ -81,3 +81,23 @@ def test_a_stored_schedule_of_old_reads_as_it_was_meant() -> None:
     old = Schedule.model_validate({"cron": "@daily", "timezone": "UTC", "active": True})
     assert old == Schedule(cron="@daily")
     assert old.fires
+
+
+def test_a_newest_tick_further_ahead_than_clocks_differ_is_passed_over_and_the_schedule_goes_on() -> None:
+    ahead = SCHEDULE.fold(
+        record(State(), [ticked(600, Decision.FIRED, "run_1"), ticked(601, Decision.SKIPPED)])
+    )
+    (rewound,) = rewind(ahead, at(0))
+    state = evolve(ahead, rewound)
+    assert (state.newest, state.passed_over, state.run_id) == (at(0), at(601), "run_1")
+    assert rewind(state, at(0)) == []
+    (again,) = record(state, [ticked(600, Decision.FIRED, "run_1")])
+    assert again.passed_over == at(601)
+    (last,) = record(evolve(state, again), [ticked(601, Decision.FIRED, "run_2")])
+    assert last.passed_over is None
+
+
+def test_a_clock_that_is_a_little_behind_passes_nothing_over() -> None:
+    state = SCHEDULE.fold(record(State(), [ticked(5, Decision.FIRED, "run_1")]))
+    assert rewind(state, at(0)) == []
+    assert rewind(State(), at(0)) == []

@@ -1,0 +1,26 @@
+"""Schedules in English. Pure."""
+
+from __future__ import annotations
+
+from cron_descriptor import ExpressionDescriptor  # type: ignore[import-untyped]
+from cron_descriptor.Exception import FormatError  # type: ignore[import-untyped]
+
+from contracts.domain.schedule.expression import InvalidCron, fields_of, has_mixed_days, too_long_step
+
+INVALID = "Invalid schedule"
+
+
+def describe(expression: str) -> str:
+    """The expression in English (`At 09:00 AM`), itself where no short sentence is true, or INVALID."""
+    try:
+        fields = fields_of(expression)
+        if has_mixed_days(fields) or any(
+            too_long_step(position, text) for position, text in enumerate(fields, start=6 - len(fields))
+        ):
+            return expression.strip()
+        english = ExpressionDescriptor(
+            " ".join(fields).upper().replace("?", "*"), use_24hour_time_format=False, locale_code="en_US"
+        )
+        return str(english.get_description())
+    except (InvalidCron, FormatError):
+        return INVALID

@@ -1,0 +1,180 @@
+"""The text of a cron expression: its fields, checked one by one, and what its day fields mean. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from croniter import CroniterError, croniter
+
+MAX_LENGTH = 256
+"""Characters of an expression."""
+
+_WORDS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_FIELDS = (
+    "second (0-59)",
+    "minute (0-59)",
+    "hour (0-23)",
+    "day of month (1-31, L)",
+    "month (1-12, JAN-DEC)",
+    "day of week (0-7, SUN-SAT, 5#2 the second Friday, 5L the last)",
+)
+_MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+_DAYS = ("sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday")
+_NAMES = {
+    4: {name[:3]: number for number, name in enumerate(_MONTHS, 1)},
+    5: {name[:3]: number for number, name in enumerate(_DAYS)},
+}
+"""What three letters stand for, by the position of the field; croniter knows no longer names."""
+_IN_FULL = {name: name[:3] for name in (*_MONTHS, *_DAYS)}
+_LAST_DAY = re.compile(r"([0-7]|[a-z]{3})l|l([a-z]{3})")
+"""The last such day of the month, as `5L`, `FRIL` or `LFRI`: croniter knows `L5`."""
+_STEPS = re.compile(r"(\w+)-(\w+)/\d+")
+_DAY, _WEEKDAY = 3, 5
+"""Positions of the two fields that name days."""
+_RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+"""The values of each field; a day of week of 7 is 0."""
+_STEP = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)/(\d+)")
+_ANY = frozenset({"*", "?"})
+"""A day field that is not restricted."""
+_SPECIAL = re.compile(r"#|^l|l$|w$")
+"""What names a day by the month that it is in: `1#2`, `L`, `L5`, `15W`."""
+
+
+class InvalidCron(ValueError):
+    """The text is no cron expression, or one that never comes."""
+
+
+def fields_of(expression: str) -> list[str]:
+    """The 5 or 6 fields of a valid expression, words such as `@daily` spelled out."""
+    if len(expression) > MAX_LENGTH:
+        raise InvalidCron(
+            f"a cron expression has at most {MAX_LENGTH} characters, this has {len(expression)}"
+        )
+    text = expression.strip().lower()
+    if text.startswith("@") and text not in _WORDS:
+        raise InvalidCron(f"{expression!r} is none of the words there are: {', '.join(_WORDS)}")
+    fields = _WORDS.get(text, text).split()
+    if len(fields) not in {5, 6}:
+        raise InvalidCron(
+            f"{expression!r} has {len(fields)} fields; a cron expression has 5 (minute, hour, day of month, "
+            "month, day of week) or 6 (seconds first), or is a word such as @daily"
+        )
+    known = []
+    for position, text in enumerate(fields, start=6 - len(fields)):
+        known.append(_as_croniter_knows_it(position, text))
+        if not _is_field(position, known[-1]):
+            raise InvalidCron(f"{text!r} in {expression!r} is no valid {_FIELDS[position]}")
+        if _steps_over_the_end(position, known[-1]):
+            raise InvalidCron(f"{text!r} in {expression!r} steps over the end of its range: list the values")
+    return known
+
+
+def _as_croniter_knows_it(position: int, text: str) -> str:
+    if position not in _NAMES:
+        return text
+    short = re.sub(r"[a-z]+", lambda name: _IN_FULL.get(name[0], name[0]), text)
+    return ",".join(map(_last_day, short.split(","))) if position == 5 else short
+
+
+def _last_day(text: str) -> str:
+    found = _LAST_DAY.fullmatch(text)
+    day = found and (found[1] or found[2])
+    return f"l{_NAMES[5].get(day, day)}" if day else text
+
+
+def _steps_over_the_end(position: int, text: str) -> bool:
+    """Whether it takes steps in a range like 22-2, which croniter miscounts."""
+    ranges = (_STEPS.fullmatch(part) for part in text.split(","))
+    return any(_number(position, one[1]) > _number(position, one[2]) for one in ranges if one)
+
+
+def _number(position: int, text: str) -> int:
+    return int(text) if text.isdecimal() else _NAMES.get(position, {}).get(text, 0)
+
+
+def _is_field(position: int, text: str) -> bool:
+    if re.match(r"[hr](\W|$)", text):  # croniter's "any hour that suits you": not a fixed schedule
+        return False
+    return all(_is_known_to_croniter(position, part) for part in _parts(text))
+
+
+def _is_known_to_croniter(position: int, text: str) -> bool:
+    alone = ["*"] * len(_FIELDS)
+    alone[position] = text
+    try:
+        croniter.expand(" ".join(alone), second_at_beginning=True)
+    except (CroniterError, ValueError):
+        return False
+    return True
+
+
+def day_alternatives(fields: Sequence[str]) -> list[list[str]]:
+    """Expressions of which a day has to match any one, so that croniter matches what cron does.
+
+    When both day fields are given, cron takes a day that matches either. croniter does so, too, unless one of
+    them has `#`, `L` or `W`; and it confuses such values with others of the same list.
+    """
+    *_, day, month, weekday = fields
+    if not any(_is_special(text) for text in (day, weekday)):
+        return [list(fields)]
+    before = list(fields[:-3])
+    days = [] if day in _ANY else _parts(day)
+    weekdays = [] if weekday in _ANY else _parts(weekday)
+    return [[*before, one, month, "*"] for one in days] + [[*before, "*", month, one] for one in weekdays]
+
+
+def has_mixed_days(fields: Sequence[str]) -> bool:
+    """Whether `#`, `L` or `W` stand beside other days, which takes more words than one."""
+    return len(day_alternatives(fields)) > 1
+
+
+def require_steps_within(expression: str) -> None:
+    """Refuse steps that are longer than the range that they are taken in: `*/90` minutes is once an hour.
+
+    Raises:
+        InvalidCron: there is such a step.
+    """
+    fields = fields_of(expression)
+    for position, text in enumerate(fields, start=6 - len(fields)):
+        if found := too_long_step(position, text):
+            first, last = _RANGES[position]
+            raise InvalidCron(
+                f"{found!r} in {expression!r} takes a step longer than its range, so only its first value "
+                f"matches; a {_FIELDS[position].partition(' (')[0]} is {first}-{last}: take a shorter step, "
+                "or name the value itself"
+            )
+
+
+def too_long_step(position: int, text: str) -> str | None:
+    """The part of a field whose step leaves its range at once."""
+    for part in text.split(","):
+        if found := _STEP.fullmatch(part):
+            first, last = _RANGES[position]
+            begin = _number(position, found[1]) if found[1] else first
+            end = _number(position, found[2]) if found[2] else last
+            if int(found[3]) > max(end - begin, 1):
+                return part
+    return None
+
+
+def _is_special(text: str) -> bool:
+    return any(_SPECIAL.search(part) for part in text.split(","))
+
+
+def _parts(text: str) -> list[str]:
+    """The plain values of a list together, each special one by itself."""
+    parts = text.split(",")
+    plain = ",".join(part for part in parts if not _SPECIAL.search(part))
+    return [*([plain] if plain else []), *(part for part in parts if _SPECIAL.search(part))]
