@@ -28,6 +28,8 @@ from gateway.streams.sse import Client, Piece, frame
 HEARTBEAT_S = 15.0
 REPLAYS = 8
 """Clients that read the past at once; each of them takes a consumer of the stream for that long."""
+SHORT = 1000
+"""Commits. Clients that are no further behind do not queue behind those that read a long past."""
 ANY = "*"
 
 
@@ -123,6 +125,7 @@ class LogFeed:
         self._heartbeat_s = heartbeat_s
         self._clients: set[Client] = set()
         self._replays = asyncio.Semaphore(REPLAYS)
+        self._short_replays = asyncio.Semaphore(REPLAYS)
         self._last: _Told | None = None
 
     def close(self) -> None:
@@ -166,7 +169,9 @@ class LogFeed:
 
     async def _replay(self, client: Client, wanted: Wanted, position: int, newest: int) -> int:
         """Send what is in the log after `position`, at least up to `newest`; returns up to where."""
-        async with self._replays:
+        if position >= newest:
+            return position
+        async with self._short_replays if newest - position <= SHORT else self._replays:
             last = await self._log.last_seq(*wanted.filters)
             if last <= position:
                 return max(position, newest)

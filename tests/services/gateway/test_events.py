@@ -23,6 +23,7 @@ from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.wire import Format
+from gateway.streams import log_feed
 from gateway.streams.hub import Hub
 from gateway.streams.log_feed import LogFeed, Wanted, _Listener, _Told
 from gateway.streams.sse import Piece
@@ -314,6 +315,42 @@ async def _first(log: Log) -> AsyncGenerator[Sequence[Recorded]]:
     async for batch in log.tail("evt.>"):
         yield batch
         return
+
+
+class Stalled(Client):
+    """Reads nothing once it has been greeted."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stalls = asyncio.Event()
+
+    async def write(self, data: bytes) -> None:
+        if self.sent:
+            self.stalls.set()
+            await self.has_left.wait()
+        await super().write(data)
+
+
+@pytest.mark.parametrize("behind", [0, 2], ids=["from now on", "after a short break"])
+async def test_clients_that_read_a_long_past_do_not_hold_up_those_that_do_not(
+    api: Api, eventually: Any, monkeypatch: pytest.MonkeyPatch, behind: int
+) -> None:
+    monkeypatch.setattr(log_feed, "SHORT", 2)
+    await write_all(api.log)
+    feed, slow = api.gateway.log_feed, [Stalled() for _ in range(log_feed.REPLAYS)]
+    serving = [asyncio.create_task(feed.serve(one, Wanted(), 0)) for one in slow]
+    for one in slow:
+        await one.stalls.wait()
+    live = Client()
+    last = await api.log.last_seq()
+    serving.append(asyncio.create_task(feed.serve(live, Wanted(), last - behind)))
+    await eventually(lambda: len(live.ids) == 1 + behind)
+    await eventually(lambda: len(feed._clients) == 1)
+    await write(api.log, DAG, "d9", REQUESTED)
+    await eventually(lambda: live.ids[-1] == last + 1)
+    for one in (*slow, live):
+        one.leave()
+    await asyncio.gather(*serving)
 
 
 @pytest.mark.nats
