@@ -348,8 +348,8 @@ async def test_clients_that_read_a_long_past_do_not_hold_up_those_that_do_not(
     await eventually(lambda: len(feed._clients) == 1)
     await write(api.log, DAG, "d9", REQUESTED)
     await eventually(lambda: live.ids[-1] == last + 1)
-    for one in (*slow, live):
-        one.leave()
+    for client in (*slow, live):
+        client.leave()
     await asyncio.gather(*serving)
 
 
