@@ -25,6 +25,8 @@ from gateway.streams.log_feed import LogFeed
 from gateway.views.progress import Progress
 from gateway.views.reader import Views
 
+ANSWER_S = 2.0
+"""A read that found nothing asks the log for its newest commit; it waits this long for the answer."""
 CATCH_UP_S = 10.0
 
 
@@ -88,7 +90,12 @@ class Gateway:
         Raises:
             Unavailable: the log could not be reached.
         """
-        return await self.projected(await self.log.last_seq())
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                newest = await self.log.last_seq()
+        except TimeoutError:
+            raise Unavailable(f"the log did not answer within {ANSWER_S:g} s") from None
+        return await self.projected(newest)
 
     def llm_problem(self, provider: str | None = None, model: str | None = None) -> str | None:
         """What to set before these can be called (None stands for the default); None when they can."""

@@ -152,15 +152,20 @@ class Views(Reader):
         except FileNotFoundError as error:
             raise ViewsUnavailable("the views are being rebuilt") from error
         except exc.DatabaseError as error:
-            logger.warning("the views cannot be read", error=str(error).partition("\n")[0])
+            text = str(error).partition("\n")[0]
+            logger.debug("the views cannot be read", error=text)
             if getattr(error.orig, "sqlite_errorcode", None) in DAMAGE:
-                self._report_damage()
+                self._report_damage(text)
             raise ViewsUnavailable("the views are being rebuilt") from error
 
-    def _report_damage(self) -> None:
-        """Make the projector look through the file; it replaces what is damaged."""
+    def _report_damage(self, error: str) -> None:
+        """Make the projector inspect the file; it replaces a damaged one."""
+        suspect = self._beside(SUSPECT)
+        if suspect.exists():
+            return
+        logger.warning("the views file is damaged; the projector inspects it", error=error)
         with contextlib.suppress(OSError):
-            self._beside(SUSPECT).touch()
+            suspect.touch()
 
     def _beside(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)

@@ -13,6 +13,7 @@ from contracts.domain import agent
 from contracts.domain.agent import AGENT
 from contracts.runtime.continuity import Mark
 from contracts.views import NEXT, VIEWS_VERSION, agents, checkpoint, metadata
+from gateway import gateway as gateway_module
 from gateway.views.reader import ViewsUnavailable
 from projector.database import Database, remove
 
@@ -152,6 +153,23 @@ async def test_what_views_do_not_include_yet_is_not_called_missing(start_gateway
         answer = await api.get(f"{AGENTS}/{made.json['id']}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert "do not include the whole log yet" in answer.json["error"]
+
+
+async def test_a_read_that_finds_nothing_does_not_wait_long_for_a_log_that_is_away(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await start_gateway(projector=False)
+
+    async def never(*_: str) -> int:
+        await asyncio.Event().wait()
+        return 0
+
+    monkeypatch.setattr(api.log, "last_seq", never)
+    monkeypatch.setattr(gateway_module, "ANSWER_S", 0.01)
+    async with Database.open(api.gateway.settings.views_file):
+        answer = await api.get(f"{AGENTS}/agent_1")
+    assert answer.status == 503
+    assert "the log did not answer" in answer.json["error"]
 
 
 async def test_a_reader_that_meets_damage_makes_the_projector_look(api: Api, eventually: Eventually) -> None:
