@@ -5,10 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from contracts.domain.run import RunPolicy
-from contracts.runtime.process.settings import GoalSettings
+from contracts.domain.run_requests import GoalSettings
+from contracts.runtime.process.settings import Settings
 
 
-class ExecutorSettings(GoalSettings):
+class ExecutorSettings(Settings, GoalSettings):
     """Limits and retries."""
 
     executor_max_runs: int = Field(default=4000, ge=1)

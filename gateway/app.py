@@ -7,6 +7,7 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.access.browsers import guarded, heads
 from gateway.api import agents, artifacts, events, health, tools
 from gateway.api.costs import breakdown, summary
 from gateway.api.dags import endpoints as dags
@@ -23,7 +24,7 @@ from gateway.documents import endpoints as documents
 from gateway.endpoint import Endpoint
 from gateway.gateway import Gateway
 from gateway.http.bodies import MAX_BODY_BYTES
-from gateway.http.middleware import answer_errors, answer_preflights, heads, limited, observe
+from gateway.http.middleware import answer_errors, complete_head, limited, observe
 from gateway.http.misses import certain_misses
 from gateway.http.rate_limit import RateLimit
 from gateway.http.tracing import TRACE
@@ -54,12 +55,12 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 def create_app(gateway: Gateway) -> web.Application:
     """The application that serves `gateway`."""
     settings = gateway.settings
-    rate_limit = RateLimit(settings.rate_limit_max, settings.rate_limit_exempt)
+    rate_limit = RateLimit(settings.rate_limit_max, settings.rate_limit_exempt, settings.trusted_proxies)
     app = web.Application(
         middlewares=[
             observe,
             answer_errors,
-            answer_preflights,
+            guarded(settings.browser_rules),
             limited(rate_limit),
             certain_misses(gateway.current),
         ],
@@ -70,7 +71,8 @@ def create_app(gateway: Gateway) -> web.Application:
         methods = ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,)
         for method in methods:
             app.router.add_route(method, endpoint.path, _bound(endpoint, gateway))
-    app.on_response_prepare.append(heads(settings.allowed_origins))
+    app.on_response_prepare.append(complete_head)
+    app.on_response_prepare.append(heads(settings.allowed_origins, settings.credentialed_origins))
     app.on_shutdown.append(partial(_end_streams, gateway))
     return app
 

@@ -18,14 +18,13 @@ from contracts.domain.issues import issues
 from contracts.runtime.stream import Origin, Stream, transact
 from gateway.gateway import Gateway
 from gateway.http import bodies
-from gateway.http.errors import Refusal
+from gateway.http.errors import INVALID_BODY, Refusal
 from gateway.http.idempotency import Key, key_of
 
 B = TypeVar("B")
 Q = TypeVar("Q")
 S = TypeVar("S")
 
-INVALID_BODY = "Invalid input parameters"
 _ID_NAMES = re.compile(r"\{(id|\w+_id)\}")
 
 
@@ -51,6 +50,16 @@ class Call(Generic[B, Q]):
     def new_id(self, prefix: str, *parts: str) -> str:
         """An id for something to be made; each thing that one request makes has `parts` of its own."""
         return self.key.id(prefix, *parts) if self.key else new_id(prefix)
+
+    async def made_before(self, aggregate: Aggregate[S], aggregate_id: str) -> Stream[S] | None:
+        """What the same request made when it was carried out before; None when it made nothing.
+
+        Look here before checking what a request needs: agents, plans and tools may have changed meanwhile.
+        """
+        if self.key is None:
+            return None
+        stream = await Stream.open(self.gateway.log, aggregate, aggregate_id, self.origin)
+        return stream if stream.version else None
 
     async def create(
         self, aggregate: Aggregate[S], aggregate_id: str, decide: Callable[[S], Sequence[Event]]

@@ -14,6 +14,7 @@ from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
+from gateway.http.forms import FormRoom
 from gateway.http.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
 from gateway.settings import GatewaySettings
@@ -62,6 +63,7 @@ class Gateway:
     chat: Llm
     """For single tasks; what plans and runs ask of a model is asked elsewhere."""
     idempotency: Idempotency
+    form_room: FormRoom = field(default_factory=FormRoom)
     execution_cache: ExecutionCache = field(default_factory=ExecutionCache)
     clock: Callable[[], datetime] = now
     agents_lock: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -19,12 +19,14 @@ from pydantic_settings import (
 
 from contracts.core.event import Json
 from contracts.core.text import by_commas
-from contracts.domain.run_requests import Defaults
-from contracts.runtime.process.settings import GoalSettings, ViewsSettings
+from contracts.domain.run_requests import GoalSettings
+from contracts.runtime.process.browsers import BrowserRules
+from contracts.runtime.process.settings import ViewsSettings
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 """Where the web app runs while it is developed."""
-_MAY_BE_EMPTY = frozenset({"rate_limit_exempt"})
+LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+_MAY_BE_EMPTY = frozenset({"rate_limit_exempt", "trusted_proxies"})
 """Settings that are something else when they are given empty than when they are not given."""
 _ORIGIN = re.compile(r"https?://[^/\s*]+|null")
 
@@ -37,12 +39,20 @@ class GatewaySettings(ViewsSettings, GoalSettings):
     """0 takes a free one and logs it."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)] = ()
     """Origins whose pages may call the API, separated by commas, besides LOCAL_ORIGINS."""
+    cors_credentials: bool = False
+    """Whether pages of CORS_ORIGINS may send cookies and other credentials along."""
     rate_limit_max: int = Field(default=0, ge=0)
     """Requests a minute from one address; 0 is no limit. Health is never limited."""
     rate_limit_exempt: Annotated[
         tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(by_commas)
-    ] = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+    ] = LOOPBACK
     """Networks that are not limited, separated by commas; empty: none."""
+    trusted_proxies: Annotated[
+        tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(by_commas)
+    ] = LOOPBACK
+    """Networks of proxies, separated by commas: from these, `X-Forwarded-For` says who asks."""
+    max_connections: int = Field(default=0, ge=0)
+    """Open connections; further ones are answered 503. 0: as many as the process may have files, less 256."""
 
     views_wait_s: float = Field(default=2.0, ge=0)
     """Seconds that the answer to a write waits for the views to include it."""
@@ -82,14 +92,19 @@ class GatewaySettings(ViewsSettings, GoalSettings):
         return init_settings, env_settings, of_env, dotenv_settings, of_file, file_secret_settings
 
     @property
-    def defaults(self) -> Defaults:
-        """What is asked for where a goal does not say."""
-        return Defaults(self.default_step_budget, self.default_planner_agent)
-
-    @property
     def allowed_origins(self) -> frozenset[str]:
         """Every origin whose pages may call the API."""
         return frozenset((*LOCAL_ORIGINS, *self.cors_origins))
+
+    @property
+    def credentialed_origins(self) -> frozenset[str]:
+        """Those whose pages may send credentials along."""
+        return self.allowed_origins if self.cors_credentials else frozenset(LOCAL_ORIGINS)
+
+    @property
+    def browser_rules(self) -> BrowserRules:
+        """What pages in a browser may send."""
+        return BrowserRules(frozenset((*self.allowed_hosts, self.host.lower())), self.allowed_origins)
 
 
 def _emptied(given: Mapping[str, Json]) -> dict[str, Json]:

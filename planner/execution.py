@@ -13,6 +13,7 @@ from contracts.core.outcome import Reject
 from contracts.domain import dag, run
 from contracts.domain.plan import Job, dated
 from contracts.domain.run import RUN
+from contracts.domain.run_requests import plan_request
 from contracts.runtime.stream import Stream, transact
 
 
@@ -25,16 +26,7 @@ async def request_run(planned: Stream[dag.State], now: datetime) -> None:
     state = planned.state
     if state.status is not dag.Status.PLANNED or state.request is None or state.request.run_id is None:
         return
-    wanted = run.Requested(
-        dag_id=planned.id,
-        dag_title=state.title,
-        original_request=state.goal_text,
-        job=dated(_job(state), now),
-        trigger="plan",
-        goal_id=state.request.goal_id,
-        webhook_url=state.request.webhook_url,
-        timezone=state.timezone,
-    )
+    wanted = plan_request(planned.id, state, dated(_job(state), now), "plan")
     await transact(
         planned.log, RUN, state.request.run_id, partial(run.request, wanted=wanted), planned.origin
     )

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from contracts.core.event import Json
 from contracts.core.spent import Spent
-from contracts.domain.dag import AttemptMade
+from contracts.domain.dag import TITLE_ATTEMPT, AttemptMade
 
 
 class Reason(StrEnum):
@@ -17,7 +17,7 @@ class Reason(StrEnum):
     GAPS = "retry_gaps"
     UNREADABLE = "retry_parse_error"
     INVALID = "retry_validation"
-    TITLE = "title_master"
+    TITLE = TITLE_ATTEMPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.domain.agent import Directory, ModelProblem, with_usable_model
+from contracts.domain.agent import TITLE_AGENT, Directory, ModelProblem, with_usable_model
 from contracts.domain.prompts.templates import dates, fill
 from contracts.llm import ChatRequest
 from planner.reply import Reply
 
-TITLE_AGENT = "TitleMaster"
 MAX_GOAL = 2000
 """Characters of the goal that the agent reads."""
 MAX_TITLE = 120

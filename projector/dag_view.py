@@ -47,7 +47,7 @@ def imported(changes: Changes, fact: Fact, event: dag.Imported) -> None:
 @fold.on(dag.AttemptMade)
 def attempt_made(changes: Changes, fact: Fact, event: dag.AttemptMade) -> None:
     """One more answer of a model, and its cost."""
-    is_title = event.reason == "title_master"
+    is_title = event.reason == dag.TITLE_ATTEMPT
     usage = tokens_of(event.usage)
     values: dict[str, Any] = {"phase": "planning", "updated_at": fact.at}
     if not is_title:

@@ -15,7 +15,7 @@ from contracts.domain.goal import GOAL
 from contracts.domain.issues import issues
 from contracts.domain.plan import Job, dated, problems
 from contracts.domain.run import RUN
-from contracts.domain.run_requests import Defaults, RunRequest, Trigger, pursue
+from contracts.domain.run_requests import Defaults, RunRequest, Trigger, plan_request, pursue
 from scheduler.active_schedules import ActiveSchedule
 
 SHOWN = 3
@@ -50,14 +50,9 @@ def request_of(entry: ActiveSchedule, tick: datetime, plan: dag.State) -> run.Re
         Unfit: a client has put something in the plan's place that cannot be executed.
     """
     job = _executable(plan)
-    return run.Requested(
-        dag_id=entry.id,
-        dag_title=plan.title,
-        original_request=plan.goal_text or job.original_request,
-        job=dated(job, tick.astimezone(parse_timezone(entry.schedule.timezone))),
-        trigger="schedule",
-        timezone=entry.schedule.timezone,
-    )
+    timezone = entry.schedule.timezone
+    ready = dated(job, tick.astimezone(parse_timezone(timezone)))
+    return plan_request(entry.id, plan, ready, "schedule", timezone)
 
 
 def _executable(plan: dag.State) -> Job:

@@ -6,11 +6,11 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from contracts.domain.run_requests import Defaults
-from contracts.runtime.process.settings import GoalSettings
+from contracts.domain.run_requests import GoalSettings
+from contracts.runtime.process.settings import Settings
 
 
-class SchedulerSettings(GoalSettings):
+class SchedulerSettings(Settings, GoalSettings):
     """Settings of the scheduler."""
 
     catch_up_s: int = Field(default=3600, ge=0, le=366 * 24 * 3600)
@@ -22,8 +22,3 @@ class SchedulerSettings(GoalSettings):
     def catch_up(self) -> timedelta:
         """`catch_up_s` as a span of time."""
         return timedelta(seconds=self.catch_up_s)
-
-    @property
-    def defaults(self) -> Defaults:
-        """What is asked for where a goal does not say."""
-        return Defaults(self.default_step_budget, self.default_planner_agent)

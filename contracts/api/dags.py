@@ -7,11 +7,10 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.api.costs import PlanningAttempt, TokenUsage
-from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp
+from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp, Title
 from contracts.api.numbers import MaxTokens, Seed
 from contracts.api.paging import ByCursor, Page, Pagination
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
-from contracts.api.texts import Title
 from contracts.core.event import Json
 
 

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from contracts.api.fields import Query
 from contracts.api.numbers import COERCED
 from contracts.core.event import Json
+from contracts.core.suggestions import did_you_mean
 from contracts.core.text import by_commas
 from contracts.domain.registry import AGGREGATES
 
@@ -29,8 +30,8 @@ class _OneOf:
     def __call__(self, given: tuple[str, ...]) -> tuple[str, ...]:
         unknown = [text for text in given if text not in self._known]
         if unknown:
-            known = ", ".join(self._known)
-            raise PydanticCustomError("custom", f"{unknown[0][:80]!r} is unknown; there are {known}")
+            hint = did_you_mean(unknown[0], self._known) or f"; there are {', '.join(self._known)}"
+            raise PydanticCustomError("custom", f"{unknown[0][:80]!r} is unknown{hint}")
         return given
 
     @property

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from contracts.api.costs import TokenUsage
-from contracts.api.fields import Absent, Body, NonEmpty, Omissible, Row, Timestamp
+from contracts.api.fields import Absent, Body, NonEmpty, Omissible, Row, Timestamp, Title
 from contracts.api.numbers import COERCED
 from contracts.api.paging import FURTHEST, ByCursor, Page, Pagination
-from contracts.api.texts import Length, Title
 from contracts.core.event import Json
+from contracts.domain.issues import unknown_key
 
 ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
 StepStatus = Literal["pending", "running", "waiting", "completed", "failed"]
@@ -166,6 +166,15 @@ class ExecuteDag(Body):
     dag_title: Omissible[Title] = None
     """Title of the DAG that a whole job becomes."""
 
+    @model_validator(mode="after")
+    def _only_a_whole_job_has_other_keys(self) -> ExecuteDag:
+        other = self.model_extra or {}
+        if other and "sub_tasks" not in other:
+            raise unknown_key(
+                next(iter(other)), (field.alias or "" for field in type(self).model_fields.values())
+            )
+        return self
+
 
 class DagToRun(Body):
     """A DAG by its id."""
@@ -176,7 +185,7 @@ class DagToRun(Body):
 class CancelExecution(Body):
     """Why it is called off."""
 
-    reason: Omissible[Annotated[str, Length(least=1, most=1000)]] = None
+    reason: Omissible[Annotated[str, Field(min_length=1, max_length=1000)]] = None
 
 
 class ExecutionStarted(Row):

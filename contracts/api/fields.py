@@ -8,11 +8,20 @@ from decimal import InvalidOperation
 from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, PlainSerializer, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema
 from pydantic_core.core_schema import no_info_after_validator_function, str_schema, union_schema
 
+from contracts.api.old_clients import IGNORED_KEYS
 from contracts.core.event import Json, Usage
 from contracts.core.money import pico_usd, usd_text
 
@@ -59,6 +68,7 @@ Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 """A key of an answer that is left out where there is nothing to say."""
 
 NonEmpty = Annotated[str, Field(min_length=1)]
+Title = Annotated[str, Field(max_length=1000)]
 
 
 class _OrText:
@@ -98,13 +108,21 @@ Usd = Annotated[
 
 
 class Body(BaseModel):
-    """A JSON body: no type is taken for another, unknown keys are passed over."""
+    """A JSON body: no type is taken for another, and unknown keys are refused."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_keys_of_old_clients(cls, given: Any) -> Any:
+        ignored = IGNORED_KEYS.get(cls.__name__, frozenset())
+        if isinstance(given, dict) and not ignored.isdisjoint(given):
+            return {key: value for key, value in given.items() if key not in ignored}
+        return given
 
 
 class Query(BaseModel):
-    """The query of a URL, where everything is text; unknown keys are passed over."""
+    """The query of a URL, where everything is text; unknown keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
 

@@ -13,7 +13,6 @@ from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestam
 from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
-from contracts.api.texts import Length
 from contracts.core.event import Json
 
 GoalStatus = Literal["active", "paused", "archived"]
@@ -37,8 +36,8 @@ HttpUrl = Annotated[
     AfterValidator(_http_url),
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": LONGEST_URL}),
 ]
-Objective = Annotated[str, Length(least=10)]
-"""At least 10 UTF-16 units, of which an emoji has two, and at most MAX_MESSAGE_LENGTH, which is a setting."""
+Objective = Annotated[str, Field(min_length=10)]
+"""At least 10 characters, and at most as many as the setting MAX_MESSAGE_LENGTH says."""
 
 
 class GoalParams(Body):
@@ -91,7 +90,7 @@ class GoalPatch(Body):
 class GoalQuery(ByCursor):
     """Which goals to list."""
 
-    status: str | None = None
+    status: GoalStatus | None = None
     limit: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] | None = None
     """By default all."""
     offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0

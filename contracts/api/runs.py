@@ -19,8 +19,7 @@ class RunQuery(Page, ByCursor):
     """Which runs to list."""
 
     goal_id: str | None = None
-    status: str | None = None
-    """`pending`, `running`, `completed` or `failed`."""
+    status: RunStatus | None = None
 
 
 class RunRow(Row):

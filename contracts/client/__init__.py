@@ -14,11 +14,12 @@ what to do.
 from __future__ import annotations
 
 from contracts.client.client import Client
-from contracts.client.dags import DEFAULT_AGENT, Started
+from contracts.client.dags import Started
 from contracts.client.errors import ClarificationRequired, ClientError, Misunderstood, Refused, Unreachable
 from contracts.client.events import ExecutionEvent, LogEvent, RunEvent
 from contracts.client.http import Content
 from contracts.client.tasks import Attachment
+from contracts.domain.agent import PLANNER_AGENT
 
 __all__ = [
     "Client",
@@ -33,5 +34,5 @@ __all__ = [
     "LogEvent",
     "Attachment",
     "Content",
-    "DEFAULT_AGENT",
+    "PLANNER_AGENT",
 ]

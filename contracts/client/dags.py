@@ -13,9 +13,7 @@ from contracts.client.errors import ClarificationRequired, Refused
 from contracts.client.executions import EXECUTIONS
 from contracts.client.http import Http, keyed, path, understood
 from contracts.core.event import Json
-
-DEFAULT_AGENT = "DecomposerV8"
-"""The planning agent that every system has."""
+from contracts.domain.agent import PLANNER_AGENT
 
 DAGS = "dags"
 PLANNING_LOOK_S = 0.2
@@ -59,7 +57,7 @@ class Dags:
         return await self._http.get(DagRow, path(DAGS, dag_id))
 
     async def create(
-        self, goal: str, *, agent: str = DEFAULT_AGENT, key: str | None = None, **options: Json
+        self, goal: str, *, agent: str = PLANNER_AGENT, key: str | None = None, **options: Json
     ) -> DagRow:
         """Have `goal` planned; returns when the plan is there. Options are those of CreateDag.
 
@@ -69,7 +67,7 @@ class Dags:
         return await self._planned(accepted["dagId"])
 
     async def create_and_execute(
-        self, goal: str, *, agent: str = DEFAULT_AGENT, key: str | None = None, **options: Json
+        self, goal: str, *, agent: str = PLANNER_AGENT, key: str | None = None, **options: Json
     ) -> Started:
         """Have `goal` planned and the plan executed; returns when the execution is on its way."""
         accepted = await self._plan("create-and-execute-dag", goal, agent, key, options)

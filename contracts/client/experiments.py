@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.api.experiments import ExperimentsCompleted
-from contracts.client.dags import DEFAULT_AGENT
 from contracts.client.http import Http, keyed, path, understood
+from contracts.domain.agent import PLANNER_AGENT
 
 ANSWER_S = 3600.0
 """The answer comes when the last plan is there."""
@@ -25,7 +25,7 @@ class Experiments:
         provider: str,
         models: Sequence[str],
         temperatures: Sequence[float],
-        agent: str = DEFAULT_AGENT,
+        agent: str = PLANNER_AGENT,
         seed: int | None = None,
         key: str | None = None,
         timeout_s: float = ANSWER_S,

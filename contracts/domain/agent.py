@@ -18,6 +18,13 @@ from contracts.core.commit import Recorded
 from contracts.core.event import Event, Json
 from contracts.core.ids import derived_id
 
+DEFAULT_AGENT = "defaultAgent"
+"""Pursues the goals that name no agent."""
+PLANNER_AGENT = "DecomposerV8"
+"""Makes plans where no agent is named."""
+TITLE_AGENT = "TitleMaster"
+"""Gives plans their titles."""
+
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -7,15 +7,23 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
 
 from contracts.core.event import Json
+from contracts.core.suggestions import did_you_mean
+
+MOST = 100
+"""Issues told at once."""
+MOST_EXAMINED = 5_000
+"""Complaints of pydantic that are looked at: to list more takes seconds, and nothing else runs meanwhile."""
+
+UNKNOWN_KEY = "unknown_key"
 
 Path = tuple[str | int, ...]
 
@@ -33,9 +41,14 @@ class Issue:
 
 
 def issues(error: ValidationError, model: type[BaseModel] | None = None) -> list[dict[str, Json]]:
-    """Every complaint of `error` as an issue; `model`, whose error it is, tells the types of missing keys."""
+    """The complaints of `error` as issues, MOST at most; `model`, whose error it is, has the missing keys."""
+    count = error.error_count()
+    if count > MOST_EXAMINED:
+        return [Issue((), f"{count} things are wrong, too many to tell: send a smaller part first").as_json()]
     schema = _schema_of(model) if model else {}
-    return [_issue(detail, schema) for detail in error.errors(include_url=False)]
+    found = [_issue(detail, schema) for detail in error.errors(include_url=False)[:MOST]]
+    more = [Issue((), f"{count - MOST} more things are wrong").as_json()] if count > MOST else []
+    return found + more
 
 
 def _issue(detail: ErrorDetails, schema: Mapping[str, Json]) -> dict[str, Json]:
@@ -43,8 +56,8 @@ def _issue(detail: ErrorDetails, schema: Mapping[str, Json]) -> dict[str, Json]:
     if kind == "missing":
         expected = _expected_at(detail["loc"], schema)
         return _at(detail, "invalid_type", "Required", expected=expected, received="undefined")
-    if kind == "extra_forbidden":
-        return _unrecognized(detail)
+    if kind in {"extra_forbidden", UNKNOWN_KEY}:
+        return _unrecognized(detail, schema)
     if kind in _TYPES:
         return _invalid_type(detail, _TYPES[kind])
     if kind in _BOUNDS:
@@ -58,10 +71,20 @@ def _at(detail: ErrorDetails, code: str, message: str, **details: Json) -> dict[
     return {"code": code, **details, "path": list(detail["loc"]), "message": message}
 
 
-def _unrecognized(detail: ErrorDetails) -> dict[str, Json]:
-    *parent, key = detail["loc"]
-    message = f"Unrecognized key(s) in object: '{key}'"
-    return {"code": "unrecognized_keys", "keys": [key], "path": parent, "message": message}
+def unknown_key(key: str, known: Iterable[str]) -> PydanticCustomError:
+    """To raise in a validator of a whole model: it has no such key."""
+    return PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "known": tuple(known)})
+
+
+def _unrecognized(detail: ErrorDetails, schema: Mapping[str, Json]) -> dict[str, Json]:
+    if detail["type"] == UNKNOWN_KEY:
+        parent, key, known = detail["loc"], detail["ctx"]["key"], detail["ctx"]["known"]
+    else:
+        parent, key = detail["loc"][:-1], detail["loc"][-1]
+        known = _node_at(parent, schema).get("properties", {})
+    allowed = f"; known are {', '.join(known)}" if known else ""
+    message = f"Unrecognized key(s) in object: '{key}'{did_you_mean(str(key), known) or allowed}"
+    return {"code": "unrecognized_keys", "keys": [key], "path": list(parent), "message": message}
 
 
 _TYPES = {
@@ -158,7 +181,8 @@ def _invalid_choice(detail: ErrorDetails) -> dict[str, Json]:
         kind = _type_name(received)
         message = f"Expected {choices}, received {kind}"
         return _at(detail, "invalid_type", message, expected=choices, received=kind)
-    message = f"Invalid enum value. Expected {choices}, received '{received}'"
+    hint = did_you_mean(received, options)
+    message = f"Invalid enum value. Expected {choices}, received '{received[:100]}'{hint}"
     return _at(detail, "invalid_enum_value", message, received=received, options=options)
 
 
@@ -218,12 +242,16 @@ def _schema_of(model: type[BaseModel]) -> dict[str, Any]:
 
 def _expected_at(path: Path, schema: Mapping[str, Json]) -> str:
     """The type that `schema` demands at `path`."""
+    return _type_in(_node_at(path, schema))
+
+
+def _node_at(path: Path, schema: Mapping[str, Json]) -> Mapping[str, Json]:
     definitions = schema.get("$defs", {})
-    node = schema
+    node = _resolved(schema, definitions)
     for key in path:
         child = node.get("properties", {}).get(key) if isinstance(key, str) else node.get("items")
         node = _resolved(child or {}, definitions)
-    return _type_in(node)
+    return node
 
 
 def _resolved(node: Mapping[str, Json], definitions: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -1,4 +1,4 @@
-"""Requests for runs, and taking them back.
+"""Requests for runs, of plans and of goals, and taking them back.
 
 A run of a goal is requested either at once, to be run by an agent, or as a plan that becomes the run. A run
 that waits for its plan exists from the request for the plan on: the planner requests the run itself when the
@@ -11,10 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import BaseModel, Field
+
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
 from contracts.core.ids import derived_id
 from contracts.domain import dag, goal, run
+from contracts.domain.agent import PLANNER_AGENT
+from contracts.domain.plan import Job
 from contracts.domain.prompts.constraints import as_lines
 
 RUN_PREFIX = "run_"
@@ -28,7 +32,23 @@ class Defaults:
     """The settings for what a goal does not say."""
 
     step_budget: int = 20
-    planner_agent: str = "DecomposerV8"
+    planner_agent: str = PLANNER_AGENT
+
+
+class GoalSettings(BaseModel):
+    """The settings that every service reads which asks for runs of goals, or runs them."""
+
+    default_step_budget: int = Field(default=20, ge=1)
+    """Turns of a goal run whose goal sets no `stepBudget`."""
+    max_concurrent_runs: int = Field(default=3, ge=1)
+    """Goal runs in progress at once: in one executor, and before a client is asked to wait."""
+    default_planner_agent: str = PLANNER_AGENT
+    """Plans the goals whose strategy is `dag`."""
+
+    @property
+    def defaults(self) -> Defaults:
+        """Used where a goal sets nothing."""
+        return Defaults(self.default_step_budget, self.default_planner_agent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +73,30 @@ class RunRequest:
 def plan_id(run_id: str) -> str:
     """The id of the DAG that is requested in order to become the run."""
     return derived_id("", run_id, "plan")
+
+
+def plan_request(
+    dag_id: str,
+    plan: dag.State,
+    job: Job,
+    trigger: Literal["api", "plan", "schedule"],
+    timezone: str | None = None,
+) -> run.Requested:
+    """The request to execute `job`, the plan of the DAG `dag_id`; `timezone` None: the DAG's.
+
+    Only the run that the plan was made for (`trigger` is `plan`) belongs to the goal of the DAG.
+    """
+    asked = plan.request if trigger == "plan" else None
+    return run.Requested(
+        dag_id=dag_id,
+        dag_title=plan.title,
+        original_request=plan.goal_text or job.original_request,
+        job=job,
+        trigger=trigger,
+        goal_id=asked and asked.goal_id,
+        webhook_url=asked and asked.webhook_url,
+        timezone=timezone or plan.timezone,
+    )
 
 
 def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Trigger, defaults: Defaults) -> RunRequest:

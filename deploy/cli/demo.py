@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from contracts.client import DEFAULT_AGENT, Client
+from contracts.client import PLANNER_AGENT, Client
 from contracts.llm import LlmNotConfigured, LlmSettings
 from contracts.llm.endpoint import resolve
 from deploy.cli.watch.live import Note, show_end, watch
@@ -78,7 +78,7 @@ async def _demo(show: Show, directory: Path, log: Filed, progress: Console, outp
             system = await stack.enter_async_context(local_system(options, log))
         client = await stack.enter_async_context(Client(system.url))
         progress.print(Text(f"ready at {system.url}\ngoal: {show.goal}"))
-        with progress.status(f"{DEFAULT_AGENT} is planning …"):
+        with progress.status(f"{PLANNER_AGENT} is planning …"):
             started = await client.dags.create_and_execute(show.goal)
         board = await watch(client, started.execution_id, progress, _Killer(system, show.kill))
         show_end(board, progress, output)

@@ -121,17 +121,20 @@ def demo(
 def run_goal(
     goal: Annotated[str, typer.Argument(help="In plain words.")],
     url: Url = DEFAULT_URL,
-    agent: Annotated[str | None, typer.Option(help="The agent that plans. Default: DecomposerV8.")] = None,
+    agent: Annotated[
+        str | None,
+        typer.Option(help="The agent that plans; by default the newest of ours."),
+    ] = None,
 ) -> None:
     """Have a goal planned and executed, and watch it. Exit status: 0 completed, 1 failed, 2 not reachable."""
     from rich.console import Console
 
-    from contracts.client import DEFAULT_AGENT, Client
+    from contracts.client import PLANNER_AGENT, Client
     from deploy.cli.execute import execute
     from deploy.cli.watch.follow import follow
 
     async def main() -> Status:
-        planner = agent or DEFAULT_AGENT
+        planner = agent or PLANNER_AGENT
         async with Client(url) as client:
             with Console(stderr=True).status(f"{planner} is planning …"):
                 started = await client.dags.create_and_execute(goal, agent=planner)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from contracts.core.commit import all_events
 from contracts.domain import agent, run
-from contracts.domain.agent import AGENT
+from contracts.domain.agent import AGENT, DEFAULT_AGENT
 from contracts.domain.memory import MEMORY
 from contracts.domain.run import AgentUsed, Failed, GoalRequested, GoalStarted
 from contracts.runtime.log import Log
@@ -15,8 +15,6 @@ from contracts.runtime.stream import Origin, Stream
 from executor.goal.limits import Limits
 from executor.resources import Resources
 from executor.tools.registry import Registry
-
-DEFAULT_AGENT = "defaultAgent"
 
 
 class Setup:

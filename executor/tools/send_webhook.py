@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 from pydantic import Field, field_validator
 
 from contracts.core.event import Json
+from contracts.core.foreign_json import parse_json
 from contracts.core.ids import derived_id
 from contracts.core.tool import Effect, OutputSpec
 from executor.tools.inputs import HttpUrl, ToolInput
@@ -121,7 +122,7 @@ async def _answer(response: ClientResponse) -> Json:
     body, more = await read_at_most(response, MAX_RESPONSE)
     if not more and (response.content_type == "application/json" or response.content_type.endswith("+json")):
         try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:
+            return parse_json(body)
+        except ValueError:  # as text, nothing of it is lost
             pass
     return body.decode("utf-8", "replace")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import mimetypes
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +23,9 @@ CHUNK_BYTES = 256 * 1024
 SNIFFED = 8192
 """Bytes of a file of unknown type that decide whether it is text."""
 
+REPLACED = "\ufffd"
+"""Shown in a name for what is not UTF-8."""
+
 SHOWN_AS_THEY_ARE = ("image/", "audio/", "video/", "font/", "application/")
 TEXT_TYPES = frozenset(
     {
@@ -38,7 +42,7 @@ TEXT_TYPES = frozenset(
         "application/yaml",
     }
 )
-NO_SCRIPTS = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
+NO_SCRIPTS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
 """A file may come from anywhere on the web: no browser may run it in our name."""
 
 
@@ -63,7 +67,10 @@ async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
     tag=TAG,
     responses={200: Raw("*/*", "The bytes of the file; every text format, HTML too, as text/plain.")},
     missing="Artifact not found",
-    errors={403: "The name leads out of the folder."},
+    errors={
+        403: "The name leads out of the folder.",
+        409: "Several files have names like this that are not UTF-8.",
+    },
 )
 async def get_artifact(call: Call[None, None]) -> web.StreamResponse:
     """Names may have folders in them, with the slashes escaped or not."""
@@ -90,11 +97,55 @@ async def _send(request: web.Request, file: BinaryIO, media_type: str) -> web.St
 
 
 def _names(root: Path, *, recursive: bool) -> list[str]:
-    """Paths relative to `root` of the files in it; links that lead out of it are none."""
-    real = _real(root)
-    found = real.rglob("*") if recursive else real.glob("*")
-    files = (path for path in found if path.is_file() and _real(path).is_relative_to(real))
-    return sorted(path.relative_to(real).as_posix() for path in files)
+    """Paths relative to `root` of the files in it; bytes that are not UTF-8 are shown as U+FFFD."""
+    return sorted(map(_shown, _files(_real(root), recursive=recursive)))
+
+
+def _files(real: Path, *, recursive: bool) -> Iterator[str]:
+    """Paths relative to the folder `real` of the files in it, but for links that lead out of it."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        for entry in _entries(real / folder):
+            path = f"{folder}{entry.name}"
+            if recursive and entry.is_dir(follow_symlinks=False):
+                folders.append(f"{path}/")
+            elif _is_file(entry) and (not entry.is_symlink() or _real(real / path).is_relative_to(real)):
+                yield path
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in a folder; nothing where it cannot be read."""
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except OSError:
+        return []
+
+
+def _shown(path: str) -> str:
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def _named(real: Path, name: str) -> str:
+    """The path of the file that is shown as `name`.
+
+    Raises:
+        Refusal: there are several.
+    """
+    if REPLACED not in name or (real / name).exists():
+        return name
+    found = [path for path in _files(real, recursive=True) if _shown(path) == name]
+    if len(found) > 1:
+        raise Refusal(409, f"{len(found)} files have names like this that are not UTF-8: rename them first")
+    return found[0] if found else name
 
 
 def _open(root: Path, name: str) -> tuple[BinaryIO, str]:
@@ -102,10 +153,10 @@ def _open(root: Path, name: str) -> tuple[BinaryIO, str]:
 
     Raises:
         OSError: there is no such file.
-        Refusal: it is not inside `root`.
+        Refusal: it is not inside `root`, or there are several.
     """
     real = _real(root)
-    path = _real(real / name)
+    path = _real(real / _named(real, name))
     if not path.is_relative_to(real):
         raise Refusal(403, "Access denied")
     if not path.is_file():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from contracts.api.tools import ToolDefinition, ToolQuery
+from contracts.core.suggestions import did_you_mean
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
@@ -48,5 +49,6 @@ ENDPOINTS = (list_tools, get_tool)
 def _one(gateway: Gateway, name: str) -> web.StreamResponse:
     spec = gateway.catalogue.get(name)
     if spec is None:
-        raise Refusal(404, f"Tool not found: {name}")
+        hint = did_you_mean(name, (spec.name for spec in gateway.catalogue.all()))
+        raise Refusal(404, f"Tool not found: {name}{hint}")
     return json_reply(spec.as_function())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from types import ModuleType
 from typing import Any
@@ -76,7 +77,7 @@ def asyncapi(nats_url: str) -> Schema:
         "operations": {name: _operation(name, channel) for name, channel in channels.items()},
         "components": {
             "messages": {one.name: _commit(one) for one in AGGREGATES} | LIVE_MESSAGES,
-            "schemas": dict(sorted(_schemas().items())),
+            "schemas": dict(sorted(schemas().items())),
         },
     }
 
@@ -128,7 +129,9 @@ def _commit(aggregate: Aggregate[Any]) -> Schema:
     }
 
 
-def _schemas() -> dict[str, Schema]:
+@cache
+def schemas() -> dict[str, Schema]:
+    """The schema of every event's data and envelope, by name."""
     events = [event for aggregate in AGGREGATES for event in aggregate.events]
     found: dict[str, Schema] = {
         "CloudEvent": CLOUD_EVENT,

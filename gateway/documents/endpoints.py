@@ -11,14 +11,17 @@ from aiohttp import web
 
 from contracts.core.event import Json
 from gateway.documents.asyncapi import asyncapi
+from gateway.documents.event_schemas import event_schema
 from gateway.documents.openapi import openapi
 from gateway.documents.reference import reference
 from gateway.documents.schemas import Schema
 from gateway.endpoint import Call, Endpoint, Raw, endpoint
-from gateway.http.replies import JSON
+from gateway.http.replies import JSON, json_reply
 
 TAG = "documents"
-NOTHING_FROM_AFAR = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+NOTHING_FROM_AFAR = {
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+}
 
 
 class Documents:
@@ -82,7 +85,21 @@ async def get_reference(call: Call[None, None]) -> web.StreamResponse:
     return await _sent(call, "text/html; charset=utf-8", lambda documents: documents.reference)
 
 
-ENDPOINTS = (get_openapi, get_asyncapi, get_reference)
+@endpoint(
+    "GET",
+    "/schemas/{type}/{version}",
+    summary="The JSON Schema of an event's data",
+    tag=TAG,
+    responses={200: dict[str, Json]},
+    missing="There is no such schema",
+)
+async def get_event_schema(call: Call[None, None]) -> web.StreamResponse:
+    """Events name it in `dataschema`. Each type has one, of the version that events are served in."""
+    schema = await asyncio.to_thread(event_schema, call.path["type"], call.path["version"])
+    return json_reply(schema, headers=NOTHING_FROM_AFAR)
+
+
+ENDPOINTS = (get_openapi, get_asyncapi, get_reference, get_event_schema)
 
 
 async def _sent(

@@ -20,10 +20,10 @@ PACKAGE = "async-agent"
 
 ABOUT = """Goals in plain words, planned into DAGs by a language model and executed crash-safely.
 
-Every path that answers GET answers HEAD. Bodies are JSON unless said otherwise; keys that are not known are
-passed over. Whatever goes wrong is told in JSON with a text called `error`. Times are ISO 8601 in UTC, money
-is exact decimal text in US dollars, ids are opaque. What happens afterwards is told by the event streams
-here, and by the log itself: see [/asyncapi.json](/asyncapi.json)."""
+Every path that answers GET answers HEAD. Bodies are JSON unless an operation says otherwise; unknown keys of
+a body are refused, those of a query are ignored. Every error answer is JSON and has a field `error` that
+explains it. Times are ISO 8601 in UTC, money is exact decimal text in US dollars, ids are opaque. Event
+streams tell what happens later; so does the log itself: see [/asyncapi.json](/asyncapi.json)."""
 
 IDEMPOTENCY_KEY = Header(
     idempotency.HEADER,

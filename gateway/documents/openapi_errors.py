@@ -32,7 +32,11 @@ COMMON: Mapping[int, _Common] = {
     400: _Common(
         "BadRequest", "Something in the request is not as it must be.", (InvalidInput, Refused, Turned)
     ),
+    403: _Common(
+        "Forbidden", "A page in a browser may not send this, or not under this host.", (Turned, Refused)
+    ),
     404: _Common("NotFound", "There is no such thing.", (Refused,)),
+    408: _Common("TooSlow", "The body did not arrive in time.", (Turned,)),
     413: _Common("TooLarge", "The body is too large.", (Turned, Refused)),
     415: _Common("UnsupportedMediaType", "The body is of another type.", (Turned, Refused)),
     422: _Common("UsedForAnother", f"The {idempotency.HEADER} was used for another request.", (Refused,)),
@@ -46,9 +50,9 @@ RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"ty
 
 def statuses(endpoint: Endpoint) -> set[int]:
     """How an endpoint says no, by what it takes and what it says itself."""
-    always = {500} if endpoint.tag == UNLIMITED_TAG else {429, 500, 503}
+    always = {403, 500} if endpoint.tag == UNLIMITED_TAG else {403, 429, 500, 503}
     checked = {400} if endpoint.query or "{" in endpoint.path else set()
-    sent = {400, 413, 415} if endpoint.body or endpoint.form else set()
+    sent = {400, 408, 413, 415} if endpoint.body or endpoint.form else set()
     missing = {404} if endpoint.missing else set()
     keyed = {400, 422} if endpoint.keyed else set()
     return (always | checked | sent | missing | keyed | set(endpoint.errors)) - set(endpoint.responses)

@@ -2,46 +2,73 @@
 
 from __future__ import annotations
 
+import asyncio
 from codecs import BOM_UTF8
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
+from typing import TypeVar
 
-import orjson
 from aiohttp import web
 
 from contracts.core.event import Json
-from gateway.http.errors import BODY_TOO_LARGE, WRONG_MEDIA_TYPE, FrameworkRefusal, Refusal
+from contracts.core.foreign_json import TooLargeInteger, parse_json
+from contracts.domain.issues import Issue
+from gateway.http.errors import BODY_TOO_LARGE, INVALID_BODY, WRONG_MEDIA_TYPE, FrameworkRefusal, Refusal
+
+T = TypeVar("T")
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_VALUES = 100_000
+"""Items and members of a body: what is wrong with each takes far longer to find than the body to arrive."""
 MAX_DEPTH = 100
 """Objects and lists within each other; encoders give up at 255."""
-JSON_MEDIA_TYPES = ("", "application/json")
+BODY_S = 30.0
+"""Seconds that a JSON body may take to arrive."""
+JSON = "application/json"
 
 
 async def body_of(request: web.Request) -> Json:
     """The JSON body; an empty one is `{}`.
 
     Raises:
-        FrameworkRefusal: it is no JSON, too large, or says it is something else.
-        Refusal: it holds a NUL character or is nested too deeply.
+        FrameworkRefusal: it is not JSON, too large, too slow, or says it is something else.
+        Refusal: it holds a NUL character, an integer of more than 64 bits, or too many values or levels.
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise FrameworkRefusal(413, "Request body is too large: send at most 1 MiB", BODY_TOO_LARGE)
-    raw = await request.read()
+    raw = await within(BODY_S, request.read())
     if not raw:
         return {}
     _check_media_type(request.headers.get("Content-Type"))
     try:
-        value = orjson.loads(raw.removeprefix(BOM_UTF8))
-    except orjson.JSONDecodeError as error:
+        value = parse_json(raw.removeprefix(BOM_UTF8))
+    except TooLargeInteger as error:
+        wrong = Issue(error.path, error.problem).as_json()
+        raise Refusal(400, INVALID_BODY, validation_errors=[wrong]) from error
+    except ValueError as error:
         raise FrameworkRefusal(400, f"The body is not valid JSON: {_what_is_wrong(raw, error)}") from error
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise Refusal(400, f"The body is nested more than {MAX_DEPTH} levels deep; make it flatter")
+    if raw.count(b",") >= MAX_VALUES and (count := _count(value)) > MAX_VALUES:
+        raise Refusal(400, f"The body holds {count} values; send at most {MAX_VALUES}, or fewer at a time")
     if rb"\u0000" in raw:
         _check_no_nul(value)
     return value
 
 
-def _what_is_wrong(raw: bytes, error: orjson.JSONDecodeError) -> str:
+async def within(seconds: float, received: Awaitable[T]) -> T:
+    """What arrives within so many seconds.
+
+    Raises:
+        FrameworkRefusal: it does not.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await received
+    except TimeoutError:
+        raise FrameworkRefusal(408, f"The body did not arrive within {seconds:g} s: send it faster") from None
+
+
+def _what_is_wrong(raw: bytes, error: ValueError) -> str:
     """What the parser says, in more words where it is about the text itself."""
     try:
         raw.decode()
@@ -94,8 +121,8 @@ def check_text(text: str, where: str) -> None:
 
 def _check_media_type(content_type: str | None) -> None:
     media_type = (content_type or "").partition(";")[0].strip().lower()
-    if media_type not in JSON_MEDIA_TYPES and not media_type.endswith("+json"):
-        message = f"Unsupported Media Type: {media_type}; send application/json"
+    if media_type != JSON and not media_type.endswith("+json"):
+        message = f"Unsupported Media Type: {media_type or 'none given'}; send application/json"
         raise FrameworkRefusal(415, message, WRONG_MEDIA_TYPE)
 
 
@@ -117,6 +144,17 @@ def _texts(value: Json) -> Iterator[str]:
         case list():
             for item in value:
                 yield from _texts(item)
+
+
+def _count(value: Json) -> int:
+    """How many members and items there are, at any depth."""
+    count, waiting = 0, [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict | list):
+            count += len(one)
+            waiting += one.values() if isinstance(one, dict) else one
+    return count
 
 
 def _depth(value: Json) -> int:

@@ -22,6 +22,8 @@ from gateway.views.reader import ViewsUnavailable
 RETRY_AFTER_S = 1
 """What clients are told to wait when something is away that will be back."""
 
+INVALID_BODY = "Invalid input parameters"
+"""The error that stands above what is wrong with a body."""
 BODY_TOO_LARGE = "FST_ERR_CTP_BODY_TOO_LARGE"
 WRONG_MEDIA_TYPE = "FST_ERR_CTP_INVALID_MEDIA_TYPE"
 

@@ -1,15 +1,13 @@
-"""Around every request: its trace, its count, its answer when it fails, and the headers all answers have."""
+"""Around every request: its trace, its count, its line in the log, its answer when it fails."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
 
 import structlog
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from gateway.http import cors
 from gateway.http.errors import internal_error, refusal_of
 from gateway.http.metrics import count_request
 from gateway.http.rate_limit import RateLimit
@@ -17,6 +15,7 @@ from gateway.http.tracing import REQUEST_ID, TRACE, Trace
 
 logger = structlog.get_logger(__name__)
 
+FORWARDED = "X-Forwarded-For"
 UNLIMITED = frozenset({"/health", "/health/ready"})
 HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("headers", dict)
 """Headers to add to the answer."""
@@ -26,7 +25,7 @@ STARTED = web.RequestKey("started", bool)
 
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Name the request, and count and log what came of it."""
+    """Name the request, count it, and log it in one line once it is answered."""
     trace = request[TRACE] = Trace.of(request)
     request[HEADERS] = {REQUEST_ID: trace.request_id}
     began = time.perf_counter()
@@ -38,9 +37,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
     finally:
         seconds = time.perf_counter() - began
         count_request(request, status, seconds)
-        log = logger.debug if request.method in {"GET", "HEAD", "OPTIONS"} else logger.info
         ms = round(seconds * 1000, 2)
-        log("request", method=request.method, path=request.path, status=status, ms=ms)
+        logger.info("request", method=request.method, path=request.path, status=status, ms=ms)
     return response
 
 
@@ -65,15 +63,9 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if STARTED in request or request.transport is None:
             raise ConnectionAbortedError("the answer cannot be completed") from error
         reply = refusal.reply()
-        if isinstance(error, web.RequestPayloadError):
+        if isinstance(error, web.RequestPayloadError) or refusal.status == 408:
             reply.force_close()
         return reply
-
-
-@web.middleware
-async def answer_preflights(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer a browser that asks first, whatever it asks for."""
-    return cors.preflight_reply() if cors.is_preflight(request) else await handler(request)
 
 
 def limited(rate_limit: RateLimit) -> Middleware:
@@ -82,18 +74,13 @@ def limited(rate_limit: RateLimit) -> Middleware:
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path not in UNLIMITED:
-            request[HEADERS].update(rate_limit.take(request.remote))
+            request[HEADERS].update(rate_limit.take(request.remote, request.headers.getall(FORWARDED, ())))
         return await handler(request)
 
     return limit
 
 
-def heads(origins: frozenset[str]) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """A signal handler that completes the head of every answer."""
-
-    async def complete(request: web.Request, response: web.StreamResponse) -> None:
-        request[STARTED] = True
-        response.headers.update(request.get(HEADERS, {}))
-        cors.allow(request, response, origins)
-
-    return complete
+async def complete_head(request: web.Request, response: web.StreamResponse) -> None:
+    """A signal handler that adds the headers of the request's own to its answer."""
+    request[STARTED] = True
+    response.headers.update(request.get(HEADERS, {}))

@@ -1,17 +1,26 @@
-"""What is no HTTP request at all: answered in JSON, like everything else, and logged in one line."""
+"""Connections: what is not an HTTP request is answered in JSON, and nobody holds a connection for nothing."""
 
 from __future__ import annotations
 
+import asyncio
+
+import orjson
 import structlog
 from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from contracts.core.text import clean_text
-from gateway.http.errors import FrameworkRefusal, of_http
+from contracts.runtime.process.browsers import HEADERS
+from gateway.http.errors import RETRY_AFTER_S, FrameworkRefusal, of_http
+from gateway.http.replies import JSON
 
 LONGEST_LINE = 8190
 """Bytes of a URL or of a header."""
 LONGEST_SHOWN = 200
+HEAD_S = 20.0
+"""Seconds that a new connection has for the head of its first request."""
+
+FULL = FrameworkRefusal(503, "Too many open connections: try again in a moment")
 
 logger = structlog.get_logger(__name__)
 
@@ -19,7 +28,26 @@ logger = structlog.get_logger(__name__)
 class Protocol(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ()
+    __slots__ = ("_head_timer",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to serve it, or refuse it when there are too many."""
+        super().connection_made(transport)
+        self._head_timer = self._loop.call_later(HEAD_S, self.force_close)
+        if isinstance(self._manager, Server) and self._manager.is_full and self.transport:
+            self.transport.write(_refused(FULL))
+            self.force_close()
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the client has sent."""
+        super().data_received(data)
+        if self._request_count:
+            self._head_timer.cancel()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is closed."""
+        self._head_timer.cancel()
+        super().connection_lost(exc)
 
     def handle_error(
         self,
@@ -49,25 +77,47 @@ class Protocol(web.RequestHandler):
     ) -> tuple[web.StreamResponse, bool]:
         """Send the answer; what was refused before any middleware of ours in JSON, too."""
         answer = of_http(resp, request).reply() if isinstance(resp, web.HTTPException) else resp
+        if not answer.prepared:
+            for name, value in HEADERS.items():
+                answer.headers.setdefault(name, value)
         return await super().finish_response(request, answer, start_time)
 
 
 class Server(web.Server):
     """Makes such connections."""
 
+    max_connections: int
+
     @classmethod
-    def like(cls, other: web.Server) -> Server:
+    def like(cls, other: web.Server, max_connections: int) -> Server:
         """A server of the same application with the same options."""
-        return cls(
+        server = cls(
             other.request_handler,
             request_factory=other.request_factory,
             handler_cancellation=other.handler_cancellation,
             **other._kwargs,  # noqa: SLF001  aiohttp has no other way to have connections of one's own
         )
+        server.max_connections = max_connections
+        return server
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are more connections than may be."""
+        return len(self._connections) > self.max_connections
 
     def __call__(self) -> Protocol:
         """A new connection."""
         return Protocol(self, loop=self._loop, **self._kwargs)
+
+
+def _refused(refusal: FrameworkRefusal) -> bytes:
+    """A refusal as the answer to a request that was not read."""
+    body = orjson.dumps(refusal.body)
+    head = (
+        f"HTTP/1.1 {refusal.status} {refusal.body['error']}\r\nContent-Type: {JSON}\r\n"
+        f"Content-Length: {len(body)}\r\nRetry-After: {RETRY_AFTER_S}\r\nConnection: close\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def _refusal(error: BaseException | None, message: str) -> FrameworkRefusal:

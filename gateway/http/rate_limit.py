@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
@@ -28,20 +28,26 @@ class RateLimit:
         self,
         maximum: int,
         exempt: Sequence[IPv4Network | IPv6Network] = (),
+        proxies: Sequence[IPv4Network | IPv6Network] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._maximum = maximum
         self._exempt = exempt
+        self._proxies = proxies
         self._clock = clock
         self._windows: dict[str, _Window] = {}
 
-    def take(self, address: str | None) -> dict[str, str]:
-        """Count one request; the headers that tell how many are left, none where there is no limit.
+    def take(self, remote: str | None, forwarded: Iterable[str] = ()) -> dict[str, str]:
+        """Count one request; returns the headers that tell how many are left, none where there is no limit.
+
+        It counts for the last address in `forwarded`, the `X-Forwarded-For` of the request, that no proxy of
+        ours has; that header is ignored unless `remote` is such a proxy.
 
         Raises:
             FrameworkRefusal: too many.
         """
-        if not self._maximum or address is None or self._is_exempt(address):
+        address = self._client(remote, forwarded) if self._maximum else None
+        if address is None or _is_in(address, self._exempt):
             return {}
         window = self._window(address)
         window.count += 1
@@ -66,11 +72,18 @@ class RateLimit:
             window = self._windows[address] = _Window(now + WINDOW_S)
         return window
 
-    def _is_exempt(self, address: str) -> bool:
-        try:
-            ip = ip_address(address)
-        except ValueError:
-            return False
-        if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
-            ip = ip.ipv4_mapped
-        return any(ip in network for network in self._exempt)
+    def _client(self, remote: str | None, forwarded: Iterable[str]) -> str | None:
+        hops = [hop.strip() for header in forwarded for hop in header.split(",")]
+        while remote is not None and hops and _is_in(remote, self._proxies):
+            remote = hops.pop()
+        return remote
+
+
+def _is_in(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    try:
+        ip = ip_address(address)
+    except ValueError:
+        return False
+    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
+        ip = ip.ipv4_mapped
+    return any(ip in network for network in networks)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import structlog
 from aiohttp import web
@@ -14,6 +16,11 @@ from gateway.settings import GatewaySettings
 
 BACKLOG = 1024
 """Connections that wait to be accepted, when a crowd comes at once."""
+IDLE_S = 75.0
+"""Seconds that a connection may wait for its next request."""
+OTHER_FILES = 256
+"""Open files besides connections: views, artifacts, NATS, models."""
+MOST_FILES = 65536
 
 logger = structlog.get_logger(__name__)
 
@@ -25,7 +32,8 @@ async def serving(app: web.Application, settings: GatewaySettings) -> AsyncGener
     Raises:
         UserError: the address cannot be had.
     """
-    runner = _Runner(app, access_log=None, shutdown_timeout=settings.grace_s)
+    most = settings.max_connections or _raised_file_limit() - OTHER_FILES
+    runner = _Runner(app, most, access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=settings.grace_s)
     await runner.setup()
     try:
         try:
@@ -41,5 +49,18 @@ async def serving(app: web.Application, settings: GatewaySettings) -> AsyncGener
 
 
 class _Runner(web.AppRunner):
+    def __init__(self, app: web.Application, max_connections: int, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._max_connections = max_connections
+
     async def _make_server(self) -> web.Server:
-        return Server.like(await super()._make_server())
+        return Server.like(await super()._make_server(), self._max_connections)
+
+
+def _raised_file_limit() -> int:
+    """How many files this process may have open, after raising that number as far as it is allowed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most

@@ -20,9 +20,8 @@ LARGEST = 100
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """That a job can be executed with certain tools and agents."""
+    """That the job of a plan can be executed with certain tools and agents."""
 
-    job: Job
     tools: Revision
     """Revision of the catalogue of tools."""
     agents: frozenset[str] | None

@@ -21,7 +21,6 @@ HEADERS = {
     "Cache-Control": "no-cache",
     "Connection": "keep-alive",
     "X-Accel-Buffering": "no",
-    "Access-Control-Allow-Credentials": "true",
 }
 
 
@@ -84,8 +83,7 @@ class HttpClient:
 
     def __init__(self, request: web.Request) -> None:
         self._request = request
-        origin = request.headers.get("Origin", "*")
-        self.response = web.StreamResponse(headers={**HEADERS, "Access-Control-Allow-Origin": origin})
+        self.response = web.StreamResponse(headers=HEADERS)
         self._chunked = request.version >= HttpVersion11
         self._left = asyncio.Event()
 

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from contracts.core.event import Json
+from contracts.domain.agent import DEFAULT_AGENT, PLANNER_AGENT, TITLE_AGENT
 
 VERSION = "1.0.0"
 
 _DESCRIPTIONS = {
-    "defaultAgent": "Reaches a goal step by step with tools",
-    "DecomposerV8": "Plans a goal as a DAG of sub-tasks",
+    DEFAULT_AGENT: "Reaches a goal step by step with tools",
+    PLANNER_AGENT: "Plans a goal as a DAG of sub-tasks",
     "DecomposerV7": "Plans a goal as a DAG of three to seven sub-tasks",
-    "TitleMaster": "Names a plan in a few words",
+    TITLE_AGENT: "Names a plan in a few words",
     "inference": "Does one sub-task of a plan by thinking",
     "ParaphrasePro": "Rewrites a text more clearly without changing its meaning",
     "SketchMentor": "Gives friendly feedback on drawings",

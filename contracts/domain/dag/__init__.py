@@ -20,6 +20,7 @@ from contracts.domain.dag.decisions import (
     update,
 )
 from contracts.domain.dag.events import (
+    TITLE_ATTEMPT,
     AttemptMade,
     ClarificationAsked,
     Clarified,
@@ -40,6 +41,7 @@ __all__ = [
     "evolve",
     "Requested",
     "AttemptMade",
+    "TITLE_ATTEMPT",
     "Planned",
     "ClarificationAsked",
     "Clarified",

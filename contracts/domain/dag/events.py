@@ -42,13 +42,17 @@ class Requested(Event):
         return not self.allowed_tools or tool in self.allowed_tools
 
 
+TITLE_ATTEMPT = "title_master"
+"""The `reason` of an attempt that made the title, not the plan."""
+
+
 class AttemptMade(Charged):
     """The model was asked once."""
 
     type: ClassVar[str] = "dag.attempt_made"
     attempt: int
     reason: str
-    """initial, retry_gaps, retry_parse_error, retry_validation or title_master."""
+    """`initial`, `retry_gaps`, `retry_parse_error`, `retry_validation` or `title_master`."""
     error: str | None = None
     generation_stats: dict[str, Json] | None = None
     answer: str | None = None

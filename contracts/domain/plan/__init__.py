@@ -5,7 +5,7 @@ from contracts.domain.plan.job import Entity, Intent, Job, SubTask, ToolOrPrompt
 from contracts.domain.plan.natural_order import natural_order
 from contracts.domain.plan.renumber import renumber
 from contracts.domain.plan.schema import job_schema
-from contracts.domain.plan.validation import MAX_PROBLEMS, MAX_STEPS, problems
+from contracts.domain.plan.validation import MAX_PROBLEMS, MAX_STEPS, problems, too_many_steps
 
 __all__ = [
     "Job",
@@ -15,6 +15,7 @@ __all__ = [
     "Entity",
     "Validation",
     "problems",
+    "too_many_steps",
     "MAX_STEPS",
     "MAX_PROBLEMS",
     "renumber",

@@ -36,12 +36,14 @@ def problems(
     if count == 0:
         return [Issue(("sub_tasks",), "there is nothing to do: give at least one sub-task")]
     if count > MAX_STEPS:
-        return [
-            Issue(
-                ("sub_tasks",), f"{count} sub-tasks are too many: give at most {MAX_STEPS}, or split the job"
-            )
-        ]
+        return [too_many_steps(count)]
     return list(islice(_problems(job, Actions(tools, agents)), MAX_PROBLEMS))
+
+
+def too_many_steps(count: int) -> Issue:
+    """That a job has more than MAX_STEPS sub-tasks."""
+    message = f"{count} sub-tasks are too many: give at most {MAX_STEPS}, or split the job"
+    return Issue(("sub_tasks",), message)
 
 
 def _problems(job: Job, actions: Actions) -> Iterator[Issue]:

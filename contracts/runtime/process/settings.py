@@ -6,9 +6,12 @@ import socket
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from contracts.core.text import by_commas
+
+_LowerCase = Annotated[str, StringConstraints(to_lower=True)]
 LogLevel = Literal["trace", "debug", "info", "warn", "warning", "error", "fatal"]
 
 
@@ -33,19 +36,11 @@ class Settings(BaseSettings):
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535)
     """Side port of `/healthz`, `/readyz`, `/metrics`; 0 takes a free one and logs it."""
+    allowed_hosts: Annotated[tuple[_LowerCase, ...], NoDecode, BeforeValidator(by_commas)] = ()
+    """Host names under which our ports are reached, separated by commas, besides IP addresses, names without
+    a dot, and `.localhost`, `.local` and `.internal`; `*`: every name."""
     grace_s: float = Field(default=10.0, ge=0)
     """Seconds that work in progress has to finish after SIGTERM."""
-
-
-class GoalSettings(Settings):
-    """Settings of the services that ask for runs of goals, or run them."""
-
-    default_step_budget: int = Field(default=20, ge=1)
-    """Turns of a goal run whose goal names no number."""
-    max_concurrent_runs: int = Field(default=3, ge=1)
-    """Goal runs in progress at once: in one executor, and before a client is asked to wait."""
-    default_planner_agent: str = "DecomposerV8"
-    """Plans the goals that are pursued by a plan."""
 
 
 SQLITE = "sqlite+aiosqlite:///"

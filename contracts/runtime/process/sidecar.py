@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from contracts.runtime.process.browsers import HEADERS, BrowserRules
 from contracts.runtime.process.settings import Settings
 
 Check = Callable[[], Awaitable[str | None]]
@@ -29,7 +31,16 @@ async def side_port(settings: Settings, checks: Mapping[str, Check]) -> AsyncGen
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    app = web.Application()
+    rules = BrowserRules(frozenset(settings.allowed_hosts))
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if problem := rules.problem(request.method, request.headers):
+            return web.json_response({"error": problem}, status=403)
+        return await handler(request)
+
+    app = web.Application(middlewares=[guard])
+    app.on_response_prepare.append(_harden)
     app.add_routes([web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
@@ -38,3 +49,7 @@ async def side_port(settings: Settings, checks: Mapping[str, Check]) -> AsyncGen
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+async def _harden(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)

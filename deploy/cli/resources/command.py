@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Coroutine
 from inspect import Parameter
 from typing import Any, TypeVar, get_type_hints
 
-import orjson
 import typer
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
 from contracts.client import Client
 from contracts.core.event import Json
+from contracts.core.foreign_json import TooLargeInteger, parse_json
 from contracts.domain.issues import issues
 from contracts.runtime.process.service import UserError
 from deploy.cli.execute import Status, execute
@@ -92,8 +92,10 @@ def json_of(text: str | None, what: str) -> Json:
         Unusable: it is not JSON.
     """
     try:
-        return None if text is None else orjson.loads(text)
-    except orjson.JSONDecodeError as error:
+        return None if text is None else parse_json(text.encode())
+    except TooLargeInteger as error:
+        raise Unusable(f"{what}: {error}") from None
+    except ValueError as error:
         raise Unusable(f"{what} is not JSON: {error}") from None
 
 

@@ -9,7 +9,7 @@ import typer
 from contracts.api.costs import DagCosts
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList
-from contracts.client import DEFAULT_AGENT, Client, Started
+from contracts.client import PLANNER_AGENT, Client, Started
 from deploy.cli.options import Limit, Offset, Status
 from deploy.cli.resources.command import body, command, group
 
@@ -42,7 +42,7 @@ async def show(client: Client, dag: Id) -> DagRow:
 async def create(
     client: Client,
     goal: Annotated[str, typer.Argument(help="In plain words.")],
-    agent: Annotated[str, typer.Option(help="The agent that plans.")] = DEFAULT_AGENT,
+    agent: Annotated[str, typer.Option(help="The agent that plans.")] = PLANNER_AGENT,
     cron: Cron = None,
     timezone: Timezone = None,
 ) -> DagRow:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from contracts.api.experiments import ExperimentsCompleted
-from contracts.client import DEFAULT_AGENT, Client
+from contracts.client import PLANNER_AGENT, Client
 from deploy.cli.resources.command import command, group
 
 app = group(__name__)
@@ -20,7 +20,7 @@ async def run(
     provider: Annotated[str, typer.Option(help="Of the models.")],
     model: Annotated[list[str], typer.Option("--model", help="One at a time.")],
     temperature: Annotated[list[float], typer.Option("--temperature", help="One at a time.")],
-    agent: Annotated[str, typer.Option(help="The agent that plans.")] = DEFAULT_AGENT,
+    agent: Annotated[str, typer.Option(help="The agent that plans.")] = PLANNER_AGENT,
     seed: Annotated[int | None, typer.Option(help="For models that take one.")] = None,
 ) -> ExperimentsCompleted:
     """Have a goal planned by each model at each temperature, and wait; each is a DAG of its own."""

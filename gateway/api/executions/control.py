@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,16 +25,16 @@ from contracts.domain.dag import DAG
 from contracts.domain.plan import Job, SubTask
 from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
-from contracts.domain.run_requests import plan_id
+from contracts.domain.run_requests import plan_id, plan_request
 from contracts.runtime.stream import Stream, transact
 from gateway.api.executions import showing
-from gateway.api.executions.jobs import approve, executable, job_of, llm_problem, still_holds
+from gateway.api.executions.jobs import ClarificationNeeded, is_made_of, llm_problem, prepared
 from gateway.api.executions.known import require_execution
 from gateway.api.executions.presenters import API_STATUS
 from gateway.api.runs import cancelling
-from gateway.endpoint import INVALID_BODY, Call, endpoint
+from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
-from gateway.http.errors import Refusal
+from gateway.http.errors import INVALID_BODY, Refusal
 from gateway.http.replies import json_reply
 from gateway.state.stored_plans import StoredPlan
 
@@ -45,6 +46,7 @@ REFUSALS = {
     409: "The DAG has no plan, or not yet.",
 }
 WATCH = "Connect to SSE stream for live updates."
+KEEPS_PLAN = "It keeps the plan it was started with; the plan that its DAG has now is for new executions."
 NO_DAG_ID: Json = {
     "code": "invalid_type",
     "expected": "string",
@@ -68,11 +70,11 @@ async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
     """The job is checked first, and nothing is written when it cannot be executed."""
     body = call.body
     if body.job is not None:
-        return await _execute_job(call, body.job, "job")
+        return await _execute(call, partial(_of_job, call, body.job, "job"))
     if body.dag_id is not None:
-        return await _execute_stored(call, body.dag_id)
+        return await _execute(call, partial(_of_dag, call, body.dag_id))
     if "sub_tasks" in (body.model_extra or {}):
-        return await _execute_job(call, body.model_extra)
+        return await _execute(call, partial(_of_job, call, body.model_extra))
     raise Refusal(400, INVALID_BODY, validation_errors=[NO_DAG_ID])
 
 
@@ -82,13 +84,13 @@ async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
     summary="Execute a DAG",
     tag=TAG,
     body=DagToRun,
-    responses={200: ClarificationRequired, 202: ExecutionStarted},
+    responses={200: ExecutionStarted | ClarificationRequired},
     errors=REFUSALS,
     keyed=True,
 )
 async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
-    """The same as execute-dag with an id."""
-    return await _execute_stored(call, call.body.dag_id)
+    """The same as execute-dag with an id; the status is 200, as clients know it."""
+    return await _execute(call, partial(_of_dag, call, call.body.dag_id), status=200)
 
 
 @endpoint(
@@ -101,7 +103,7 @@ async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
     errors={400: "The execution is not suspended."},
 )
 async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
-    """Completed steps stay completed."""
+    """Completed steps stay completed. It keeps the plan it was started with, whatever its DAG has now."""
     gateway, execution_id = call.gateway, call.path["execution_id"]
     plan = await Stream.open(gateway.log, DAG, plan_id(execution_id), call.origin)
     await gateway.agents_current()
@@ -116,13 +118,14 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     stream = await transact(gateway.log, RUN, execution_id, decide, call.origin)
     await gateway.projected(stream.seq)
     request = stream.state.request
+    kept = f"{KEEPS_PLAN} " if request and await _has_another_plan(gateway, request) else ""
     return json_reply(
         {
             "status": "resumed",
             "executionId": execution_id,
             "dagId": request.dag_id if request else None,
             "retryCount": stream.state.resumes,
-            "message": f"DAG execution resumed. {WATCH}",
+            "message": f"DAG execution resumed. {kept}{WATCH}",
         },
         202,
     )
@@ -159,28 +162,45 @@ async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamRespo
 ENDPOINTS = (execute_dag, run_dag, resume_dag, cancel_execution)
 
 
-async def _execute_job(call: Call[ExecuteDag, None], given: Json, *path: str) -> web.StreamResponse:
-    """A DAG of the client's own job, and its execution."""
-    job = job_of(given, *path)
-    if job.clarification_needed:
-        return _clarification(None, job)
-    ready = executable(call.gateway, await approve(call.gateway, job, *path), DAG.initial.timezone)
+async def _execute(
+    call: Call[Any, None], prepare: Callable[[], Awaitable[run.Requested]], *, status: int = 202
+) -> web.StreamResponse:
+    """Request a run of what `prepare` gives. A run that the same request made before is answered as it is."""
+    execution_id = call.new_id("dag-exec_", "run")
+    made = await call.made_before(RUN, execution_id)
+    wanted = made.state.request if made else None
+    if wanted is None:
+        try:
+            wanted = await prepare()
+        except ClarificationNeeded as asked:
+            return _clarification(asked.dag_id, asked.job)
+        stream = await call.create(RUN, execution_id, partial(run.request, wanted=wanted))
+        await call.gateway.projected(stream.seq)
+    return json_reply(
+        {
+            "status": "started",
+            "executionId": execution_id,
+            "dagId": wanted.dag_id,
+            "originalRequest": wanted.original_request,
+            "totalTasks": len(wanted.job.sub_tasks),
+            "message": f"DAG execution started. {WATCH}",
+        },
+        status,
+    )
+
+
+async def _of_job(call: Call[ExecuteDag, None], given: Json, *path: str) -> run.Requested:
+    """The request to execute a DAG made of the client's own job."""
+    job = await prepared(call.gateway, StoredPlan("", replace(DAG.initial, job=given)), *path)
     import_job = partial(dag.import_job, job=job, title=call.body.dag_title)
     imported = await call.create(DAG, call.new_id("", "dag"), import_job)
-    return await _start(call, imported.id, imported.state, ready)
+    return plan_request(imported.id, imported.state, job, "api")
 
 
-async def _execute_stored(call: Call[Any, None], dag_id: str) -> web.StreamResponse:
-    """An execution of a DAG that exists."""
+async def _of_dag(call: Call[Any, None], dag_id: str) -> run.Requested:
+    """The request to execute a DAG that exists."""
     plan = await _stored(call.gateway, dag_id)
-    job = job_of(plan.state.job)
-    if job.clarification_needed or plan.state.status is dag.Status.CLARIFICATION:
-        return _clarification(dag_id, job)
-    if plan.approval is None or not await still_holds(call.gateway, plan.approval):
-        plan.approval = await approve(call.gateway, job)
-    return await _start(
-        call, dag_id, plan.state, executable(call.gateway, plan.approval, plan.state.timezone)
-    )
+    return plan_request(dag_id, plan.state, await prepared(call.gateway, plan), "api")
 
 
 async def _stored(gateway: Gateway, dag_id: str) -> StoredPlan:
@@ -197,31 +217,8 @@ async def _stored(gateway: Gateway, dag_id: str) -> StoredPlan:
     return plan
 
 
-async def _start(call: Call[Any, None], dag_id: str, planned: dag.State, job: Job) -> web.StreamResponse:
-    wanted = run.Requested(
-        dag_id=dag_id,
-        dag_title=planned.title,
-        original_request=planned.goal_text or job.original_request,
-        job=job,
-        trigger="api",
-        timezone=planned.timezone,
-    )
-    stream = await call.create(RUN, call.new_id("dag-exec_", "run"), partial(run.request, wanted=wanted))
-    await call.gateway.projected(stream.seq)
-    return json_reply(
-        {
-            "status": "started",
-            "executionId": stream.id,
-            "dagId": dag_id,
-            "originalRequest": wanted.original_request,
-            "totalTasks": len(job.sub_tasks),
-            "message": f"DAG execution started. {WATCH}",
-        },
-        202,
-    )
-
-
-def _clarification(dag_id: str | None, job: Job) -> web.StreamResponse:
+def _clarification(dag_id: str, job: Job) -> web.StreamResponse:
+    """The question of `job`; with the id of its DAG where there is one to answer it."""
     named = {"dagId": dag_id} if dag_id else {}
     return json_reply(
         {
@@ -231,6 +228,14 @@ def _clarification(dag_id: str | None, job: Job) -> web.StreamResponse:
             "validation": job.validation,
         }
     )
+
+
+async def _has_another_plan(gateway: Gateway, request: run.Requested) -> bool:
+    """Whether the DAG of an execution has another plan by now."""
+    if not is_id(request.dag_id):
+        return False
+    plan = (await gateway.stored_plans.get(request.dag_id)).state
+    return plan.job is not None and not is_made_of(request.job, plan.job)
 
 
 def _require_known(call: Call[Any, None], state: run.State, plan: dag.State) -> None:

@@ -1,4 +1,4 @@
-"""Jobs that are to be executed: whether they can be, here and now."""
+"""Jobs that are to be executed: checked against the tools, agents and models there are now."""
 
 from __future__ import annotations
 
@@ -7,54 +7,68 @@ from collections.abc import Iterable
 from pydantic import ValidationError
 
 from contracts.core.event import Json
+from contracts.domain import dag
 from contracts.domain.agent import State, with_usable_model
 from contracts.domain.issues import issues
-from contracts.domain.plan import Job, SubTask, dated, in_zone, mentions_date, problems
-from gateway.endpoint import INVALID_BODY
+from contracts.domain.plan import (
+    MAX_STEPS,
+    Job,
+    SubTask,
+    dated,
+    in_zone,
+    mentions_date,
+    problems,
+    too_many_steps,
+)
 from gateway.gateway import Gateway
-from gateway.http.errors import Refusal
-from gateway.state.stored_plans import Approval
+from gateway.http.errors import INVALID_BODY, Refusal
+from gateway.state.stored_plans import Approval, StoredPlan
 
 
-def job_of(value: Json, *path: str) -> Job:
-    """The job that a client gave; `path` is where in the request it stands.
+class ClarificationNeeded(Exception):
+    """The job asks a question, which must be answered first."""
+
+    def __init__(self, dag_id: str, job: Job) -> None:
+        super().__init__(job.clarification_query)
+        self.dag_id = dag_id
+        """Empty for a job that is no DAG yet."""
+        self.job = job
+
+
+async def prepared(gateway: Gateway, plan: StoredPlan, *path: str) -> Job:
+    """The job of `plan`, ready to be executed now: checked, with the date of the plan's time zone in it.
+
+    `path` is where in the request the job stands. The check is kept in `plan` until tools or agents change.
 
     Raises:
-        Refusal: it is none.
+        Refusal: it is not a job, it cannot be executed, or a model that it needs cannot be called.
+        ClarificationNeeded: it asks a question.
+        Unavailable: the agents could not be read.
     """
-    if isinstance(value, Job):
-        return value
+    job = _job_of(plan.state.job, path)
+    if job.clarification_needed or plan.state.status is dag.Status.CLARIFICATION:
+        raise ClarificationNeeded(plan.id, job)
+    if plan.approval is None or not await _still_holds(gateway, plan.approval):
+        plan.approval = await _approve(gateway, job, path)
+    if problem := llm_problem(gateway, job.sub_tasks):
+        raise Refusal(503, problem)
+    is_timeless = plan.approval.is_timeless
+    return job if is_timeless else dated(job, in_zone(gateway.clock(), plan.state.timezone))
+
+
+def is_made_of(job: Job, plan: Json) -> bool:
+    """Whether `job` has the steps of `plan`, whatever dates are in them."""
     try:
-        return Job.model_validate(value)
-    except ValidationError as error:
-        raise _invalid(issues(error, Job), path) from error
+        now = plan if isinstance(plan, Job) else Job.model_validate(plan)
+    except ValidationError:
+        return False
+    if mentions_date(now):
+        return [_outline(task) for task in job.sub_tasks] == [_outline(task) for task in now.sub_tasks]
+    return job.sub_tasks == now.sub_tasks and job.synthesis_plan == now.synthesis_plan
 
 
-async def approve(gateway: Gateway, job: Job, *path: str) -> Approval:
-    """That `job` is fit to be executed with the tools and agents there are.
-
-    Raises:
-        Refusal: it cannot be executed.
-        Unavailable: the agents could not be read.
-    """
-    infers = any(task.is_inference for task in job.sub_tasks)
-    agents = (await gateway.agents_current()).names() if infers else None
-    revision, tools = gateway.catalogue.revision, {spec.name: spec for spec in gateway.catalogue.all()}
-    if not tools and not all(task.is_inference for task in job.sub_tasks):
-        raise Refusal(503, "No executor has told its tools yet: start one and try again", retry_after=1)
-    if found := problems(job, tools, agents=agents):
-        raise _invalid([one.as_json() for one in found], path)
-    return Approval(job, revision, agents, is_timeless=not mentions_date(job))
-
-
-async def still_holds(gateway: Gateway, approval: Approval) -> bool:
-    """Whether the tools and agents are those that `approval` was given with.
-
-    Raises:
-        Unavailable: the agents could not be read.
-    """
-    agents = None if approval.agents is None else (await gateway.agents_current()).names()
-    return agents == approval.agents and gateway.catalogue.revision == approval.tools
+def _outline(task: SubTask) -> tuple[Json, ...]:
+    return task.id, task.action_type, task.tool_or_prompt.name, task.dependencies
 
 
 def llm_problem(gateway: Gateway, left: Iterable[SubTask]) -> str | None:
@@ -70,16 +84,34 @@ def llm_problem(gateway: Gateway, left: Iterable[SubTask]) -> str | None:
     return next(filter(None, (gateway.llm_problem(*model) for model in models)), None)
 
 
-def executable(gateway: Gateway, approval: Approval, timezone: str) -> Job:
-    """The approved job with the date in it that is now in a time zone.
+def _job_of(value: Json, path: tuple[str, ...]) -> Job:
+    if isinstance(value, Job):
+        return value
+    tasks = value.get("sub_tasks") if isinstance(value, dict) else None
+    if isinstance(tasks, list) and len(tasks) > MAX_STEPS:  # to find all that is wrong with them takes long
+        raise _invalid([too_many_steps(len(tasks)).as_json()], path)
+    try:
+        return Job.model_validate(value)
+    except ValidationError as error:
+        raise _invalid(issues(error, Job), path) from error
 
-    Raises:
-        Refusal: it needs a model, and there is none.
-    """
-    if problem := llm_problem(gateway, approval.job.sub_tasks):
-        raise Refusal(503, problem)
-    now = in_zone(gateway.clock(), timezone)
-    return approval.job if approval.is_timeless else dated(approval.job, now)
+
+async def _approve(gateway: Gateway, job: Job, path: tuple[str, ...]) -> Approval:
+    """That `job` can be executed with the tools and agents there are."""
+    infers = any(task.is_inference for task in job.sub_tasks)
+    agents = (await gateway.agents_current()).names() if infers else None
+    revision, tools = gateway.catalogue.revision, {spec.name: spec for spec in gateway.catalogue.all()}
+    if not tools and not all(task.is_inference for task in job.sub_tasks):
+        raise Refusal(503, "No executor has told its tools yet: start one and try again", retry_after=1)
+    if found := problems(job, tools, agents=agents):
+        raise _invalid([one.as_json() for one in found], path)
+    return Approval(revision, agents, is_timeless=not mentions_date(job))
+
+
+async def _still_holds(gateway: Gateway, approval: Approval) -> bool:
+    """Whether the tools and agents are those that `approval` was given with."""
+    agents = None if approval.agents is None else (await gateway.agents_current()).names()
+    return agents == approval.agents and gateway.catalogue.revision == approval.tools
 
 
 def _invalid(found: list[dict[str, Json]], path: tuple[str, ...]) -> Refusal:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -20,17 +21,19 @@ from contracts.api.goals import (
     RunGoalQuery,
     RunTriggered,
 )
-from contracts.api.texts import units
 from contracts.core.event import Event
+from contracts.core.suggestions import did_you_mean
 from contracts.domain import goal, run
+from contracts.domain.agent import DEFAULT_AGENT
 from contracts.domain.goal import GOAL
-from contracts.runtime.stream import transact
+from contracts.domain.issues import Issue
+from contracts.runtime.stream import Stream, transact
 from gateway.api.goals import queries, running
 from gateway.api.goals.deciding import decided
 from gateway.api.runs.queries import open_runs
 from gateway.api.schedules.parsing import goal_schedule
-from gateway.endpoint import INVALID_BODY, Call, endpoint
-from gateway.http.errors import Refusal
+from gateway.endpoint import Call, endpoint
+from gateway.http.errors import INVALID_BODY, Refusal
 from gateway.http.replies import json_reply, no_content
 from gateway.views.paging import link
 
@@ -50,17 +53,8 @@ MISSING = "Goal not found"
 )
 async def create_goal(call: Call[GoalCreate, None]) -> web.StreamResponse:
     """It does nothing by itself unless it has a schedule."""
-    body = call.body
-    _require_short(call, body.objective)
-    schedules = {call.new_id("sched_", "schedule"): goal_schedule(body.schedule)} if body.schedule else {}
-    wanted = goal.Created(
-        objective=body.objective,
-        params=_params(body.params),
-        webhook_url=body.webhook_url,
-        agent_id=await _agent_id(call),
-    )
-    create = partial(goal.create, wanted=wanted, schedules=schedules)
-    stream = await call.create(GOAL, call.new_id("goal_", "goal"), create)
+    goal_id = call.new_id("goal_", "goal")
+    stream = await call.made_before(GOAL, goal_id) or await _created(call, goal_id)
     await call.gateway.projected(stream.seq)
     return json_reply(queries.logged(stream), 201)
 
@@ -104,6 +98,7 @@ async def update_goal(call: Call[GoalPatch, None]) -> web.StreamResponse:
     """Keys that are left out stay; runs that are going on are not changed any more."""
     body = call.body
     _require_short(call, body.objective)
+    _require_tools(call, body.params)
     changes = goal.Updated(
         objective=body.objective,
         params=None if body.params is None else _params(body.params),
@@ -196,20 +191,53 @@ ENDPOINTS = (
 )
 
 
+async def _created(call: Call[GoalCreate, None], goal_id: str) -> Stream[goal.State]:
+    body = call.body
+    _require_short(call, body.objective)
+    _require_tools(call, body.params)
+    schedules = {call.new_id("sched_", "schedule"): goal_schedule(body.schedule)} if body.schedule else {}
+    wanted = goal.Created(
+        objective=body.objective,
+        params=_params(body.params),
+        webhook_url=body.webhook_url,
+        agent_id=await _agent_id(call),
+    )
+    create = partial(goal.create, wanted=wanted, schedules=schedules)
+    return await call.create(GOAL, goal_id, create)
+
+
 async def _agent_id(call: Call[GoalCreate, None]) -> str | None:
     """The version that is to pursue the goal, whichever is active later."""
     body, agents = call.body, await call.gateway.agents_current()
     if body.agent_name:
         entry = agents.active(body.agent_name)
         if entry is None:
-            raise Refusal(400, f"No active agent found with name: {body.agent_name}")
+            hint = did_you_mean(body.agent_name, agents.names())
+            raise Refusal(400, f"No active agent found with name: {body.agent_name}{hint}")
     elif body.agent_id:
         entry = agents.get(body.agent_id)
         if entry is None:
             raise Refusal(400, f"Agent not found with id: {body.agent_id}")
     else:
-        entry = agents.active(running.DEFAULT_AGENT)
+        entry = agents.active(DEFAULT_AGENT)
     return entry.id if entry else None
+
+
+def _require_tools(call: Call[Any, Any], params: GoalParams | None) -> None:
+    """Every allowed tool is one that there is, as far as it is known which there are."""
+    known = [spec.name for spec in call.gateway.catalogue.all()]
+    named = enumerate((params and params.allowed_tools) or ())
+    unknown = [
+        Issue(("params", "allowedTools", number), f"there is no tool {name!r}{_meant(name, known)}").as_json()
+        for number, name in named
+        if known and name not in known
+    ]
+    if unknown:
+        raise Refusal(400, INVALID_BODY, validation_errors=unknown)
+
+
+def _meant(name: str, known: Sequence[str]) -> str:
+    return did_you_mean(name, known) or f"; there are {', '.join(known)}"
 
 
 def _params(given: GoalParams) -> goal.Params:
@@ -218,7 +246,7 @@ def _params(given: GoalParams) -> goal.Params:
 
 def _require_short(call: Call[Any, Any], objective: str | None) -> None:
     limit = call.gateway.settings.max_message_length
-    if objective and units(objective) > limit:
+    if objective and len(objective) > limit:
         issue = {
             "code": "too_big",
             "maximum": limit,

@@ -9,6 +9,7 @@ from contracts.api.goals import RunGoalQuery, RunTriggered
 from contracts.core.ids import is_id
 from contracts.core.subjects import aggregate_filter
 from contracts.domain import dag, goal, run
+from contracts.domain.agent import DEFAULT_AGENT
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.run import RUN
@@ -20,8 +21,6 @@ from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 from gateway.views.reader import ViewsUnavailable
 
-DEFAULT_AGENT = "defaultAgent"
-"""Runs the goals that name no agent."""
 ANY_POSITION = 2**63 - 1
 """After every position in the log."""
 

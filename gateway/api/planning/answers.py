@@ -68,4 +68,4 @@ def _last_attempt(state: dag.State) -> dict[str, Json]:
 
 
 def _tries(state: dag.State) -> list[dag.AttemptMade]:
-    return [attempt for attempt in state.attempts if attempt.reason != "title_master"]
+    return [attempt for attempt in state.attempts if attempt.reason != dag.TITLE_ATTEMPT]

@@ -13,8 +13,9 @@ from aiohttp import web
 from contracts.api.dags import ClarificationRequired, Clarify, CreateDag, Executing, Planned, StillPlanning
 from contracts.domain import dag
 from contracts.domain.dag import DAG
+from contracts.domain.run_requests import plan_id
 from contracts.runtime.stream import Stream, transact
-from gateway.api.planning.requests import outcome, planning_request, request_plan
+from gateway.api.planning.requests import outcome, planning_request
 from gateway.api.schedules.parsing import schedule_of
 from gateway.endpoint import Call, Header, endpoint
 from gateway.http.errors import Refusal
@@ -45,7 +46,12 @@ REFUSALS = {
 )
 async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     """Waits for the plan, unless `Prefer: respond-async` asks not to."""
-    return await _plan(call, await planning_request(call.gateway, call.body, schedule_of(call.body)))
+    dag_id = call.new_id("", "dag")
+    stream = await call.made_before(DAG, dag_id)
+    if stream is None:
+        wanted = await planning_request(call.gateway, call.body, schedule_of(call.body))
+        stream = await call.create(DAG, dag_id, partial(dag.request, wanted=wanted))
+    return await _outcome(call, stream, after=0)
 
 
 @endpoint(
@@ -62,13 +68,12 @@ async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
 )
 async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     """Waits for the plan, unless `Prefer: respond-async` asks not to; never for the end of the execution."""
-    schedule = schedule_of(call.body)
-    try:
-        wanted = await planning_request(call.gateway, call.body, schedule)
-    except Refusal as refusal:
-        refusal.body |= FAILED
-        raise
-    return await _plan(call, wanted.model_copy(update={"run_id": call.new_id("dag-exec_", "run")}))
+    execution_id = call.new_id("dag-exec_", "run")
+    stream = await call.made_before(DAG, plan_id(execution_id))
+    if stream is None:
+        wanted = (await _request_to_execute(call)).model_copy(update={"run_id": execution_id})
+        stream = await call.create(DAG, plan_id(execution_id), partial(dag.request, wanted=wanted))
+    return await _outcome(call, stream, after=0)
 
 
 @endpoint(
@@ -95,8 +100,13 @@ async def clarify_dag(call: Call[Clarify, None]) -> web.StreamResponse:
 ENDPOINTS = (create_dag, create_and_execute_dag, clarify_dag)
 
 
-async def _plan(call: Call[CreateDag, None], wanted: dag.Requested) -> web.StreamResponse:
-    return await _outcome(call, await request_plan(call, wanted), after=0)
+async def _request_to_execute(call: Call[CreateDag, None]) -> dag.Requested:
+    schedule = schedule_of(call.body)
+    try:
+        return await planning_request(call.gateway, call.body, schedule)
+    except Refusal as refusal:
+        refusal.body |= FAILED
+        raise
 
 
 async def _outcome(call: Call[Any, None], stream: Stream[dag.State], *, after: int) -> web.StreamResponse:

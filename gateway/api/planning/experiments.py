@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from itertools import product
 
 from aiohttp import web
@@ -11,8 +12,10 @@ from contracts.api.dags import CreateDag
 from contracts.api.experiments import Experiment, Experiments, ExperimentsCompleted
 from contracts.core.event import Json
 from contracts.domain import dag
-from gateway.api.planning.endpoints import REFUSALS, TAG
-from gateway.api.planning.requests import outcome, planning_request, request_plan
+from contracts.domain.dag import DAG
+from contracts.runtime.stream import Stream
+from gateway.api.planning.endpoints import TAG
+from gateway.api.planning.requests import outcome, planning_request
 from gateway.endpoint import Call, endpoint
 from gateway.http.errors import refusal_of
 from gateway.http.replies import json_reply
@@ -29,15 +32,14 @@ STILL_PLANNING = "planning goes on; look at the DAG later"
     tag=TAG,
     body=Experiments,
     responses={200: ExperimentsCompleted},
-    errors={status: when for status, when in REFUSALS.items() if status in (400, 404)},
     keyed=True,
 )
 async def run_experiments(call: Call[Experiments, None]) -> web.StreamResponse:
     """Each combination becomes a DAG as by create-dag, so many at a time as EXPERIMENTS_PARALLEL says."""
     turns = asyncio.Semaphore(call.gateway.settings.experiments_parallel)
-    wanted = [await _request(call, *pair) for pair in product(call.body.models, call.body.temperatures)]
+    pairs = enumerate(product(call.body.models, call.body.temperatures))
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_experiment(call, turns, n, one)) for n, one in enumerate(wanted)]
+        tasks = [group.create_task(_experiment(call, turns, number, *pair)) for number, pair in pairs]
     results = [task.result() for task in tasks]
     successes = sum(result.success for result in results)
     return json_reply(
@@ -54,12 +56,34 @@ async def run_experiments(call: Call[Experiments, None]) -> web.StreamResponse:
 ENDPOINTS = (run_experiments,)
 
 
-async def _request(call: Call[Experiments, None], model: str, temperature: float) -> dag.Requested:
-    """What to ask for; nothing is asked for before all of it is known to be possible.
+async def _experiment(
+    call: Call[Experiments, None], turns: asyncio.Semaphore, number: int, model: str, temperature: float
+) -> Experiment:
+    """What came of one combination. Whatever refuses it is its own error: the others go on."""
+    told = partial(_told, model, temperature)
+    async with turns:
+        try:
+            stream = await _requested(call, number, model, temperature)
+            came = await outcome(call.gateway, stream, after=0)
+        except Exception as error:
+            refusal = refusal_of(error, call.request)
+            if refusal is None:
+                raise
+            return told(None, _text(refusal.body))
+    return told(stream.id, STILL_PLANNING if came is None else _failure(came[1]))
+
+
+async def _requested(
+    call: Call[Experiments, None], number: int, model: str, temperature: float
+) -> Stream[dag.State]:
+    """The DAG of one combination.
 
     Raises:
         Refusal: there is no such model or agent to plan with.
     """
+    dag_id = call.new_id(PREFIX, "dag", str(number))
+    if made := await call.made_before(DAG, dag_id):
+        return made
     body = call.body
     given = {
         "goal-text": body.goal_text,
@@ -69,24 +93,14 @@ async def _request(call: Call[Experiments, None], model: str, temperature: float
         "temperature": temperature,
         "seed": body.seed,
     }
-    return await planning_request(call.gateway, CreateDag.model_validate(given), None)
+    wanted = await planning_request(call.gateway, CreateDag.model_validate(given), None)
+    return await call.create(DAG, dag_id, partial(dag.request, wanted=wanted))
 
 
-async def _experiment(
-    call: Call[Experiments, None], turns: asyncio.Semaphore, number: int, wanted: dag.Requested
-) -> Experiment:
-    async with turns:
-        try:
-            stream = await request_plan(call, wanted, str(number), prefix=PREFIX)
-            came = await outcome(call.gateway, stream, after=0)
-        except Exception as error:
-            refusal = refusal_of(error, call.request)
-            if refusal is None:
-                raise
-            return _told(wanted, None, refusal.body["error"])
-    if came is None:
-        return _told(wanted, stream.id, STILL_PLANNING)
-    return _told(wanted, stream.id, _failure(came[1]))
+def _text(refused: dict[str, Json]) -> str:
+    """A refusal as one text."""
+    details = refused.get("details")
+    return f"{refused['error']}: {details}" if details else str(refused["error"])
 
 
 def _failure(answer: dict[str, Json]) -> str | None:
@@ -101,11 +115,5 @@ def _failure(answer: dict[str, Json]) -> str | None:
     return "no plan came of it"
 
 
-def _told(wanted: dag.Requested, dag_id: str | None, error: str | None) -> Experiment:
-    return Experiment(
-        dag_id=dag_id,
-        model=wanted.model or "",
-        temperature=wanted.temperature,
-        success=error is None,
-        error=error,
-    )
+def _told(model: str, temperature: float, dag_id: str | None, error: str | None) -> Experiment:
+    return Experiment(dag_id=dag_id, model=model, temperature=temperature, success=error is None, error=error)

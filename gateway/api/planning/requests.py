@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from functools import partial
-from typing import Any
 
 from contracts.api.dags import CreateDag
+from contracts.core.suggestions import did_you_mean
 from contracts.domain import dag, run
 from contracts.domain.agent import State, with_usable_model
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN
-from contracts.domain.run_requests import plan_id
 from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Stream
 from gateway.api.planning.answers import Answer, answer
-from gateway.endpoint import Call
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 
@@ -32,7 +29,8 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
     Raises:
         Refusal: there is no such model or agent to plan it with.
     """
-    entry = (await gateway.agents_current()).active(body.agent_name)
+    agents = await gateway.agents_current()
+    entry = agents.active(body.agent_name)
     if body.provider and body.model:
         if problem := gateway.llm_problem(body.provider, body.model):
             raise Refusal(400, "Invalid LLM provider configuration", details=problem)
@@ -41,7 +39,8 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
         if problem := gateway.llm_problem(asked.provider, asked.model):
             raise Refusal(503, problem)
     if entry is None:
-        raise Refusal(404, f"Agent '{body.agent_name}' not found OR not active")
+        hint = did_you_mean(body.agent_name, agents.names())
+        raise Refusal(404, f"Agent '{body.agent_name}' not found OR not active{hint}")
     return dag.Requested(
         goal_text=body.goal_text,
         agent_name=body.agent_name,
@@ -52,14 +51,6 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
         seed=body.seed,
         schedule=schedule,
     )
-
-
-async def request_plan(
-    call: Call[Any, None], wanted: dag.Requested, *parts: str, prefix: str = ""
-) -> Stream[dag.State]:
-    """A DAG that waits for a planner; `parts` tell it from others that the same request asks for."""
-    id_ = plan_id(wanted.run_id) if wanted.run_id else call.new_id(prefix, "dag", *parts)
-    return await call.create(DAG, id_, partial(dag.request, wanted=wanted))
 
 
 async def outcome(gateway: Gateway, stream: Stream[dag.State], *, after: int) -> Answer | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 
-import orjson
 import structlog
 from aiohttp import web
 from pydantic import ValidationError
@@ -12,7 +11,9 @@ from pydantic import ValidationError
 from contracts.api.costs import TokenUsage
 from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, TaskUsed
 from contracts.core.event import Json
+from contracts.core.foreign_json import TooLargeInteger, parse_json
 from contracts.core.outcome import Reject, Retry
+from contracts.core.suggestions import did_you_mean
 from contracts.domain.agent import AgentVersion, State, with_usable_model
 from contracts.domain.issues import Issue, issues
 from contracts.llm import ChatRequest, Completion
@@ -48,22 +49,31 @@ ADVICE = "try again in a moment, or give the agent another provider and model"
 )
 async def perform_task(call: Call[None, None]) -> web.StreamResponse:
     """Files that are UTF-8 text are put into the prompt; images go to the model beside it."""
-    form = await form_of(call.request)
-    asked, params = _task_of(form)
-    entry = (await call.gateway.agents_current()).active(asked.task_name)
-    if entry is None:
-        raise Refusal(404, f"No active agent found with name: {asked.task_name}")
-    completion = await _asked(call, entry, _request(call, entry.state, asked, params, form))
-    return json_reply(_result(call, entry.state, params, form, completion))
+    async with form_of(call.request, call.gateway.form_room) as form:
+        return json_reply(await _performed(call, form))
 
 
 ENDPOINTS = (perform_task,)
 
 
+async def _performed(call: Call[None, None], form: Form) -> TaskResult:
+    asked, params = _task_of(form)
+    agents = await call.gateway.agents_current()
+    entry = agents.active(asked.task_name)
+    if entry is None:
+        hint = did_you_mean(asked.task_name, agents.names())
+        raise Refusal(404, f"No active agent found with name: {asked.task_name}{hint}")
+    completion = await _asked(call, entry, _request(call, entry.state, asked, params, form))
+    return _result(call, entry.state, params, form, completion)
+
+
 def _task_of(form: Form) -> tuple[TaskForm, TaskParams]:
     try:
         task = TaskForm.model_validate(dict(form.fields))
-    except ValidationError:
+    except ValidationError as error:
+        unknown = [issue for issue in issues(error, TaskForm) if issue["code"] == "unrecognized_keys"]
+        if unknown:
+            raise Refusal(400, INVALID, details=unknown) from error
         raise Refusal(400, "taskName and prompt are required fields") from None
     try:
         return task, TaskParams.model_validate(_params_of(task))
@@ -73,8 +83,10 @@ def _task_of(form: Form) -> tuple[TaskForm, TaskParams]:
 
 def _params_of(task: TaskForm) -> Json:
     try:
-        return orjson.loads(task.params or "{}")
-    except orjson.JSONDecodeError as error:
+        return parse_json((task.params or "{}").encode())
+    except TooLargeInteger as error:
+        raise Refusal(400, INVALID, details=[Issue(error.path, error.problem).as_json()]) from error
+    except ValueError as error:
         issue = Issue(("params",), f'not JSON ({error}): send an object such as {{"max_tokens": 500}}')
         raise Refusal(400, INVALID, details=[issue.as_json()]) from error
 

@@ -155,3 +155,29 @@ async def test_a_nul_in_a_name_is_refused(api: Api, folder: Path) -> None:
 async def test_a_name_with_an_end_of_line_in_it_is_not_found(api: Api) -> None:
     broken = await api.get(f"{ARTIFACTS}/a%0Ab")
     assert (broken.status, broken.json) == (404, {"error": "Artifact not found"})
+
+
+async def test_a_name_that_is_not_utf_8_is_listed_and_can_be_fetched(api: Api, folder: Path) -> None:
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.txt")).write_text("one", encoding="utf-8")
+    assert (await api.get(ARTIFACTS)).json == ["caf\ufffd.txt", "report.md"]
+    assert (await api.get(f"{ARTIFACTS}/caf%EF%BF%BD.txt")).body == b"one"
+
+    Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe8.txt")).write_text("two", encoding="utf-8")
+    several = await api.get(f"{ARTIFACTS}/caf%EF%BF%BD.txt")
+    assert several.status == 409
+    assert several.json["error"].startswith("2 files")
+    assert (await api.get(f"{ARTIFACTS}/no%EF%BF%BDne")).status == 404
+
+
+async def test_folders_in_each_other_are_listed_however_deep(api: Api, folder: Path) -> None:
+    made = [folder]
+    for _ in range(1100):
+        made.append(made[-1] / "d")
+        made[-1].mkdir()
+    (made[-1] / "x").touch()
+    try:
+        assert f"{'d/' * 1100}x" in (await api.get(f"{ARTIFACTS}?recursive=true")).json
+    finally:
+        (made[-1] / "x").unlink()
+        for one in reversed(made[1:]):
+            one.rmdir()

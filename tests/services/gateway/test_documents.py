@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from jsonschema import Draft202012Validator
 
 from contracts.domain.agent import AGENT, Created
+from contracts.domain.registry import AGGREGATES
 from gateway.app import ENDPOINTS, create_app
 from gateway.documents.asyncapi import asyncapi
 from gateway.documents.openapi import openapi, template
@@ -48,7 +50,10 @@ async def test_the_log_is_described_with_the_address_of_this_nats(start_gateway:
 async def test_the_page_may_load_nothing_and_run_nothing(api: Api) -> None:
     answer = await api.get("/docs")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-    assert answer.headers["content-security-policy"] == "default-src 'none'; style-src 'unsafe-inline'"
+    assert (
+        answer.headers["content-security-policy"]
+        == "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    )
     assert answer.body.startswith(b"<!doctype html>")
     assert all(one.summary.encode() in answer.body for one in ENDPOINTS if "'" not in one.summary)
 
@@ -93,3 +98,32 @@ async def test_what_is_no_route_may_only_be_404(api: Api, contract: Any) -> None
     contract.check("GET", "/nope", answer)
     with pytest.raises(AssertionError):
         contract.check("GET", "/nope", replace(answer, status=200))
+
+
+async def test_the_schema_that_an_event_names_is_served_and_holds_for_it(api: Api) -> None:
+    kinds = [event for aggregate in AGGREGATES for event in aggregate.events]
+    for kind in kinds:
+        schema = (await api.get(f"/schemas/{kind.type}/{kind.version}")).json
+        Draft202012Validator.check_schema(schema)
+        assert (schema["$id"], schema["title"]) == (f"/schemas/{kind.type}/{kind.version}", kind.type)
+    created = Created(name="A", version_name="1", prompt_template="x").model_dump(mode="json")
+    validator = Draft202012Validator((await api.get("/schemas/agent.created/1")).json)
+    assert validator.is_valid(created)
+    assert not validator.is_valid(created | {"name": 1})
+
+
+@pytest.mark.parametrize(
+    ("path", "error"),
+    [
+        ("run.complete/1", "There is no event type 'run.complete'; did you mean 'run.completed'?"),
+        (
+            "agent.created/9",
+            "Events of type agent.created are served in the shape of /schemas/agent.created/1",
+        ),
+    ],
+)
+async def test_a_schema_that_there_is_not_is_404_and_says_which_there_is(
+    api: Api, path: str, error: str
+) -> None:
+    answer = await api.get(f"/schemas/{path}")
+    assert (answer.status, answer.json) == (404, {"error": error})

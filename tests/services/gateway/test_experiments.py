@@ -201,10 +201,19 @@ async def test_the_body_is_checked(api: Api, changes: Any, path: list[Any], code
     assert await api.log.last_seq() == before
 
 
-async def test_nothing_is_planned_with_a_provider_or_agent_that_is_not_there(api: Api) -> None:
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"agentName": "Nobody"}, "Agent 'Nobody' not found OR not active"),
+        ({"provider": "openai"}, "Invalid LLM provider configuration: "),
+    ],
+)
+async def test_what_cannot_be_planned_with_fails_each_experiment_and_not_the_request(
+    api: Api, changes: Any, error: str
+) -> None:
     before = await api.log.last_seq()
-    provider = await api.post(PATH, BODY | {"provider": "openai"})
-    assert (provider.status, provider.json["error"]) == (400, "Invalid LLM provider configuration")
-    nobody = await api.post(PATH, BODY | {"agentName": "Nobody"})
-    assert (nobody.status, nobody.json["error"]) == (404, "Agent 'Nobody' not found OR not active")
+    answer = await api.post(PATH, BODY | changes)
+    assert (answer.status, answer.json["successCount"], answer.json["failureCount"]) == (200, 0, 6)
+    assert {shown[:2] for shown in told(answer, "success", "dagId")} == {(False, None)}
+    assert all(shown.startswith(error) for (shown,) in told(answer, "error"))
     assert await api.log.last_seq() == before

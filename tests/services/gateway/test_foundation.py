@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import REGISTRY
 from pydantic import ValidationError
+from structlog.testing import capture_logs
 
 from contracts.core.aggregate import DomainError
+from contracts.domain import run
+from contracts.domain.plan import Job
 from contracts.runtime.process.service import UserError
 from gateway import app
 from gateway.endpoint import Call, Endpoint
@@ -20,6 +23,7 @@ from gateway.http import rate_limit
 from gateway.http.errors import STATUS, FrameworkRefusal
 from gateway.http.rate_limit import RateLimit
 from gateway.settings import GatewaySettings
+from tests import jobs
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -163,6 +167,57 @@ async def test_a_browser_that_asks_first_is_told_what_it_may_send(api: Api) -> N
     )
 
 
+@pytest.mark.parametrize("path", ["events", "dag-executions/e1/events", "runs/r1/events"])
+async def test_a_stream_is_read_by_the_same_pages_as_everything_else(
+    start_gateway: StartGateway, path: str
+) -> None:
+    api = await start_gateway(cors_origins="https://app.example")
+    job = Job.model_validate(jobs.job_json())
+    await api.write(run.RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=job))
+    await api.write(run.RUN, "r1", run.GoalRequested(goal_id="g1", objective="reach it", step_budget=1))
+    for origin, allowed in (("https://app.example", True), ("https://evil.example", False), ("null", False)):
+        headers = (await api.call("HEAD", f"/api/v1/{path}", headers={"Origin": origin})).headers
+        assert headers["content-type"] == "text/event-stream"
+        assert headers.get("access-control-allow-origin") == (origin if allowed else None)
+        assert "access-control-allow-credentials" not in headers
+
+
+async def test_credentials_are_allowed_when_asked_for(start_gateway: StartGateway) -> None:
+    api = await start_gateway(cors_origins="https://app.example", cors_credentials=True)
+    headers = (await api.get(AGENTS, headers={"Origin": "https://app.example"})).headers
+    assert headers["access-control-allow-credentials"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("path", "options"),
+    [
+        (AGENTS, {"json": AGENT}),
+        (AGENTS, {"data": b'{"name":"A","version":"1","promptTemplate":"x"}'}),
+        ("/api/v1/goals/g1/run", {}),
+        ("/api/v1/task", {"data": {"taskName": "A", "prompt": "p"}}),
+    ],
+)
+async def test_a_page_of_another_site_can_start_nothing(api: Api, path: str, options: Any) -> None:
+    for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = await api.call("POST", path, headers=headers, **options)
+        assert (answer.status, answer.json["error"]) == (403, "Forbidden")
+        assert "CORS_ORIGINS" in answer.json["message"]
+    assert await api.log.last_seq() == 0
+
+
+async def test_a_name_that_is_not_ours_is_refused(start_gateway: StartGateway) -> None:
+    api = await start_gateway(allowed_hosts="API.example")
+    for host, status in (("evil.example", 403), ("api.example:3000", 200), ("localhost:1", 200)):
+        assert (await api.get("/health", headers={"Host": host})).status == status
+
+
+@pytest.mark.parametrize("path", ["/health", "/nope", "/docs", "/openapi.json", AGENTS])
+async def test_no_answer_is_framed_or_guessed_at(api: Api, path: str) -> None:
+    headers = (await api.get(path)).headers
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("origins", ["*", "app.example", "https://app.example/", "https://*.example"])
 def test_an_origin_that_could_never_match_is_refused_at_start(origins: str) -> None:
     with pytest.raises(ValidationError, match="is no origin"):
@@ -255,6 +310,36 @@ def test_addresses_are_forgotten_when_there_are_too_many(monkeypatch: pytest.Mon
     time[0] = 61.0
     limit.take("10.0.0.3")
     assert set(limit._windows) == {"10.0.0.3"}
+
+
+async def test_behind_a_proxy_of_ours_each_client_has_a_limit_of_its_own(start_gateway: StartGateway) -> None:
+    api = await start_gateway(rate_limit_max=1)
+    for chain, status in (
+        ("192.0.2.1", 200),
+        ("198.51.100.9, 192.0.2.1", 429),
+        ("192.0.2.2", 200),
+        ("192.0.2.2, 127.0.0.1", 429),
+    ):
+        assert (await api.get(AGENTS, headers={"X-Forwarded-For": chain})).status == status
+
+
+def test_a_stranger_does_not_choose_whom_it_is_counted_for() -> None:
+    limit = RateLimit(1, proxies=[ip_network("127.0.0.0/8")])
+    limit.take("10.0.0.1", ["192.0.2.1"])
+    with pytest.raises(FrameworkRefusal):
+        limit.take("10.0.0.1", ["192.0.2.2"])
+
+
+async def test_each_request_is_one_line_with_its_status_and_duration(api: Api) -> None:
+    with capture_logs() as logs:
+        await api.get(AGENTS)
+        await api.get("/nope")
+    lines = [one for one in logs if one["event"] == "request"]
+    assert [(one["log_level"], one["method"], one["path"], one["status"]) for one in lines] == [
+        ("info", "GET", AGENTS, 200),
+        ("info", "GET", "/nope", 404),
+    ]
+    assert all(one["ms"] >= 0 for one in lines)
 
 
 def test_an_exempt_network_covers_its_ipv4_addresses_in_ipv6_dress() -> None:

@@ -145,6 +145,38 @@ async def test_a_plan_is_asked_for_once_whoever_waits_for_it(start_gateway: Star
     assert same(answers[0], late)
 
 
+async def test_what_was_made_is_answered_though_it_could_not_be_made_any_more(
+    start_gateway: StartGateway,
+) -> None:
+    """A gateway may die between the commit and the answer; agents, tools and plans may change since."""
+    key_values = Faulty()
+    api = await with_agent(await with_tool(await start_gateway(key_values=key_values, llm=LLM)))
+    dag_id = (await api.post("/api/v1/execute-dag", {"job": JOB})).json["dagId"]
+    asked: list[tuple[str, Any]] = [
+        ("execute-dag", {"dagId": dag_id}),
+        ("execute-dag", {"job": JOB}),
+        ("goals", {"objective": "Compare the two", "agentName": "Planner"}),
+        ("create-dag", GOAL),
+        ("create-and-execute-dag", GOAL),
+    ]
+    headers = {"Prefer": "respond-async"}
+    first = []
+    for number, (path, body) in enumerate(asked):
+        key_values.writes, key_values.writes_to_lose = 0, 1
+        key = {"Idempotency-Key": str(number), **headers}
+        first.append(await api.post(f"/api/v1/{path}", body, headers=key))
+    await api.patch(f"/api/v1/dags/{dag_id}", {"result": {"is": "no plan"}})
+    (planner,) = (await api.get("/api/v1/agents?name=Planner")).json
+    await api.patch(f"/api/v1/agents/{planner['id']}", {"name": "Another"})
+    api.gateway.catalogue.remove("noop")
+    before = await api.log.last_seq()
+    for number, (path, body) in enumerate(asked):
+        again = await api.post(f"/api/v1/{path}", body, headers={"Idempotency-Key": str(number), **headers})
+        assert (again.status, again.json) == (first[number].status, first[number].json), path
+    assert {one.status for one in first} == {201, 202}
+    assert await api.log.last_seq() == before
+
+
 # ── another request ─────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -86,7 +86,6 @@ async def test_what_was_asked_for_is_what_the_planner_gets(api: Api) -> None:
         "seed": 0,
         "cronSchedule": "@daily",
         "timezone": "Europe/Paris",
-        "unknown": "passed over",
     }
 
     await api.post("/api/v1/create-dag", body, headers={"Prefer": "respond-async"})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -12,13 +14,13 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from gateway.api.tasks import endpoints as tasks
-from gateway.http import forms
-from gateway.http.forms import Form
+from gateway.http import bodies, forms, protocol
+from gateway.http.forms import Form, FormRoom
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Api
+    from tests.services.conftest import Api, StartGateway
 
-HOST = b"Host: x\r\n"
+HOST = b"Host: localhost\r\n"
 
 
 async def sent(api: Api, raw: bytes) -> tuple[bytes, bytes, Any]:
@@ -78,15 +80,51 @@ async def test_the_next_connection_is_served(api: Api) -> None:
     assert (await api.get("/health")).status == 200
 
 
+@pytest.mark.parametrize("sent_at_first", [b"", b"GET / HTTP/1.1\r\nHost: loc"], ids=["nothing", "half"])
+async def test_a_connection_without_a_whole_head_is_closed(
+    api: Api, monkeypatch: pytest.MonkeyPatch, sent_at_first: bytes
+) -> None:
+    monkeypatch.setattr(protocol, "HEAD_S", 0.01)
+    reader, writer = await asyncio.open_connection(api.url.host, api.url.port)
+    writer.write(sent_at_first)
+    assert await reader.read() == b""
+    writer.close()
+
+
+async def test_a_body_that_does_not_arrive_is_refused_and_its_connection_closed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bodies, "BODY_S", 0.01)
+    monkeypatch.setattr(forms, "FORM_S", 0.01)
+    head = b"POST /api/v1/%s HTTP/1.1\r\n%sContent-Length: 9\r\nContent-Type: %s\r\n\r\n"
+    form = b"multipart/form-data; boundary=x"
+    for path, media_type in ((b"agents", b"application/json"), (b"task", form)):
+        line, _, body = await sent(api, head % (path, HOST, media_type))
+        assert line.split()[1] == b"408"
+        assert body["message"] == "The body did not arrive within 0.01 s: send it faster"
+
+
+async def test_one_connection_too_many_is_answered_503(start_gateway: StartGateway) -> None:
+    api = await start_gateway(max_connections=1)
+    assert (await api.get("/health")).status == 200
+    line, headers, body = await sent(api, b"")
+    assert line.split()[1] == b"503"
+    assert b"Retry-After: 1" in headers
+    assert body["message"] == "Too many open connections: try again in a moment"
+    assert (await api.get("/health")).status == 200
+
+
 async def test_a_client_that_leaves_in_the_middle_of_its_form_is_one_line_for_debugging(
     api: Api, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, left = asyncio.Event(), asyncio.Event()
 
-    async def form_of(request: web.Request) -> Form:
+    @asynccontextmanager
+    async def form_of(request: web.Request, room: FormRoom) -> AsyncGenerator[Form]:
         reading.set()
         try:
-            return await forms.form_of(request)
+            async with forms.form_of(request, room) as form:
+                yield form
         finally:
             left.set()
 

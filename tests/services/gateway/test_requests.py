@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+from tests import jobs
+
 if TYPE_CHECKING:
     from tests.services.conftest import Answer, Api
 
@@ -19,16 +21,15 @@ JSON = {"Content-Type": "application/json"}
 MIB = 1024 * 1024
 
 
-async def post(api: Api, raw: bytes, **headers: str) -> Answer:
+async def post(api: Api, raw: bytes, path: str = AGENTS, **headers: str) -> Answer:
     """These very bytes, as JSON unless `headers` say otherwise."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()} or JSON
-    return await api.call("POST", AGENTS, data=io.BytesIO(raw), headers=sent)
+    return await api.call("POST", path, data=io.BytesIO(raw), headers=sent)
 
 
 def padded(size: int) -> bytes:
     """A valid agent of exactly `size` bytes."""
-    raw = orjson.dumps(AGENT | {"ignored": ""})
-    return raw.replace(b'"ignored":""', b'"ignored":"' + b"x" * (size - len(raw)) + b'"')
+    return orjson.dumps(AGENT).ljust(size)
 
 
 @pytest.mark.parametrize(
@@ -184,9 +185,45 @@ async def test_nesting_is_bounded(api: Api) -> None:
     assert (await post(api, nested(100_000))).json["error"] == "Bad Request"
 
 
-async def test_numbers_too_large_for_an_integer_become_what_json_makes_of_them(api: Api) -> None:
-    raw = orjson.dumps(AGENT)[:-1] + b',"metadata":{"n":123456789012345678901234567890}}'
-    assert (await post(api, raw)).json["metadata"] == {"n": 1.2345678901234568e29}
+@pytest.mark.parametrize("number", [2**64, 18446744073709551617, -(2**63) - 1])
+async def test_an_integer_that_cannot_be_kept_exactly_is_refused_by_its_place(api: Api, number: int) -> None:
+    raw = orjson.dumps(AGENT)[:-1] + b',"metadata":{"a":[0,%d]}}' % number
+    answer = await post(api, raw)
+    assert (answer.status, answer.json["error"]) == (400, "Invalid input parameters")
+    (issue,) = answer.json["validation_errors"]
+    assert issue["path"] == ["metadata", "a", 1]
+    assert f"the integer {number} does not fit into 64 bits" in issue["message"]
+    assert await api.log.last_seq() == 0
+
+
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), 9007199254740993])
+async def test_an_integer_of_64_bits_is_kept_exactly(api: Api, number: int) -> None:
+    raw = orjson.dumps(AGENT)[:-1] + b',"metadata":{"n":%d}}' % number
+    assert (await post(api, raw)).json["metadata"] == {"n": number}
+
+
+async def test_the_number_of_values_in_a_body_is_bounded(api: Api) -> None:
+    answer = await post(api, orjson.dumps(AGENT | {"metadata": {"n": [1] * 200_000}}))
+    assert answer.status == 400
+    assert "send at most 100000" in answer.json["error"]
+    text = "," * 200_000
+    assert (await post(api, orjson.dumps(AGENT | {"promptTemplate": text}))).json["promptTemplate"] == text
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "number"),
+    [
+        ("execute-dag", {"job": jobs.job_json(sub_tasks=[{}] * 20_000)}, 1),
+        ("execute-dag", {"job": jobs.job_json(sub_tasks=[{}] * 300)}, 101),
+        ("goals", {"objective": "reach something", "params": {"allowedTools": [1] * 50_000}}, 1),
+    ],
+)
+async def test_of_too_much_that_is_wrong_only_so_much_is_told(
+    api: Api, path: str, body: Any, number: int
+) -> None:
+    answer = await post(api, orjson.dumps(body), path=f"/api/v1/{path}")
+    assert answer.status == 400
+    assert len(answer.json["validation_errors"]) == number
 
 
 async def test_a_query_key_given_twice_is_no_text(api: Api) -> None:

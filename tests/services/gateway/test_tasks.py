@@ -19,6 +19,7 @@ from contracts.domain.agent import AGENT
 from contracts.llm import LlmSettings
 from contracts.runtime.log import Unavailable
 from deploy.scripted_llm import ScriptedLlm, parse_rules
+from gateway.http.forms import FormRoom
 from tests.services.gateway.shared import add_agent
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ async def test_an_agent_is_asked_and_its_answer_given(lab: Lab) -> None:
 
 
 async def test_params_reach_the_model_and_are_told(lab: Lab) -> None:
-    given = {"max_tokens": 50, "temperature": 0, "reasoning_effort": "high", "unknown": 1}
+    given = {"max_tokens": 50, "temperature": 0, "reasoning_effort": "high"}
     answer = await lab.ask(params=orjson.dumps(given).decode())
     told = {"max_tokens": 50, "temperature": 0, "reasoning_effort": "high"}
     assert {key: answer.json["params"][key] for key in told} == told
@@ -374,3 +375,20 @@ async def test_a_part_of_parts_is_refused(lab: Lab) -> None:
     answer = await lab.api.call("POST", TASK, data=b"--x\r\n" + inner + b"--x--\r\n", headers=headers)
     assert answer.status == 400
     assert "several parts" in answer.json["error"]
+
+
+async def test_the_forms_of_all_clients_together_are_bounded(lab: Lab) -> None:
+    lab.api.gateway.form_room = FormRoom(MIB)
+    with lab.api.gateway.form_room.held() as take:
+        take(MIB - 1000)
+        refused = await lab.ask(("a.txt", b"x" * 2000, "text/plain"))
+    assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+    assert "at once" in refused.json["error"]
+    for _ in range(3):
+        assert (await lab.ask(("a.txt", b"x" * 500_000, "text/plain"))).status == 200
+
+
+async def test_a_field_that_nobody_knows_is_refused(lab: Lab) -> None:
+    answer = await lab.ask(parms="{}")
+    assert (answer.status, answer.json["error"]) == (400, "Validation error")
+    assert "did you mean 'params'?" in answer.json["details"][0]["message"]

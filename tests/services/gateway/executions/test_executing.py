@@ -43,12 +43,13 @@ async def test_a_planned_dag_is_executed(api: Api) -> None:
     assert (shown["status"], shown["dagTitle"], shown["trigger"]) == ("pending", "T", "api")
 
 
-async def test_dag_run_is_the_same_as_execute_dag(api: Api) -> None:
+async def test_dag_run_is_the_same_as_execute_dag_and_answers_200_as_documented(api: Api) -> None:
     await api.write(DAG, "d1", dag.Imported(job=Job.model_validate(job())))
 
     answer = await api.post("/api/v1/dag-run", {"dagId": "d1"})
 
-    assert (answer.status, answer.json["status"]) == (202, "started")
+    assert (answer.status, answer.json["status"]) == (200, "started")
+    assert await api.log.read("run", answer.json["executionId"])
 
 
 @pytest.mark.parametrize("wrap", [lambda whole: whole, lambda whole: {"job": whole, "dagTitle": "T"}])

@@ -50,6 +50,23 @@ async def test_a_suspended_execution_is_resumed(api: Api) -> None:
     assert shown["lastRetryAt"] is not None
 
 
+async def test_resuming_says_when_the_dag_has_another_plan_by_now(api: Api) -> None:
+    await suspended(api, "e1")
+    first = requested()
+    await api.write(DAG, "d1", dag.Imported(job=first.job))
+    other = first.job.as_json() | {"original_request": "the same steps, asked for otherwise"}
+    await api.patch("/api/v1/dags/d1", {"result": other})
+    assert "plan" not in (await api.post("/api/v1/resume-dag/e1")).json["message"]
+
+    await suspended(api, "e2")
+    await api.patch(
+        "/api/v1/dags/d1",
+        {"result": job(task("001", tool_or_prompt={"name": "readFile", "params": {"path": "b.md"}}))},
+    )
+    message = (await api.post("/api/v1/resume-dag/e2")).json["message"]
+    assert "It keeps the plan it was started with" in message
+
+
 @pytest.mark.parametrize(
     ("event", "status"),
     [(None, "pending"), (STARTED, "running")],

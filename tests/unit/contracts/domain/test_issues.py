@@ -47,6 +47,9 @@ class Everything(BaseModel):
     free: dict[str, Any] = {}
 
 
+KEYS = [field.alias or name for name, field in Everything.model_fields.items()]
+
+
 def issues_of(model: type[BaseModel], data: object) -> list[dict[str, Any]]:
     with pytest.raises(ValidationError) as caught:
         model.model_validate(data)
@@ -264,7 +267,7 @@ def issues_of(model: type[BaseModel], data: object) -> list[dict[str, Any]]:
                 "code": "unrecognized_keys",
                 "keys": ["extra"],
                 "path": [],
-                "message": "Unrecognized key(s) in object: 'extra'",
+                "message": f"Unrecognized key(s) in object: 'extra'; known are {', '.join(KEYS)}",
             },
         ),
         (

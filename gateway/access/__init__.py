@@ -1,0 +1,1 @@
+"""Who may ask: checked before a request reaches any resource."""

@@ -1,0 +1,54 @@
+"""The JSON Schema of each type of event, by the address that its `dataschema` names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import orjson
+
+from contracts.core.suggestions import did_you_mean
+from contracts.domain.registry import AGGREGATES
+from gateway.documents.asyncapi import schemas
+from gateway.documents.schemas import Schema
+from gateway.http.errors import Refusal
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+VERSIONS: Mapping[str, int] = {one.type: one.version for each in AGGREGATES for one in each.events}
+"""The version that events of each type have now."""
+
+_REFERENCE = re.compile(rb'"#/components/schemas/([^"]+)"')
+
+
+def event_schema(event_type: str, version: str) -> Schema:
+    """The schema of the data of an event, complete in itself.
+
+    Raises:
+        Refusal: there is no such type, or the version is not the one that events are served in.
+    """
+    if event_type not in VERSIONS:
+        hint = did_you_mean(event_type, VERSIONS)
+        raise Refusal(404, f"There is no event type {event_type[:80]!r}{hint}")
+    address = f"/schemas/{event_type}/{VERSIONS[event_type]}"
+    if version != str(VERSIONS[event_type]):
+        raise Refusal(404, f"Events of type {event_type} are served in the shape of {address}")
+    return {"$schema": DIALECT, "$id": address, "title": event_type, **_complete(event_type)}
+
+
+def _complete(event_type: str) -> Schema:
+    """A schema with the definitions that it refers to."""
+    all_schemas = schemas()
+    needed: dict[str, Schema] = {}
+    waiting = _referred(all_schemas[event_type])
+    while waiting:
+        name = waiting.pop()
+        if name not in needed:
+            needed[name] = all_schemas[name]
+            waiting |= _referred(all_schemas[name])
+    whole = {**all_schemas[event_type], **({"$defs": needed} if needed else {})}
+    placed: Schema = orjson.loads(_REFERENCE.sub(rb'"#/$defs/\1"', orjson.dumps(whole)))
+    return placed
+
+
+def _referred(schema: Schema) -> set[str]:
+    return {name.decode() for name in _REFERENCE.findall(orjson.dumps(schema))}

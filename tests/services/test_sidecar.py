@@ -1,0 +1,21 @@
+"""The side port of a service."""
+
+from __future__ import annotations
+
+import pytest
+from aiohttp import ClientSession
+
+from contracts.runtime.process.settings import Settings
+from contracts.runtime.process.sidecar import side_port
+
+
+@pytest.mark.parametrize("path", ["healthz", "readyz", "metrics"])
+async def test_a_page_under_a_name_that_is_not_ours_reads_nothing(path: str) -> None:
+    async with side_port(Settings(_env_file=None), {}) as port, ClientSession() as http:
+        url = f"http://127.0.0.1:{port}/{path}"
+        async with http.get(url) as answer:
+            assert answer.status == 200
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        async with http.get(url, headers={"Host": "evil.example"}) as answer:
+            assert answer.status == 403
+            assert "ALLOWED_HOSTS" in (await answer.json())["error"]

@@ -1,0 +1,73 @@
+"""Which requests of a browser are refused on every port."""
+
+from __future__ import annotations
+
+import pytest
+
+from contracts.runtime.process.browsers import BrowserRules
+
+RULES = BrowserRules(frozenset({"api.example.org"}), frozenset({"https://app.example"}))
+LOCAL = {"Host": "localhost:3000"}
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost:3000",
+        "LOCALHOST.",
+        "127.0.0.1:3000",
+        "[::1]:3000",
+        "192.168.1.7",
+        "gateway:3000",
+        "web.localhost",
+        "printer.local:80",
+        "api.example.org:443",
+        "",
+    ],
+)
+def test_a_name_that_no_stranger_can_register_is_ours(host: str) -> None:
+    assert RULES.problem("GET", {"Host": host}) is None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example:3000",
+        "127.0.0.1.evil.example",
+        "[::1",
+        "localhost@evil.example",
+        ":80",
+    ],
+)
+def test_any_other_name_is_refused_and_told_what_to_set(host: str) -> None:
+    problem = RULES.problem("GET", {"Host": host})
+    assert problem
+    assert "ALLOWED_HOSTS" in problem
+
+
+def test_every_name_is_allowed_by_a_star() -> None:
+    assert BrowserRules(frozenset({"*"})).problem("GET", {"Host": "evil.example"}) is None
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "PUT", "DELETE"])
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        ({}, True),
+        ({"Origin": "https://app.example", "Sec-Fetch-Site": "cross-site"}, True),
+        ({"Origin": "http://localhost:3000"}, True),
+        ({"Origin": "http://localhost:3000", "Sec-Fetch-Site": "same-origin"}, True),
+        ({"Sec-Fetch-Site": "none"}, True),
+        ({"Origin": "https://evil.example"}, False),
+        ({"Origin": "null"}, False),
+        ({"Origin": "http://localhost:9"}, False),
+        ({"Sec-Fetch-Site": "cross-site"}, False),
+        ({"Sec-Fetch-Site": "same-site", "Origin": "http://localhost:9"}, False),
+    ],
+)
+def test_a_page_of_another_site_may_change_nothing(
+    method: str, headers: dict[str, str], allowed: bool
+) -> None:
+    assert (RULES.problem(method, LOCAL | headers) is None) == allowed
+    assert RULES.problem("GET", LOCAL | headers) is None
