@@ -50,9 +50,9 @@ dags = Table(
 )
 """`phase` is the aggregate's state, `status` what clients see; `error` = {httpStatus, error, …details}."""
 
-IS_ANSWERED: ColumnElement[bool] = literal_column("phase IN ('planned', 'clarification')", Boolean)
+IS_ANSWERED: ColumnElement[bool] = literal_column("phase IN ('planned', 'clarification')")
 """Whether a DAG is listed when no status is asked for: there is a plan, or the model asks a question."""
-HAS_SCHEDULE: ColumnElement[bool] = literal_column("cron_schedule IS NOT NULL", Boolean)
+HAS_SCHEDULE: ColumnElement[bool] = literal_column("cron_schedule IS NOT NULL")
 
 Index("dags_newest", dags.c.created_at, dags.c.id, sqlite_where=IS_ANSWERED)
 Index("dags_newest_by_status", dags.c.status, dags.c.created_at, dags.c.id)

@@ -88,10 +88,10 @@ GOAL_RUN_STATUS: ColumnElement[str] = literal_column(
 )
 """The status of a run as runs of goals show it."""
 
-IS_EXECUTION: ColumnElement[bool] = literal_column("planned_at IS NOT NULL", Boolean)
+IS_EXECUTION: ColumnElement[bool] = literal_column("planned_at IS NOT NULL")
 """Whether a run is listed as an execution."""
-IS_GOAL_RUN: ColumnElement[bool] = literal_column("goal_id IS NOT NULL", Boolean)
-IS_UNENDED: ColumnElement[bool] = literal_column("status IN ('pending', 'running')", Boolean)
+IS_GOAL_RUN: ColumnElement[bool] = literal_column("goal_id IS NOT NULL")
+IS_UNENDED: ColumnElement[bool] = literal_column("status IN ('pending', 'running')")
 
 _newest = (runs.c.created_at, runs.c.id)
 _changed = (runs.c.updated_at, runs.c.id)

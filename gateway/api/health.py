@@ -14,7 +14,7 @@ from contracts.domain.run import Status
 from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.log import Unavailable
 from contracts.runtime.process.sidecar import Check
-from contracts.views import IS_UNENDED, VIEWS_VERSION, checkpoint, dags, runs
+from contracts.views import HAS_SCHEDULE, IS_UNENDED, VIEWS_VERSION, checkpoint, dags, runs
 from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
@@ -155,13 +155,13 @@ async def _look(gateway: Gateway) -> _Seen | str:
         async with gateway.views.snapshot(long=True) as reader:
             reached = await reader.first(select(checkpoint.c.seq, checkpoint.c.version))
             counts = {row["status"]: row["count"] for row in await reader.all(unended)}
-            scheduled = await reader.all(select(dags.c.id).where(DAG_FIRES).order_by(dags.c.id))
+            scheduled = await reader.all(select(dags.c.id).where(HAS_SCHEDULE, DAG_FIRES))
             goal_schedules = await reader.value(of_goals)
     except ViewsUnavailable as error:
         return str(error)
     waiting, running = counts.get(Status.PENDING, 0), counts.get(Status.RUNNING, 0)
     seq, version = (reached["seq"], reached["version"]) if reached else (0, 0)
-    return _Seen(seq, version, waiting, running, [row["id"] for row in scheduled], goal_schedules)
+    return _Seen(seq, version, waiting, running, sorted(row["id"] for row in scheduled), goal_schedules)
 
 
 def _views_problem(gateway: Gateway, found: _Seen | str, newest: int | None) -> str | None:

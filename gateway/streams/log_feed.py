@@ -1,8 +1,8 @@
-"""The live stream of everything: each commit of the log as its events, for every client the ones it wants.
+"""The live stream of the log: for each client the events of every commit that pass its filter.
 
 A client's position is a stream sequence. Of the events of one commit only the last has it as `id`, so that a
-client that is cut off in between gets all of them again. Heartbeats have an `id` too: a client that wants
-little still resumes from where the log was when it was last heard from.
+client that is cut off in between gets all of them again. Heartbeats have an `id`, too: a client whose filter
+passes few events still resumes from the position of the last heartbeat.
 """
 
 from __future__ import annotations
@@ -27,28 +27,28 @@ from gateway.streams.sse import Client, Piece, frame
 
 HEARTBEAT_S = 15.0
 REPLAYS = 8
-"""Clients that read the past at once; each of them takes a consumer of the stream for that long."""
+"""How many clients read the past at the same time; each needs a consumer of the stream meanwhile."""
 SHORT = 1000
-"""Commits. Clients that are no further behind do not queue behind those that read a long past."""
+"""Commits. A client that is no further behind does not queue behind clients that read a long past."""
 ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which events a client wants; where nothing is named, all."""
+class EventFilter:
+    """Which events a client gets; an empty part passes all."""
 
     aggregates: frozenset[str] = frozenset()
     id: str | None = None
     types: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, query: EventQuery) -> Wanted:
-        """What a client asks for."""
+    def of(cls, query: EventQuery) -> EventFilter:
+        """The filter that a client gives."""
         return cls(frozenset(query.aggregate), query.id, frozenset(query.type))
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """Subjects that have every commit with such events, and perhaps others."""
+        """Subjects of all commits with such events, and perhaps of others."""
         of_types = frozenset(name.partition(".")[0] for name in self.types)
         kinds = (self.aggregates & of_types) or self.aggregates or of_types
         if self.id:
@@ -56,7 +56,7 @@ class Wanted:
         return tuple(state_filter(kind) for kind in sorted(kinds)) or (EVERYTHING,)
 
     def events(self, commit: Commit) -> tuple[int, ...]:
-        """Those of a commit's events that are wanted, by their places in it."""
+        """The events of a commit that pass, by their places in it."""
         if self.aggregates and commit.aggregate not in self.aggregates:
             return ()
         if self.id is not None and commit.aggregate_id != self.id:
@@ -64,8 +64,8 @@ class Wanted:
         return tuple(n for n, event in enumerate(commit.events) if not self.types or event.type in self.types)
 
 
-class _Told:
-    """One commit as it is told, made ready once for all who want the same of it."""
+class _Encoded:
+    """One commit as it is sent, encoded once for all clients that get the same events of it."""
 
     def __init__(self, recorded: Recorded, codec: Codec) -> None:
         self.seq = recorded.seq
@@ -82,15 +82,15 @@ class _Told:
 
 @dataclass(eq=False)
 class _Listener:
-    """One client that hears what is new."""
+    """One client that gets new commits."""
 
     client: Client
-    wanted: Wanted
-    tell: Callable[[Recorded], _Told]
+    wants: EventFilter
+    tell: Callable[[Recorded], _Encoded]
     heard: int = 0
-    """Stream sequence of the newest commit heard."""
+    """Stream sequence of the newest commit received."""
     since: int | None = None
-    """What has been sent already; nothing is sent before this is known."""
+    """The position up to which the past was sent; nothing is sent before it is known."""
 
     @property
     def position(self) -> int:
@@ -103,12 +103,12 @@ class _Listener:
             return
         if missed:
             self.client.leave()
-        elif events := self.wanted.events(recorded.commit):
+        elif events := self.wants.events(recorded.commit):
             self.client.push(self.tell(recorded).piece(events))
 
 
 class LogFeed:
-    """Everyone who watches the log."""
+    """All clients that watch the log."""
 
     def __init__(
         self,
@@ -126,17 +126,17 @@ class LogFeed:
         self._clients: set[Client] = set()
         self._replays = asyncio.Semaphore(REPLAYS)
         self._short_replays = asyncio.Semaphore(REPLAYS)
-        self._last: _Told | None = None
+        self._last: _Encoded | None = None
 
     def close(self) -> None:
         """End every client's stream."""
         for client in self._clients:
             client.leave()
 
-    async def serve(self, client: Client, wanted: Wanted, after: int | None) -> None:
-        """Send one client what it wants of all that comes after position `after`, by default from now on.
+    async def serve(self, client: Client, wants: EventFilter, after: int | None) -> None:
+        """Send one client the events after position `after` that pass its filter, by default from now on.
 
-        Returns when the client has left, or has to come back because something was missed.
+        Returns when the client has left, or must come back because it missed a commit.
 
         Raises:
             ConnectionResetError: the client left before it had caught up.
@@ -146,14 +146,14 @@ class LogFeed:
         newest = await self._log.last_seq()
         position = newest if after is None or after > newest else after
         await client.write(self._heartbeat(position))
-        position = await self._replay(client, wanted, position, newest)
-        listener = _Listener(client, wanted, self._tell)
+        position = await self._replay(client, wants, position, newest)
+        listener = _Listener(client, wants, self._tell)
         self._clients.add(client)
         try:
             async with self._hub.overhearing(listener.hear):
                 newest = await self._log.last_seq()
                 while position < newest:
-                    position = await self._replay(client, wanted, position, newest)
+                    position = await self._replay(client, wants, position, newest)
                     newest = listener.heard
                 listener.since = position
                 await self._attend(listener)
@@ -167,27 +167,27 @@ class LogFeed:
                     return await listener.client.left()
             listener.client.push(Piece.of(self._heartbeat(listener.position)))
 
-    async def _replay(self, client: Client, wanted: Wanted, position: int, newest: int) -> int:
-        """Send what is in the log after `position`, at least up to `newest`; returns up to where."""
+    async def _replay(self, client: Client, wants: EventFilter, position: int, newest: int) -> int:
+        """Send what the log has after `position`, at least up to `newest`; returns the position reached."""
         if position >= newest:
             return position
         async with self._short_replays if newest - position <= SHORT else self._replays:
-            last = await self._log.last_seq(*wanted.filters)
+            last = await self._log.last_seq(*wants.filters)
             if last <= position:
                 return max(position, newest)
-            async with aclosing(self._log.tail(*wanted.filters, after=position)) as batches:
+            async with aclosing(self._log.tail(*wants.filters, after=position)) as batches:
                 async for batch in batches:
                     for recorded in batch:
-                        if events := wanted.events(recorded.commit):
-                            await client.write(_Told(recorded, self._codec).piece(events).data)
+                        if events := wants.events(recorded.commit):
+                            await client.write(_Encoded(recorded, self._codec).piece(events).data)
                     position = batch[-1].seq
                     if position >= last:
                         break
         return max(position, newest)
 
-    def _tell(self, recorded: Recorded) -> _Told:
+    def _tell(self, recorded: Recorded) -> _Encoded:
         if self._last is None or self._last.seq != recorded.seq:
-            self._last = _Told(recorded, self._codec)
+            self._last = _Encoded(recorded, self._codec)
         return self._last
 
     def _heartbeat(self, position: int) -> bytes:

@@ -25,7 +25,7 @@ from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.wire import Format
 from gateway.streams import log_feed
 from gateway.streams.hub import Hub
-from gateway.streams.log_feed import LogFeed, Wanted, _Listener, _Told
+from gateway.streams.log_feed import EventFilter, LogFeed, _Encoded, _Listener
 from gateway.streams.sse import Piece
 from tests.services.gateway.watching import Told, Watcher, watching_path
 
@@ -304,7 +304,7 @@ async def test_a_client_that_may_have_missed_something_has_to_come_back(api: Api
     await write_all(api.log)
     heard = [one async for batch in _first(api.log) for one in batch]
     client = Client()
-    listener = _Listener(client, Wanted(), lambda recorded: _Told(recorded, CODEC), since=0)
+    listener = _Listener(client, EventFilter(), lambda recorded: _Encoded(recorded, CODEC), since=0)
     for recorded in (heard[0], heard[1], heard[3]):
         listener.hear(recorded)
     assert client.ids == [1, 2]
@@ -338,12 +338,12 @@ async def test_clients_that_read_a_long_past_do_not_hold_up_those_that_do_not(
     monkeypatch.setattr(log_feed, "SHORT", 2)
     await write_all(api.log)
     feed, slow = api.gateway.log_feed, [Stalled() for _ in range(log_feed.REPLAYS)]
-    serving = [asyncio.create_task(feed.serve(one, Wanted(), 0)) for one in slow]
+    serving = [asyncio.create_task(feed.serve(one, EventFilter(), 0)) for one in slow]
     for one in slow:
         await one.stalls.wait()
     live = Client()
     last = await api.log.last_seq()
-    serving.append(asyncio.create_task(feed.serve(live, Wanted(), last - behind)))
+    serving.append(asyncio.create_task(feed.serve(live, EventFilter(), last - behind)))
     await eventually(lambda: len(live.ids) == 1 + behind)
     await eventually(lambda: len(feed._clients) == 1)
     await write(api.log, DAG, "d9", REQUESTED)
@@ -357,15 +357,15 @@ async def test_clients_that_read_a_long_past_do_not_hold_up_those_that_do_not(
 @pytest.mark.parametrize(
     ("wanted", "ids"),
     [
-        (Wanted(), [1, 2, 3, 4, 5]),
-        (Wanted(aggregates=frozenset({"agent", "run"})), [2]),
-        (Wanted(id="d1"), [1, 4, 5]),
-        (Wanted(aggregates=frozenset({"dag"}), id="d1"), [1, 4, 5]),
-        (Wanted(types=frozenset({"dag.requested"})), [1, 3, 5]),
+        (EventFilter(), [1, 2, 3, 4, 5]),
+        (EventFilter(aggregates=frozenset({"agent", "run"})), [2]),
+        (EventFilter(id="d1"), [1, 4, 5]),
+        (EventFilter(aggregates=frozenset({"dag"}), id="d1"), [1, 4, 5]),
+        (EventFilter(types=frozenset({"dag.requested"})), [1, 3, 5]),
     ],
 )
 async def test_a_log_on_nats_is_told_the_same_way(
-    connection: Connection, eventually: Any, wanted: Wanted, ids: list[int]
+    connection: Connection, eventually: Any, wanted: EventFilter, ids: list[int]
 ) -> None:
     log = NatsLog(connection, Format(CODEC, NatsBlobs(connection)))
     await write_all(log)

@@ -16,7 +16,7 @@ from contracts.domain.registry import CODEC
 from contracts.runtime.log import Log, Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
-from gateway.streams.hub import Hub
+from gateway.streams.hub import PATIENCE_S, Hub, Reached, included
 
 REQUESTED = dag.Requested(goal_text="g", agent_name="A")
 REJECTED = dag.Rejected(http_status=500, error="no")
@@ -44,8 +44,8 @@ class WatchedLog(MemoryLog):
 
 
 @asynccontextmanager
-async def hub_on(log: Log) -> AsyncGenerator[Hub]:
-    hub = Hub(log)
+async def hub_on(log: Log, reached: Reached = included) -> AsyncGenerator[Hub]:
+    hub = Hub(log, reached)
     task = asyncio.create_task(hub.run())
     try:
         yield hub
@@ -146,3 +146,40 @@ async def test_a_log_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) ->
         with pytest.raises(Unavailable, match="could not be followed"):
             await hub.wait_for("dag", "d1", ENDED)
         assert not hub._listeners
+
+
+async def test_a_commit_is_passed_on_when_the_views_include_it() -> None:
+    """So what a stream tells can be read."""
+    log = WatchedLog()
+    asked, projected, passed = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def reached(_: int, __: float) -> bool:
+        asked.set()
+        await projected.wait()
+        return True
+
+    async with asyncio.timeout(10), hub_on(log, reached) as hub, hub.overhearing(lambda _: passed.set()):
+        await write(log, "d1", REQUESTED)
+        await asked.wait()
+        assert not passed.is_set()
+        projected.set()
+        await passed.wait()
+
+
+async def test_views_that_are_far_behind_do_not_hold_streams_up() -> None:
+    log = WatchedLog()
+    passed: asyncio.Queue[int] = asyncio.Queue()
+    patience: list[float] = []
+
+    async def behind(_: int, timeout: float) -> bool:
+        patience.append(timeout)
+        return False
+
+    def passed_on(recorded: Recorded) -> None:
+        passed.put_nowait(recorded.seq)
+
+    async with asyncio.timeout(10), hub_on(log, behind) as hub, hub.overhearing(passed_on):
+        for event in (REQUESTED, REJECTED):
+            seq = await write(log, "d1", event)
+            assert await passed.get() == seq
+    assert patience == [PATIENCE_S, 0]

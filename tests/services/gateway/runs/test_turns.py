@@ -253,3 +253,20 @@ async def test_a_failed_run_says_why(api: Api) -> None:
 
     assert (one["status"], one["error"]) == ("failed", "no model answered")
     assert one["completedAt"] is not None
+
+
+async def test_a_completed_run_with_failed_calls_says_how_many_and_which_was_the_last(api: Api) -> None:
+    refused = call("sendEmail", refusal="not allowed")
+    await pursue(
+        api,
+        "run_1",
+        (turn(1, refused, WRITE), run.StepsStarted(steps=("1.1",))),
+        (run.StepFailed(step="1.1", attempt=1, error="disk full"), run.StepsStarted(steps=("2",))),
+        (turn(2), run.Summarised(summary="done"), run.Completed(completed_steps=2, duration_ms=9)),
+    )
+
+    one = await shown(api, "run_1")
+
+    error = "2 tool calls failed, the last one: writeFile: disk full"
+    assert (one["status"], one["failedCalls"], one["error"]) == ("completed", 2, error)
+    assert [row["failedCalls"] for row in (await api.get(RUNS)).json] == [2]

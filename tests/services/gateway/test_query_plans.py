@@ -1,0 +1,118 @@
+"""No query of the gateway reads or sorts a whole table."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event
+
+from contracts.api.paging import Cursor
+from contracts.domain import dag, goal
+from contracts.domain.dag import DAG
+from contracts.domain.goal import GOAL
+from contracts.domain.schedule.schedule import Schedule
+from tests.services.gateway.runs.runs import completed, executed
+
+if TYPE_CHECKING:
+    from tests.services.conftest import Api
+
+SMALL = ("SCAN agents", "SCAN checkpoint", "SCAN goal_schedules", "SCAN totals")
+"""Tables that do not grow with the work done."""
+PARTIAL = re.compile(r"USING (COVERING )?INDEX (runs_unended|dags_scheduled)$")
+"""Indexes that have only the few rows that are asked for."""
+OF_AGENTS = "FROM agents ORDER BY"
+
+LISTS = {
+    "/api/v1/dag-executions": ("status=failed",),
+    "/api/v1/dags/d1/executions": ("status=failed",),
+    "/api/v1/runs": ("status=failed", "goalId=goal_1"),
+    "/api/v1/goals": ("status=active",),
+    "/api/v1/dags": ("status=success",),
+}
+PAGES = ("limit=2", "limit=2&offset=1", "limit=2&cursor=", f"limit=2&cursor={Cursor(2**41, 'x').text}")
+SINGLE = (
+    "/api/v1/dag-executions/run_2",
+    "/api/v1/dag-executions/run_2/sub-steps",
+    "/api/v1/dag-executions/run_2/costs",
+    "/api/v1/runs/run_1",
+    "/api/v1/runs/run_1/steps",
+    "/api/v1/runs/run_1/outputs",
+    "/api/v1/runs/run_2/outputs",
+    "/api/v1/goals/goal_1",
+    "/api/v1/goals/goal_1/memories",
+    "/api/v1/goals/goal_1/schedules",
+    "/api/v1/schedules/sched_1/ticks",
+    "/api/v1/dags/d1",
+    "/api/v1/dags/d1/costs",
+    "/api/v1/dags/scheduled",
+    "/api/v1/costs/summary",
+    "/api/v1/agents",
+    "/health/ready",
+)
+
+
+def lists() -> Iterator[str]:
+    """Every list with every combination of its filters, by every way to page."""
+    for path, filters in LISTS.items():
+        for chosen in product(*((None, one) for one in filters)):
+            for page in PAGES:
+                yield f"{path}?{'&'.join(filter(None, (*chosen, page)))}"
+
+
+@contextmanager
+def recorded(api: Api) -> Iterator[dict[str, Any]]:
+    """The statements that the views are asked for, with the parameters that came last."""
+    statements: dict[str, Any] = {}
+
+    def record(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        statements[statement] = parameters
+
+    event.listen(api.gateway.views._engine, "before_cursor_execute", record)
+    yield statements
+    event.remove(api.gateway.views._engine, "before_cursor_execute", record)
+
+
+async def test_no_query_of_the_gateway_reads_or_sorts_a_whole_table(api: Api) -> None:
+    schedule = Schedule(cron="@daily")
+    created = goal.Created(objective="Find out what grows here")
+    await api.write(GOAL, "goal_1", created, goal.ScheduleAdded(schedule_id="sched_1", schedule=schedule))
+    await api.write(DAG, "d1", dag.Requested(goal_text="do it", agent_name="A", schedule=schedule))
+    await completed(api, "run_1")
+    await executed(api, "run_2")
+
+    with recorded(api) as statements:
+        for path in (*lists(), *SINGLE):
+            assert (await api.get(path)).status in {200, 404, 503}, path
+        await api.post("/api/v1/goals/goal_1/run")
+        await api.delete("/api/v1/dags/d1")
+        await api.delete("/api/v1/goals/goal_1")
+
+    assert len(statements) > 30
+    with closing(sqlite3.connect(api.gateway.settings.views_file)) as connection:
+        bad = {one: found for one in statements if (found := unbounded(connection, one, statements[one]))}
+    assert bad == {}
+
+
+def unbounded(connection: sqlite3.Connection, statement: str, parameters: Any) -> list[str]:
+    """The steps of a statement that go through a whole table, or sort all that was found.
+
+    To go through an index in its order is to read no more than the page.
+    """
+    if statement.startswith(("BEGIN", "ROLLBACK")) or OF_AGENTS in statement:
+        return []
+    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+    sorts = [step for step in steps if "TEMP B-TREE" in step and "GROUP BY" not in step]
+    pages = " USING INDEX ", " USING COVERING INDEX "
+    scans = [
+        step
+        for step in steps
+        if step.startswith("SCAN ")
+        and not (step.startswith(SMALL) or PARTIAL.search(step))
+        and not (" LIMIT " in statement and any(one in step for one in pages))
+    ]
+    return sorts + scans
