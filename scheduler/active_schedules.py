@@ -29,7 +29,7 @@ class ActiveSchedule:
     owner: Owner
     schedule: Schedule
     since: datetime
-    """When it came to be as it is: only what is later is a tick of it."""
+    """When its expression or zone was set, or it was started again. Earlier instants are not ticks of it."""
 
     @cached_property
     def cron(self) -> Cron:
@@ -59,7 +59,7 @@ class ActiveSchedule:
 
 
 class ActiveSchedules:
-    """Every schedule that fires, by its id."""
+    """All schedules that fire, by id."""
 
     def __init__(self) -> None:
         self._entries: dict[str, ActiveSchedule] = {}
@@ -78,7 +78,7 @@ class ActiveSchedules:
         return self._entries.get(schedule_id)
 
     def fold(self, recorded: Iterable[Recorded], now: datetime) -> set[str]:
-        """Take in further commits of DAGs and goals; ids of the schedules that are not what they were.
+        """Apply further commits of DAGs and goals. Returns the ids of the schedules that changed.
 
         A commit whose time is further ahead of `now` than clocks differ counts as made now.
         """

@@ -1,8 +1,9 @@
-"""One look at one schedule: every tick that is due is decided and recorded, and at most one run is asked for.
+"""One look at one schedule: decide and record every tick that is due, and request at most one run.
 
-It is exactly once, however many schedulers look and wherever one of them dies, by the order of things: what
-becomes of a tick is recorded first, under the lock of the schedule; only then its run is asked for, whose id
-follows from the tick. Whoever looks next and does not find the run asks for it.
+A tick fires exactly once, however many schedulers look and wherever one of them dies. The decision is
+recorded first, under the optimistic lock of the schedule; then the run is requested, by an id that is derived
+from the tick.
+The next look requests the run if it does not exist.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ from scheduler.request import Unfit, asked_by
 from scheduler.runs import Runs
 
 BEHIND = timedelta(seconds=1)
-"""When to look again if the book and the log differ: one of them has not got the newest commit yet."""
-STOPPED = "it was slept through, and the schedule has been changed or stopped since"
-EARLY = "its run was asked for before, by a clock that was ahead"
-TOO_LATE = "no scheduler was there to ask for its run"
+"""When to look again if the active schedules differ from the log: one of them lacks the newest commit."""
+STOPPED = "it was missed, and the schedule has been changed or stopped since"
+EARLY = "its run was requested before, by a clock that was ahead"
+TOO_LATE = "no scheduler was running to request its run in time"
 
 logger = structlog.get_logger(__name__)
 
@@ -42,17 +43,17 @@ History = Stream[ticks.State]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What one look came to."""
+    """The result of one look."""
 
     again: datetime
     """When to look again."""
     awaits: str | None = None
-    """The run whose end makes another look worth while."""
+    """Look again when this run ends."""
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A schedule, and the log's word on it and on what it belongs to."""
+    """A schedule, its history, and the events of the DAG or goal that it belongs to."""
 
     entry: ActiveSchedule
     history: History
@@ -60,12 +61,12 @@ class Case:
     defaults: Defaults
 
     def asked_by(self, tick: datetime) -> RunRequest:
-        """What the tick asks for. Raises Unfit where the plan is none."""
+        """The run that the tick requests. Raises Unfit if the plan cannot be executed."""
         return asked_by(self.entry, tick, self.owner, self.defaults)
 
 
 class Decider:
-    """Decides about ticks on behalf of one scheduler."""
+    """Decides ticks for one scheduler."""
 
     def __init__(
         self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
@@ -127,7 +128,7 @@ class Decider:
                 )
                 if ahead.fires:
                     await self._fire(case, ahead.fires)
-        except Conflict:  # somebody else decides too: the next look sees what
+        except Conflict:  # another scheduler decided first; the next look reads its decision
             return
 
     async def _make_up(self, case: Case, tick: datetime) -> None:
@@ -173,13 +174,14 @@ class Decider:
             schedule=entry.id,
             newest=str(history.state.newest),
         )
-        with suppress(Conflict):  # somebody else does it
+        with suppress(Conflict):  # another scheduler did it
             await history.append(ticks.rewind(history.state, now))
 
     async def _ask(self, case: Case, tick: datetime, asked: RunRequest) -> None:
         try:
             if await self._runs.ask(asked, case.history.origin):
                 count_run(tick, self._clock.now())
+            self._runs.remember(case.entry.run_id(tick))
         except TooLarge as why:
             await self._amend(case.history, unfired(case.entry, tick, Decision.SKIPPED, str(why)))
 

@@ -1,4 +1,4 @@
-"""Which ticks are due, and what is to become of each. Pure: the clock comes in as an argument."""
+"""Which ticks are due, and which of them fires. Pure: the clock is an argument."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from contracts.domain.schedule.cron import Cron
 
 ON_TIME = timedelta(minutes=1)
-"""A tick noticed this late was not missed: clocks are set, processes stall, another scheduler dies."""
+"""A tick noticed at most this late was not missed: clocks are set, processes stall or are replaced."""
 LISTED = 100
 """Missed ticks that are recorded one by one; one more record stands for all the others."""
 COUNTED = 1000
@@ -29,7 +29,7 @@ class Missed:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Every tick that is to be decided now; there is at least one."""
+    """All ticks to decide now; at least one."""
 
     missed: tuple[Missed, ...]
     """In order; the last may stand for others before it."""
@@ -42,7 +42,7 @@ class Due:
 def due(
     cron: Cron, *, after: datetime, now: datetime, catch_up: timedelta, delay: Delay = lambda _: timedelta()
 ) -> Due | None:
-    """What is to become of the ticks after `after` that have come by `now`; None when there are none.
+    """The ticks after `after` that are due at `now`; None if there are none.
 
     Only the latest can fire: after an outage a schedule runs once, not once for each tick it slept through.
     A tick comes `delay` later than its name says, and before the next one.
@@ -50,8 +50,8 @@ def due(
     first = cron.next_after(after)
     if first + delay(first) > now:
         return None
-    latest = cron.latest_before(now + timedelta.resolution)
-    if latest + delay(latest) > now:
+    latest = first if cron.next_after(first) > now else cron.latest_before(now + timedelta.resolution)
+    if latest != first and latest + delay(latest) > now:
         latest = cron.latest_before(latest)
     if now - latest - delay(latest) <= max(catch_up, ON_TIME):
         before = latest - timedelta.resolution

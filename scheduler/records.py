@@ -1,4 +1,4 @@
-"""What is recorded about a tick, given where its schedule stands. Pure."""
+"""The record of a tick, given the state of its schedule. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scheduler.active_schedules import ActiveSchedule
 
 
 def judged(entry: ActiveSchedule, tick: datetime, state: ticks.State, *, going: bool) -> Ticked:
-    """What becomes of a tick that is to fire; `going`: whether the run asked for last still is."""
+    """The decision about a due tick, by the overlap policy; `going`: whether the last run still runs."""
     overlap = entry.schedule.overlap
     if not going or overlap is Overlap.ALLOW:
         return fired(entry, tick)
@@ -27,12 +27,12 @@ def judged(entry: ActiveSchedule, tick: datetime, state: ticks.State, *, going: 
 
 
 def fired(entry: ActiveSchedule, tick: datetime, reason: str | None = None) -> Ticked:
-    """Its run is to exist."""
+    """The tick fires: its run is requested."""
     return _ticked(entry, tick, Decision.FIRED, reason, entry.run_id(tick))
 
 
 def unfired(entry: ActiveSchedule, tick: datetime, decision: Decision, reason: str) -> Ticked:
-    """No run is asked for, for now or for good."""
+    """No run is requested, for now or ever."""
     return _ticked(entry, tick, decision, reason)
 
 

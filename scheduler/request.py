@@ -32,7 +32,7 @@ def asked_by(
     """What the tick asks of the DAG or the goal that has this history.
 
     Raises:
-        Unfit: a client has put something in the plan's place that cannot be executed.
+        Unfit: a client has replaced the plan by something that cannot be executed.
     """
     run_id = entry.run_id(tick)
     if entry.of_goal:
@@ -47,7 +47,7 @@ def request_of(entry: ActiveSchedule, tick: datetime, plan: dag.State) -> run.Re
     Whether its tools exist is for the executor to find out: it suspends the run, which can be resumed.
 
     Raises:
-        Unfit: a client has put something in the plan's place that cannot be executed.
+        Unfit: a client has replaced the plan by something that cannot be executed.
     """
     job = _executable(plan)
     timezone = entry.schedule.timezone

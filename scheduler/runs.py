@@ -1,4 +1,4 @@
-"""The runs that ticks ask for, as the log has them."""
+"""Runs that ticks request, read from the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ GOING = frozenset(
         dag.Status.PLANNED.value,
     }
 )
-"""States of a run, or of the plan that is to become one, in which it needs nobody to go on."""
+"""States in which a run, or the planning of one, continues without a client."""
+
+
+REMEMBERED = 10_000
+"""Runs that are known to exist at most."""
 
 
 class Runs:
@@ -33,6 +37,8 @@ class Runs:
     def __init__(self, log: Log, source: str) -> None:
         self._log = log
         self._source = source
+        self._known: dict[str, None] = {}
+        """Runs that this process knows to exist, those known longest first."""
 
     @staticmethod
     def filters(run_id: str) -> tuple[str, str]:
@@ -40,15 +46,21 @@ class Runs:
         return aggregate_filter(RUN.name, run_id), aggregate_filter(DAG.name, plan_id(run_id))
 
     async def exists(self, run_id: str) -> bool:
-        """Whether it was asked for."""
-        return await self._log.last_seq(*self.filters(run_id)) > 0
+        """Whether the run was requested."""
+        return run_id in self._known or await self._log.last_seq(*self.filters(run_id)) > 0
+
+    def remember(self, run_id: str) -> None:
+        """Note that a run exists, so that the log is not read for it again."""
+        self._known[run_id] = None
+        if len(self._known) > REMEMBERED:
+            del self._known[next(iter(self._known))]
 
     async def going(self, run_id: str | None) -> bool:
-        """Whether it was asked for and is not over; a suspended one waits for somebody, which is over too."""
+        """Whether the run was requested and continues; a suspended one does not."""
         return run_id is not None and await self._state(run_id) in GOING
 
     async def ask(self, asked: RunRequest, origin: Origin) -> bool:
-        """Ask for a run; whether nobody had before.
+        """Request a run. Returns False if it was requested before.
 
         Raises:
             TooLarge: the request is larger than the log takes.
@@ -60,7 +72,7 @@ class Runs:
         return False
 
     async def cancel(self, run_id: str, reason: str) -> None:
-        """Call a run off, or the planning of it; nothing if it is over."""
+        """Cancel a run, or the planning of it; no effect if it has ended."""
         plan = await Stream.open(self._log, DAG, plan_id(run_id), Origin(self._source))
 
         def decide(state: run.State) -> Sequence[Event]:

@@ -27,10 +27,10 @@ logger = structlog.get_logger(__name__)
 RECHECK = timedelta(seconds=30)
 """The wall clock is read at least this often, because it can be set."""
 STEP = timedelta(seconds=1)
-"""By which a clock is not set back in the ordinary course."""
+"""A smaller step back is an ordinary adjustment of the clock."""
 LONGEST_PAUSE = timedelta(seconds=30)
 """Between two tries to decide about one schedule."""
-AT_ONCE = 16
+AT_ONCE = 64
 """Schedules looked at at the same time."""
 
 
@@ -47,6 +47,8 @@ class Scheduler:
         self._follower = Follower(log, state_filter("dag"), state_filter("goal"), fold=self._fold)
         self._agenda: dict[str, datetime] = {}
         """When to look at each schedule next; those being looked at are not in it."""
+        self._next = clock.now()
+        """When the loop looks at the agenda again."""
         self._failures: dict[str, int] = {}
         """Looks in a row that failed, by schedule."""
         self._last_error = ""
@@ -55,7 +57,7 @@ class Scheduler:
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def follow(self) -> None:
-        """A worker: keeps the book of schedules current."""
+        """A worker: follows the log and keeps the active schedules current."""
         await self._follower.run()
 
     async def run(self) -> None:
@@ -72,7 +74,8 @@ class Scheduler:
                 for schedule_id in [id_ for id_, at in self._agenda.items() if at <= now]:
                     del self._agenda[schedule_id]
                     looks.create_task(self._look(schedule_id))
-                await self._clock.wait(min([now + RECHECK, *self._agenda.values()]), self._changed)
+                self._next = min([now + RECHECK, *self._agenda.values()])
+                await self._clock.wait(self._next, self._changed)
 
     async def problem(self) -> str | None:
         """What keeps ticks from being decided, None when nothing does."""
@@ -99,7 +102,7 @@ class Scheduler:
         self._changed.set()
 
     def _look_at_all(self, now: datetime) -> None:
-        """The clock went back: when to look next was reckoned by a time that is not."""
+        """After the clock was set back: the times of the next looks were computed by the old clock."""
         logger.warning("the clock was set back; looking at all schedules again")
         self._agenda = dict.fromkeys(self._agenda, now)
 
@@ -115,7 +118,8 @@ class Scheduler:
             self._failures.pop(schedule_id, None)
         else:
             self._agenda[schedule_id] = min(again, self._agenda.get(schedule_id, again))
-            self._changed.set()
+            if again < self._next:  # else the loop wakes soon enough, and each wake scans the agenda
+                self._changed.set()
 
     async def _decide(self, entry: ActiveSchedule) -> datetime | None:
         """When to look again; None: not before it is changed."""

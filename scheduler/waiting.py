@@ -11,7 +11,7 @@ from scheduler.runs import GOING, Runs
 
 
 class Waiting:
-    """Says of which schedule the run it waits for has ended. Only those runs are listened to."""
+    """Calls `ended` with the schedule whose run has ended. Follows only the runs that are waited for."""
 
     def __init__(self, log: Log, ended: Callable[[str], None]) -> None:
         self._log = log
@@ -19,12 +19,12 @@ class Waiting:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def wait(self, schedule_id: str, run_id: str) -> None:
-        """Let `ended` know, once."""
+        """Call `ended` once, when the run has ended."""
         if schedule_id not in self._tasks:
             self._tasks[schedule_id] = asyncio.create_task(self._until_over(schedule_id, run_id))
 
     async def aclose(self) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)

@@ -42,7 +42,7 @@ class AllowedHost:
         """`example.local`, `example.local:8080`, `10.1.2.3`, `[fd00::1]:80` or `10.0.0.0/8`.
 
         Raises:
-            ValueError: it is none of these.
+            ValueError: `entry` has none of these forms.
         """
         try:
             return cls(network=ip_network(entry, strict=False))

@@ -1,4 +1,4 @@
-"""What kind of file some bytes are, where nobody says or what is said cannot be right. Pure."""
+"""The media type of a file by its bytes, for files that declare none or a wrong one. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tools take: the base of their input models, shared field types, JSON Schemas, readable complaints."""
+"""Input of tools: the base of their models, shared field types, JSON Schemas and readable error messages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Processes that parse what comes from outside. One that takes too long or too much memory is killed.
+"""A pool of processes that parse documents. One that takes too long or too much memory is killed.
 
-Parsers of HTML and PDF run for as long as a file makes them, and a thread cannot be stopped.
+A crafted HTML or PDF file can keep a parser busy for minutes, and a thread cannot be stopped.
 """
 
 from __future__ import annotations

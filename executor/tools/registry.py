@@ -60,7 +60,7 @@ class Registry:
         """The tool called `name`.
 
         Raises:
-            Reject: there is none.
+            Reject: there is no such tool.
         """
         try:
             return self.tools[name]

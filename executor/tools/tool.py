@@ -28,12 +28,12 @@ Progress = Callable[[ProgressKind, str, str], Awaitable[None]]
 
 
 async def silent(kind: ProgressKind, tool_name: str, message: str) -> None:
-    """Progress that nobody watches."""
+    """Discards progress."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What a tool may know of the call besides its input."""
+    """What a tool knows of the call besides its input."""
 
     idempotency_key: str
     """`<run>/<step>`: the same for every attempt at one step."""

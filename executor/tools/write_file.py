@@ -1,6 +1,6 @@
 """writeFile: put text into a file in the artifacts folder.
 
-Overwriting is idempotent: whoever reads sees the old file or the new one, and a second call changes nothing.
+Overwriting is idempotent: a reader sees the old file or the new one, and a second call changes nothing.
 Appending is not: the file does not tell whether the text at its end is ours. So the effect is the call's.
 """
 

@@ -98,7 +98,7 @@ def remove_schedule(state: State, schedule_id: str) -> list[Event]:
 
 
 def delete(state: State) -> list[Event]:
-    """Remove a goal; whoever asks cancels its open runs first."""
+    """Remove a goal. The caller cancels its open runs first."""
     require_known(state)
     return [Deleted()]
 

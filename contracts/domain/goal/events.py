@@ -31,7 +31,7 @@ class Updated(Event):
     params: Params | None = None
     """In place of all that were."""
     webhook_url: str | None = None
-    """Empty: nobody is told any more."""
+    """Empty: no webhook."""
 
 
 class Paused(Event):
@@ -61,7 +61,7 @@ class ScheduleAdded(Event):
 
 
 class ScheduleChanged(Event):
-    """One of its schedules is this now."""
+    """A schedule of the goal was changed."""
 
     type: ClassVar[str] = "goal.schedule_changed"
     schedule_id: str
@@ -69,7 +69,7 @@ class ScheduleChanged(Event):
 
 
 class ScheduleRemoved(Event):
-    """One of its schedules is no more."""
+    """A schedule of the goal was removed."""
 
     type: ClassVar[str] = "goal.schedule_removed"
     schedule_id: str

@@ -64,7 +64,7 @@ def fields_of(expression: str) -> list[str]:
         )
     text = expression.strip().lower()
     if text.startswith("@") and text not in _WORDS:
-        raise InvalidCron(f"{expression!r} is none of the words there are: {', '.join(_WORDS)}")
+        raise InvalidCron(f"{expression!r} is not one of these words: {', '.join(_WORDS)}")
     fields = _WORDS.get(text, text).split()
     if len(fields) not in {5, 6}:
         raise InvalidCron(

@@ -1,4 +1,4 @@
-"""When something is to be done by itself: the value that DAGs and goals share."""
+"""The schedule of a DAG or a goal."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MAX_CATCH_UP_S = 366 * 24 * 3600
 
 
 class Overlap(StrEnum):
-    """What becomes of a tick while the run of an earlier one is still going."""
+    """What happens to a tick while the run of an earlier one still runs."""
 
     SKIP = "skip"
     """Nothing."""
@@ -26,7 +26,7 @@ class Overlap(StrEnum):
 
 
 class Schedule(BaseModel):
-    """When something is to be done by itself."""
+    """When a DAG or a goal runs without a request."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -39,9 +39,9 @@ class Schedule(BaseModel):
     """Held back alone, whatever becomes of the goal."""
     overlap: Overlap = Overlap.SKIP
     catch_up_s: int | None = None
-    """How late a tick that was slept through may still fire; None: as the scheduler is set."""
+    """How many seconds late a missed tick may still fire; None: the setting of the scheduler."""
     jitter_s: int = 0
-    """Each tick comes up to so many seconds later, by the same amount whoever asks."""
+    """Each tick is delayed by 0 to this many seconds; the delay is derived from the tick."""
 
     @property
     def fires(self) -> bool:
@@ -50,6 +50,6 @@ class Schedule(BaseModel):
 
 
 def jitter(schedule_id: str, tick: datetime, jitter_s: int) -> timedelta:
-    """How much later this tick comes: spread evenly over [0, `jitter_s`], the same whoever asks."""
+    """The delay of this tick: evenly spread over [0, `jitter_s`] seconds and derived from the tick."""
     digest = hashlib.sha256(f"{schedule_id}\x1f{tick.isoformat()}".encode()).digest()
     return timedelta(milliseconds=int.from_bytes(digest[:8], "big") % (jitter_s * 1000 + 1))

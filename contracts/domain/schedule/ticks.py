@@ -1,4 +1,4 @@
-"""A schedule's ticks: what was decided about each.
+"""The ticks of a schedule, and the decision about each.
 
 Written by the scheduler only. The definition of a schedule belongs to what it fires (a DAG, a goal); this is
 its history. The id is that of the schedule; a DAG's own schedule has the DAG's id. Every event repeats what
@@ -22,7 +22,7 @@ CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class Decision(StrEnum):
-    """What came of a tick."""
+    """The decision about a tick."""
 
     FIRED = "fired"
     QUEUED = "queued"
@@ -32,7 +32,7 @@ class Decision(StrEnum):
 
 
 class Ticked(Event):
-    """The moment came and was decided about."""
+    """A tick was decided."""
 
     type: ClassVar[str] = "schedule.ticked"
     tick: datetime
@@ -52,7 +52,7 @@ class Ticked(Event):
 
 
 class Amended(Event):
-    """What was decided about a tick is decided anew: its turn has come, or its run could not be asked for."""
+    """A decided tick is decided again: its queued run starts, or its run could not be requested."""
 
     type: ClassVar[str] = "schedule.amended"
     tick: datetime
@@ -175,7 +175,7 @@ def amend(state: State, ticked: Ticked) -> list[Amended]:
 
 
 def rewind(state: State, now: datetime) -> list[Event]:
-    """Go on from `now` where ticks have been decided that are further ahead than clocks differ."""
+    """Continue from `now` if the newest decided tick is further ahead than clocks differ."""
     if (
         state.decision is None
         or state.tick is None
@@ -195,7 +195,7 @@ def rewind(state: State, now: datetime) -> list[Event]:
 
 
 def is_ahead(instant: datetime, now: datetime) -> bool:
-    """Whether `instant`, which was the present to somebody, cannot have been by a clock that is right."""
+    """Whether `instant`, written as the present by another process, is further ahead than clocks differ."""
     return instant - now > CLOCKS_DIFFER
 
 

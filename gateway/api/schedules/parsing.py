@@ -23,7 +23,7 @@ def schedule_of(body: CreateDag) -> Schedule | None:
     """The schedule a new DAG is to have; active unless it says otherwise, when there is an expression.
 
     Raises:
-        Refusal: the expression or the time zone is none.
+        Refusal: the expression or the time zone is invalid.
     """
     wanted = _dag_schedule(body, NO_SCHEDULE.model_copy(update={"active": bool(body.cron_schedule)}))
     return None if wanted == NO_SCHEDULE else wanted
@@ -33,7 +33,7 @@ def changed_schedule(patch: DagPatch, current: Schedule | None) -> Schedule | No
     """The schedule a DAG is to have after `patch`.
 
     Raises:
-        Refusal: the expression or the time zone is none.
+        Refusal: the expression or the time zone is invalid.
     """
     wanted = _dag_schedule(patch, current or NO_SCHEDULE)
     return None if current is None and wanted == NO_SCHEDULE else wanted
@@ -43,7 +43,7 @@ def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | Non
     """The schedule that a goal is to have: `current` with what is given.
 
     Raises:
-        Refusal: the expression or the time zone is none.
+        Refusal: the expression or the time zone is invalid.
     """
     before = current.model_dump() if current else {}
     wanted = Schedule.model_validate({**before, **_given(given, {**_POLICY, **_OF_GOAL})})
@@ -78,7 +78,7 @@ def _given(body: Body, names: Mapping[str, str]) -> dict[str, Json]:
 
 @contextmanager
 def _telling() -> Generator[None]:
-    """Tell the client what is wrong with a schedule."""
+    """Turn what is wrong with a schedule into a refusal."""
     try:
         yield
     except InvalidCron as error:

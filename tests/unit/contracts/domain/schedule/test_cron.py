@@ -131,7 +131,7 @@ def test_a_tick_at_this_very_instant_is_not_the_next_one() -> None:
         ("0 0 * * MON#9", "is no valid day of week"),
         ("r * * * *", "is no valid minute"),
         ("h h * * *", "is no valid minute"),
-        ("@reboot", "'@reboot' is none of the words there are: @yearly, "),
+        ("@reboot", "'@reboot' is not one of these words: @yearly, "),
         ("@weekdays", "@hourly"),
         ("0 0 * MONDAY *", "'monday' in '0 0 \\* MONDAY \\*' is no valid month"),
         ("0 0 * * L", "5L the last"),
