@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from contracts.domain import run
@@ -18,6 +19,8 @@ class Attempt:
     step: Step
     number: int
     """From 1."""
+    still_ours: Callable[[], Awaitable[None]]
+    """Returns when this process has the run for certain. Called right before what must not be done twice."""
 
     @property
     def idempotency_key(self) -> str:

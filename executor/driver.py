@@ -28,11 +28,13 @@ from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.run import Erred, Outcome, Succeeded
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Stream
 from executor import metrics
 from executor.attempt import Attempt
+from executor.hold import Hold
 from executor.pending_commits import PendingCommits
 from executor.run_log import log_event
 from executor.stopwatch import ms_since
@@ -55,10 +57,12 @@ class Driver:
         stream: Stream[run.State],
         executor: str,
         workload: Workload,
+        lease: Lease,
     ) -> None:
         self.executor = executor
         self._run = PendingCommits(stream)
         self._workload = workload
+        self._hold = Hold(stream, lease, self.look_again)
         self._policy = workload.policy
         self._begun: list[Key] = []
         """Attempts decided to start, whose code has not been started."""
@@ -127,7 +131,7 @@ class Driver:
             if state.running.get(step) != number:
                 continue  # it ran ahead of a start that had to be decided again, and has ended since
             if self._run.saved.running.get(step) == number or self._may_run_ahead(step):
-                attempt = Attempt(self._run.id, state, state.graph.steps[step], number)
+                attempt = Attempt(self._run.id, state, state.graph.steps[step], number, self._hold.confirm)
                 self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
             else:
                 waiting.append((step, number))

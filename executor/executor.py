@@ -12,6 +12,7 @@ from contracts.core.outcome import LeaseLost, Retry
 from contracts.domain import run
 from contracts.domain.run import RUN
 from contracts.runtime.consumer.delivery import Delivery
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics
@@ -45,7 +46,7 @@ class Executor:
         if stream is None or stream.state.status not in run.OPEN:
             return
         async with self._slots[stream.state.kind].one():
-            await self._hold(stream, self._workloads[stream.state.kind])
+            await self._hold(stream, self._workloads[stream.state.kind], delivery.lease)
         if stream.state.status is run.Status.RUNNING:
             raise LeaseLost(f"{stream.id} went to another executor")
 
@@ -63,11 +64,11 @@ class Executor:
             for event in events:
                 log_event(stream, event)
 
-    async def _hold(self, stream: Stream[run.State], workload: Workload) -> None:
+    async def _hold(self, stream: Stream[run.State], workload: Workload, lease: Lease) -> None:
         run_id = stream.id
         if run_id in self._drivers:  # by another message of it, which came while we read or waited
             raise Retry("this process is at work on it already", after=1)
-        driver = Driver(stream, self.name, workload)
+        driver = Driver(stream, self.name, workload, lease)
         self._drivers[run_id] = driver
         metrics.RUNS_IN_PROGRESS.inc()
         try:
@@ -99,7 +100,7 @@ class Executor:
 
     async def _open(self, recorded: Recorded, delivery: Delivery) -> Stream[run.State] | None:
         """The run as it stands, or None when this message is not the one that holds its lease."""
-        if delivery.attempt == 1 and recorded.commit.version == 1:
+        if delivery.is_new and recorded.commit.version == 1:
             stream = self._stream(recorded)
             stream.fold(recorded)
             return stream

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from contracts.core.event import BlobRef, Json
 from contracts.core.outcome import Retry
+from contracts.core.tool import Effect
 from contracts.domain.agent import Directory
 from contracts.domain.executors import ToolProgress
 from contracts.llm import ChatRequest, Completion, Llm
@@ -18,6 +19,7 @@ from executor import metrics
 from executor.attempt import Attempt
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, ProgressKind, Tool
+from executor.values import Values
 
 T = TypeVar("T")
 
@@ -43,6 +45,7 @@ class Resources:
         self.llm = llm
         self.agents = agents
         self._blobs = blobs
+        self._values = Values(blobs)
         self._tell = tell
         self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(max_steps)
@@ -79,6 +82,8 @@ class Resources:
             said = ToolProgress(kind=kind, tool=tool_name, message=message, step=step)
             await self._tell(attempt.run_id, said.model_dump())
 
+        if tool.effect_of(params) is Effect.ONCE:
+            await attempt.still_ours()
         return await tool.invoke(params, CallContext(attempt.idempotency_key, progress, self._timeout_s))
 
     async def stored(self, result: Json) -> Json:
@@ -90,4 +95,4 @@ class Resources:
     async def value(self, result: Json) -> Json:
         """The value of `result`, as an event holds it; a large one is fetched."""
         ref = BlobRef.of(result)
-        return await self._blobs.get_json(ref) if ref else result
+        return await self._values.get(ref) if ref else result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -57,12 +58,14 @@ class AfterRun:
         self._policy = policy
         self._source = source
 
-    async def handle(self, recorded: Recorded, _: Delivery) -> None:
+    async def handle(self, recorded: Recorded, delivery: Delivery) -> None:
         """Do what is left to be done about a run that ended with this commit.
 
         Raises:
             Retry: the webhook could not be delivered yet.
+            LeaseLost: this process was silent for too long; another may be at it.
         """
+        still_ours = partial(delivery.lease.require, delivery.lease.term)
         origin = Origin(self._source).caused_by(recorded.commit)
         if _is_no_goals(recorded):
             return
@@ -73,7 +76,7 @@ class AfterRun:
         if result.is_final:
             await self._remember(result, recorded.seq, origin)
         if result.webhook_url is not None:
-            await self._tell(result, result.webhook_url, origin)
+            await self._tell(result, result.webhook_url, origin, still_ours)
 
     async def _of_run(self, recorded: Recorded) -> RunResult | None:
         """How the run ended with this commit; None when it has been deleted, or is no goal's."""
@@ -96,7 +99,7 @@ class AfterRun:
         return result_without_plan(stream.state.request, rejected)
 
     async def _remember(self, result: RunResult, ended: int, origin: Origin) -> None:
-        """`ended`: the sequence of the commit that ended the run; what it left was kept after that."""
+        """`ended`: the sequence of the commit that ended the run; its memories are kept after it."""
         kept = await Stream.newest(self._log, MEMORY, result.goal_id, origin)
         since = await self._log.read(MEMORY.name, result.goal_id, after=ended)
         if result.run_id in MEMORY.fold(all_events(one.commit for one in since)).runs:
@@ -104,12 +107,15 @@ class AfterRun:
         if await kept.decide(partial(memory.keep, run_id=result.run_id, added=result.memories())):
             metrics.MEMORIES_KEPT.inc()
 
-    async def _tell(self, result: RunResult, url: str, origin: Origin) -> None:
+    async def _tell(
+        self, result: RunResult, url: str, origin: Origin, still_ours: Callable[[], None]
+    ) -> None:
         delivery = await Stream.open(self._log, WEBHOOK, result.run_id, origin)
         while not (told := delivery.state.of(result.number)).is_settled:
             wait = told.retry_at
             if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
                 raise Retry("the webhook is to be called again", after=seconds)
+            still_ours()
             came = await self._call(result, url, told.attempts)
             metrics.WEBHOOK_CALLS.labels(type(came).__name__).inc()
             record = partial(delivery.decide, partial(webhook.settle, came=came))

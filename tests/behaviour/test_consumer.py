@@ -7,11 +7,13 @@ import contextlib
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from nats.js.errors import NotFoundError
 
 from contracts.core.commit import Recorded
 from contracts.core.outcome import Reject, Retry
@@ -103,6 +105,60 @@ async def killed_consumer(nats_url: str, tmp_path: Path) -> Crash:
 @pytest.fixture
 def log(connection: Connection, counters: Counters) -> NatsLog:
     return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
+
+
+async def test_what_a_consumer_that_was_lost_gives_again_is_not_new(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler()
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=SLOW)):
+        await eventually(lambda: exists(log))
+        await log.append(counters.commit("a"), after=0)
+        await eventually(lambda: given(handler, 1))
+        await log.connection.api("CONSUMER.DELETE.LOG.worker")
+        await eventually(lambda: given(handler, 2))
+        await log.append(counters.commit("b"), after=0)
+        await eventually(lambda: given(handler, 3))
+    assert [(one.seq, one.attempt, one.is_new) for one in handler.given] == [
+        (1, 1, True),
+        (1, 1, False),
+        (2, 1, True),
+    ]
+
+
+async def test_what_is_worked_on_is_held_for_as_long_as_the_server_hears_so(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    handler = Handler(lambda _: asyncio.Event().wait())
+    patient = replace(QUICK, ack_wait_s=2)
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=patient)):
+        await log.append(counters.commit(), after=0)
+        await eventually(lambda: given(handler, 1))
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(asyncio.Event().wait(), timeout=1.25 * patient.ack_wait_s)
+        assert handler.given[0].lease.holds(1)
+
+
+async def test_a_consumer_made_on_a_log_with_a_history_may_begin_with_what_is_young(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    await log.append(counters.commit("a"), after=0)
+    handler = Handler()
+    for since in (timedelta(days=-2), timedelta(days=7)):  # what there is keeps the start it was made with
+        policy = replace(SLOW, since=since)
+        async with consuming(Consumer(log, "worker", ALL, handler, policy=policy)):
+            await eventually(lambda: exists(log))
+    assert handler.given == []
+
+
+async def exists(log: NatsLog) -> bool:
+    with contextlib.suppress(NotFoundError):
+        return bool(await log.connection.api("CONSUMER.INFO.LOG.worker"))
+    return False
+
+
+async def given(handler: Handler, count: int) -> bool:
+    return len(handler.given) == count
 
 
 async def outstanding(log: NatsLog, name: str = "worker") -> tuple[int, int]:

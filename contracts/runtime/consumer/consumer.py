@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from contracts.core.subjects import REPLAY_STREAM, STREAM, replay_filter
 from contracts.runtime.consumer.delivery import DeliveryPolicy
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.consumer.leases import SIGNS_OF_LIFE, Leases
 from contracts.runtime.consumer.subscription import GivenUp, Handler, Source, Subscription, nak
 from contracts.runtime.nats_log import NatsLog
@@ -45,8 +46,10 @@ class Consumer:
             Source(STREAM, name, filters, self._policy.max_in_flight),
             Source(REPLAY_STREAM, name, (replay_filter(name),), REPLAYS_AT_ONCE),
         )
+        self._lease = Lease(self._policy.ack_wait_s)
         self._subscriptions = [
-            Subscription(log, source, handler, self._policy, leases, given_up) for source in sources
+            Subscription(log, source, handler, self._policy, self._lease, leases, given_up)
+            for source in sources
         ]
 
     async def run(self) -> None:
@@ -74,8 +77,10 @@ class Consumer:
         while True:
             await asyncio.sleep(self._policy.ack_wait_s / SIGNS_OF_LIFE)
             await self._log.connection.connected()
-            for subscription in self._subscriptions:
-                await subscription.keep_alive()
+            began = self._lease.clock()
+            heard = [await subscription.keep_alive() for subscription in self._subscriptions]
+            if all(heard):
+                self._lease.renew(began)
             if self._leases:
                 self._leases.touch()
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from contracts.core.commit import Undecodable
 from contracts.core.outcome import LeaseLost, Reject, Retry
 from contracts.core.waiting import bounded, doubled
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Conflict, Unavailable
 from contracts.runtime.stream import Contended
 
@@ -23,6 +24,10 @@ class Delivery:
     """1 on the first delivery."""
     ack_subject: str
     """Where its outcome is sent: the latest one when it came again while in hand."""
+    lease: Lease
+    """Of everything that the consumer has in hand."""
+    is_new: bool = False
+    """Whether nobody has had it before: it is younger than the consumer, and comes for the first time."""
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,10 @@ from contracts.runtime.consumer.delivery import (
     Verdict,
     verdict,
 )
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.consumer.parking import LOG_SUBJECT, Parked, park
+from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.pull import DeliveryInfo, Pull
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_log import NatsLog
@@ -74,6 +76,7 @@ class Subscription:
         source: Source,
         handler: Handler,
         policy: DeliveryPolicy,
+        lease: Lease,
         leases: Leases | None,
         given_up: GivenUp | None,
     ) -> None:
@@ -82,7 +85,12 @@ class Subscription:
         self._handler = handler
         self._given_up = given_up
         self._policy = policy
+        self._lease = lease
         self._leases = leases
+        self._made: str | None = None
+        """When the consumer was made: one that was lost and made again is another."""
+        self._log_end = 0
+        """Of the log, when this process first saw that consumer."""
         self._in_hand: dict[int, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -106,12 +114,22 @@ class Subscription:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def keep_alive(self) -> None:
-        """Tell the server that everything in hand is being worked on."""
-        for number, delivery in enumerate(tuple(self._in_hand.values())):
+    async def keep_alive(self) -> bool:
+        """Tell the server that everything in hand is being worked on; returns whether it has heard it."""
+        in_hand = tuple(self._in_hand.values())
+        for number, delivery in enumerate(in_hand[:-1]):
             await self._send(delivery.ack_subject, IN_PROGRESS)
             if number % 100 == 0:
                 await asyncio.sleep(0)
+        return not in_hand or await self._is_heard(in_hand[-1])
+
+    async def _is_heard(self, last: Delivery) -> bool:
+        """Say the same of the last one, and have the server answer."""
+        try:
+            await self._log.connection.request(last.ack_subject, IN_PROGRESS)
+        except (NoAnswer, Unavailable):
+            return False
+        return True
 
     def _room(self) -> int:
         return 0 if self._draining else self._source.at_once - len(self._in_hand)
@@ -129,7 +147,10 @@ class Subscription:
             **await self._start(),
         }
         body = {"stream_name": self._source.stream, "config": config}
-        await self._log.connection.api(f"CONSUMER.CREATE.{self._source.stream}.{name}", body)
+        info = await self._log.connection.api(f"CONSUMER.CREATE.{self._source.stream}.{name}", body)
+        if info["created"] != self._made and self._source.stream == STREAM:
+            state = (await self._log.connection.api(f"STREAM.INFO.{STREAM}"))["state"]
+            self._made, self._log_end = info["created"], int(state["last_seq"])
         return name
 
     async def _start(self) -> dict[str, Json]:
@@ -155,8 +176,10 @@ class Subscription:
                 self._leases.remove(held.ack_subject)
             held.ack_subject, held.attempt = msg.reply, info.attempt
             return
-        seq = info.seq if self._source.stream == STREAM else int(msg.subject.rpartition(".")[2])
-        delivery = self._in_hand[info.seq] = Delivery(seq, info.attempt, msg.reply)
+        of_log = self._source.stream == STREAM
+        seq = info.seq if of_log else int(msg.subject.rpartition(".")[2])
+        is_new = of_log and info.attempt == 1 and seq > self._log_end
+        delivery = self._in_hand[info.seq] = Delivery(seq, info.attempt, msg.reply, self._lease, is_new)
         task = asyncio.create_task(self._work(msg, info.seq, delivery))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

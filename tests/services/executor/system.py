@@ -16,6 +16,7 @@ from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN, RunPolicy
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
@@ -83,8 +84,9 @@ class Calls:
 class Delivery:
     """As much of a delivery as the executor looks at."""
 
-    def __init__(self, attempt: int) -> None:
-        self.attempt = attempt
+    def __init__(self, attempt: int, lease: Lease | None = None) -> None:
+        self.is_new = attempt == 1
+        self.lease = lease or Lease(60)
 
 
 class Shelf(MemoryBlobs):
@@ -161,6 +163,7 @@ class System:
         self, *tools: tuple[str, Tool[Any]], llm: Llm | None = None, policy: RunPolicy = QUICK
     ) -> None:
         self.timeout_s = 5.0
+        self.max_steps = 100
         self.log = HeldLog()
         self.registry = Registry.of([tool("echo", echo), *tools])
         self.llm = llm or Llm(LlmSettings(_env_file=None))
@@ -181,7 +184,7 @@ class System:
             self.agents,
             self.log.format.blobs,
             tell,
-            max_steps=100,
+            max_steps=self.max_steps,
             timeout_s=self.timeout_s,
         )
         workloads: Workloads = {"plan": PlanWorkload(resources, self.policy)}
@@ -211,8 +214,12 @@ class System:
 
 
 async def handle(executor: Executor | AfterRun, lease: Recorded, attempt: int = 1) -> None:
+    await deliver(executor, lease, Delivery(attempt))
+
+
+async def deliver(executor: Executor | AfterRun, message: Recorded, delivery: Delivery) -> None:
     async with asyncio.timeout(10):
-        await executor.handle(lease, Delivery(attempt))  # type: ignore[arg-type]
+        await executor.handle(message, delivery)  # type: ignore[arg-type]
 
 
 @asynccontextmanager

@@ -30,6 +30,7 @@ from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.domain.run.steps import SYNTHESIS, graph_of
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats import retry
@@ -97,8 +98,9 @@ class StormyLog(MemoryLog):
 class Delivery:
     """As much of a delivery as the executor looks at."""
 
-    def __init__(self, attempt: int) -> None:
-        self.attempt = attempt
+    def __init__(self, attempt: int, lease: Lease | None = None) -> None:
+        self.is_new = attempt == 1
+        self.lease = lease or Lease(60)
 
 
 class Storm:

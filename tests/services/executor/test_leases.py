@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 
 from contracts.core.commit import Recorded
 from contracts.core.event import Json
@@ -15,10 +16,36 @@ from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.run import RUN, Status
 from contracts.domain.run.steps import SYNTHESIS
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.stream import transact
 from executor.executor import watch
+from executor.tools.registry import Registry
 from executor.tools.tool import CallContext
-from tests.services.executor.system import ORIGIN, RUN_ID, Calls, System, handle, handling, task, tool
+from tests.services.executor.system import (
+    ORIGIN,
+    RUN_ID,
+    Calls,
+    Delivery,
+    System,
+    deliver,
+    handle,
+    handling,
+    task,
+    tool,
+)
+
+WIDE = 1000
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
 
 # ── leases ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -177,6 +204,84 @@ async def test_a_lost_acknowledgement_does_not_stop_a_run(lost: int) -> None:
     assert calls.keys == [f"{RUN_ID}/001", f"{RUN_ID}/002"]
 
 
+async def test_an_ended_run_that_is_given_for_the_first_time_runs_nothing() -> None:
+    """The durable consumer was lost and made again: it gives everything from the start of the log."""
+    calls = Calls()
+    system = System(tool("count", calls.count))
+    lease = await system.request(task("001", "count"))
+    await handle(system.executor(), lease)
+    again = Delivery(attempt=1)
+    again.is_new = False
+    await deliver(system.executor(), lease, again)
+    assert calls.keys == [f"{RUN_ID}/001"]
+
+
+async def test_a_step_that_must_not_be_repeated_does_not_begin_after_the_lease_has_run_out() -> None:
+    """It waited for a slot while its executor was stopped, and another one has taken the run over."""
+    first, once, clock = Calls(), Calls(), Clock()
+    system = System(tool("wait", first.wait), tool("send", once.count, Effect.ONCE))
+    system.max_steps = 1
+    lease = await system.request(task("001", "wait"), task("002", "send"))
+    held = Lease(15, clock)
+    stopped = asyncio.create_task(deliver(system.executor(), lease, Delivery(1, held)))
+    await asyncio.wait_for(first.called.wait(), 5)
+    clock.now += 20
+    first.called.clear()
+    async with handling(system.executor(), lease, attempt=2):
+        await asyncio.wait_for(first.called.wait(), 5)
+        held.renew(clock.now)
+        first.gate.set()
+        with pytest.raises(LeaseLost):
+            await stopped
+    assert once.keys == []
+    assert "unknown" in (await system.state()).failed["002"]
+
+
+async def test_a_step_begins_after_an_interruption_in_which_nobody_took_the_run() -> None:
+    first, once, clock = Calls(), Calls(), Clock()
+    system = System(tool("wait", first.wait), tool("send", once.count, Effect.ONCE))
+    system.max_steps = 1
+    lease = await system.request(task("001", "wait"), task("002", "send"))
+    held = Lease(15, clock)
+    working = asyncio.create_task(deliver(system.executor(), lease, Delivery(1, held)))
+    await asyncio.wait_for(first.called.wait(), 5)
+    clock.now += 20
+    held.renew(clock.now)
+    first.gate.set()
+    await working
+    assert once.keys == [f"{RUN_ID}/002"]
+    assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_an_executor_without_the_tool_repeats_nothing_that_must_not_be_repeated() -> None:
+    blocked = Calls()
+    system = System(tool("send", blocked.wait, Effect.ONCE))
+    lease = await system.request(task("001", "send"))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    complete, system.registry = system.registry, Registry.of([])
+    await handle(system.executor(), lease, attempt=2)
+    system.registry = complete
+    assert "unknown" in (await system.state()).failed["001"]
+    assert len(blocked.keys) == 1
+
+
+async def test_taking_over_a_plan_too_wide_for_one_commit_repeats_nothing_unasked() -> None:
+    blocked = Calls()
+    system = System(tool("send", blocked.wait, Effect.ONCE))
+    system.max_steps = WIDE
+    lease = await system.request(*(task(f"{n:04}", "send") for n in range(WIDE)))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    done = len(blocked.keys)
+    before = len(await system.log.read("run", RUN_ID))
+    await handle(system.executor(), lease, attempt=2)
+    state = await system.state()
+    assert (state.status, len(state.failed)) == (Status.SUSPENDED, WIDE)
+    assert len(await system.log.read("run", RUN_ID)) > before + 1
+    assert len(blocked.keys) == done
+
+
 # ── runs that are given up ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -194,6 +299,31 @@ async def test_a_run_whose_message_is_given_up_is_suspended_and_resumes() -> Non
     blocked.gate.set()
     await handle(executor, await system.resume())
     assert (await system.state()).status is Status.COMPLETED
+
+
+async def test_a_wide_run_that_is_given_up_says_of_each_step_that_its_outcome_is_unknown() -> None:
+    blocked = Calls()
+    system = System(tool("send", blocked.wait, Effect.ONCE))
+    lease = await system.request(*(task(f"{n:04}", "send") for n in range(WIDE)))
+    async with handling(system.executor(), lease):
+        await asyncio.wait_for(blocked.called.wait(), 5)
+    await system.executor().given_up(lease, OverflowError("a bug"))
+    state = await system.state()
+    assert (state.status, len(state.failed), state.running) == (Status.SUSPENDED, WIDE, {})
+
+
+async def test_a_step_that_failed_for_good_and_the_suspension_are_one_line_each() -> None:
+    async def refuse(_: Json, __: CallContext) -> Json:
+        raise Reject("no")
+
+    system = System(tool("refuse", refuse))
+    lease = await system.request(task("001", "refuse"))
+    with capture_logs() as lines:
+        await handle(system.executor(), lease)
+    failed, suspended = map(dict, lines)
+    ids = {"run": RUN_ID, "correlation_id": lease.commit.correlation_id}
+    assert failed | ids | {"event": "step failed", "step": "001", "tool": "refuse", "attempt": 1} == failed
+    assert suspended | ids | {"event": "run suspended", "reason": "no"} == suspended
 
 
 async def test_giving_up_an_old_message_of_a_run_that_was_resumed_changes_nothing() -> None:

@@ -26,6 +26,7 @@ from contracts.llm import Llm, LlmSettings
 from contracts.llm.backoff import Backoff
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.consumer.delivery import Delivery
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.follow import Follower
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
@@ -144,7 +145,7 @@ class World:
     async def deliver(self, planner: Planner, dag_id: str = "d1", *, index: int = -1) -> None:
         """Give the newest message of the queue about a DAG to a planner, or the one at `index`."""
         queued = [one for one in await self.commits(DAG.name, dag_id) if one.commit.state == "requested"]
-        await planner.handle(queued[index], Delivery(queued[index].seq, 1, ""))
+        await planner.handle(queued[index], Delivery(queued[index].seq, 1, "", Lease(60)))
 
     async def plan(self, dag_id: str = "d1", **fields: Any) -> Sequence[Event]:
         """Request a plan and have it made; the events of the DAG after the request."""

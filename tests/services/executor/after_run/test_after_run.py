@@ -14,11 +14,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from contracts.core.commit import Commit
-from contracts.core.outcome import Reject, Retry
+from contracts.core.outcome import LeaseLost, Reject, Retry
 from contracts.domain import dag, memory, run, webhook
 from contracts.domain.dag import DAG
 from contracts.domain.memory import MEMORY, Kind
 from contracts.domain.run import RUN, RunPolicy, Status
+from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Unavailable
 from executor.tools.addresses import AllowedHost
 from executor.tools.artifacts import Artifacts
@@ -27,6 +28,7 @@ from executor.tools.send_webhook import send_webhook, signature
 from executor.tools.tool import Tool
 from executor.tools.write_file import write_file
 from tests import jobs
+from tests.services.executor.system import Delivery, deliver
 
 if TYPE_CHECKING:
     from tests.services.executor.conftest import MakeWorld
@@ -220,6 +222,34 @@ async def test_a_webhook_that_cannot_be_told_now_is_told_later(world: Any, recei
             except Retry:
                 continue
     assert len(receiver.got) == 2
+
+
+async def test_no_webhook_is_called_by_a_process_that_was_silent_for_longer_than_its_lease(
+    world: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await world.pursue(webhook_url=receiver.url)
+    now = [0.0]
+    ended, delivery = await world.end(), Delivery(1, Lease(15, lambda: now[0]))
+    read = world.log.read
+
+    async def read_while_stopped(aggregate: str, *given: Any, **options: Any) -> Any:
+        now[0] += 20
+        return await read(aggregate, *given, **options)
+
+    monkeypatch.setattr(world.log, "read", read_while_stopped)
+    with pytest.raises(LeaseLost):
+        await deliver(world.after_run(), ended, delivery)
+    assert receiver.got == []
+
+
+async def test_the_end_of_a_run_that_is_no_goals_is_not_looked_at(
+    world: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = run.Requested(dag_id="d", original_request="do it", job=jobs.job(jobs.task("1", "remember")))
+    await world.write(RUN, "run_1", plan, run.Completed(completed_steps=1, duration_ms=1, for_goal=False))
+    ended = await world.end()
+    monkeypatch.setattr(world.log, "read", None)
+    await world.handle(world.after_run(), ended)
 
 
 @pytest.mark.parametrize(("statuses", "attempts", "error"), [([404], 1, "HTTP 404"), ([503], 3, "HTTP 503")])

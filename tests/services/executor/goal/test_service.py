@@ -191,11 +191,11 @@ async def test_a_webhook_that_a_kill_after_the_end_cut_short_is_called_once_more
     it.held = url("end")
     async with a_process():
         await requested(log, url("end"))
-        await eventually(lambda: told(it))
+        await eventually(lambda: told(it), timeout=60)
     assert (await log.read("run", "run_1"))[-1].commit.state == run.Status.COMPLETED
     it.held = None
     async with a_process():
-        await eventually(lambda: ended(log))
+        await eventually(lambda: ended(log), timeout=60)
     assert [key for key in it.keys if key.endswith("webhook")] == ["run_1/webhook"] * 2
     assert len(await log.read("memory", "goal_1")) == 1
 
