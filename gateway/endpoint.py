@@ -1,4 +1,4 @@
-"""One route: what it takes, what it answers, and the function that does it."""
+"""An endpoint: its route, what it takes and answers, and its handler."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ class Call(Generic[B, Q]):
     query: Q
     path: Mapping[str, str]
     origin: Origin
-    """Who asks, for the commits made on their behalf."""
+    """The writer of commits for this request."""
     key: Key | None = None
     """The idempotency key of a request that may be carried out more than once."""
 
     def missing(self) -> Refusal:
-        """To raise: there is nothing of the id in the path."""
+        """The 404 error for the id in the path, to raise."""
         return self.endpoint.missing_at(self.path)
 
     def new_id(self, prefix: str, *parts: str) -> str:
@@ -92,7 +92,7 @@ class Header:
     description: str
 
 
-LAST_EVENT_ID = Header("Last-Event-ID", "The `id` of the last event that a client has got.")
+LAST_EVENT_ID = Header("Last-Event-ID", "The `id` of the last event that the client received.")
 
 Answer = Any
 """A type that pydantic knows, Raw, or None for no content."""
@@ -117,12 +117,12 @@ class Endpoint:
     missing: str | None
     """The 404 error, with the names of the path in braces. Variables called `id` or `…_id` must be ids."""
     errors: Mapping[int, str]
-    """What else can go wrong, and when it does."""
+    """Further error statuses, and when they happen."""
     form: type[BaseModel] | None
     """A multipart body, which the handler reads itself."""
     headers: tuple[Header, ...]
     keyed: bool
-    """Whether it makes something, so that `Idempotency-Key` keeps it from being made twice."""
+    """Whether it creates something, so that `Idempotency-Key` applies."""
 
     def __post_init__(self) -> None:
         if _ID_NAMES.search(self.path) and self.missing is None:
@@ -134,7 +134,7 @@ class Endpoint:
         return self.handler.__name__
 
     def missing_at(self, path: Mapping[str, str]) -> Refusal:
-        """That there is nothing at these path values."""
+        """The 404 error for these path values."""
         return Refusal(404, (self.missing or "Not found").format(**path))
 
     async def serve(self, gateway: Gateway, request: web.Request, origin: Origin) -> web.StreamResponse:

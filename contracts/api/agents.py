@@ -22,7 +22,7 @@ class AgentCreate(Body):
 
 
 class AgentPatch(Body):
-    """What to change; keys that are left out stay as they are."""
+    """The changes. Omitted keys stay unchanged."""
 
     name: Omissible[NonEmpty] = None
     version: Omissible[NonEmpty] = None
@@ -40,7 +40,7 @@ class AgentQuery(Query):
         Annotated[bool, BeforeValidator(lambda text: text == "true"), WithJsonSchema({"type": "string"})]
         | None
     ) = None
-    """`true` for active ones; any other text for the others."""
+    """`true`: only active ones. Any other text: only inactive ones."""
 
 
 class AgentRow(Row):

@@ -9,4 +9,4 @@ class ArtifactQuery(Query):
     """Which files to list."""
 
     recursive: bool = False
-    """Those in sub-folders too, by their paths."""
+    """Include the files in sub-folders, by their paths."""

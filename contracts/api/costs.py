@@ -1,4 +1,4 @@
-"""What plans and executions cost, over HTTP."""
+"""Costs of plans and executions over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class TokenUsage(Row):
 
     @classmethod
     def of(cls, prompt: int | None, completion: int | None) -> TokenUsage | None:
-        """So many tokens; None where nothing is known."""
+        """The usage with these counts; None if both are unknown."""
         counts = tokens(prompt, completion)
         return None if counts is None else cls.model_validate(counts)
 
@@ -38,7 +38,7 @@ class PlanningAttempt(Row):
 
 
 class PlanningCost(Row):
-    """What it took to make a plan."""
+    """Usage and cost of planning."""
 
     total_usage: TokenUsage | None
     total_cost_usd: Usd | None
@@ -46,7 +46,7 @@ class PlanningCost(Row):
 
 
 class StepCost(Row):
-    """What one step took, with all its attempts."""
+    """Usage and cost of all attempts of one step."""
 
     id: str
     task_id: str
@@ -57,14 +57,14 @@ class StepCost(Row):
 
 
 class SynthesisCost(Row):
-    """What the report took."""
+    """Usage and cost of the report."""
 
     usage: TokenUsage | None
     cost_usd: Usd | None
 
 
 class ExecutionCost(Row):
-    """What the steps took, and each of them."""
+    """Usage and cost of all steps, and of each step."""
 
     total_usage: TokenUsage | None
     total_cost_usd: Usd | None
@@ -73,7 +73,7 @@ class ExecutionCost(Row):
 
 
 class ExecutionTotals(Row):
-    """Sums; what is not known counts as nothing."""
+    """Sums. Unknown costs count as 0."""
 
     planning_cost_usd: Usd
     execution_cost_usd: Usd
@@ -81,7 +81,7 @@ class ExecutionTotals(Row):
 
 
 class ExecutionCosts(Row):
-    """One execution and the plan it followed."""
+    """Costs of one execution and of its plan."""
 
     dag_id: str
     execution_id: str
@@ -101,7 +101,7 @@ class DagExecutionCost(Row):
 
 
 class DagTotals(Row):
-    """Sums; what is not known counts as nothing."""
+    """Sums. Unknown costs count as 0."""
 
     planning_cost_usd: Usd
     executions_cost_usd: Usd
@@ -109,7 +109,7 @@ class DagTotals(Row):
 
 
 class DagCosts(Row):
-    """One DAG: its plan and all its executions."""
+    """Costs of a DAG: of its plan and of all its executions."""
 
     dag_id: str
     planning: PlanningCost
@@ -118,7 +118,7 @@ class DagCosts(Row):
 
 
 class CostQuery(Query):
-    """Which days, and how to put them together."""
+    """Which days, and how to group them."""
 
     from_: str | None = Field(default=None, alias="from")
     """An ISO 8601 date or date-time (UTC unless it says otherwise), or `<n>d`, `<n>w`, `<n>m` before now."""
@@ -128,7 +128,7 @@ class CostQuery(Query):
 
 
 class DateRange(Row):
-    """What was asked for, made exact."""
+    """The period that was summed up."""
 
     from_: Timestamp = Field(alias="from")
     to: Timestamp
@@ -136,26 +136,26 @@ class DateRange(Row):
 
 
 class Spent(Row):
-    """Money: for plans and tasks by the day they were asked for, for the others by the day they ended."""
+    """Costs. Plans and tasks count on the day they were requested, runs on the day they ended."""
 
     planning_cost_usd: Usd
     execution_cost_usd: Usd
     goal_run_cost_usd: Usd = 0
-    """Of runs of goals by an agent's turns; those by a plan are among plans and executions."""
+    """Runs of goals by an agent. Runs by a plan count as planning and execution."""
     task_cost_usd: Usd = 0
-    """Of single tasks."""
+    """Single tasks."""
     total_cost_usd: Usd
 
 
 class PeriodCost(Spent):
-    """What was spent in one period."""
+    """Costs of one period."""
 
     date: str
-    """`YYYY-MM-DD` of the day or of the week's Sunday, or `YYYY-MM`; in UTC."""
+    """`YYYY-MM-DD` of the day or of the Sunday that starts the week, or `YYYY-MM`; in UTC."""
 
 
 class CostSummary(Row):
-    """What was spent when; periods in which nothing was planned and nothing ended are left out."""
+    """Costs by period, without periods that have none."""
 
     date_range: DateRange
     summary: list[PeriodCost]

@@ -15,44 +15,44 @@ from contracts.core.event import Json
 
 
 class CreateDag(SchedulePolicy):
-    """A goal to be planned."""
+    """A goal to plan."""
 
     goal_text: Annotated[NonEmpty, Field(alias="goal-text")]
     agent_name: NonEmpty
-    """An active agent, whose prompt is the system prompt."""
+    """Name of an active agent; its prompt is the system prompt."""
     provider: Omissible[str] = None
     model: Omissible[str] = None
-    """Provider and model are used when both are given, else the agent's or the server's own."""
+    """Used together with `provider` only; otherwise those of the agent or of the server are used."""
     max_tokens: Annotated[MaxTokens, Field(alias="max_tokens")] = 10_000
     temperature: Annotated[float, Field(allow_inf_nan=False)] = 0.7
     seed: Seed | None = None
     cron_schedule: Omissible[str] = None
     """5 fields, 6 with seconds first, or a word such as `@daily`."""
     schedule_active: Omissible[bool] = None
-    """By default true when there is a `cronSchedule`, else false."""
+    """Default: true if `cronSchedule` is given."""
     timezone: str = "UTC"
-    """IANA name: whose clock the schedule goes by, and whose date `{{currentDate}}` is wherever it stands."""
+    """IANA name of the time zone of the schedule and of `{{currentDate}}`."""
 
 
 class Clarify(Body):
-    """The answer to the question that planning stopped at."""
+    """The answer to a clarification question."""
 
     answer: NonEmpty
 
 
 class DagPatch(SchedulePolicy):
-    """What to change; keys that are left out stay as they are."""
+    """The changes. Omitted keys stay unchanged."""
 
     status: Omissible[str] = None
     """Free text; `paused` stops the schedule."""
     result: Omissible[dict[str, Json]] = None
-    """Another job; it is checked when it is executed."""
+    """A new job. It is checked when it is executed."""
     params: Omissible[dict[str, Json]] = None
     dag_title: Omissible[Title] = None
     cron_schedule: Omissible[str] = None
-    """Empty takes the expression away; whether it is active, and where, stays."""
+    """Empty removes the expression; `scheduleActive` and `timezone` stay unchanged."""
     schedule_active: Omissible[bool] = None
-    """It fires when it is active and has an expression, unless the status is `paused`."""
+    """The schedule fires if it is active and has an expression, unless the status is `paused`."""
     timezone: Omissible[str] = None
 
 
@@ -60,19 +60,19 @@ class DagQuery(Page, ByCursor):
     """Which DAGs to list."""
 
     status: str | None = None
-    """`success`, `pending` (asks for a clarification), `planning`, `failed`, or what a client has set.
+    """`success`, `pending` (waits for a clarification), `planning`, `failed`, or a status set by a client.
 
-    By default those that have a plan or a question.
+    Default: those with a plan or a clarification question.
     """
 
 
 class DagRow(Row):
-    """A goal and the plan made of it."""
+    """A goal and its plan."""
 
     id: str
     status: str
     result: Json
-    """The job, null while there is none."""
+    """The job; null until there is a plan."""
     usage: TokenUsage | None
     """Of the last attempt."""
     generation_stats: dict[str, Json] | None
@@ -81,13 +81,13 @@ class DagRow(Row):
     agent_name: str | None
     dag_title: str | None
     clarification_query: str | None
-    """What the model wants to know before it can plan."""
+    """The clarification question of the model."""
     error: dict[str, Json] | None
-    """Why there is no plan."""
+    """Why planning failed."""
     cron_schedule: str | None
     schedule_active: bool
     overlap: OverlapPolicy | None
-    """What becomes of a tick while an earlier execution is still going; null without a schedule."""
+    """What happens to a tick while an earlier execution is in progress; null without a schedule."""
     catch_up_seconds: int | None
     jitter_seconds: int | None
     last_run_at: Timestamp | None
@@ -119,14 +119,14 @@ class ScheduledDag(Row):
 
 
 class DagDeleted(Row):
-    """The DAG is gone."""
+    """The DAG was deleted."""
 
     message: str
     dag_id: str
 
 
 class Planned(Row):
-    """There is a plan. One that does not cover the whole goal comes with its job."""
+    """The plan was made. If it does not cover the whole goal, `result` holds its job."""
 
     status: Literal["success"]
     dag_id: str
@@ -137,11 +137,11 @@ class Planned(Row):
 
 
 class ClarificationRequired(Row):
-    """The goal cannot be planned or executed before somebody answers the question."""
+    """The clarification question must be answered before the goal can be planned or executed."""
 
     status: Literal["clarification_required"]
     dag_id: str | None = None
-    """What to answer; missing when a whole job was to be executed, as nothing is stored of one that asks."""
+    """The DAG to clarify; missing if the request held a whole job, of which nothing is stored."""
     clarification_query: Annotated[str, Field(alias="clarification_query")]
     result: Json = None
     usage: TokenUsage | None = None
@@ -150,7 +150,7 @@ class ClarificationRequired(Row):
 
 
 class Executing(Row):
-    """There is a plan, and its execution is on its way."""
+    """The plan was made, and its execution was requested."""
 
     status: Literal["executing"]
     dag_id: str
@@ -163,7 +163,7 @@ class Executing(Row):
 
 
 class StillPlanning(Row):
-    """Planning goes on; `Location` is where its outcome will be."""
+    """Planning continues; the header `Location` names the DAG that will have the plan."""
 
     status: Literal["planning"]
     dag_id: str

@@ -1,4 +1,4 @@
-"""Answers that say no. `error` is always a text at the top; what else there is depends on who says it."""
+"""Error answers. `error` is always a text; the other keys depend on the error."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from contracts.api.fields import Row
 
 
 class Issue(Row):
-    """One thing that is wrong with the input; further keys depend on the code, as in Zod 3."""
+    """One problem in the input. Other keys depend on `code`, as in Zod 3."""
 
     model_config = ConfigDict(extra="allow")
 
     code: str
     path: list[str | int]
-    """Where in the input."""
+    """Keys and indexes that lead to the value."""
     message: str
     """What to change."""
 
 
 class Refused(Row):
-    """The request was understood and cannot be granted."""
+    """The request was refused."""
 
     model_config = ConfigDict(extra="allow")
 
     error: str
-    """What is wrong, and what to do."""
+    """What is wrong and what to do."""
 
 
 class InvalidInput(Refused):
-    """Something in the body or the query is not as it must be."""
+    """The body or the query is invalid."""
 
     validation_errors: Annotated[list[Issue], Field(alias="validation_errors")]
 
 
 class Turned(Row):
-    """The request did not get as far as being understood."""
+    """The request was refused before it reached an operation."""
 
     status_code: int
     error: str
     """Name of the status."""
     message: str
-    """What is wrong, and what to do."""
+    """What is wrong and what to do."""
     code: str | None = None

@@ -1,4 +1,4 @@
-"""The events of everything, over HTTP."""
+"""The event stream over HTTP."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ _NAMED, _TYPED = _OneOf(NAMES), _OneOf(TYPES)
 
 
 class EventQuery(Query):
-    """Which events to send; by default all that happen from now on."""
+    """Which events to send. Default: all events from now on."""
 
     aggregate: Annotated[
         tuple[str, ...], BeforeValidator(by_commas), AfterValidator(_NAMED), WithJsonSchema(_NAMED.schema)
     ] = ()
-    """Of aggregates of these kinds, separated by commas."""
+    """Only events of these aggregates, separated by commas."""
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = None
-    """Of the aggregate with this id."""
+    """Only events of the aggregate with this id."""
     type: Annotated[
         tuple[str, ...], BeforeValidator(by_commas), AfterValidator(_TYPED), WithJsonSchema(_TYPED.schema)
     ] = ()
-    """Of these types, separated by commas."""
+    """Only events of these types, separated by commas."""
     after: Annotated[int, Field(ge=0, le=LAST_SEQ), COERCED] | None = None
-    """After this place in the log; 0 begins with the first event of all."""
+    """Start after this position in the log; 0 starts with the first event."""

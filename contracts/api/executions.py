@@ -38,7 +38,7 @@ class ExecutionRow(Row):
     original_request: str
     primary_intent: str
     status: ExecutionStatus
-    """`pending` while its plan is made, too. A cancelled execution is `failed`, with `cancelledAt`."""
+    """Also `pending` while its plan is made. A cancelled execution is `failed` and has `cancelledAt`."""
     started_at: Timestamp | None
     completed_at: Timestamp | None
     duration_ms: int | None
@@ -47,7 +47,7 @@ class ExecutionRow(Row):
     completed_tasks: int
     failed_tasks: int
     waiting_tasks: int
-    """Tasks that wait for another try."""
+    """Tasks that wait for a retry."""
     final_result: str | None
     synthesis_result: str | None
     suspended_reason: str | None
@@ -60,9 +60,9 @@ class ExecutionRow(Row):
     total_cost_usd: str | None
     """Exact decimal text."""
     trigger: Literal["api", "plan", "schedule"]
-    """What asked for it."""
+    """What requested it."""
     seq: int
-    """Its place in the log, to follow its events from: the `Last-Event-ID` of its stream."""
+    """Its position in the log. Send it as `Last-Event-ID` to get the events after it."""
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -80,7 +80,7 @@ class SubStepRow(Row):
     tool_or_prompt_params: dict[str, Json]
     dependencies: list[str]
     status: StepStatus
-    """`waiting` for another try, at `retryAt`."""
+    """`waiting`: for a retry at `retryAt`."""
     attempt: int
     """Attempts started so far."""
     retry_at: Timestamp | None
@@ -88,7 +88,7 @@ class SubStepRow(Row):
     completed_at: Timestamp | None
     duration_ms: int | None
     result: str | None
-    """Text as it is; anything else as JSON."""
+    """Text, or any other value as JSON text."""
     error: str | None
     usage: TokenUsage | None
     """Of all attempts together."""
@@ -149,7 +149,7 @@ class Cascade(Row):
 
 
 class ExecutionDeleted(Row):
-    """The execution is gone."""
+    """The execution was deleted."""
 
     message: str
     execution_id: str
@@ -183,13 +183,13 @@ class DagToRun(Body):
 
 
 class CancelExecution(Body):
-    """Why it is called off."""
+    """Why it is cancelled."""
 
     reason: Omissible[Annotated[str, Field(min_length=1, max_length=1000)]] = None
 
 
 class ExecutionStarted(Row):
-    """The execution is on its way."""
+    """The execution was requested."""
 
     status: Literal["started"]
     execution_id: str
@@ -200,7 +200,7 @@ class ExecutionStarted(Row):
 
 
 class ExecutionResumed(Row):
-    """The execution goes on where it stopped."""
+    """The execution continues where it stopped."""
 
     status: Literal["resumed"]
     execution_id: str

@@ -13,11 +13,11 @@ MAX_EACH = 20
 
 
 class Experiments(Body):
-    """A goal, and what to plan it with: every model at every temperature."""
+    """A goal to plan with every model at every temperature."""
 
     goal_text: Annotated[NonEmpty, Field(alias="goal-text")]
     agent_name: NonEmpty
-    """An active agent, whose prompt is the system prompt."""
+    """Name of an active agent; its prompt is the system prompt."""
     provider: NonEmpty
     models: Annotated[list[NonEmpty], Field(min_length=1, max_length=MAX_EACH)]
     temperatures: Annotated[
@@ -27,10 +27,10 @@ class Experiments(Body):
 
 
 class Experiment(Row):
-    """What came of one model at one temperature."""
+    """The result of one model at one temperature."""
 
     dag_id: str | None
-    """There is a DAG even where no plan came of it."""
+    """Also present if planning failed; null if it could not start."""
     model: str
     temperature: float
     success: bool
@@ -39,7 +39,7 @@ class Experiment(Row):
 
 
 class ExperimentsCompleted(Row):
-    """What came of all of them, by model and then by temperature."""
+    """The results, by model and then by temperature."""
 
     status: Literal["completed"]
     total_experiments: int

@@ -62,7 +62,7 @@ class _NotNull:
 
 
 Omissible = Annotated[T | None, _NotNull()]
-"""A key that may be left out, which is then None; null itself is refused."""
+"""An optional key. Omitted, it is None; null is refused."""
 
 Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 """A key of an answer that is left out where there is nothing to say."""

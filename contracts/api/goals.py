@@ -41,50 +41,50 @@ Objective = Annotated[str, Field(min_length=10)]
 
 
 class GoalParams(Body):
-    """How a goal is to be pursued; what is left out is as the server is set."""
+    """How a goal is run. The server's settings apply to omitted keys."""
 
     strategy: Omissible[Literal["agent", "dag"]] = None
-    """`agent` (the default): by the turns of an agent. `dag`: by a plan that is made and executed.
+    """`agent` (the default): an agent works in turns. `dag`: a plan is made and executed.
 
-    The plan is made by the active DEFAULT_PLANNER_AGENT, a setting, and its inferences by the agents that it
-    names, so that the goal's own agent has no part in it. Dates are those of the time zone of the schedule
-    that comes, or that all schedules of the goal have in common; otherwise of UTC.
+    The agent named by the setting DEFAULT_PLANNER_AGENT makes the plan; the goal's own agent is not used.
+    Dates are in the time zone of the schedule that fired, or of all schedules of the goal if they agree;
+    otherwise in UTC.
     """
     step_budget: Omissible[Annotated[int, Field(gt=0, le=100_000), INTEGRAL]] = None
-    """Turns at most, of the strategy `agent`; a plan has the steps that it needs."""
+    """Maximum number of turns. Only for the strategy `agent`."""
     allowed_tools: Omissible[list[Annotated[str, Field(max_length=256)]]] = None
-    """Names of tools for the agent, or for the plan; none named: all."""
+    """Names of the tools that the agent or the plan may use. Empty: all."""
     constraints: Omissible[dict[str, Json]] = None
-    """What the agent, or the planner, is told to observe."""
+    """Constraints that the agent or the planner is given."""
     temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
-    """Of the agent's turns, or of the making of the plan; so is `maxTokens`."""
+    """For the turns of the agent, or for planning; so is `maxTokens`."""
     max_tokens: Omissible[Annotated[int, Field(gt=0, le=MOST_TOKENS), INTEGRAL]] = None
 
 
 class GoalCreate(Body):
-    """What is to be reached, by whom and when."""
+    """A goal to create."""
 
     objective: Objective
     params: GoalParams = GoalParams()
     webhook_url: Omissible[HttpUrl] = None
-    """Told how each run ends."""
+    """Receives a POST when a run ends."""
     agent_name: Omissible[str] = None
-    """Name of an active agent; it stays the same version for this goal. Not for the strategy `dag`."""
+    """Name of an active agent. The goal keeps the version. The strategy `dag` does not use it."""
     agent_id: Omissible[str] = None
-    """Any version of an agent, where no name is given; where neither is, the active `defaultAgent`."""
+    """Id of any version of an agent, if no name is given. Default: the active `defaultAgent`."""
     schedule: Omissible[ScheduleCreate] = None
 
 
 class GoalPatch(Body):
-    """What to change; keys that are left out stay as they are."""
+    """The changes. Omitted keys stay unchanged."""
 
     objective: Omissible[Objective] = None
     params: Omissible[GoalParams] = None
-    """In place of all that were."""
+    """Replaces all params."""
     webhook_url: HttpUrl | None = None
-    """Null: nobody is told any more."""
+    """Null removes it."""
     status: Omissible[GoalStatus] = None
-    """As pausing and resuming do."""
+    """Same effect as pausing and resuming."""
 
 
 class GoalQuery(ByCursor):
@@ -92,7 +92,7 @@ class GoalQuery(ByCursor):
 
     status: GoalStatus | None = None
     limit: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] | None = None
-    """By default all."""
+    """Default: all."""
     offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0
 
 
@@ -123,11 +123,11 @@ class ListedGoal(GoalDetail):
     """A goal, its schedules and its agent."""
 
     agent: AgentRow | None
-    """Null where there is none any more."""
+    """Null if it was deleted."""
 
 
 class GoalChanged(GoalRow):
-    """A goal, and what has happened to it."""
+    """A goal, and what changed."""
 
     message: NonEmpty
 
@@ -152,18 +152,18 @@ class RunTriggered(Row):
 
 
 class MemoryOrigin(Row):
-    """Where a memory comes from."""
+    """The origin of a memory."""
 
     run_id: str
 
 
 class MemoryRow(Row):
-    """What a run has left for the next ones of its goal."""
+    """What a run stored for later runs of its goal."""
 
     id: str
     goal_id: str
     type: Literal["note", "fact", "artifact"]
-    """What a run did, what its agent chose to remember, the path of a file that it wrote."""
+    """`note`: what a run did. `fact`: what its agent remembers. `artifact`: path of a file it wrote."""
     content: str
     metadata: MemoryOrigin
     created_at: Timestamp

@@ -18,28 +18,28 @@ class Alive(Row):
 
 
 class Queue(Row):
-    """Runs that wait and runs that go on."""
+    """Waiting and running runs."""
 
     size: int
     """Waiting."""
     pending: int
     """Running."""
     concurrency: int
-    """Goal runs that go on at once."""
+    """Maximum number of goal runs at once."""
     is_paused: bool = False
 
 
 class Scheduler(Row):
-    """What executes runs."""
+    """Schedules and the queue of goal runs."""
 
     active_schedules: int
     max_concurrency: int
-    """Goal runs that go on at once: MAX_CONCURRENT_RUNS."""
+    """Maximum number of goal runs at once (MAX_CONCURRENT_RUNS)."""
     queue: Queue
 
 
 class DagScheduler(Row):
-    """The schedules of DAGs that fire."""
+    """Active schedules of DAGs."""
 
     active_schedules: int
     schedules: list[str]
@@ -47,7 +47,7 @@ class DagScheduler(Row):
 
 
 class Readiness(Row):
-    """Whether everything is there that requests need, and what is wrong."""
+    """Whether the system can serve requests, and what is missing."""
 
     status: Literal["ready", "not ready"]
     provider: str
@@ -58,15 +58,15 @@ class Readiness(Row):
     llm_provider: str
     nats: str
     projector_lag: int | None
-    """Stream sequences that the views do not include yet; null when unknown."""
+    """Number of commits that the views do not include yet; null if unknown."""
     executors: list[str]
-    """Instances heard of in the last seconds."""
+    """Instances that reported in the last seconds."""
     llm: str
-    """`ok`, or what to set. Jobs of tools only need none."""
+    """`ok`, or what to set. Jobs of tool steps only need no language model."""
     problems: dict[str, str]
-    """What keeps it from being ready, and what to do."""
+    """Why it is not ready, and what to do."""
     error: Absent[str] = None
-    """All problems in one text, where there are any."""
+    """All problems as one text."""
     timestamp: Timestamp
 
     @property

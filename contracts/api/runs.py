@@ -28,7 +28,7 @@ class RunRow(Row):
     id: str
     goal_id: str
     status: RunStatus
-    """A run that was called off, or whose plan is suspended, is `failed`: `error` says so."""
+    """A cancelled run, or one whose plan is suspended, is `failed`; `error` says why."""
     started_at: Timestamp | None
     ended_at: Timestamp | None
     completed_at: Timestamp | None
@@ -38,7 +38,7 @@ class RunRow(Row):
 
     In lists, results of more than 4 KiB are only named."""
     step_budget: int
-    """Turns at most, or the steps of the plan."""
+    """Maximum number of turns, or the number of steps of the plan."""
     steps_executed: int
     failed_calls: int
     """Tool calls of an agent that failed for good. A run with failed calls may be `completed`."""
@@ -52,16 +52,16 @@ class RunRow(Row):
     dag_id: str | None
     """The plan that is executed, under `/dag-executions` by the id of the run, for the strategy `dag`."""
     trigger: Literal["api", "schedule"]
-    """What asked for it."""
+    """What requested it."""
     schedule_id: str | None
     agent_id: str | None
     agent_name: str | None
     agent_version: str | None
     provider: str | None
     model: str | None
-    """What was asked last."""
+    """The model that was used last."""
     remarks: list[str]
-    """Where it is not run as it was asked for, and why."""
+    """In what it differs from the request, and why."""
     cancelled_reason: str | None
     total_usage: TokenUsage | None
     total_cost_usd: str | None
@@ -69,7 +69,7 @@ class RunRow(Row):
     other_cost_usd: str | None
     """The part of it that is in no step: of the summary, of failed turns, of making the plan."""
     seq: int
-    """Its place in the log, to follow its events from: the `Last-Event-ID` of its stream."""
+    """Its position in the log. Send it as `Last-Event-ID` to get the events after it."""
     created_at: Timestamp
     updated_at: Timestamp
     goal: GoalRow
@@ -110,7 +110,7 @@ class RunStepRow(Row):
     """When every call failed."""
     type: Literal["thinking", "tool", "result", "error"]
     content: str
-    """What matters most of the above, by its type."""
+    """The most important of the other fields, by `type`."""
     tool_calls: list[ToolCallRow]
     finish_reason: str | None
     provider: str | None

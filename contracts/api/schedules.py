@@ -18,35 +18,35 @@ MOST_NEXT = 100
 
 
 class SchedulePolicy(Body):
-    """What becomes of ticks that come in each other's way, or late; what is left out stays as it is."""
+    """What happens to ticks that overlap or are late. Omitted keys stay unchanged."""
 
     overlap: Omissible[OverlapPolicy] = None
-    """What becomes of a tick while the run of an earlier one is still going; at first `skip`."""
+    """What happens to a tick while the run of an earlier tick is in progress. Initially `skip`."""
     catch_up_seconds: CatchUp | None = None
-    """How late a tick that was slept through may still fire; null: as the scheduler is set."""
+    """How many seconds late a missed tick may still fire; null: the scheduler's setting CATCH_UP_S."""
     jitter_seconds: Omissible[Jitter] = None
-    """Each tick comes up to so many seconds later; at first 0."""
+    """Each tick is delayed by up to this many seconds. Initially 0."""
 
 
 class ScheduleCreate(Body):
-    """When something is to be done by itself."""
+    """When a goal runs automatically."""
 
     cron_expr: str
     """5 fields, 6 with seconds first, or a word such as `@daily`."""
     timezone: str = "UTC"
     """IANA name."""
     overlap: OverlapPolicy = "skip"
-    """What becomes of a tick while the run of an earlier one is still going."""
+    """What happens to a tick while the run of an earlier tick is in progress."""
     catch_up_seconds: CatchUp | None = None
-    """How late a tick that was slept through may still fire; null: as the scheduler is set."""
+    """How many seconds late a missed tick may still fire; null: the scheduler's setting CATCH_UP_S."""
     jitter_seconds: Jitter = 0
-    """Each tick comes up to so many seconds later."""
+    """Each tick is delayed by up to this many seconds."""
     paused: bool = False
-    """Held back, whatever becomes of its goal."""
+    """Does not fire, whatever the status of its goal."""
 
 
 class SchedulePatch(SchedulePolicy):
-    """What to change; keys that are left out stay as they are."""
+    """The changes. Omitted keys stay unchanged."""
 
     cron_expr: Omissible[str] = None
     timezone: Omissible[str] = None
@@ -61,32 +61,32 @@ class ScheduleRow(Row):
     cron_expr: str
     timezone: str
     active: bool
-    """Whether it fires: it is not paused, and neither is its goal."""
+    """Whether it fires: neither it nor its goal is paused."""
     paused: bool
-    """Held back, whatever becomes of its goal."""
+    """Does not fire, whatever the status of its goal."""
     overlap: OverlapPolicy
     catch_up_seconds: int | None
     jitter_seconds: int
     last_run_at: Timestamp | None
-    """The tick that fired last."""
+    """The last tick that fired."""
     created_at: Timestamp
     updated_at: Timestamp
 
 
 class TickRow(Row):
-    """What was decided about one tick of a schedule."""
+    """The decision about one tick of a schedule."""
 
     schedule_id: str
     tick: Timestamp
     decision: Literal["fired", "queued", "skipped", "missed"]
     reason: str | None
-    """Why it did not fire, or what else had to be done for it."""
+    """Why it did not fire, or what was cancelled so that it could."""
     goal_id: str | None
     dag_id: str | None
     run_id: str | None
-    """The run, or the execution of the DAG, that it asked for."""
+    """The run, or the execution of the DAG, that it requested."""
     created_at: Timestamp
-    """When it was decided first."""
+    """When the first decision about it was made."""
 
 
 class TickList(Row):
@@ -101,13 +101,13 @@ class TickQuery(Page):
 
 
 class NextQuery(Query):
-    """How many ticks to tell."""
+    """How many ticks to return."""
 
     count: Annotated[int, Field(ge=1, le=MOST_NEXT), COERCED] = 10
 
 
 class NextTicks(Row):
-    """When a schedule comes next."""
+    """The next ticks of a schedule."""
 
     schedule_id: str
     cron_expr: str
@@ -115,7 +115,7 @@ class NextTicks(Row):
     """The expression in English."""
     timezone: str
     active: bool
-    """Whether it fires; if not, nothing happens at these times."""
+    """Whether it fires. If false, nothing happens at these times."""
     jitter_seconds: int
-    """Each tick comes up to so many seconds later."""
+    """Each tick is delayed by up to this many seconds."""
     next: list[Timestamp]

@@ -14,7 +14,7 @@ ReasoningEffort = Literal["low", "medium", "high"]
 
 
 class TaskParams(Body):
-    """How the model is to be asked."""
+    """Options for the model."""
 
     max_tokens: Annotated[
         Omissible[Annotated[int, Field(gt=0, le=MOST_TOKENS), INTEGRAL]], Field(alias="max_tokens")
@@ -24,10 +24,10 @@ class TaskParams(Body):
 
 
 class TaskForm(Body):
-    """A task for an agent. Parts with a file name are files, whatever the part is called."""
+    """A task for an agent. Every part with a file name is a file."""
 
     task_name: NonEmpty
-    """Name of an agent that is active."""
+    """Name of an active agent."""
     prompt: NonEmpty
     params: Omissible[str] = Field(
         default=None,
@@ -36,34 +36,34 @@ class TaskForm(Body):
             "contentSchema": TaskParams.model_json_schema(),
         },
     )
-    """How the model is to be asked, as JSON."""
+    """Options for the model, as JSON."""
     files: list[bytes] = Field(
         default_factory=list,
         json_schema_extra={"items": {"type": "string", "contentMediaType": "application/octet-stream"}},
     )
-    """UTF-8 text, or images for models that take them: png, jpeg, webp, gif."""
+    """UTF-8 text, or images (png, jpeg, webp, gif) if the model takes them."""
 
 
 class InputFile(Row):
-    """A file as it was taken."""
+    """An accepted file."""
 
     filename: str
     mime_type: str
 
 
 class TaskUsed(Row):
-    """How the model was asked."""
+    """The options that were used."""
 
     provider: str
     model: str
     max_tokens: Annotated[int, Field(alias="max_tokens")]
     temperature: float
     reasoning_effort: Annotated[str, Field(alias="reasoning_effort")]
-    """Sent to every model, and left out where a model refuses it."""
+    """Omitted if the model refuses it."""
 
 
 class TaskResult(Row):
-    """What the agent says."""
+    """The answer of the agent."""
 
     task_name: str
     agent_name: str

@@ -9,13 +9,13 @@ from contracts.core.event import Json
 
 
 class ToolQuery(Query):
-    """One tool instead of all."""
+    """Return only this tool."""
 
     name: str | None = None
 
 
 class ToolFunction(Row):
-    """What a tool is called, does and takes."""
+    """Name, purpose and parameters of a tool."""
 
     name: str
     description: str
@@ -24,7 +24,7 @@ class ToolFunction(Row):
 
 
 class ToolDefinition(Row):
-    """A tool as language models are told of it."""
+    """A tool, in the form that language models get."""
 
     type: Literal["function"] = "function"
     function: ToolFunction

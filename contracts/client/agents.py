@@ -9,25 +9,25 @@ AGENTS = "agents"
 
 
 class Agents:
-    """What can be asked about agents."""
+    """Requests about agents."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     async def find(self, *, name: str | None = None, active: bool | None = None) -> list[AgentRow]:
-        """Newest first; each version is one."""
+        """List agents, newest first. Each version is one agent."""
         return await self._http.get(list[AgentRow], path(AGENTS), name=name, active=active)
 
     async def get(self, agent_id: str) -> AgentRow:
-        """One version, active or not."""
+        """Get one version."""
         return await self._http.get(AgentRow, path(AGENTS, agent_id))
 
     async def resolve(self, name: str) -> AgentRow:
-        """The active version of a name."""
+        """Get the active version of a name."""
         return await self._http.get(AgentRow, path(AGENTS, "resolve", name))
 
     async def create(self, agent: AgentCreate, *, key: str | None = None) -> AgentRow:
-        """A new version, inactive."""
+        """Create a version. It is inactive."""
         return await self._http.send(AgentRow, "POST", path(AGENTS), agent, key)
 
     async def update(self, agent_id: str, changes: AgentPatch) -> AgentRow:
@@ -35,9 +35,9 @@ class Agents:
         return await self._http.send(AgentRow, "PATCH", path(AGENTS, agent_id), changes)
 
     async def activate(self, agent_id: str) -> AgentRow:
-        """Make it the active version of its name."""
+        """Make a version the active one of its name."""
         return await self._http.send(AgentRow, "POST", path(AGENTS, agent_id, "activate"))
 
     async def delete(self, agent_id: str) -> None:
-        """Refused while it is active."""
+        """Delete a version. Refused while it is active."""
         await self._http.call("DELETE", path(AGENTS, agent_id))

@@ -9,21 +9,21 @@ ARTIFACTS = "artifacts"
 
 
 class Artifacts:
-    """What can be asked about artifacts. Their names have the folders that they are in, as `a/b.md`."""
+    """Requests about artifacts. Names include folders, as in `a/b.md`."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     async def find(self, *, recursive: bool = False) -> list[str]:
-        """Names of those in no folder, or of all, in order."""
+        """List names in order: the files at the top, or all."""
         return await self._http.get(list[str], path(ARTIFACTS), recursive=recursive)
 
     async def get(self, name: str) -> bytes:
-        """One, byte for byte."""
+        """Get the bytes of an artifact."""
         return (await self.content(name)).body
 
     async def text(self, name: str) -> str:
-        """One that is text.
+        """Get an artifact that is text.
 
         Raises:
             Misunderstood: it is not.
@@ -34,5 +34,5 @@ class Artifacts:
             raise Misunderstood(f"{name} is not text: {error.reason} at byte {error.start}") from error
 
     async def content(self, name: str) -> Content:
-        """One with its media type, which is text/plain for text of every kind."""
+        """Get an artifact with its media type, which is text/plain for all text formats."""
         return await self._http.content(path(ARTIFACTS, name))

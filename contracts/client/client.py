@@ -27,7 +27,7 @@ from contracts.client.tools import Tools
 
 
 def nothing(_: bytes) -> None:
-    """What happens on answers by default."""
+    """The default for `on_answer`: do nothing."""
 
 
 class Client:
@@ -39,7 +39,7 @@ class Client:
     """
 
     def __init__(self, base_url: str, *, patience_s: float = 60.0, on_answer: OnAnswer = nothing) -> None:
-        """`patience_s`: how long what was accepted or streamed is asked for again before giving up."""
+        """`patience_s`: how many seconds to retry for accepted requests and streams before giving up."""
         self._http = Http(base_url, patience_s, on_answer)
         self.goals = Goals(self._http)
         self.runs = Runs(self._http)
@@ -63,11 +63,11 @@ class Client:
         await self._http.close()
 
     async def alive(self) -> Alive:
-        """That the server answers, whatever else is missing."""
+        """Check that the server answers."""
         return await self._http.get(Alive, "/health")
 
     async def ready(self) -> Readiness:
-        """Whether the system is ready; that it is not is an answer, too."""
+        """Get the readiness of the system. Not being ready is not an error."""
         try:
             return await self._http.get(Readiness, "/health/ready")
         except Refused as refused:
@@ -78,7 +78,7 @@ class Client:
     async def costs(
         self, *, since: str | None = None, until: str | None = None, by: GroupBy = "day"
     ) -> CostSummary:
-        """What was spent; times are ISO 8601, or `<n>d`, `<n>w`, `<n>m` before now. By default 30 days."""
+        """Get costs by period. Times are ISO 8601, or `<n>d`, `<n>w`, `<n>m` before now. Default: 30 days."""
         query = {"from": since, "to": until, "groupBy": by}
         return await self._http.get(CostSummary, path("costs", "summary"), **query)
 
@@ -90,7 +90,7 @@ class Client:
         types: tuple[str, ...] | None = None,
         after: int | None = None,
     ) -> AsyncGenerator[LogEvent]:
-        """What happens anywhere, by default from now on; `after=0` begins with the first event of all.
+        """Stream all events, by default from now on; `after=0` starts with the first event.
 
         Survives broken connections. It ends when the caller stops reading.
         """

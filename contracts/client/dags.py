@@ -21,7 +21,7 @@ AT_ONCE = {"Prefer": "respond-async"}
 
 
 class Started(Row):
-    """An execution that is on its way."""
+    """A requested execution."""
 
     execution_id: str
     dag_id: str
@@ -30,7 +30,7 @@ class Started(Row):
 
 
 class Dags:
-    """What can be asked about DAGs. Whatever plans raises ClarificationRequired when the model asks back."""
+    """Requests about DAGs. Planning raises ClarificationRequired if the model asks a question."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -43,23 +43,23 @@ class Dags:
         offset: int | None = None,
         cursor: str | None = None,
     ) -> DagList:
-        """Newest first; by default those that have a plan or ask something."""
+        """List DAGs, newest first. Default: those with a plan or a clarification question."""
         return await self._http.get(
             DagList, path(DAGS), status=status, limit=limit, offset=offset, cursor=cursor
         )
 
     async def scheduled(self) -> list[ScheduledDag]:
-        """Those with a schedule, active or not."""
+        """List DAGs with a schedule, active or not."""
         return await self._http.get(list[ScheduledDag], path(DAGS, "scheduled"))
 
     async def get(self, dag_id: str) -> DagRow:
-        """One, whether it has a plan already or not."""
+        """Get a DAG, also while it is being planned."""
         return await self._http.get(DagRow, path(DAGS, dag_id))
 
     async def create(
         self, goal: str, *, agent: str = PLANNER_AGENT, key: str | None = None, **options: Json
     ) -> DagRow:
-        """Have `goal` planned; returns when the plan is there. Options are those of CreateDag.
+        """Plan `goal`; returns when the plan is made. Options are those of CreateDag.
 
         Once the goal is accepted, a connection that breaks meanwhile does no harm.
         """
@@ -69,7 +69,7 @@ class Dags:
     async def create_and_execute(
         self, goal: str, *, agent: str = PLANNER_AGENT, key: str | None = None, **options: Json
     ) -> Started:
-        """Have `goal` planned and the plan executed; returns when the execution is on its way."""
+        """Plan `goal` and execute the plan; returns when the execution is requested."""
         accepted = await self._plan("create-and-execute-dag", goal, agent, key, options)
         await self._planned(accepted["dagId"])
         execution_id = accepted["executionId"]
@@ -82,24 +82,24 @@ class Dags:
         )
 
     async def clarify(self, dag_id: str, answer: str) -> DagRow:
-        """Answer the question that planning stopped at; returns when the plan is there."""
+        """Answer the clarification question; returns when the plan is made."""
         await self._http.call("POST", path(DAGS, dag_id, "clarify"), {"answer": answer}, headers=AT_ONCE)
         return await self._planned(dag_id)
 
     async def execute(self, dag_id: str, *, key: str | None = None) -> Started:
-        """Execute a plan that is there."""
+        """Execute the plan of a DAG."""
         return await self._execute({"dagId": dag_id}, key)
 
     async def execute_job(self, job: Mapping[str, Json], *, key: str | None = None) -> Started:
-        """Execute a plan of one's own."""
+        """Execute a job of your own."""
         return await self._execute({"job": dict(job)}, key)
 
     async def update(self, dag_id: str, changes: DagPatch) -> DagRow:
-        """Change it or its schedule."""
+        """Change a DAG or its schedule."""
         return await self._http.send(DagRow, "PATCH", path(DAGS, dag_id), changes)
 
     async def delete(self, dag_id: str) -> DagDeleted:
-        """Refused while it has executions."""
+        """Delete a DAG. Refused while it has executions."""
         return await self._http.send(DagDeleted, "DELETE", path(DAGS, dag_id))
 
     async def executions(
@@ -111,14 +111,14 @@ class Dags:
         offset: int | None = None,
         cursor: str | None = None,
     ) -> DagExecutionList:
-        """Its executions, newest first."""
+        """List the executions of a DAG, newest first."""
         of_dag = path(DAGS, dag_id, "executions")
         return await self._http.get(
             DagExecutionList, of_dag, status=status, limit=limit, offset=offset, cursor=cursor
         )
 
     async def costs(self, dag_id: str) -> DagCosts:
-        """What the plan and all its executions cost."""
+        """Get the costs of a plan and of all its executions."""
         return await self._http.get(DagCosts, path(DAGS, dag_id, "costs"))
 
     async def _plan(

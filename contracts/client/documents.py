@@ -1,4 +1,4 @@
-"""What a system says of itself: the documents of its API and of its log."""
+"""The documents of the API and of the log."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from contracts.core.event import Json
 
 
 class Documents:
-    """What can be read about a system."""
+    """Requests for documents."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     async def openapi(self) -> dict[str, Json]:
-        """The HTTP API, as OpenAPI 3.1."""
+        """Get the OpenAPI 3.1 document."""
         return await self._http.get(dict[str, Json], "/openapi.json")
 
     async def asyncapi(self) -> dict[str, Json]:
-        """The subjects and events of the log, as AsyncAPI 3."""
+        """Get the AsyncAPI 3 document."""
         return await self._http.get(dict[str, Json], "/asyncapi.json")
 
     async def reference(self) -> str:
-        """The HTTP API as a page to read."""
+        """Get the API reference as HTML."""
         return (await self._http.content("/docs")).body.decode()

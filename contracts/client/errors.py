@@ -1,4 +1,4 @@
-"""How a request to the API fails, and whether to ask again."""
+"""Errors of requests, and when to retry."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ PASSING = frozenset(
         HTTPStatus.TOO_MANY_REQUESTS,
     }
 )
-"""Answers that may be others a moment later."""
+"""Statuses of temporary errors."""
 
 
 class ClientError(Exception):
-    """A request came to nothing."""
+    """A request failed."""
 
 
 class Unreachable(ClientError):
-    """Nothing answers at the address."""
+    """No server answers at the address."""
 
 
 class Refused(ClientError):
-    """The server says no; the message is the server's own."""
+    """The server refused the request. The message is the server's."""
 
     def __init__(self, status: int, body: Json) -> None:
         super().__init__(_reason(status, body))
@@ -39,11 +39,11 @@ class Refused(ClientError):
 
 
 class Misunderstood(ClientError):
-    """The server is of another version, or something else than an Async Agent."""
+    """The answer is not understood: the server has another version, or is not an Async Agent."""
 
 
 class ClarificationRequired(ClientError):
-    """The goal cannot be planned before somebody answers the question, which is the message."""
+    """The goal needs a clarification before it can be planned. The message is the question."""
 
     def __init__(self, dag_id: str | None, question: str) -> None:
         super().__init__(question)
@@ -51,7 +51,7 @@ class ClarificationRequired(ClientError):
 
 
 class Patience:
-    """Bears failures that may pass, for `limit_s` seconds from the last success on."""
+    """Allows retries of temporary errors until `limit_s` seconds after the last success."""
 
     def __init__(self, limit_s: float, passing: Container[int] = PASSING) -> None:
         self._limit_s = limit_s
@@ -59,12 +59,12 @@ class Patience:
         self.renew()
 
     def renew(self) -> None:
-        """It worked."""
+        """A request succeeded."""
         self._until = time.monotonic() + self._limit_s
         self._next_pause = FIRST_PAUSE_S
 
     def bear(self, error: ClientError) -> None:
-        """Raises `error` when it will not pass, or has not for too long."""
+        """Raise `error` if it is permanent, or has lasted too long."""
         passes = isinstance(error, Unreachable) or (
             isinstance(error, Refused) and error.status in self._passing
         )
@@ -72,7 +72,7 @@ class Patience:
             raise error
 
     def pause(self) -> float:
-        """Seconds to wait before asking again: doubling, bounded."""
+        """Seconds to wait before the next try: doubling, up to a limit."""
         pause = self._next_pause
         self._next_pause = min(pause * 2, LONGEST_PAUSE_S)
         return pause

@@ -1,4 +1,4 @@
-"""Events as clients hear them. They are lenient: what is not named here is passed over."""
+"""Events of the streams. Fields that are not named here are ignored."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from contracts.core.event import Json
 
 
 class StreamEvent(Row):
-    """One event of something that goes on to an end; which fields it has depends on its type."""
+    """One event of an execution or a run. Its fields depend on its type."""
 
     last: ClassVar[frozenset[str]]
-    """Types after which nothing more happens, unless somebody resumes."""
+    """Types of final events. Only resuming leads to further events."""
 
     type: str
     timestamp: int
     """Milliseconds since 1970."""
     seq: int | None = None
-    """Its place in the log, to go on from; None for what is not stored."""
+    """Its position in the log, to resume from; None for events that are not stored."""
     status: str | None = None
     description: str | None = None
     tool_name: str | None = None
@@ -34,7 +34,7 @@ class StreamEvent(Row):
 
     @property
     def is_last(self) -> bool:
-        """Whether nothing more happens unless somebody resumes."""
+        """Whether it is a final event."""
         return self.type in self.last
 
 
@@ -87,18 +87,18 @@ class LogEvent(Row):
     version: int
     """Position in the aggregate: 1, 2, 3 … without gaps."""
     state: str
-    """Of the aggregate, after all that was decided at once."""
+    """State of the aggregate after the commit."""
     commit: str
-    """The same for all events that were decided at once."""
+    """Id of the commit, the same for all its events."""
     dataschema: str
     data: Json
     seq: int | None = None
-    """Its place in the log, to go on from; only the last of those decided at once has it."""
+    """Its position in the log, to resume from; only the last event of a commit has one."""
 
 
 HEARTBEAT = "heartbeat"
 
 
 def told(message: Message) -> dict[str, Json]:
-    """What a message says, and its place in the log."""
+    """The data of a message, with its position in the log."""
     return {**orjson.loads(message.data), "seq": message.id}

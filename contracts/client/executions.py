@@ -22,7 +22,7 @@ EXECUTIONS = "dag-executions"
 
 
 class Executions:
-    """What can be asked about executions."""
+    """Requests about executions."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -41,32 +41,32 @@ class Executions:
         )
 
     async def get(self, execution_id: str) -> ExecutionDetail:
-        """One, with its steps as they stand."""
+        """Get an execution with its steps."""
         return await self._http.get(ExecutionDetail, path(EXECUTIONS, execution_id))
 
     async def steps(self, execution_id: str) -> SubStepList:
-        """The synthesis is the last."""
+        """List the steps. The synthesis is the last."""
         return await self._http.get(SubStepList, path(EXECUTIONS, execution_id, "sub-steps"))
 
     async def costs(self, execution_id: str) -> ExecutionCosts:
-        """What it and its plan cost, step by step."""
+        """Get the costs of an execution and its plan, step by step."""
         return await self._http.get(ExecutionCosts, path(EXECUTIONS, execution_id, "costs"))
 
     async def cancel(self, execution_id: str, reason: str | None = None) -> ExecutionRow:
-        """Call it off; doing it twice changes nothing."""
+        """Cancel it. Cancelling twice changes nothing."""
         body = CancelExecution() if reason is None else CancelExecution(reason=reason)
         return await self._http.send(ExecutionRow, "POST", path(EXECUTIONS, execution_id, "cancel"), body)
 
     async def resume(self, execution_id: str) -> ExecutionResumed:
-        """Let a suspended one go on where it stopped."""
+        """Resume a suspended execution where it stopped."""
         return await self._http.send(ExecutionResumed, "POST", path("resume-dag", execution_id))
 
     async def delete(self, execution_id: str) -> ExecutionDeleted:
-        """One that is going on is cancelled first."""
+        """Delete it. If it is in progress, it is cancelled first."""
         return await self._http.send(ExecutionDeleted, "DELETE", path(EXECUTIONS, execution_id))
 
     async def events(self, execution_id: str, *, after: int | None = None) -> AsyncGenerator[ExecutionEvent]:
-        """How it stands, then everything that happens to it; `after=0` begins with its first event.
+        """Stream its state and then its events; `after=0` starts with its first event.
 
         Survives broken connections. It ends when the caller stops reading: see ExecutionEvent.is_last.
         """

@@ -9,11 +9,11 @@ from contracts.client.http import Http, keyed, path, understood
 from contracts.domain.agent import PLANNER_AGENT
 
 ANSWER_S = 3600.0
-"""The answer comes when the last plan is there."""
+"""Seconds to wait for the answer, which comes after the last plan."""
 
 
 class Experiments:
-    """What can be asked about experiments."""
+    """Requests about experiments."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -30,7 +30,7 @@ class Experiments:
         key: str | None = None,
         timeout_s: float = ANSWER_S,
     ) -> ExperimentsCompleted:
-        """Have `goal` planned by every model at every temperature; returns when all of it is done.
+        """Plan `goal` with every model at every temperature; returns when all plans are made.
 
         Each is a DAG of its own. Plans that were asked for when the connection breaks are made all the same.
         """

@@ -19,7 +19,7 @@ GOALS = "goals"
 
 
 class Goals:
-    """What can be asked about goals; their schedules are under Schedules."""
+    """Requests about goals. For their schedules see Schedules."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -32,17 +32,17 @@ class Goals:
         offset: int | None = None,
         cursor: str | None = None,
     ) -> list[ListedGoal]:
-        """Newest first, with their schedules and agents; by default all."""
+        """List goals with their schedules and agents, newest first. Default: all."""
         return await self._http.get(
             list[ListedGoal], path(GOALS), status=status, limit=limit, offset=offset, cursor=cursor
         )
 
     async def get(self, goal_id: str) -> GoalDetail:
-        """One, with its schedules."""
+        """Get a goal with its schedules."""
         return await self._http.get(GoalDetail, path(GOALS, goal_id))
 
     async def create(self, goal: GoalCreate, *, key: str | None = None) -> GoalRow:
-        """A new one, active."""
+        """Create a goal. It is active."""
         return await self._http.send(GoalRow, "POST", path(GOALS), goal, key)
 
     async def update(self, goal_id: str, changes: GoalPatch) -> GoalRow:
@@ -50,7 +50,7 @@ class Goals:
         return await self._http.send(GoalRow, "PATCH", path(GOALS, goal_id), changes)
 
     async def delete(self, goal_id: str) -> None:
-        """Its runs are cancelled and go with it."""
+        """Delete a goal and its runs; runs in progress are cancelled first."""
         await self._http.call("DELETE", path(GOALS, goal_id))
 
     async def run(
@@ -62,17 +62,17 @@ class Goals:
         return understood(RunTriggered, answer)
 
     async def pause(self, goal_id: str) -> GoalChanged:
-        """Hold its schedules back; runs that are going on go on."""
+        """Pause its schedules. Runs in progress continue."""
         return await self._http.send(GoalChanged, "POST", path(GOALS, goal_id, "pause"))
 
     async def resume(self, goal_id: str) -> GoalChanged:
-        """Let its schedules fire again."""
+        """Resume its schedules."""
         return await self._http.send(GoalChanged, "POST", path(GOALS, goal_id, "resume"))
 
     async def memories(
         self, goal_id: str, *, limit: int | None = None, offset: int | None = None
     ) -> list[MemoryRow]:
-        """What its runs have left for the next ones."""
+        """List what its runs stored for later runs."""
         return await self._http.get(
             list[MemoryRow], path(GOALS, goal_id, "memories"), limit=limit, offset=offset
         )

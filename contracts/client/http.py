@@ -1,4 +1,4 @@
-"""Requests to the API: how they are sent, and what their answers become."""
+"""Sending requests and reading answers."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ SILENCE_S = 40.0
 """A stream without even a heartbeat for this long is broken: the server sends one every 15 s."""
 
 OnAnswer = Callable[[bytes], None]
-"""Gets each answer that is not a refusal, and the data of each event, as it came."""
+"""Gets the bytes of each answer that is not an error, and the data of each event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """An answer as it came."""
+    """The bytes of an answer and their media type."""
 
     body: bytes
     media_type: str
-    """In small letters, without parameters."""
+    """In lower case, without parameters."""
 
 
 def path(*segments: str) -> str:
@@ -53,15 +53,15 @@ class Http:
         self._open_session: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
-        """Be ready to send requests."""
+        """Open the session."""
         self._open_session = aiohttp.ClientSession(json_serialize=lambda body: orjson.dumps(body).decode())
 
     async def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         await self._session.close()
 
     async def get(self, answer: type[T], path: str, **query: Json) -> T:
-        """What is at `path`; parts of the query that are None are left out.
+        """GET `path`. Query values that are None are omitted.
 
         Raises:
             Unreachable: nothing answers.
@@ -73,11 +73,11 @@ class Http:
     async def send(
         self, answer: type[T], method: str, path: str, body: BaseModel | None = None, key: str | None = None
     ) -> T:
-        """What comes of sending `body`, of which only what was given goes out. Raises as `get` does."""
+        """Send `body` without its unset fields. Raises as `get` does."""
         return understood(answer, await self.call(method, path, given(body), headers=keyed(key)))
 
     async def accepted(self, answer: type[T], path: str) -> T:
-        """What is known to be at `path`, asked for as long as that may help. Raises as `get` does."""
+        """GET `path`, which exists; temporary errors are retried. Raises as `get` does."""
         patience = Patience(self.patience_s, PASSING | {HTTPStatus.NOT_FOUND})
         while True:
             try:
@@ -109,13 +109,13 @@ class Http:
         return _parsed(answer.body) if answer.body else None
 
     async def submit(self, answer: type[T], path: str, form: aiohttp.FormData, timeout_s: float) -> T:
-        """What comes of sending a form. Raises as `get` does."""
+        """Send a form. Raises as `get` does."""
         timeout = aiohttp.ClientTimeout(timeout_s)
         content = await self._content("POST", self._url(path, {}), data=form, timeout=timeout)
         return understood(answer, _parsed(content.body))
 
     async def content(self, path: str) -> Content:
-        """What is at `path`, which need not be JSON and may be large. Raises as `call` does."""
+        """GET `path`, which need not be JSON and may be large. Raises as `call` does."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=ANSWER_S)
         return await self._content("GET", self._url(path, {}), timeout=timeout)
 
@@ -187,12 +187,12 @@ class Http:
 
 
 def keyed(key: str | None) -> dict[str, str]:
-    """Headers of a request that, sent again with the same key, does nothing a second time."""
+    """The header that makes a request safe to repeat with the same key."""
     return {} if key is None else {"Idempotency-Key": key}
 
 
 def given(body: BaseModel | None) -> Json:
-    """A body as JSON, without what was left out of it."""
+    """A body as JSON, without unset fields."""
     return body.model_dump(mode="json", by_alias=True, exclude_unset=True) if body else None
 
 
@@ -218,7 +218,7 @@ def _text(value: Json) -> str:
 
 
 def _parsed(body: bytes) -> Json:
-    """What is not JSON is told as it is."""
+    """The JSON in an answer; an answer that is not JSON becomes an error text."""
     try:
         return orjson.loads(body)
     except ValueError:

@@ -14,7 +14,7 @@ RUNS = "runs"
 
 
 class Runs:
-    """What can be asked about runs of goals."""
+    """Requests about runs of goals."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -33,28 +33,28 @@ class Runs:
         return await self._http.get(list[RunRow], path(RUNS), **given)
 
     async def get(self, run_id: str) -> RunRow:
-        """One, with all its tool calls gave."""
+        """Get a run with the results of its tool calls."""
         return await self._http.get(RunRow, path(RUNS, run_id))
 
     async def steps(self, run_id: str) -> list[RunStepRow]:
-        """The turns of its agent, or the steps of its plan."""
+        """List its turns, or the steps of its plan."""
         return await self._http.get(list[RunStepRow], path(RUNS, run_id, "steps"))
 
     async def outputs(self, run_id: str) -> list[RunOutputRow]:
-        """What it has left outside itself."""
+        """List its outputs: files, webhooks, e-mails, the summary."""
         return await self._http.get(list[RunOutputRow], path(RUNS, run_id, "outputs"))
 
     async def cancel(self, run_id: str, reason: str | None = None) -> RunRow:
-        """Call it off; doing it twice changes nothing."""
+        """Cancel it. Cancelling twice changes nothing."""
         body = None if reason is None else CancelExecution(reason=reason)
         return await self._http.send(RunRow, "POST", path(RUNS, run_id, "cancel"), body)
 
     async def delete(self, run_id: str) -> None:
-        """One that is going on is cancelled first."""
+        """Delete it. If it is in progress, it is cancelled first."""
         await self._http.call("DELETE", path(RUNS, run_id))
 
     async def events(self, run_id: str, *, after: int | None = None) -> AsyncGenerator[RunEvent]:
-        """How it stands, then everything that happens to it; `after=0` begins with its first event.
+        """Stream its state and then its events; `after=0` starts with its first event.
 
         Survives broken connections. It ends when the caller stops reading: see RunEvent.is_last.
         """

@@ -9,36 +9,36 @@ SCHEDULES = "schedules"
 
 
 class Schedules:
-    """What can be asked about schedules. The schedule of a DAG has the id of the DAG."""
+    """Requests about schedules. The schedule of a DAG has the id of the DAG."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     async def find(self, goal_id: str) -> list[ScheduleRow]:
-        """Those of a goal."""
+        """List the schedules of a goal."""
         return await self._http.get(list[ScheduleRow], path("goals", goal_id, SCHEDULES))
 
     async def create(self, goal_id: str, schedule: ScheduleCreate, *, key: str | None = None) -> ScheduleRow:
-        """One more for a goal."""
+        """Add a schedule to a goal."""
         return await self._http.send(ScheduleRow, "POST", path("goals", goal_id, SCHEDULES), schedule, key)
 
     async def update(self, goal_id: str, schedule_id: str, changes: SchedulePatch) -> ScheduleRow:
-        """Change one of a goal."""
+        """Change a schedule of a goal."""
         of_goal = path("goals", goal_id, SCHEDULES, schedule_id)
         return await self._http.send(ScheduleRow, "PATCH", of_goal, changes)
 
     async def delete(self, goal_id: str, schedule_id: str) -> None:
-        """Take one away from a goal."""
+        """Delete a schedule of a goal."""
         await self._http.call("DELETE", path("goals", goal_id, SCHEDULES, schedule_id))
 
     async def ticks(
         self, schedule_id: str, *, limit: int | None = None, offset: int | None = None
     ) -> TickList:
-        """What was decided about each tick, newest first."""
+        """List the decisions about its ticks, newest first."""
         return await self._http.get(
             TickList, path(SCHEDULES, schedule_id, "ticks"), limit=limit, offset=offset
         )
 
     async def next(self, schedule_id: str, *, count: int | None = None) -> NextTicks:
-        """When it comes next."""
+        """Get its next ticks."""
         return await self._http.get(NextTicks, path(SCHEDULES, schedule_id, "next"), count=count)

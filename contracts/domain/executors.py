@@ -1,4 +1,4 @@
-"""What executors say of themselves and of the tools at work; heard by gateways and planners, never stored."""
+"""Signs of life of executors and progress of tools: messages that gateways and planners get, never stored."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class ExecutorAlive(BaseModel):
 
     instance: str
     capacity: int = Field(ge=0)
-    """Runs it takes on at once."""
+    """Maximum number of runs at once."""
     tools: tuple[str, ...] | None = None
-    """Names of those it can call; none where it does not tell."""
+    """Names of the tools it can call; null if it does not say."""
 
 
 class ToolProgress(BaseModel):
-    """What a tool is at, in one step of one run."""
+    """Progress of a tool in one step of a run."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -34,11 +34,11 @@ class ToolProgress(BaseModel):
     tool: str
     message: str
     step: str
-    """Id of the plan's sub-task, or `<turn>.<position>` of a call that an agent wants made."""
+    """Id of the sub-task of the plan, or `<turn>.<position>` of a tool call of an agent."""
 
 
 class Executors:
-    """The executors heard of lately; `clock` tells seconds."""
+    """The executors that reported lately. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -50,7 +50,7 @@ class Executors:
         """One sign of life.
 
         Raises:
-            ValueError: it is none.
+            ValueError: the message is not valid.
         """
         executor = ExecutorAlive.model_validate_json(payload)
         if not self.alive():

@@ -1,6 +1,6 @@
-"""A single task: an agent was asked once. What it took, and never what was asked or said.
+"""A single task: one question to an agent. The log records usage and cost, not the question or the answer.
 
-Written by the gateway only, when it is over. Events are stored for ever: when a shape changes, raise its
+Written by the gateway only, after the answer. Events are stored for ever: when a shape changes, raise its
 version and add an upcast.
 """
 
@@ -16,7 +16,7 @@ from contracts.core.spent import Charged
 
 
 class Answered(Charged):
-    """The model has answered."""
+    """The model answered."""
 
     type: ClassVar[str] = "task.answered"
     agent_id: str
@@ -48,7 +48,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What came of it."""
+    """The outcome."""
 
     status: Status = Status.ABSENT
 
@@ -67,5 +67,5 @@ TASK = Aggregate("task", State(), evolve, lambda state: state.status.value, (Ans
 
 
 def settle(state: State, came: Answered | Failed) -> list[Event]:
-    """Record what came of it, once."""
+    """Record the outcome, once."""
     return [came] if state.status is Status.ABSENT else []

@@ -25,7 +25,7 @@ from gateway.views.reader import Row, ViewsUnavailable
 
 TAG = "agents"
 MISSING = "Agent not found"
-EXISTS = "There is an agent of that name and version."
+EXISTS = "An agent with that name and version exists."
 
 
 @endpoint(
@@ -39,7 +39,7 @@ EXISTS = "There is an agent of that name and version."
     keyed=True,
 )
 async def create_agent(call: Call[AgentCreate, None]) -> web.StreamResponse:
-    """Name and version together are unique."""
+    """Name and version together must be unique."""
     try:
         stream = await _created(call)
     except AgentExists:
@@ -58,7 +58,7 @@ async def create_agent(call: Call[AgentCreate, None]) -> web.StreamResponse:
     responses={200: list[AgentRow]},
 )
 async def list_agents(call: Call[None, AgentQuery]) -> web.StreamResponse:
-    """Versions are rows of one name: `?name=` lists them."""
+    """The versions of an agent share its name: `?name=` lists them."""
     statement = select(agents).order_by(agents.c.created_at.desc(), agents.c.id.desc())
     if call.query.name is not None:
         statement = statement.where(agents.c.name == call.query.name)
@@ -70,13 +70,13 @@ async def list_agents(call: Call[None, AgentQuery]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/agents/resolve/{name}",
-    summary="The active version of a name",
+    summary="Get the active version of an agent by name",
     tag=TAG,
     responses={200: AgentRow},
     missing="No active agent found with name: {name}",
 )
 async def resolve_agent(call: Call[None, None]) -> web.StreamResponse:
-    """What plans and steps that name this agent use."""
+    """Plans and steps that name the agent use this version."""
     active = select(agents).where(agents.c.name == call.path["name"], agents.c.active)
     row = await call.gateway.views.first(active)
     if row is None:
@@ -87,13 +87,13 @@ async def resolve_agent(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/agents/{id}",
-    summary="One version of an agent",
+    summary="Get one version of an agent",
     tag=TAG,
     responses={200: AgentRow},
     missing=MISSING,
 )
 async def get_agent(call: Call[None, None]) -> web.StreamResponse:
-    """Active or not."""
+    """Includes inactive ones."""
     row = await call.gateway.views.first(select(agents).where(agents.c.id == call.path["id"]))
     if row is None:
         raise call.missing()
@@ -108,10 +108,10 @@ async def get_agent(call: Call[None, None]) -> web.StreamResponse:
     body=AgentPatch,
     responses={200: AgentRow},
     missing=MISSING,
-    errors={409: f"{EXISTS} Or: both this version and one of the new name are active."},
+    errors={409: f"{EXISTS} Or this version is active, and so is one with the new name."},
 )
 async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
-    """Keys that are left out stay; only activating makes it active."""
+    """Omitted keys stay unchanged. To make a version active, activate it."""
     given = call.body.model_dump(exclude_none=True)
     if "version" in given:
         given["version_name"] = given.pop("version")
@@ -129,13 +129,13 @@ async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
 @endpoint(
     "POST",
     "/api/v1/agents/{id}/activate",
-    summary="Make this the active version of its name",
+    summary="Make a version the active one",
     tag=TAG,
     responses={200: AgentRow},
     missing=MISSING,
 )
 async def activate_agent(call: Call[None, None]) -> web.StreamResponse:
-    """The version that was active is so no more, in the same instant."""
+    """In the same instant, the version that was active becomes inactive."""
     async with call.gateway.agents_lock:
         stream = await _decide(call, agent.activate)
     return await _reply(call, stream)
@@ -151,7 +151,7 @@ async def activate_agent(call: Call[None, None]) -> web.StreamResponse:
     errors={400: "The version is active."},
 )
 async def delete_agent(call: Call[None, None]) -> web.StreamResponse:
-    """An active one must give way to another first."""
+    """Activate another version first if this one is active."""
     async with call.gateway.agents_lock:
         directory = await call.gateway.agents_current()
         active = directory.is_active(_known(call, directory).id)

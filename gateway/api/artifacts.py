@@ -49,13 +49,13 @@ NO_SCRIPTS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'n
 @endpoint(
     "GET",
     "/api/v1/artifacts",
-    summary="List artifacts by name",
+    summary="List artifacts",
     tag=TAG,
     query=ArtifactQuery,
     responses={200: list[str]},
 )
 async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
-    """Files at the top, or with `recursive` all of them."""
+    """Names in order: the files at the top, or with `recursive` those in folders too."""
     root = call.gateway.settings.artifacts_dir
     return json_reply(await asyncio.to_thread(_names, root, recursive=call.query.recursive))
 
@@ -63,17 +63,17 @@ async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
 @endpoint(
     "GET",
     r"/api/v1/artifacts/{filename:[\s\S]+}",
-    summary="The content of an artifact",
+    summary="Get the content of an artifact",
     tag=TAG,
-    responses={200: Raw("*/*", "The bytes of the file; every text format, HTML too, as text/plain.")},
+    responses={200: Raw("*/*", "The bytes of the file. All text formats, even HTML, are text/plain.")},
     missing="Artifact not found",
     errors={
-        403: "The name leads out of the folder.",
-        409: "Several files have names like this that are not UTF-8.",
+        403: "The name points outside the artifacts folder.",
+        409: "Several files with names that are not UTF-8 match.",
     },
 )
 async def get_artifact(call: Call[None, None]) -> web.StreamResponse:
-    """Names may have folders in them, with the slashes escaped or not."""
+    """The name may contain folders; slashes may be escaped or not."""
     root = call.gateway.settings.artifacts_dir
     try:
         file, media_type = await asyncio.to_thread(_open, root, call.path["filename"])

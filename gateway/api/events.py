@@ -1,4 +1,4 @@
-"""The events of everything, as they happen."""
+"""The events of the whole system, as they happen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gateway.streams.sse import HttpClient, last_event_id
 @endpoint(
     "GET",
     "/api/v1/events",
-    summary="Everything that happens, live",
+    summary="Stream all events",
     tag="events",
     query=EventQuery,
     responses={200: Raw("text/event-stream", "Server-sent events, each a CloudEvents 1.0 envelope.")},
@@ -21,10 +21,10 @@ from gateway.streams.sse import HttpClient, last_event_id
     headers=(LAST_EVENT_ID,),
 )
 async def watch_log(call: Call[None, EventQuery]) -> web.StreamResponse:
-    """The events of the log in its order, named by their types.
+    """Sends the events of the log in order, each named by its type.
 
-    `id` is the place in the log; of several events that were decided at once only the last one has it. With
-    `after`, or `Last-Event-ID` which comes first, what has been before is sent, too.
+    `id` is the position in the log; when one commit has several events, only the last has an `id`. With
+    `after`, earlier events are sent first; `Last-Event-ID` takes precedence over `after`.
     """
     client = HttpClient(call.request)
     await client.open()

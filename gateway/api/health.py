@@ -1,4 +1,4 @@
-"""Health: whether the process answers, and whether everything is there that requests need."""
+"""Health: whether the process answers, and whether it can serve requests."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ NO_EXECUTOR = "no executor has been heard of lately; start one with `async-agent
 
 @endpoint("GET", "/health", summary="Whether the process answers", tag=TAG, responses={200: Alive})
 async def get_health(call: Call[None, None]) -> web.StreamResponse:
-    """Looks at nothing else."""
+    """Checks nothing but the process itself."""
     return json_reply(Alive(timestamp=epoch_ms(call.gateway.clock())))
 
 
 @endpoint(
     "GET",
     "/health/ready",
-    summary="Whether everything is there that requests need",
+    summary="Whether the system can serve requests",
     tag=TAG,
     responses={200: Readiness, 503: Readiness},
 )
 async def get_readiness(call: Call[None, None]) -> web.StreamResponse:
-    """Without an LLM it is not ready, though jobs made of tools run."""
+    """Without a language model it is not ready, although jobs of tool steps only can run."""
     readiness = await _readiness(call.gateway)
     return json_reply(readiness, 503 if readiness.problems else 200)
 

@@ -1,4 +1,4 @@
-"""Tools: what steps can call, as the executors publish it."""
+"""Tools that steps can call, as the executors publish them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ TAG = "tools"
 @endpoint(
     "GET",
     "/api/v1/tools",
-    summary="List tools, or with `name` one of them",
+    summary="List tools, or get one by `name`",
     tag=TAG,
     query=ToolQuery,
     responses={200: list[ToolDefinition] | ToolDefinition},
-    errors={404: "There is no tool of that name."},
+    errors={404: "No tool has that name."},
 )
 async def list_tools(call: Call[None, ToolQuery]) -> web.StreamResponse:
-    """In the order that executors give them."""
+    """In the order that the executors publish."""
     if call.query.name is not None:
         return _one(call.gateway, call.query.name)
     return json_reply([spec.as_function() for spec in call.gateway.catalogue.all()])
@@ -33,7 +33,7 @@ async def list_tools(call: Call[None, ToolQuery]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/tools/{name}",
-    summary="One tool",
+    summary="Get a tool",
     tag=TAG,
     responses={200: ToolDefinition},
     missing="Tool not found: {name}",

@@ -22,18 +22,18 @@ from gateway.documents.cloudevents import BLOB_REFERENCE, CLOUD_EVENT, HEADERS, 
 from gateway.documents.openapi import PACKAGE
 from gateway.documents.schemas import REFERENCE, Schema, described, schemas_of
 
-ABOUT = f"""Everything that happens is an event in one JetStream stream, `{subjects.STREAM}`. One message is
-one commit: all events of one decision about one aggregate, as a CloudEvents 1.0 JSON batch. The last token of
-its subject is the state that the aggregate is in after it, so `nats sub 'evt.run.*.completed'` gets one
-message for each run that completes. The sequence of a message in the stream is the cursor of the whole
-system: it is the `id` of server-sent events and the `after` of the HTTP API.
+ABOUT = f"""All events are in one JetStream stream, `{subjects.STREAM}`. One message is one commit: all events
+of one decision about one aggregate, as a CloudEvents 1.0 JSON batch. The last token of the subject is the
+state of the aggregate after the commit, so `nats sub 'evt.run.*.completed'` gets one message for each run
+that completes. The stream sequence of a message is the cursor of the whole system: the `id` of server-sent
+events and `after` in the HTTP API.
 
-Commits of one aggregate come in order, with `version` counting its events 1, 2, 3 … without gaps. A consumer
-may get a message more than once, and knows it by `commit`. Events are kept for ever, and can be read from any
-sequence or time. Fields may be added to the data of a type: pass over those you do not know. When data
-changes its shape in any other way, the number at the end of `dataschema` goes up.
+Commits of one aggregate arrive in order; `version` counts its events 1, 2, 3 … without gaps. A consumer may
+get a message more than once: drop duplicates by `commit`. Events can be read from any sequence or time.
+Fields may be added to the data of a type: ignore those you do not know. Any other change of the data raises
+the number at the end of `dataschema`, under which the gateway serves the JSON Schema.
 
-Subjects that begin with `live` are core NATS: what nobody hears is gone."""
+Subjects that begin with `live` are core NATS messages. They are not stored."""
 
 ABSENT = "absent"
 """The state before the first commit."""
@@ -41,10 +41,10 @@ ABSENT = "absent"
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What is to be told of a kind of aggregate besides its events."""
+    """What the document says about a kind of aggregate, besides its events."""
 
     module: ModuleType
-    """Its text says what the aggregate is and who writes it."""
+    """Its docstring says what the aggregate is and who writes it."""
     states: Sequence[str]
 
 
@@ -99,7 +99,7 @@ def _channel(aggregate: Aggregate[Any]) -> Schema:
     kind = KINDS[aggregate.name]
     return {
         "address": subjects.commit_address(aggregate.name),
-        "title": f"Every {aggregate.name}",
+        "title": f"Commits of one {aggregate.name}",
         "description": described(kind.module.__doc__),
         "messages": {"commit": {"$ref": f"#/components/messages/{aggregate.name}"}},
         "parameters": {

@@ -27,18 +27,29 @@ CLOUD_EVENT: Schema = {
     ],
     "properties": {
         "specversion": {"const": "1.0"},
-        "id": {**TEXT, "description": "Of the event: that of its commit and its number in it."},
-        "source": {**TEXT, "format": "uri-reference", "description": "`/<service>/<instance>` that decided."},
-        "type": {**TEXT, "description": "`<aggregate>.<what happened>`."},
+        "id": {**TEXT, "description": "Id of the event: the id of its commit and its number in the commit."},
+        "source": {
+            **TEXT,
+            "format": "uri-reference",
+            "description": "`/<service>/<instance>` that wrote the commit.",
+        },
+        "type": {**TEXT, "description": "Type of the event: `<aggregate>.<what happened>`."},
         "subject": {**TEXT, "description": "Id of the aggregate."},
         "time": {**TEXT, "format": "date-time"},
         "datacontenttype": {"const": "application/json"},
-        "dataschema": {**TEXT, "description": "`/schemas/<type>/<version of the shape of data>`."},
+        "dataschema": {
+            **TEXT,
+            "description": "Address of the JSON Schema of `data`: `/schemas/<type>/<version>`.",
+        },
         "commit": {**TEXT, "description": "Id of the commit, the same for all its events."},
-        "version": {"type": "integer", "minimum": 1, "description": "Place of the event in its aggregate."},
+        "version": {
+            "type": "integer",
+            "minimum": 1,
+            "description": "Position of the event in its aggregate.",
+        },
         "state": {**TEXT, "description": "State of the aggregate after the commit."},
-        "correlationid": {**TEXT, "description": "The same for all that follows from one request."},
-        "causationid": {**TEXT, "description": "The commit, or the request, that this one follows from."},
+        "correlationid": {**TEXT, "description": "The same for everything that follows from one request."},
+        "causationid": {**TEXT, "description": "The commit or the request that caused this one."},
         "traceparent": {**TEXT, "description": "W3C trace context."},
         "snapshot": {**TEXT, "description": "State after the commit, for the services. First event only."},
         "began": {**TEXT, "format": "date-time", "description": "Time of the aggregate's first commit."},
@@ -50,7 +61,7 @@ HEADERS: Schema = {
     "type": "object",
     "required": ["Nats-Msg-Id", "Content-Type"],
     "properties": {
-        "Nats-Msg-Id": {**TEXT, "description": "Id of the commit, by which JetStream knows duplicates."},
+        "Nats-Msg-Id": {**TEXT, "description": "Id of the commit. JetStream drops duplicates by it."},
         "Content-Type": TEXT,
         "Nats-Expected-Stream": TEXT,
         "Nats-Expected-Last-Subject-Sequence": TEXT,
@@ -64,7 +75,7 @@ HEADERS: Schema = {
 
 BLOB_REFERENCE: Schema = {
     "type": "object",
-    "description": "A value too large for an event: it is in the object store `blobs` under this name.",
+    "description": "A value too large for an event, in the object store `blobs` under this name.",
     "required": ["$blob", "size", "mediaType"],
     "properties": {
         "$blob": {**TEXT, "description": "sha256 of the bytes."},

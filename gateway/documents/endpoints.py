@@ -1,4 +1,4 @@
-"""What describes the API and the log: OpenAPI, AsyncAPI, and a page to read."""
+"""Descriptions of the API and of the log: OpenAPI, AsyncAPI, JSON Schemas, and a reference page."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ DOCUMENTS = web.AppKey("documents", Documents)
     responses={200: dict[str, Json]},
 )
 async def get_openapi(call: Call[None, None]) -> web.StreamResponse:
-    """Made from what serves the requests."""
+    """Generated from the code that serves the requests."""
     return await _sent(call, JSON, lambda documents: documents.openapi_json)
 
 
@@ -75,13 +75,13 @@ async def get_openapi(call: Call[None, None]) -> web.StreamResponse:
     responses={200: dict[str, Json]},
 )
 async def get_asyncapi(call: Call[None, None]) -> web.StreamResponse:
-    """For whoever subscribes to NATS directly."""
+    """For clients that subscribe to NATS directly."""
     return await _sent(call, JSON, lambda documents: documents.asyncapi_json)
 
 
 @endpoint("GET", "/docs", summary="This page", tag=TAG, responses={200: Raw("text/html", "The reference.")})
 async def get_reference(call: Call[None, None]) -> web.StreamResponse:
-    """The API to read; needs neither scripts nor a network."""
+    """The API reference as one page without scripts or external resources."""
     return await _sent(call, "text/html; charset=utf-8", lambda documents: documents.reference)
 
 

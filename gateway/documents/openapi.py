@@ -27,7 +27,7 @@ streams tell what happens later; so does the log itself: see [/asyncapi.json](/a
 
 IDEMPOTENCY_KEY = Header(
     idempotency.HEADER,
-    "Names this request: when it is sent again, it is not done again and for a day gets the same answer.",
+    "A name for this request. Sent again, the request is not repeated; for a day it gets the same answer.",
 )
 
 _VARIABLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
@@ -136,7 +136,7 @@ def _headers(endpoint: Endpoint) -> list[Schema]:
 def _answer(endpoint: Endpoint, status: int, schemas: Mapping[str, Schema]) -> Schema:
     answer = endpoint.responses[status]
     if answer is None:
-        return {"description": "Done; there is nothing to say."}
+        return {"description": "Done. The answer has no body."}
     if isinstance(answer, Raw):
         content = {answer.media_type: {"schema": {"type": "string"}}}
         return {"description": answer.description, "content": content}

@@ -1,4 +1,4 @@
-"""The part of the OpenAPI document that says what goes wrong, when, and in which shapes it is told."""
+"""The error answers of the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -29,27 +29,29 @@ class _Common:
 
 
 COMMON: Mapping[int, _Common] = {
-    400: _Common(
-        "BadRequest", "Something in the request is not as it must be.", (InvalidInput, Refused, Turned)
-    ),
+    400: _Common("BadRequest", "The request is invalid.", (InvalidInput, Refused, Turned)),
     403: _Common(
         "Forbidden", "A page in a browser may not send this, or not under this host.", (Turned, Refused)
     ),
-    404: _Common("NotFound", "There is no such thing.", (Refused,)),
+    404: _Common("NotFound", "Not found.", (Refused,)),
     408: _Common("TooSlow", "The body did not arrive in time.", (Turned,)),
     413: _Common("TooLarge", "The body is too large.", (Turned, Refused)),
-    415: _Common("UnsupportedMediaType", "The body is of another type.", (Turned, Refused)),
+    415: _Common("UnsupportedMediaType", "The body has the wrong media type.", (Turned, Refused)),
     422: _Common("UsedForAnother", f"The {idempotency.HEADER} was used for another request.", (Refused,)),
     429: _Common("TooManyRequests", "Too many requests from one address.", (Turned,)),
-    500: _Common("InternalError", "It failed, and the log of the server says why.", (Turned, Refused)),
-    503: _Common("Unavailable", "Something is away, or there is no language model.", (Refused,)),
+    500: _Common("InternalError", "The request failed; the log of the server says why.", (Turned, Refused)),
+    503: _Common(
+        "Unavailable",
+        "The system or its language model is not available.",
+        (Refused,),
+    ),
 }
-"""What goes wrong in many places: when, and the shapes it is told in."""
+"""Errors that several operations share: when they happen, and their shapes."""
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
 
 def statuses(endpoint: Endpoint) -> set[int]:
-    """How an endpoint says no, by what it takes and what it says itself."""
+    """The error statuses of an endpoint: by what it takes, and those that it declares."""
     always = {403, 500} if endpoint.tag == UNLIMITED_TAG else {403, 429, 500, 503}
     checked = {400} if endpoint.query or "{" in endpoint.path else set()
     sent = {400, 408, 413, 415} if endpoint.body or endpoint.form else set()

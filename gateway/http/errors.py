@@ -1,4 +1,4 @@
-"""Every way a request ends badly, and the one shape each is told in."""
+"""Errors, and the one place that turns them into answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gateway.http.replies import json_reply
 from gateway.views.reader import ViewsUnavailable
 
 RETRY_AFTER_S = 1
-"""What clients are told to wait when something is away that will be back."""
+"""Seconds that clients are told to wait when something is unavailable for a moment."""
 
 INVALID_BODY = "Invalid input parameters"
 """The error that stands above what is wrong with a body."""
@@ -61,7 +61,7 @@ STATUS: dict[type[Exception], int] = {
     Conflict: 503,
     ViewsUnavailable: 503,
 }
-"""What each error that is no bug is in HTTP; those that pass by themselves are 503."""
+"""The HTTP status of each expected error. Temporary ones are 503."""
 
 
 class Refusal(Exception):
@@ -76,7 +76,7 @@ class Refusal(Exception):
         self.headers = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
 
     def reply(self) -> web.Response:
-        """The answer that says so."""
+        """The error as an answer."""
         return json_reply(self.body, self.status, self.headers)
 
 
@@ -91,7 +91,7 @@ class FrameworkRefusal(Refusal):
 
 
 def refusal_of(error: Exception, request: web.Request) -> Refusal | None:
-    """How `error` is told to the client; None when it is a bug of ours."""
+    """The answer for `error`; None if it is a bug."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, web.HTTPException):
@@ -108,13 +108,13 @@ def refusal_of(error: Exception, request: web.Request) -> Refusal | None:
 
 
 def internal_error(request_id: str) -> Refusal:
-    """What a client is told about a bug: nothing but where the operator finds it."""
+    """The answer for a bug. It names the request id, by which the operator finds the cause in the log."""
     message = f"This should not have happened; the log has the cause under request id {request_id}"
     return FrameworkRefusal(500, message)
 
 
 def of_http(error: web.HTTPException, request: web.BaseRequest) -> Refusal:
-    """How what aiohttp says is told to the client."""
+    """The answer for an error of aiohttp."""
     match error:
         case web.HTTPRequestEntityTooLarge():
             return FrameworkRefusal(413, "Request body is too large: send at most 1 MiB", BODY_TOO_LARGE)

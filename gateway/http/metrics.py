@@ -1,4 +1,4 @@
-"""What requests did, as `/metrics` shows it."""
+"""Metrics of HTTP requests."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 def count_request(request: web.Request, status: int, seconds: float) -> None:
-    """One request is over."""
+    """Count one finished request."""
     resource = request.match_info.route.resource
     route = resource.canonical if resource else "none"
     method = request.method if request.method in METHODS else "other"

@@ -1,4 +1,4 @@
-"""So many requests a minute from one address."""
+"""The limit of requests a minute from one address."""
 
 from __future__ import annotations
 

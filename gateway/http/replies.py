@@ -16,13 +16,13 @@ JSON = "application/json; charset=utf-8"
 def json_reply(
     value: BaseModel | Json, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """`value`, models anywhere in it by their API names, as the answer's body."""
+    """An answer with `value` as JSON; models in it use their API names."""
     body = orjson.dumps(value, default=_model_as_json)
     return web.Response(body=body, status=status, headers={**(headers or {}), "Content-Type": JSON})
 
 
 def no_content() -> web.Response:
-    """Done, and nothing to say."""
+    """An answer without a body."""
     return web.Response(status=204)
 
 

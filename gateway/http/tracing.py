@@ -18,10 +18,10 @@ _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """One request among all."""
+    """The ids of one request."""
 
     request_id: str
-    """The client's own when it sends a usable one; the correlation id of everything that follows from it."""
+    """The client's own if it is valid. It becomes the correlation id of everything that follows."""
     traceparent: str
     """W3C trace context: the client's, or the beginning of a trace."""
 

@@ -1,4 +1,4 @@
-"""DAGs: their records."""
+"""DAGs: goals and the plans made for them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _ATTEMPTS = (
     invalid="Invalid query parameters",
 )
 async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
-    """Those still being planned, and those no plan came of, only when their status is asked for."""
+    """Omits DAGs that are being planned or whose planning failed, unless `status` asks for them."""
     query, views = call.query, call.gateway.views
     part = Part(query.limit, query.offset, query.cursor)
     statement = _page(of_status=query.status is not None, after=bool(query.cursor))
@@ -69,12 +69,12 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/dags/scheduled",
-    summary="DAGs with a schedule, the ones that changed last first",
+    summary="List DAGs with a schedule, most recently changed first",
     tag=TAG,
     responses={200: list[ScheduledDag]},
 )
 async def list_scheduled_dags(call: Call[None, None]) -> web.StreamResponse:
-    """Active or not."""
+    """Includes inactive ones."""
     columns = (dags.c.id, dags.c.dag_title, dags.c.cron_schedule, dags.c.schedule_active)
     statement = (
         select(*columns)
@@ -95,9 +95,9 @@ async def list_scheduled_dags(call: Call[None, None]) -> web.StreamResponse:
     )
 
 
-@endpoint("GET", "/api/v1/dags/{id}", summary="One DAG", tag=TAG, responses={200: DagRow}, missing=MISSING)
+@endpoint("GET", "/api/v1/dags/{id}", summary="Get a DAG", tag=TAG, responses={200: DagRow}, missing=MISSING)
 async def get_dag(call: Call[None, None]) -> web.StreamResponse:
-    """Whether it has a plan already or not."""
+    """Also while it is being planned."""
     return await _reply(call)
 
 
@@ -112,7 +112,7 @@ async def get_dag(call: Call[None, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def update_dag(call: Call[DagPatch, None]) -> web.StreamResponse:
-    """Keys that are left out stay; another job is checked when it is executed."""
+    """Omitted keys stay unchanged. A new job is checked when it is executed."""
     patch = call.body
 
     def decide(state: dag.State) -> list[Event]:
@@ -141,21 +141,21 @@ async def update_dag(call: Call[DagPatch, None]) -> web.StreamResponse:
     errors={409: "The DAG has executions."},
 )
 async def delete_dag(call: Call[None, None]) -> web.StreamResponse:
-    """Not while it has executions."""
+    """Fails while the DAG has executions."""
     return await _deleted(call)
 
 
 @endpoint(
     "DELETE",
     "/api/v1/dag/{id}",
-    summary="Delete a DAG, by the older path",
+    summary="Delete a DAG (older path)",
     tag=TAG,
     responses={200: DagDeleted},
     missing=MISSING,
     errors={409: "The DAG has executions."},
 )
 async def delete_dag_by_older_path(call: Call[None, None]) -> web.StreamResponse:
-    """Not while it has executions."""
+    """Fails while the DAG has executions."""
     return await _deleted(call)
 
 

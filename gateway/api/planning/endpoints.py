@@ -1,6 +1,6 @@
-"""Planning: a goal goes into the log, a planner makes a plan of it, and the client is told what came of it.
+"""Planning: a planner makes a plan for a goal, and the client gets the result.
 
-Whether the client waits, leaves or never waited makes no difference to the plan.
+Planning goes on whether the client waits for it or not.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ FAILED = {"status": "failed"}
 """What refusals of create-and-execute-dag say besides, but for those of its schedule."""
 PREFER = Header("Prefer", "`respond-async`: do not wait for the plan.")
 REFUSALS = {
-    400: "The goal, the schedule or the provider cannot be used, or the model's plans were invalid.",
-    404: "No agent of that name is active.",
+    400: "The goal, the schedule or the provider is invalid, or so were the plans of the model.",
+    404: "No agent with that name is active.",
     409: "The DAG was deleted while it was being planned.",
-    500: "The model gave no plan that can be read.",
+    500: "The model gave no readable plan.",
 }
 
 
@@ -45,7 +45,7 @@ REFUSALS = {
     keyed=True,
 )
 async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
-    """Waits for the plan, unless `Prefer: respond-async` asks not to."""
+    """Waits for the plan unless `Prefer: respond-async` is sent."""
     dag_id = call.new_id("", "dag")
     stream = await call.made_before(DAG, dag_id)
     if stream is None:
@@ -67,7 +67,7 @@ async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     keyed=True,
 )
 async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
-    """Waits for the plan, unless `Prefer: respond-async` asks not to; never for the end of the execution."""
+    """Waits for the plan unless `Prefer: respond-async` is sent; never for the end of the execution."""
     execution_id = call.new_id("dag-exec_", "run")
     stream = await call.made_before(DAG, plan_id(execution_id))
     if stream is None:
@@ -79,16 +79,16 @@ async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamRespo
 @endpoint(
     "POST",
     "/api/v1/dags/{id}/clarify",
-    summary="Answer the question that planning stopped at",
+    summary="Answer the clarification question of a DAG",
     tag=TAG,
     body=Clarify,
     responses={200: Planned | ClarificationRequired, 202: Executing | StillPlanning},
     missing="DAG with id '{id}' not found",
-    errors={**REFUSALS, 409: "The DAG asks nothing."},
+    errors={**REFUSALS, 409: "The DAG does not wait for a clarification."},
     headers=(PREFER,),
 )
 async def clarify_dag(call: Call[Clarify, None]) -> web.StreamResponse:
-    """Planning goes on with the answer, and is answered as when the DAG was created."""
+    """Continues planning with the answer. The response is the same as when creating a DAG."""
     decide = partial(dag.clarify, answer=call.body.answer)
     try:
         stream = await transact(call.gateway.log, DAG, call.path["id"], decide, call.origin)

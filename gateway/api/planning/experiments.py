@@ -28,14 +28,14 @@ STILL_PLANNING = "planning goes on; look at the DAG later"
 @endpoint(
     "POST",
     "/api/v1/dag-experiments",
-    summary="Plan a goal by several models and temperatures",
+    summary="Plan a goal with several models and temperatures",
     tag=TAG,
     body=Experiments,
     responses={200: ExperimentsCompleted},
     keyed=True,
 )
 async def run_experiments(call: Call[Experiments, None]) -> web.StreamResponse:
-    """Each combination becomes a DAG as by create-dag, so many at a time as EXPERIMENTS_PARALLEL says."""
+    """Each combination becomes a DAG, as with create-dag; EXPERIMENTS_PARALLEL of them at a time."""
     turns = asyncio.Semaphore(call.gateway.settings.experiments_parallel)
     pairs = enumerate(product(call.body.models, call.body.temperatures))
     async with asyncio.TaskGroup() as group:

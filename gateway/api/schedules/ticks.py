@@ -46,7 +46,7 @@ _OF_DAG = select(
 @endpoint(
     "GET",
     "/api/v1/schedules/{id}/ticks",
-    summary="What was decided about the ticks of a schedule, newest first",
+    summary="List the decisions about the ticks of a schedule, newest first",
     tag=TAG,
     query=TickQuery,
     responses={200: TickList},
@@ -54,7 +54,7 @@ _OF_DAG = select(
     missing=MISSING,
 )
 async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
-    """Of a goal's schedule by its id, of a DAG's by the id of the DAG; also when it no longer has one."""
+    """The id is that of a goal's schedule, or that of the DAG, even one that has no schedule any more."""
     query, schedule_id, views = call.query, call.path["id"], call.gateway.views
     total = await views.value(_COUNT, schedule_id=schedule_id)
     if not total:
@@ -67,7 +67,7 @@ async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/schedules/{id}/next",
-    summary="When a schedule comes next",
+    summary="The next ticks of a schedule",
     tag=TAG,
     query=NextQuery,
     responses={200: NextTicks},
@@ -75,7 +75,7 @@ async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def list_next_ticks(call: Call[None, NextQuery]) -> web.StreamResponse:
-    """Of a goal's schedule by its id, of a DAG's by the id of the DAG."""
+    """The id is that of a goal's schedule, or that of the DAG for a DAG's schedule."""
     found = await _known(call)
     return json_reply(
         NextTicks(

@@ -1,4 +1,4 @@
-"""Single tasks: an agent is asked once, here and now; of it all only what it took goes into the log."""
+"""Single tasks: an agent answers once. The log records usage and cost, not the texts."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ ADVICE = "try again in a moment, or give the agent another provider and model"
 @endpoint(
     "POST",
     "/api/v1/task",
-    summary="Have an agent do one task, with files",
+    summary="Ask an agent to do one task, with files",
     tag=TAG,
     form=TaskForm,
     responses={200: TaskResult},
     errors={
-        400: "A field is missing or wrong.",
-        404: "No agent of that name is active.",
-        413: "A file is larger than 10 MiB, or all of it larger than 40 MiB.",
-        415: "The body is no form, or a file is neither UTF-8 text nor an image.",
-        500: "The provider refuses the request or does not answer.",
+        400: "A field is missing or invalid.",
+        404: "No agent with that name is active.",
+        413: "A file is larger than 10 MiB, or the form is larger than 40 MiB.",
+        415: "The body is not a form, or a file is neither UTF-8 text nor an image.",
+        500: "The provider refused the request or did not answer.",
     },
 )
 async def perform_task(call: Call[None, None]) -> web.StreamResponse:
-    """Files that are UTF-8 text are put into the prompt; images go to the model beside it."""
+    """UTF-8 text files are added to the prompt; images are sent to the model with it."""
     async with form_of(call.request, call.gateway.form_room) as form:
         return json_reply(await _performed(call, form))
 
