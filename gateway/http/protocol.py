@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import orjson
 import structlog
@@ -48,6 +49,14 @@ class Protocol(web.RequestHandler):
         """The connection is closed."""
         self._head_timer.cancel()
         super().connection_lost(exc)
+
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a failure; an unreadable rest of a body was answered already and is none."""
+        error = kw.get("exc_info")
+        if isinstance(error, web.RequestPayloadError):
+            logger.debug("the rest of a body cannot be read", error=str(error.__cause__ or error))
+        else:
+            super().log_exception(*args, **kw)
 
     def handle_error(
         self,

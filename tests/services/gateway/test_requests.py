@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from tests import jobs
 
@@ -249,3 +250,17 @@ async def test_a_compressed_body_is_measured_unpacked(api: Api) -> None:
     assert "leave that header out" in broken.json["message"]
     bomb = await api.call("POST", AGENTS, data=gzip.compress(b" " * 3 * MIB), headers=headers)
     assert bomb.status == 413
+
+
+@pytest.mark.parametrize(
+    ("encoding", "raw"),
+    [("gzip", b"no gzip"), ("gzip", gzip.compress(b"{}" * 500)[:20]), ("deflate", b"\xff\xff"), ("br", b"x")],
+)
+async def test_a_body_that_is_not_encoded_as_it_says_is_one_line_in_the_log(
+    api: Api, caplog: pytest.LogCaptureFixture, encoding: str, raw: bytes
+) -> None:
+    with capture_logs() as logs:
+        answer = await api.call("POST", AGENTS, data=raw, headers=JSON | {"Content-Encoding": encoding})
+    assert answer.status == 400
+    assert [one["log_level"] for one in logs if one["log_level"] != "debug"] == ["info"]
+    assert not [one for one in caplog.records if one.exc_info or one.levelname == "ERROR"]

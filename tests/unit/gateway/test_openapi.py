@@ -77,7 +77,9 @@ def test_errors_are_told_in_one_of_three_shapes_which_all_have_an_error_text(doc
 def test_fields_are_described_by_the_text_under_them(document: Any) -> None:
     """Inherited ones too, and by their names on the wire."""
     schemas = document["components"]["schemas"]
-    assert schemas["CreateDag"]["properties"]["agentName"]["description"].startswith("An active agent")
+    assert schemas["CreateDag"]["properties"]["agentName"]["description"].startswith(
+        "Name of an active agent"
+    )
     assert schemas["ExecutionDetail"]["properties"]["waitingTasks"]["description"].startswith(
         "Tasks that wait"
     )
