@@ -46,6 +46,8 @@ BUSY_PAUSE_S = 0.05
 many commits. After a smaller batch it does not wait, so that clients see their own writes at once."""
 MAX_LAG = 10_000
 """With the views further behind the log than this, the projector is not ready."""
+ANSWER_S = 2.0
+"""How long a readiness check waits for the log."""
 WATCH_S = 1.0
 """How often a projector looks at its file, and at a log that has regressed."""
 WAITING = "another projector writes these views; waiting for it to end"
@@ -124,18 +126,18 @@ class Projector:
             await self._build()
 
     async def not_ready(self) -> str | None:
-        """Why the projector is not ready, None when it is.
-
-        Raises:
-            Unavailable: the log could not be reached.
-        """
+        """Why the projector is not ready, None when it is."""
         if self.problem is not None:
             return str(self.problem)
         seq = self.seq
-        newest, given_out = await self.source.last_seq(), (await self.source.state()).last_seq
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                newest, state = await self.source.last_seq(), await self.source.state()
+        except (TimeoutError, Unavailable):
+            return "the log does not answer"
         metrics.HEAD.set(newest)
-        if seq > given_out:
-            return f"the log regressed at seq {seq}: it now ends at {given_out}"
+        if seq > state.last_seq:
+            return f"the log regressed at seq {seq}: it now ends at {state.last_seq}"
         behind = newest - seq
         return f"the views are {behind} commits behind the log" if behind > MAX_LAG else None
 

@@ -15,6 +15,7 @@ from contracts.domain import agent
 from contracts.domain.agent import AGENT
 from contracts.domain.registry import CODEC
 from contracts.runtime.continuity import LogRegressed
+from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.views import VIEWS_VERSION, agents, checkpoint
 from projector import building
@@ -324,3 +325,21 @@ async def test_every_kind_of_difference_is_counted(views: Views) -> None:
         await connection.execute(text("UPDATE agents SET id = 'agent_9' WHERE id = 'agent_3'"))
     (difference,) = (await verify(views.log, views.path)).differences
     assert (difference.table, difference.only_in_views, difference.only_in_log) == ("agents", 2, 4)
+
+
+async def test_readiness_tells_a_log_that_is_away_and_one_that_is_shorter(
+    views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with projecting(views):
+        await write_agents(views, 1, 2)
+        await views.caught_up()
+        assert await views.projector.not_ready() is None
+
+        async def away(*_: str) -> int:
+            raise Unavailable("gone")
+
+        with monkeypatch.context() as patched:
+            patched.setattr(views.log, "last_seq", away)
+            assert await views.projector.not_ready() == "the log does not answer"
+        views.log.cut(1)
+        assert "regressed at seq 2: it now ends at 1" in (await views.projector.not_ready() or "")
