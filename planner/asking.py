@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from contracts.core.event import Json
@@ -10,7 +11,7 @@ from contracts.core.spent import Spent
 from contracts.llm import ChatRequest, Completion, Exchange, Llm
 from planner.reply import Reply
 
-ADVICE = "try again in a moment, or set another provider and model"
+ADVICE = "try again {when}, or set another provider and model"
 """What helps when a model does not answer, or not as it should."""
 
 
@@ -20,10 +21,18 @@ async def ask(llm: Llm, request: ChatRequest) -> Reply:
     try:
         completion = await llm.complete(request, on_attempt=calls.append)
     except Retry as failure:
-        return _unanswered(f"{failure}; {ADVICE}", failure.spent, calls)
+        advice = ADVICE.format(when=_when(failure.after))
+        return _unanswered(f"{failure}; {advice}", failure.spent, calls)
     except Reject as failure:
         return _unanswered(str(failure), failure.spent, calls)
     return _answered(completion, calls)
+
+
+def _when(after_s: float | None) -> str:
+    """When to try again, as the provider says it."""
+    if after_s is None or after_s < 5:
+        return "in a moment"
+    return f"in {after_s:.0f} s" if after_s < 120 else f"in {math.ceil(after_s / 60)} min"
 
 
 def _unanswered(error: str, spent: Spent | None, calls: Sequence[Exchange]) -> Reply:
@@ -33,7 +42,7 @@ def _unanswered(error: str, spent: Spent | None, calls: Sequence[Exchange]) -> R
 def _answered(completion: Completion, calls: Sequence[Exchange]) -> Reply:
     return Reply(
         text=completion.content,
-        cut_off=completion.finish_reason == "length",
+        cut_off=completion.is_cut,
         spent=completion.spent,
         stats=_stats(completion.generation_stats or {}, calls),
     )

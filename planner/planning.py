@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import orjson
 from pydantic import ValidationError
@@ -13,17 +14,20 @@ from contracts.core.tool import ToolSpec
 from contracts.domain import dag
 from contracts.domain.dag import AttemptMade, ClarificationAsked, Planned, Rejected
 from contracts.domain.issues import issues
-from contracts.domain.plan import MAX_PROBLEMS, Job, problems, renumber
+from contracts.domain.plan import MAX_PROBLEMS, MAX_STEPS, Job, problems, renumber
 from contracts.domain.plan.placeholders import map_texts
+from contracts.llm.written import CutOff, NotJson, objects_in
 from planner import prompt
-from planner.extraction import NotJson, extract
+from planner.coercion import coerced
 from planner.reply import Reason, Reply
 from planner.title import Proposal
 
 MAX_ATTEMPTS = 3
 """Since the request, or since the last clarification."""
-MAX_ANSWER = 100_000
-"""Characters; a longer answer is not worth another try."""
+MAX_ANSWER = MAX_STEPS * 1000
+"""Characters: room for as many steps as a plan may have. A longer answer is not worth another try."""
+MAX_DRAFTS = 8
+"""Objects of one answer that are tried as the plan."""
 MAX_TOLD = 30
 """Problems or gaps that the model is told about at once."""
 MAX_TOLD_TEXT = 500
@@ -85,17 +89,20 @@ def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
     if len(reply.text) > MAX_ANSWER:
         error = f"Response too large: {len(reply.text)} bytes"
         return Fault(Rejected(http_status=500, error=error, details={"maxSize": MAX_ANSWER}), error)
+    faults: list[Fault] = []
+    plans: list[bool] = []
     try:
-        document = extract(reply.text)
-    except NotJson as error:
+        for document in islice(objects_in(reply.text), MAX_DRAFTS):
+            verdict = _judge_document(goal_text, document, vocabulary)
+            if not isinstance(verdict, Fault):
+                return verdict
+            faults.append(verdict)
+            plans.append("sub_tasks" in document)
+    except CutOff as error:
         return _unreadable(reply, str(error))
-    try:
-        job = Job.model_validate(document)
-    except ValidationError as error:
-        return _invalid(issues(error, Job)[:MAX_PROBLEMS], document)
-    if job.clarification_needed:
-        return ClarificationAsked(query=job.clarification_query or "", job=job)
-    return _judge_plan(job.model_copy(update={"original_request": goal_text}), document, vocabulary)
+    except NotJson as error:
+        faults.append(_unreadable(reply, str(error)))
+    return faults[plans.index(True) if True in plans else 0]
 
 
 def conclude(state: dag.State, question: Question, reply: Reply, verdict: Verdict) -> list[Event]:
@@ -129,6 +136,16 @@ def with_title(events: Sequence[Event], proposal: Proposal | None) -> list[Event
         end = end.model_copy(update={"title": proposal.title})
     number = max(event.attempt for event in made if isinstance(event, AttemptMade))
     return [*made, proposal.reply.as_attempt(number, Reason.TITLE), end]
+
+
+def _judge_document(goal_text: str, document: dict[str, Json], vocabulary: Vocabulary) -> Verdict:
+    try:
+        job = Job.model_validate(coerced(document))
+    except ValidationError as error:
+        return _invalid(issues(error, Job)[:MAX_PROBLEMS], document)
+    if job.clarification_needed:
+        return ClarificationAsked(query=job.clarification_query or "", job=job)
+    return _judge_plan(job.model_copy(update={"original_request": goal_text}), document, vocabulary)
 
 
 def _judge_plan(job: Job, document: Json, vocabulary: Vocabulary) -> Verdict:

@@ -1,78 +1,48 @@
-"""Reading what a provider answered, which is checked like any input from outside."""
+"""From the wire to an answer: what a provider sent, field by field.
+
+Each field is read by itself, so that an odd one spoils nothing else. What the answer costs is read first and
+stands in every failure. Reasoning, text, tool calls and refusals come apart here, and nowhere else.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any
-
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from contracts.core.event import Json
 from contracts.core.text import clean_json
-from contracts.llm.bill import MOST_USD, Bill, Tokens
+from contracts.llm.bill import Bill, bill_of
 from contracts.llm.chat import FinishReason, ToolCall
 from contracts.llm.endpoint import Endpoint
-from contracts.llm.failure import CallFailed, refusal
+from contracts.llm.failure import CallFailed, not_an_answer, refusal
+from contracts.llm.fields import a_list, a_name, a_text, an_object, any_text, reasoning_in
+from contracts.llm.reasoning import apart
+from contracts.llm.text_calls import WrittenCall, calls_in, resolve_name
+from contracts.llm.written import NotJson, arguments_of
 
-
-class _Part(BaseModel):
-    """Part of an answer, as read: what we do not use is left out, null is as good as absent."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _without_nulls(cls, data: Any) -> Any:
-        if isinstance(data, dict):
-            return {name: value for name, value in data.items() if value is not None}
-        return data
-
-
-class _Function(_Part):
-    name: str
-    arguments: str | dict[str, Json] = ""
-
-
-class _ToolCall(_Part):
-    id: str = ""
-    function: _Function
-
-
-class _Message(_Part):
-    content: str | list[dict[str, Json]] = ""
-    refusal: str | None = None
-    tool_calls: list[_ToolCall] = []
-    reasoning: str | None = None
-    reasoning_content: str | None = None
-
-
-class _Choice(_Part):
-    message: _Message = _Message()
-    finish_reason: str | None = None
-    native_finish_reason: str | None = None
-    error: dict[str, Json] | None = None
-
-
-class _Cached(_Part):
-    cached_tokens: int = 0
-
-
-class _Usage(_Part):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    prompt_tokens_details: _Cached = _Cached()
-    cost: Decimal | None = None
-
-
-class _Document(_Part):
-    id: str | None = None
-    model: str | None = None
-    provider: str | None = None
-    choices: list[_Choice] = []
-    usage: _Usage | None = None
-    error: Json = None
+_FINISH: Mapping[str, FinishReason] = {
+    "length": "length",
+    "max_tokens": "length",
+    "model_length": "length",
+    "max_output_tokens": "length",
+    "content_filter": "content_filter",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "prohibited_content": "content_filter",
+    "blocklist": "content_filter",
+    "spii": "content_filter",
+    "sensitive": "content_filter",
+    "refusal": "content_filter",
+}
+"""Finish reasons of all providers; the others mean that the model ended by itself."""
+_INTERRUPTED = frozenset({"error", "abort", "insufficient_system_resource", "network_error", "timeout"})
+_MALFORMED = frozenset({"malformed_function_call", "unexpected_tool_call", "error_unexpected_tool_call"})
+_MALFORMED_CALL = (
+    "your answer held a tool call that the provider could not read, so it was not made. Call the tool again, "
+    "with the arguments as one JSON object"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,103 +58,194 @@ class Answer:
     finish_reason: FinishReason
     native_finish_reason: str | None
     bill: Bill
+    problem: str | None = None
+    """There is a tool call that cannot be read, in words fit to be sent back to the model."""
 
 
-def read_answer(endpoint: Endpoint, text: str) -> Answer:
-    """The answer in the body `text` of a 2xx response.
+def read_answer(endpoint: Endpoint, text: str, offered: Collection[str] = ()) -> Answer:
+    """The answer in the body `text` of a 2xx response. `offered`: names of the tools that may be called.
 
     Raises:
         CallFailed: it is no chat completion, reports an error, or says nothing.
     """
     document = _parse(endpoint, text)
-    choice = document.choices[0] if document.choices else _Choice()
-    bill = _bill(document)
-    error = document.error or choice.error
-    if error:
-        raise refusal(endpoint, _status(error), error).billed(bill)
-    message = choice.message
-    content = _text(message.content)
-    tool_calls = tuple(_tool_call(index, call) for index, call in enumerate(message.tool_calls))
-    if not content.strip() and not tool_calls:
-        raise _said_nothing(endpoint, choice).billed(bill)
+    bill = bill_of(document)
+    try:
+        return _read(endpoint, document, bill, offered, text)
+    except CallFailed as failure:
+        raise failure.billed(bill) from failure.__cause__
+
+
+def _parse(endpoint: Endpoint, text: str) -> Mapping[str, Json]:
+    try:
+        document = clean_json(json.loads(text.lstrip("\ufeff")))
+    except (ValueError, RecursionError) as error:
+        raise not_an_answer(endpoint, 200, text, str(error)) from error
+    if isinstance(document, list) and document:  # some wrap an error in a list
+        document = document[0]
+    if not isinstance(document, Mapping):
+        raise not_an_answer(endpoint, 200, text, "it is no JSON object")
+    return document
+
+
+def _read(
+    endpoint: Endpoint, document: Mapping[str, Json], bill: Bill, offered: Collection[str], body: str
+) -> Answer:
+    choice = _choice(document)
+    message = _message(document, choice)
+    native = a_name(choice.get("native_finish_reason"))
+    finish = _finish(choice.get("finish_reason") or document.get("done_reason"))
+    parts = apart(a_text(message.get("content")))
+    calls, content, problem = _calls(message, parts.answer, offered)
+    if _MALFORMED & {finish, _finish(native)} and not calls:
+        problem = _MALFORMED_CALL
+    if error := _error(document, choice, has_answer=bool(content or calls)):
+        raise refusal(endpoint, 200, error)
+    reasoning = "\n\n".join(filter(None, (_reasoning(message), parts.reasoning))) or None
+    if finish in _INTERRUPTED:
+        raise CallFailed(f"{endpoint.model} was interrupted ({finish})", passing=True, status=200)
+    if not content and not calls and not problem:
+        raise _said_nothing(endpoint, document, message, finish, body, reasoned=reasoning is not None)
     return Answer(
-        id=document.id,
-        upstream=document.provider,
+        id=a_name(document.get("id")),
+        upstream=a_name(document.get("provider")),
         content=content,
-        reasoning=message.reasoning or message.reasoning_content,
-        tool_calls=tool_calls,
-        finish_reason=_finish_reason(choice.finish_reason, bool(tool_calls)),
-        native_finish_reason=choice.native_finish_reason,
+        reasoning=reasoning,
+        tool_calls=calls,
+        finish_reason=_FINISH.get(finish) or ("tool_calls" if calls else "stop"),
+        native_finish_reason=native,
         bill=bill,
+        problem=problem,
     )
 
 
-def _parse(endpoint: Endpoint, text: str) -> _Document:
+def _choice(document: Mapping[str, Json]) -> Mapping[str, Json]:
+    choices = document.get("choices")
+    listed = a_list(choices) or ([choices] if isinstance(choices, Mapping) else [])
+    return next((one for one in listed if isinstance(one, Mapping)), {})
+
+
+def _message(document: Mapping[str, Json], choice: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The message of a choice, of a server with a form of its own, or a plain text."""
+    for place in (choice.get("message"), choice.get("delta"), document.get("message")):
+        if isinstance(place, Mapping) and place:
+            return place
+        if isinstance(place, str) and choice:
+            return {"content": place}
+    return {"content": choice.get("text") if choice else document.get("content")}
+
+
+def _finish(reason: Json) -> str:
+    """The word of a finish reason that means something: `content_filter: SAFETY` is the content filter."""
+    words = re.findall(r"[a-z_]+", (a_name(reason) or "").lower())
+    known = _FINISH.keys() | _INTERRUPTED | _MALFORMED
+    return next((word for word in words if word in known), words[0] if words else "")
+
+
+def _error(document: Mapping[str, Json], choice: Mapping[str, Json], *, has_answer: bool) -> Json:
+    """The error that a 200 reports; an `error` beside a whole answer means nothing."""
+    if choice.get("error"):
+        return choice["error"]
+    if has_answer:
+        return None
+    named = document.get("error") or document.get("errors") or document.get("detail")
+    if isinstance(named, list) and named:
+        named = named[0]
+    if named:
+        return named
+    base = an_object(document.get("base_resp"))
+    if base.get("status_code"):
+        return {"message": base.get("status_msg"), "code": base["status_code"]}
+    if not choice and (document.get("object") == "error" or isinstance(document.get("message"), str)):
+        return document
+    return None
+
+
+def _calls(
+    message: Mapping[str, Json], text: str, offered: Collection[str]
+) -> tuple[tuple[ToolCall, ...], str, str | None]:
+    """The calls of a message, its text without those that stand in it, and what cannot be read."""
+    structured = _structured(message)
+    if structured or not offered:
+        return tuple(_tool_call(n, *one, offered) for n, one in enumerate(structured)), text, None
+    written = calls_in(text, offered)
+    calls = tuple(_tool_call(n, None, call, offered) for n, call in enumerate(written.calls))
+    return calls, written.text, written.problem
+
+
+def _structured(message: Mapping[str, Json]) -> list[tuple[str | None, WrittenCall]]:
+    """The calls that the server has read itself: their ids, names and arguments."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, str):
+        calls = _loads(calls)
+    listed = a_list(calls) or ([calls] if isinstance(calls, Mapping) and calls else [])
+    if isinstance(message.get("function_call"), Mapping) and not listed:
+        listed = [{"function": message["function_call"]}]
+    found = []
+    for call in listed:
+        function = an_object(call).get("function")
+        body = function if isinstance(function, Mapping) else an_object(call)
+        name = a_name(body.get("name")) or (function if isinstance(function, str) else None)
+        arguments = body.get("arguments", body.get("parameters", body.get("input")))
+        if name:
+            found.append((a_name(an_object(call).get("id")), WrittenCall(name, arguments)))
+    return found
+
+
+def _loads(text: str) -> Json:
     try:
-        return _Document.model_validate(clean_json(json.loads(text)))
-    except (ValueError, RecursionError) as error:
-        why = f"{error.error_count()} fields are wrong" if isinstance(error, ValidationError) else str(error)
-        raise CallFailed(
-            f"{endpoint.base_url} sent something that is no chat completion ({why}): {text[:200]!r}",
-            passing=True,
-            status=200,
-        ) from error
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
 
 
-def _status(error: Json) -> int:
-    """Aggregators report errors of those behind them in a 200, with the status as `code`."""
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, int) and 400 <= code < 600 else 502
-
-
-def _text(content: str | list[dict[str, Json]]) -> str:
-    if isinstance(content, str):
-        return content
-    return "".join(str(part["text"]) for part in content if part.get("type") == "text" and "text" in part)
-
-
-def _tool_call(index: int, call: _ToolCall) -> ToolCall:
-    call_id = call.id or f"call_{index}"
-    name, written = call.function.name, call.function.arguments
-    if isinstance(written, dict):
-        return ToolCall(call_id, name, written)
+def _tool_call(index: int, call_id: str | None, call: WrittenCall, offered: Collection[str]) -> ToolCall:
+    name = resolve_name(call.name, offered)
     try:
-        arguments = json.loads(written or "{}")
-    except (ValueError, RecursionError) as error:
-        return ToolCall(call_id, name, {}, f"the arguments of {name} are not valid JSON: {error}")
-    if not isinstance(arguments, dict):
-        return ToolCall(call_id, name, {}, f"the arguments of {name} must be a JSON object")
-    return ToolCall(call_id, name, clean_json(arguments))
+        return ToolCall(call_id or f"call_{index}", name, arguments_of(name, call.arguments))
+    except NotJson as error:
+        return ToolCall(call_id or f"call_{index}", name, {}, str(error))
 
 
-def _said_nothing(endpoint: Endpoint, choice: _Choice) -> CallFailed:
-    if choice.message.refusal or choice.finish_reason == "content_filter":
-        why = choice.message.refusal or "stopped by its content filter"
+def _reasoning(message: Mapping[str, Json]) -> str:
+    """The model's reasoning, where the server keeps it apart."""
+    for key in ("reasoning", "reasoning_content", "thinking", "reasoning_details"):
+        if text := any_text(message.get(key)):
+            return text
+    return reasoning_in(message.get("content"))
+
+
+def _refusal(message: Mapping[str, Json]) -> str:
+    said = any_text(message.get("refusal"))
+    parts = a_list(message.get("content"))
+    return said or "\n".join(filter(None, (any_text(an_object(part).get("refusal")) for part in parts)))
+
+
+def _said_nothing(
+    endpoint: Endpoint,
+    document: Mapping[str, Json],
+    message: Mapping[str, Json],
+    finish: str,
+    body: str,
+    *,
+    reasoned: bool,
+) -> CallFailed:
+    said, meant = _refusal(message), _FINISH.get(finish)
+    if said or meant == "content_filter":
+        why = said or "stopped by its content filter"
         return CallFailed(f"{endpoint.model} refused to answer: {why}", passing=False, status=200)
-    if choice.finish_reason == "length":
+    if meant == "length":
+        spent = "on its reasoning, " if reasoned else ""
         return CallFailed(
-            f"{endpoint.model} used up its tokens before it answered: raise max_tokens (DEFAULT_MAX_TOKENS)",
+            f"{endpoint.model} used up its tokens {spent}before it answered: raise max_tokens "
+            "(DEFAULT_MAX_TOKENS)",
             passing=False,
             status=200,
         )
+    if reasoned:
+        return CallFailed(
+            f"{endpoint.model} sent an empty answer: only its reasoning came", passing=True, status=200
+        )
+    if not {"choices", "message", "usage"} & document.keys() and document:
+        return not_an_answer(endpoint, 200, body, "it has no choices")
     return CallFailed(f"{endpoint.model} sent an empty answer", passing=True, status=200)
-
-
-def _finish_reason(reason: str | None, calls_tools: bool) -> FinishReason:
-    match reason:
-        case "length":
-            return "length"
-        case "content_filter":
-            return "content_filter"
-        case _:
-            return "tool_calls" if calls_tools else "stop"
-
-
-def _bill(document: _Document) -> Bill:
-    usage = document.usage
-    if usage is None:
-        return Bill(document.model, None, None)
-    cached = usage.prompt_tokens_details.cached_tokens
-    tokens = Tokens(usage.prompt_tokens, cached, usage.completion_tokens)
-    charged = usage.cost if usage.cost is not None and 0 <= usage.cost <= MOST_USD else None
-    return Bill(document.model, tokens if tokens.is_possible else None, charged)

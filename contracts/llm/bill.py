@@ -1,15 +1,22 @@
-"""What a provider counts, and charges, for one answer, whether the answer is of use or not."""
+"""What a provider counts, and charges, for one answer, whether the answer is usable or not."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from contracts.core.event import Usage
+from contracts.core.event import Json, Usage
+from contracts.llm.fields import a_count, a_name, an_amount, an_object
 
 MOST_TOKENS = 10**9
-"""Of one answer; who counts more has miscounted, and no sum of ours could hold it."""
+"""Of one answer; a larger number is a mistake of the provider, and no sum of ours could hold it."""
 MOST_USD = Decimal(10_000)
+
+_PROMPT = ("prompt_tokens", "input_tokens", "prompt_eval_count", "prompt_n")
+_COMPLETION = ("completion_tokens", "output_tokens", "eval_count", "predicted_n")
+_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_COST = ("cost", "total_cost", "estimated_cost")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +40,55 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What one answer is to be paid for."""
+    """What one answer costs."""
 
     model: str | None
     """The model that answered, which may be more exact than the one asked for."""
     tokens: Tokens | None
     charged: Decimal | None
     """What the provider says it charged, in US dollars."""
+
+
+def bill_of(document: Mapping[str, Json]) -> Bill:
+    """The bill in an answer. What is missing or makes no sense is None; the rest counts."""
+    usages = list(_usages(document))
+    charged = next(filter(None, (_charged(usage) for usage in usages)), None)
+    tokens = next(filter(None, map(_tokens, usages)), None)
+    return Bill(a_name(document.get("model")), tokens, charged)
+
+
+def _usages(document: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
+    """Where providers keep the numbers: in `usage`, in a part of their own, beside the message."""
+    usage = document.get("usage")
+    yield an_object(usage[0] if isinstance(usage, list) and usage else usage)
+    yield an_object(an_object(document.get("x_groq")).get("usage"))
+    yield an_object(document.get("timings"))
+    yield document
+
+
+def _tokens(usage: Mapping[str, Json]) -> Tokens | None:
+    prompt, completion = _first(usage, _PROMPT), _first(usage, _COMPLETION)
+    total = a_count(usage.get("total_tokens"))
+    if total is not None and completion is None and prompt is not None:
+        completion = total - prompt
+    if total is not None and prompt is None and completion is not None:
+        prompt = total - completion
+    if prompt is None and completion is None:
+        return None
+    details = an_object(usage.get("prompt_tokens_details")) or an_object(usage.get("input_tokens_details"))
+    cached = _first(details, _CACHED) or _first(usage, _CACHED) or 0
+    tokens = Tokens(prompt or 0, cached, completion or 0)
+    return tokens if tokens.is_possible else None
+
+
+def _first(usage: Mapping[str, Json], names: tuple[str, ...]) -> int | None:
+    return next((count for name in names if (count := a_count(usage.get(name))) is not None), None)
+
+
+def _charged(usage: Mapping[str, Json]) -> Decimal | None:
+    for name in _COST:
+        value = usage.get(name)
+        amount = an_amount(an_object(value).get("total_cost") if isinstance(value, Mapping) else value)
+        if amount is not None and 0 <= amount <= MOST_USD:
+            return amount
+    return None

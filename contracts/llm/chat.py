@@ -67,5 +67,12 @@ class Completion:
     """On all attempts of the call; `generation_stats` has the model that answered."""
     generation_stats: dict[str, Json]
     reasoning: str | None
-    """The model's thoughts, where the provider shows them."""
+    """The model's reasoning, where it shows any; never a part of `content`."""
     attempts: tuple[Exchange, ...]
+    problem: str | None = None
+    """There is a tool call that cannot be read, in words fit to be sent back to the model."""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the answer stops where max_tokens or a content filter ended it."""
+        return self.finish_reason in ("length", "content_filter")

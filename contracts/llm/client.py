@@ -1,12 +1,11 @@
-"""The LLM client: one call, its attempts, and what came of it."""
+"""The LLM client: one call and its attempts."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 import structlog
 
@@ -14,17 +13,16 @@ from contracts.core.event import Json, Usage
 from contracts.core.money import decimal_text
 from contracts.core.spent import Spent
 from contracts.llm import metrics
+from contracts.llm.adapting import Adapted, Learnt, with_advice
 from contracts.llm.answer import Answer, read_answer
 from contracts.llm.backoff import Backoff
 from contracts.llm.bill import Bill, Tokens
 from contracts.llm.chat import ChatRequest, Completion, Exchange
+from contracts.llm.connection import Connection
 from contracts.llm.endpoint import Endpoint, LlmNotConfigured, Provider, resolve
 from contracts.llm.failure import CallFailed
-from contracts.llm.parameters import Body, body_of, refused_parameter, without
+from contracts.llm.parameters import Body, body_of
 from contracts.llm.settings import LlmSettings
-
-if TYPE_CHECKING:
-    from contracts.llm.connection import Connection
 
 OnAttempt = Callable[[Exchange], None]
 
@@ -36,9 +34,8 @@ class Llm:
         self._settings = settings
         self._backoff = backoff or Backoff()
         self._turns = asyncio.Semaphore(settings.llm_max_concurrency)
-        self._connecting = asyncio.Lock()
-        self._connections: dict[Provider, Connection] = {}
-        self._refused: dict[tuple[Provider, str], tuple[str, ...]] = {}
+        self._connection = Connection(settings.llm_timeout_s)
+        self._learnt: dict[tuple[Provider, str], Learnt] = {}
 
     def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
         """What to set before such a request can be made; None: nothing is missing."""
@@ -53,7 +50,8 @@ class Llm:
     ) -> Completion:
         """The model's answer, after at most `retries` (default: LLM_RETRIES) further attempts.
 
-        Asking again without a parameter that the model refuses is an attempt, but not one of the retries.
+        Asking again without a parameter that the model refuses, or with a conversation shortened to its
+        context, is an attempt, but not one of the retries.
 
         Raises:
             LlmNotConfigured: a variable must be set first.
@@ -61,44 +59,42 @@ class Llm:
             Retry: the provider cannot answer now.
         """
         endpoint = resolve(self._settings, request.provider, request.model)
-        call = _Call(endpoint, on_attempt)
+        call = _Call(endpoint, on_attempt, [name for tool in request.tools if (name := _name_of(tool))])
         tries_left = self._settings.llm_retries if retries is None else retries
-        refused = self._refused.get((endpoint.provider, endpoint.model), ())
-        body = without(body_of(request, endpoint, self._settings), refused)
+        known = self._learnt.get((endpoint.provider, endpoint.model), Learnt())
+        asked = Adapted.of(body_of(request, endpoint, self._settings), known)
+        keep = () if self._settings.llm_structured_output == "auto" else ("response_format",)
         while True:
             try:
-                answer = await self._attempt(call, body)
+                answer = await self._attempt(call, asked.body)
             except CallFailed as failure:
-                if (name := refused_parameter(failure, body)) is not None:
-                    refused, body = (*refused, name), without(body, [name])
+                if (adapted := asked.after(failure, keep)) is not None:
+                    asked = adapted
                     continue
                 delay = self._backoff.delay(call.passing_failures, failure.after)
                 if not failure.passing or tries_left == 0 or delay is None:
-                    raise failure.as_outcome(call.spent) from failure
+                    raise with_advice(failure).as_outcome(call.spent) from failure
                 tries_left -= 1
                 await self._backoff.sleep(delay)
             else:
-                self._learn(endpoint, refused)
+                self._learn(endpoint, asked.learnt)
                 return call.completion(answer)
 
     async def aclose(self) -> None:
         """Close all connections."""
-        connections = list(self._connections.values())
-        self._connections.clear()
-        for connection in connections:
-            await connection.close()
+        await self._connection.close()
 
-    def _learn(self, endpoint: Endpoint, refused: tuple[str, ...]) -> None:
+    def _learn(self, endpoint: Endpoint, learnt: Learnt) -> None:
         """Remember what a model refused once it has answered without: only then was it to blame."""
         key = endpoint.provider, endpoint.model
-        self._refused[key] = tuple(dict.fromkeys((*self._refused.get(key, ()), *refused)))
+        self._learnt[key] = self._learnt.get(key, Learnt()).and_also(learnt)
 
     async def _attempt(self, call: _Call, body: Body) -> Answer:
         async with self._turns:
-            connection = await self._connection(call.endpoint)
             started = time.perf_counter()
             try:
-                answer = read_answer(call.endpoint, await connection.post(call.endpoint, body))
+                text = await self._connection.post(call.endpoint, body)
+                answer = read_answer(call.endpoint, text, call.offered)
             except CallFailed as failure:
                 call.ended(failure, time.perf_counter() - started)
                 await call.pay(failure.bill)
@@ -107,20 +103,14 @@ class Llm:
         await call.pay(answer.bill)
         return answer
 
-    async def _connection(self, endpoint: Endpoint) -> Connection:
-        async with self._connecting:
-            if endpoint.provider not in self._connections:
-                self._connections[endpoint.provider] = await asyncio.to_thread(
-                    _connect, endpoint, self._settings.llm_timeout_s
-                )
-            return self._connections[endpoint.provider]
-
 
 class _Call:
     """The attempts of one call."""
 
-    def __init__(self, endpoint: Endpoint, on_attempt: OnAttempt | None) -> None:
+    def __init__(self, endpoint: Endpoint, on_attempt: OnAttempt | None, offered: Sequence[str]) -> None:
         self.endpoint = endpoint
+        self.offered = offered
+        """Names of the tools that the model may call."""
         self.passing_failures = 0
         self._on_attempt = on_attempt
         self._attempts: list[Exchange] = []
@@ -173,6 +163,7 @@ class _Call:
             generation_stats=self._stats(answer),
             reasoning=answer.reasoning,
             attempts=tuple(self._attempts),
+            problem=answer.problem,
         )
 
     def _stats(self, answer: Answer) -> dict[str, Json]:
@@ -188,10 +179,9 @@ class _Call:
         return {name: value for name, value in stats.items() if value is not None}
 
 
-def _connect(endpoint: Endpoint, timeout_s: float) -> Connection:
-    from contracts.llm.connection import Connection  # noqa: PLC0415 - heavy, see there
-
-    return Connection(endpoint, timeout_s)
+def _name_of(tool: Mapping[str, Json]) -> str | None:
+    function = tool.get("function")
+    return str(function["name"]) if isinstance(function, Mapping) and "name" in function else None
 
 
 def _price(endpoint: Endpoint, model: str, tokens: Tokens) -> Decimal | None:

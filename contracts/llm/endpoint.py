@@ -42,6 +42,11 @@ class Endpoint:
     api_key: str = field(repr=False)
     headers: Mapping[str, str]
 
+    @property
+    def address(self) -> str:
+        """The URL that a chat is posted to."""
+        return f"{self.base_url.rstrip('/')}/chat/completions"
+
 
 @dataclass(frozen=True, slots=True)
 class _Account:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from contracts.core.event import Json
@@ -10,11 +11,17 @@ from contracts.core.spent import Spent
 from contracts.core.text import clean_text
 from contracts.llm.bill import Bill
 from contracts.llm.endpoint import Endpoint, Provider
+from contracts.llm.fields import a_name, an_object, any_text
 
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 """Of the 4xx, those that another try may get past; all 5xx are too."""
 MAX_DETAIL = 500
 """Characters of a provider's message that we repeat."""
+_BROKEN_UPSTREAM = 502
+"""For an error in a 200 that does not say its status."""
+
+_PAGE = re.compile(r"\A\s*(?:<!doctype|<html|<head|<\?xml)", re.IGNORECASE)
+_TITLE = re.compile(r"<(?:title|h1)[^>]*>\s*([^<]{1,200})", re.IGNORECASE)
 
 
 class CallFailed(Exception):
@@ -38,10 +45,10 @@ class CallFailed(Exception):
         self.parameter = parameter
         """The request parameter the provider complains about, when it says so."""
         self.bill: Bill | None = None
-        """Of an answer that came and is of no use."""
+        """Of an unusable answer."""
 
     def billed(self, bill: Bill) -> CallFailed:
-        """The same failure, of an answer that is to be paid for."""
+        """The same failure, of an answer that costs something."""
         self.bill = bill
         return self
 
@@ -53,28 +60,76 @@ class CallFailed(Exception):
 
 
 def refusal(endpoint: Endpoint, status: int, error: Json, after: float | None = None) -> CallFailed:
-    """The failure that an answer of `status` with the error object (or text) `error` means."""
-    details = error if isinstance(error, Mapping) else {"message": error}
-    used_up = details.get("code") == "insufficient_quota"
+    """The failure that an answer of `status` with the body or error `error` means.
+
+    Aggregators report errors of those behind them in a 200, with the status as `code`.
+    """
+    if isinstance(error, str) and _PAGE.search(error):
+        return not_an_answer(endpoint, status, error, "")
+    details = _details(error)
+    code = a_name(details.get("code")) or ""
+    if status < 400:
+        status = int(code) if re.fullmatch(r"[45]\d\d", code) else _BROKEN_UPSTREAM
+    used_up = "insufficient_quota" in (code, a_name(details.get("type")))
     passing = not used_up and (status in PASSING_STATUSES or status >= 500)
     advice = "the quota is used up, check plan and billing" if used_up else _advice(endpoint, status)
     message = f"{endpoint.provider} answered {status} for model {endpoint.model}"
     said = _said(details)
-    parameter = details.get("param")
     return CallFailed(
         message + (f" ({advice})" if advice else "") + (f": {said}" if said else ""),
         passing=passing,
         status=status,
         after=after,
-        parameter=parameter if isinstance(parameter, str) else None,
+        parameter=a_name(details.get("param")),
     )
+
+
+def not_an_answer(endpoint: Endpoint, status: int, body: str, why: str) -> CallFailed:
+    """The failure of a body that no server of this API sends: a web page, a text, other JSON."""
+    title = _TITLE.search(body)
+    if _PAGE.search(body):
+        what = "a web page" + (f" ({title[1].strip()!r})" if title else "")
+    else:
+        what = f"something that is no chat completion ({why}): {body[:200]!r}"
+    return CallFailed(
+        f"{endpoint.address} answered {status} with {what}; {_check_address(endpoint)}",
+        passing=status == 200 or status in PASSING_STATUSES or status >= 500,
+        status=status,
+    )
+
+
+def _details(error: Json) -> Mapping[str, Json]:
+    """The error object itself, out of whatever is around it."""
+    if isinstance(error, list) and error:
+        error = error[0]
+    if not isinstance(error, Mapping):
+        return {"message": error}
+    inner = error.get("error") or error.get("errors") or error.get("detail")
+    if isinstance(inner, list) and inner:
+        inner = inner[0]
+    if isinstance(inner, Mapping):
+        return inner
+    return {**error, "message": inner} if inner else error
 
 
 def _said(details: Mapping[str, Json]) -> str:
     """The provider's words, and those of the provider behind it (OpenRouter's `metadata.raw`)."""
-    metadata = details.get("metadata")
-    behind = metadata.get("raw") if isinstance(metadata, Mapping) else None
-    return ": ".join(str(part) for part in (details.get("message"), behind) if part)[:MAX_DETAIL]
+    behind = an_object(details.get("metadata")).get("raw")
+    words = (details.get("message") or details.get("msg"), behind)
+    return ": ".join(filter(None, (_words(one) for one in words)))[:MAX_DETAIL]
+
+
+def _words(value: Json) -> str:
+    if value is None or value == "":
+        return ""
+    return value if isinstance(value, str) else any_text(value) or str(value)
+
+
+def _check_address(endpoint: Endpoint) -> str:
+    name = f"{endpoint.provider.upper()}_BASE_URL"
+    if endpoint.provider is Provider.OPENAI and not endpoint.base_url.rstrip("/").endswith("/v1"):
+        return f"check {name}: for most servers it ends in /v1"
+    return f"check {name}"
 
 
 def _advice(endpoint: Endpoint, status: int) -> str | None:
@@ -85,6 +140,7 @@ def _advice(endpoint: Endpoint, status: int) -> str | None:
         return "buy credit or choose a cheaper model"
     if status == 404 and endpoint.provider is Provider.OLLAMA:
         return f"run `ollama pull {endpoint.model}`, or check {name}_MODEL and {name}_BASE_URL"
-    if status == 404:
-        return f"check {name}_MODEL, LLM_MODEL or the model of the agent"
+    if status in (404, 405):
+        models = f"check {name}_MODEL, LLM_MODEL or the model of the agent"
+        return f"{models}, and the address {endpoint.address}: {_check_address(endpoint)}"
     return None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+StructuredOutput = Literal["auto", "json_schema", "json_object", "off"]
 
 _HTTP = "^https?://"
 
@@ -34,6 +38,10 @@ class LlmSettings(BaseSettings):
     default_max_tokens: int = Field(default=10000, ge=1)
     default_reasoning_effort: str = "medium"
     """Of a task whose request names none; left out for a model that takes none."""
+
+    llm_structured_output: StructuredOutput = "auto"
+    """How a model is held to the shape of a plan: `auto` sends a JSON Schema and learns from a refusal,
+    `json_schema` and `json_object` always send that format, `off` sends none."""
 
     llm_timeout_s: float = Field(default=120.0, gt=0)
     """Seconds one attempt may take, from connecting to the last byte."""

@@ -80,6 +80,14 @@ class ScriptedAnswer(_Part):
     """None: four characters are a token."""
     cost: float | None = None
     """US dollars, reported as OpenRouter does."""
+    body: dict[str, Any] | list[Any] | None = None
+    """Sent as the whole body, as JSON, in place of a chat completion: for answers as odd as real ones."""
+    raw: str | None = None
+    """Sent as the whole body, as it stands."""
+    content_type: str = "application/json"
+    """Of `raw`."""
+    gzip: bool = False
+    """Send the body packed."""
     status: int = 200
     error: str = "a scripted error"
     """Message of an answer whose status is not 200."""

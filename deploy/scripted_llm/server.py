@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -163,10 +164,19 @@ async def _respond(
         if http.transport is not None:
             http.transport.abort()
         return web.Response(status=503)
-    if answer.status != 200:
+    if answer.raw is None and answer.body is None and answer.status != 200:
         return _error(answer.status, answer.error, parameter=answer.parameter, retry_after=answer.retry_after)
-    text = json.dumps(body())
-    return web.Response(text=text[: len(text) // 2] if answer.cut else text, content_type="application/json")
+    text = answer.raw if answer.raw is not None else json.dumps(answer.body or body())
+    return _sent(answer, (text[: len(text) // 2] if answer.cut else text).encode())
+
+
+def _sent(answer: ScriptedAnswer, data: bytes) -> web.Response:
+    headers = {} if answer.retry_after is None else {"Retry-After": answer.retry_after}
+    if answer.gzip:
+        headers["Content-Encoding"] = "gzip"
+        data = gzip.compress(data, compresslevel=1)
+    kind = answer.content_type if answer.raw is not None else "application/json"
+    return web.Response(body=data, status=answer.status, content_type=kind, headers=headers)
 
 
 def _error(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,7 +15,7 @@ from contracts.core.outcome import Reject, Retry
 from contracts.core.spent import Spent
 from contracts.llm import ChatRequest, Exchange, Llm, LlmNotConfigured, LlmSettings
 from contracts.llm.backoff import Backoff
-from deploy.scripted_llm import ScriptedLlm, parse_rules
+from deploy.scripted_llm import Rule, ScriptedAnswer, ScriptedLlm, parse_rules
 
 HELLO = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello"})
 TOOL = {"type": "function", "function": {"name": "add", "description": "", "parameters": {"type": "object"}}}
@@ -31,7 +31,10 @@ class Lab:
         self.waits: list[float] = []
 
     async def provider(self, rules: str) -> ScriptedLlm:
-        return await self._stack.enter_async_context(ScriptedLlm(parse_rules(rules)))
+        return await self.serve(parse_rules(rules))
+
+    async def serve(self, rules: Sequence[Rule]) -> ScriptedLlm:
+        return await self._stack.enter_async_context(ScriptedLlm(rules))
 
     def client(self, server: ScriptedLlm, **values: Any) -> Llm:
         defaults = {
@@ -420,3 +423,145 @@ async def test_metrics_tell_attempts_and_tokens(lab: Lab) -> None:
     usage = completion.spent.usage
     assert usage is not None
     assert sample("llm_tokens_total", {**labels, "kind": "prompt"}) == usage.prompt_tokens
+
+
+async def test_an_odd_answer_is_read_and_what_it_cost_is_on_record(lab: Lab) -> None:
+    server = await lab.provider("""
+        [[rule]]
+        [rule.answer.body]
+        id = 17
+        model = { id = "m-2" }
+        choices = [{ message = { content = ["Hi"], tool_calls = "" }, finish_reason = "eos_token" }]
+        usage = { prompt_tokens = 5.2, completion_tokens = "2", cost = "1e-7", prompt_tokens_details = [] }
+    """)
+
+    completion = await lab.client(server).complete(ChatRequest(HELLO))
+
+    assert completion.content == "Hi"
+    assert completion.spent == Spent(
+        usage=Usage(prompt_tokens=5, completion_tokens=2),
+        cost_usd="0.0000001",
+        provider="openai",
+        model="gpt-4o-mini",
+    )
+
+
+PAGE = "'<!DOCTYPE html><html><head><title>Welcome to nginx</title></head><body>…</body></html>'"
+
+
+@pytest.mark.parametrize("status", [200, 404])
+async def test_a_web_page_is_told_with_the_address_and_what_to_set(lab: Lab, status: int) -> None:
+    server = await lab.provider(
+        f"[[rule]]\nanswer = {{ raw = {PAGE}, content_type = 'text/html', status = {status} }}"
+    )
+    llm = lab.client(server, llm_retries=0)
+
+    with pytest.raises((Retry, Reject)) as failed:
+        await llm.complete(ChatRequest(HELLO))
+
+    said = str(failed.value)
+    assert "a web page ('Welcome to nginx')" in said
+    assert f"{server.base_url}/chat/completions" in said
+    assert "OPENAI_BASE_URL" in said
+
+
+async def test_a_base_url_without_v1_is_told_what_it_lacks(lab: Lab) -> None:
+    server = await lab.provider(OK)
+    llm = lab.client(server, openai_base_url=server.url)
+
+    with pytest.raises(Reject, match=r"check OPENAI_BASE_URL: for most servers it ends in /v1"):
+        await llm.complete(ChatRequest(HELLO))
+
+
+async def test_an_answer_is_bounded_though_it_comes_packed(lab: Lab) -> None:
+    packed = await lab.provider("[[rule]]\nanswer = { text = 'Hi', gzip = true }")
+    assert (await lab.client(packed).complete(ChatRequest(HELLO))).content == "Hi"
+
+    bomb = ScriptedAnswer(raw='{"x": "' + " " * (20 * 1024 * 1024), gzip=True)
+    server = await lab.serve([Rule(answer=bomb)])
+    with pytest.raises(Reject, match="more than 16 MiB"):
+        await lab.client(server).complete(ChatRequest(HELLO))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(("setting", "sent"), [("json_object", "json_object"), ("off", None)])
+async def test_a_setting_says_how_an_answer_is_held_to_its_shape(
+    lab: Lab, setting: str, sent: str | None
+) -> None:
+    server = await lab.provider(OK)
+
+    await lab.client(server, llm_structured_output=setting).complete(
+        ChatRequest(HELLO, response_schema=SCHEMA)
+    )
+
+    form = server.requests[0].body.get("response_format")
+    assert (form and form["type"]) == sent
+
+
+async def test_a_format_that_is_always_wanted_is_not_given_up(lab: Lab) -> None:
+    server = await lab.provider("[[rule]]\nanswer = { status = 400, error = 'no response_format' }")
+    llm = lab.client(server, llm_structured_output="json_schema")
+
+    with pytest.raises(Reject, match="no response_format"):
+        await llm.complete(ChatRequest(HELLO, response_schema=SCHEMA))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("status", [404, 500])
+async def test_an_unclear_refusal_that_goes_away_without_the_schema_is_learnt_the_second_time(
+    lab: Lab, status: int
+) -> None:
+    refusal = (
+        f"[[rule]]\nwhen.has = ['response_format']\nanswer = {{ status = {status}, error = 'internal' }}"
+    )
+    server = await lab.provider(refusal + OK)
+    llm = lab.client(server)
+
+    for _ in range(3):
+        assert (await llm.complete(ChatRequest(HELLO, response_schema=SCHEMA))).content == "Hi"
+
+    asked = ["response_format" in one.body for one in server.requests]
+    assert asked == [True, False, True, False, False]
+    assert lab.waits == []
+
+
+async def test_a_conversation_too_long_for_the_model_is_shortened_and_goes_on(lab: Lab) -> None:
+    said = (
+        "This model's maximum context length is 4096 tokens. However, your messages resulted in 9000 tokens."
+    )
+    server = await lab.provider(f'[[rule]]\ntimes = 1\nanswer = {{ status = 400, error = "{said}" }}' + OK)
+    llm = lab.client(server)
+    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "x" * 27_000 + "END"}]
+
+    completion = await llm.complete(ChatRequest(messages, max_tokens=10_000))
+
+    first, second = (one.body for one in server.requests)
+    assert completion.content == "Hi"
+    assert len(second["messages"][1]["content"]) < len(first["messages"][1]["content"]) // 2
+    assert second["messages"][1]["content"].endswith("END")
+    assert second["max_tokens"] <= 1024
+
+    await llm.complete(ChatRequest(HELLO, max_tokens=10_000))
+    assert server.requests[-1].body["max_tokens"] < 4096
+
+
+async def test_a_conversation_that_never_fits_names_the_settings(lab: Lab) -> None:
+    said = "the request exceeds the available context size (64 tokens), try increasing it"
+    server = await lab.provider(f'[[rule]]\nanswer = {{ status = 400, error = "{said}" }}')
+
+    with pytest.raises(Reject, match=r"available context size.*AGENT_CONTEXT_CHARS"):
+        await lab.client(server).complete(ChatRequest(HELLO))
+
+
+async def test_a_call_written_as_text_is_a_call_and_an_unreadable_one_is_told(lab: Lab) -> None:
+    written = '<tool_call>{"name": "add", "arguments": {"x": 1}}</tool_call>'
+    server = await lab.provider(
+        f"[[rule]]\ntimes = 1\nanswer.text = '{written}'\n"
+        "[[rule]]\nanswer.text = '<tool_call>add one</tool_call>'"
+    )
+    llm = lab.client(server)
+
+    read, unread = [await llm.complete(ChatRequest(HELLO, tools=[TOOL])) for _ in range(2)]
+
+    assert [(call.name, call.arguments) for call in read.tool_calls] == [("add", {"x": 1})]
+    assert (unread.tool_calls, unread.problem is None) == ((), False)

@@ -8,8 +8,8 @@ import pytest
 
 from contracts.core.tool import Effect, ToolSpec
 from contracts.domain.plan import Job, problems
+from contracts.llm.written import objects_in
 from planner.default_agents import default_agents
-from planner.extraction import extract
 
 AGENTS = {agent.name: agent for agent in default_agents()}
 PLANNERS = ["DecomposerV8", "DecomposerV7"]
@@ -55,7 +55,7 @@ def test_a_planner_gets_tools_and_date_and_asks_for_every_key_of_a_job(name: str
 
 @pytest.mark.parametrize("name", PLANNERS)
 def test_the_example_in_a_planners_prompt_is_itself_a_sound_job(name: str) -> None:
-    job = Job.model_validate(extract(AGENTS[name].prompt_template))
+    job = Job.model_validate(next(objects_in(AGENTS[name].prompt_template)))
     tools = {
         "webSearch": tool("webSearch", query={"type": "string"}, limit={"type": "integer"}),
         "fetchURLs": tool("fetchURLs", urls={"type": "array"}),
@@ -75,7 +75,7 @@ def test_the_title_agent_is_asked_for_a_title() -> None:
 
 
 def test_the_checker_is_asked_for_its_keys() -> None:
-    assert set(extract(AGENTS["Checker"].prompt_template)) == {
+    assert set(next(objects_in(AGENTS["Checker"].prompt_template))) == {
         "status",
         "summary",
         "questions",

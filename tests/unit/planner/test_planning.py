@@ -262,7 +262,7 @@ def test_an_answer_that_is_too_long_is_not_asked_for_again(extra: int, fits: boo
     assert isinstance(verdict, Planned) is fits
     if not fits:
         error = f"Response too large: {MAX_ANSWER + extra} bytes"
-        rejected = Rejected(http_status=500, error=error, details={"maxSize": 100_000})
+        rejected = Rejected(http_status=500, error=error, details={"maxSize": 2_000_000})
         assert verdict == Fault(rejected, error)
 
 

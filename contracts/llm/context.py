@@ -1,0 +1,209 @@
+"""When a conversation does not fit a model: what the provider says of its limits, and how we shorten.
+
+The rule: first `max_tokens` gives way, down to LEAST_TOKENS. Then texts are cut, the longest ones to one and
+the same length, so that all together fit; the system message is cut only if nothing else is left to cut. Of a
+text that is cut, its beginning and end stay, and the model is told how much is missing between them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from contracts.core.event import Json
+
+LEAST_TOKENS = 256
+"""An answer of fewer tokens is hardly one."""
+LEAST_CHARS = 400
+"""Of one text; below that it says nothing."""
+CHARS_PER_TOKEN = 3
+"""For an estimate that is rather too high: English has about four."""
+_MARGIN = 0.9
+"""Of the room is used: providers count tokens for roles and tools, too."""
+_HEAD = 0.6
+"""Of a text that is cut, this part of what stays is its beginning."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """What a provider says when something is too long; None where it does not say."""
+
+    context: int | None = None
+    """Tokens of prompt and answer together."""
+    prompt: int | None = None
+    """Tokens of the prompt, as it counts them."""
+    answer: int | None = None
+    """Tokens that an answer may have at most."""
+
+
+_N = r"(\d[\d,_.]*\d|\d)"
+_ANSWER_LIMITS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        rf"supports at most {_N} completion tokens",
+        rf"max_tokens: \d+ > {_N}",
+        rf"Range of max_tokens should be \[\d+, {_N}\]",
+        rf"max_(?:completion_)?tokens.{{0,40}}must be (?:less than or equal to|<=|at most) `?{_N}",
+        rf"valid range of max_tokens is \[\d+, {_N}\]",
+    )
+)
+_CONTEXTS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        rf"maximum context length is {_N}",
+        rf"maximum context length of {_N}",
+        rf"{_N} maximum context length",
+        rf"maximum model length of {_N}",
+        rf"context size \({_N} tokens\)",
+        rf"context length of only {_N}",
+        rf"must be <= {_N}\. Given",
+        rf"inputs`? must have less than {_N} tokens",
+        rf"maximum number of tokens allowed \({_N}\)",
+        rf"tokens > {_N} maximum",
+        rf"exceed context limit: \d+ \+ \d+ > {_N}",
+        rf"Range of input length should be \[\d+, {_N}\]",
+        rf"context window (?:size )?(?:of|is|\() ?{_N}",
+        rf"\"?n_ctx\"?:? ?{_N}",
+        rf"tokens per minute \(TPM\): Limit {_N}",
+    )
+)
+_PROMPTS = tuple(
+    re.compile(pattern, re.IGNORECASE | re.DOTALL)
+    for pattern in (
+        rf"\({_N} in the messages",
+        rf"messages resulted in {_N} tokens",
+        rf"\({_N} of text input",
+        rf"request has {_N} input tokens",
+        rf"prompt \(length {_N}\)",
+        rf"Given: {_N} `?inputs`? tokens",
+        rf"less than \d+ tokens\. Given: {_N}",
+        rf"first {_N} tokens when context",
+        rf"Prompt contains {_N} tokens",
+        rf"input token count \({_N}\)",
+        rf"prompt is too long: {_N} tokens",
+        rf"exceed context limit: {_N} \+",
+        rf"request \({_N} tokens\) exceeds",
+        rf"prompt contains at least {_N} input tokens",
+        rf"\"?n_prompt_tokens\"?:? ?{_N}",
+    )
+)
+_TOO_LONG = re.compile(
+    r"context.{0,20}(?:length|size|window|limit)|maximum (?:context|model) length|too many (?:input )?tokens"
+    r"|prompt is too long|input length|reduce the length"
+    r"|exceeds? the (?:maximum|available|max)[^.]{0,40}tokens"
+    r"|token count.{0,40}exceeds|`inputs` tokens|request too large|context_length_exceeded|max_tokens"
+    r"|max_completion_tokens|exceed_context_size|context the overflows|inputs`? must have less",
+    re.IGNORECASE | re.DOTALL,
+)
+_IN_WORDS = re.compile(
+    r"context|prompt is too long|reduce the length|request too large|input length", re.IGNORECASE
+)
+"""Clear also without a number."""
+_STATUSES = frozenset({400, 413, 422, 429, 500, 502})
+
+
+def overflow_in(said: str, status: int | None) -> Overflow | None:
+    """What a refusal says about lengths; None when it is about something else."""
+    if status not in _STATUSES or not _TOO_LONG.search(said):
+        return None
+    overflow = Overflow(_number(_CONTEXTS, said), _number(_PROMPTS, said), _number(_ANSWER_LIMITS, said))
+    known = overflow != Overflow()
+    return overflow if known or (status != 429 and _IN_WORDS.search(said)) else None
+
+
+def estimated_tokens(messages: Iterable[Mapping[str, Json]], tools: Json = None) -> int:
+    """Tokens of a prompt, rather too many."""
+    chars = sum(len(text) for message in messages for text in _texts(message.get("content")))
+    calls = sum(len(str(message.get("tool_calls") or "")) for message in messages)
+    return (chars + calls + len(str(tools or ""))) // CHARS_PER_TOKEN
+
+
+def fitting_tokens(wanted: int, overflow: Overflow, prompt: int) -> int | None:
+    """`max_tokens` that the limits leave room for; None when they leave no room for an answer."""
+    room = wanted if overflow.answer is None else min(wanted, overflow.answer)
+    if overflow.context is not None:
+        room = min(room, overflow.context - prompt)
+    return room if room >= min(LEAST_TOKENS, wanted) else None
+
+
+def shortened(messages: Sequence[Mapping[str, Json]], part: float) -> list[Mapping[str, Json]] | None:
+    """`messages` cut to `part` of their length, by the rule above; None when nothing is left to cut."""
+    for with_system in (False, True):
+        lengths = [
+            len(text)
+            for message in messages
+            if with_system or message.get("role") != "system"
+            for text in _texts(message.get("content"))
+        ]
+        whole = sum(len(text) for message in messages for text in _texts(message.get("content")))
+        limit = _limit(lengths, whole - int(whole * part))
+        if limit is not None:
+            return [_cut_message(message, limit, with_system=with_system) for message in messages]
+    return None
+
+
+def part_to_keep(overflow: Overflow, prompt: int) -> float:
+    """The part of a prompt to keep, so that an answer fits, too; half where the limit is unknown."""
+    if overflow.context is None or prompt <= 0:
+        return 0.5
+    room = max(overflow.context - LEAST_TOKENS * 2, overflow.context // 2)
+    return max(0.05, min(0.9, room * _MARGIN / prompt))
+
+
+def _limit(lengths: Sequence[int], excess: int) -> int | None:
+    """The length to cut the longest texts to, so that `excess` characters go."""
+    if sum(max(0, length - LEAST_CHARS) for length in lengths) < excess:
+        return None
+    low, high = LEAST_CHARS, max(lengths, default=LEAST_CHARS)
+    while low < high:
+        middle = (low + high + 1) // 2
+        if sum(max(0, length - middle) for length in lengths) >= excess:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _cut_message(message: Mapping[str, Json], limit: int, *, with_system: bool) -> Mapping[str, Json]:
+    content = message.get("content")
+    if message.get("role") == "system" and not with_system:
+        return message
+    if isinstance(content, str):
+        return {**message, "content": _cut(content, limit)}
+    if isinstance(content, list):
+        return {**message, "content": [_cut_part(part, limit) for part in content]}
+    return message
+
+
+def _cut_part(part: Json, limit: int) -> Json:
+    if isinstance(part, Mapping) and isinstance(part.get("text"), str):
+        return {**part, "text": _cut(part["text"], limit)}
+    return part
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    head = int(limit * _HEAD)
+    note = f"\n… ({len(text) - limit} characters are left out here) …\n"
+    return f"{text[:head]}{note}{text[len(text) - (limit - head) :]}"
+
+
+def _texts(content: Json) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    if isinstance(content, list):
+        return [
+            part["text"]
+            for part in content
+            if isinstance(part, Mapping) and isinstance(part.get("text"), str)
+        ]
+    return []
+
+
+def _number(patterns: Iterable[re.Pattern[str]], said: str) -> int | None:
+    for pattern in patterns:
+        if found := pattern.search(said):
+            return int(re.sub(r"\D", "", found[1]))
+    return None

@@ -1,0 +1,140 @@
+"""Reading one field of a provider's answer, whatever stands there: each function returns None for nonsense.
+
+One odd field never makes the rest of an answer unreadable.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+
+import orjson
+
+from contracts.core.event import Json
+
+_TEXT_KEYS = ("text", "content", "output_text", "value", "summary")
+"""Where the parts of a content keep their text."""
+_REASONING_TYPES = frozenset({"thinking", "reasoning", "reasoning_text", "redacted_thinking"})
+_MAX_DEPTH = 16
+"""Levels of lists and objects in which text is looked for."""
+
+
+def an_object(value: Json) -> Mapping[str, Json]:
+    """`value` if it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def a_list(value: Json) -> list[Json]:
+    """`value` if it is a list; the values of an object whose keys are numbers (`{"0": …}`); else empty."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, Mapping) and value and all(str(key).isdecimal() for key in value):
+        return list(value.values())
+    return []
+
+
+def a_name(value: Json) -> str | None:
+    """A short text: a name or an id. Numbers are written out; of an object its `id` or `name` is taken."""
+    match value:
+        case str():
+            return value.strip() or None
+        case bool() | None:
+            return None
+        case int() | float():
+            return str(value)
+        case {"id": str(name)} | {"name": str(name)}:
+            return name.strip() or None
+    return None
+
+
+def a_count(value: Json) -> int | None:
+    """A number of tokens: an integer, a fractional number or one written as text."""
+    amount = an_amount(value)
+    return None if amount is None or abs(amount) > 10**18 else round(amount)
+
+
+def an_amount(value: Json) -> Decimal | None:
+    """A finite number, or one written as text."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    try:
+        amount = Decimal(str(value).strip())
+    except (InvalidOperation, ValueError):
+        return None
+    return amount if amount.is_finite() else None
+
+
+def a_text(content: Json) -> str:
+    """The text of a content: a text, a part, or a list of either. Parts that are reasoning have none.
+
+    An object that is no part is an answer that the server has already parsed: it is written as JSON again.
+    """
+    match content:
+        case str():
+            return content
+        case None | bool():
+            return ""
+        case int() | float():
+            return str(content)
+        case list():
+            return "".join(_part_text(part) for part in content)
+        case Mapping():
+            return _part_text(content) or ("" if "type" in content else _as_json(content))
+    return ""
+
+
+def reasoning_in(content: Json) -> str:
+    """The text of those parts of a content that are reasoning."""
+    parts = content if isinstance(content, list) else [content]
+    return "\n".join(filter(None, (any_text(part) for part in parts if _is_reasoning(part))))
+
+
+def any_text(value: Json) -> str:
+    """All text in a value of unknown form, such as a list of reasoning details."""
+    return "\n".join(_texts(value, _MAX_DEPTH)).strip()
+
+
+def _part_text(part: Json) -> str:
+    if isinstance(part, str):
+        return part
+    if not isinstance(part, Mapping) or _is_reasoning(part):
+        return ""
+    for key in _TEXT_KEYS:
+        value = part.get(key)
+        if isinstance(value, str):
+            return value
+        if isinstance(value, Mapping) and isinstance(value.get("value"), str):
+            return str(value["value"])
+    return ""
+
+
+def _is_reasoning(part: Json) -> bool:
+    return isinstance(part, Mapping) and (
+        part.get("type") in _REASONING_TYPES
+        if isinstance(part.get("type"), str)
+        else "thinking" in part and "text" not in part
+    )
+
+
+def _texts(value: Json, depth: int) -> Iterator[str]:
+    if depth == 0:
+        return
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from _texts(item, depth - 1)
+        case Mapping():
+            for key in ("thinking", "reasoning", *_TEXT_KEYS):
+                yield from _texts(value.get(key), depth - 1)
+
+
+def _as_json(value: Json) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except (TypeError, ValueError, RecursionError):
+        return ""

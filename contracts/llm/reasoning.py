@@ -1,0 +1,124 @@
+"""Tells a model's reasoning from its answer, where both come as one text.
+
+Models and the servers that run them mark reasoning in many ways: tags (`<think>`), tokens of their templates
+(`[THINK]`, `<|channel|>analysis`), and often only the closing tag arrives, because the template of the prompt
+has the opening one. What is marked as reasoning is never used as an answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+_NAMES = r"think|thinking|thoughts?|reasoning|reflection|scratchpad|inner_monologue|seed:think|analysis"
+_OPEN = (
+    rf"<(?P<tag>{_NAMES})\s*>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
+    r"|<\|thinking\|>|<reasoning_engine>"
+)
+_CLOSE = (
+    rf"</(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>"
+    r"|<\|/thinking\|>|</reasoning_engine>"
+)
+_OPENING = re.compile(rf"(?:\A|(?<=\n))[ \t]*(?:{_OPEN})", re.IGNORECASE)
+"""An opening mark counts where a line begins: elsewhere a model may write about it."""
+_CLOSING = re.compile(_CLOSE, re.IGNORECASE)
+_ORPHAN = re.compile(rf"(?<![`'\"])(?:{_CLOSE})[ \t]*(?=\n|\Z|```|[#*{{<\[\w])", re.IGNORECASE)
+"""A closing mark without an opening one counts where the answer can begin after it."""
+_FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
+
+_HARMONY = re.compile(
+    r"<\|channel\|>\s*(?P<channel>\w+)(?P<header>[^<]*(?:<\|constrain\|>[^<]*)?)<\|message\|>"
+    r"(?P<text>.*?)(?=<\|(?:end|return|call|start|channel)\|>|\Z)",
+    re.DOTALL,
+)
+_HARMONY_TOKENS = re.compile(r"<\|(?:start|end|return|call|channel|message|constrain)\|>(?:assistant\b)?")
+_TOKENS = re.compile(
+    r"<\|(?:im_end|im_start|eot_id|end_of_text|endoftext|eom_id|end|START_RESPONSE|END_RESPONSE"
+    r"|begin_of_solution|end_of_solution)\|>|</s>\s*\Z|<end_of_turn>|\A\s*<answer>|</answer>\s*\Z"
+)
+"""Tokens of templates that servers forget to remove, and the tags that some models put around an answer."""
+
+
+class Parts(NamedTuple):
+    """A text taken apart."""
+
+    reasoning: str
+    answer: str
+
+
+def apart(text: str) -> Parts:
+    """The reasoning in `text`, and the answer."""
+    if "<|channel|>" in text:
+        return _harmony(text)
+    reasoning: list[str] = []
+    rest = _without_orphan(text, reasoning)
+    rest = _without_blocks(rest, reasoning)
+    return Parts("\n\n".join(filter(None, map(str.strip, reasoning))), _TOKENS.sub("", rest).strip())
+
+
+def _without_orphan(text: str, reasoning: list[str]) -> str:
+    """Without what stands before a closing mark that no mark has opened."""
+    first = _ORPHAN.search(text)
+    if first is None or _in_fence(text, first.start()):
+        return text
+    opening = _OPENING.search(text)
+    if opening is not None and opening.start() < first.start():
+        return text
+    reasoning.append(text[: first.start()])
+    return text[first.end() :]
+
+
+def _without_blocks(text: str, reasoning: list[str]) -> str:
+    """Without the blocks that are marked. A block that never ends takes the rest of the text."""
+    kept: list[str] = []
+    position = 0
+    while opening := _OPENING.search(text, position):
+        if _in_fence(text[position:], opening.start() - position):
+            kept.append(text[position : opening.end()])
+            position = opening.end()
+            continue
+        kept.append(text[position : opening.start()])
+        closing = _CLOSING.search(text, opening.end())
+        reasoning.append(text[opening.end() : closing.start() if closing else len(text)])
+        position = _end_of_block(text, closing.end(), reasoning) if closing else len(text)
+    return "".join([*kept, text[position:]])
+
+
+def _end_of_block(text: str, position: int, reasoning: list[str]) -> int:
+    """Where a block really ends: a block that quotes its own marks has a second closing one."""
+    orphan = _ORPHAN.search(text, position)
+    following = _OPENING.search(text, position)
+    if orphan is None or (following is not None and following.start() < orphan.start()):
+        return position
+    if _in_fence(text[position:], orphan.start() - position):
+        return position
+    reasoning.append(text[position : orphan.start()])
+    return orphan.end()
+
+
+def _in_fence(text: str, position: int) -> bool:
+    """Whether a code block is open at `position`, and is closed after it."""
+    before = len(_FENCE.findall(text, 0, position))
+    return before % 2 == 1 and _FENCE.search(text, position) is not None
+
+
+def _harmony(text: str) -> Parts:
+    """The channels of a template: `analysis` is reasoning, `final` the answer, `commentary` beside it.
+
+    A commentary that is addressed to a tool stays as it is, for `text_calls` to read.
+    """
+    said: dict[str, list[str]] = {"analysis": [], "final": [], "commentary": []}
+    for message in _HARMONY.finditer(text):
+        channel = message["channel"].lower()
+        addressed = (
+            "to=" in message["header"] or "to=" in text[max(0, message.start() - 80) : message.start()]
+        )
+        if addressed and channel != "final":
+            start = text.rfind("<|start|>", 0, message.start())
+            whole = text[start if start >= 0 else message.start() : message.end()]
+            said["commentary"].append(whole)
+        else:
+            said.get(channel, said["commentary"]).append(message["text"].strip())
+    outside = _HARMONY_TOKENS.sub("", _HARMONY.sub("", text)).strip() if not any(said.values()) else ""
+    answer = said["final"] or said["commentary"] or [outside]
+    return Parts("\n\n".join(said["analysis"]).strip(), "\n\n".join(filter(None, answer)).strip())
