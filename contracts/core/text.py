@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from contracts.core.event import Json
@@ -25,6 +26,19 @@ def clean_json(value: Json) -> Json:
             return [clean_json(item) for item in value]
         case _:
             return value
+
+
+def require_finite(value: Json) -> None:
+    """Raises ValueError where `value` holds NaN or an infinity: JSON has neither, and orjson writes null."""
+    left = [value]
+    while left:
+        match left.pop():
+            case float() as number if not math.isfinite(number):
+                raise ValueError(f"{number} is not a number that JSON has: use null or a text")
+            case dict() as items:
+                left.extend(items.values())
+            case list() as items:
+                left.extend(items)
 
 
 def cut(text: str, limit: int) -> str:

@@ -82,6 +82,8 @@ class Adapted:
     body: Body
     learnt: Learnt = field(default_factory=Learnt)
     shortenings: int = 0
+    is_guess: bool = False
+    """Nothing says that the last change helps. A failure that may pass by itself is waited for first."""
 
     @classmethod
     def of(cls, body: Body, known: Learnt) -> Adapted:
@@ -100,7 +102,8 @@ class Adapted:
         if name is None:
             return None
         learnt = Learnt(refused=(name,)) if certain else Learnt(suspected=(name,))
-        return replace(self, body=_without_one(self.body, name), learnt=self.learnt.and_also(learnt))
+        body = _without_one(self.body, name)
+        return replace(self, body=body, learnt=self.learnt.and_also(learnt), is_guess=not certain)
 
     def _shorter(self, overflow: Overflow) -> Adapted | None:
         if self.shortenings >= MAX_SHORTENINGS:

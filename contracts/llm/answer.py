@@ -19,7 +19,8 @@ from contracts.llm.endpoint import Endpoint
 from contracts.llm.failure import CallFailed, not_an_answer, refusal
 from contracts.llm.fields import a_list, a_name, a_text, an_object, any_text, reasoning_in
 from contracts.llm.reasoning import apart
-from contracts.llm.text_calls import WrittenCall, calls_in, resolve_name
+from contracts.llm.text_calls import calls_in, resolve_name
+from contracts.llm.text_forms import WrittenCall
 from contracts.llm.written import NotJson, arguments_of
 
 _FINISH: Mapping[str, FinishReason] = {

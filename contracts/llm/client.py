@@ -68,13 +68,16 @@ class Llm:
             try:
                 answer = await self._attempt(call, asked.body)
             except CallFailed as failure:
-                if (adapted := asked.after(failure, keep)) is not None:
+                adapted = asked.after(failure, keep)
+                if adapted is not None and not (adapted.is_guess and failure.passing):
                     asked = adapted
                     continue
                 delay = self._backoff.delay(call.passing_failures, failure.after)
                 if not failure.passing or tries_left == 0 or delay is None:
                     raise with_advice(failure).as_outcome(call.spent) from failure
                 tries_left -= 1
+                if adapted is not None and tries_left == 0:
+                    asked = adapted
                 await self._backoff.sleep(delay)
             else:
                 self._learn(endpoint, asked.learnt)

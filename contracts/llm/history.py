@@ -90,7 +90,8 @@ def _arguments(written: Json) -> str:
     """An object as JSON text; what is none is sent as an empty one."""
     try:
         value = json.loads(written) if isinstance(written, str) else written
-        return json.dumps(value, ensure_ascii=False) if isinstance(value, Mapping) else "{}"
+        compact = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+        return compact if isinstance(value, Mapping) else "{}"
     except (ValueError, RecursionError):
         return "{}"
 

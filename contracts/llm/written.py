@@ -18,7 +18,7 @@ import json_repair
 import orjson
 
 from contracts.core.event import Json
-from contracts.core.text import clean_json
+from contracts.core.text import clean_json, require_finite
 
 MAX_REPAIRED = 200_000
 """Characters of a broken object that is repaired: repairing is slow."""
@@ -119,8 +119,8 @@ def arguments_of(name: str, written: Json) -> dict[str, Json]:
     if not isinstance(value, dict):
         raise NotJson(f"the arguments of {name} must be a JSON object")
     try:
-        json.dumps(value, allow_nan=False)
         arguments: dict[str, Json] = clean_json(value)
+        require_finite(arguments)
     except (ValueError, RecursionError) as error:
         raise NotJson(f"the arguments of {name} are not valid JSON: {error}") from error
     return arguments

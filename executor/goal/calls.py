@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import orjson
 
 from contracts.core.event import Json
 from contracts.domain import run
-from contracts.llm import ToolCall
+from contracts.llm import Completion, ToolCall
 from executor.goal.limits import MAX_CALLS
+
+CUT = "The answer was cut short by max_tokens before the arguments were complete: write less in one call"
 
 
 def read_calls(
-    made: Sequence[ToolCall], offered: Collection[str], known: Collection[str]
+    completion: Completion, offered: Collection[str], known: Collection[str]
 ) -> tuple[run.Call, ...]:
     """The calls of an answer, in order, each with the reason if it is not made.
 
@@ -22,8 +24,10 @@ def read_calls(
     """
     seen: Counter[str] = Counter()
     calls = []
-    for position, one in enumerate(made):
+    for position, one in enumerate(completion.tool_calls):
         refusal = _refusal(one, position, offered, known)
+        if one.error and completion.is_cut:
+            refusal = f"{refusal}. {CUT}"
         id_ = one.id if not seen[one.id] else f"{one.id}_{position}"
         seen[one.id] += 1
         arguments = {} if refusal and not _storable(one.arguments) else dict(one.arguments)

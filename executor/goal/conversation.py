@@ -31,10 +31,9 @@ Shown = Mapping[tuple[int, int], Observed]
 """What came of each call, by turn and position."""
 
 START = "This is the start. Think briefly about the way to the objective, then take the first step."
-GO_ON = (
-    "That answer was cut short ({reason}). Go on from there; when the objective is reached, call no tool and "
-    "answer with a summary."
-)
+WHEN_DONE = "When the objective is reached, call no tool and answer with a summary."
+GO_ON = f"That answer was cut short ({{reason}}). Go on from there. {WHEN_DONE}"
+_CUT = {"length": "it was longer than max_tokens", "content_filter": "by a content filter"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,14 @@ def _messages(turn: run.Turn, shown: Shown, length: int) -> Iterator[Message]:
         text = shown[turn.number, position].text
         yield {"role": "tool", "tool_call_id": call.id, "content": cut(text, length)}
     if not calls:
-        yield {"role": "user", "content": GO_ON.format(reason=taken.finish_reason)}
+        yield {"role": "user", "content": _next_word(taken)}
+
+
+def _next_word(taken: run.TurnTaken) -> str:
+    """What the model is told after a turn that has called nothing and was not the last."""
+    if taken.problem is not None:
+        return f"{taken.problem[:1].upper()}{taken.problem[1:]}. {WHEN_DONE}"
+    return GO_ON.format(reason=_CUT.get(taken.finish_reason, taken.finish_reason))
 
 
 def _call(call: run.Call, length: int) -> Json:

@@ -71,8 +71,9 @@ class GoalPerformer:
             turn=len(loop.turns) + 1,
             attempt=attempt.number,
             thought=completion.content,
-            calls=read_calls(completion.tool_calls, tools.tools, self._tools.tools),
+            calls=read_calls(completion, tools.tools, self._tools.tools),
             finish_reason=completion.finish_reason,
+            problem=completion.problem,
             **_accounted(completion, begun),
         )
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from contracts.core.event import Json
 from contracts.domain.plan import Job, SubTask
-from contracts.domain.plan.placeholders import SYNTAX, Resolver, compact, id_key, map_texts
+from contracts.domain.plan.placeholders import SYNTAX, Resolver, compact, id_in, id_key, map_texts
 from contracts.domain.run.steps import as_text
 
 STEP_CHARS = 100_000
@@ -72,7 +72,7 @@ def inference_prompt(job: Job, task: SubTask, needs: Sequence[str], results: Map
     """
     number = next((n for n, other in enumerate(job.sub_tasks, 1) if other.id == task.id), 0)
     given = instruction_of(task)
-    asked_for = Counter(id_key(match[2]) for match in SYNTAX.finditer(compact(given)))
+    asked_for = Counter(id_key(id_in(match)) for match in SYNTAX.finditer(compact(given)))
     inserted = {id_key(id_): len(compact(result)) for id_, result in results.items()}
     beside = {need: as_text(results[need]) for need in needs if id_key(need) not in asked_for}
     lengths = [inserted[key] for key in asked_for.elements() if key in inserted]

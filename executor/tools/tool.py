@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from contracts.core.event import Json
 from contracts.core.ids import require_id
 from contracts.core.outcome import Reject, Retry
-from contracts.core.text import clean_json, clean_text
+from contracts.core.text import clean_json, clean_text, require_finite
 from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
 from executor.tools.inputs import ToolInput, explain, json_schema
 
@@ -137,4 +137,5 @@ def _interrupted(reason: str, effect: Effect) -> Retry | Reject:
 def _as_json(result: Json) -> Json:
     clean = clean_json(result)
     orjson.dumps(clean)  # raises what is not JSON here, where the tool is to blame
+    require_finite(clean)
     return clean

@@ -1,14 +1,15 @@
 """References to earlier results inside the parameters of a step: `<Result of Task 001>`.
 
-`Result` or `Results`, `of` or `from`, any case. Ids that are numbers are compared as numbers: 1, 01 and 001
-are one id.
+Any case, and every other way of writing it that can only mean this is understood as well:
+`<Output from Step 1>`, `{{Result of Task 001}}`, `<result_of_task_001>`, `[Task 001 result]`. Ids that are
+numbers are compared as numbers: 1, 01 and 001 are one id.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from contracts.core.event import Json
@@ -17,7 +18,34 @@ from contracts.core.outcome import Reject
 MAX_INSERTED = 8 * 1024 * 1024
 """Characters that placeholders may add to the parameters of one step."""
 
-SYNTAX = re.compile(r"(<\s*results?\s+(?:of|from)\s+task\s+)([a-z0-9_.-]{1,64})(\s*>)", re.IGNORECASE)
+_BRACKETS = (
+    ("<", ">"),
+    ("&lt;", "&gt;"),
+    (r"\{\{", r"\}\}"),
+    (r"\$\{", r"\}"),
+    (r"\{", r"\}"),
+    (r"\[", r"\](?!\()"),
+)
+_RESULT = r"(?:results?|outputs?)"
+_TASK = r"(?:the[\s_-]+)?(?:sub[\s_-]?)?(?:task|step)s?"
+_OF = rf"(?:the\s+)?{_RESULT}[\s_-]+(?:of|from|for)[\s_-]+{_TASK}"
+_GAP = r"(?:\s+|[\s_:#-]+|(?=\d))"
+_QUOTE = r"[\"'`]?"
+
+
+def _syntax() -> re.Pattern[str]:
+    """Each kind of brackets around each order of words; the one group of a match is the id."""
+    ways = []
+    for n, (opening, closing) in enumerate(_BRACKETS):
+        before = rf"{_OF}{_GAP}{_QUOTE}(?P<a{n}>[a-z0-9_.-]{{1,64}}?){_QUOTE}"
+        after = rf"{_TASK}{_GAP}{_QUOTE}(?P<b{n}>[a-z0-9-]{{1,64}}?){_QUOTE}(?:'s)?[\s_.-]+{_RESULT}"
+        ways.append(rf"{opening}\s{{0,8}}(?:{before}|{after})\s{{0,8}}{closing}")
+    return re.compile("|".join(ways), re.IGNORECASE)
+
+
+SYNTAX = _syntax()
+_BRACKETED = re.compile(r"[<\[{][^<>\[\]{}\n]{3,160}[>\]}]")
+_BOTH_WORDS = re.compile(rf"(?=.*{_RESULT})(?=.*(?:task|step))", re.IGNORECASE)
 
 
 def placeholder(task_id: str) -> str:
@@ -30,16 +58,34 @@ def id_key(task_id: str) -> str:
     return (task_id.lstrip("0") or "0") if task_id.isascii() and task_id.isdecimal() else task_id
 
 
+def id_in(match: re.Match[str]) -> str:
+    """The id, as written, of a match of SYNTAX."""
+    return match[match.lastgroup or 0]
+
+
 def find(value: Json) -> set[str]:
     """The ids, as written, of all placeholders anywhere in `value`."""
-    return {match[2] for text in _texts(value) if "<" in text for match in SYNTAX.finditer(text)}
+    return {id_in(match) for text in _texts(value) for match in SYNTAX.finditer(text)}
+
+
+def misspelt(value: Json, ids: Collection[str]) -> set[str]:
+    """What looks like a placeholder for one of `ids` (as `id_key` has them) and cannot be understood."""
+    return {
+        written
+        for text in _texts(value)
+        for written in _BRACKETED.findall(text)
+        if _BOTH_WORDS.search(written)
+        and not SYNTAX.search(written)
+        and any(id_key(word) in ids for word in re.findall(r"[A-Za-z0-9]+", written))
+    }
 
 
 def rewrite(value: Json, ids: Mapping[str, str]) -> Json:
     """`value` with the ids in its placeholders exchanged for those that `ids` has under their `id_key`."""
 
     def renamed(match: re.Match[str]) -> str:
-        return match[1] + ids.get(id_key(match[2]), match[2]) + match[3]
+        key = id_key(id_in(match))
+        return placeholder(ids[key]) if key in ids else match[0]
 
     return map_texts(value, lambda text: SYNTAX.sub(renamed, text))
 
@@ -71,8 +117,8 @@ class Resolver:
     def value(self, text: str) -> Json:
         """The result itself when `text` is one placeholder, else `text` with results inserted."""
         whole = SYNTAX.fullmatch(text.strip())
-        if whole and id_key(whole[2]) in self._by_key:
-            return self._by_key[id_key(whole[2])]
+        if whole and id_key(id_in(whole)) in self._by_key:
+            return self._by_key[id_key(id_in(whole))]
         return self.text(text)
 
     def text(self, text: str) -> str:
@@ -80,7 +126,7 @@ class Resolver:
         return SYNTAX.sub(self._inserted, text)
 
     def _inserted(self, match: re.Match[str]) -> str:
-        key = id_key(match[2])
+        key = id_key(id_in(match))
         if key not in self._by_key:
             return match[0]
         if key not in self._texts:

@@ -14,7 +14,7 @@ from contracts.core.tool import ToolSpec
 from contracts.domain.issues import Issue
 from contracts.domain.plan.actions import Actions
 from contracts.domain.plan.job import NO_DEPENDENCY, Job
-from contracts.domain.plan.placeholders import find, id_key
+from contracts.domain.plan.placeholders import find, id_key, misspelt
 
 MAX_STEPS = 2000
 """Sub-tasks of one job."""
@@ -124,6 +124,11 @@ def _placeholder_problems(job: Job, ancestry: _Ancestry) -> Iterator[Issue]:
     exact = {id_key(task.id): task.id for task in job.sub_tasks}
     for n, task in enumerate(job.sub_tasks):
         path = ("sub_tasks", n, "tool_or_prompt", "params")
+        for written in sorted(misspelt(task.tool_or_prompt.params, exact)):
+            yield Issue(
+                path,
+                f"{written} is no placeholder: write <Result of Task ID>, one for each task",
+            )
         for named in sorted(find(task.tool_or_prompt.params)):
             source = exact.get(id_key(named))
             if source is None:

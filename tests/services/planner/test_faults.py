@@ -80,7 +80,7 @@ async def test_crashes_do_not_add_attempts(world: World, eventually: Eventually)
 async def test_a_request_that_has_been_dealt_with_asks_no_model(
     world: World, job: dict[str, Any], status: str
 ) -> None:
-    world.model.says(job if status == "planned" else "x" * 200_000)
+    world.model.says(job if status == "planned" else "x" * 2_000_001)
     await world.plan()
     before = await world.events()
 

@@ -271,12 +271,12 @@ async def test_gaps_are_told_and_given_up_after_three_attempts(world: World, job
 
 
 async def test_an_endless_answer_is_refused_at_once(world: World) -> None:
-    world.model.says("x" * 100_001)
+    world.model.says("x" * 2_000_001)
 
     *_, rejected = await world.plan()
 
     assert rejected == Rejected(
-        http_status=500, error="Response too large: 100001 bytes", details={"maxSize": 100_000}
+        http_status=500, error="Response too large: 2000001 bytes", details={"maxSize": 2_000_000}
     )
 
 

@@ -64,7 +64,87 @@ answer.text = "because."
     )
     await world.pursue()
     assert [turn.finish_reason for turn in await world.of(run.TurnTaken)] == ["length", "stop"]
-    assert world.asked[1]["messages"][-1]["content"].startswith("That answer was cut short (length)")
+    assert world.asked[1]["messages"][-1]["content"].startswith(
+        "That answer was cut short (it was longer than max_tokens)"
+    )
+
+
+async def test_a_tool_call_written_as_text_is_made(make_world: MakeWorld) -> None:
+    world = await make_world(
+        """
+[[rule]]
+times = 1
+answer.text = 'I look. <tool_call>{"name": "echo", "arguments": {"value": 7}}</tool_call>'
+
+[[rule]]
+answer.text = "Seven."
+"""
+    )
+    world.tool("echo", echo)
+    await world.pursue()
+    first, last = await world.of(run.TurnTaken)
+    assert (first.thought, first.finish_reason) == ("I look.", "tool_calls")
+    assert [(call.name, call.arguments, call.refusal) for call in first.calls] == [
+        ("echo", {"value": 7}, None)
+    ]
+    (end,) = await world.of(run.GoalCompleted)
+    assert (last.thought, end.outcome_reason) == ("Seven.", "done")
+
+
+async def test_a_call_that_cannot_be_read_is_told_once_and_the_run_says_that_nothing_was_done(
+    make_world: MakeWorld,
+) -> None:
+    world = await make_world(
+        """
+[[rule]]
+when.has = ["tools"]
+answer.text = "<tool_call>look it up</tool_call>"
+
+[[rule]]
+answer.text = "A summary."
+"""
+    )
+    await world.pursue()
+    turns = await world.of(run.TurnTaken)
+    assert len(turns) == 2
+    assert "cannot be read" in str(turns[0].problem)
+    assert world.asked[1]["messages"][-1]["content"].startswith(
+        "Your answer holds a tool call written as text"
+    )
+    (end,) = await world.of(run.GoalCompleted)
+    assert end.outcome_reason == "nothing_done"
+
+
+async def test_reasoning_is_no_part_of_what_an_agent_says(make_world: MakeWorld) -> None:
+    world = await make_world("""
+[[rule]]
+answer.text = "<think>Maybe <tool_call></think>\\n\\nIt is done."
+""")
+    await world.pursue()
+    (turn,) = await world.of(run.TurnTaken)
+    (summary,) = await world.of(run.Summarised)
+    assert turn.thought == summary.summary == "It is done."
+
+
+async def test_arguments_that_were_cut_are_not_used_and_the_model_is_told_why(make_world: MakeWorld) -> None:
+    world = await make_world(
+        """
+[[rule]]
+times = 1
+answer.finish_reason = "length"
+[[rule.answer.tool_calls]]
+name = "echo"
+arguments = '{"value": "it beg'
+
+[[rule]]
+answer.text = "Done."
+"""
+    )
+    world.tool("echo", echo)
+    await world.pursue()
+    told = world.asked[1]["messages"][-1]["content"]
+    assert "stops before the JSON is complete" in told
+    assert "cut short by max_tokens" in told
 
 
 # ── what is too long ────────────────────────────────────────────────────────────────────────────────────
@@ -104,8 +184,8 @@ answer.tool_calls = [{ name = "long" }]
     last = world.asked[19]["messages"]
     assert sum(len(orjson.dumps(message)) for message in last[1:]) < 12_500
     assert last[-1]["content"] == "z" * 3000
-    assert last[2]["content"].startswith("The first ")
-    assert last[4]["content"].endswith("… (2500 more characters left out)")
+    assert "The first " in last[1]["content"]
+    assert last[3]["content"].endswith("… (2500 more characters left out)")
     assert "older results are left out" in last[0]["content"]
 
 

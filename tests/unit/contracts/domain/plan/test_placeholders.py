@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 
 from contracts.core.outcome import Reject
 from contracts.domain.plan import placeholders
-from contracts.domain.plan.placeholders import Resolver, find, id_key, map_texts, placeholder, rewrite
+from contracts.domain.plan.placeholders import (
+    Resolver,
+    find,
+    id_key,
+    map_texts,
+    misspelt,
+    placeholder,
+    rewrite,
+)
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -41,7 +49,7 @@ def test_every_spelling_of_a_placeholder_is_understood(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["<Result Task 1>", "Result of Task 1", "<Result of Task >", "<Result of Task a b>"]
+    "text", ["<Result Task 1 or so>", "Result of Task 1", "<Result of Task >", "<Result of Task a b>"]
 )
 def test_what_is_no_placeholder_stays(text: str) -> None:
     assert resolve(text, {"1": "found"}) == text
@@ -97,7 +105,7 @@ def test_all_placeholders_are_found(ids: list[str]) -> None:
 def test_ids_are_renamed_wherever_a_placeholder_stands_and_nowhere_else() -> None:
     value = {"q": ["1 <Results from Task 01>", {"x": "<result of task 7>"}], "<Result of Task 1>": 1}
     assert rewrite(value, {"1": "005"}) == {
-        "q": ["1 <Results from Task 005>", {"x": "<result of task 7>"}],
+        "q": ["1 <Result of Task 005>", {"x": "<result of task 7>"}],
         "<Result of Task 1>": 1,
     }
 
@@ -138,3 +146,70 @@ class _Counted:
     def __call__(self, result: Any) -> str:
         self.calls += 1
         return placeholders.compact(result)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Result of Step 001>",
+        "<Output of Task 001>",
+        "<Result of Sub-Task 001>",
+        "<Result of the task 001>",
+        "<Result of Task #001>",
+        "<Result of Task: 001>",
+        "<Result of Task001>",
+        '<Result of Task "001">',
+        "<result_of_task_001>",
+        "<RESULT-OF-TASK-1>",
+        "<Task 001 Result>",
+        "<Task 001's result>",
+        "{{Result of Task 001}}",
+        "{{ result_of_task_001 }}",
+        "{{task_001_result}}",
+        "{{task_001.output}}",
+        "{Result of Task 001}",
+        "${Result of Task 001}",
+        "[Result of Task 001]",
+        "&lt;Result of Task 001&gt;",
+    ],
+)
+def test_what_can_only_mean_a_placeholder_is_one(text: str) -> None:
+    assert resolve(f"see {text}.", {"001": "x"}) == "see x."
+    assert resolve(text, {"001": [1]}) == [1]
+    assert rewrite(text, {"1": "007"}) == "<Result of Task 007>"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[Result of Task 001](#one)",
+        "the result of task 001",
+        "<b>result</b> of task 1",
+        "<Task 001>",
+    ],
+)
+def test_what_may_mean_something_else_is_none(text: str) -> None:
+    assert find(text) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<Result of Task 001 and 002>",
+        "<Results of Tasks 001, 002>",
+        "<combined results of task 001>",
+        "<results of steps 1 to 3>",
+        "[001: task result]",
+    ],
+)
+def test_what_looks_like_a_placeholder_and_is_unclear_is_told(text: str) -> None:
+    assert misspelt({"content": f"see {text}."}, {"1", "2"}) == {text}
+    assert misspelt(text, {"7"}) == set()
+
+
+def test_a_long_text_is_searched_in_time() -> None:
+    """Within the time limit of the test."""
+    for unit in ("<", "{{", "[ ", "<result of task ", "${result of ", "<task 1 "):
+        text = unit * 100_000
+        assert find(text) == set()
+        assert misspelt(text, {"1"}) == set()

@@ -53,7 +53,7 @@ def test_placeholders_follow_everywhere() -> None:
     plan = renumber(job(("10", [], ""), ("20", ["10"], "use <Results of Task 10>")))
     second = plan.sub_tasks[1]
     texts = (prompt_of(second), second.description, second.thought, second.expected_output)
-    assert set(texts) == {"use <Results of Task 001>"}
+    assert set(texts) == {"use <Result of Task 001>"}
     assert plan.synthesis_plan == "<Result of Task 001><Result of Task 002>"
 
 

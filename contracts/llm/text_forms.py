@@ -1,0 +1,175 @@
+"""The marks by which families of models write tool calls into their text, and what stands between them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from re import Match, Pattern
+from typing import NamedTuple
+
+from contracts.core.event import Json
+from contracts.llm.written import arguments_of
+
+NAME_KEYS = ("name", "tool", "tool_name", "function", "action", "recipient_name")
+_ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "action_input", "params", "tool_input")
+
+
+class WrittenCall(NamedTuple):
+    """A call as the model wrote it: a name, and arguments of any form."""
+
+    name: str
+    arguments: Json
+
+
+Reader = Callable[[Match[str]], Iterator[WrittenCall]]
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One way to mark calls."""
+
+    pattern: Pattern[str]
+    read: Reader
+
+
+def calls_of(value: Json) -> Iterator[WrittenCall]:
+    """The calls that a JSON value describes, in whichever words."""
+    match value:
+        case list():
+            for item in value:
+                yield from calls_of(item)
+        case {"tool_calls": list(calls)} | {"tool_uses": list(calls)}:
+            yield from calls_of(calls)
+        case {"tool_call": dict(call)}:
+            yield from calls_of(call)
+        case {"function": {"name": str(name)}}:
+            yield WrittenCall(name, _arguments(value["function"]))
+        case dict():
+            name = next((value[key] for key in NAME_KEYS if isinstance(value.get(key), str)), "")
+            if name:
+                yield WrittenCall(name, _arguments(value))
+
+
+def _arguments(call: Mapping[str, Json]) -> Json:
+    return next((call[key] for key in _ARGUMENT_KEYS if key in call), None)
+
+
+def _json_or_xml(match: Match[str]) -> Iterator[WrittenCall]:
+    """What stands between `<tool_call>` marks: JSON, a function with parameters, or names and values."""
+    body = match["body"].strip()
+    if body.startswith(("<function", "<invoke")):
+        for function in _FUNCTION.finditer(body):
+            yield from _function(function)
+    elif body.startswith(("{", "[")):
+        yield from calls_of(_loads(body))
+    elif pairs := _ARGUMENT_PAIR.findall(body):
+        yield WrittenCall(body.partition("<")[0].strip(), {key.strip(): _value(text) for key, text in pairs})
+    elif named := re.fullmatch(r"(?P<name>[\w.-]+)\s*(?P<arguments>\{.*\})", body, re.DOTALL):
+        yield WrittenCall(named["name"], named["arguments"])
+
+
+def _function(match: Match[str]) -> Iterator[WrittenCall]:
+    """`<function=name>` or `<invoke name="name">` around parameters, or around one JSON object."""
+    body = match["body"].strip()
+    parameters = _PARAMETER.findall(body)
+    yield WrittenCall(match["name"], {key: _value(text) for key, text in parameters} if parameters else body)
+
+
+def _named(match: Match[str]) -> Iterator[WrittenCall]:
+    yield WrittenCall(match["name"], match["arguments"])
+
+
+def _json_list(match: Match[str]) -> Iterator[WrittenCall]:
+    yield from calls_of(_loads(match["body"]))
+
+
+_FUNCTION = re.compile(
+    r"<(?:function|invoke)(?:=|\s+name=)\"?(?P<name>[\w.:-]+)\"?\s*>(?P<body>.*?)(?:</(?:function|invoke)>|\Z)",
+    re.DOTALL,
+)
+_PARAMETER = re.compile(
+    r"<parameter(?:=|\s+name=)\"?([\w.-]+)\"?[^>]*>\n?(.*?)\n?</parameter>",
+    re.DOTALL,
+)
+_ARGUMENT_PAIR = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_value>", re.DOTALL)
+
+FORMS = (
+    Form(
+        re.compile(r"<tool_calls?>(?P<body>.*?)(?:</tool_calls?>|(?=<tool_call>)|\Z)", re.DOTALL),
+        _json_or_xml,
+    ),
+    Form(
+        re.compile(
+            r"(?:<\|start\|>\w*\s*)?(?:<\|channel\|>\w+\s+)?to=(?:functions\.)?(?P<name>[\w.-]+)[^<{]*"
+            r"(?:<\|(?:channel|constrain)\|>\s*\w+\s*)*<\|message\|>(?P<arguments>\{.*?\})\s*"
+            r"(?:<\|(?:call|end|return)\|>|(?=<\|start\|>)|\Z)",
+            re.DOTALL,
+        ),
+        _named,
+    ),
+    Form(
+        re.compile(
+            r"<\uff5ctool\u2581call\u2581begin\uff5c>(?:function<\uff5ctool\u2581sep\uff5c>)?(?P<name>[\w.-]+)(?:<\uff5ctool\u2581sep\uff5c>|\s*\n)"
+            r"(?P<arguments>.*?)<\uff5ctool\u2581call\u2581end\uff5c>",
+            re.DOTALL,
+        ),
+        _named,
+    ),
+    Form(
+        re.compile(
+            r"<\|tool_call_begin\|>\s*(?:functions\.)?(?P<name>[\w.-]+?)(?::\d+)?\s*"
+            r"<\|tool_call_argument_begin\|>(?P<arguments>.*?)<\|tool_call_end\|>",
+            re.DOTALL,
+        ),
+        _named,
+    ),
+    Form(
+        re.compile(
+            r"\[TOOL_CALLS\]\s*(?P<name>[\w.-]+)(?:\[CALL_ID\]\w*)?\[ARGS\]\s*(?P<arguments>\{.*?\})\s*"
+            r"(?=\[TOOL_CALLS\]|</s>|\Z)",
+            re.DOTALL,
+        ),
+        _named,
+    ),
+    Form(re.compile(r"\[TOOL_CALLS\]\s*(?P<body>[\[{].*)\Z", re.DOTALL), _json_list),
+    Form(re.compile(r"\[TOOL_REQUEST\](?P<body>.*?)(?:\[END_TOOL_REQUEST\]|\Z)", re.DOTALL), _json_list),
+    Form(re.compile(r"<\|START_ACTION\|>(?P<body>.*?)<\|END_ACTION\|>", re.DOTALL), _json_list),
+    Form(re.compile(r"<\|python_tag\|>\s*(?P<body>\{.*\})", re.DOTALL), _json_list),
+    Form(_FUNCTION, _function),
+    Form(re.compile(r"```tool_calls?\s*\n(?P<body>.*?)```", re.DOTALL), _json_list),
+    Form(re.compile(r"<\|tool_call\|>(?P<body>\[.*?\])<\|/tool_call\|>", re.DOTALL), _json_list),
+)
+
+LOOKS_LIKE_A_CALL = re.compile(
+    r"<tool_calls?>|<function_calls?>|<invoke\s+name=|<function=\w|\[TOOL_CALLS\]|<\|python_tag\|>"
+    r"|<\uff5ctool\u2581calls?\u2581begin\uff5c>|<\|tool_calls?_(?:section_)?begin\|>|<\|START_ACTION\|>|```tool_(?:call|code)"
+    r"|to=functions\.\w|\A\s*functions\.\w+"
+)
+
+
+_JSON_VALUE = re.compile(r"[\[{]|(?:true|false|null|-?\d+(?:\.\d+)?)\Z")
+
+
+def _loads(text: str) -> Json:
+    """JSON with whatever stands behind it."""
+    try:
+        return json.JSONDecoder(strict=False).raw_decode(text.strip())[0]
+    except (ValueError, RecursionError):
+        return arguments_of("the call", text)
+
+
+def _value(text: str) -> Json:
+    """The value of one parameter: JSON where it is a number, a list or the like, else the text."""
+    stripped = text.strip()
+    if (
+        stripped[:1] in "{["
+        or stripped in ("true", "false", "null")
+        or re.fullmatch(r"-?\d+(\.\d+)?", stripped)
+    ):
+        try:
+            return json.loads(stripped)
+        except (ValueError, RecursionError):
+            return text
+    return text
