@@ -14,9 +14,10 @@ import structlog
 from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.domain import dag
-from contracts.domain.agent import Directory, with_usable_model
+from contracts.domain.agent import Directory
 from contracts.domain.dag import DAG, Planned, Rejected, Requested
 from contracts.domain.memory import MEMORY, Memory
+from contracts.domain.model import Model, NoModel, resolve_model
 from contracts.domain.plan import in_zone
 from contracts.llm import Llm
 from contracts.runtime.catalogue import Catalogue
@@ -106,12 +107,16 @@ class Planner:
         await self._tools_known()
         tools = [tool for tool in self.catalogue.all() if request.allows(tool.name)]
         memories = await self._memories(request)
-        agent, remark = with_usable_model(entry.state, self.llm.problem)
-        briefing = brief(request, agent, tools, self.agents.names(), self._now(state), memories)
-        if remark and (briefing.provider, briefing.model) == (None, None):
-            logger.warning(remark)
-        problem = self.llm.problem(briefing.provider, briefing.model)
-        return briefing if problem is None else unusable(request, problem)
+        if request.provider and request.model:
+            problem = self.llm.problem(request.provider, request.model)
+            asked: Model | NoModel = NoModel(problem) if problem else Model(request.provider, request.model)
+        else:
+            asked = resolve_model(entry.state, self.llm.problem)
+        if isinstance(asked, NoModel):
+            return unusable(request, asked.reason)
+        if asked.remark:
+            logger.warning(asked.remark)
+        return brief(request, entry.state, asked, tools, self.agents.names(), self._now(state), memories)
 
     def _now(self, state: dag.State) -> datetime:
         return in_zone(self.clock(), state.timezone)

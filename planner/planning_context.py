@@ -10,6 +10,7 @@ from contracts.core.tool import ToolSpec
 from contracts.domain import agent
 from contracts.domain.dag import Rejected, Requested
 from contracts.domain.memory import Memory, as_section
+from contracts.domain.model import Model
 from contracts.domain.plan import job_schema
 from contracts.llm import ChatRequest
 from planner import prompt
@@ -52,17 +53,17 @@ class PlanningContext:
 def brief(
     request: Requested,
     planner: agent.State,
+    model: Model,
     tools: Sequence[ToolSpec],
     agents: Collection[str],
     now: datetime,
     memories: tuple[Memory, ...] = (),
 ) -> PlanningContext:
-    """The briefing for the agent `planner`, whose own model is used where the request names none."""
-    own = bool(request.provider and request.model)
+    """The context for the agent `planner`, asked by `model`."""
     return PlanningContext(
         request=request,
-        provider=request.provider if own else planner.provider,
-        model=request.model if own else planner.model,
+        provider=model.provider,
+        model=model.model,
         system=prompt.system(planner.prompt_template, tools, now),
         now=now,
         vocabulary=Vocabulary({tool.name: tool for tool in tools}, agents),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from contracts.domain.agent import TITLE_AGENT, Directory, ModelProblem, with_usable_model
+from contracts.domain.agent import TITLE_AGENT, Directory
+from contracts.domain.model import ModelProblem, NoModel, resolve_model
 from contracts.domain.prompts.templates import dates, fill
 from contracts.llm import ChatRequest
 from planner.reply import Reply
@@ -38,12 +39,14 @@ def title_request(
     entry = agents.active(TITLE_AGENT)
     if entry is None:
         return None
-    agent, _ = with_usable_model(entry.state, problem)
+    asked = resolve_model(entry.state, problem)
+    if isinstance(asked, NoModel):
+        return None
     return ChatRequest(
         messages=(
-            {"role": "system", "content": f"Task: {fill(agent.prompt_template, dates(now))}"},
+            {"role": "system", "content": f"Task: {fill(entry.state.prompt_template, dates(now))}"},
             {"role": "user", "content": goal_text[:MAX_GOAL]},
         ),
-        provider=agent.provider,
-        model=agent.model,
+        provider=asked.provider,
+        model=asked.model,
     )

@@ -7,7 +7,7 @@ another is inactive there, by the fold of `Directory`, in the order of the log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -173,22 +173,6 @@ def require_known(state: State) -> None:
     """Raises UnknownAgent for a version that never was or was deleted."""
     if state.status in {Status.ABSENT, Status.DELETED}:
         raise UnknownAgent("Agent not found")
-
-
-# ── the model of an agent ───────────────────────────────────────────────────────────────────────────────
-
-
-ModelProblem = Callable[[str | None, str | None], str | None]
-"""What keeps a provider and model from being called, None when nothing does."""
-
-
-def with_usable_model(state: State, problem: ModelProblem) -> tuple[State, str | None]:
-    """The agent as it can be asked: where its own model cannot be called without one, and why."""
-    wrong = problem(state.provider, state.model)
-    if wrong is None or (state.provider is None and state.model is None):
-        return state, None
-    remark = f"the model of the settings is used, because that of agent {state.name} cannot be: {wrong}"
-    return replace(state, provider=None, model=None), remark
 
 
 # ── all agents at hand ──────────────────────────────────────────────────────────────────────────────────

@@ -7,6 +7,7 @@ import json
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from io import BytesIO
 
 import aiohttp
 
@@ -78,7 +79,7 @@ class Connection:
             **endpoint.headers,
         }
         data = json.dumps({"model": endpoint.model, **body}, ensure_ascii=False).encode()
-        async with self._session.post(endpoint.address, data=data, headers=headers) as response:
+        async with self._session.post(endpoint.address, data=BytesIO(data), headers=headers) as response:
             text = await _text_of(endpoint, response)
             return response.status, response.headers.get("Retry-After"), text
 

@@ -9,6 +9,7 @@ from contracts.core.commit import all_events
 from contracts.domain import agent, run
 from contracts.domain.agent import AGENT, DEFAULT_AGENT
 from contracts.domain.memory import MEMORY
+from contracts.domain.model import NoModel, resolve_model
 from contracts.domain.run import AgentUsed, Failed, GoalRequested, GoalStarted
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
@@ -32,9 +33,11 @@ class Setup:
         used = await self._agent(request, remarks)
         if used is None:
             return Failed(error=f"There is no agent: create and activate one named {DEFAULT_AGENT}")
-        used = self._with_model(used, remarks)
-        if problem := self._resources.llm.problem(used.provider, used.model):
-            return Failed(error=problem)
+        asked = resolve_model(used, self._resources.llm.problem)
+        if isinstance(asked, NoModel):
+            return Failed(error=asked.reason)
+        remarks += [asked.remark] if asked.remark else []
+        used = used.model_copy(update={"provider": asked.provider, "model": asked.model})
         remarks += self._unknown_tools(request)
         memories = await Stream.newest(self._log, MEMORY, request.goal_id, Origin(executor))
         limits = self._limits
@@ -59,14 +62,6 @@ class Setup:
             remarks.append(f"the agent {request.agent_id} is gone; {DEFAULT_AGENT} does its work")
         entry = self._resources.agents.active(DEFAULT_AGENT)
         return _used(entry.id, entry.state) if entry else None
-
-    def _with_model(self, used: AgentUsed, remarks: list[str]) -> AgentUsed:
-        """With the model of the settings when the agent's own cannot be called."""
-        problem = self._resources.llm.problem(used.provider, used.model)
-        if problem is None or (used.provider is None and used.model is None):
-            return used
-        remarks.append(f"the model of the settings is used, because the agent's cannot be: {problem}")
-        return used.model_copy(update={"provider": None, "model": None})
 
     def _unknown_tools(self, request: GoalRequested) -> Iterator[str]:
         for name in request.allowed_tools:

@@ -14,7 +14,8 @@ import structlog
 from contracts.core.event import Event, Json
 from contracts.core.outcome import Reject
 from contracts.domain import run
-from contracts.domain.agent import AgentVersion, with_usable_model
+from contracts.domain.agent import AgentVersion
+from contracts.domain.model import NoModel, resolve_model
 from contracts.domain.plan import in_zone
 from contracts.domain.plan.placeholders import find, id_key
 from contracts.domain.plan.tool_params import tool_params
@@ -102,11 +103,14 @@ class PlanWorkload:
         needs = attempt.step.needs
         results = await self._results(attempt, find(instruction_of(task)) | set(needs))
         now = in_zone(datetime.now(UTC), attempt.timezone)
-        asked, remark = with_usable_model(agent.state, self._resources.llm.problem)
-        if remark:
-            logger.warning(remark, run=attempt.run_id, step=task.id)
+        values = {**tool_texts(self.tools.specs), **dates(now)}
+        asked = resolve_model(agent.state, self._resources.llm.problem)
+        if isinstance(asked, NoModel):
+            raise Reject(asked.reason)
+        if asked.remark:
+            logger.warning(asked.remark, run=attempt.run_id, step=task.id)
         completion = await self._ask(
-            system=f"Task: {fill(asked.prompt_template, {**tool_texts(self.tools.specs), **dates(now)})}",
+            system=f"Task: {fill(agent.state.prompt_template, values)}",
             user=inference_prompt(attempt.job, task, needs, results),
             provider=asked.provider,
             model=asked.model,

@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from contracts.core.event import Json
 from contracts.domain import dag
-from contracts.domain.agent import State, with_usable_model
 from contracts.domain.issues import issues
+from contracts.domain.model import NoModel, resolve_model
 from contracts.domain.plan import (
     MAX_STEPS,
     Job,
@@ -78,10 +78,9 @@ def llm_problem(gateway: Gateway, left: Iterable[SubTask]) -> str | None:
     that of the settings, or without a model.
     """
     names = {task.tool_or_prompt.name for task in left if task.is_inference}
-    agents = [entry.state if (entry := gateway.agents.active(name)) else State() for name in names]
-    asked = [with_usable_model(agent, gateway.llm_problem)[0] for agent in agents]
-    models = {(agent.provider, agent.model) for agent in asked}
-    return next(filter(None, (gateway.llm_problem(*model) for model in models)), None)
+    agents = [entry.state if (entry := gateway.agents.active(name)) else None for name in names]
+    asked = [resolve_model(agent, gateway.llm_problem) for agent in agents]
+    return next((one.reason for one in asked if isinstance(one, NoModel)), None)
 
 
 def _job_of(value: Json, path: tuple[str, ...]) -> Job:

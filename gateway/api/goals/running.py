@@ -12,6 +12,7 @@ from contracts.domain import dag, goal, run
 from contracts.domain.agent import DEFAULT_AGENT
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
+from contracts.domain.model import NoModel, resolve_model
 from contracts.domain.run import RUN
 from contracts.domain.run_requests import Trigger, plan_id, pursue
 from contracts.runtime.stream import Origin, Stream
@@ -90,9 +91,9 @@ async def _require_model(gateway: Gateway, state: goal.State) -> None:
         entry = agents.active(gateway.settings.default_planner_agent)
     else:
         entry = agents.get(state.agent_id or "") or agents.active(DEFAULT_AGENT)
-    own = entry and gateway.llm_problem(entry.state.provider, entry.state.model) is None
-    if not own and (problem := gateway.llm_problem()):
-        raise Refusal(503, problem)
+    asked = resolve_model(entry.state if entry else None, gateway.llm_problem)
+    if isinstance(asked, NoModel):
+        raise Refusal(503, asked.reason)
 
 
 def _triggered(run_id: str, ahead: int = 0) -> RunTriggered:

@@ -8,8 +8,8 @@ import contextlib
 from contracts.api.dags import CreateDag
 from contracts.core.suggestions import did_you_mean
 from contracts.domain import dag, run
-from contracts.domain.agent import State, with_usable_model
 from contracts.domain.dag import DAG
+from contracts.domain.model import NoModel, resolve_model
 from contracts.domain.run import RUN
 from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
@@ -35,9 +35,9 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
         if problem := gateway.llm_problem(body.provider, body.model):
             raise Refusal(400, "Invalid LLM provider configuration", details=problem)
     else:
-        asked, _ = with_usable_model(entry.state if entry else State(), gateway.llm_problem)
-        if problem := gateway.llm_problem(asked.provider, asked.model):
-            raise Refusal(503, problem)
+        asked = resolve_model(entry.state if entry else None, gateway.llm_problem)
+        if isinstance(asked, NoModel):
+            raise Refusal(503, asked.reason)
     if entry is None:
         hint = did_you_mean(body.agent_name, agents.names())
         raise Refusal(404, f"Agent '{body.agent_name}' not found OR not active{hint}")

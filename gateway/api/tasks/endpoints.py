@@ -14,8 +14,9 @@ from contracts.core.event import Json
 from contracts.core.foreign_json import TooLargeInteger, parse_json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.suggestions import did_you_mean
-from contracts.domain.agent import AgentVersion, State, with_usable_model
+from contracts.domain.agent import AgentVersion, State
 from contracts.domain.issues import Issue, issues
+from contracts.domain.model import NoModel, resolve_model
 from contracts.llm import ChatRequest, Completion
 from gateway.api.tasks.accounts import answered, failed, record
 from gateway.api.tasks.prompt import image_type, task_messages
@@ -99,18 +100,18 @@ def _request(
     Raises:
         Refusal: there is none, or a file cannot be shown to it.
     """
-    agent, remark = with_usable_model(agent, call.gateway.llm_problem)
-    if problem := call.gateway.llm_problem(agent.provider, agent.model):
-        raise Refusal(503, problem)
-    if remark:
-        logger.warning(remark)
+    asked_of = resolve_model(agent, call.gateway.llm_problem)
+    if isinstance(asked_of, NoModel):
+        raise Refusal(503, asked_of.reason)
+    if asked_of.remark:
+        logger.warning(asked_of.remark)
     return ChatRequest(
         messages=task_messages(agent.prompt_template, asked.prompt, form.files),
         temperature=params.temperature,
         max_tokens=params.max_tokens,
         reasoning_effort=params.reasoning_effort or call.gateway.llm.settings.default_reasoning_effort,
-        provider=agent.provider,
-        model=agent.model,
+        provider=asked_of.provider,
+        model=asked_of.model,
     )
 
 

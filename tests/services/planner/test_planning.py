@@ -196,6 +196,15 @@ async def test_a_model_that_does_not_answer_ends_planning_with_the_reason(
     assert len((made.generation_stats or {})["failed_calls"]) == len(world.asked) == 3
 
 
+async def test_when_to_try_again_is_told_as_the_provider_says_it(world: World) -> None:
+    world.model.says(ScriptedAnswer(status=429, error="busy", retry_after="1800"))
+
+    *_, rejected = await world.plan()
+
+    assert isinstance(rejected, Rejected)
+    assert rejected.error.endswith("; try again in 30 min, or set another provider and model")
+
+
 async def test_answers_of_no_use_count_with_what_they_have_cost(world: World) -> None:
     empty = ScriptedAnswer(text="", cost=0.25, usage={"prompt_tokens": 10, "completion_tokens": 1})
     world.model.says(empty, empty, empty)

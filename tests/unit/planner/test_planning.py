@@ -253,6 +253,49 @@ def test_of_many_and_huge_problems_only_so_much_is_kept() -> None:
     assert len(json.loads(fault(plan(sub_tasks=many)).error or "")) == MAX_TOLD
 
 
+def test_of_several_fences_the_plan_is_the_one_that_validates_latest_first() -> None:
+    draft = plan(synthesis_plan="a draft")
+    final = plan(synthesis_plan="corrected")
+    broken = plan(sub_tasks=[])
+    example = '```json\n{"name": "example", "x": 1}\n```'
+    for answer in (f"{draft}\nBetter:\n{final}", f"{final}\n{example}", f"{final}\n{broken}"):
+        verdict = judged(answer)
+        assert isinstance(verdict, Planned)
+        assert verdict.job.synthesis_plan == "corrected"
+
+
+def test_a_draft_is_not_used_when_the_plan_after_it_was_cut_off() -> None:
+    assert fault(f"{plan()}\nBetter:\n{plan()[:-40]}").retry is Reason.UNREADABLE
+
+
+def test_of_several_plans_that_do_not_validate_the_latest_is_complained_about() -> None:
+    first, second = plan(sub_tasks=[task("a", name="nonesuch")]), plan(sub_tasks=[task("a", "z")])
+    told = fault(f'{first}\n{second}\n```json\n{{"note": 1}}\n```').error
+    assert "no sub-task has the id 'z'" in str(told)
+
+
+def test_ids_and_dependencies_may_be_numbers_text_or_null() -> None:
+    first, second = task("1"), task("2", name="inference", prompt="<result_of_task_1> Summarise.")
+    odd = plan(sub_tasks=[{**first, "id": 1, "dependencies": None}, {**second, "id": 2, "dependencies": "1"}])
+    verdict = judged(odd)
+    assert isinstance(verdict, Planned)
+    _, last = verdict.job.sub_tasks
+    assert last.dependencies == ("001",)
+    assert last.tool_or_prompt.params["prompt"] == "<Result of Task 001> Summarise."
+
+
+def test_a_placeholder_that_is_unclear_is_told_to_the_model() -> None:
+    two = task("c", "a", "b", name="inference", prompt="<Result of Task a and b>")
+    told = fault(plan(sub_tasks=[task("a"), task("b"), two])).error
+    assert "<Result of Task a and b> is no placeholder" in str(told)
+
+
+def test_a_plan_with_as_many_steps_as_there_may_be_is_not_too_long() -> None:
+    steps = [task(f"{n:04}") for n in range(2000)]
+    document = {**deepcopy(PLAN), "sub_tasks": steps}
+    assert isinstance(judged(json.dumps(document, indent=4)), Planned)
+
+
 @pytest.mark.parametrize(("extra", "fits"), [(0, True), (1, False)])
 def test_an_answer_that_is_too_long_is_not_asked_for_again(extra: int, fits: bool) -> None:
     text = plan().ljust(MAX_ANSWER + extra)

@@ -87,7 +87,7 @@ answer.text = "Seven."
     assert [(call.name, call.arguments, call.refusal) for call in first.calls] == [
         ("echo", {"value": 7}, None)
     ]
-    (end,) = await world.of(run.GoalCompleted)
+    (end,) = await world.of(run.Completed)
     assert (last.thought, end.outcome_reason) == ("Seven.", "done")
 
 
@@ -111,7 +111,7 @@ answer.text = "A summary."
     assert world.asked[1]["messages"][-1]["content"].startswith(
         "Your answer holds a tool call written as text"
     )
-    (end,) = await world.of(run.GoalCompleted)
+    (end,) = await world.of(run.Completed)
     assert end.outcome_reason == "nothing_done"
 
 
