@@ -1,1 +1,1 @@
-"""Executions of DAGs: started, watched, gone on with and called off."""
+"""Executions of plans over HTTP: starting, watching, resuming and cancelling them."""

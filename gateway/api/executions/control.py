@@ -67,7 +67,7 @@ NO_DAG_ID: Json = {
     keyed=True,
 )
 async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
-    """The job is checked first, and nothing is written when it cannot be executed."""
+    """The job is checked first; a job that cannot be executed leaves nothing behind."""
     body = call.body
     if body.job is not None:
         return await _execute(call, partial(_of_job, call, body.job, "job"))
@@ -134,7 +134,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "POST",
     "/api/v1/dag-executions/{id}/cancel",
-    summary="Call an execution off",
+    summary="Cancel an execution",
     tag=TAG,
     body=CancelExecution,
     responses={200: ExecutionRow},
@@ -142,7 +142,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     errors={409: "The execution has ended."},
 )
 async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamResponse:
-    """Its steps are stopped; what has completed stays. Doing it twice changes nothing."""
+    """Its steps are stopped; completed steps keep their results. To cancel it again changes nothing."""
     gateway, execution_id = call.gateway, call.path["id"]
     reason = call.body.reason or "a client asked for it"
     try:
@@ -155,7 +155,11 @@ async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamRespo
     is_shown = await gateway.projected(seq)
     shown = await showing.one(gateway, execution_id) if is_shown else None
     if shown is None:
-        raise Refusal(503, "The execution is cancelled, but not shown yet: get it in a moment", retry_after=1)
+        raise Refusal(
+            503,
+            "The execution is cancelled, but not shown yet: get it in a moment",
+            retry_after=1,
+        )
     return json_reply(shown)
 
 
@@ -213,7 +217,7 @@ async def _stored(gateway: Gateway, dag_id: str) -> StoredPlan:
     if dag.is_planning(plan.state):
         raise Refusal(409, f"DAG with id '{dag_id}' is still being planned: execute it when there is a plan")
     if plan.state.status is dag.Status.REJECTED:
-        raise Refusal(409, f"No plan came of DAG with id '{dag_id}': create another")
+        raise Refusal(409, f"DAG with id '{dag_id}' has no plan: create another")
     return plan
 
 
@@ -255,13 +259,13 @@ def _require_suspended(status: run.Status) -> None:
         case run.Status.CANCELLED:
             error = "Cannot resume execution: it was cancelled, which is final. Start another."
         case run.Status.FAILED:
-            error = "Cannot resume execution: no plan came of its goal. Create another."
+            error = "Cannot resume execution: no plan was made for its goal. Create another."
         case _:
             error = f"Cannot resume execution with status '{shown}'. {RESUMABLE}"
     raise Refusal(400, error, currentStatus=shown)
 
 
 def _left(state: run.State) -> Iterator[SubTask]:
-    """What has not completed."""
+    """The steps that have not completed."""
     over = {SYNTHESIS, *state.done}
     return (step.task for id_, step in state.graph.steps.items() if id_ not in over)

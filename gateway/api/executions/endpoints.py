@@ -29,14 +29,14 @@ MISSING = "DAG execution with id '{id}' not found"
 @endpoint(
     "GET",
     "/api/v1/dag-executions",
-    summary="List executions, the ones that changed last first",
+    summary="List executions, most recently changed first",
     tag=TAG,
     query=ExecutionQuery,
     responses={200: ExecutionList},
     invalid="Invalid query parameters",
 )
 async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamResponse:
-    """Without their steps. One that still waits for its plan is not among them: it answers by its id."""
+    """Without their steps. An execution that waits for its plan is not in the list; get it by its id."""
     query = call.query
     part = Part(query.limit, query.offset, query.cursor)
     shown, pagination = await showing.listed(call.gateway, Filter(query.status), part)
@@ -87,7 +87,7 @@ async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
-    """One that is going on is cancelled first."""
+    """An execution that has not ended is cancelled first."""
     gateway, execution_id = call.gateway, call.path["id"]
     steps = await queries.number_of_steps(gateway, execution_id)
     try:
@@ -114,9 +114,9 @@ async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
     headers=(LAST_EVENT_ID,),
 )
 async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
-    """First how things stand, then every event; with `Last-Event-ID` what came after that one.
+    """First where the execution stands, then every event; with `Last-Event-ID`, the events after that one.
 
-    Stays open after the end.
+    The stream stays open after the end.
     """
     async with call.gateway.feeds.watching(call.path["id"], EXECUTIONS) as feed:
         if not feed.is_known:

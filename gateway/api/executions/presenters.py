@@ -12,7 +12,7 @@ from gateway.views.presenting import JsonRow, json_of, time_of
 from gateway.views.reader import Row
 from gateway.views.results import stored_text
 
-NO_PLAN = "no plan came of its goal: see its DAG"
+NO_PLAN = "no plan was made for its goal: see its DAG"
 
 API_STATUS = {"cancelled": "failed"}
 """Statuses of runs that clients know by another name."""

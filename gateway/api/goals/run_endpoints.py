@@ -32,7 +32,7 @@ MISSING = "Run not found"
     invalid="Invalid query parameters",
 )
 async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
-    """Each with its goal; those of one goal, or of one status, if so asked."""
+    """Each with its goal. Filter them by goal and by status."""
     query = call.query
     wanted, part = Filter(query.status, query.goal_id), Part(query.limit, query.offset, query.cursor)
     shown, cursor = await run_showing.listed(call.gateway, wanted, part)
@@ -54,7 +54,7 @@ async def get_run(call: Call[None, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def list_steps(call: Call[None, None]) -> web.StreamResponse:
-    """In their order, as far as the run has come."""
+    """In their order, as far as they have been started."""
     shown = await run_steps.steps(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
@@ -80,7 +80,7 @@ async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "POST",
     "/api/v1/runs/{id}/cancel",
-    summary="Call a run off",
+    summary="Cancel a run",
     tag=TAG,
     body=CancelExecution,
     responses={200: RunRow},
@@ -88,7 +88,7 @@ async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
     errors={409: "The run has ended."},
 )
 async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
-    """Its steps are stopped; what has completed stays. Doing it twice changes nothing."""
+    """Its steps are stopped; completed steps keep their results. To cancel it again changes nothing."""
     gateway, run_id = call.gateway, call.path["id"]
     reason = call.body.reason or "a client asked for it"
     try:
@@ -112,7 +112,7 @@ async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def delete_run(call: Call[None, None]) -> web.StreamResponse:
-    """One that is going on is cancelled first."""
+    """A run that has not ended is cancelled first."""
     try:
         seq = await running.delete(call.gateway, call.path["id"], call.origin)
     except run.UnknownRun:
@@ -131,9 +131,9 @@ async def delete_run(call: Call[None, None]) -> web.StreamResponse:
     headers=(LAST_EVENT_ID,),
 )
 async def watch_run(call: Call[None, None]) -> web.StreamResponse:
-    """First how things stand, then every event; with `Last-Event-ID` what came after that one.
+    """First where the run stands, then every event; with `Last-Event-ID`, the events after that one.
 
-    Stays open after the end.
+    The stream stays open after the end.
     """
     async with call.gateway.feeds.watching(call.path["id"], GOAL_RUNS) as feed:
         if not feed.is_known:
