@@ -84,10 +84,7 @@ class Runs:
             await transact(self._log, DAG, plan.id, partial(dag.call_off, reason=reason), plan.origin)
 
     async def _state(self, run_id: str) -> str | None:
-        for subject_filter, aggregate, id_ in zip(
-            self.filters(run_id), (RUN.name, DAG.name), (run_id, plan_id(run_id)), strict=True
-        ):
-            if newest := await self._log.last_seq(subject_filter):
-                (*_, last) = await self._log.read(aggregate, id_, after=newest - 1)
-                return last.commit.state
+        for aggregate, id_ in ((RUN.name, run_id), (DAG.name, plan_id(run_id))):
+            if newest := await self._log.newest(aggregate, id_):
+                return newest.commit.state
         return None
