@@ -23,3 +23,7 @@ class Documents:
     async def reference(self) -> str:
         """Get the API reference as HTML."""
         return (await self._http.content("/docs")).body.decode()
+
+    async def event_schema(self, event_type: str, version: int = 1) -> dict[str, Json]:
+        """Get the JSON Schema of the data of events of a type."""
+        return await self._http.get(dict[str, Json], f"/schemas/{event_type}/{version}")

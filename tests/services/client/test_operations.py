@@ -102,6 +102,7 @@ METHODS: Mapping[str, Ask] = {
     "get_openapi": lambda client: client.documents.openapi(),
     "get_asyncapi": lambda client: client.documents.asyncapi(),
     "get_reference": lambda client: client.documents.reference(),
+    "get_event_schema": lambda client: client.documents.event_schema("run.failed", 1),
 }
 """By operation, a method that asks for it, with everything that can be asked."""
 

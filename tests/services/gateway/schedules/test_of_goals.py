@@ -62,7 +62,7 @@ async def test_all_of_a_schedule_can_be_given(api: Api) -> None:
         "paused": True,
     }
 
-    added = await add(api, **given, unknown=1)
+    added = await add(api, **given)
 
     assert added | given == added
     assert added["active"] is False
@@ -123,7 +123,7 @@ async def test_a_schedule_is_changed_key_by_key(api: Api) -> None:
     expected |= {"cronExpr": "@hourly"}
     assert await patch(cronExpr="@hourly") == expected
     expected |= {"overlap": "cancel_running", "jitterSeconds": 5}
-    assert await patch(overlap="cancel_running", jitterSeconds=5, unknown=1) == expected
+    assert await patch(overlap="cancel_running", jitterSeconds=5) == expected
     expected |= {"catchUpSeconds": None, "timezone": "UTC"}
     assert await patch(catchUpSeconds=None, timezone="UTC") == expected
     expected |= {"paused": True, "active": False}
