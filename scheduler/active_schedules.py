@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from contracts.core.commit import Commit, Recorded
+from contracts.core.unread import readable
 from contracts.domain import dag, goal
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
@@ -84,8 +85,9 @@ class ActiveSchedules:
         """
         changed: set[str] = set()
         for one in recorded:
-            at = now if ticks.is_ahead(one.commit.time, now) else one.commit.time
-            changed |= self._apply(one.commit, at)
+            if one.commit.events:
+                at = now if ticks.is_ahead(one.commit.time, now) else one.commit.time
+                changed |= self._apply(one.commit, at)
         return changed
 
     def _apply(self, commit: Commit, at: datetime) -> set[str]:
@@ -100,7 +102,7 @@ class ActiveSchedules:
 
     def _dag(self, commit: Commit) -> Mapping[str, Schedule]:
         id_ = commit.aggregate_id
-        folded = DAG.fold(commit.events, self._dags.get(id_))
+        folded = DAG.fold(readable(commit.events), self._dags.get(id_))
         # Only what decides whether it fires. The status is the commit's word: a forgotten DAG has none.
         state = dag.State(dag.Status(commit.state), label=folded.label, schedule=folded.schedule)
         if state.schedule or state.paused:
@@ -112,7 +114,7 @@ class ActiveSchedules:
 
     def _goal(self, commit: Commit) -> Mapping[str, Schedule]:
         id_ = commit.aggregate_id
-        folded = GOAL.fold(commit.events, self._goals.get(id_))
+        folded = GOAL.fold(readable(commit.events), self._goals.get(id_))
         state = replace(
             folded, status=goal.Status(commit.state), objective="", params=goal.Params(), webhook_url=None
         )

@@ -12,6 +12,7 @@ import structlog
 from contracts.core.commit import Recorded
 from contracts.core.subjects import state_filter
 from contracts.core.timezones import InvalidTimezone
+from contracts.core.unread import UnreadHistory
 from contracts.domain.run_requests import Defaults
 from contracts.domain.schedule.expression import InvalidCron
 from contracts.runtime.follow import Follower
@@ -129,7 +130,7 @@ class Scheduler:
             logger.warning("this schedule never fires", schedule=entry.id, error=str(error))
             return None
         except Exception as error:
-            expected = isinstance(error, Unavailable)
+            expected = isinstance(error, Unavailable | UnreadHistory)
             logger.warning("will look again", schedule=entry.id, error=str(error), exc_info=not expected)
             return self._failed(entry.id, error)
         self._failures.pop(entry.id, None)

@@ -33,7 +33,8 @@ class Waiting:
         try:
             async with aclosing(self._log.tail(*Runs.filters(run_id))) as batches:
                 async for batch in batches:
-                    if batch[-1].commit.state not in GOING:
+                    states = [one.commit.state for one in batch if one.commit.events]
+                    if states and states[-1] not in GOING:
                         break
         finally:
             del self._tasks[schedule_id]

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from contracts.core.event import Event
+from contracts.core.unread import require_read
 
 S = TypeVar("S")
 
@@ -72,5 +73,9 @@ class Aggregate(Generic[S]):
     """For aggregates that are changed again and again over a long time."""
 
     def fold(self, events: Iterable[Event], state: S | None = None) -> S:
-        """The state after `events`, from `state` or from the beginning."""
-        return reduce(self.evolve, events, self.initial if state is None else state)
+        """The state after `events`, from `state` or from the beginning.
+
+        Raises:
+            UnreadHistory: one of them cannot be read. Where nothing is decided, fold `readable(events)`.
+        """
+        return reduce(self.evolve, require_read(events), self.initial if state is None else state)

@@ -16,16 +16,37 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
+from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event, Json
+from contracts.core.unread import Unread, require_read
 from contracts.core.upcasts import Upcasts
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
 
 
 class Undecodable(ValueError):
-    """The message is no commit that this version of the code can read."""
+    """The message is not a commit."""
+
+
+class _Envelope(BaseModel):
+    """The attributes of the first event that are those of its commit."""
+
+    model_config = ConfigDict(strict=True, extra="ignore")
+
+    commit: str
+    type: str
+    subject: str
+    state: str
+    version: PositiveInt
+    time: str
+    source: str
+    correlationid: str
+    causationid: str | None = None
+    traceparent: str | None = None
+    snapshot: Json = None
+    began: str | None = None
 
 
 class Place(NamedTuple):
@@ -79,10 +100,28 @@ class Recorded:
     payload: bytes = field(default=b"", repr=False, compare=False)
     """The message as it is stored; empty where it was not read from a log."""
 
+    @classmethod
+    def nothing(cls, seq: int, payload: bytes) -> Recorded:
+        """A message that is not a commit, as a commit of nothing, without events: readers move on over it."""
+        return cls(seq, _NOTHING, payload)
+
     @property
     def digest(self) -> str:
         """SHA-256 of the message, hexadecimal: recognises it in the log."""
         return sha256(self.payload).hexdigest()
+
+
+_NOTHING = Commit(
+    id="",
+    aggregate="",
+    aggregate_id="",
+    state="",
+    version=0,
+    time=datetime.fromtimestamp(0, UTC),
+    source="",
+    events=(),
+    correlation_id="",
+)
 
 
 @dataclass(frozen=True)
@@ -136,10 +175,10 @@ class Codec:
         return orjson.dumps(batch, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
 
     def decode(self, payload: bytes) -> Commit:
-        """The commit in `payload`, its events in today's shapes.
+        """The commit in `payload`, its events in today's shapes; what a newer version wrote is Unread.
 
         Raises:
-            Undecodable: not a batch, an unknown event type or version, or data that does not fit.
+            Undecodable: not a batch of events, or data that does not fit its type.
         """
         return self.assemble(self.parse(payload))
 
@@ -153,49 +192,67 @@ class Codec:
             raise Undecodable("not a CloudEvents batch")
         return batch
 
-    def assemble(self, batch: Sequence[Mapping[str, Json]]) -> Commit:
-        """The commit that raw envelopes stand for."""
-        first = batch[0]
-        try:
-            return Commit(
-                id=first["commit"],
-                aggregate=first["type"].partition(".")[0],
-                aggregate_id=first["subject"],
-                state=first["state"],
-                version=first["version"],
-                time=_moment(first["time"]),
-                source=first["source"],
-                events=tuple(self._event(envelope) for envelope in batch),
-                correlation_id=first["correlationid"],
-                causation_id=first.get("causationid"),
-                traceparent=first.get("traceparent"),
-                snapshot=first.get("snapshot"),
-                began=_moment(first["began"]) if "began" in first else None,
-            )
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
-            raise Undecodable(f"{first.get('type')} of {first.get('subject')}: {error}") from error
+    def assemble(self, batch: Sequence[Mapping[str, Json]], lost: Mapping[int, str] | None = None) -> Commit:
+        """The commit that raw envelopes stand for.
 
-    def event_type(self, name: str) -> type[Event]:
-        """The class of events called `name`.
+        `lost` has the places of those whose values are lost, and how: such an event is Unread.
 
         Raises:
-            Undecodable: there is none.
+            Undecodable: an envelope is not that of an event.
         """
-        types: dict[str, type[Event]] = self.__dict__["_types"]
         try:
-            return types[name]
-        except KeyError:
-            raise Undecodable(f"unknown event type {name!r}") from None
+            first = _Envelope.model_validate(batch[0])
+            return Commit(
+                id=first.commit,
+                aggregate=first.type.partition(".")[0],
+                aggregate_id=first.subject,
+                state=first.state,
+                version=first.version,
+                time=_moment(first.time),
+                source=first.source,
+                events=tuple(self._event(one, (lost or {}).get(n)) for n, one in enumerate(batch)),
+                correlation_id=first.correlationid,
+                causation_id=first.causationid,
+                traceparent=first.traceparent,
+                snapshot=first.snapshot,
+                began=_moment(first.began) if first.began else None,
+            )
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
+            raise Undecodable(f"{batch[0].get('type')} of {batch[0].get('subject')}: {error}") from error
 
-    def _event(self, envelope: Mapping[str, Json]) -> Event:
+    def offloaded(self, envelope: Mapping[str, Json]) -> frozenset[str]:
+        """Fields of an event that may be in the object store; none where this version cannot read it anyway.
+
+        Raises:
+            ValueError: it is not the envelope of an event.
+        """
+        known = self._known(envelope)
+        return known.offloaded if known else frozenset()
+
+    def _known(self, envelope: Mapping[str, Json]) -> type[Event] | None:
+        """The class that reads an event, None when only a newer version has one."""
+        types: dict[str, type[Event]] = self.__dict__["_types"]
+        name, version = str(envelope["type"]), _version(envelope)
+        while renamed := self.upcasts.renamed.get((name, version)):
+            name, version = renamed
+        known = types.get(name)
+        return known if known and version <= known.version else None
+
+    def _event(self, envelope: Mapping[str, Json], lost: str | None) -> Event:
         current: dict[str, type[Event]] = self.__dict__["_current"]
         schema, data = envelope["dataschema"], envelope["data"]
-        if event := current.get(schema):
+        if not lost and (event := current.get(schema)):
             return event.model_validate(data)
-        written = int(schema.rpartition("/")[2])
-        name, version, data = self.upcasts.named(envelope["type"], written, data)
-        event = self.event_type(name)
-        return event.model_validate(self.upcasts.to(event.version, event.type, version, data))
+        known = self._known(envelope)
+        if lost or known is None:
+            reason = lost or f"{schema} is unknown to this version"
+            return Unread(type=envelope["type"], dataschema=schema, data=data, reason=reason, newer=not lost)
+        name, version, data = self.upcasts.named(envelope["type"], _version(envelope), data)
+        return known.model_validate(self.upcasts.to(known.version, name, version, data))
+
+
+def _version(envelope: Mapping[str, Json]) -> int:
+    return int(str(envelope["dataschema"]).rpartition("/")[2])
 
 
 def _moment(text: str) -> datetime:
@@ -204,14 +261,22 @@ def _moment(text: str) -> datetime:
 
 def schema_of(event: Event | type[Event]) -> str:
     """`/schemas/<type>/<version>`, the CloudEvents dataschema of an event in today's shape."""
+    if isinstance(event, Unread):
+        return event.dataschema
     return f"/schemas/{event.type}/{event.version}"
 
 
 def event_data(event: Event) -> dict[str, Json]:
     """The event as JSON data; absent and null are the same."""
+    if isinstance(event, Unread):
+        return event.data
     return event.model_dump(mode="json", exclude_none=True)
 
 
 def all_events(commits: Iterable[Commit]) -> list[Event]:
-    """The events of `commits` in order."""
-    return [event for commit in commits for event in commit.events]
+    """The events of `commits` in order.
+
+    Raises:
+        UnreadHistory: one of them cannot be read.
+    """
+    return list(require_read(event for commit in commits for event in commit.events))

@@ -67,7 +67,12 @@ class Log(Protocol):
         ...
 
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
-        """All commits of one aggregate with a sequence above `after`, in order; empty when there are none."""
+        """All commits of one aggregate with a sequence above `after`, in order; empty when there are none.
+
+        Raises:
+            Undecodable: a message on its subjects is not a commit.
+            Unavailable: the log could not be reached.
+        """
         ...
 
     async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
@@ -77,7 +82,8 @@ class Log(Protocol):
     def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """Every commit on subjects matching `filters` with a sequence above `after`, in order, for ever.
 
-        Yields batches of what is there: at least one commit each, as many as are at hand.
+        Yields batches of what is there: at least one commit each, as many as are at hand. A message that is
+        not a commit is parked and comes as `Recorded.nothing`, without events.
         """
         ...
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from contracts.core.commit import Codec, Commit, Recorded
+from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.ids import new_id
 from contracts.core.subjects import EVERYTHING, aggregate_filter
 from contracts.runtime.blobs import Blobs, MemoryBlobs
@@ -75,7 +75,7 @@ class MemoryLog:
                 while not (found := self._matching(after, filters)):
                     await self._grown.wait()
             after = found[-1].seq
-            yield [await self._recorded(one) for one in found]
+            yield [await self._passed_on(one) for one in found]
 
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
@@ -103,6 +103,17 @@ class MemoryLog:
         """Lose every message above `last_seq` and give its sequence out again, as a damaged store does."""
         self._state = replace(self._state, last_seq=last_seq)
         self._keep(lambda message: message.seq <= last_seq)
+
+    async def inject(self, subject: str, payload: bytes) -> int:
+        """Store a message as somebody does who publishes on the log's subjects; returns its sequence."""
+        aggregate, _ = subject.removeprefix("evt.").rsplit(".", 1)
+        self._state = replace(self._state, last_seq=self._state.last_seq + 1)
+        message = _Message(self._state.last_seq, new_id(), subject, payload)
+        self._messages.append(message)
+        self._aggregates[f"evt.{aggregate}.>"].append(message)
+        async with self._grown:
+            self._grown.notify_all()
+        return message.seq
 
     def remove(self, seq: int) -> None:
         """Delete one message, as an operator does."""
@@ -133,6 +144,12 @@ class MemoryLog:
             for message in self._messages[bisect_right(self._messages, after, key=_seq_of) :]
             if any(matches(message.subject, one) for one in filters or (EVERYTHING,))
         ]
+
+    async def _passed_on(self, message: _Message) -> Recorded:
+        try:
+            return await self._recorded(message)
+        except Undecodable:
+            return Recorded.nothing(message.seq, message.payload)
 
     async def _recorded(self, message: _Message) -> Recorded:
         return Recorded(message.seq, await self.format.decode(message.payload), message.payload)

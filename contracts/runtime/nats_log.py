@@ -10,6 +10,7 @@ from hashlib import sha256
 
 import orjson
 import structlog
+from nats.aio.msg import Msg
 
 from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.event import Json
@@ -21,8 +22,9 @@ from contracts.runtime.nats import stream_state
 from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
 from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.ordered import Ordered
-from contracts.runtime.nats.retry import NoAnswer, retry_until
+from contracts.runtime.nats.retry import NoAnswer, retry_forever, retry_until
 from contracts.runtime.nats_blobs import NatsBlobs
+from contracts.runtime.passed_over import PassedOver
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import COMMIT_ID, Format, Wire, place_in
@@ -55,6 +57,7 @@ class NatsLog:
         self.connection = connection
         self.format = form
         self._history = History(connection, replicated=replicated)
+        self._passed_over = PassedOver(connection)
         self._deadline_s = deadline_s
         self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
 
@@ -87,7 +90,7 @@ class NatsLog:
             async for batch in batches:
                 place, msg = batch[-1]
                 self._continuity.saw(place.seq, msg.data)
-                yield [await self.recorded(place.seq, msg.data) for place, msg in batch]
+                yield [await self._passed_on(place.seq, msg) for place, msg in batch]
 
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
@@ -143,16 +146,26 @@ class NatsLog:
         """The commit that message `seq` of the log is.
 
         Raises:
-            Undecodable: it is none, or one of a newer version of ours.
-            BlobLost: part of it is gone.
+            Undecodable: it is not a commit.
+            Unavailable: a large value of it could not be fetched.
         """
         try:
             return Recorded(seq, await self.format.decode(payload), payload)
         except Undecodable as error:
             raise Undecodable(
-                f"message {seq} of the log cannot be read: {error}. If a newer version wrote it, upgrade; "
-                f"if it is no commit at all, remove it with `nats stream rmm {STREAM} {seq}`"
+                f"message {seq} of the log is not a commit: {error}. "
+                f"Remove it with `nats stream rmm {STREAM} {seq}`"
             ) from error
+
+    async def _passed_on(self, seq: int, msg: Msg) -> Recorded:
+        """What a tail makes of a message: nothing stops it."""
+        try:
+            recorded = await retry_forever(partial(self.recorded, seq, msg.data), what="to read the log")
+        except Undecodable as error:
+            await self._passed_over.tell_broken(seq, msg.subject, msg.data, error)
+            return Recorded.nothing(seq, msg.data)
+        self._passed_over.tell_unread(recorded)
+        return recorded
 
     async def _info(self) -> Json:
         return await self.connection.api(f"STREAM.INFO.{STREAM}")

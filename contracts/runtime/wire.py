@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from contracts.core.commit import CONTENT_TYPE, Codec, Commit, Place, Undecodable, event_data
 from contracts.core.event import BlobRef, Event, Json
 from contracts.core.subjects import STREAM, aggregate_filter, commit_subject
-from contracts.runtime.blobs import Blobs
+from contracts.runtime.blobs import BlobLost, Blobs
 from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, TooLarge
 
 MARK = b'"$blob"'
@@ -72,20 +72,24 @@ class Format:
         return Wire(subject, subject_filter, headers, payload)
 
     async def decode(self, payload: bytes) -> Commit:
-        """The commit in `payload`, with everything offloaded put back.
+        """The commit in `payload`, with everything offloaded put back; an event with a lost value is Unread.
 
         Raises:
-            Undecodable: it is none.
-            BlobLost: part of it is gone.
+            Undecodable: it is not a commit.
+            Unavailable: the object store could not be reached.
         """
         if MARK not in payload:
             return self.codec.decode(payload)
         batch = self.codec.parse(payload)
-        try:
-            whole = [await self._restore(envelope) for envelope in batch]
-        except (KeyError, TypeError, ValueError) as error:
-            raise Undecodable(f"not an envelope with data: {error}") from error
-        return self.codec.assemble(whole)
+        lost: dict[int, str] = {}
+        for n, envelope in enumerate(batch):
+            try:
+                batch[n] = await self._restore(envelope)
+            except BlobLost as error:
+                lost[n] = str(error)
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise Undecodable(f"not an envelope with data: {error}") from error
+        return self.codec.assemble(batch, lost)
 
     async def _offload(self, event: Event) -> dict[str, Json]:
         data = event_data(event)
@@ -100,9 +104,9 @@ class Format:
                 data[name] = await self.blobs.store_if_large(value)
         return data
 
-    async def _restore(self, envelope: Mapping[str, Json]) -> Mapping[str, Json]:
+    async def _restore(self, envelope: Mapping[str, Json]) -> dict[str, Json]:
         data = dict(envelope["data"])
-        for name in self.codec.event_type(envelope["type"]).offloaded & data.keys():
+        for name in self.codec.offloaded(envelope) & data.keys():
             if _looks_like_reference(data[name]) and (reference := BlobRef.of(data[name])):
                 data[name] = await self.blobs.get_json(reference)
         return {**envelope, "data": data}

@@ -8,9 +8,11 @@ from http import HTTPStatus
 from aiohttp import web
 
 from contracts.core.aggregate import DomainError
+from contracts.core.commit import Undecodable
 from contracts.core.event import Json
 from contracts.core.ids import InvalidId
 from contracts.core.text import clean_text
+from contracts.core.unread import UnreadHistory
 from contracts.domain import agent, dag, goal, run
 from contracts.runtime.blobs import BlobLost
 from contracts.runtime.log import MAX_MESSAGE_BYTES, Conflict, TooLarge, Unavailable
@@ -55,6 +57,8 @@ STATUS: dict[type[Exception], int] = {
     InvalidId: 400,
     TooLarge: 413,
     BlobLost: 500,
+    Undecodable: 500,
+    UnreadHistory: 503,
     Unavailable: 503,
     NoAnswer: 503,
     Contended: 503,

@@ -10,12 +10,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+import orjson
 import pytest
 from nats.js.errors import NotFoundError
 
-from contracts.core.commit import Recorded
+from contracts.core.aggregate import Aggregate
+from contracts.core.commit import Codec, Recorded
+from contracts.core.event import Event
 from contracts.core.outcome import Reject, Retry
 from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import Delivery, DeliveryPolicy
@@ -23,8 +26,10 @@ from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import Conflict
 from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
+from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer
@@ -44,6 +49,16 @@ QUICK = DeliveryPolicy(ack_wait_s=0.3, backoff_s=0.01, grace_s=0)
 """A message nobody keeps alive comes again within a test's patience."""
 SLOW = DeliveryPolicy(ack_wait_s=300, backoff_s=0.01, grace_s=0)
 """A message comes again by nothing but a nak."""
+
+
+class NewerAdded(Event):
+    """The next version of `counter.added`."""
+
+    type: ClassVar[str] = "counter.added"
+    version: ClassVar[int] = 2
+
+
+NEWER = Aggregate[int]("counter", 0, lambda total, _: total, lambda _: "positive", (NewerAdded,))
 
 
 @dataclass
@@ -322,6 +337,50 @@ async def test_a_message_that_is_no_commit_is_parked_and_the_rest_goes_on(
     ((_, message),) = await parked_messages(log.connection)
     assert (message.seq, message.error) == (1, "Undecodable")
     assert handler.seqs == [seq]
+
+
+async def test_a_commit_of_a_newer_version_waits_for_a_consumer_that_can_read_it(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    """A rolling upgrade: the old process neither handles nor parks it."""
+    (newer,) = orjson.loads(counters.codec.encode(counters.commit("a")))
+    newer["dataschema"] = "/schemas/counter.added/2"
+    await publish(log.connection, "evt.counter.a.positive", orjson.dumps([newer]), {})
+    stream = Stream(log, counters.aggregate, "a", Origin("/test/1"))
+    attempts: list[int] = []
+
+    async def decide(recorded: Recorded, delivery: Delivery) -> None:
+        attempts.append(delivery.attempt)
+        stream.fold(recorded)
+
+    policy = replace(QUICK, max_deliver=2, longest_backoff_s=0.01)
+    async with consuming(Consumer(log, "worker", ALL, decide, policy=policy)):
+        await eventually(lambda: len(attempts) > 4)
+    assert await parked_messages(log.connection) == []
+    upgraded = NatsLog(log.connection, Format(Codec((NEWER,)), log.format.blobs))
+    handler = Handler()
+    async with consuming(Consumer(upgraded, "worker", ALL, handler)):
+        await eventually(lambda: handler.commits)
+        await eventually(lambda: settled(log))
+    assert [event.version for one in handler.commits for event in one.commit.events] == [2]
+
+
+async def test_a_message_whose_large_value_is_lost_is_parked_though_nobody_can_be_told(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    (lost,) = orjson.loads(counters.codec.encode(counters.commit("a")))
+    lost["data"]["note"] = {"$blob": "0" * 64, "size": 1, "mediaType": "application/json"}
+    await publish(log.connection, "evt.counter.a.positive", orjson.dumps([lost]), {})
+
+    async def decide(recorded: Recorded, _: Any) -> None:
+        Stream(log, counters.aggregate, "a", Origin("/test/1")).fold(recorded)
+
+    policy = replace(QUICK, max_deliver=2)
+    async with consuming(Consumer(log, "worker", ALL, decide, policy=policy, given_up=decide)):
+        await eventually(lambda: parked_messages(log.connection))
+        await eventually(lambda: settled(log))
+    ((_, message),) = await parked_messages(log.connection)
+    assert (message.error, message.attempt) == ("UnreadHistory", 2)
 
 
 async def test_a_parked_message_that_is_put_back_is_handled_and_gone(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.wire import Format
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
 
 """The fixture's type lives in conftest.py, which tests cannot import."""
+
+Inject = Callable[[str, bytes], Awaitable[int]]
+"""Stores any message in the log; gives its sequence."""
 
 
 class Seen:
@@ -75,6 +79,16 @@ class FollowerBehaviour:
             await follower.catch_up()
         assert seen.seqs == [followed]
 
+    async def test_a_message_that_is_no_commit_does_not_keep_it_waiting(
+        self, log: Log, counters: Counters, inject: Inject
+    ) -> None:
+        follower = Follower(log, "evt.counter.>", fold=Seen().fold)
+        await log.append(counters.commit("a"), after=0)
+        newest = await inject("evt.counter.b.positive", b"garbage")
+        async with following(follower):
+            await follower.catch_up()
+        assert follower.seq == newest
+
     async def test_any_number_may_wait_for_it(self, log: Log, counters: Counters) -> None:
         follower = Follower(log, "evt.counter.>", fold=Seen().fold)
         newest = await log.append(counters.commit("a"), after=0)
@@ -89,9 +103,17 @@ class TestFollowerOnMemory(FollowerBehaviour):
     def log(self, counters: Counters) -> MemoryLog:
         return MemoryLog(counters.codec)
 
+    @pytest.fixture
+    def inject(self, log: MemoryLog) -> Inject:
+        return log.inject
+
 
 @pytest.mark.nats
 class TestFollowerOnNats(FollowerBehaviour):
     @pytest.fixture
     def log(self, connection: Connection, counters: Counters) -> NatsLog:
         return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
+
+    @pytest.fixture
+    def inject(self, connection: Connection) -> Inject:
+        return lambda subject, payload: publish(connection, subject, payload, {})

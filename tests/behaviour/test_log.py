@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,10 @@ import pytest
 from nats.aio.msg import Msg
 
 from contracts.core.commit import Recorded, Undecodable
+from contracts.core.event import BlobRef
 from contracts.core.ids import InvalidId
+from contracts.core.unread import UnreadHistory, readable
+from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import (
     MAX_MESSAGE_BYTES,
     OFFLOAD_BYTES,
@@ -25,6 +29,7 @@ from contracts.runtime.log import (
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats import direct
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
@@ -38,6 +43,9 @@ if TYPE_CHECKING:
 
 
 AnyLog = MemoryLog | NatsLog
+
+Inject = Callable[[str, bytes], Awaitable[int]]
+"""Stores any message in the log, as somebody does who publishes on its subjects; gives its sequence."""
 
 
 async def first(log: Log, count: int, *filters: str, after: int = 0) -> list[Recorded]:
@@ -254,11 +262,104 @@ class LogBehaviour:
         (recorded,) = await log.read("counter", "a")
         assert recorded.commit.events == (counters.added(remark=reference),)
 
+    @pytest.mark.parametrize(
+        "junk",
+        [
+            b"",
+            b"garbage",
+            b"{}",
+            b"[]",
+            b"[1]",
+            b"[{}]",
+            b'[{"type": "counter.added", "$blob": 1}]',
+            b'[{"type": 7, "data": {"note": {"$blob": 1}}}]',
+        ],
+    )
+    async def test_a_tail_moves_on_over_a_message_that_is_no_commit(
+        self, log: Log, counters: Counters, inject: Inject, junk: bytes
+    ) -> None:
+        """Readers that wait for the newest sequence are told that they have reached it."""
+        before = await log.append(counters.commit("a"), after=0)
+        broken = await inject("evt.counter.b.positive", junk)
+        after = await log.append(counters.commit("c"), after=0)
+        last = await inject("evt.counter.d.positive", junk)
+        taken = await first(log, 4)
+        assert [one.seq for one in taken] == [before, broken, after, last]
+        assert [len(one.commit.events) for one in taken] == [1, 0, 1, 0]
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"subject": {"a": 1}},
+            {"commit": None},
+            {"version": 0},
+            {"version": "1"},
+            {"state": 5},
+            {"time": "yesterday"},
+            {"source": []},
+            {"correlationid": 1},
+            {"data": "text"},
+            {"data": {"amount": "many"}},
+            {"dataschema": "/schemas/counter.added/first"},
+        ],
+        ids=str,
+    )
+    async def test_a_commit_with_a_wrong_attribute_is_none(
+        self, log: Log, counters: Counters, inject: Inject, change: dict[str, Any]
+    ) -> None:
+        (envelope,) = orjson.loads(counters.codec.encode(counters.commit("a")))
+        await inject("evt.counter.a.positive", orjson.dumps([{**envelope, **change}]))
+        (taken,) = await first(log, 1)
+        assert taken.commit.events == ()
+        with pytest.raises(Undecodable):
+            await log.read("counter", "a")
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"type": "counter.doubled", "dataschema": "/schemas/counter.doubled/1"},
+            {"dataschema": "/schemas/counter.added/2"},
+        ],
+        ids=["an unknown type", "a newer version"],
+    )
+    async def test_what_a_newer_version_wrote_is_passed_on_as_it_is_and_refuses_decisions(
+        self, log: Log, counters: Counters, inject: Inject, change: dict[str, Any]
+    ) -> None:
+        """So that services can be upgraded one after the other."""
+        two = counters.commit("a", counters.added(), counters.reset())
+        newer, reset = orjson.loads(counters.codec.encode(two))
+        newer |= {**change, "data": {"factor": 2, "note": {"$blob": "0" * 64}}}
+        payload = orjson.dumps([newer, reset])
+        seq = await inject("evt.counter.a.zero", payload)
+        (taken,) = await first(log, 1)
+        assert (taken.seq, taken.commit.last_version) == (seq, 2)
+        assert list(readable(taken.commit.events)) == [counters.reset()]
+        assert orjson.loads(counters.codec.encode(taken.commit)) == [newer, reset]
+        with pytest.raises(UnreadHistory, match=rf"{newer['dataschema']} is unknown.*upgrade this service"):
+            await Stream.open(log, counters.aggregate, "a", Origin("/test/1"))
+
+    async def test_an_event_whose_large_value_is_lost_is_passed_on_and_refuses_decisions(
+        self, log: Log, counters: Counters, inject: Inject
+    ) -> None:
+        lost = {"$blob": "0" * 64, "size": 1, "mediaType": "application/json"}
+        two = counters.commit("a", counters.added(), counters.reset())
+        added, reset = orjson.loads(counters.codec.encode(two))
+        added["data"]["note"] = lost
+        await inject("evt.counter.a.zero", orjson.dumps([added, reset]))
+        (taken,) = await first(log, 1)
+        assert list(readable(taken.commit.events)) == [counters.reset()]
+        with pytest.raises(UnreadHistory, match=r"blob 0+ is missing.*restore the object store"):
+            await Stream.open(log, counters.aggregate, "a", Origin("/test/1"))
+
 
 class TestMemoryLog(LogBehaviour):
     @pytest.fixture
     def log(self, counters: Counters) -> MemoryLog:
         return MemoryLog(counters.codec)
+
+    @pytest.fixture
+    def inject(self, log: MemoryLog) -> Inject:
+        return log.inject
 
     async def test_a_lost_ack_leaves_the_commit_in_the_log(self, log: MemoryLog, counters: Counters) -> None:
         commit = counters.commit("a")
@@ -273,6 +374,10 @@ class TestNatsLog(LogBehaviour):
     @pytest.fixture
     def log(self, connection: Connection, counters: Counters) -> NatsLog:
         return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
+
+    @pytest.fixture
+    def inject(self, connection: Connection) -> Inject:
+        return lambda subject, payload: publish(connection, subject, payload, {})
 
     @pytest.mark.parametrize("others", [0, 2], ids=["alone", "others followed"])
     async def test_a_lost_ack_is_asked_for_again(
@@ -304,13 +409,42 @@ class TestNatsLog(LogBehaviour):
         assert await log.last_seq() == first_seq
         assert (await log.state()).last_seq == removed[-1]
 
-    async def test_a_message_that_is_no_commit_stops_a_tail_and_says_what_to_do(
-        self, log: NatsLog, counters: Counters
+    async def test_a_message_that_is_no_commit_is_parked_once_for_all_readers(
+        self, log: NatsLog, counters: Counters, inject: Inject
     ) -> None:
-        """A view that skipped it would be wrong for ever."""
-        await log.connection.request("evt.counter.a.positive", b"garbage")
+        await log.append(counters.commit("a"), after=0)
+        seq = await inject("evt.counter.a.positive", b"garbage")
+        for _ in range(2):
+            other = NatsLog(log.connection, log.format)
+            await first(other, 2)
+        ((number, message),) = await parked_messages(log.connection)
+        assert (message.consumer, message.seq, message.payload) == ("readers", seq, "garbage")
+        with pytest.raises(NotParked, match=f"nats stream rmm LOG {seq}.*nats stream rmm PARKED {number}"):
+            await retry(log.connection, number)
+
+    async def test_a_message_that_is_no_commit_refuses_a_decision_and_says_what_to_do(
+        self, log: NatsLog, inject: Inject
+    ) -> None:
+        await inject("evt.counter.a.positive", b"garbage")
         with pytest.raises(Undecodable, match=r"message 1 of the log.*nats stream rmm LOG 1"):
-            await first(log, 1)
+            await log.read("counter", "a")
+
+    async def test_a_tail_waits_for_a_large_value_that_cannot_be_fetched_now(
+        self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        commit = counters.commit("a", counters.added(note="x" * OFFLOAD_BYTES))
+        await log.append(commit, after=0)
+        fetched = log.format.blobs.get_json
+        tries: list[BlobRef] = []
+
+        async def away(reference: BlobRef) -> Any:
+            tries.append(reference)
+            if len(tries) < 3:
+                raise Unavailable("the object store is away")
+            return await fetched(reference)
+
+        monkeypatch.setattr(log.format.blobs, "get_json", away)
+        assert [one.commit for one in await first(log, 1)] == [commit]
 
     async def test_an_aggregate_longer_than_a_batch_is_read_whole(
         self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch

@@ -7,9 +7,13 @@ from functools import partial
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
+
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 Decide = Callable[..., Sequence[Event]]
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from contracts.core.commit import Undecodable
 from contracts.core.outcome import LeaseLost, Reject, Retry
+from contracts.core.unread import UnreadHistory
 from contracts.core.waiting import bounded, doubled
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Conflict, Unavailable
@@ -77,8 +78,8 @@ class Ignore:
 Verdict = Done | Again | GiveUp | Ignore
 
 
-EXPECTED = (Retry, Reject, LeaseLost, Conflict, Contended, Unavailable, Undecodable)
-"""What handlers raise on purpose; anything else is a bug, and its stack trace is worth a line in the log."""
+EXPECTED = (Retry, Reject, LeaseLost, Conflict, Contended, Unavailable, Undecodable, UnreadHistory)
+"""What handlers raise on purpose. Anything else is a bug, and is logged with its stack trace."""
 
 
 def verdict(error: BaseException | None, attempt: int, policy: DeliveryPolicy) -> Verdict:
@@ -94,5 +95,6 @@ def verdict(error: BaseException | None, attempt: int, policy: DeliveryPolicy) -
             return Again(0)
         case Retry(after=float() | int() as after):
             return Again(bounded(after))
-    spent = attempt >= policy.max_deliver and not isinstance(error, EXPECTED)
+    lost = isinstance(error, UnreadHistory) and not error.newer
+    spent = attempt >= policy.max_deliver and (lost or not isinstance(error, EXPECTED))
     return GiveUp() if spent else Again(policy.backoff(attempt))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
@@ -14,12 +15,17 @@ from contracts.core.event import Json
 from contracts.core.subjects import PARKED, PARKED_STREAM, STREAM, parked, replay
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import stored
-from contracts.runtime.nats.retry import NoAnswer, retry_until
+from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence, publish
+from contracts.runtime.nats.retry import retry_until
 from contracts.runtime.process.service import UserError
 
 DEADLINE_S = 30.0
 LOG_SUBJECT = "Log-Subject"
 """Header of a message put back: the subject it has in the log."""
+LONGEST_TEXT = 10_000
+"""Characters kept of a parked message that is not JSON."""
+READERS = "readers"
+"""In the place of a consumer's name: every reader passes over the message, and none takes it back."""
 
 
 class NotParked(UserError):
@@ -53,10 +59,26 @@ async def park(connection: Connection, message: Parked, *, delivery: str) -> Non
     """
     body = orjson.dumps(message.model_dump(mode="json"))
     headers = {"Nats-Msg-Id": delivery, "Nats-Expected-Stream": PARKED_STREAM}
-    await retry_until(
-        partial(_store, connection, parked(message.consumer, message.seq), body, headers),
-        deadline_s=DEADLINE_S,
-    )
+    await _store(connection, parked(message.consumer, message.seq), body, headers)
+
+
+async def park_once(connection: Connection, message: Parked) -> None:
+    """Keep `message` unless the same one of the same consumer is parked already.
+
+    Raises:
+        Unavailable: it could not be stored.
+    """
+    body = orjson.dumps(message.model_dump(mode="json"))
+    with suppress(WrongLastSequence):
+        await _store(connection, parked(message.consumer, message.seq), body, {EXPECTED_LAST: "0"})
+
+
+def as_json(payload: bytes) -> Json:
+    """A message's payload as `Parked` keeps it: its JSON, or the beginning of its text."""
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return payload.decode(errors="replace")[:LONGEST_TEXT]
 
 
 async def parked_messages(connection: Connection) -> list[tuple[int, Parked]]:
@@ -74,12 +96,14 @@ async def retry(connection: Connection, number: int) -> None:
     """
     found = await _get(connection, PARKED_STREAM, number)
     message = Parked.model_validate_json(found["data"])
+    if message.consumer == READERS:
+        raise NotParked(
+            f"message {message.seq} of the log is not a commit, so no service takes it: remove it with "
+            f"`nats stream rmm {STREAM} {message.seq}`, then `nats stream rmm {PARKED_STREAM} {number}`"
+        )
     original = await _get(connection, STREAM, message.seq)
     headers = {"Nats-Msg-Id": f"{PARKED_STREAM}.{number}", LOG_SUBJECT: original["subject"]}
-    await retry_until(
-        partial(_store, connection, replay(message.consumer, message.seq), original["data"], headers),
-        deadline_s=DEADLINE_S,
-    )
+    await _store(connection, replay(message.consumer, message.seq), original["data"], headers)
     delete = partial(connection.api, f"STREAM.MSG.DELETE.{PARKED_STREAM}", {"seq": number})
     await retry_until(delete, deadline_s=DEADLINE_S)
 
@@ -94,6 +118,4 @@ async def _get(connection: Connection, stream: str, seq: int) -> dict[str, Json]
 
 
 async def _store(connection: Connection, subject: str, body: bytes, headers: dict[str, str]) -> None:
-    ack = orjson.loads((await connection.request(subject, body, headers)).data)
-    if error := ack.get("error"):
-        raise NoAnswer(f"{subject}: {error['description']}")
+    await retry_until(partial(publish, connection, subject, body, headers), deadline_s=DEADLINE_S)

@@ -8,15 +8,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import orjson
 import structlog
 from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from contracts.core.commit import Recorded
-from contracts.core.event import Json
 from contracts.core.outcome import Retry
 from contracts.core.subjects import STREAM
+from contracts.core.unread import UnreadHistory
 from contracts.runtime.consumer.delivery import (
     EXPECTED,
     Again,
@@ -30,7 +29,7 @@ from contracts.runtime.consumer.delivery import (
 )
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.consumer.leases import Leases
-from contracts.runtime.consumer.parking import LOG_SUBJECT, Parked, park
+from contracts.runtime.consumer.parking import LOG_SUBJECT, Parked, as_json, park
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.pull import DeliveryInfo, Pull
 from contracts.runtime.nats.retry import NoAnswer
@@ -47,9 +46,6 @@ TERM = b"+TERM"
 IN_PROGRESS = b"+WPI"
 
 TOLD = {GiveUp: "parked a message", Again: "a message comes again", Ignore: "a message is left alone"}
-
-LONGEST_TEXT = 10_000
-"""Characters kept of a parked message that is not even JSON."""
 
 
 @dataclass(frozen=True)
@@ -217,6 +213,8 @@ class Subscription:
                 await self._given_up(recorded, error)
         except Retry as later:
             return verdict(later, delivery.attempt, self._policy)
+        except UnreadHistory as unread:
+            logger.warning("nobody is told that a message was parked", seq=delivery.seq, error=str(unread))
         except Exception as trouble:
             logger.warning("a message could not be given up", seq=delivery.seq, error=str(trouble))
             return Again(self._policy.backoff(delivery.attempt))
@@ -262,12 +260,5 @@ class Subscription:
             error=type(error).__name__,
             attempt=delivery.attempt,
             time=datetime.now(UTC),
-            payload=_json_or_text(msg.data),
+            payload=as_json(msg.data),
         )
-
-
-def _json_or_text(payload: bytes) -> Json:
-    try:
-        return orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        return payload.decode(errors="replace")[:LONGEST_TEXT]

@@ -14,6 +14,7 @@ from sqlalchemy import Select, bindparam, select
 from contracts.api.fields import epoch_ms
 from contracts.api.goals import GoalQuery
 from contracts.core.commit import Commit
+from contracts.core.unread import readable
 from contracts.domain import goal
 from contracts.domain.goal import GOAL
 from contracts.domain.schedule.schedule import Schedule
@@ -105,7 +106,7 @@ def _schedule(goal_id: str, schedule_id: str, commits: Iterable[Commit]) -> Row:
     state, schedule = GOAL.initial, Schedule(cron="")
     changed: list[int] = []
     for commit in commits:
-        state = GOAL.fold(commit.events, state)
+        state = GOAL.fold(readable(commit.events), state)
         if (newest := state.schedules.get(schedule_id, schedule)) != schedule:
             schedule = newest
             changed.append(epoch_ms(commit.time))

@@ -13,8 +13,10 @@ import orjson
 import pytest
 
 from contracts.core.aggregate import Aggregate
-from contracts.core.commit import Undecodable, all_events
+from contracts.core.commit import all_events
+from contracts.core.unread import UnreadHistory
 from contracts.core.upcasts import UPCASTS
+from contracts.domain.agent import AGENT
 from contracts.domain.registry import AGGREGATES, CODEC
 
 GOLDEN = Path(__file__).parents[3] / "golden"
@@ -67,12 +69,13 @@ def test_every_older_version_has_a_way_up() -> None:
                 assert (event.type, version) in UPCASTS.steps
 
 
-def test_an_event_of_a_newer_version_is_refused_by_name() -> None:
+def test_an_event_of_a_newer_version_is_read_as_it_is_and_never_folded() -> None:
     lines, _ = lines_of(GOLDEN / "agent.jsonl")
     newer = orjson.loads(lines[0])
     newer[0]["dataschema"] = "/schemas/agent.created/999"
-    with pytest.raises(Undecodable, match="newer than this service"):
-        CODEC.decode(orjson.dumps(newer))
+    commit = CODEC.decode(orjson.dumps(newer))
+    with pytest.raises(UnreadHistory, match=r"/schemas/agent.created/999 is unknown.*upgrade this service"):
+        AGENT.fold(commit.events)
 
 
 def _plain(value: Any) -> Any:

@@ -9,6 +9,7 @@ import pytest
 
 from contracts.core.commit import Undecodable
 from contracts.core.outcome import Reject, Retry
+from contracts.core.unread import Unread, UnreadHistory
 from contracts.runtime.consumer.delivery import Again, DeliveryPolicy, Done, GiveUp, Verdict, verdict
 from contracts.runtime.log import Conflict, Unavailable
 from contracts.runtime.stream import Contended
@@ -16,6 +17,11 @@ from contracts.runtime.stream import Contended
 POLICY = DeliveryPolicy(max_deliver=3, backoff_s=1, longest_backoff_s=5)
 LONG_AGO = 100
 """Deliveries, far over `max_deliver`."""
+
+
+def unread(*, newer: bool) -> UnreadHistory:
+    """A newer service can read it; a lost value stays lost until it is restored."""
+    return UnreadHistory(Unread(type="a.b", dataschema="/schemas/a.b/2", data={}, reason="so", newer=newer))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,9 @@ LONG_AGO = 100
         (Unavailable(), LONG_AGO, Again(5)),
         (Reject("bad"), 1, GiveUp()),
         (Undecodable("bad"), 1, GiveUp()),
+        (unread(newer=True), LONG_AGO, Again(5)),
+        (unread(newer=False), 2, Again(2)),
+        (unread(newer=False), 3, GiveUp()),
         (ValueError("bug"), 1, Again(1)),
         (ValueError("bug"), 2, Again(2)),
         (ValueError("bug"), 3, GiveUp()),

@@ -1,0 +1,69 @@
+"""What a tail of the log passes over: counted, logged once a process, parked where it is no commit."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import structlog
+from nats.js.errors import APIError
+from prometheus_client import Counter
+
+from contracts.core.commit import Recorded, Undecodable
+from contracts.core.unread import Unread
+from contracts.runtime.consumer.parking import READERS, Parked, as_json, park_once
+from contracts.runtime.log import Unavailable
+from contracts.runtime.nats.connection import Connection
+
+BROKEN = Counter("log_broken_messages", "Messages of the log that are not commits and were passed over.")
+UNREAD = Counter("log_unread_events", "Events passed over: newer than this service, or lost.", ["cause"])
+
+logger = structlog.get_logger(__name__)
+
+
+class PassedOver:
+    """What one process has passed over in the log."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._told: set[object] = set()
+
+    def tell_unread(self, recorded: Recorded) -> None:
+        """Count and log the events of a commit that this process cannot read."""
+        for event in recorded.commit.events:
+            if isinstance(event, Unread):
+                UNREAD.labels("newer" if event.newer else "lost").inc()
+                if self._is_new(event.dataschema if event.newer else recorded.seq):
+                    logger.warning(
+                        "passing over an event that cannot be read",
+                        seq=recorded.seq,
+                        aggregate_id=recorded.commit.aggregate_id,
+                        event_type=event.type,
+                        reason=event.reason,
+                    )
+
+    async def tell_broken(self, seq: int, subject: str, payload: bytes, error: Undecodable) -> None:
+        """Count, log and park a message that is not a commit."""
+        BROKEN.inc()
+        if not self._is_new(seq):
+            return
+        logger.error("passing over a broken message", seq=seq, subject=subject, error=str(error))
+        message = Parked(
+            consumer=READERS,
+            seq=seq,
+            subject=subject,
+            reason=str(error),
+            error=type(error).__name__,
+            attempt=1,
+            time=datetime.now(UTC),
+            payload=as_json(payload),
+        )
+        try:
+            await park_once(self._connection, message)
+        except (Unavailable, APIError) as trouble:
+            logger.warning("the message could not be parked", seq=seq, error=str(trouble))
+
+    def _is_new(self, what: object) -> bool:
+        if what in self._told:
+            return False
+        self._told.add(what)
+        return True
