@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -115,6 +116,31 @@ async def killed_consumer(nats_url: str, tmp_path: Path) -> Crash:
         await process.communicate()
 
     return crash
+
+
+@pytest.fixture
+async def stopped_consumer(nats_url: str, tmp_path: Path) -> AsyncGenerator[Crash]:
+    """Start such a consumer, and stop its process without ending it: its connection stays open."""
+    processes: list[asyncio.subprocess.Process] = []
+
+    async def stop(policy: DeliveryPolicy) -> None:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(HANGING_CONSUMER),
+            nats_url,
+            str(policy.ack_wait_s),
+            str(tmp_path / "leases"),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        processes.append(process)
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"1\n"
+        process.send_signal(signal.SIGSTOP)
+
+    yield stop
+    for process in processes:
+        process.kill()
+        await process.communicate()
 
 
 @pytest.fixture
@@ -459,6 +485,19 @@ async def test_while_nats_is_away_there_is_room_for_what_counts(
             await eventually(lambda: settled(log))
             assert not working.done()
     assert handler.attempts == [1]
+
+
+async def test_a_process_that_fell_silent_is_not_given_its_message_again(
+    log: NatsLog, counters: Counters, eventually: Eventually, stopped_consumer: Crash
+) -> None:
+    """Its open request ends before its lease does, so that the message goes to a process that is alive."""
+    await log.append(counters.commit(), after=0)
+    policy = replace(QUICK, ack_wait_s=1.0)
+    await stopped_consumer(policy)
+    handler = Handler()
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=policy)):
+        await eventually(lambda: handler.attempts)
+    assert handler.attempts == [2]
 
 
 async def test_a_message_that_comes_again_while_in_hand_is_not_handled_twice(

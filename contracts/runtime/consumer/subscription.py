@@ -28,10 +28,10 @@ from contracts.runtime.consumer.delivery import (
     verdict,
 )
 from contracts.runtime.consumer.lease import Lease
-from contracts.runtime.consumer.leases import Leases
+from contracts.runtime.consumer.leases import SIGNS_OF_LIFE, Leases
 from contracts.runtime.consumer.parking import LOG_SUBJECT, Parked, as_json, park
 from contracts.runtime.log import Unavailable
-from contracts.runtime.nats.pull import DeliveryInfo, Pull
+from contracts.runtime.nats.pull import EXPIRES_S, DeliveryInfo, Pull
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_log import NatsLog
 
@@ -90,7 +90,11 @@ class Subscription:
         self._in_hand: dict[int, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
-        self._pull = Pull(log.connection, source.stream, self._ensure, self._receive, self._room)
+        # What a silent process has lost must not be given to it again, so it stops asking before it loses it.
+        expires_s = min(EXPIRES_S, policy.ack_wait_s * (1 - 1 / SIGNS_OF_LIFE))
+        self._pull = Pull(
+            log.connection, source.stream, self._ensure, self._receive, self._room, expires_s=expires_s
+        )
 
     async def run(self) -> None:
         """Take messages until cancelled; see `drain` for those in hand."""

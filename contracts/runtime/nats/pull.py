@@ -18,8 +18,9 @@ from contracts.runtime.nats.retry import FIRST_PAUSE_S, NoAnswer, pauses
 
 logger = structlog.get_logger(__name__)
 
-EXPIRES_S = 30
-HEARTBEAT_S = 5
+EXPIRES_S = 30.0
+"""After this a request that nobody renews gets no more messages."""
+HEARTBEAT_S = 5.0
 MAX_BYTES = 16 * 1024 * 1024
 """Of one request: keeps the server from filling its buffer for us with large messages."""
 
@@ -57,7 +58,8 @@ class Pull:
     """A flow of messages from one consumer, made again whenever it breaks.
 
     `create` makes the consumer, or makes sure it is there, and gives its name; `receive` gets each message,
-    within the read loop; `room` says how many messages may be on their way right now.
+    within the read loop; `room` says how many messages may be on their way right now. Messages stop within
+    `expires_s` seconds of the moment in which this process falls silent.
     """
 
     def __init__(
@@ -67,12 +69,16 @@ class Pull:
         create: Callable[[], Awaitable[str]],
         receive: Callable[[Msg], None],
         room: Callable[[], int],
+        *,
+        expires_s: float = EXPIRES_S,
     ) -> None:
         self._connection = connection
         self._stream = stream
         self._create = create
         self._receive = receive
         self._room = room
+        self._expires_s = expires_s
+        self._heartbeat_s = min(HEARTBEAT_S, expires_s / 3)  # the server refuses more than half of it
         self._wake = asyncio.Event()
         self._asked = 0
         self._heard = 0.0
@@ -122,9 +128,9 @@ class Pull:
             self._wake.clear()
             await self._ask_for_more(subject, inbox)
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(HEARTBEAT_S):
+                async with asyncio.timeout(self._heartbeat_s):
                     await self._wake.wait()
-            if self._asked and loop.time() - self._heard > 2.5 * HEARTBEAT_S:
+            if self._asked and loop.time() - self._heard > 2.5 * max(self._heartbeat_s, 1.0):
                 self._trouble = "no heartbeat"
 
     def _wants_more(self) -> bool:
@@ -138,8 +144,8 @@ class Pull:
         request = {
             "batch": count,
             "max_bytes": MAX_BYTES,
-            "expires": EXPIRES_S * 1_000_000_000,
-            "idle_heartbeat": HEARTBEAT_S * 1_000_000_000,
+            "expires": int(self._expires_s * 1_000_000_000),
+            "idle_heartbeat": int(self._heartbeat_s * 1_000_000_000),
         }
         if self._asked == 0:
             self._heard = asyncio.get_running_loop().time()
