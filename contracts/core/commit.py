@@ -45,7 +45,7 @@ class _Envelope(BaseModel):
     correlationid: str
     causationid: str | None = None
     traceparent: str | None = None
-    snapshot: Json = None
+    snapshot: str | None = None
     began: str | None = None
 
 

@@ -108,7 +108,7 @@ class MemoryLog:
         """Store a message as somebody does who publishes on the log's subjects; returns its sequence."""
         aggregate, _ = subject.removeprefix("evt.").rsplit(".", 1)
         self._state = replace(self._state, last_seq=self._state.last_seq + 1)
-        message = _Message(self._state.last_seq, new_id(), subject, payload)
+        message = _Message(self._state.last_seq, new_id(), subject, payload, {})
         self._messages.append(message)
         self._aggregates[f"evt.{aggregate}.>"].append(message)
         async with self._grown:
