@@ -9,10 +9,11 @@ from itertools import count
 from typing import Protocol, TypeVar
 
 from nats.js import kv
-from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
+from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoStreamResponseError
 
+from contracts.core.subjects import STREAM
 from contracts.runtime.nats.connection import WRONG_LAST_SEQUENCE, Connection
-from contracts.runtime.nats.retry import asking, retry_until
+from contracts.runtime.nats.retry import NoAnswer, asking, retry_until, unless_in_use
 
 T = TypeVar("T")
 
@@ -72,10 +73,21 @@ class MemoryKeyValue:
         return self._values[name].revision
 
 
+async def ensure_requests(connection: Connection, replicas: int) -> None:
+    """Make the bucket unless it is there.
+
+    Raises:
+        NoAnswer: NATS did not answer.
+    """
+    with asking(), unless_in_use():
+        await connection.js.create_key_value(bucket=BUCKET, ttl=KEPT_S, replicas=replicas)
+
+
 class NatsKeyValue:
-    """KeyValue in a JetStream key-value bucket that `ensure_topology` has made."""
+    """KeyValue in a JetStream key-value bucket, which is made again if it is deleted."""
 
     def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         # Reads go to the leader: a replica may not have what was written a moment ago.
         self._bucket = kv.KeyValue(BUCKET, f"KV_{BUCKET}", f"$KV.{BUCKET}.", connection.js, direct=False)
 
@@ -91,10 +103,22 @@ class NatsKeyValue:
         """See KeyValue.put."""
         write = partial(self._bucket.update, last=after) if after else self._bucket.create
         try:
-            return await _asked(partial(write, name, value))
+            return await retry_until(
+                partial(self._written, partial(write, name, value)), deadline_s=DEADLINE_S
+            )
         except APIError as error:
             if isinstance(error, KeyWrongLastSequenceError) or error.err_code in WRONG_LAST_SEQUENCE:
                 raise Outdated(name) from error
+            raise
+
+    async def _written(self, write: Callable[[], Awaitable[int]]) -> int:
+        try:
+            with asking():
+                return await write()
+        except NoAnswer as error:
+            if isinstance(error.__cause__, NoStreamResponseError):  # the bucket has been deleted
+                log = await self._connection.api(f"STREAM.INFO.{STREAM}")
+                await ensure_requests(self._connection, log["config"]["num_replicas"])
             raise
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 from nats.js.errors import APIError, NotFoundError
@@ -11,11 +9,11 @@ from nats.js.errors import APIError, NotFoundError
 from contracts.core import subjects
 from contracts.core.event import Json
 from contracts.core.tool import CATALOGUE_BUCKET
-from contracts.runtime.key_value import BUCKET as CELLS_BUCKET
-from contracts.runtime.key_value import KEPT_S
+from contracts.runtime.consumer.position import BUCKET as POSITIONS_BUCKET
+from contracts.runtime.key_value import ensure_requests
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.retry import asking, retry_until
+from contracts.runtime.nats.retry import NAME_IN_USE, asking, retry_until, unless_in_use
 from contracts.runtime.nats_blobs import BUCKET as BLOBS_BUCKET
 from contracts.runtime.process.service import UserError
 
@@ -23,8 +21,6 @@ OLDEST_SERVER = (2, 11)
 """Older ones ignore Nats-Expected-Last-Subject-Sequence-Subject, and with it the optimistic lock."""
 
 DUPLICATE_WINDOW_NS = 120 * 1_000_000_000
-NAME_IN_USE = 10058
-"""JetStream's error code when a stream of that name exists with another configuration."""
 
 LOG: dict[str, Json] = {
     "name": subjects.STREAM,
@@ -34,6 +30,7 @@ LOG: dict[str, Json] = {
     "discard": "new",
     "allow_direct": True,
     "duplicate_window": DUPLICATE_WINDOW_NS,
+    "compression": "s2",
 }
 PARKED: dict[str, Json] = LOG | {"name": subjects.PARKED_STREAM, "subjects": [subjects.PARKED]}
 REPLAY: dict[str, Json] = LOG | {
@@ -68,7 +65,7 @@ async def ensure_topology(connection: Connection, *, replicas: int = 1, wait_s: 
             actual = await retry_until(
                 partial(_ensure_stream, connection, config, replicas), deadline_s=wait_s
             )
-        for ensure in (_ensure_blobs, _ensure_catalogue, _ensure_cells):
+        for ensure in (_ensure_blobs, _ensure_catalogue, _ensure_positions, ensure_requests):
             await retry_until(partial(ensure, connection, replicas), deadline_s=wait_s)
     except Unavailable as error:
         raise WrongServer(f"JetStream is not available ({error}); start nats-server with -js") from error
@@ -115,25 +112,15 @@ async def _create(connection: Connection, config: dict[str, Json]) -> dict[str, 
 
 
 async def _ensure_blobs(connection: Connection, replicas: int) -> None:
-    with asking(), _unless_in_use():
+    with asking(), unless_in_use():
         await connection.js.create_object_store(BLOBS_BUCKET, replicas=replicas)
 
 
 async def _ensure_catalogue(connection: Connection, replicas: int) -> None:
-    with asking(), _unless_in_use():
+    with asking(), unless_in_use():
         await connection.js.create_key_value(bucket=CATALOGUE_BUCKET, replicas=replicas)
 
 
-async def _ensure_cells(connection: Connection, replicas: int) -> None:
-    with asking(), _unless_in_use():
-        await connection.js.create_key_value(bucket=CELLS_BUCKET, ttl=KEPT_S, replicas=replicas)
-
-
-@contextmanager
-def _unless_in_use() -> Iterator[None]:
-    """Somebody made it before us, with other replicas: as good as ours."""
-    try:
-        yield
-    except APIError as error:
-        if error.err_code != NAME_IN_USE:
-            raise
+async def _ensure_positions(connection: Connection, replicas: int) -> None:
+    with asking(), unless_in_use():
+        await connection.js.create_key_value(bucket=POSITIONS_BUCKET, replicas=replicas)

@@ -27,6 +27,7 @@ from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import Conflict
 from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.nats.leader import last_of
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
@@ -485,6 +486,45 @@ async def test_while_nats_is_away_there_is_room_for_what_counts(
             await eventually(lambda: settled(log))
             assert not working.done()
     assert handler.attempts == [1]
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["while it is read", "while nobody reads"])
+async def test_a_consumer_that_is_lost_goes_on_where_it_was(
+    log: NatsLog, counters: Counters, eventually: Eventually, running: bool
+) -> None:
+    handler = Handler()
+    seqs = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(3)]
+
+    async def position_is_kept() -> bool:
+        kept = await last_of(log.connection, "KV_positions", "$KV.positions.LOG-worker")
+        return kept is not None and orjson.loads(kept.payload)["seq"] == seqs[-1]
+
+    async def lose() -> None:
+        await log.connection.api("CONSUMER.DELETE.LOG.worker")
+        seqs.append(await log.append(counters.commit("next"), after=0))
+
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=QUICK)):
+        await eventually(position_is_kept)
+        if running:
+            await lose()
+            await eventually(lambda: len(handler.seqs) > 3)
+    if not running:
+        await lose()
+        async with consuming(Consumer(log, "worker", ALL, handler, policy=QUICK)):
+            await eventually(lambda: len(handler.seqs) > 3)
+    assert handler.seqs == seqs
+
+
+async def test_a_position_in_another_log_is_not_one_of_this(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
+    kept = {"seq": 1, "created": "2020-01-01T00:00:00Z"}
+    await publish(log.connection, "$KV.positions.LOG-worker", orjson.dumps(kept), {})
+    handler = Handler()
+    seqs = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(2)]
+    async with consuming(Consumer(log, "worker", ALL, handler, policy=QUICK)):
+        await eventually(lambda: len(handler.seqs) == 2)
+    assert handler.seqs == seqs
 
 
 async def test_a_process_that_fell_silent_is_not_given_its_message_again(

@@ -64,6 +64,17 @@ class TestNatsCells(CellsBehaviour):
     def key_values(self, connection: Connection) -> NatsKeyValue:
         return NatsKeyValue(connection)
 
+    async def test_a_bucket_that_was_deleted_is_made_again(
+        self, key_values: NatsKeyValue, connection: Connection
+    ) -> None:
+        revision = await key_values.put("a", b"one", after=0)
+        await connection.api("STREAM.DELETE.KV_requests")
+        assert await key_values.get("a") is None
+        with pytest.raises(Outdated):
+            await key_values.put("a", b"two", after=revision)
+        again = await key_values.put("a", b"two", after=0)
+        assert await key_values.get("a") == StoredValue(b"two", again)
+
     async def test_they_are_forgotten_after_a_day(self, connection: Connection) -> None:
         config = (await connection.api("STREAM.INFO.KV_requests"))["config"]
         assert config["max_age"] == KEPT_S * 1_000_000_000

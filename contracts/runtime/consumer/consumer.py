@@ -56,7 +56,7 @@ class Consumer:
         """Consume until cancelled; then stop taking, give the handlers `grace_s`, and send the rest back."""
         await self._take_over()
         running = [asyncio.create_task(subscription.run()) for subscription in self._subscriptions]
-        alive = asyncio.create_task(self._keep_alive())
+        alive = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._save_positions())]
         try:
             ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             await ended.pop()
@@ -65,7 +65,7 @@ class Consumer:
                 subscription.stop()
             await _cancelled(running)
             await asyncio.gather(*(subscription.drain() for subscription in self._subscriptions))
-            await _cancelled([alive])
+            await _cancelled(alive)
 
     async def _take_over(self) -> None:
         """What a dead process on this host had in hand is delivered again now, not after `ack_wait_s`."""
@@ -83,6 +83,13 @@ class Consumer:
                 self._lease.renew(began)
             if self._leases:
                 self._leases.touch()
+
+    async def _save_positions(self) -> None:
+        """Beside `_keep_alive`: waiting for an answer must not cost the lease."""
+        while True:
+            await asyncio.sleep(self._policy.ack_wait_s / SIGNS_OF_LIFE)
+            for subscription in self._subscriptions:
+                await subscription.save_position()
 
 
 async def _cancelled(tasks: Iterable[asyncio.Task[None]]) -> None:

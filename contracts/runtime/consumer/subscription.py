@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 
 import structlog
 from nats.aio.msg import Msg
-from nats.js.errors import NotFoundError
 
 from contracts.core.commit import Recorded
+from contracts.core.event import Json
 from contracts.core.outcome import Retry
 from contracts.core.subjects import STREAM
 from contracts.core.unread import UnreadHistory
@@ -30,6 +30,7 @@ from contracts.runtime.consumer.delivery import (
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.consumer.leases import SIGNS_OF_LIFE, Leases
 from contracts.runtime.consumer.parking import LOG_SUBJECT, Parked, as_json, park
+from contracts.runtime.consumer.position import Position
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.pull import EXPIRES_S, DeliveryInfo, Pull
 from contracts.runtime.nats.retry import NoAnswer
@@ -90,6 +91,7 @@ class Subscription:
         self._in_hand: dict[int, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
+        self._position = Position(log.connection, source.stream, source.durable)
         # What a silent process has lost must not be given to it again, so it stops asking before it loses it.
         expires_s = min(EXPIRES_S, policy.ack_wait_s * (1 - 1 / SIGNS_OF_LIFE))
         self._pull = Pull(
@@ -113,6 +115,10 @@ class Subscription:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def save_position(self) -> None:
+        """Keep how far the consumer has come, in case the server loses it."""
+        await self._position.save()
 
     async def keep_alive(self) -> bool:
         """Tell the server that everything in hand is being worked on; returns whether it has heard it."""
@@ -144,7 +150,7 @@ class Subscription:
             "ack_wait": int(self._policy.ack_wait_s * 1_000_000_000),
             "max_ack_pending": -1,
             "max_deliver": -1,
-            **await self._start(),
+            **await self._position.start(self._beginning()),
         }
         body = {"stream_name": self._source.stream, "config": config}
         info = await self._log.connection.api(f"CONSUMER.CREATE.{self._source.stream}.{name}", body)
@@ -153,18 +159,13 @@ class Subscription:
             self._made, self._log_end = info["created"], int(state["last_seq"])
         return name
 
-    async def _start(self) -> dict[str, Json]:
-        """Where the consumer begins. It cannot be changed: one that exists keeps what it was made with."""
+    def _beginning(self) -> dict[str, Json]:
+        """Where a consumer begins that has never been there."""
         if self._policy.since is None or self._source.stream != STREAM:
             return {"deliver_policy": "all"}
-        try:
-            path = f"CONSUMER.INFO.{self._source.stream}.{self._source.durable}"
-            existing = (await self._log.connection.api(path))["config"]
-        except NotFoundError:
-            # The same for all processes of a day: one that is made by two at once must be made alike.
-            day = (datetime.now(UTC) - self._policy.since).date()
-            return {"deliver_policy": "by_start_time", "opt_start_time": f"{day}T00:00:00Z"}
-        return {key: existing[key] for key in ("deliver_policy", "opt_start_time") if key in existing}
+        # The same for all processes of a day: one that is made by two at once must be made alike.
+        day = (datetime.now(UTC) - self._policy.since).date()
+        return {"deliver_policy": "by_start_time", "opt_start_time": f"{day}T00:00:00Z"}
 
     def _receive(self, msg: Msg) -> None:
         info = DeliveryInfo.of(msg.reply)

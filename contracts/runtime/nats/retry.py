@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import nats.errors
 import structlog
-from nats.js.errors import NoStreamResponseError, ServiceUnavailableError
+from nats.js.errors import APIError, NoStreamResponseError, ServiceUnavailableError
 
 from contracts.runtime.log import Unavailable
 
@@ -20,6 +20,8 @@ T = TypeVar("T")
 
 FIRST_PAUSE_S = 0.02
 LONGEST_PAUSE_S = 1.0
+NAME_IN_USE = 10058
+"""JetStream's error code when a stream of that name exists with another configuration."""
 
 
 class NoAnswer(Exception):
@@ -40,6 +42,16 @@ def asking() -> Iterator[None]:
         ServiceUnavailableError,
     ) as error:
         raise NoAnswer(str(error) or type(error).__name__) from error
+
+
+@contextlib.contextmanager
+def unless_in_use() -> Iterator[None]:
+    """Around making a stream: one that another process has made with other replicas is as good."""
+    try:
+        yield
+    except APIError as error:
+        if error.err_code != NAME_IN_USE:
+            raise
 
 
 def pauses() -> Iterator[float]:
