@@ -11,13 +11,14 @@ from hashlib import sha256
 import orjson
 import structlog
 from nats.aio.msg import Msg
+from nats.js.errors import NotFoundError
 
 from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
 from contracts.runtime.history import History
-from contracts.runtime.log import Conflict, Halted, LogState
+from contracts.runtime.log import Conflict, Halted, LogState, Unavailable
 from contracts.runtime.nats import stream_state
 from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
 from contracts.runtime.nats.direct import Stored
@@ -140,6 +141,8 @@ class NatsLog:
             halted = stream_state.state_of(await self._info()).halted
         except NoAnswer as error:
             return f"NATS does not answer: {error}"
+        except Unavailable as error:
+            return str(error)
         return f"{halted}. {WAY_OUT}" if halted else None
 
     async def recorded(self, seq: int, payload: bytes) -> Recorded:
@@ -168,7 +171,10 @@ class NatsLog:
         return recorded
 
     async def _info(self) -> Json:
-        return await self.connection.api(f"STREAM.INFO.{STREAM}")
+        try:
+            return await self.connection.api(f"STREAM.INFO.{STREAM}")
+        except NotFoundError:
+            raise Unavailable(f"the stream {STREAM} does not exist: it was deleted. {WAY_OUT}") from None
 
     async def _publish(self, wire: Wire, after: int) -> int:
         await self._reassure()

@@ -19,6 +19,8 @@ from pathlib import Path
 from contracts.runtime.process.service import UserError
 from deploy.local.lifeline import end_with_parent
 
+MEMORY_LIMIT = "256MiB"
+"""Above this the server's garbage is collected at once. It is no bound: what is in use may be more."""
 START_S = 20.0
 """For a server that has nothing to restore. Reading a large store takes as long as it takes."""
 STOP_S = 15.0
@@ -89,6 +91,7 @@ class NatsServer:
             self._process = await asyncio.create_subprocess_exec(
                 binary(), "-c", str(config), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
                 pass_fds=(lock,), preexec_fn=end_with_parent, start_new_session=True,
+                env={"GOMEMLIMIT": MEMORY_LIMIT, **os.environ},
             )  # fmt: skip
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         try:

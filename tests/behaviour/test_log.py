@@ -446,6 +446,12 @@ class TestNatsLog(LogBehaviour):
         monkeypatch.setattr(log.format.blobs, "get_json", away)
         assert [one.commit for one in await first(log, 1)] == [commit]
 
+    async def test_a_log_that_was_deleted_is_told_at_once(self, log: NatsLog) -> None:
+        await log.connection.api("STREAM.DELETE.LOG")
+        with pytest.raises(Unavailable, match="the stream LOG does not exist"):
+            await log.last_seq()
+        assert "the stream LOG does not exist" in (await log.problem() or "")
+
     async def test_an_aggregate_longer_than_a_batch_is_read_whole(
         self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
     ) -> None:

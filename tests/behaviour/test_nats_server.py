@@ -72,6 +72,11 @@ async def test_its_log_lines_are_handed_over(tmp_path: Path) -> None:
     assert any("Server Exiting" in line for line in lines)
 
 
+async def test_its_memory_has_a_limit(nats_server: NatsServer) -> None:
+    environment = Path(f"/proc/{nats_server.pid}/environ").read_bytes().split(b"\0")
+    assert b"GOMEMLIMIT=256MiB" in environment
+
+
 async def test_its_end_can_be_waited_for(nats_server: NatsServer) -> None:
     await nats_server.stop()
     assert await nats_server.ended() == 0
