@@ -106,11 +106,11 @@ class MemoryLog:
 
     async def inject(self, subject: str, payload: bytes) -> int:
         """Store a message as somebody does who publishes on the log's subjects; returns its sequence."""
-        aggregate, _ = subject.removeprefix("evt.").rsplit(".", 1)
+        _, aggregate, aggregate_id, _ = subject.split(".")
         self._state = replace(self._state, last_seq=self._state.last_seq + 1)
         message = _Message(self._state.last_seq, new_id(), subject, payload, {})
         self._messages.append(message)
-        self._aggregates[f"evt.{aggregate}.>"].append(message)
+        self._aggregates[aggregate_filter(aggregate, aggregate_id)].append(message)
         async with self._grown:
             self._grown.notify_all()
         return message.seq
