@@ -41,7 +41,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Makes plans with a model; whatever has been done already, by whichever planner, is not done again."""
+    """Makes plans with a model. What a planner has recorded is not done again."""
 
     log: Log
     llm: Llm
@@ -70,7 +70,7 @@ class Planner:
         await request_run(stream, self._now(stream.state))
 
     async def given_up(self, recorded: Recorded, error: BaseException) -> None:
-        """The message is parked, so nobody goes on with the plan or asks for its run: let both say so."""
+        """Reject the plan and cancel its run: the message is parked, so no planner continues it."""
         stream = await self._open(recorded)
         if stream is None:
             return

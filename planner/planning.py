@@ -83,7 +83,7 @@ def next_question(state: dag.State, system: str, goal: str) -> Question:
 
 
 def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
-    """What a model's reply is worth, by itself."""
+    """Whether a reply is a plan, a question, or neither."""
     if reply.error is not None:
         return Fault(Rejected(http_status=500, error=reply.error), reply.error)
     if len(reply.text) > MAX_ANSWER:

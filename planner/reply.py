@@ -1,4 +1,4 @@
-"""Why a model was asked, and what came of it."""
+"""The reason why a model is asked, and its reply."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Reply:
     error: str | None = None
     """Why there is no answer, after every retry of the call."""
     cut_off: bool = False
-    """The model had more to say than it was allowed tokens."""
+    """The answer was cut by max_tokens or a content filter."""
     spent: Spent = field(default_factory=Spent)
     stats: dict[str, Json] | None = None
     """What the provider tells about the call, and which tries of it failed."""
 
     def as_attempt(self, number: int, reason: Reason) -> AttemptMade:
-        """The reply as it stands in the log before anybody has judged it."""
+        """The event that records the reply, before it is judged."""
         return AttemptMade(
             attempt=number,
             reason=reason,

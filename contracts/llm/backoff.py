@@ -12,7 +12,7 @@ from contracts.core.waiting import doubled
 FIRST_S = 1.0
 LONGEST_S = 30.0
 LONGEST_ASKED_S = 60.0
-"""A provider that asks for more patience gets it from the caller, who need not hold the call open."""
+"""A longer `Retry-After` is left to the caller, who need not hold the call open."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What LLM calls did, as `/metrics` shows it."""
+"""Metrics of LLM calls."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ SECONDS = Histogram(
     ["provider", "model"],
     buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 120, 300),
 )
-TOKENS = Counter("llm_tokens", "Tokens of answers, of use or not", ["provider", "model", "kind"])
-COST = Counter("llm_cost_usd", "Known cost of answers, of use or not, in US dollars", ["provider", "model"])
+TOKENS = Counter("llm_tokens", "Tokens used, including unusable answers", ["provider", "model", "kind"])
+COST = Counter("llm_cost_usd", "Known cost in US dollars, including unusable answers", ["provider", "model"])
 
 
 def count_attempt(endpoint: Endpoint, failure: CallFailed | None, seconds: float) -> None:
-    """One exchange is over."""
+    """Count one HTTP exchange."""
     outcome = "ok" if failure is None else "passing" if failure.passing else "final"
     ATTEMPTS.labels(endpoint.provider, endpoint.model, outcome).inc()
     SECONDS.labels(endpoint.provider, endpoint.model).observe(seconds)
 
 
 def count_answer(endpoint: Endpoint, tokens: Tokens | None, cost: Decimal | None) -> None:
-    """One more answer is to be paid for."""
+    """Count the tokens and the cost of one answer."""
     names = endpoint.provider, endpoint.model
     if tokens is not None:
         TOKENS.labels(*names, "prompt").inc(tokens.prompt)
