@@ -57,7 +57,8 @@ async def test_one_tool_is_an_object_by_either_way(tools: Api, path: str) -> Non
 @pytest.mark.parametrize("path", [f"{TOOLS}?name=", f"{TOOLS}/"])
 async def test_names_are_case_sensitive(tools: Api, path: str) -> None:
     answer = await tools.get(f"{path}readfile")
-    assert (answer.status, answer.json) == (404, {"error": "Tool not found: readfile"})
+    error = "Tool not found: readfile; did you mean 'readFile'?"
+    assert (answer.status, answer.json) == (404, {"error": error})
 
 
 async def test_an_empty_name_is_no_tool(tools: Api) -> None:
