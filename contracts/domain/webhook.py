@@ -5,8 +5,8 @@ run's end, and whatever becomes of it changes nothing of that.
 
 An end is what clients are shown as `completed` or `failed`: also that there is no plan for the run, and that
 the execution of its plan was suspended. A suspended one can be resumed and end again, so ends are numbered
-and each is told once; one from which the run was resumed before it could be told is passed over. Of a run
-that a client called off nobody is told, deliberately: who called it off knows.
+and each is told once, unless a later end was told first. A run that a client cancelled calls no webhook: the
+client knows.
 """
 
 from __future__ import annotations
