@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from contracts.runtime.process.loop import run_on_loop
 from deploy.bench.growth import growth
@@ -21,6 +21,8 @@ from deploy.bench.sse import sse
 from deploy.bench.traffic import post, reads
 from deploy.bench.workloads import Workload, chains, fanout, inflight, latency, recovery, start
 from deploy.local.nats_server import Durability
+from deploy.printable import show_error
+from deploy.terminal import Terminal
 
 WORKLOADS: dict[str, Workload] = {
     "chain": chains,
@@ -69,14 +71,14 @@ def bench(
     names = workloads or [name for name in WORKLOADS if name not in ON_REQUEST]
     if unknown := [name for name in names if name not in WORKLOADS]:
         raise typer.BadParameter(f"no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
-    console = Console()
+    console = Terminal()
     results = []
     for name in names:
-        console.print(f"[bold]{name}[/bold]: {(WORKLOADS[name].__doc__ or '').strip()}", highlight=False)
+        console.print(Text.assemble((name, "bold"), f": {(WORKLOADS[name].__doc__ or '').strip()}"))
         try:
             figures, settings = run_on_loop(_measure(WORKLOADS[name], durability, tuple(commits or ())))
         except WorkloadFailed as error:
-            console.print(f"[red]failed:[/red] {error}", highlight=False)
+            show_error(f"{name} failed: {error}")
             raise typer.Exit(1) from None
         results.append({"workload": name, **_circumstances(settings), **figures})
     console.print(_table(results, durability))

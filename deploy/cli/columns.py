@@ -28,6 +28,7 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     agents.AgentRow: ("id", "name", "version", "active", "provider", "model", "createdAt"),
     tools.ToolDefinition: ("function.name", "function.description"),
     schedules.ScheduleRow: ("id", "cronExpr", "timezone", "active", "overlap", "lastRunAt"),
+    schedules.NextTicks: ("scheduleId", "cronExpr", "timezone", "next", "description"),
     schedules.TickRow: ("tick", "decision", "runId", "reason"),
     costs.PeriodCost: ("date", "planningCostUsd", "executionCostUsd", "totalCostUsd"),
     costs.StepCost: ("taskId", "toolOrPromptName", "usage.totalTokens", "costUsd"),
@@ -35,7 +36,7 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     costs.PlanningAttempt: ("attempt", "reason", "usage.totalTokens", "costUsd", "errorMessage"),
 }
 
-ROWS: dict[type, str] = {
+LISTS: dict[type, str] = {
     dags.DagList: "dags",
     executions.ExecutionList: "executions",
     executions.DagExecutionList: "executions",
@@ -43,4 +44,4 @@ ROWS: dict[type, str] = {
     schedules.TickList: "ticks",
     experiments.ExperimentsCompleted: "results",
 }
-"""Answers that are a list with something around it, and where the list is."""
+"""Answers that are a list with something around it, and the field that is the list."""

@@ -10,9 +10,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.text import Text
-
 from contracts.client import PLANNER_AGENT, Client
 from contracts.llm import LlmNotConfigured, LlmSettings
 from contracts.llm.endpoint import resolve
@@ -21,6 +18,7 @@ from deploy.cli.watch.progress import RunProgress
 from deploy.local.log_lines import Filed
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import ScriptedLlm, default_rules, environment
+from deploy.terminal import Terminal
 
 GOAL = "Compare solar and wind power for a small farm and recommend one"
 LOG = "services.log"
@@ -43,7 +41,7 @@ class Show:
     """A service, or `nats`, to end by SIGKILL as soon as one step has completed."""
 
 
-async def demo(show: Show, progress: Console, output: Console) -> bool:
+async def demo(show: Show, progress: Terminal, output: Terminal) -> bool:
     """Run it; whether the execution completed. The directory stays if it failed.
 
     Raises:
@@ -62,23 +60,23 @@ async def demo(show: Show, progress: Console, output: Console) -> bool:
     finally:
         if failed:
             said = f"\nThe last lines of {log.path}:\n{log.tail(TAIL_LINES)}"
-            progress.print(Text(said, style="dim"), soft_wrap=True)
+            progress.note(said, "dim")
         if failed or show.keep:
-            progress.print(Text(f"everything is in {directory}"), soft_wrap=True)
+            progress.note(f"all files are in {directory}")
         else:
             shutil.rmtree(directory, ignore_errors=True)
     return not failed
 
 
-async def _demo(show: Show, directory: Path, log: Filed, progress: Console, output: Console) -> bool:
+async def _demo(show: Show, directory: Path, log: Filed, progress: Terminal, output: Terminal) -> bool:
     async with AsyncExitStack() as stack:
         llm = await stack.enter_async_context(_llm(progress))
         options = Options(directory, port=0, env=private(directory) | llm)
-        with progress.status("starting NATS and the five services …"):
+        with progress.busy("starting NATS and the five services …"):
             system = await stack.enter_async_context(local_system(options, log))
         client = await stack.enter_async_context(Client(system.url))
-        progress.print(Text(f"ready at {system.url}\ngoal: {show.goal}"))
-        with progress.status(f"{PLANNER_AGENT} is planning …"):
+        progress.note(f"ready at {system.url}\ngoal: {show.goal}")
+        with progress.busy(f"{PLANNER_AGENT} is planning …"):
             started = await client.dags.create_and_execute(show.goal)
         board = await watch(client, started.execution_id, progress, _Killer(system, show.kill))
         show_end(board, progress, output)
@@ -101,14 +99,14 @@ class _Killer:
 
 
 @asynccontextmanager
-async def _llm(progress: Console) -> AsyncGenerator[dict[str, str]]:
+async def _llm(progress: Terminal) -> AsyncGenerator[dict[str, str]]:
     """Environment for the LLM that the user has configured, or for a scripted one that runs meanwhile."""
     try:
         endpoint = resolve(LlmSettings())
     except LlmNotConfigured:
         async with ScriptedLlm(default_rules()) as scripted:
-            progress.print(Text(CANNED), style="yellow")
+            progress.print(CANNED, style="yellow")
             yield environment(scripted.base_url)
     else:
-        progress.print(Text(f"LLM: {endpoint.provider}, {endpoint.model}"))
+        progress.note(f"LLM: {endpoint.provider}, {endpoint.model}")
         yield {}

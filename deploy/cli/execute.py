@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from contracts.client import ClarificationRequired, ClientError, Refused, Unreachable
 from contracts.runtime.process.service import UserError
+from deploy.printable import show_error
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -31,7 +32,7 @@ class Status(IntEnum):
 
 
 def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.INTERRUPTED) -> Status:
-    """Run `main` to the status it gives; `interrupted` when a signal ended it."""
+    """Run `main` and return its status, or `interrupted` when a signal ended it."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -39,7 +40,7 @@ def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.I
     try:
         return asyncio.run(_until_signalled(main, interrupted))
     except (ClientError, UserError, ValidationError) as error:
-        print(f"async-agent: {_advice(error)}", file=sys.stderr)
+        show_error(_advice(error))
         return _status(error)
 
 
@@ -76,9 +77,7 @@ def _status(error: Exception) -> Status:
 def _advice(error: Exception) -> str:
     match error:
         case Unreachable():
-            return (
-                f"{error}\nStart one with `async-agent up`, or say where it is by --url or ASYNC_AGENT_URL."
-            )
+            return f"{error}\nStart one with `async-agent up`, or name one with --url or ASYNC_AGENT_URL."
         case ClarificationRequired(dag_id=dag_id):
             answer = f'`async-agent dags clarify {dag_id} "…"`' if dag_id else "a more precise goal"
             return f"the goal is not clear enough: {error}\nAnswer with {answer}."

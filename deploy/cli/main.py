@@ -1,9 +1,10 @@
-"""The command line, `async-agent`: what each command takes. What they do is imported when they run."""
+"""The command line, `async-agent`: the options of each command. Its code is imported when it runs."""
 
-# ruff: noqa: PLC0415  a command that is not asked for must not cost start-up time
+# ruff: noqa: PLC0415  other commands must not cost start-up time
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
@@ -12,20 +13,21 @@ import typer
 
 from deploy.cli.options import DEFAULT_URL, AsJson, Url
 from deploy.cli.resources import RESOURCES
+from deploy.printable import accept_every_character, is_unicode, show_error
 
 if TYPE_CHECKING:
     from deploy.cli.execute import Status
 
 app = typer.Typer(
     name="async-agent",
-    help="Goals in plain words, planned into DAGs by an LLM, run crash-safely, every step an event.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,
 )
-views_app = typer.Typer(no_args_is_help=True, help="The views: SQL tables that are made of the log.")
-parked_app = typer.Typer(no_args_is_help=True, help="Messages that a service has given up on.")
-log_app = typer.Typer(no_args_is_help=True, help="The log: what to do when it has lost commits.")
+views_app = typer.Typer(no_args_is_help=True, help="Rebuild or verify the SQL tables made from the log.")
+parked_app = typer.Typer(no_args_is_help=True, help="Messages that a service gave up on.")
+log_app = typer.Typer(no_args_is_help=True, help="Continue with a log that has lost commits.")
 app.add_typer(log_app, name="log")
 app.add_typer(views_app, name="views")
 app.add_typer(parked_app, name="parked")
@@ -36,28 +38,46 @@ PASSING_ON = {
     "ignore_unknown_options": True,
     "allow_interspersed_args": False,
 }
-"""For commands whose own program, imported when it is asked for, reads all that follows."""
+"""For commands that another program, imported when needed, reads all arguments of."""
 
 ServiceName = Literal["gateway", "planner", "executor", "scheduler", "projector"]
 Victim = Literal["gateway", "planner", "executor", "scheduler", "projector", "nats"]
 Data = Annotated[
     Path | None,
-    typer.Option("--data", help="Where the log and the views are. Default: $DATA_DIR or ./data."),
+    typer.Option("--data", help="Directory of the log and the views. Default: $DATA_DIR or ./data."),
 ]
 NatsUrl = Annotated[
     str | None,
-    typer.Option("--nats-url", help="An existing NATS instead of one of our own. Default: $NATS_URL."),
+    typer.Option("--nats-url", help="Use this NATS instead of starting one. Default: $NATS_URL."),
 ]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Of the API. Default: $PORT or 3000.")]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the API. Default: $PORT or 3000.")]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: $HOST or 127.0.0.1.")]
 Durability = Annotated[
     Literal["fsync", "fast"] | None,
     typer.Option(
-        help="fsync: accepted events survive a power cut. fast: about five times as quick, but one may lose "
-        "the last two minutes. Default: fsync."
+        help="fsync: accepted events survive a power cut. fast: about five times faster, but a power cut may "
+        "lose the last two minutes. Default: fsync."
     ),
 ]
-Executors = Annotated[int | None, typer.Option(min=1, max=64, help="How many executors. Default: 1.")]
+Executors = Annotated[int | None, typer.Option(min=1, max=64, help="Number of executors. Default: 1.")]
+
+
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
+        from importlib.metadata import version
+
+        print("async-agent", version("async-agent"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    show_version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Plan goals with an LLM, run the plans, and watch every step."""
 
 
 @app.command()
@@ -69,18 +89,17 @@ def up(
     durability: Durability = None,
     executors: Executors = None,
 ) -> None:
-    """Run everything on this machine until Ctrl-C: NATS and the five services."""
-    from rich.console import Console
-
+    """Run NATS and the five services on this machine, until Ctrl-C."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.up import up as run_up
     from deploy.local.settings import local_settings, options_of
+    from deploy.terminal import Terminal
 
     async def main() -> Status:
         settings = local_settings(
             data_dir=data, port=port, host=host, nats_url=nats_url, durability=durability, executors=executors
         )
-        await run_up(options_of(settings), settings.artifacts_dir, Console())
+        await run_up(options_of(settings), settings.artifacts_dir, Terminal())
         return Status.DONE
 
     _exit(execute(main(), interrupted=Status.DONE))
@@ -88,7 +107,7 @@ def up(
 
 @app.command()
 def run(service: ServiceName) -> None:
-    """Run one service in this process, as configured by the environment and .env."""
+    """Run one service in this process, configured by the environment and .env."""
     from importlib import import_module
 
     import_module(f"{service}.service").SERVICE.main()
@@ -96,47 +115,44 @@ def run(service: ServiceName) -> None:
 
 @app.command()
 def demo(
-    goal: Annotated[str | None, typer.Option(help="In plain words.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the temporary directory there.")] = False,
+    goal: Annotated[str | None, typer.Option(help="The goal, in plain words.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary directory.")] = False,
     kill: Annotated[
         Victim | None,
-        typer.Option(help="End this process by kill -9 in the middle, to see that it is nothing."),
+        typer.Option(help="Kill this process (kill -9) in the middle; the goal completes all the same."),
     ] = None,
 ) -> None:
-    """Run one goal on a temporary system, live. Without an LLM of yours a scripted one stands in."""
-    from rich.console import Console
-
+    """Run one goal on a temporary system and watch it. Without an LLM, a scripted one answers."""
     from deploy.cli.demo import GOAL, Show
     from deploy.cli.demo import demo as run_demo
     from deploy.cli.execute import Status, execute
+    from deploy.terminal import Terminal
 
     async def main() -> Status:
         show = Show(goal or GOAL, keep, kill)
-        return Status.DONE if await run_demo(show, Console(stderr=True), Console()) else Status.FAILED
+        return Status.DONE if await run_demo(show, Terminal(stderr=True), Terminal()) else Status.FAILED
 
     _exit(execute(main()))
 
 
 @app.command("run-goal")
 def run_goal(
-    goal: Annotated[str, typer.Argument(help="In plain words.")],
+    goal: Annotated[str, typer.Argument(help="The goal, in plain words.")],
     url: Url = DEFAULT_URL,
     agent: Annotated[
-        str | None,
-        typer.Option(help="The agent that plans; by default the newest of ours."),
+        str | None, typer.Option(help="Name of the agent that plans. Default: the newest of ours.")
     ] = None,
 ) -> None:
-    """Have a goal planned and executed, and watch it. Exit status: 0 completed, 1 failed, 2 not reachable."""
-    from rich.console import Console
-
+    """Plan a goal, execute the plan and watch it. Exit status: 0 completed, 1 failed, 2 not reachable."""
     from contracts.client import PLANNER_AGENT, Client
     from deploy.cli.execute import execute
     from deploy.cli.watch.follow import follow
+    from deploy.terminal import Terminal
 
     async def main() -> Status:
         planner = agent or PLANNER_AGENT
         async with Client(url) as client:
-            with Console(stderr=True).status(f"{planner} is planning …"):
+            with Terminal(stderr=True).busy(f"{planner} is planning …"):
                 started = await client.dags.create_and_execute(goal, agent=planner)
             return await follow(client, started.execution_id)
 
@@ -145,11 +161,11 @@ def run_goal(
 
 @app.command()
 def watch(
-    id_: Annotated[str, typer.Argument(metavar="ID", help="Of an execution, or of the run of a goal.")],
+    id_: Annotated[str, typer.Argument(metavar="ID", help="Id of an execution or a run.")],
     url: Url = DEFAULT_URL,
     as_json: AsJson = False,
 ) -> None:
-    """Watch something to its end. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
+    """Watch an execution or a run. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
     from deploy.cli.execute import execute
     from deploy.cli.watch.follow import watched
 
@@ -158,20 +174,28 @@ def watch(
 
 @app.command("scripted-llm")
 def scripted_llm(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0: any.")] = 11500,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+    ] = 11500,
     rules: Annotated[
-        Path | None, typer.Option(help="TOML file of rules. Default: those of the demo.")
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="TOML file with rules. Default: the demo's rules."),
     ] = None,
 ) -> None:
-    """Serve a stand-in for an LLM, whose every answer is canned, on an OpenAI-compatible port."""
+    """Serve canned answers on an OpenAI-compatible port, in place of an LLM."""
     from deploy.cli.execute import Status, execute
     from deploy.scripted_llm import default_rules, environment, load_rules, serve
 
     def started(base_url: str) -> None:
         print(*(f"{name}={value}" for name, value in environment(base_url).items()), flush=True)
 
+    try:
+        served = load_rules(rules) if rules else default_rules()
+    except ValueError as error:  # no UTF-8, no TOML, or no rules
+        raise typer.BadParameter(f"{rules}: {error}", param_hint="--rules") from None
+
     async def main() -> Status:
-        await serve(load_rules(rules) if rules else default_rules(), port=port, started=started)
+        await serve(served, port=port, started=started)
         return Status.DONE
 
     _exit(execute(main(), interrupted=Status.DONE))
@@ -179,19 +203,17 @@ def scripted_llm(
 
 @log_app.command("accept")
 def log_accept(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Go on with a log that has lost commits, as it is; put it back instead if you can.
+    """Continue with a log that has lost commits. Restore the lost commits instead if you can.
 
-    The log takes commits again. The projector keeps the old views beside the new ones, which it makes of the
-    log as it is.
+    The log accepts commits again. The projector rebuilds the views from the log and keeps the old ones.
     """
-    from rich.console import Console
-
     from deploy.cli.execute import Status, execute
     from deploy.cli.operator.log import accept, log_of
+    from deploy.terminal import Terminal
 
     async def main() -> Status:
         async with log_of(data, nats_url) as log:
-            await accept(log, Console())
+            await accept(log, Terminal())
         return Status.DONE
 
     _exit(execute(main()))
@@ -199,45 +221,42 @@ def log_accept(data: Data = None, nats_url: NatsUrl = None) -> None:
 
 @views_app.command("rebuild")
 def views_rebuild(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Build the views anew from the log, whether the system runs or not."""
-    from rich.console import Console
-
+    """Rebuild the views from the log, whether the system runs or not."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.operator.views import rebuild, views_of
+    from deploy.terminal import Terminal
 
     async def main() -> Status:
         async with views_of(data, nats_url) as views:
-            return Status.DONE if await rebuild(views, Console()) else Status.FAILED
+            return Status.DONE if await rebuild(views, Terminal()) else Status.FAILED
 
     _exit(execute(main()))
 
 
 @views_app.command("verify")
 def views_verify(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Fold the log afresh and compare every row. Exit status: 0 the same, 1 different."""
-    from rich.console import Console
-
+    """Compare every row of the views with the log. Exit status: 0 equal, 1 different."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.operator.views import compare, views_of
+    from deploy.terminal import Terminal
 
     async def main() -> Status:
         async with views_of(data, nats_url) as views:
-            return Status.DONE if await compare(views, Console()) else Status.FAILED
+            return Status.DONE if await compare(views, Terminal()) else Status.FAILED
 
     _exit(execute(main()))
 
 
 @parked_app.command("list")
 def parked_list(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Show what is parked, and why."""
-    from rich.console import Console
-
+    """List parked messages and why they were given up."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.operator.parked import connection_to, show_parked
+    from deploy.terminal import Terminal
 
     async def main() -> Status:
         async with connection_to(data, nats_url) as connection:
-            await show_parked(connection, Console())
+            await show_parked(connection, Terminal())
         return Status.DONE
 
     _exit(execute(main()))
@@ -245,19 +264,18 @@ def parked_list(data: Data = None, nats_url: NatsUrl = None) -> None:
 
 @parked_app.command("retry")
 def parked_retry(
-    numbers: Annotated[list[int], typer.Argument(help="As `parked list` shows them.")],
+    numbers: Annotated[list[int], typer.Argument(help="Numbers from `parked list`.")],
     data: Data = None,
     nats_url: NatsUrl = None,
 ) -> None:
-    """Give messages back to their services, as if they came for the first time."""
-    from rich.console import Console
-
+    """Deliver parked messages to their services again."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.operator.parked import connection_to, put_back
+    from deploy.terminal import Terminal
 
     async def main() -> Status:
         async with connection_to(data, nats_url) as connection:
-            await put_back(connection, numbers, Console())
+            await put_back(connection, numbers, Terminal())
         return Status.DONE
 
     _exit(execute(main()))
@@ -265,10 +283,10 @@ def parked_retry(
 
 @app.command(add_help_option=False, context_settings=PASSING_ON)
 def bench(context: typer.Context) -> None:
-    """Measure this machine with a system of its own; `bench --help` says what can be measured."""
+    """Measure this machine; `bench --help` lists the workloads."""
     from deploy.bench.cli import bench as measure
 
-    bench_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    bench_app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
     bench_app.command()(measure)
     bench_app(args=context.args, prog_name="async-agent bench")
 
@@ -292,4 +310,9 @@ def _exit(status: Status) -> NoReturn:
 
 def main() -> None:
     """The console script."""
+    accept_every_character()
+    for argument in sys.argv[1:]:
+        if not is_unicode(argument):
+            show_error(f"the argument {argument!r} is not valid UTF-8")
+            sys.exit(2)
     app()

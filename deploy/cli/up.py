@@ -6,7 +6,6 @@ import asyncio
 import re
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +13,7 @@ from contracts.api.health import Readiness
 from deploy.local.log_lines import Printed
 from deploy.local.nats_server import Durability
 from deploy.local.system import NATS, STOP_WITHIN_S, LocalSystem, Options, local_system, names
+from deploy.terminal import Terminal
 
 PROMISES = {
     Durability.FSYNC: "fsync: what was accepted survives a power cut",
@@ -21,13 +21,13 @@ PROMISES = {
 }
 
 
-async def up(options: Options, artifacts: Path, console: Console) -> None:
+async def up(options: Options, artifacts: Path, console: Terminal) -> None:
     """Run the system until cancelled; its logs and where it is go to `console`.
 
     Raises:
         UserError: it cannot be started; the message says what to do.
     """
-    console.print(f"starting on {options.data} …", style="dim", highlight=False)
+    console.print(f"starting on {options.data} …", style="dim")
     try:
         async with local_system(options, Printed(console, [*names(options), NATS])) as system:
             console.print(overview(system, await system.ready(), options, artifacts))
@@ -37,11 +37,11 @@ async def up(options: Options, artifacts: Path, console: Console) -> None:
         raise
 
 
-async def _until_cancelled(console: Console) -> None:
+async def _until_cancelled(console: Terminal) -> None:
     try:
         await asyncio.Event().wait()
     finally:
-        console.print(f"stopping, within {STOP_WITHIN_S:g} s …", style="dim", highlight=False)
+        console.print(f"stopping, within {STOP_WITHIN_S:g} s …", style="dim")
 
 
 def overview(system: LocalSystem, readiness: Readiness, options: Options, artifacts: Path) -> Table:

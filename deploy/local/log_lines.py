@@ -8,8 +8,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from rich.console import Console
 from rich.text import Text
+
+from deploy.terminal import Terminal
 
 COLOURS = {
     "gateway": "cyan",
@@ -29,7 +30,7 @@ def is_chatter(name: str, line: str) -> bool:
 class Printed:
     """Prints each line behind the name of its process, in that one's colour."""
 
-    def __init__(self, console: Console, names: Iterable[str]) -> None:
+    def __init__(self, console: Terminal, names: Iterable[str]) -> None:
         self._console = console
         self._width = max(map(len, names))
 

@@ -280,12 +280,12 @@ def script() -> Path:
 def cli(script: Path, environment: dict[str, str], tmp_path: Path) -> RunCli:
     """Runs `async-agent` to its end, as a script would."""
 
-    async def run_cli(*args: object) -> Ended:
+    async def run_cli(*args: object, encoding: str = "utf-8") -> Ended:
         process = await asyncio.create_subprocess_exec(
             script, *map(str, args), env=environment, cwd=tmp_path, stdout=PIPE, stderr=PIPE
         )
         output, errors = await process.communicate()
-        return Ended(process.returncode or 0, output.decode(), errors.decode())
+        return Ended(process.returncode or 0, output.decode(encoding), errors.decode(encoding))
 
     return run_cli
 

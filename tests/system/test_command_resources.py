@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,51 @@ async def test_a_goal_is_pursued_and_watched(bed: Bed, cli: RunCli) -> None:
     assert (await cli("goals", "delete", goal, *at)).status == 0
     gone = await cli("goals", "show", goal, *at)
     assert (gone.status, gone.output, gone.errors) == (2, "", "async-agent: Goal not found\n")
+
+
+async def test_a_new_schedule_is_shown_with_its_next_tick(bed: Bed, cli: RunCli) -> None:
+    """In its own time zone."""
+    at = ("--url", bed.system.url)
+    cron = ("--cron", "0 9 1 1 *", "--timezone", "Asia/Kolkata")
+    created = await cli("goals", "create", GOAL, *cron, *at)
+    assert re.search(r"0 9 1 1 \*.* \d{4}-01-01 09:00:00 IST", created.output), created.output
+    told = json.loads((await cli("goals", "create", GOAL, *cron, "--json", *at)).output)
+    assert "schedules" not in told
+    added = await cli("schedules", "create", told["id"], "0 0 1 7 *", "--timezone", "Europe/Paris", *at)
+    assert re.search(r"\d{4}-07-01 00:00:00 CEST", added.output), added.output
+    for goal in (*re.findall(r"goal_\w+", created.output)[:1], told["id"]):
+        assert (await cli("goals", "delete", goal, *at)).status == 0
+
+
+async def test_each_list_is_a_json_array(bed: Bed, cli: RunCli) -> None:
+    """Also where the API puts it into an object; the note on further pages goes to standard error."""
+    at = ("--url", bed.system.url)
+    started = [await bed.client.dags.execute_job(bed.hooks.job({"listed": ()})) for _ in range(2)]
+    for one in started:
+        await bed.shown(one.execution_id)
+    for command in ("goals", "runs", "dags", "executions", "agents", "tools"):
+        assert isinstance(json.loads((await cli(command, "list", "--json", *at)).output), list)
+    page = await cli("executions", "list", "--limit", "1", "--json", *at)
+    assert len(json.loads(page.output)) == 1
+    assert "more with --offset 1" in page.errors
+    steps = await cli("executions", "steps", started[0].execution_id, "--json", *at)
+    assert json.loads(steps.output)[0]["taskId"] == "listed"
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-16"])
+async def test_every_output_encoding_works(
+    bed: Bed, cli: RunCli, environment: dict[str, str], encoding: str
+) -> None:
+    """What it lacks is written as JSON does; no command fails when its work is done."""
+    environment["PYTHONIOENCODING"] = encoding
+    at = ("--url", bed.system.url)
+    created = await cli("goals", "create", "Größe 日本 😀 erklären", "--json", *at, encoding=encoding)
+    assert created.status == 0, created.errors
+    goal = json.loads(created.output)
+    assert goal["objective"] == "Größe 日本 😀 erklären"
+    shown = await cli("goals", "list", *at, encoding=encoding)
+    assert (shown.status, goal["id"] in shown.output) == (0, True)
+    assert (await cli("goals", "delete", goal["id"], *at, encoding=encoding)).status == 0
 
 
 async def test_an_agent_with_tools_does_a_small_job_and_remembers_it(bed: Bed, cli: RunCli) -> None:
@@ -118,7 +164,7 @@ async def test_a_task_is_answered_on_the_output_alone(bed: Bed, cli: RunCli, tmp
 async def test_a_goal_is_planned_by_several_models(bed: Bed, cli: RunCli) -> None:
     models = ("--provider", "openai", "--model", "a", "--model", "b", "--temperature", "0")
     made = await cli("experiments", GOAL, *models, "--url", bed.system.url, "--json")
-    results = json.loads(made.output)["results"]
+    results = json.loads(made.output)
     assert [(one["model"], one["success"]) for one in results] == [("a", True), ("b", True)]
     shown = await cli("dags", "show", results[0]["dagId"], "--url", bed.system.url)
     assert (shown.status, GOAL in shown.output) == (0, True)
@@ -137,7 +183,7 @@ async def test_the_log_is_followed_from_any_place(bed: Bed, cli: RunCli) -> None
     ]
     onward = ("--aggregate", "goal", "--id", goal, "--after", str(events[0]["seq"]), "--count", "1")
     (line,) = (await cli("events", *onward, *at)).output.splitlines()
-    assert line.split()[1:4] == ["goal.paused", goal, "paused"]
+    assert line.split()[3:6] == ["goal.paused", goal, "paused"]
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from rich.console import Console
-
 from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.settings import Settings
 from deploy.local.attach import attached
+from deploy.terminal import Terminal
 
 
 @asynccontextmanager
@@ -24,16 +23,14 @@ async def log_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Nats
         yield log
 
 
-async def accept(log: NatsLog, console: Console) -> None:
+async def accept(log: NatsLog, console: Terminal) -> None:
     """Let the log take commits again, and say what follows from it."""
     state = await log.state()
     await log.accept()
     if state.halted:
-        console.print(f"It was halted: {state.halted}.", highlight=False)
+        console.print(f"It was halted: {state.halted}.")
     console.print(
         f"The log is accepted as it is, up to seq {state.last_seq}, and takes commits again. What it lacks "
         "is lost to the services; views that include it are kept beside the new ones, as "
         "<file>.regressed-<seq>-<time>.",
-        highlight=False,
-        markup=False,
     )

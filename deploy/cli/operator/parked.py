@@ -1,4 +1,4 @@
-"""`async-agent parked`: messages that a service gave up on, and giving them back to it."""
+"""`async-agent parked`: messages that a service gave up on, and delivering them again."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from contracts.runtime.consumer.parking import parked_messages, retry
 from contracts.runtime.nats.connection import Connection, connect
+from deploy.cli.layout import Rows
+from deploy.cli.values import clock
 from deploy.local.attach import attached
+from deploy.terminal import Terminal
 
 
 @asynccontextmanager
@@ -22,27 +23,33 @@ async def connection_to(data: Path | None, nats_url: str | None) -> AsyncGenerat
         yield connection
 
 
-async def show_parked(connection: Connection, console: Console) -> None:
-    """Print all that is parked, oldest first."""
+async def show_parked(connection: Connection, console: Terminal) -> None:
+    """Print every parked message, oldest first."""
     messages = await parked_messages(connection)
     if not messages:
         console.print("nothing is parked")
         return
-    table = Table("number", "since", "service", "message", "why", title_justify="left")
-    for number, message in messages:
-        since = message.time.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-        why = Text(f"{message.error}: {message.reason} (attempt {message.attempt})")
-        table.add_row(str(number), since, message.consumer, f"{message.subject} ({message.seq})", why)
-    console.print(table)
+    rows = [
+        (
+            str(number),
+            clock(message.time),
+            message.consumer,
+            f"{message.subject} ({message.seq})",
+            f"{message.error}: {message.reason} (attempt {message.attempt})",
+        )
+        for number, message in messages
+    ]
+    headers = ("number", "since", "service", "message", "why")
+    console.print_whole(Rows(headers, [[Text(cell) for cell in row] for row in rows]))
 
 
-async def put_back(connection: Connection, numbers: Sequence[int], console: Console) -> None:
-    """Give parked messages to their services again; all of them when no number is given.
+async def put_back(connection: Connection, numbers: Sequence[int], console: Terminal) -> None:
+    """Deliver parked messages again; all of them when no number is given.
 
     Raises:
-        NotParked: there is none of that number.
+        NotParked: no message has that number.
     """
     wanted = numbers or [number for number, _ in await parked_messages(connection)]
     for number in wanted:
         await retry(connection, number)
-    console.print(f"{len(wanted)} given back" if wanted else "nothing is parked")
+    console.print(f"{len(wanted)} will be delivered again" if wanted else "nothing is parked")

@@ -9,8 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from contracts.core.subjects import PROJECTED
 from contracts.domain.registry import CODEC
@@ -18,7 +17,9 @@ from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import ViewsSettings
 from contracts.views import NEXT
+from deploy.cli.layout import Rows
 from deploy.local.attach import attached
+from deploy.terminal import Terminal
 from projector.projector import Projector, refuse_if_regressed
 from projector.verify import Verdict, verify
 
@@ -52,7 +53,7 @@ async def views_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Vi
         yield Views(log, settings.views_file, nats.offline)
 
 
-async def rebuild(views: Views, console: Console) -> bool:
+async def rebuild(views: Views, console: Terminal) -> bool:
     """Build the views anew; whether they are there now.
 
     Where a projector may be running, it alone writes the file: taking the file away makes it build a new one.
@@ -63,9 +64,9 @@ async def rebuild(views: Views, console: Console) -> bool:
     else:
         await _have_rebuilt(views)
     if views.file.exists():
-        console.print(f"{views.file} is built anew", highlight=False)
+        console.print(f"{views.file} is built anew")
         return True
-    console.print(f"{views.file} is away; the next projector that starts builds it anew", highlight=False)
+    console.print(f"{views.file} is away; the next projector that starts builds it anew")
     return False
 
 
@@ -101,7 +102,7 @@ async def _extend_while_built(limit: asyncio.Timeout, file: Path) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def compare(views: Views, console: Console) -> bool:
+async def compare(views: Views, console: Terminal) -> bool:
     """Fold the log afresh, compare every row, and print what differs; whether nothing does.
 
     Raises:
@@ -113,9 +114,9 @@ async def compare(views: Views, console: Console) -> bool:
         raise NoViews(
             f"there are no views at {views.file}; start a projector, or run `async-agent views rebuild`"
         ) from None
-    console.print(f"{verdict.rows} rows, the log up to {verdict.seq}: {_outcome(verdict)}", highlight=False)
+    console.print(f"{verdict.rows} rows, the log up to {verdict.seq}: {_outcome(verdict)}")
     if verdict.differences:
-        console.print(_differences(verdict))
+        console.print_whole(_differences(verdict))
     return not verdict.differences
 
 
@@ -127,8 +128,7 @@ def _outcome(verdict: Verdict) -> str:
     return "they DIFFER" if verdict.differences else "the views are what the log says"
 
 
-def _differences(verdict: Verdict) -> Table:
-    table = Table("table", "rows only in the views", "rows only in the log")
-    for one in verdict.differences:
-        table.add_row(one.table, str(one.only_in_views), str(one.only_in_log))
-    return table
+def _differences(verdict: Verdict) -> Rows:
+    rows = [(one.table, str(one.only_in_views), str(one.only_in_log)) for one in verdict.differences]
+    headers = ("table", "rows only in the views", "rows only in the log")
+    return Rows(headers, [[Text(cell) for cell in row] for row in rows])

@@ -1,19 +1,19 @@
-"""`async-agent <resource> <verb>`: one module per resource, imported when it is asked for."""
+"""`async-agent <resource> <verb>`: one module per resource, imported when its command runs."""
 
 from __future__ import annotations
 
 RESOURCES = {
-    "goals": "What is to be reached, by whom and when.",
+    "goals": "Goals that agents pursue, now or on a schedule.",
     "runs": "Runs of goals.",
-    "dags": "Goals in plain words, and the plans made of them.",
-    "executions": "Executions of DAGs.",
-    "agents": "Named, versioned system prompts.",
-    "tools": "What steps can call.",
-    "schedules": "When goals are pursued by themselves.",
-    "costs": "What was spent.",
-    "artifacts": "The files that steps have written.",
+    "dags": "Plans made from goals.",
+    "executions": "Executions of plans.",
+    "agents": "Named and versioned system prompts.",
+    "tools": "Tools that steps can call.",
+    "schedules": "Schedules of goals and plans.",
+    "costs": "What model calls cost.",
+    "artifacts": "Files written by steps.",
     "tasks": "Single tasks for an agent, with files.",
-    "experiments": "One goal planned by several models and temperatures.",
-    "events": "Everything that happens, as it happens.",
+    "experiments": "Plan one goal with several models and temperatures.",
+    "events": "Events of the log, live.",
 }
 """Modules of this package, and what their commands are about."""

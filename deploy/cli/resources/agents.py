@@ -8,50 +8,61 @@ import typer
 
 from contracts.api.agents import AgentCreate, AgentPatch, AgentRow
 from contracts.client import Client
-from deploy.cli.resources.command import body, command, group
+from deploy.cli.resources.command import body, command, group, text_in
 
 app = group(__name__)
 
-Id = Annotated[str, typer.Argument(help="Of one version.")]
-Prompt = Annotated[typer.FileText, typer.Option("--prompt", help="A file; `-` is standard input.")]
-Provider = Annotated[str | None, typer.Option(help="Of the model. Default: the system's.")]
-Model = Annotated[str | None, typer.Option(help="Default: the system's.")]
+Id = Annotated[str, typer.Argument(help="Id of the version.")]
+Prompt = Annotated[
+    typer.FileBinaryRead,
+    typer.Option("--prompt", help="File with the system prompt; `-` reads standard input."),
+]
+Name = Annotated[str, typer.Argument(help="Name of the agent.")]
+Provider = Annotated[str | None, typer.Option(help="Provider of the model. Default: the system's.")]
+Model = Annotated[str | None, typer.Option(help="Model to call. Default: the system's.")]
 
 
 @command(app, "list")
 async def find(
     client: Client,
-    name: Annotated[str | None, typer.Option(help="Only versions of this name.")] = None,
-    active: Annotated[bool | None, typer.Option("--active/--inactive", help="Only those.")] = None,
+    name: Annotated[str | None, typer.Option(help="Show only versions of this agent.")] = None,
+    active: Annotated[
+        bool | None, typer.Option("--active/--inactive", help="Show only active or inactive versions.")
+    ] = None,
 ) -> list[AgentRow]:
-    """All versions, newest first."""
+    """List all versions, newest first."""
     return await client.agents.find(name=name, active=active)
 
 
 @command(app, "show")
 async def show(client: Client, agent: Id) -> AgentRow:
-    """One version."""
+    """Show a version."""
     return await client.agents.get(agent)
 
 
 @command(app, "resolve")
-async def resolve(client: Client, name: str) -> AgentRow:
-    """The active version of a name."""
+async def resolve(client: Client, name: Name) -> AgentRow:
+    """Show the active version of an agent."""
     return await client.agents.resolve(name)
 
 
 @command(app, "create")
 async def create(
     client: Client,
-    name: str,
-    version: str,
+    name: Name,
+    version: Annotated[str, typer.Argument(help="Version, such as 1.0.0.")],
     prompt: Prompt,
     provider: Provider = None,
     model: Model = None,
 ) -> AgentRow:
-    """A new version, inactive."""
+    """Create a version. It is inactive until `agents activate`."""
     wanted = body(
-        AgentCreate, name=name, version=version, promptTemplate=prompt.read(), provider=provider, model=model
+        AgentCreate,
+        name=name,
+        version=version,
+        promptTemplate=text_in(prompt),
+        provider=provider,
+        model=model,
     )
     return await client.agents.create(wanted)
 
@@ -60,16 +71,17 @@ async def create(
 async def update(
     client: Client,
     agent: Id,
-    name: str | None = None,
-    version: str | None = None,
+    name: Annotated[str | None, typer.Option(help="New name.")] = None,
+    version: Annotated[str | None, typer.Option(help="New version.")] = None,
     prompt: Annotated[
-        typer.FileText | None, typer.Option("--prompt", help="A file; `-` is standard input.")
+        typer.FileBinaryRead | None,
+        typer.Option("--prompt", help="File with the new prompt; `-` reads standard input."),
     ] = None,
     provider: Provider = None,
     model: Model = None,
 ) -> AgentRow:
-    """Change a version; what is not given stays."""
-    template = prompt.read() if prompt else None
+    """Change a version. Options that are left out keep their value."""
+    template = text_in(prompt) if prompt else None
     changes = body(
         AgentPatch, name=name, version=version, promptTemplate=template, provider=provider, model=model
     )
@@ -78,11 +90,11 @@ async def update(
 
 @command(app, "activate")
 async def activate(client: Client, agent: Id) -> AgentRow:
-    """Make it the active version of its name."""
+    """Make a version the active one of its agent."""
     return await client.agents.activate(agent)
 
 
 @command(app, "delete")
 async def delete(client: Client, agent: Id) -> None:
-    """Delete a version that is not active."""
+    """Delete an inactive version."""
     await client.agents.delete(agent)

@@ -12,6 +12,7 @@ from contracts.client import Client, Content
 from deploy.cli.execute import Status, execute
 from deploy.cli.options import DEFAULT_URL, Url
 from deploy.cli.resources.command import Unusable, command, group
+from deploy.printable import printable
 
 app = group(__name__)
 
@@ -19,19 +20,19 @@ app = group(__name__)
 @command(app, "list")
 async def find(
     client: Client,
-    recursive: Annotated[bool, typer.Option("--recursive", help="Those in folders, too.")] = False,
+    recursive: Annotated[bool, typer.Option("--recursive", help="Include files in folders.")] = False,
 ) -> list[str]:
-    """Their names."""
+    """List the names of the files."""
     return await client.artifacts.find(recursive=recursive)
 
 
 @app.command()
 def get(
-    name: Annotated[str, typer.Argument(help="As listed, with the folders it is in.")],
-    output: Annotated[Path | None, typer.Option(help="A file to write. Default: standard output.")] = None,
+    name: Annotated[str, typer.Argument(help="Name as listed, with its folders.")],
+    output: Annotated[Path | None, typer.Option(help="File to write. Default: standard output.")] = None,
     url: Url = DEFAULT_URL,
 ) -> None:
-    """The content of one, byte for byte."""
+    """Print a file, byte for byte."""
 
     async def main() -> Status:
         async with Client(url) as client:
@@ -42,13 +43,20 @@ def get(
 
 
 def _write(content: Content, output: Path | None) -> None:
-    """Raises Unusable when it cannot be written there."""
+    """Raises Unusable when it cannot be shown or written there."""
     if output is None:
-        if sys.stdout.isatty() and not content.media_type.startswith("text/"):
-            raise Unusable(f"it is {content.media_type}, which no terminal shows: give a file by --output")
-        sys.stdout.buffer.write(content.body)
+        _print(content)
         return
     try:
         output.write_bytes(content.body)
     except OSError as error:
         raise Unusable(f"{output} cannot be written: {error.strerror}") from error
+
+
+def _print(content: Content) -> None:
+    if not sys.stdout.isatty():
+        sys.stdout.buffer.write(content.body)
+        return
+    if not content.media_type.startswith("text/"):
+        raise Unusable(f"it is {content.media_type}, which a terminal cannot show; name a file with --output")
+    sys.stdout.write(printable(content.body.decode(errors="replace")))

@@ -1,34 +1,37 @@
-"""How a command is made of a question to the API: its options, its output, its exit status."""
+"""How a function that asks the API becomes a command: its options, its output, its exit status."""
 
 from __future__ import annotations
 
 import inspect
-import sys
+import json
 from collections.abc import Awaitable, Callable, Coroutine
 from inspect import Parameter
 from typing import Any, TypeVar, get_type_hints
 
 import typer
 from pydantic import BaseModel, ValidationError
-from rich.console import Console
 
 from contracts.client import Client
 from contracts.core.event import Json
 from contracts.core.foreign_json import TooLargeInteger, parse_json
 from contracts.domain.issues import issues
 from contracts.runtime.process.service import UserError
+from deploy.cli.columns import LISTS
 from deploy.cli.execute import Status, execute
 from deploy.cli.options import DEFAULT_URL, AsJson, Url
 from deploy.cli.resources import RESOURCES
-from deploy.cli.tables import show
+from deploy.cli.tables import show, show_page
+from deploy.terminal import Terminal
 
 B = TypeVar("B", bound=BaseModel)
 
 Ask = Callable[..., Coroutine[Any, Any, object]]
 """Takes a Client and the command's own options."""
 A = TypeVar("A", bound=Ask)
-Show = Callable[[Any, Console, Console], None]
-"""Prints an answer on the first console, and on the second what is not part of it."""
+Show = Callable[[Any, Terminal, Terminal], None]
+"""Prints an answer on the first terminal, and on the second what is not part of it."""
+Extend = Callable[[Client, Any], Awaitable[object]]
+"""Asks for more about an answer that is shown to a person."""
 COMMON = (
     Parameter("url", Parameter.KEYWORD_ONLY, default=DEFAULT_URL, annotation=Url),
     Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson),
@@ -48,16 +51,26 @@ def group(module: str) -> typer.Typer:
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
+        rich_markup_mode=None,
     )
 
 
-def command(app: typer.Typer, name: str, *, shown: Show = show) -> Callable[[A], A]:
+def command(
+    app: typer.Typer, name: str, *, shown: Show = show, extended: Extend | None = None
+) -> Callable[[A], A]:
     """Make a command of a function that asks a client: its answer is shown, or printed as JSON."""
 
     def register(ask: A) -> A:
         def run(*, url: str, as_json: bool, **given: Json) -> None:
             async def main() -> Status:
-                return await _answer(url, None if as_json else shown, lambda client: ask(client, **given))
+                if as_json:
+                    return await _print_json(url, lambda client: ask(client, **given))
+                async with Client(url) as client:
+                    answer = await ask(client, **given)
+                    if extended:
+                        answer = await extended(client, answer)
+                shown(answer, Terminal(), Terminal(stderr=True))
+                return Status.DONE
 
             raise typer.Exit(execute(main()))
 
@@ -85,7 +98,7 @@ def body(model: type[B], /, **given: Json) -> B:
         raise Unusable("; ".join(wrong)) from None
 
 
-def json_of(text: str | None, what: str) -> Json:
+def json_of(text: str | bytes | None, what: str) -> Json:
     """An option that is JSON, None where it was not given.
 
     Raises:
@@ -99,8 +112,20 @@ def json_of(text: str | None, what: str) -> Json:
         raise Unusable(f"{what} is not JSON: {error}") from None
 
 
-async def _answer(url: str, shown: Show | None, ask: Callable[[Client], Awaitable[object]]) -> Status:
-    """`shown`: None prints the answer as it came."""
+def text_in(file: typer.FileBinaryRead) -> str:
+    """What is in a file of UTF-8 text.
+
+    Raises:
+        Unusable: it is not UTF-8.
+    """
+    try:
+        return file.read().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unusable(f"{file.name} is not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
+async def _print_json(url: str, ask: Callable[[Client], Awaitable[object]]) -> Status:
+    """Print the API's answer as it came; a list as an array, whatever the API puts around it."""
     heard = b""
 
     def hear(answer: bytes) -> None:
@@ -109,8 +134,10 @@ async def _answer(url: str, shown: Show | None, ask: Callable[[Client], Awaitabl
 
     async with Client(url, on_answer=hear) as client:
         answer = await ask(client)
-    if shown:
-        shown(answer, Console(), Console(stderr=True))
-    elif heard:
-        sys.stdout.write(f"{heard.decode()}\n")
+    if isinstance(answer, BaseModel) and (rows := LISTS.get(type(answer))):
+        key = type(answer).model_fields[rows].alias or rows
+        heard = json.dumps(json.loads(heard)[key], ensure_ascii=False, separators=(",", ":")).encode()
+    if heard:
+        Terminal().literal(heard.decode())
+    show_page(answer, Terminal(stderr=True))
     return Status.DONE

@@ -17,10 +17,10 @@ app = group(__name__)
 async def show(
     client: Client,
     since: Annotated[
-        str | None, typer.Option("--from", help="ISO 8601, or `7d`, `2w`, `1m` before now. Default: 30d.")
+        str | None, typer.Option("--from", help="Start: ISO 8601, or `7d`, `2w`, `1m` ago. Default: 30d.")
     ] = None,
-    until: Annotated[str | None, typer.Option("--to", help="As --from. Default: now.")] = None,
-    by: GroupBy = "day",
+    until: Annotated[str | None, typer.Option("--to", help="End, written as --from. Default: now.")] = None,
+    by: Annotated[GroupBy, typer.Option(help="Sum by day, week or month.")] = "day",
 ) -> CostSummary:
-    """What was spent on plans and their executions; those of one are under `dags` and `executions`."""
+    """Show what plans and executions cost. For a single one see `dags costs` and `executions costs`."""
     return await client.costs(since=since, until=until, by=by)

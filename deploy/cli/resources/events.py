@@ -12,24 +12,24 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.console import Console
 from rich.text import Text
 
 from contracts.client import Client, LogEvent
 from deploy.cli.execute import Status, execute
 from deploy.cli.options import DEFAULT_URL, Url
 from deploy.cli.resources.command import group
-from deploy.cli.tables import COLOURS
+from deploy.cli.values import COLOURS, clock
 from deploy.cli.watch.follow import whole
+from deploy.terminal import Terminal
 
 app = group(__name__)
 
 LINE_CHARACTERS = 240
-"""Where no terminal says how much there is room for."""
+"""Length of a line where no terminal limits it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Filter:
     """Which events to print."""
 
     aggregates: tuple[str, ...]
@@ -38,7 +38,7 @@ class Wanted:
     after: int | None
 
     def of(self, client: Client) -> AsyncGenerator[LogEvent]:
-        """Those events, without end."""
+        """The events, without end."""
         return client.events(
             aggregates=self.aggregates or None,
             aggregate_id=self.id,
@@ -50,26 +50,30 @@ class Wanted:
 @app.command("follow")
 def follow(
     aggregate: Annotated[
-        list[str] | None, typer.Option(help="Only of this kind, such as `run`; one at a time.")
+        list[str] | None,
+        typer.Option(help="Show only events of this kind of thing, such as `run`; repeat for more."),
     ] = None,
     id_: Annotated[
-        str | None, typer.Option("--id", help="Only of the goal, run, DAG … with this id.")
+        str | None, typer.Option("--id", help="Show only events of the goal, run or DAG with this id.")
     ] = None,
     type_: Annotated[
-        list[str] | None, typer.Option("--type", help="Only such as `run.completed`; one at a time.")
+        list[str] | None,
+        typer.Option(
+            "--type", help="Show only events of this type, such as `run.completed`; repeat for more."
+        ),
     ] = None,
     after: Annotated[
         int | None,
-        typer.Option(min=0, help="Begin after this place in the log; 0: all. Default: from now on."),
+        typer.Option(min=0, help="Start after this position in the log; 0 shows everything. Default: now."),
     ] = None,
-    most: Annotated[int | None, typer.Option("--count", min=1, help="End after so many.")] = None,
+    most: Annotated[int | None, typer.Option("--count", min=1, help="Stop after this many events.")] = None,
     url: Url = DEFAULT_URL,
     as_json: Annotated[
-        bool, typer.Option("--json", help="CloudEvents with their `seq`, one a line.")
+        bool, typer.Option("--json", help="Print one CloudEvent with its `seq` per line.")
     ] = False,
 ) -> None:
-    """Follow the log until Ctrl-C; broken connections are made again, and nothing is missed."""
-    wanted = Wanted(tuple(aggregate or ()), id_, tuple(type_ or ()), after)
+    """Print events as they happen, until Ctrl-C. Nothing is lost when the connection breaks."""
+    wanted = Filter(tuple(aggregate or ()), id_, tuple(type_ or ()), after)
     try:
         status = execute(_followed(url, wanted, most, as_json=as_json), interrupted=Status.DONE)
     except BrokenPipeError:  # whoever read this has had enough
@@ -78,33 +82,32 @@ def follow(
     raise typer.Exit(status)
 
 
-async def _followed(url: str, wanted: Wanted, most: int | None, *, as_json: bool) -> Status:
+async def _followed(url: str, wanted: Filter, most: int | None, *, as_json: bool) -> Status:
     heard = b""
 
     def hear(data: bytes) -> None:
         nonlocal heard
         heard = data
 
-    console = Console()
+    terminal = Terminal()
     async with Client(url, on_answer=hear) as client, aclosing(wanted.of(client)) as events:
         for _ in range(most) if most else count():
             event = await anext(events)
             if as_json:
-                print(whole(heard, event.seq), flush=True)
+                terminal.literal(whole(heard, event.seq))
             else:
-                _print(event, console)
+                _print(event, terminal)
     return Status.DONE
 
 
-def _print(event: LogEvent, console: Console) -> None:
-    """One line: when, what, of what, its state afterwards, and the data as far as there is room."""
+def _print(event: LogEvent, terminal: Terminal) -> None:
+    """Time, type, id and state; the data as far as there is room on the line."""
     line = Text.assemble(
-        (event.time.astimezone().strftime("%H:%M:%S"), "dim"),
+        (clock(event.time), "dim"),
         f"  {event.type:<22}  {event.subject:<30}  ",
-        (f"{event.state:<10}", COLOURS.get(event.state, "")),
-        (f"  {orjson.dumps(event.data).decode()}", "dim"),
+        (event.state, COLOURS.get(event.state, "")),
     )
-    if console.is_terminal:
-        console.print(line, no_wrap=True, overflow="ellipsis")
-    else:
-        print(line.plain[:LINE_CHARACTERS], flush=True)
+    room = (terminal.width if terminal.is_terminal else LINE_CHARACTERS) - line.cell_len
+    data = Text(f"  {orjson.dumps(event.data).decode()}", style="dim")
+    data.truncate(max(0, room), overflow="ellipsis")
+    terminal.print(line.append_text(data), soft_wrap=not terminal.is_terminal)

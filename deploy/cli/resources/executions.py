@@ -23,63 +23,65 @@ from deploy.cli.watch.follow import watched
 
 app = group(__name__)
 
-Id = Annotated[str, typer.Argument(help="Of an execution.")]
+Id = Annotated[str, typer.Argument(help="Id of the execution.")]
 
 
 @command(app, "list")
 async def find(
     client: Client, status: Status = None, limit: Limit = None, offset: Offset = None
 ) -> ExecutionList:
-    """Those that changed last first."""
+    """List executions, most recently changed first."""
     return await client.executions.find(status=status, limit=limit, offset=offset)
 
 
 @command(app, "show")
 async def show(client: Client, execution: Id) -> ExecutionDetail:
-    """One, its report and its steps."""
+    """Show an execution, its report and its steps."""
     return await client.executions.get(execution)
 
 
 @command(app, "steps")
 async def steps(client: Client, execution: Id) -> SubStepList:
-    """Its steps; the synthesis is the last."""
+    """List its steps. The last one is the synthesis."""
     return await client.executions.steps(execution)
 
 
 @command(app, "create")
 async def create(
     client: Client,
-    job: Annotated[typer.FileText, typer.Argument(help="A plan as JSON; `-` is standard input.")],
+    job: Annotated[
+        typer.FileBinaryRead, typer.Argument(help="File with the plan as JSON; `-` reads standard input.")
+    ],
 ) -> Started:
-    """Execute a plan of your own; does not wait for its end."""
+    """Start an execution of your own plan, and do not wait for its end."""
     return await client.dags.execute_job(json_of(job.read(), job.name))
 
 
 @command(app, "cancel")
 async def cancel(client: Client, execution: Id, reason: Reason = None) -> ExecutionRow:
-    """Call it off."""
+    """Cancel an execution."""
     return await client.executions.cancel(execution, reason)
 
 
 @command(app, "resume")
 async def resume(client: Client, execution: Id) -> ExecutionResumed:
-    """Let a suspended one go on where it stopped."""
+    """Resume a suspended execution where it stopped."""
     return await client.executions.resume(execution)
 
 
 @command(app, "delete")
 async def delete(client: Client, execution: Id) -> ExecutionDeleted:
-    """Delete it; one that is going on is cancelled first."""
+    """Delete an execution. One in progress is cancelled first."""
     return await client.executions.delete(execution)
 
 
 @command(app, "costs")
 async def costs(client: Client, execution: Id) -> ExecutionCosts:
-    """What it and its plan cost."""
+    """Show what the execution and its plan cost."""
     return await client.executions.costs(execution)
 
 
 @app.command()
 def watch(execution: Id, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Watch it to its end. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
+    """Watch an execution. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
     raise typer.Exit(execute(watched(url, execution, as_json=as_json)))

@@ -16,14 +16,16 @@ app = group(__name__)
 @command(app, "run")
 async def run(
     client: Client,
-    goal: Annotated[str, typer.Argument(help="In plain words.")],
-    provider: Annotated[str, typer.Option(help="Of the models.")],
-    model: Annotated[list[str], typer.Option("--model", help="One at a time.")],
-    temperature: Annotated[list[float], typer.Option("--temperature", help="One at a time.")],
-    agent: Annotated[str, typer.Option(help="The agent that plans.")] = PLANNER_AGENT,
-    seed: Annotated[int | None, typer.Option(help="For models that take one.")] = None,
+    goal: Annotated[str, typer.Argument(help="The goal, in plain words.")],
+    provider: Annotated[str, typer.Option(help="Provider of the models.")],
+    model: Annotated[list[str], typer.Option("--model", help="Model to try; repeat for more.")],
+    temperature: Annotated[
+        list[float], typer.Option("--temperature", help="Temperature to try; repeat for more.")
+    ],
+    agent: Annotated[str, typer.Option(help="Name of the agent that plans.")] = PLANNER_AGENT,
+    seed: Annotated[int | None, typer.Option(help="Seed, for models that take one.")] = None,
 ) -> ExperimentsCompleted:
-    """Have a goal planned by each model at each temperature, and wait; each is a DAG of its own."""
+    """Plan a goal with each model at each temperature, and wait. Each plan is a DAG."""
     return await client.experiments.run(
         goal, provider=provider, models=model, temperatures=temperature, agent=agent, seed=seed
     )

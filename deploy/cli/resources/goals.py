@@ -21,47 +21,51 @@ from contracts.client import Client
 from contracts.core.event import Json
 from deploy.cli.options import Limit, Offset, Status
 from deploy.cli.resources.command import body, command, group, json_of
+from deploy.cli.resources.upcoming import of_goal
 
 app = group(__name__)
 
-Id = Annotated[str, typer.Argument(help="Of a goal.")]
-Webhook = Annotated[str | None, typer.Option(help="URL that is told how each run ends.")]
+Id = Annotated[str, typer.Argument(help="Id of the goal.")]
+Webhook = Annotated[str | None, typer.Option(help="URL to call when a run ends.")]
 Strategy = Annotated[
-    Literal["agent", "dag"] | None, typer.Option(help="By turns of an agent, or by a plan. Default: agent.")
+    Literal["agent", "dag"] | None,
+    typer.Option(help="agent: an agent chooses tools turn by turn; dag: plan first. Default: agent."),
 ]
-Budget = Annotated[int | None, typer.Option("--step-budget", help="Turns of one run at most.")]
-Tools = Annotated[list[str] | None, typer.Option("--tool", help="Only these; one at a time.")]
-Params = Annotated[str | None, typer.Option(help="All other params of a goal, as JSON.")]
+Budget = Annotated[int | None, typer.Option("--step-budget", help="Most turns that one run may take.")]
+Tools = Annotated[list[str] | None, typer.Option("--tool", help="Allow only this tool; repeat for more.")]
+Params = Annotated[str | None, typer.Option(help="Further params of the goal, as JSON.")]
 
 
 @command(app, "list")
 async def find(
     client: Client, status: Status = None, limit: Limit = None, offset: Offset = None
 ) -> list[ListedGoal]:
-    """Newest first."""
+    """List goals, newest first."""
     return await client.goals.find(status=status, limit=limit, offset=offset)
 
 
 @command(app, "show")
 async def show(client: Client, goal: Id) -> GoalDetail:
-    """One, with its schedules."""
+    """Show a goal and its schedules."""
     return await client.goals.get(goal)
 
 
-@command(app, "create")
+@command(app, "create", extended=of_goal)
 async def create(  # noqa: PLR0913, PLR0917  each is an option
     client: Client,
-    objective: Annotated[str, typer.Argument(help="In plain words.")],
-    agent: Annotated[str | None, typer.Option(help="Name of the agent that pursues it.")] = None,
+    objective: Annotated[str, typer.Argument(help="The goal, in plain words.")],
+    agent: Annotated[str | None, typer.Option(help="Name of the agent that pursues the goal.")] = None,
     webhook: Webhook = None,
     strategy: Strategy = None,
     step_budget: Budget = None,
     tool: Tools = None,
     params: Params = None,
-    cron: Annotated[str | None, typer.Option(help="When to pursue it by itself.")] = None,
-    timezone: Annotated[str, typer.Option(help="Of --cron, an IANA name.")] = "UTC",
+    cron: Annotated[
+        str | None, typer.Option(help="Run the goal at these times, such as '0 9 * * MON'.")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="Time zone of --cron, such as Europe/Paris.")] = "UTC",
 ) -> GoalRow:
-    """A new one, active; it does nothing by itself without --cron."""
+    """Create a goal. Without --cron it runs only when you run it."""
     schedule = {"cronExpr": cron, "timezone": timezone} if cron else None
     wanted = body(
         GoalCreate,
@@ -74,19 +78,21 @@ async def create(  # noqa: PLR0913, PLR0917  each is an option
     return await client.goals.create(wanted)
 
 
-@command(app, "update")
+@command(app, "update", extended=of_goal)
 async def update(  # noqa: PLR0913, PLR0917  each is an option
     client: Client,
     goal: Id,
-    objective: Annotated[str | None, typer.Option(help="Another one.")] = None,
-    status: Annotated[GoalStatus | None, typer.Option(help="As pausing and resuming do.")] = None,
+    objective: Annotated[str | None, typer.Option(help="New objective.")] = None,
+    status: Annotated[
+        GoalStatus | None, typer.Option(help="New status, as `pause` and `resume` set it.")
+    ] = None,
     webhook: Webhook = None,
     strategy: Strategy = None,
     step_budget: Budget = None,
     tool: Tools = None,
     params: Params = None,
 ) -> GoalRow:
-    """Change one; what is not given stays, but params all at once."""
+    """Change a goal. Options that are left out keep their value; params are replaced as a whole."""
     changes = body(
         GoalPatch,
         objective=objective,
@@ -99,31 +105,31 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
 
 @command(app, "run")
 async def run(client: Client, goal: Id) -> RunTriggered:
-    """Pursue it now; does not wait for the end of the run."""
+    """Start a run now, and do not wait for its end."""
     return await client.goals.run(goal)
 
 
 @command(app, "pause")
 async def pause(client: Client, goal: Id) -> GoalChanged:
-    """Hold its schedules back; runs that are going on go on."""
+    """Pause its schedules. Runs in progress continue."""
     return await client.goals.pause(goal)
 
 
 @command(app, "resume")
 async def resume(client: Client, goal: Id) -> GoalChanged:
-    """Let its schedules fire again."""
+    """Resume its schedules."""
     return await client.goals.resume(goal)
 
 
 @command(app, "delete")
 async def delete(client: Client, goal: Id) -> None:
-    """Delete it and all its runs."""
+    """Delete a goal and all its runs."""
     await client.goals.delete(goal)
 
 
 @command(app, "memories")
 async def memories(client: Client, goal: Id, limit: Limit = None, offset: Offset = None) -> list[MemoryRow]:
-    """What its runs have left for the next ones."""
+    """List what its runs remember for later runs."""
     return await client.goals.memories(goal, limit=limit, offset=offset)
 
 

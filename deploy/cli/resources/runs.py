@@ -15,52 +15,52 @@ from deploy.cli.watch.follow import watched
 
 app = group(__name__)
 
-Id = Annotated[str, typer.Argument(help="Of a run.")]
+Id = Annotated[str, typer.Argument(help="Id of the run.")]
 
 
 @command(app, "list")
 async def find(
     client: Client,
-    goal: Annotated[str | None, typer.Option(help="Only those of the goal with this id.")] = None,
+    goal: Annotated[str | None, typer.Option(help="Show only runs of the goal with this id.")] = None,
     status: Status = None,
     limit: Limit = None,
     offset: Offset = None,
 ) -> list[RunRow]:
-    """Newest first."""
+    """List runs, newest first."""
     return await client.runs.find(goal_id=goal, status=status, limit=limit, offset=offset)
 
 
 @command(app, "show")
 async def show(client: Client, run: Id) -> RunRow:
-    """One, with what its tools gave."""
+    """Show a run and the results of its tools."""
     return await client.runs.get(run)
 
 
 @command(app, "steps")
 async def steps(client: Client, run: Id) -> list[RunStepRow]:
-    """The turns of its agent, or the steps of its plan."""
+    """List the turns of the agent, or the steps of the plan."""
     return await client.runs.steps(run)
 
 
 @command(app, "outputs")
 async def outputs(client: Client, run: Id) -> list[RunOutputRow]:
-    """What it has left outside itself."""
+    """List what the run left outside: files, mails, webhooks."""
     return await client.runs.outputs(run)
 
 
 @command(app, "cancel")
 async def cancel(client: Client, run: Id, reason: Reason = None) -> RunRow:
-    """Call it off."""
+    """Cancel a run."""
     return await client.runs.cancel(run, reason)
 
 
 @command(app, "delete")
 async def delete(client: Client, run: Id) -> None:
-    """Delete it; one that is going on is cancelled first."""
+    """Delete a run. One in progress is cancelled first."""
     await client.runs.delete(run)
 
 
 @app.command()
 def watch(run: Id, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
-    """Watch it to its end. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
+    """Watch a run. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
     raise typer.Exit(execute(watched(url, run, as_json=as_json)))

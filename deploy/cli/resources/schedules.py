@@ -17,34 +17,38 @@ from contracts.api.schedules import (
 from contracts.client import Client
 from deploy.cli.options import Limit, Offset
 from deploy.cli.resources.command import body, command, group
+from deploy.cli.resources.upcoming import of_schedule
 
 app = group(__name__)
 
-Goal = Annotated[str, typer.Argument(help="Id of a goal.")]
-Id = Annotated[str, typer.Argument(help="Of a schedule; for that of a DAG, of the DAG.")]
-Timezone = Annotated[str | None, typer.Option(help="IANA name. Default: UTC.")]
-Overlap = Annotated[OverlapPolicy | None, typer.Option(help="While an earlier run goes on. Default: skip.")]
-CatchUp = Annotated[int | None, typer.Option(help="How many seconds late a missed tick may fire.")]
-Jitter = Annotated[int | None, typer.Option(help="Each tick comes up to so many seconds later.")]
+Goal = Annotated[str, typer.Argument(help="Id of the goal.")]
+Id = Annotated[str, typer.Argument(help="Id of the schedule; a DAG's schedule has the id of the DAG.")]
+Timezone = Annotated[str | None, typer.Option(help="Time zone, such as Europe/Paris. Default: UTC.")]
+Overlap = Annotated[
+    OverlapPolicy | None,
+    typer.Option(help="What a tick does while an earlier run is in progress. Default: skip."),
+]
+CatchUp = Annotated[int | None, typer.Option(help="Fire a missed tick up to this many seconds late.")]
+Jitter = Annotated[int | None, typer.Option(help="Delay each tick by up to this many seconds.")]
 
 
 @command(app, "list")
 async def find(client: Client, goal: Goal) -> list[ScheduleRow]:
-    """Those of a goal."""
+    """List the schedules of a goal."""
     return await client.schedules.find(goal)
 
 
-@command(app, "create")
+@command(app, "create", extended=of_schedule)
 async def create(
     client: Client,
     goal: Goal,
-    cron: Annotated[str, typer.Argument(help="Such as `0 9 * * MON-FRI`.")],
+    cron: Annotated[str, typer.Argument(help="Cron expression, such as '0 9 * * MON-FRI'.")],
     timezone: Timezone = None,
     overlap: Overlap = None,
     catch_up: CatchUp = None,
     jitter: Jitter = None,
 ) -> ScheduleRow:
-    """One more for a goal."""
+    """Add a schedule to a goal."""
     wanted = body(
         ScheduleCreate,
         cronExpr=cron,
@@ -56,18 +60,18 @@ async def create(
     return await client.schedules.create(goal, wanted)
 
 
-@command(app, "update")
+@command(app, "update", extended=of_schedule)
 async def update(  # noqa: PLR0913, PLR0917  each is an option
     client: Client,
     goal: Goal,
     schedule: Id,
-    cron: Annotated[str | None, typer.Option(help="Another expression.")] = None,
+    cron: Annotated[str | None, typer.Option(help="New cron expression.")] = None,
     timezone: Timezone = None,
     overlap: Overlap = None,
     catch_up: CatchUp = None,
     jitter: Jitter = None,
 ) -> ScheduleRow:
-    """Change one; what is not given stays."""
+    """Change a schedule. Options that are left out keep their value."""
     changes = body(
         SchedulePatch,
         cronExpr=cron,
@@ -81,31 +85,33 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
 
 @command(app, "pause")
 async def pause(client: Client, goal: Goal, schedule: Id) -> ScheduleRow:
-    """Hold one back, whatever becomes of its goal."""
+    """Pause a schedule."""
     return await client.schedules.update(goal, schedule, SchedulePatch(paused=True))
 
 
-@command(app, "resume")
+@command(app, "resume", extended=of_schedule)
 async def resume(client: Client, goal: Goal, schedule: Id) -> ScheduleRow:
-    """Let one fire again."""
+    """Resume a schedule."""
     return await client.schedules.update(goal, schedule, SchedulePatch(paused=False))
 
 
 @command(app, "delete")
 async def delete(client: Client, goal: Goal, schedule: Id) -> None:
-    """Take one away from a goal."""
+    """Remove a schedule from a goal."""
     await client.schedules.delete(goal, schedule)
 
 
 @command(app, "ticks")
 async def ticks(client: Client, schedule: Id, limit: Limit = None, offset: Offset = None) -> TickList:
-    """What was decided about each tick, newest first."""
+    """List what was decided about each tick, newest first."""
     return await client.schedules.ticks(schedule, limit=limit, offset=offset)
 
 
 @command(app, "next")
 async def show_next(
-    client: Client, schedule: Id, count: Annotated[int | None, typer.Option(help="Ticks.")] = None
+    client: Client,
+    schedule: Id,
+    count: Annotated[int | None, typer.Option(min=1, help="Show this many ticks. Default: 10.")] = None,
 ) -> NextTicks:
-    """When it comes next."""
+    """Show the next ticks of a schedule, in its time zone."""
     return await client.schedules.next(schedule, count=count)

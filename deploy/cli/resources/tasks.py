@@ -6,13 +6,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markdown import Markdown
-from rich.text import Text
 
 from contracts.api.tasks import ReasoningEffort, TaskParams, TaskResult
 from contracts.client import Attachment, Client
 from deploy.cli.resources.command import body, command, group
+from deploy.terminal import Terminal
 
 app = group(__name__)
 app.callback()(lambda: None)  # with one verb only, typer would take it for the whole
@@ -20,37 +18,34 @@ app.callback()(lambda: None)  # with one verb only, typer would take it for the 
 Files = Annotated[
     list[Path] | None,
     typer.Option(
-        "--file", exists=True, dir_okay=False, readable=True, help="UTF-8 text, or an image; one at a time."
+        "--file", exists=True, dir_okay=False, readable=True, help="Text or image file; repeat for more."
     ),
 ]
-Effort = Annotated[ReasoningEffort | None, typer.Option("--reasoning-effort", help="Of models that reason.")]
+Effort = Annotated[ReasoningEffort | None, typer.Option("--reasoning-effort", help="For models that reason.")]
 
 
-def answered(result: TaskResult, output: Console, notes: Console) -> None:
-    """What the agent says, as plain Markdown if that is no terminal; how it was asked beside it."""
-    if output.is_terminal:
-        output.print(Markdown(result.response))
-    else:
-        output.out(result.response, highlight=False)
+def answered(result: TaskResult, output: Terminal, notes: Terminal) -> None:
+    """Print the answer on `output`; agent, model and cost on `notes`."""
+    output.markdown(result.response)
     tokens = f", {result.usage.total_tokens} tokens" if result.usage else ""
     cost = f", {result.cost_usd} USD" if result.cost_usd else ""
     said = f"{result.agent_name} {result.agent_version}, {result.params.model}{tokens}{cost}"
-    notes.print(Text(said, style="dim"), soft_wrap=True)
+    notes.note(said, "dim")
     if result.finish_reason != "stop":
-        notes.print(Text(f"the answer was cut short: {result.finish_reason}", style="yellow"))
+        notes.note(f"the answer was cut short: {result.finish_reason}", "yellow")
 
 
 @command(app, "run", shown=answered)
 async def run(
     client: Client,
     agent: Annotated[str, typer.Argument(help="Name of an active agent.")],
-    prompt: Annotated[str, typer.Argument(help="What it is to do.")],
+    prompt: Annotated[str, typer.Argument(help="The task.")],
     file: Files = None,
     temperature: Annotated[float | None, typer.Option(help="0 to 2. Default: the system's.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Of the answer, at most.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Most tokens of the answer.")] = None,
     reasoning_effort: Effort = None,
 ) -> TaskResult:
-    """Have an agent do one task, and wait for its answer; only what it took is kept."""
+    """Give an agent one task, and wait for the answer. Only usage and cost are stored."""
     params = body(
         TaskParams, temperature=temperature, max_tokens=max_tokens, reasoning_effort=reasoning_effort
     )

@@ -6,24 +6,24 @@ import asyncio
 from contextlib import aclosing
 
 import orjson
-from rich.console import Console
 
 from contracts.client import Client
 from contracts.client.events import HEARTBEAT
 from deploy.cli.execute import Status
 from deploy.cli.watch.live import RUN, show_end, watch
 from deploy.cli.watch.progress import COMPLETED, OVER
+from deploy.terminal import Terminal
 
 
 async def follow(client: Client, id_: str) -> Status:
     """Watch a run to its end, and print its report."""
-    progress = Console(stderr=True)
+    progress = Terminal(stderr=True)
     try:
         run = await watch(client, id_, progress)
     except asyncio.CancelledError:
-        progress.print(f"the run goes on; watch it again with: async-agent watch {id_}", markup=False)
+        progress.print(f"the run goes on; watch it again with: async-agent watch {id_}")
         raise
-    show_end(run, progress, Console())
+    show_end(run, progress, Terminal())
     return Status.DONE if run.is_completed else Status.FAILED
 
 

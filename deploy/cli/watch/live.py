@@ -10,14 +10,13 @@ from contextlib import aclosing, asynccontextmanager
 from datetime import datetime
 
 from rich import box
-from rich.console import Console
 from rich.live import Live
-from rich.markdown import Markdown
 from rich.table import Table
 from rich.text import Text
 
 from contracts.client import Client, ClientError
 from deploy.cli.watch.progress import Event, Row, RunProgress, State, seconds
+from deploy.terminal import Terminal
 
 REDRAW_S = 0.125
 RUN = "run_"
@@ -44,7 +43,9 @@ def nothing(_: RunProgress, __: Note) -> None:
     """Do nothing."""
 
 
-async def watch(client: Client, id_: str, console: Console, on_progress: OnProgress = nothing) -> RunProgress:
+async def watch(
+    client: Client, id_: str, console: Terminal, on_progress: OnProgress = nothing
+) -> RunProgress:
     """Show an execution, or the run of a goal, until it has ended or is suspended; how it stands then.
 
     Raises:
@@ -73,18 +74,14 @@ async def _opened(client: Client, id_: str) -> tuple[RunProgress, AsyncGenerator
     return RunProgress.of_execution(execution), client.executions.events(id_, after=execution.seq)
 
 
-def show_end(run: RunProgress, progress: Console, output: Console) -> None:
+def show_end(run: RunProgress, progress: Terminal, output: Terminal) -> None:
     """Print the report on `output`, as plain Markdown if it is not a terminal, and errors on `progress`."""
     if run.problem:
         style = "yellow" if run.is_completed else "red"
         progress.print(Text(f"{run.status}: {run.problem}", style=style))
     if run.report is None:
         return
-    if output.is_terminal:
-        output.print()
-        output.print(Markdown(run.report))
-    else:
-        output.out(run.report, highlight=False)
+    output.markdown(run.report)
 
 
 def table_of(run: RunProgress, now_ms: float) -> Table:
@@ -135,7 +132,7 @@ def _clock(ms: int) -> str:
 
 
 @asynccontextmanager
-async def _shown(run: RunProgress, console: Console) -> AsyncGenerator[Note]:
+async def _shown(run: RunProgress, console: Terminal) -> AsyncGenerator[Note]:
     """Show the table while the block lasts, if the console can show one. Yields a way to show lines."""
 
     def note(line: str) -> None:

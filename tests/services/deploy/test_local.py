@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from rich.console import Console
 
 from contracts.runtime.consumer.parking import Parked, park
 from contracts.runtime.nats.connection import Connection
@@ -22,6 +21,7 @@ from deploy.local.data_lock import Claim, InUse, claim_on, claimed
 from deploy.local.log_lines import Filed, Printed
 from deploy.local.ports import NoPort, free_port
 from deploy.local.settings import LocalSettings
+from deploy.terminal import Terminal
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -124,7 +124,7 @@ def test_an_address_that_is_not_ours_is_told(host: str) -> None:
 
 
 def test_lines_stand_behind_aligned_names_and_nothing_in_them_is_markup(tmp_path: Path) -> None:
-    console = Console(file=io.StringIO(), width=40)
+    console = Terminal(file=io.StringIO(), width=40)
     printed = Printed(console, ["gateway", "nats"])
     with Filed(tmp_path / "log") as filed:
         for name, line in (
@@ -146,7 +146,7 @@ def test_lines_stand_behind_aligned_names_and_nothing_in_them_is_markup(tmp_path
 async def test_parked_messages_are_listed_and_given_back(connection: Connection) -> None:
     subject, payload = "evt.run.r1.pending", b'[{"broken": true}]'
     ack = await connection.js.publish(subject, payload)
-    console = Console(file=io.StringIO(), width=200)
+    console = Terminal(file=io.StringIO(), width=200)
     await park(
         connection,
         Parked.model_validate(
@@ -169,7 +169,7 @@ async def test_parked_messages_are_listed_and_given_back(connection: Connection)
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
     assert "Undecodable: no such field (attempt 3)" in shown
-    assert shown.splitlines()[-2:] == ["1 given back", "nothing is parked"]
+    assert shown.splitlines()[-2:] == ["1 will be delivered again", "nothing is parked"]
 
 
 async def test_a_status_names_the_signal(eventually: Eventually) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -144,10 +145,39 @@ def test_an_invalid_setting_is_told_by_its_name(
         ("tasks run Poet rhyme --file nowhere.txt", "nowhere.txt"),
         ("experiments goal --provider ollama --temperature 0", "--model"),
         ("events --count 0", "--count"),
+        ("scripted-llm --rules nowhere.toml", "nowhere.toml"),
+        ("scripted-llm --rules README.md", "README.md: "),
+        ("bench a[/b]", "no workload 'a[/b]'"),
         ("costs --json --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
+        ("goals list --url http://[::1", "not an HTTP address"),
+        ("watch run_1 --url 127.0.0.1:3000", "not an HTTP address"),
+        ("run-goal farm --url http://host:99999", "not an HTTP address"),
+        ("artifacts get x --url ftp://host", "not an HTTP address"),
     ],
 )
 def test_what_cannot_be_asked_leaves_the_output_to_scripts_empty(command: str, said: str) -> None:
     shown = CliRunner().invoke(app, command.split())
     assert (shown.exit_code, shown.stdout) == (Status.UNUSABLE, "")
     assert said in shown.stderr
+
+
+@pytest.mark.parametrize("command", [b"goals show", b"run-goal", b"up --data"])
+def test_an_argument_that_is_no_utf_8_is_refused_in_one_line(command: bytes) -> None:
+    program = [sys.executable, "-c", "from deploy.cli.main import main; main()"]
+    given = [*map(os.fsencode, program), *command.split(), b"caf\xe9"]
+    ended = subprocess.run(given, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (Status.UNUSABLE, "")
+    assert ended.stderr == "async-agent: the argument 'caf\\udce9' is not valid UTF-8\n"
+
+
+@pytest.mark.parametrize("command", ["executions create", "agents create a 1.0.0 --prompt"])
+def test_a_file_that_is_no_utf_8_is_refused_in_one_line(command: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b'"caf\xe9"')
+    shown = CliRunner().invoke(app, [*command.split(), str(file)])
+    assert (shown.exit_code, shown.stdout, len(shown.stderr.splitlines())) == (Status.UNUSABLE, "", 1)
+
+
+def test_the_version_is_told() -> None:
+    shown = CliRunner().invoke(app, ["--version"])
+    assert (shown.exit_code, shown.stdout) == (Status.DONE, f"async-agent {version('async-agent')}\n")

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import time
 from io import StringIO
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
-from rich.console import Console
 
-from contracts.api.costs import CostSummary, PeriodCost
+from contracts.api.costs import CostSummary, PeriodCost, PlanningAttempt, PlanningCost
+from contracts.api.goals import GoalDetail, ListedGoal
 from contracts.api.paging import Pagination
 from contracts.api.schedules import ScheduleRow, TickList, TickRow
-from deploy.cli.columns import COLUMNS, ROWS
+from contracts.core.ids import new_id
+from deploy.cli.columns import COLUMNS, LISTS
 from deploy.cli.tables import show
+from deploy.terminal import Terminal
 
 TICK = {
     "schedule_id": "sched_1",
@@ -28,13 +32,13 @@ TICK = {
 
 def shown(answer: object, width: int = 120, *, terminal: bool = True) -> tuple[str, str]:
     """What goes to the output, and beside it."""
-    output = Console(file=StringIO(), width=width, force_terminal=terminal, color_system=None)
-    notes = Console(file=StringIO(), width=120)
+    output = Terminal(file=StringIO(), width=width, force_terminal=terminal, color_system=None)
+    notes = Terminal(file=StringIO(), width=120)
     show(answer, output, notes)
     return text_of(output), text_of(notes)
 
 
-def text_of(console: Console) -> str:
+def text_of(console: Terminal) -> str:
     """What has been printed."""
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
@@ -70,7 +74,7 @@ def test_names_are_lines_as_they_are() -> None:
 def test_a_row_for_a_program_is_one_line_however_long() -> None:
     row = TickRow.model_validate({**TICK, "reason": "x" * 150})
     output, _ = shown([row], width=80, terminal=False)
-    assert output.splitlines()[2].rstrip().endswith("x" * 150)
+    assert output.splitlines()[1].endswith("x" * 150)
 
 
 def test_a_record_tells_what_is_known_in_words() -> None:
@@ -120,9 +124,9 @@ def test_each_column_is_there(model: type[BaseModel]) -> None:
             found = resolved(found, schema)["properties"][name]
 
 
-@pytest.mark.parametrize("model", ROWS, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("model", LISTS, ids=lambda model: model.__name__)
 def test_each_list_has_columns(model: type[BaseModel]) -> None:
-    (row,) = model.model_fields[ROWS[model]].annotation.__args__  # type: ignore[union-attr]  # list[row]
+    (row,) = model.model_fields[LISTS[model]].annotation.__args__  # type: ignore[union-attr]  # list[row]
     assert row in COLUMNS
 
 
@@ -141,3 +145,87 @@ def resolved(schema: dict[str, object], root: dict[str, object]) -> dict[str, di
         )
     assert isinstance(found, dict)
     return found
+
+
+GOAL: dict[str, Any] = {
+    "id": new_id("goal_"),
+    "objective": "Keep an eye on solar prices and tell us when they fall",
+    "params": {},
+    "webhook_url": None,
+    "agent_id": new_id("agent_"),
+    "status": "active",
+    "created_at": 0,
+    "updated_at": 0,
+    "agent": None,
+    "schedules": [],
+}
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_ids_are_whole_at_every_width(width: int) -> None:
+    run, execution, parent = new_id("run_"), new_id("dag-exec_"), new_id("goal_")
+    tick = TickRow.model_validate(TICK | {"run_id": run, "reason": f"{execution} goes on"})
+    goal = ListedGoal.model_validate(GOAL)
+    for answer, ids in (
+        ([goal], [goal.id]),
+        (goal, [goal.id, str(goal.agent_id)]),
+        (TickList(ticks=[tick], pagination=ticks(1).pagination), [run, execution]),
+        (GoalDetail.model_validate(GOAL | {"schedules": [schedule(parent)]}), [parent]),
+    ):
+        output, _ = shown(answer, width)
+        assert max(map(len, output.splitlines())) <= width
+        for id_ in ids:
+            assert id_ in output
+
+
+def schedule(id_: str) -> dict[str, object]:
+    return {
+        **dict.fromkeys(ScheduleRow.model_fields),
+        **dict.fromkeys(("jitter_seconds", "created_at", "updated_at"), 0),
+        "id": id_,
+        "goal_id": "goal_1",
+        "cron_expr": "0 9 * * *",
+        "timezone": "Asia/Kolkata",
+        "active": True,
+        "paused": False,
+        "overlap": "skip",
+        "last_run_at": 0,
+    }
+
+
+def test_what_there_is_no_room_for_is_named() -> None:
+    output, _ = shown([ListedGoal.model_validate(GOAL)], 80)
+    assert "Keep an eye on solar" in output
+    assert "no room for: name, created at" in output
+    assert "no room" not in shown([ListedGoal.model_validate(GOAL)], 160)[0]
+
+
+def test_a_narrow_terminal_shows_every_cell_below_its_id() -> None:
+    output, _ = shown([ListedGoal.model_validate(GOAL)], 36)
+    assert [line.split()[0] for line in output.splitlines()][:4] == [
+        GOAL["id"],
+        "status",
+        "created",
+        "UTC",
+    ]
+
+
+def test_a_time_has_its_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The local one, or that of the schedule."""
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        assert "1969-12-31 19:00:00 EST" in shown(ListedGoal.model_validate(GOAL))[0]
+        assert "1970-01-01 05:30:00 IST" in shown(ScheduleRow.model_validate(schedule("schedule_1")))[0]
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_lines_for_a_program_end_with_their_text() -> None:
+    """However long one of them is."""
+    attempts = [PlanningAttempt(attempt=1, reason="first", error_message="x" * 3000)]
+    cost = PlanningCost(total_usage=None, total_cost_usd=0, attempts=attempts)
+    output, _ = shown(cost, terminal=False)
+    assert [line for line in output.splitlines() if line != line.rstrip()] == []
+    assert sum(len(line) > 200 for line in output.splitlines()) <= 1

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from contracts.api.executions import ExecutionDetail, SubStepRow
 from contracts.client import ExecutionEvent
 from deploy.cli.watch.live import show_end, table_of
 from deploy.cli.watch.progress import REPORT, RunProgress, State, seconds
+from deploy.terminal import Terminal
 
 
 def execution(**changes: Any) -> ExecutionDetail:
@@ -118,12 +119,13 @@ def test_an_event_of_a_newer_server_is_passed_over() -> None:
 
 def test_a_file_gets_the_report_as_it_is() -> None:
     """Markdown is for programs, what is drawn for people."""
-    progress, output = Console(record=True, quiet=True), Console(record=True, width=20, force_terminal=False)
+    output = Terminal(file=io.StringIO(), width=20, force_terminal=False)
     board = RunProgress.of_execution(
         execution(status="completed", final_result="# A title longer than that\n\n[not] *markup*")
     )
-    show_end(board, progress, output)
-    assert output.export_text() == "# A title longer than that\n\n[not] *markup*\n"
+    show_end(board, Terminal(quiet=True), output)
+    assert isinstance(output.file, io.StringIO)
+    assert output.file.getvalue() == "# A title longer than that\n\n[not] *markup*\n"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +137,7 @@ def test_times_are_told_as_people_do(ms: int | None, text: str) -> None:
 
 def drawn(board: RunProgress) -> str:
     """The table as text."""
-    console = Console(width=120)
+    console = Terminal(width=120)
     with console.capture() as capture:
         console.print(table_of(board, 2000))
     return capture.get()

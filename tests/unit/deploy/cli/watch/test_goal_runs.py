@@ -6,13 +6,13 @@ import io
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from contracts.api.goals import GoalRow
 from contracts.api.runs import RunRow
 from contracts.client import RunEvent
 from deploy.cli.watch.live import show_end, table_of
 from deploy.cli.watch.progress import RunProgress, State
+from deploy.terminal import Terminal
 
 
 def run(**changes: Any) -> RunRow:
@@ -119,9 +119,9 @@ def test_a_completed_run_with_failed_calls_is_amber_and_says_which() -> None:
     board.take(event("step.completed", stepNo=2))
     board.take(event("run.completed", summary="Done."))
 
-    drawn, said = (Console(file=io.StringIO(), record=True, width=120) for _ in range(2))
+    drawn, said = (Terminal(file=io.StringIO(), record=True, width=120) for _ in range(2))
     drawn.print(table_of(board, 0))
-    show_end(board, said, Console(quiet=True))
+    show_end(board, said, Terminal(quiet=True))
 
     assert [row.state for row in board.rows.values()] == [State.TROUBLED, State.TROUBLED]
     assert "\x1b[33m✔" in drawn.export_text(styles=True)

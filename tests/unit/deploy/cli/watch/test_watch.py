@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from rich.console import Console
 
 from contracts.client import ExecutionEvent, Unreachable
 from deploy.cli.execute import Status
 from deploy.cli.watch import follow, live
 from deploy.cli.watch.progress import Row, RunProgress, State
+from deploy.terminal import Terminal
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -98,7 +98,7 @@ async def test_a_step_may_take_its_time_and_a_reason_is_told_once(
 
 async def test_without_a_terminal_each_event_is_one_line(board: RunProgress) -> None:
     lines = io.StringIO()
-    async with live._shown(board, Console(file=lines, width=20)) as note:
+    async with live._shown(board, Terminal(file=lines, width=20)) as note:
         note("12:00:00  1 thinks: first this,\n  then that")
     assert lines.getvalue().splitlines() == [
         "dag-exec_1: Look and think",

@@ -1,0 +1,58 @@
+"""Standard output and standard error, where strings are literal text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.status import Status
+from rich.text import Text
+
+from deploy.printable import printable
+
+PIPE_WIDTH = 10_000
+"""Characters of a line where no terminal limits it."""
+
+
+class Terminal(Console):
+    """A console that prints strings as they are: no markup, no emoji codes, no control characters."""
+
+    def __init__(self, *, stderr: bool = False, **options: object) -> None:
+        super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, **options)  # type: ignore[arg-type]  # as Console
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """As `Console.render`, with every text printable."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=printable(segment.text))
+
+    def literal(self, text: str) -> None:
+        """Print lines as they are, however long; unchanged where this is no terminal."""
+        self.file.write(f"{printable(text) if self.is_terminal else text}\n")
+        self.file.flush()
+
+    def markdown(self, text: str) -> None:
+        """Print Markdown, laid out where this is a terminal, else as it is."""
+        if not self.is_terminal:
+            self.literal(text)
+            return
+        from rich.markdown import Markdown  # noqa: PLC0415  takes longer to import than most commands run
+
+        self.print(Markdown(text, hyperlinks=False))
+
+    def print_whole(self, renderable: RenderableType) -> None:
+        """Print tables; where this is no terminal, lines are as long as their text and end with it."""
+        if self.is_terminal:
+            self.print(renderable)
+            return
+        options = self.options.update(width=PIPE_WIDTH)
+        for line in self.render_lines(renderable, options, pad=False):
+            self.literal("".join(segment.text for segment in line).rstrip())
+
+    def busy(self, text: str) -> Status:
+        """Show that something is going on, for the length of a `with`."""
+        return self.status(Text(text))
+
+    def note(self, text: str, style: str = "") -> None:
+        """Print a message; only the terminal wraps it."""
+        self.print(Text(text, style=style), soft_wrap=True)
