@@ -122,7 +122,7 @@ async def bench_system(durability: Durability, sizes: tuple[int, ...] = ()) -> A
             "LOG_LEVEL": "warning",
             "LLM_PROVIDER": "",
         }
-        options = Options(data, port=0, durability=durability, env=env)
+        options = Options(data, durability=durability, env=env)
         said: list[str] = []
         async with local_system(options, lambda name, line: said.append(f"{name}: {line}")) as system:
             settings = Settings(nats_url=system.nats_url)

@@ -71,7 +71,7 @@ async def demo(show: Show, progress: Terminal, output: Terminal) -> bool:
 async def _demo(show: Show, directory: Path, log: Filed, progress: Terminal, output: Terminal) -> bool:
     async with AsyncExitStack() as stack:
         llm = await stack.enter_async_context(_llm(progress))
-        options = Options(directory, port=0, env=private(directory) | llm)
+        options = Options(directory, env=private(directory) | llm)
         with progress.busy("starting NATS and the five services …"):
             system = await stack.enter_async_context(local_system(options, log))
         client = await stack.enter_async_context(Client(system.url))

@@ -51,6 +51,17 @@ NatsUrl = Annotated[
     typer.Option("--nats-url", help="Use this NATS instead of starting one. Default: $NATS_URL."),
 ]
 Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the API. Default: $PORT or 3000.")]
+NatsPort = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Port of NATS. Default: $NATS_PORT or 4222.")
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65530,
+        help="Port of the first service's metrics; the others follow. Default: $METRICS_PORT or 9465.",
+    ),
+]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: $HOST or 127.0.0.1.")]
 Durability = Annotated[
     Literal["fsync", "fast"] | None,
@@ -81,9 +92,11 @@ def options(
 
 
 @app.command()
-def up(
+def up(  # noqa: PLR0913, PLR0917  each is an option
     data: Data = None,
     port: Port = None,
+    nats_port: NatsPort = None,
+    metrics_port: MetricsPort = None,
     host: Host = None,
     nats_url: NatsUrl = None,
     durability: Durability = None,
@@ -97,9 +110,16 @@ def up(
 
     async def main() -> Status:
         settings = local_settings(
-            data_dir=data, port=port, host=host, nats_url=nats_url, durability=durability, executors=executors
+            data_dir=data,
+            port=port,
+            nats_port=nats_port,
+            metrics_port=metrics_port,
+            host=host,
+            nats_url=nats_url,
+            durability=durability,
+            executors=executors,
         )
-        await run_up(options_of(settings), settings.artifacts_dir, Terminal())
+        await run_up(options_of(settings), settings.artifacts, Terminal())
         return Status.DONE
 
     _exit(execute(main(), interrupted=Status.DONE))

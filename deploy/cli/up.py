@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from rich.text import Text
 from contracts.api.health import Readiness
 from deploy.local.log_lines import Printed
 from deploy.local.nats_server import Durability
-from deploy.local.system import NATS, STOP_WITHIN_S, LocalSystem, Options, local_system, names
+from deploy.local.system import API, NATS, STOP_WITHIN_S, LocalSystem, Options, local_system, names
 from deploy.terminal import Terminal
 
 PROMISES = {
@@ -22,11 +23,12 @@ PROMISES = {
 
 
 async def up(options: Options, artifacts: Path, console: Terminal) -> None:
-    """Run the system until cancelled; its logs and where it is go to `console`.
+    """Run the system until cancelled; its logs and addresses go to `console`. Only this user reads its files.
 
     Raises:
         UserError: it cannot be started; the message says what to do.
     """
+    os.umask(0o077)
     console.print(f"starting on {options.data} …", style="dim")
     try:
         async with local_system(options, Printed(console, [*names(options), NATS])) as system:
@@ -57,18 +59,27 @@ def overview(system: LocalSystem, readiness: Readiness, options: Options, artifa
 def _facts(
     system: LocalSystem, readiness: Readiness, options: Options, artifacts: Path
 ) -> list[tuple[str, str]]:
-    moved = options.port and not system.url.endswith(f":{options.port}")
     own_nats = system.nats is not None
     configured = readiness.llm == "ok"
     return [
-        ("API", f"{system.url}  (port {options.port} is taken by another program)" if moved else system.url),
-        ("NATS", system.nats_url if own_nats else f"{_public(system.nats_url)}  (not ours; left as it is)"),
-        ("durability", PROMISES[options.durability] if own_nats else "as that NATS is set up"),
+        ("API", system.url + _moved(system, API)),
+        ("documents", f"{system.url}/docs"),
+        (
+            "NATS",
+            system.nats_url + _moved(system, NATS) if own_nats else _public(system.nats_url),
+        ),
+        ("durability", PROMISES[options.durability] if own_nats else "as your NATS is configured"),
         ("data", str(options.data.absolute())),
         ("artifacts", str(artifacts.absolute())),
         ("LLM", f"{readiness.provider}, {readiness.model}" if configured else readiness.llm),
-        *((f"metrics of {name}", url) for name, url in system.metrics.items()),
+        *((f"metrics of {name}", url + _moved(system, name)) for name, url in system.metrics.items()),
     ]
+
+
+def _moved(system: LocalSystem, part: str) -> str:
+    """A note where a part of the system does not have its default port."""
+    default = system.ports.moved.get(part)
+    return f"  (port {default} was taken by another program; this one is kept)" if default else ""
 
 
 def _public(url: str) -> str:

@@ -155,8 +155,8 @@ def describe_status(status: int) -> str:
 
 
 def python_module(module: str, *args: str) -> list[str]:
-    """Command line that runs `module` with this Python."""
-    return [sys.executable, "-m", module, *args]
+    """Command line that runs an installed `module`, never a file of that name in the current folder."""
+    return [sys.executable, "-P", "-m", module, *args]
 
 
 def inherited(extra: Mapping[str, str]) -> dict[str, str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from contracts.runtime.process.service import UserError
 
@@ -24,10 +24,13 @@ class Claim(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    pid: int
+    pid: int = 0
+    """0 when no system runs there."""
     url: str = ""
     """Of its API; empty until it is ready."""
     nats_url: str = ""
+    ports: Mapping[str, int] = Field(default_factory=dict)
+    """By part of the system; a start that is not told other ones uses them again."""
 
     def __str__(self) -> str:
         where = f", {self.url}" if self.url else ""
@@ -46,7 +49,7 @@ def claimed(data: Path) -> Iterator[Announce]:
         InUse: another system has it, or it cannot be made.
     """
     try:
-        data.mkdir(parents=True, exist_ok=True)
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
         (data / FILE).touch(mode=0o600)  # the URL of a NATS may hold a password
         file = (data / FILE).open("a+")
     except OSError as error:
@@ -67,13 +70,24 @@ def claimed(data: Path) -> Iterator[Announce]:
             file.write(claim.model_dump_json())
             file.flush()
 
-        announce(Claim(pid=os.getpid()))
+        announce(Claim(pid=os.getpid(), ports=ports_of(data)))
         yield announce
-        file.truncate(0)
+        announce(Claim(ports=ports_of(data)))
 
 
 def claim_on(data: Path) -> Claim | None:
-    """What the system that runs on `data`, or was killed there, says of itself."""
+    """What the system that runs on `data`, or was killed there, says of itself; None where none was."""
+    claim = _last_claim(data)
+    return claim if claim and claim.pid else None
+
+
+def ports_of(data: Path) -> Mapping[str, int]:
+    """The ports of the system that was started on `data` last."""
+    claim = _last_claim(data)
+    return claim.ports if claim else {}
+
+
+def _last_claim(data: Path) -> Claim | None:
     try:
         return Claim.model_validate_json((data / FILE).read_text())
     except (OSError, ValidationError):

@@ -1,9 +1,9 @@
-"""Ports on this machine: the wanted one where it can be had, else any that is free."""
+"""The ports of a system on one machine, which stay the same whenever it is started again."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Container
+from collections.abc import Collection, Mapping
 
 from contracts.runtime.process.service import UserError
 
@@ -12,7 +12,50 @@ class NoPort(UserError):
     """There is no such address on this machine, or all its ports are taken."""
 
 
-def free_port(host: str, wanted: int, taken: Container[int] = ()) -> int:
+class PortTaken(NoPort):
+    """Another program listens on the port that was asked for."""
+
+
+class Ports:
+    """Chooses a port for each part of a system, and remembers them by the part's name."""
+
+    def __init__(self, kept: Mapping[str, int]) -> None:
+        """`kept`: the ports of the system's last start."""
+        self.chosen: dict[str, int] = {}
+        self.moved: dict[str, int] = {}
+        """The default port of each part that does not have it."""
+        self._kept = kept
+
+    def choose(self, part: str, host: str, wanted: int | None, default: int) -> int:
+        """`wanted`, where 0 is any free port; for None the port of the last start, else `default`, else any.
+
+        Raises:
+            PortTaken: `wanted` cannot be had.
+            NoPort: there is no such host, or no port.
+        """
+        if wanted:
+            port = free_port(host, wanted, self.chosen.values())
+            if port != wanted:
+                raise PortTaken(f"port {wanted} ({part}) is taken by another program; choose another one")
+        elif wanted is None:
+            port = self._usual(part, host, default)
+        else:
+            port = free_port(host, 0, self.chosen.values())
+        self.chosen[part] = port
+        return port
+
+    def _usual(self, part: str, host: str, default: int) -> int:
+        taken = self.chosen.values()
+        kept = self._kept.get(part, default)
+        port = free_port(host, kept, taken)
+        if port != kept:
+            port = free_port(host, default, taken)
+        if port != default:
+            self.moved[part] = default
+        return port
+
+
+def free_port(host: str, wanted: int, taken: Collection[int] = ()) -> int:
     """`wanted` if it can be had on `host`, else any free port; none of `taken` in either case.
 
     Raises:
@@ -20,7 +63,7 @@ def free_port(host: str, wanted: int, taken: Container[int] = ()) -> int:
     """
     try:
         family = socket.getaddrinfo(host, None)[0][0]
-    except socket.gaierror as error:
+    except OSError as error:
         raise NoPort(f"{host} is no address of this machine ({error}); choose another with --host") from error
     found = _probe(family, host, wanted)
     while found is None or found in taken:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from contracts.runtime.process.settings import require_apart
 from deploy.local.nats_server import Durability
 from deploy.local.system import Options
 
-NATS_PORT = 4222
-"""Where NATS tools look first."""
+Port = Annotated[int | None, Field(ge=0, le=65535)]
+"""None is the port of the last start, or the default."""
 
 
 class LocalSettings(BaseSettings):
@@ -21,12 +22,25 @@ class LocalSettings(BaseSettings):
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     host: str = "127.0.0.1"
-    port: int = Field(default=3000, ge=0, le=65535)
+    port: Port = None
+    nats_port: Port = None
+    metrics_port: Port = None
     data_dir: Path = Path("data")
-    artifacts_dir: Path = Path("artifacts")
+    artifacts_dir: Path | None = None
+    """By default in `data_dir`."""
     nats_url: str | None = None
     durability: Durability = Durability.FSYNC
     executors: int = Field(default=1, ge=1, le=64)
+
+    @model_validator(mode="after")
+    def _artifacts_are_apart(self) -> LocalSettings:
+        require_apart(self.artifacts, self.data_dir)
+        return self
+
+    @property
+    def artifacts(self) -> Path:
+        """Where steps read and write files."""
+        return self.artifacts_dir or self.data_dir / "artifacts"
 
 
 def local_settings(**given: Any) -> LocalSettings:
@@ -45,7 +59,9 @@ def options_of(settings: LocalSettings) -> Options:
         port=settings.port,
         host=settings.host,
         nats_url=settings.nats_url,
-        nats_port=NATS_PORT,
+        nats_port=settings.nats_port,
+        metrics_port=settings.metrics_port,
         durability=settings.durability,
         executors=settings.executors,
+        env={"ARTIFACTS_DIR": str(settings.artifacts.absolute())},
     )

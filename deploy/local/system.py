@@ -19,15 +19,28 @@ from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import SQLITE
 from deploy.local.child import STOP_S, Backoff, Child, OnLine, describe_status, inherited, python_module
-from deploy.local.data_lock import Claim, claimed
+from deploy.local.data_lock import Claim, claimed, ports_of
 from deploy.local.nats_server import STOP_S as NATS_STOP_S
 from deploy.local.nats_server import Durability, NatsServer, ServerFailed, running
-from deploy.local.ports import free_port
+from deploy.local.ports import Ports
 
 SERVICES = ("projector", "gateway", "planner", "executor", "scheduler")
+API = "API"
 NATS = "nats"
-METRICS_PORTS = dict(zip(SERVICES, range(9465, 9470), strict=True))
-"""Side ports tried first; a free one is taken where another process has it."""
+API_PORT = 3000
+NATS_PORT = 4222
+"""Where NATS tools look first."""
+METRICS_PORT = 9465
+"""Of the first service; the others follow."""
+CALL_MODELS = ("gateway", "planner", "executor")
+SECRETS = {
+    "OPENAI_API_KEY": CALL_MODELS,
+    "OPENROUTER_API_KEY": CALL_MODELS,
+    "SMTP_PASS": ("executor",),
+    "WEBHOOK_SECRET": ("executor",),
+    "SEARCH_PROXY": ("executor",),
+}
+"""Variables of the environment that only some services get."""
 READY_S = 60.0
 STOP_WITHIN_S = STOP_S + NATS_STOP_S
 ASK_S = 0.05
@@ -46,13 +59,15 @@ class Options:
     """How to run a local system."""
 
     data: Path
-    port: int = 3000
-    """Of the API; another one is taken when it is not free. 0: any."""
+    port: int | None = 0
+    """Of the API. 0 is any free port; None is the port of the last start, else the default if it is free."""
     host: str = "127.0.0.1"
     nats_url: str | None = None
     """An existing NATS instead of one of our own."""
-    nats_port: int = 0
+    nats_port: int | None = 0
     """Of our own NATS, as `port`."""
+    metrics_port: int | None = 0
+    """Of the first service's metrics, as `port`; the other services have the ports after it."""
     durability: Durability = Durability.FSYNC
     env: Mapping[str, str] = field(default_factory=dict)
     """Further environment of every service."""
@@ -77,6 +92,7 @@ class LocalSystem:
     nats: NatsServer | None
     metrics: dict[str, str]
     """URL of each service's metrics."""
+    ports: Ports
 
     async def ready(
         self, timeout_s: float = READY_S, tell: Callable[[str], None] = lambda _: None
@@ -135,14 +151,16 @@ async def local_system(options: Options, on_line: OnLine) -> AsyncGenerator[Loca
     """
     async with AsyncExitStack() as stack:
         announce = stack.enter_context(claimed(options.data))
-        nats = None if options.nats_url else await _own_nats(stack, options, on_line)
-        system = _assemble(options, nats, on_line)
+        ports = Ports(ports_of(options.data))
+        nats = None if options.nats_url else await _own_nats(stack, options, ports, on_line)
+        system = _assemble(options, nats, ports, on_line)
         stack.push_async_callback(_stop_all, system.children)
         for child in system.children.values():
             await child.start()
-        announce(Claim(pid=os.getpid(), nats_url=system.nats_url))
+        claim = Claim(pid=os.getpid(), nats_url=system.nats_url, ports=ports.chosen)
+        announce(claim)
         await system.ready(tell=lambda text: on_line("gateway", f"waiting: {text}"))
-        announce(Claim(pid=os.getpid(), url=system.url, nats_url=system.nats_url))
+        announce(claim.model_copy(update={"url": system.url}))
         yield system
 
 
@@ -152,10 +170,10 @@ def private(directory: Path) -> dict[str, str]:
     return {"ARTIFACTS_DIR": str(directory.absolute() / "artifacts"), "DATABASE_URL": f"{SQLITE}{views}"}
 
 
-async def _own_nats(stack: AsyncExitStack, options: Options, on_line: OnLine) -> NatsServer:
+async def _own_nats(stack: AsyncExitStack, options: Options, ports: Ports, on_line: OnLine) -> NatsServer:
     nats = NatsServer(
         options.data.absolute() / NATS,
-        port=options.nats_port and free_port("127.0.0.1", options.nats_port),
+        port=ports.choose(NATS, "127.0.0.1", options.nats_port, NATS_PORT),
         durability=options.durability,
         on_line=lambda line: on_line(NATS, line),
     )
@@ -164,17 +182,15 @@ async def _own_nats(stack: AsyncExitStack, options: Options, on_line: OnLine) ->
     return nats
 
 
-def _assemble(options: Options, nats: NatsServer | None, on_line: OnLine) -> LocalSystem:
+def _assemble(options: Options, nats: NatsServer | None, ports: Ports, on_line: OnLine) -> LocalSystem:
     nats_url = options.nats_url or (nats.url if nats else "")
-    port = free_port(options.host, options.port)
-    taken = {port}
-    system = LocalSystem(f"http://{_reachable(options.host)}:{port}", nats_url, {}, nats, {})
-    for name, service in _instances(options.executors):
-        side = free_port("127.0.0.1", METRICS_PORTS[service], taken)
-        taken.add(side)
-        env = inherited(
-            _environment(options, nats_url, name) | {"PORT": str(port), "METRICS_PORT": str(side)}
-        )
+    port = ports.choose(API, options.host, options.port, API_PORT)
+    system = LocalSystem(f"http://{_reachable(options.host)}:{port}", nats_url, {}, nats, {}, ports)
+    for number, (name, service) in enumerate(_instances(options.executors)):
+        wanted = options.metrics_port and options.metrics_port + number
+        side = ports.choose(name, "127.0.0.1", wanted, METRICS_PORT + number)
+        own = {"PORT": str(port), "METRICS_PORT": str(side)}
+        env = _without_secrets_of_others(service, inherited(_environment(options, nats_url, name) | own))
         system.children[name] = Child(name, python_module(service), env, on_line, cwd=options.cwd)
         system.metrics[name] = f"http://127.0.0.1:{side}/metrics"
     return system
@@ -196,6 +212,10 @@ def _environment(options: Options, nats_url: str, name: str) -> dict[str, str]:
         "INSTANCE": f"{socket.gethostname()}-{name}" if shared else name,
         **options.env,
     }
+
+
+def _without_secrets_of_others(service: str, env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items() if service in SECRETS.get(name, SERVICES)}
 
 
 def _reachable(host: str) -> str:

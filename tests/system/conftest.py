@@ -181,7 +181,7 @@ async def running_bed(data: Path, *, lease_s: float = LEASE_S, **options: Any) -
         llm = await stack.enter_async_context(ScriptedLlm(rules()))
         env = private(data) | scripted_environment(llm.base_url)
         env |= {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "LEASE_S": str(lease_s)}
-        wanted = Options(data, port=0, durability=Durability.FAST, env=env, cwd=data, **options)
+        wanted = Options(data, durability=Durability.FAST, env=env, cwd=data, **options)
         system = await stack.enter_async_context(
             local_system(wanted, lambda name, line: lines.append(f"{name}: {line}"))
         )

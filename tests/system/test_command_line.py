@@ -38,18 +38,16 @@ def taken_port() -> Iterator[int]:
 
 
 async def test_up_runs_without_an_llm_and_stops_cleanly(
-    environment: dict[str, str], script: Path, tmp_path: Path, taken_port: int
+    environment: dict[str, str], script: Path, tmp_path: Path
 ) -> None:
-    """On another port where the wanted one is taken, which it says.
-
-    Ctrl-C goes to every process of the terminal's group: only the supervisor is in it.
-    """
+    """Ctrl-C goes to every process of the terminal's group: only the supervisor is in it."""
     wide = environment | {"COLUMNS": "200"}
-    async with started([script, "up", "--port", str(taken_port)], wide, tmp_path) as up:
+    ports = ("--port", "0", "--nats-port", "0", "--metrics-port", "0")
+    async with started([script, "up", "--data", "X", *ports], wide, tmp_path) as up:
         shown = await read_until(up, "Ctrl-C stops it")
         url = re.search(r"http://127\.0\.0\.1:\d+", shown)
         assert url is not None
-        assert f"{url[0]}  (port {taken_port} is taken by another program)" in shown
+        assert f"{url[0]}/docs" in shown
         async with Client(url[0]) as client:
             told = await client.ready()
             assert (told.is_serving, list(told.problems)) == (True, ["llm"])
@@ -58,6 +56,18 @@ async def test_up_runs_without_an_llm_and_stops_cleanly(
         rest = (await up.stdout.read()).decode()
         assert (await up.wait(), rest.splitlines()[-1]) == (0, "stopped")
         assert "ended with" not in rest
+        assert str(tmp_path / "X" / "artifacts") in rest
+    readable = [path for path in (tmp_path / "X").rglob("*") if path.stat().st_mode & 0o077]
+    assert readable == []
+
+
+@pytest.mark.parametrize("option", ["--port", "--nats-port", "--metrics-port"])
+async def test_a_chosen_port_that_is_taken_is_an_error(cli: RunCli, taken_port: int, option: str) -> None:
+    others = {"--port", "--nats-port", "--metrics-port"} - {option}
+    refused = await cli("up", option, taken_port, *(word for other in others for word in (other, 0)))
+    assert refused.status == 2
+    assert f"port {taken_port} " in refused.errors
+    assert "is taken by another program" in refused.errors
 
 
 async def test_the_demo_completes_where_there_is_no_terminal_and_no_llm(cli: RunCli) -> None:

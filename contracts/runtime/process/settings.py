@@ -42,6 +42,26 @@ class Settings(BaseSettings):
     grace_s: float = Field(default=10.0, ge=0)
     """Seconds that work in progress has to finish after SIGTERM."""
 
+    @model_validator(mode="after")
+    def _artifacts_are_apart(self) -> Settings:
+        require_apart(self.artifacts_dir, self.data_dir)
+        return self
+
+
+def require_apart(artifacts: Path, data: Path) -> None:
+    """Refuse a directory for files of steps that holds the settings or the data.
+
+    Raises:
+        ValueError: it is, or contains, the working directory or `data`.
+    """
+    directory = artifacts.resolve()
+    for name, kept in (("the working directory", Path()), ("DATA_DIR", data)):
+        if kept.resolve().is_relative_to(directory):
+            raise ValueError(
+                f"ARTIFACTS_DIR ({artifacts}) must not be or contain {name}: steps write files there; "
+                "choose a directory of its own"
+            )
+
 
 SQLITE = "sqlite+aiosqlite:///"
 

@@ -7,20 +7,24 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pydantic import ValidationError
 
 from contracts.runtime.consumer.parking import Parked, park
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.process.settings import Settings
 from deploy.cli.operator.parked import put_back, show_parked
 from deploy.local.attach import NothingThere, attached
-from deploy.local.child import Backoff, Child
-from deploy.local.data_lock import Claim, InUse, claim_on, claimed
+from deploy.local.child import Backoff, Child, inherited, python_module
+from deploy.local.data_lock import Claim, InUse, claim_on, claimed, ports_of
 from deploy.local.log_lines import Filed, Printed
-from deploy.local.ports import NoPort, free_port
-from deploy.local.settings import LocalSettings
+from deploy.local.ports import NoPort, Ports, PortTaken, free_port
+from deploy.local.settings import LocalSettings, options_of
+from deploy.local.system import SECRETS, Options, _assemble
 from deploy.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -115,6 +119,99 @@ def test_the_wanted_port_is_given_unless_somebody_has_it() -> None:
         assert free_port("127.0.0.1", port) != port
     assert free_port("127.0.0.1", port) == port
     assert free_port("127.0.0.1", port, taken={port}) != port
+
+
+@pytest.mark.parametrize("folder", [".", "..", "./data", "data/..", "/"])
+def test_files_of_steps_are_kept_apart_from_settings_and_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValidationError, match="ARTIFACTS_DIR"):
+        LocalSettings(artifacts_dir=Path(folder))
+    with pytest.raises(ValidationError, match="ARTIFACTS_DIR"):
+        Settings(artifacts_dir=Path(folder))
+    assert Settings(artifacts_dir=Path("data/artifacts")).data_dir == Path("data")
+
+
+def test_files_of_steps_are_in_the_data_directory_unless_told_otherwise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("ARTIFACTS_DIR", raising=False)
+    settings = LocalSettings(data_dir=tmp_path / "X")
+    assert options_of(settings).env["ARTIFACTS_DIR"] == str(tmp_path / "X" / "artifacts")
+    monkeypatch.setenv("ARTIFACTS_DIR", "files")
+    settings = LocalSettings(data_dir=tmp_path / "X")
+    assert options_of(settings).env["ARTIFACTS_DIR"] == str(tmp_path / "files")
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    """A port that another program listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        yield other.getsockname()[1]
+
+
+def test_a_chosen_port_that_is_taken_is_an_error(taken_port: int) -> None:
+    with pytest.raises(PortTaken, match=rf"port {taken_port} \(nats\) is taken"):
+        Ports({}).choose("nats", "127.0.0.1", taken_port, default=4222)
+
+
+def test_a_default_port_that_is_taken_is_replaced_and_the_replacement_kept(
+    taken_port: int, tmp_path: Path
+) -> None:
+    """Over restarts, and when the default is free again; a port that is chosen is stronger."""
+    first = Ports({})
+    port = first.choose("nats", "127.0.0.1", None, default=taken_port)
+    assert (port != taken_port, first.moved) == (True, {"nats": taken_port})
+    with claimed(tmp_path) as announce:
+        announce(Claim(pid=7, ports=first.chosen))
+    with claimed(tmp_path):
+        assert ports_of(tmp_path) == {"nats": port}
+    assert claim_on(tmp_path) is None
+
+    again = Ports(ports_of(tmp_path))
+    assert again.choose("nats", "127.0.0.1", None, default=taken_port) == port
+    free = free_port("127.0.0.1", 0)
+    assert Ports(ports_of(tmp_path)).choose("nats", "127.0.0.1", free, default=taken_port) == free
+
+
+def test_no_two_parts_of_a_system_get_the_same_port() -> None:
+    port = free_port("127.0.0.1", 0)
+    ports = Ports({})
+    assert ports.choose("executor", "127.0.0.1", None, default=port) == port
+    assert ports.choose("scheduler", "127.0.0.1", None, default=port) != port
+
+
+def test_a_service_gets_only_the_secrets_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI_API_KEY", "SMTP_PASS", "WEBHOOK_SECRET"):
+        monkeypatch.setenv(name, "secret")
+    children = _assemble(Options(tmp_path), None, Ports({}), lambda *_: None).children
+    assert {name: sorted(set(SECRETS) & set(one.env)) for name, one in children.items()} == {
+        "projector": [],
+        "gateway": ["OPENAI_API_KEY"],
+        "planner": ["OPENAI_API_KEY"],
+        "executor": ["OPENAI_API_KEY", "SMTP_PASS", "WEBHOOK_SECRET"],
+        "scheduler": [],
+    }
+
+
+async def test_a_file_of_the_current_folder_is_never_run_as_a_service(
+    tmp_path: Path, eventually: Eventually
+) -> None:
+    """Nor as a module that a service imports."""
+    (tmp_path / "contracts").mkdir()
+    for name in ("scheduler.py", "contracts/__init__.py"):
+        (tmp_path / name).write_text("print('taken over', flush=True)")
+    lines: list[str] = []
+    env = inherited({"NATS_URL": "http://[::1"})
+    one = Child("it", python_module("scheduler"), env, lambda _, line: lines.append(line), cwd=tmp_path)
+    await one.start()
+    await eventually(lambda: any("NATS_URL is no address" in line for line in lines))
+    await one.stop()
+    assert "taken over" not in lines
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
