@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import re
 import shlex
+import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -81,10 +84,10 @@ class Reader:
             await self._asks(CURL.parse_args(words[1:]), promise)
             return
         name, value = words[0].split("=")
-        self._values[name] = self._last[IDS[name]] if name in IDS else value
+        self._values[name] = self._last[IDS[name]] if name in IDS else self._expanded(value)
 
     async def _asks(self, given: argparse.Namespace, promise: str) -> None:
-        url = self._filled(given.url).replace("http://localhost:3000", self._bed.system.url)
+        url = self._filled(given.url)
         headers = dict(re.split(r":\s*", header, maxsplit=1) for header in given.headers)
         body = None if given.body is None else self._filled(given.body).encode()
         method = given.method or ("GET" if body is None else "POST")
@@ -105,6 +108,10 @@ class Reader:
             assert name in self._last or name in answer.headers, name
         if in_words := re.search(r"with status (\w+)", promise):
             assert self._last["status"] == in_words[1]
+
+    def _expanded(self, value: str) -> str:
+        """As the shell does where ASYNC_AGENT_URL is set."""
+        return value.replace("${ASYNC_AGENT_URL:-http://127.0.0.1:3000}", self._bed.system.url)
 
     def _filled(self, text: str) -> str:
         values = self._values | ({"EXECUTION": self._suspended} if NEEDS_SUSPENDED.search(text) else {})
@@ -135,6 +142,23 @@ async def test_every_request_is_answered_as_promised(reader: Reader) -> None:
         for words in several:
             await reader.types(words, promise)
     assert reader.asked == commands("API by example").count("curl -s")
+
+
+# ── python ──────────────────────────────────────────────────────────────────────────────────────────────
+
+CLIENT = re.findall(r"```python\n(.+?)```", README.split("### Use Python")[1], re.DOTALL)[0]
+
+
+async def test_the_client_example_runs_as_it_stands(bed: Bed, environment: dict[str, str]) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", CLIENT),
+        env={**environment, "ASYNC_AGENT_URL": bed.system.url},
+        stdout=PIPE,
+        stderr=PIPE,
+    )
+    output, errors = await process.communicate()
+    assert (process.returncode, errors.decode()) == (0, "")
+    assert "run.completed" in output.decode().split()
 
 
 # ── nats ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -109,7 +109,7 @@ def test_the_table_names_only_services_that_have_the_setting() -> None:
 def test_the_readme_sets_all_that_the_scripted_llm_asks_for() -> None:
     """Left out, one that `.env` has for a real model would be kept."""
     asked = environment("http://127.0.0.1:11500/v1")
-    paragraph = README.split("**About the scripted LLM.**")[1].split("\n## ")[0]
+    paragraph = README.split("use the scripted one.")[1].split("\n### ")[0]
     assert dict(re.findall(r"\b([A-Z_]{4,})=(\S+)", paragraph)) == asked
 
 

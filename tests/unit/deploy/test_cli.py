@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 from importlib.metadata import version
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -40,6 +43,25 @@ COMMANDS = (
     "parked retry",
     "bench",
 )
+
+
+def typed() -> list[list[str]]:
+    """The commands of the README, split as the shell does."""
+    readme = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"```bash\n(.+?)```", readme, re.DOTALL)).replace("\\\n", " ")
+    lines = [shlex.split(line, comments=True) for line in blocks.splitlines() if "async-agent " in line]
+    words = [word for line in lines for word in [*line, "&&"]]
+    starts = [number for number, word in enumerate(words) if word.endswith("async-agent")]
+    stops = {"&&", "&", ">", "async-agent"}
+    return [list(takewhile(lambda word: word not in stops, words[start + 1 :])) for start in starts]
+
+
+@pytest.mark.parametrize("words", typed(), ids=" ".join)
+def test_each_command_of_the_readme_has_the_options_it_is_given(words: list[str]) -> None:
+    command = list(takewhile(lambda word: re.fullmatch(r"[a-z-]+", word) and word[0] != "-", words[:2]))
+    shown = CliRunner().invoke(app, [*command, "--help"])
+    assert shown.exit_code == 0, command
+    assert [word for word in words if word.startswith("--") and word not in shown.output] == []
 
 
 @pytest.mark.parametrize("command", COMMANDS)
