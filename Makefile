@@ -1,4 +1,4 @@
-# The same verbs by hand and in CI. Everything installs into .venv; nothing outside it is touched.
+# The same targets by hand and in CI. Everything is installed into .venv.
 PYTHON ?= python3
 BIN := .venv/bin
 CHAOS_SEEDS ?= 1 2 3 4
@@ -6,7 +6,7 @@ CHAOS_SECONDS ?= 150
 INSTALLED := .venv/.installed
 
 .PHONY: help demo up test check lint types imports bench chaos clean
-help:            ## list the verbs
+help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 $(INSTALLED): pyproject.toml
@@ -14,16 +14,16 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(INSTALLED)
 
-demo: $(INSTALLED)   ## run one goal end to end, live in the terminal
+demo: $(INSTALLED)   ## run one goal and watch it, on a temporary system
 	$(BIN)/async-agent demo
 
-up: $(INSTALLED)     ## run everything on this machine until Ctrl-C
+up: $(INSTALLED)     ## run NATS and the five services until Ctrl-C
 	$(BIN)/async-agent up
 
-test: $(INSTALLED)   ## the whole test suite, a few minutes
+test: $(INSTALLED)   ## run the test suite, a few minutes
 	$(BIN)/pytest -m "not chaos"
 
-check: lint types imports   ## what CI demands of the code itself
+check: lint types imports   ## check style, types and imports, as CI does
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -35,11 +35,11 @@ types: $(INSTALLED)
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED)  ## measure, print a table
+bench: $(INSTALLED)  ## measure this machine and print a table
 	$(BIN)/async-agent bench
 
 chaos: $(INSTALLED)  ## kill, stop and stall real processes, then check the whole log
 	CHAOS_SEEDS="$(CHAOS_SEEDS)" CHAOS_SECONDS=$(CHAOS_SECONDS) $(BIN)/pytest -m chaos tests/chaos
 
-clean:               ## remove what the verbs above made
+clean:               ## remove what the targets above created
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

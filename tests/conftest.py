@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, overload
 
+import hypothesis
 import pytest
 import structlog
 
@@ -19,6 +20,9 @@ from contracts.runtime.topology import ensure_topology
 from deploy.local.nats_server import Durability, NatsServer, running
 
 T = TypeVar("T")
+
+hypothesis.settings.register_profile("whatever the machine", deadline=None)
+hypothesis.settings.load_profile("whatever the machine")
 
 NATS_IMAGE = "nats:2.15-alpine"
 POLL_S = 0.005
