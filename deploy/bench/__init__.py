@@ -1,1 +1,1 @@
-"""Measures a whole system of its own, driven from outside by HTTP and events, as a user would."""
+"""Measures a complete system from outside, by HTTP and events, as a user would."""

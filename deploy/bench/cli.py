@@ -54,10 +54,10 @@ PACKAGES = (
 def bench(
     workloads: Annotated[
         list[str] | None,
-        typer.Argument(help=f"Of {', '.join(WORKLOADS)}. Default: all but growth."),
+        typer.Argument(help=f"Workloads to run: {', '.join(WORKLOADS)}. Default: all but growth."),
     ] = None,
     durability: Annotated[
-        Durability, typer.Option(help="fsync: every append is synced to disk; fast: it is not.")
+        Durability, typer.Option(help="fsync: sync every append to disk; fast: do not.")
     ] = Durability.FSYNC,
     commits: Annotated[
         list[int] | None,
@@ -67,7 +67,7 @@ def bench(
         Path | None, typer.Option(help="Write one JSON object per workload to this file.")
     ] = None,
 ) -> None:
-    """Measure a system of its own on a temporary directory, driven from outside by HTTP and events."""
+    """Measure a temporary system from outside, by HTTP and events."""
     names = workloads or [name for name in WORKLOADS if name not in ON_REQUEST]
     if unknown := [name for name in names if name not in WORKLOADS]:
         raise typer.BadParameter(f"no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")

@@ -1,4 +1,4 @@
-"""A system to be measured, and what is seen of it from outside."""
+"""A system to measure, and what is observed of it from outside."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Figures = dict[str, float | int]
 
 
 class WorkloadFailed(Exception):
-    """The system did not do what the workload asks, so there is nothing to measure."""
+    """The system did not do what the workload asked, so there is nothing to measure."""
 
 
 @dataclass
@@ -45,23 +45,23 @@ class Bench:
     http: Pool
     data: Path
     settings: dict[str, str] = field(default_factory=dict)
-    """What else the figures depend on."""
+    """Settings that the figures depend on."""
     sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Commits in the log at which `growth` measures."""
     _ended: dict[str, asyncio.Future[tuple[float, Recorded]]] = field(default_factory=dict)
 
     async def plan(self, job: Job) -> str:
-        """Store a plan by running it once, which also warms everything up; returns the DAG's id."""
+        """Run a plan once, which stores it and warms the system up; return the DAG's id."""
         answer = await self.post("/api/v1/execute-dag", job)
         await self.end_of(answer["executionId"])
         return str(answer["dagId"])
 
     async def start(self, dag_id: str) -> str:
-        """Execute a stored plan; returns the execution's id once the system has accepted it."""
+        """Execute a stored plan; return the execution's id when the system has accepted it."""
         return str((await self.post("/api/v1/execute-dag", {"dagId": dag_id}))["executionId"])
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON answer to a request that must succeed."""
+        """Return the JSON answer to a request that must succeed."""
         status, answer = await self.http.post(path, body)
         if status >= 300:
             raise WorkloadFailed(f"POST {path}: {status} {answer.decode()}")
@@ -69,7 +69,7 @@ class Bench:
         return result
 
     async def end_of(self, execution_id: str, timeout_s: float = 120.0) -> float:
-        """When (time.perf_counter) the completion of an execution was seen in the log.
+        """Return when (`time.perf_counter`) an execution was seen to complete in the log.
 
         Raises:
             WorkloadFailed: it did not complete.
@@ -88,7 +88,7 @@ class Bench:
         return await self.log.read("run", execution_id)
 
     async def call_times_ns(self, execution_id: str) -> dict[str, int]:
-        """When each step's code ran, by the clock of the machine."""
+        """When each step's code ran, by the machine's clock."""
         return {
             event.step: event.result["at_ns"]
             for recorded in await self.commits(execution_id)
@@ -97,7 +97,7 @@ class Bench:
         }
 
     async def listen(self) -> None:
-        """Note the end of every run, for ever."""
+        """Record the end of every run, without end."""
         async for batch in self.log.tail(*ENDS, after=await self.log.last_seq()):
             at = time.perf_counter()
             for recorded in batch:
@@ -113,7 +113,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench_system(durability: Durability, sizes: tuple[int, ...] = ()) -> AsyncGenerator[Bench]:
-    """A system of its own on a temporary directory, with the tools of the benchmark, ready and idle."""
+    """A ready and idle system on a temporary directory, with the benchmark's tools."""
     with TemporaryDirectory(prefix="async-agent-bench-", ignore_cleanup_errors=True) as directory:
         data = Path(directory)
         env = {

@@ -9,7 +9,7 @@ Job = dict[str, Any]
 
 
 def chain(length: int, tool: str = "benchNoop", **params: Any) -> Job:
-    """`length` steps, each after the one before."""
+    """`length` steps, each depending on the one before."""
     return _job([_task(n, tool, params, [n - 1] if n > 1 else []) for n in range(1, length + 1)])
 
 
@@ -19,7 +19,7 @@ def single(tool: str, **params: Any) -> Job:
 
 
 def fan(width: int, ms: int) -> Job:
-    """One step, then `width` steps of `ms` milliseconds side by side, then one that needs them all."""
+    """One step, then `width` parallel steps of `ms` milliseconds, then one that depends on all of them."""
     middle = range(2, width + 2)
     return _job(
         [

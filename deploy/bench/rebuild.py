@@ -1,4 +1,4 @@
-"""How fast the views come back from nothing."""
+"""How fast the views are rebuilt from the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRITERS = 200
 
 
 async def rebuild(bench: Bench) -> Figures:
-    """The views are deleted and the projector killed; until it announces the last of 100,000 commits."""
+    """Delete the views and kill the projector; until it announces the last of 100,000 commits."""
     await fill(bench, COMMITS)
     target = await bench.log.last_seq()
     await projected(bench, target)
@@ -52,7 +52,7 @@ async def fill(bench: Bench, commits: int) -> None:
 
 
 async def _history(bench: Bench, job: Job) -> None:
-    """One run as an executor would have written it; never pending, so that none takes it from us."""
+    """One run as an executor writes it; never pending, so that no executor takes it."""
     stream = Stream(bench.log, RUN, new_id("dag-exec_"), Origin("/bench/1"))
     now = datetime.now(UTC)
     wanted = run.Requested(dag_id="bench", original_request="benchmark", job=job)

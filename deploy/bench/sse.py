@@ -1,4 +1,4 @@
-"""Many clients on one stream of server-sent events."""
+"""Many clients of one stream of server-sent events."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ HEAD_START_MS = 8000
 
 
 async def sse(bench: Bench) -> Figures:
-    """1,000 clients on one execution of 20 steps of 100 ms: every event at every client, how late."""
+    """1,000 clients watch one execution of 20 steps of 100 ms: how late each event reaches each client."""
     job = chain(STEPS, "benchSleep", ms=100)
     job["sub_tasks"][0]["tool_or_prompt"]["params"] = {"ms": HEAD_START_MS}
     execution_id = str((await bench.post("/api/v1/execute-dag", job))["executionId"])
@@ -42,7 +42,7 @@ class Client:
         self.late_ms: list[float] = []
 
     async def follow(self, url: str) -> None:
-        """Connect and read; the delay of each completed step is noted."""
+        """Connect and read; record the delay of each completed step."""
         parts = urlsplit(url)
         reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
         writer.write(f"GET {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n\r\n".encode())

@@ -13,15 +13,15 @@ from executor.tools.inputs import ToolInput
 from executor.tools.tool import CallContext, Tool
 
 PADDING = "x" * 280
-"""Makes a result about 300 bytes long."""
+"""Text that makes a result about 300 bytes long."""
 
 
 class NoopInput(ToolInput):
-    """Nothing."""
+    """No parameters."""
 
 
 class SleepInput(ToolInput):
-    """How long to take."""
+    """Duration of the step."""
 
     ms: int = Field(ge=0)
 

@@ -1,4 +1,4 @@
-"""Reading and creating over HTTP: how many answers a second, and how soon one comes."""
+"""Reading and creating over HTTP: answers per second, and latency."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONNECTIONS = 32
 SECONDS = 5
 STEPS = 10
 EXECUTIONS = 60
-"""So that a page of 50 is full."""
+"""Enough to fill a page of 50."""
 VIEWS_S = 30.0
 GOALS = 300
 GOAL = {"objective": "Find out what there is to know about benchmarks"}
@@ -30,7 +30,7 @@ _WRK_REFUSED = re.compile(r"Non-2xx or 3xx responses: (\d+)")
 
 
 async def reads(bench: Bench) -> Figures:
-    """32 connections ask again and again: for one execution of 10 steps, for one goal, for 50 executions."""
+    """32 connections read repeatedly: one execution of 10 steps, one goal, a page of 50 executions."""
     bench.settings["client"] = "wrk" if shutil.which("wrk") else "built-in"
     dag_id = await bench.plan(chain(STEPS))
     execution_ids = await asyncio.gather(*(bench.start(dag_id) for _ in range(EXECUTIONS)))
@@ -45,7 +45,7 @@ async def reads(bench: Bench) -> Figures:
 
 
 async def post(bench: Bench) -> Figures:
-    """Goals created one after another, each read back at once; with and without the reading."""
+    """Goals are created one after another, with and without reading each one back at once."""
     posted, read = [], []
     async with keep_alive(bench.system.url) as client:
         for _ in range(GOALS):
@@ -64,7 +64,7 @@ async def post(bench: Bench) -> Figures:
 
 
 async def _shown_completed(bench: Bench, execution_ids: Sequence[str]) -> None:
-    """Return when reads show the end of each."""
+    """Wait until reads show the end of each."""
     async with keep_alive(bench.system.url) as client:
         for execution_id in execution_ids:
             await _shown(client, execution_id, "completed")
@@ -94,7 +94,7 @@ async def _got(client: KeepAlive, path: str) -> bytes:
 
 
 async def _rate(bench: Bench, path: str) -> float:
-    """Answers a second, all of them good."""
+    """Successful answers per second."""
     url = bench.system.url + path
     return round(await (_rate_by_wrk(url) if shutil.which("wrk") else _rate_by_ourselves(url)), 1)
 

@@ -1,4 +1,4 @@
-"""What is measured. Each workload takes a system that is ready and gives its figures."""
+"""The workloads. Each takes a ready system and returns its figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KILL_AFTER_S = 1.0
 
 
 async def chains(bench: Bench) -> Figures:
-    """500 runs of 10 no-op steps in a chain, 100 in flight: steps that read, then steps that write."""
+    """500 runs of 10 no-op steps in a chain, 100 in progress: steps that read, then steps that write."""
     return {
         "steps_per_s": await _chains(bench, "benchNoop"),
         "writing_steps_per_s": await _chains(bench, "benchWrite"),
@@ -41,7 +41,7 @@ async def _chains(bench: Bench, tool: str) -> float:
 
 
 async def latency(bench: Bench) -> Figures:
-    """200 no-op steps in a chain, alone: from one's code to the next one's; then the same as writes."""
+    """200 no-op steps in a chain, one run: from one step's code to the next; then the same as writes."""
     figures = await _latency(bench, "benchNoop")
     writing = await _latency(bench, "benchWrite")
     return {**figures, **{f"writing_{name}": value for name, value in writing.items()}}
@@ -57,7 +57,7 @@ async def _latency(bench: Bench, tool: str) -> Figures:
 
 
 async def fanout(bench: Bench) -> Figures:
-    """1 step, then 100 (and 1,000) of 50 ms side by side, then 1: from the first code to the last."""
+    """1 step, then 100 (or 1,000) parallel steps of 50 ms, then 1: from the first code to the last."""
     figures: Figures = {}
     for width in (100, 1000):
         dag_id = await bench.plan(fan(width, 50))
@@ -72,7 +72,7 @@ async def fanout(bench: Bench) -> Figures:
 
 
 async def start(bench: Bench) -> Figures:
-    """From sending POST execute-dag to the code of the first step, one at a time."""
+    """From sending POST execute-dag to the code of the first step, one run at a time."""
     dag_id = await bench.plan(single("benchNoop"))
     taken = []
     for _ in range(100):
@@ -102,7 +102,7 @@ async def recovery(bench: Bench) -> Figures:
 
 
 async def inflight(bench: Bench) -> Figures:
-    """2,000 runs, each in one step of 30 s, all at once; the memory of the executor at its highest."""
+    """2,000 runs at once, each in one step of 30 s: the peak memory of the executor."""
     runs = 2000
     first = await bench.post("/api/v1/execute-dag", single("benchSleep", ms=30_000))
     places = asyncio.Semaphore(50)

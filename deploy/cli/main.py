@@ -11,7 +11,20 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
-from deploy.cli.options import DEFAULT_URL, AsJson, Url
+from deploy.cli.operator.commands import log_app, parked_app, views_app
+from deploy.cli.options import (
+    DEFAULT_URL,
+    AsJson,
+    Data,
+    Durability,
+    Executors,
+    Host,
+    MetricsPort,
+    NatsPort,
+    NatsUrl,
+    Port,
+    Url,
+)
 from deploy.cli.resources import RESOURCES
 from deploy.printable import accept_every_character, is_unicode, show_error
 
@@ -25,9 +38,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-views_app = typer.Typer(no_args_is_help=True, help="Rebuild or verify the SQL tables made from the log.")
-parked_app = typer.Typer(no_args_is_help=True, help="Messages that a service gave up on.")
-log_app = typer.Typer(no_args_is_help=True, help="Continue with a log that has lost commits.")
 app.add_typer(log_app, name="log")
 app.add_typer(views_app, name="views")
 app.add_typer(parked_app, name="parked")
@@ -42,35 +52,6 @@ PASSING_ON = {
 
 ServiceName = Literal["gateway", "planner", "executor", "scheduler", "projector"]
 Victim = Literal["gateway", "planner", "executor", "scheduler", "projector", "nats"]
-Data = Annotated[
-    Path | None,
-    typer.Option("--data", help="Directory of the log and the views. Default: $DATA_DIR or ./data."),
-]
-NatsUrl = Annotated[
-    str | None,
-    typer.Option("--nats-url", help="Use this NATS instead of starting one. Default: $NATS_URL."),
-]
-Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the API. Default: $PORT or 3000.")]
-NatsPort = Annotated[
-    int | None, typer.Option(min=0, max=65535, help="Port of NATS. Default: $NATS_PORT or 4222.")
-]
-MetricsPort = Annotated[
-    int | None,
-    typer.Option(
-        min=0,
-        max=65530,
-        help="Port of the first service's metrics; the others follow. Default: $METRICS_PORT or 9465.",
-    ),
-]
-Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: $HOST or 127.0.0.1.")]
-Durability = Annotated[
-    Literal["fsync", "fast"] | None,
-    typer.Option(
-        help="fsync: accepted events survive a power cut. fast: about five times faster, but a power cut may "
-        "lose the last two minutes. Default: fsync."
-    ),
-]
-Executors = Annotated[int | None, typer.Option(min=1, max=64, help="Number of executors. Default: 1.")]
 
 
 def _print_version(is_wanted: bool) -> None:
@@ -219,86 +200,6 @@ def scripted_llm(
         return Status.DONE
 
     _exit(execute(main(), interrupted=Status.DONE))
-
-
-@log_app.command("accept")
-def log_accept(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Continue with a log that has lost commits. Restore the lost commits instead if you can.
-
-    The log accepts commits again. The projector rebuilds the views from the log and keeps the old ones.
-    """
-    from deploy.cli.execute import Status, execute
-    from deploy.cli.operator.log import accept, log_of
-    from deploy.terminal import Terminal
-
-    async def main() -> Status:
-        async with log_of(data, nats_url) as log:
-            await accept(log, Terminal())
-        return Status.DONE
-
-    _exit(execute(main()))
-
-
-@views_app.command("rebuild")
-def views_rebuild(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Rebuild the views from the log, whether the system runs or not."""
-    from deploy.cli.execute import Status, execute
-    from deploy.cli.operator.views import rebuild, views_of
-    from deploy.terminal import Terminal
-
-    async def main() -> Status:
-        async with views_of(data, nats_url) as views:
-            return Status.DONE if await rebuild(views, Terminal()) else Status.FAILED
-
-    _exit(execute(main()))
-
-
-@views_app.command("verify")
-def views_verify(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Compare every row of the views with the log. Exit status: 0 equal, 1 different."""
-    from deploy.cli.execute import Status, execute
-    from deploy.cli.operator.views import compare, views_of
-    from deploy.terminal import Terminal
-
-    async def main() -> Status:
-        async with views_of(data, nats_url) as views:
-            return Status.DONE if await compare(views, Terminal()) else Status.FAILED
-
-    _exit(execute(main()))
-
-
-@parked_app.command("list")
-def parked_list(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """List parked messages and why they were given up."""
-    from deploy.cli.execute import Status, execute
-    from deploy.cli.operator.parked import connection_to, show_parked
-    from deploy.terminal import Terminal
-
-    async def main() -> Status:
-        async with connection_to(data, nats_url) as connection:
-            await show_parked(connection, Terminal())
-        return Status.DONE
-
-    _exit(execute(main()))
-
-
-@parked_app.command("retry")
-def parked_retry(
-    numbers: Annotated[list[int], typer.Argument(help="Numbers from `parked list`.")],
-    data: Data = None,
-    nats_url: NatsUrl = None,
-) -> None:
-    """Deliver parked messages to their services again."""
-    from deploy.cli.execute import Status, execute
-    from deploy.cli.operator.parked import connection_to, put_back
-    from deploy.terminal import Terminal
-
-    async def main() -> Status:
-        async with connection_to(data, nats_url) as connection:
-            await put_back(connection, numbers, Terminal())
-        return Status.DONE
-
-    _exit(execute(main()))
 
 
 @app.command(add_help_option=False, context_settings=PASSING_ON)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import typer
@@ -34,3 +35,33 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Show at most this many r
 Offset = Annotated[int | None, typer.Option(min=0, help="Skip this many rows.")]
 Status = Annotated[str | None, typer.Option(help="Show only rows with this status.")]
 Reason = Annotated[str | None, typer.Option(help="Why; stored with the cancellation.")]
+
+Data = Annotated[
+    Path | None,
+    typer.Option("--data", help="Directory of the log and the views. Default: $DATA_DIR or ./data."),
+]
+NatsUrl = Annotated[
+    str | None,
+    typer.Option("--nats-url", help="Use this NATS instead of starting one. Default: $NATS_URL."),
+]
+Port = Annotated[int | None, typer.Option(min=0, max=65535, help="Port of the API. Default: $PORT or 3000.")]
+NatsPort = Annotated[
+    int | None, typer.Option(min=0, max=65535, help="Port of NATS. Default: $NATS_PORT or 4222.")
+]
+MetricsPort = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        max=65530,
+        help="Port of the first service's metrics; the others follow. Default: $METRICS_PORT or 9465.",
+    ),
+]
+Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: $HOST or 127.0.0.1.")]
+Durability = Annotated[
+    Literal["fsync", "fast"] | None,
+    typer.Option(
+        help="fsync: accepted events survive a power cut. fast: about five times faster, but a power cut may "
+        "lose the last two minutes. Default: fsync."
+    ),
+]
+Executors = Annotated[int | None, typer.Option(min=1, max=64, help="Number of executors. Default: 1.")]
