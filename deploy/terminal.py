@@ -28,6 +28,8 @@ class Terminal(Console):
 
     def literal(self, text: str) -> None:
         """Print lines as they are, however long; unchanged where this is no terminal."""
+        if self.quiet:
+            return
         self.file.write(f"{printable(text) if self.is_terminal else text}\n")
         self.file.flush()
 

@@ -11,14 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 import aiohttp
 from aiohttp import web
 
 from deploy.local.child import Child, python_module
 from deploy.local.nats_server import Durability
-from deploy.local.system import METRICS_PORTS, NATS, LocalSystem, Options, local_system, private
+from deploy.local.system import NATS, LocalSystem, Options, local_system, private
 from deploy.scripted_llm import ScriptedLlm, default_rules
 from deploy.scripted_llm import environment as scripted_environment
 from tests.chaos import tools
@@ -107,8 +106,7 @@ async def running_world(data: Path) -> AsyncGenerator[World]:
         def on_line(name: str, line: str) -> None:
             lines.append(f"{name}: {line}")
 
-        with patch.dict(METRICS_PORTS, dict.fromkeys(METRICS_PORTS, 0)):  # other systems run on this machine
-            system = await stack.enter_async_context(local_system(options, on_line))
+        system = await stack.enter_async_context(local_system(options, on_line))
         for name, child in _second_ones(system, on_line):
             await child.start()
             stack.push_async_callback(child.stop)
