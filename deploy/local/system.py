@@ -92,7 +92,8 @@ class LocalSystem:
     nats: NatsServer | None
     metrics: dict[str, str]
     """URL of each service's metrics."""
-    ports: Ports
+    ports: Ports = field(default_factory=lambda: Ports({}))
+    """Which ports the parts have, and which are not the default ones."""
 
     async def ready(
         self, timeout_s: float = READY_S, tell: Callable[[str], None] = lambda _: None

@@ -98,7 +98,7 @@ def body(model: type[B], /, **given: Json) -> B:
         raise Unusable("; ".join(wrong)) from None
 
 
-def json_of(text: str | bytes | None, what: str) -> Json:
+def json_of(text: str | None, what: str) -> Json:
     """An option that is JSON, None where it was not given.
 
     Raises:

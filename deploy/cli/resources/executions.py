@@ -18,7 +18,7 @@ from contracts.api.executions import (
 from contracts.client import Client, Started
 from deploy.cli.execute import execute
 from deploy.cli.options import DEFAULT_URL, AsJson, Limit, Offset, Reason, Status, Url
-from deploy.cli.resources.command import command, group, json_of
+from deploy.cli.resources.command import command, group, json_of, text_in
 from deploy.cli.watch.follow import watched
 
 app = group(__name__)
@@ -54,7 +54,7 @@ async def create(
     ],
 ) -> Started:
     """Start an execution of your own plan, and do not wait for its end."""
-    return await client.dags.execute_job(json_of(job.read(), job.name))
+    return await client.dags.execute_job(json_of(text_in(job), job.name))
 
 
 @command(app, "cancel")
