@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -18,11 +19,13 @@ from contracts.llm.answer import Answer, read_answer
 from contracts.llm.backoff import Backoff
 from contracts.llm.bill import Bill, Tokens
 from contracts.llm.chat import ChatRequest, Completion, Exchange
-from contracts.llm.connection import Connection
 from contracts.llm.endpoint import Endpoint, LlmNotConfigured, Provider, resolve
 from contracts.llm.failure import CallFailed
 from contracts.llm.parameters import Body, body_of
 from contracts.llm.settings import LlmSettings
+
+if TYPE_CHECKING:
+    from contracts.llm.connection import Connection
 
 OnAttempt = Callable[[Exchange], None]
 
@@ -34,7 +37,8 @@ class Llm:
         self._settings = settings
         self._backoff = backoff or Backoff()
         self._turns = asyncio.Semaphore(settings.llm_max_concurrency)
-        self._connection = Connection(settings.llm_timeout_s)
+        self._connecting = asyncio.Lock()
+        self._open: Connection | None = None
         self._learnt: dict[tuple[Provider, str], Learnt] = {}
 
     def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
@@ -85,7 +89,8 @@ class Llm:
 
     async def aclose(self) -> None:
         """Close all connections."""
-        await self._connection.close()
+        if self._open:
+            await self._open.close()
 
     def _learn(self, endpoint: Endpoint, learnt: Learnt) -> None:
         """Remember what a model refused once it has answered without: only then was it to blame."""
@@ -96,7 +101,8 @@ class Llm:
         async with self._turns:
             started = time.perf_counter()
             try:
-                text = await self._connection.post(call.endpoint, body)
+                connection = await self._connection()
+                text = await connection.post(call.endpoint, body)
                 answer = read_answer(call.endpoint, text, call.offered)
             except CallFailed as failure:
                 call.ended(failure, time.perf_counter() - started)
@@ -105,6 +111,19 @@ class Llm:
             call.ended(None, time.perf_counter() - started)
         await call.pay(answer.bill)
         return answer
+
+
+    async def _connection(self) -> Connection:
+        async with self._connecting:
+            if self._open is None:
+                self._open = await asyncio.to_thread(_connect, self._settings.llm_timeout_s)
+            return self._open
+
+
+def _connect(timeout_s: float) -> Connection:
+    from contracts.llm.connection import Connection  # noqa: PLC0415 - heavy, see there
+
+    return Connection(timeout_s)
 
 
 class _Call:

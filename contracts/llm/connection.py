@@ -1,4 +1,7 @@
-"""HTTP to the providers. The size of an answer is bounded, packed or not."""
+"""HTTP to the providers through the OpenAI SDK. The size of an answer is bounded, packed or not.
+
+Importing this module costs a second and some 50 MB, so only the first call imports it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,9 @@ import json
 import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from io import BytesIO
+from typing import Any
 
-import aiohttp
+import openai
 
 from contracts.core.event import Json
 from contracts.core.waiting import retry_after
@@ -19,9 +22,43 @@ from contracts.llm.failure import CallFailed, refusal
 CONNECT_TIMEOUT_S = 10.0
 MAX_BODY_BYTES = 16 * 1024 * 1024
 """Of an answer; the longest that a model writes has about one."""
-_CHUNK_BYTES = 64 * 1024
 _ANY_ZLIB = 47
 """Window bits by which zlib tells gzip and deflate apart itself."""
+_UNPACKED_HERE = ("content-encoding", "content-length", "transfer-encoding")
+"""Headers that are no longer true of a body that has been read and unpacked."""
+
+
+class TooLarge(Exception):
+    """The answer is longer than MAX_BODY_BYTES."""
+
+
+class Damaged(Exception):
+    """The answer cannot be unpacked."""
+
+
+class BoundedClient(openai.DefaultAsyncHttpxClient):
+    """The SDK's HTTP client, which reads and unpacks no more than MAX_BODY_BYTES of any answer."""
+
+    async def send(self, request: Any, **options: Any) -> Any:
+        """The answer, read whole.
+
+        Raises:
+            TooLarge: it is too long, as sent or when it is unpacked.
+            Damaged: it cannot be unpacked.
+        """
+        response = await super().send(request, **{**options, "stream": True})
+        try:
+            raw = bytearray()
+            async for chunk in response.aiter_raw():
+                raw += chunk
+                if len(raw) > MAX_BODY_BYTES:
+                    raise TooLarge
+        finally:
+            await response.aclose()
+        packed = response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
+        body = await asyncio.to_thread(_unpacked, bytes(raw)) if packed else bytes(raw)
+        headers = [(name, value) for name, value in response.headers.items() if name not in _UNPACKED_HERE]
+        return type(response)(response.status_code, headers=headers, content=body, request=request)
 
 
 class Connection:
@@ -29,7 +66,11 @@ class Connection:
 
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
-        self._session: aiohttp.ClientSession | None = None
+        self._http = BoundedClient(
+            timeout=openai.Timeout(None, connect=CONNECT_TIMEOUT_S),
+            headers={"Accept-Encoding": "gzip, deflate"},
+        )
+        self._clients: dict[tuple[str, str], openai.AsyncOpenAI] = {}
 
     async def post(self, endpoint: Endpoint, body: Mapping[str, Json]) -> str:
         """The text of a 2xx answer to `body`.
@@ -37,84 +78,72 @@ class Connection:
         Raises:
             CallFailed: anything else.
         """
+        parameters = {name: value for name, value in body.items() if name not in ("model", "messages")}
+        completions = self._client(endpoint).chat.completions.with_raw_response
         try:
             async with asyncio.timeout(self._timeout_s):
-                status, headers, text = await self._exchange(endpoint, body)
+                answer = await completions.create(
+                    model=endpoint.model, messages=body["messages"], extra_body=parameters
+                )
         except TimeoutError as error:
             raise CallFailed(
                 f"{endpoint.provider} did not answer within {self._timeout_s:g} s (LLM_TIMEOUT_S)",
                 passing=True,
             ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise CallFailed(_unreachable(endpoint, error), passing=True) from error
-        except ValueError as error:  # a line break in a header, which may be the key: it is not repeated
-            raise CallFailed(
-                f"the key or address of {endpoint.provider} cannot be sent: check "
-                f"{endpoint.provider.upper()}_API_KEY and {endpoint.provider.upper()}_BASE_URL",
-                passing=False,
-            ) from error
-        if 200 <= status < 300:
-            return text
-        raise refusal(endpoint, status, _json_or_text(text), retry_after(headers, datetime.now(UTC)))
+        except openai.APIConnectionError as error:
+            raise _no_answer(endpoint, error.__cause__ or error) from error
+        except openai.APIStatusError as error:
+            after = retry_after(error.response.headers.get("retry-after"), datetime.now(UTC))
+            raise refusal(endpoint, error.status_code, _json_or_text(error.response.text), after) from error
+        return answer.text
 
     async def close(self) -> None:
         """Close its sockets."""
-        if self._session is not None:
-            await self._session.close()
+        await self._http.aclose()
 
-    async def _exchange(self, endpoint: Endpoint, body: Mapping[str, Json]) -> tuple[int, str | None, str]:
-        """Status, `Retry-After` and text of the answer."""
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT_S),
-                auto_decompress=False,
-                trust_env=True,
+    def _client(self, endpoint: Endpoint) -> openai.AsyncOpenAI:
+        if not endpoint.api_key.isprintable():  # it would stand in the error of the HTTP client
+            name = endpoint.provider.upper()
+            raise CallFailed(
+                f"the key or address of {endpoint.provider} cannot be sent: check {name}_API_KEY and "
+                f"{name}_BASE_URL",
+                passing=False,
             )
-        headers = {
-            "Authorization": f"Bearer {endpoint.api_key}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip, deflate",
-            **endpoint.headers,
-        }
-        data = json.dumps({"model": endpoint.model, **body}, ensure_ascii=False).encode()
-        async with self._session.post(endpoint.address, data=BytesIO(data), headers=headers) as response:
-            text = await _text_of(endpoint, response)
-            return response.status, response.headers.get("Retry-After"), text
+        key = (endpoint.base_url, endpoint.api_key)
+        if key not in self._clients:
+            self._clients[key] = openai.AsyncOpenAI(
+                api_key=endpoint.api_key,
+                base_url=endpoint.base_url,
+                default_headers=dict(endpoint.headers),
+                max_retries=0,
+                http_client=self._http,
+            )
+        return self._clients[key]
 
 
-async def _text_of(endpoint: Endpoint, response: aiohttp.ClientResponse) -> str:
-    raw = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
-        raw += chunk
-        if len(raw) > MAX_BODY_BYTES:
-            raise _too_large(endpoint, response.status)
-    if response.headers.get("Content-Encoding", "identity").strip().lower() in ("", "identity"):
-        return raw.decode("utf-8", "replace")
-    return (await asyncio.to_thread(_unpacked, endpoint, response.status, bytes(raw))).decode(
-        "utf-8", "replace"
-    )
-
-
-def _unpacked(endpoint: Endpoint, status: int, packed: bytes) -> bytes:
+def _unpacked(packed: bytes) -> bytes:
     unpacker = zlib.decompressobj(_ANY_ZLIB)
     try:
         data = unpacker.decompress(packed, MAX_BODY_BYTES + 1)
     except zlib.error as error:
-        raise CallFailed(
-            f"{endpoint.address} sent an answer that cannot be unpacked: {error}", passing=True, status=status
-        ) from error
+        raise Damaged(str(error)) from error
     if len(data) > MAX_BODY_BYTES:
-        raise _too_large(endpoint, status)
+        raise TooLarge
     return data
 
 
-def _too_large(endpoint: Endpoint, status: int) -> CallFailed:
-    limit = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
-    return CallFailed(
-        f"{endpoint.address} sent more than {limit}, which no model writes", passing=False, status=status
-    )
+def _no_answer(endpoint: Endpoint, cause: BaseException) -> CallFailed:
+    match cause:
+        case TooLarge():
+            limit = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
+            return CallFailed(
+                f"{endpoint.address} sent more than {limit}, which no model writes", passing=False
+            )
+        case Damaged():
+            return CallFailed(
+                f"{endpoint.address} sent an answer that cannot be unpacked: {cause}", passing=True
+            )
+    return CallFailed(_unreachable(endpoint, cause), passing=True)
 
 
 def _json_or_text(text: str) -> Json:
@@ -124,7 +153,7 @@ def _json_or_text(text: str) -> Json:
         return text.strip()
 
 
-def _unreachable(endpoint: Endpoint, error: Exception) -> str:
+def _unreachable(endpoint: Endpoint, error: BaseException) -> str:
     cause = str(error) or type(error).__name__
     message = f"cannot reach {endpoint.provider} at {endpoint.base_url}: {cause}"
     if endpoint.provider is Provider.OLLAMA:
