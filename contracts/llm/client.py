@@ -112,7 +112,6 @@ class Llm:
         await call.pay(answer.bill)
         return answer
 
-
     async def _connection(self) -> Connection:
         async with self._connecting:
             if self._open is None:

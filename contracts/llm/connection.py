@@ -90,6 +90,8 @@ class Connection:
                 f"{endpoint.provider} did not answer within {self._timeout_s:g} s (LLM_TIMEOUT_S)",
                 passing=True,
             ) from error
+        except (TooLarge, Damaged) as error:
+            raise _unusable(endpoint, error) from error
         except openai.APIConnectionError as error:
             raise _no_answer(endpoint, error.__cause__ or error) from error
         except openai.APIStatusError as error:
@@ -133,17 +135,16 @@ def _unpacked(packed: bytes) -> bytes:
 
 
 def _no_answer(endpoint: Endpoint, cause: BaseException) -> CallFailed:
-    match cause:
-        case TooLarge():
-            limit = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
-            return CallFailed(
-                f"{endpoint.address} sent more than {limit}, which no model writes", passing=False
-            )
-        case Damaged():
-            return CallFailed(
-                f"{endpoint.address} sent an answer that cannot be unpacked: {cause}", passing=True
-            )
+    if isinstance(cause, TooLarge | Damaged):  # some versions of the SDK wrap what their HTTP client raises
+        return _unusable(endpoint, cause)
     return CallFailed(_unreachable(endpoint, cause), passing=True)
+
+
+def _unusable(endpoint: Endpoint, error: TooLarge | Damaged) -> CallFailed:
+    if isinstance(error, Damaged):
+        return CallFailed(f"{endpoint.address} sent an answer that cannot be unpacked: {error}", passing=True)
+    limit = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
+    return CallFailed(f"{endpoint.address} sent more than {limit}, which no model writes", passing=False)
 
 
 def _json_or_text(text: str) -> Json:
