@@ -11,6 +11,7 @@ from contracts.core.aggregate import Aggregate, Snapshots
 from contracts.core.commit import Commit, Place, Recorded, all_events
 from contracts.core.event import Event
 from contracts.core.ids import unique
+from contracts.core.unread import Unread
 from contracts.runtime.log import Conflict, Log
 
 S = TypeVar("S")
@@ -138,11 +139,17 @@ class Stream(Generic[S]):
         raise Contended(f"{self.aggregate.name} {self.id} is changing too fast; try again")
 
     async def _restored(self, snapshots: Snapshots[S]) -> bool:
-        """Take the state from the newest commit; whether it has one that this version can use."""
+        """Take the state from the newest commit, or the initial one where there is no commit.
+
+        False where the newest commit has no snapshot that this version can use, or has an event that this
+        version cannot read: the events are to be folded then, which refuses what must not be decided on.
+        """
         newest = await self.log.newest(self.aggregate.name, self.id)
-        state = snapshots.restored(newest.commit.snapshot) if newest else None
-        if newest is None or state is None:
-            return newest is None
+        if newest is None:
+            return True
+        state = snapshots.restored(newest.commit.snapshot)
+        if state is None or any(isinstance(event, Unread) for event in newest.commit.events):
+            return False
         self._take(newest.commit, newest.seq, state)
         self.began = newest.commit.began
         return True

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import orjson
 import pytest
 
 from contracts.core.aggregate import Snapshots
 from contracts.core.commit import Place
+from contracts.core.event import Event
+from contracts.core.unread import UnreadHistory
 from contracts.runtime import history
 from contracts.runtime.log import Log
 from contracts.runtime.memory_log import MemoryLog
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
 
 ORIGIN = Origin("/test/1")
+
+
+class Doubled(Event):
+    type: ClassVar[str] = "counter.doubled"
 
 
 async def scattered(log: Log, counters: Counters, commits: int) -> Stream[int]:
@@ -94,6 +100,16 @@ class HistoryBehaviour:
         await Stream(log, older, "a", ORIGIN).append([counters.added()])
         newer = replace(counters.aggregate, snapshots=Snapshots(version=2, state=int))
         assert (await Stream.open(log, newer, "a", ORIGIN)).state == 1
+
+    async def test_a_snapshot_after_an_event_that_cannot_be_read_is_not_used(
+        self, log: Log, counters: Counters
+    ) -> None:
+        """A newer process wrote an event that ours does not know: what it means for a decision is unknown."""
+        newer = replace(counters.aggregate, evolve=lambda *_: 99, snapshots=Snapshots(version=1, state=int))
+        await Stream(log, newer, "a", ORIGIN).append([Doubled()])
+        ours = replace(counters.aggregate, snapshots=Snapshots(version=1, state=int))
+        with pytest.raises(UnreadHistory, match=r"counter.doubled/1 is unknown"):
+            await Stream.open(log, ours, "a", ORIGIN)
 
     async def test_commits_without_snapshots_are_folded(self, log: Log, counters: Counters) -> None:
         await scattered(log, counters, 3)
