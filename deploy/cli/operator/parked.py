@@ -8,7 +8,7 @@ from pathlib import Path
 
 from rich.text import Text
 
-from contracts.runtime.consumer.parking import parked_messages, retry
+from contracts.runtime.consumer.parking import READERS, parked_messages, retry
 from contracts.runtime.nats.connection import Connection, connect
 from deploy.cli.layout import Rows
 from deploy.cli.values import clock
@@ -44,12 +44,19 @@ async def show_parked(connection: Connection, console: Terminal) -> None:
 
 
 async def put_back(connection: Connection, numbers: Sequence[int], console: Terminal) -> None:
-    """Deliver parked messages again; all of them when no number is given.
+    """Deliver parked messages again; without numbers, all that a service can take.
 
     Raises:
-        NotParked: no message has that number.
+        NotParked: no message has that number, or no service takes it.
     """
-    wanted = numbers or [number for number, _ in await parked_messages(connection)]
+    parked = [] if numbers else await parked_messages(connection)
+    wanted = numbers or [number for number, message in parked if message.consumer != READERS]
     for number in wanted:
         await retry(connection, number)
-    console.print(f"{len(wanted)} will be delivered again" if wanted else "nothing is parked")
+    if wanted or not parked:
+        console.print(f"{len(wanted)} will be delivered again" if wanted else "nothing is parked")
+    if len(parked) > len(wanted):
+        console.print(
+            f"{len(parked) - len(wanted)} of {len(parked)} are not commits, so no service takes them: "
+            "`async-agent parked retry <number>` says how to remove one"
+        )

@@ -8,13 +8,14 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from pydantic import ValidationError
 
-from contracts.runtime.consumer.parking import Parked, park
+from contracts.runtime.consumer.parking import Parked, park, parked_messages
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.process.settings import Settings
 from deploy.cli.operator.parked import put_back, show_parked
@@ -267,6 +268,30 @@ async def test_parked_messages_are_listed_and_given_back(connection: Connection)
     shown = console.file.getvalue()
     assert "Undecodable: no such field (attempt 3)" in shown
     assert shown.splitlines()[-2:] == ["1 will be delivered again", "nothing is parked"]
+
+
+@pytest.mark.nats
+async def test_retry_without_numbers_passes_over_what_no_service_takes(connection: Connection) -> None:
+    """A message that is no commit is parked for all readers; the ones after it are delivered again."""
+    console = Terminal(file=io.StringIO(), width=200)
+    for consumer in ("readers", "executor"):
+        ack = await connection.js.publish(f"evt.run.{consumer}.pending", b"garbage")
+        message = Parked(
+            consumer=consumer,
+            seq=ack.seq,
+            subject=f"evt.run.{consumer}.pending",
+            reason="not JSON",
+            error="Undecodable",
+            attempt=1,
+            time=datetime(2026, 1, 1, tzinfo=UTC),
+            payload="garbage",
+        )
+        await park(connection, message, delivery=consumer)
+    await put_back(connection, [], console)
+    assert [message.consumer for _, message in await parked_messages(connection)] == ["readers"]
+    assert isinstance(console.file, io.StringIO)
+    said = console.file.getvalue()
+    assert said.startswith("1 will be delivered again\n1 of 2 are not commits")
 
 
 async def test_a_status_names_the_signal(eventually: Eventually) -> None:
