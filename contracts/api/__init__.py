@@ -1,1 +1,1 @@
-"""What goes over HTTP: bodies and queries from clients, answers to them; one module per resource."""
+"""Models of the HTTP API: bodies, queries and answers. One module per resource."""

@@ -22,7 +22,7 @@ class AgentCreate(Body):
 
 
 class AgentPatch(Body):
-    """The changes. Omitted keys stay unchanged."""
+    """Changes to an agent. Omitted keys stay unchanged."""
 
     name: Omissible[NonEmpty] = None
     version: Omissible[NonEmpty] = None
@@ -40,7 +40,7 @@ class AgentQuery(Query):
         Annotated[bool, BeforeValidator(lambda text: text == "true"), WithJsonSchema({"type": "string"})]
         | None
     ) = None
-    """`true`: only active ones. Any other text: only inactive ones."""
+    """`true` returns only active agents. Any other text returns only inactive agents."""
 
 
 class AgentRow(Row):

@@ -9,4 +9,4 @@ class ArtifactQuery(Query):
     """Which files to list."""
 
     recursive: bool = False
-    """Include the files in sub-folders, by their paths."""
+    """Include files in sub-folders, as paths."""

@@ -13,7 +13,7 @@ GroupBy = Literal["day", "week", "month"]
 
 
 class TokenUsage(Row):
-    """Tokens of one or more calls."""
+    """Tokens used by one or more model calls."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -21,7 +21,7 @@ class TokenUsage(Row):
 
     @classmethod
     def of(cls, prompt: int | None, completion: int | None) -> TokenUsage | None:
-        """The usage with these counts; None if both are unknown."""
+        """Return the usage with these counts, or None if both are unknown."""
         counts = tokens(prompt, completion)
         return None if counts is None else cls.model_validate(counts)
 
@@ -57,7 +57,7 @@ class StepCost(Row):
 
 
 class SynthesisCost(Row):
-    """Usage and cost of the report."""
+    """Usage and cost of the synthesis."""
 
     usage: TokenUsage | None
     cost_usd: Usd | None
@@ -118,17 +118,20 @@ class DagCosts(Row):
 
 
 class CostQuery(Query):
-    """Which days, and how to group them."""
+    """The period to sum up, and how to group it."""
 
     from_: str | None = Field(default=None, alias="from")
-    """An ISO 8601 date or date-time (UTC unless it says otherwise), or `<n>d`, `<n>w`, `<n>m` before now."""
+    """Start: an ISO 8601 date or date-time, or `<n>d`, `<n>w`, `<n>m` before now.
+
+    A time without an offset is in UTC.
+    """
     to: str | None = None
-    """As `from`; by default now. A date means its beginning."""
+    """End, in the same forms as `from`. Default: now. A date means the start of that day."""
     group_by: GroupBy = "day"
 
 
 class DateRange(Row):
-    """The period that was summed up."""
+    """The period of the summary."""
 
     from_: Timestamp = Field(alias="from")
     to: Timestamp
@@ -136,14 +139,14 @@ class DateRange(Row):
 
 
 class Spent(Row):
-    """Costs. Plans and tasks count on the day they were requested, runs on the day they ended."""
+    """Costs. Plans and tasks are dated by their request; runs and executions by their end."""
 
     planning_cost_usd: Usd
     execution_cost_usd: Usd
     goal_run_cost_usd: Usd = 0
-    """Runs of goals by an agent. Runs by a plan count as planning and execution."""
+    """Goal runs of the strategy `agent`. Runs of the strategy `dag` count as planning and execution."""
     task_cost_usd: Usd = 0
-    """Single tasks."""
+    """Costs of single tasks."""
     total_cost_usd: Usd
 
 
@@ -151,11 +154,11 @@ class PeriodCost(Spent):
     """Costs of one period."""
 
     date: str
-    """`YYYY-MM-DD` of the day or of the Sunday that starts the week, or `YYYY-MM`; in UTC."""
+    """Start of the period in UTC: `YYYY-MM-DD` for a day or a week (its Sunday), `YYYY-MM` for a month."""
 
 
 class CostSummary(Row):
-    """Costs by period, without periods that have none."""
+    """Costs by period. A period in which nothing counts is omitted."""
 
     date_range: DateRange
     summary: list[PeriodCost]

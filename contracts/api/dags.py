@@ -19,19 +19,19 @@ class CreateDag(SchedulePolicy):
 
     goal_text: Annotated[NonEmpty, Field(alias="goal-text")]
     agent_name: NonEmpty
-    """Name of an active agent; its prompt is the system prompt."""
+    """Name of an active agent. Its prompt is the system prompt."""
     provider: Omissible[str] = None
     model: Omissible[str] = None
-    """Used together with `provider` only; otherwise those of the agent or of the server are used."""
+    """Used only together with `provider`. Default: the provider and model of the agent or of the server."""
     max_tokens: Annotated[MaxTokens, Field(alias="max_tokens")] = 10_000
     temperature: Annotated[float, Field(allow_inf_nan=False)] = 0.7
     seed: Seed | None = None
     cron_schedule: Omissible[str] = None
-    """5 fields, 6 with seconds first, or a word such as `@daily`."""
+    """Cron expression: 5 fields, 6 fields with seconds first, or a word such as `@daily`."""
     schedule_active: Omissible[bool] = None
     """Default: true if `cronSchedule` is given."""
     timezone: str = "UTC"
-    """IANA name of the time zone of the schedule and of `{{currentDate}}`."""
+    """IANA time zone of the schedule and of `{{currentDate}}`."""
 
 
 class Clarify(Body):
@@ -41,16 +41,16 @@ class Clarify(Body):
 
 
 class DagPatch(SchedulePolicy):
-    """The changes. Omitted keys stay unchanged."""
+    """Changes to a DAG. Omitted keys stay unchanged."""
 
     status: Omissible[str] = None
-    """Free text; `paused` stops the schedule."""
+    """Any text. `paused` stops the schedule."""
     result: Omissible[dict[str, Json]] = None
-    """A new job. It is checked when it is executed."""
+    """A new job. It is validated when it is executed."""
     params: Omissible[dict[str, Json]] = None
     dag_title: Omissible[Title] = None
     cron_schedule: Omissible[str] = None
-    """Empty removes the expression; `scheduleActive` and `timezone` stay unchanged."""
+    """An empty string removes the expression. `scheduleActive` and `timezone` stay unchanged."""
     schedule_active: Omissible[bool] = None
     """The schedule fires if it is active and has an expression, unless the status is `paused`."""
     timezone: Omissible[str] = None
@@ -60,9 +60,9 @@ class DagQuery(Page, ByCursor):
     """Which DAGs to list."""
 
     status: str | None = None
-    """`success`, `pending` (waits for a clarification), `planning`, `failed`, or a status set by a client.
+    """`success`, `pending` (needs a clarification), `planning`, `failed`, or a status set by a client.
 
-    Default: those with a plan or a clarification question.
+    Default: DAGs that have a plan or a clarification question.
     """
 
 
@@ -72,22 +72,22 @@ class DagRow(Row):
     id: str
     status: str
     result: Json
-    """The job; null until there is a plan."""
+    """The planned job. Null before planning succeeds."""
     usage: TokenUsage | None
-    """Of the last attempt."""
+    """Tokens used by the last planning attempt."""
     generation_stats: dict[str, Json] | None
     attempts: int
     params: dict[str, Json] | None
     agent_name: str | None
     dag_title: str | None
     clarification_query: str | None
-    """The clarification question of the model."""
+    """The clarification question that the model asked."""
     error: dict[str, Json] | None
     """Why planning failed."""
     cron_schedule: str | None
     schedule_active: bool
     overlap: OverlapPolicy | None
-    """What happens to a tick while an earlier execution is in progress; null without a schedule."""
+    """What happens to a tick while an earlier execution is in progress. Null without a schedule."""
     catch_up_seconds: int | None
     jitter_seconds: int | None
     last_run_at: Timestamp | None
@@ -114,7 +114,7 @@ class ScheduledDag(Row):
     dag_title: Annotated[str | None, Field(alias="dag_title")]
     cron_schedule: Annotated[str, Field(alias="cron_schedule")]
     schedule_description: Annotated[str, Field(alias="schedule_description")]
-    """In English."""
+    """The cron expression in English."""
     schedule_active: Annotated[bool, Field(alias="schedule_active")]
 
 
@@ -126,7 +126,7 @@ class DagDeleted(Row):
 
 
 class Planned(Row):
-    """The plan was made. If it does not cover the whole goal, `result` holds its job."""
+    """The plan is complete. If it does not cover the whole goal, `result` is the planned job."""
 
     status: Literal["success"]
     dag_id: str
@@ -137,11 +137,11 @@ class Planned(Row):
 
 
 class ClarificationRequired(Row):
-    """The clarification question must be answered before the goal can be planned or executed."""
+    """The goal needs a clarification. Answer the question before you plan or execute it."""
 
     status: Literal["clarification_required"]
     dag_id: str | None = None
-    """The DAG to clarify; missing if the request held a whole job, of which nothing is stored."""
+    """The DAG to clarify. Omitted if the request contained a whole job, which is not stored."""
     clarification_query: Annotated[str, Field(alias="clarification_query")]
     result: Json = None
     usage: TokenUsage | None = None
@@ -150,7 +150,7 @@ class ClarificationRequired(Row):
 
 
 class Executing(Row):
-    """The plan was made, and its execution was requested."""
+    """The plan is complete, and its execution is requested."""
 
     status: Literal["executing"]
     dag_id: str
@@ -163,7 +163,7 @@ class Executing(Row):
 
 
 class StillPlanning(Row):
-    """Planning continues; the header `Location` names the DAG that will have the plan."""
+    """Planning continues. The header `Location` is the URL of the DAG."""
 
     status: Literal["planning"]
     dag_id: str

@@ -1,4 +1,4 @@
-"""Error answers. `error` is always a text; the other keys depend on the error."""
+"""Error answers. `error` is always a string. The other keys depend on the error."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Issue(Row):
 
     code: str
     path: list[str | int]
-    """Keys and indexes that lead to the value."""
+    """Keys and indexes of the value, from the outside in."""
     message: str
-    """What to change."""
+    """What is wrong with the value."""
 
 
 class Refused(Row):
@@ -37,11 +37,11 @@ class InvalidInput(Refused):
 
 
 class Turned(Row):
-    """The request was refused before it reached an operation."""
+    """The server refused the request before an operation handled it."""
 
     status_code: int
     error: str
-    """Name of the status."""
+    """Name of the HTTP status."""
     message: str
     """What is wrong and what to do."""
     code: str | None = None

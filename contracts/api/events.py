@@ -22,7 +22,7 @@ TYPES = tuple(event.type for aggregate in AGGREGATES for event in aggregate.even
 
 
 class _OneOf:
-    """That each of several texts is one of those known."""
+    """Validates that each text is one of the known texts."""
 
     def __init__(self, known: Iterable[str]) -> None:
         self._known = tuple(known)

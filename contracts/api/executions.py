@@ -38,16 +38,16 @@ class ExecutionRow(Row):
     original_request: str
     primary_intent: str
     status: ExecutionStatus
-    """Also `pending` while its plan is made. A cancelled execution is `failed` and has `cancelledAt`."""
+    """`pending` also during planning. A cancelled execution is `failed` and has `cancelledAt`."""
     started_at: Timestamp | None
     completed_at: Timestamp | None
     duration_ms: int | None
-    """Since the last start or resume."""
+    """Milliseconds since the last start or resume."""
     total_tasks: int
     completed_tasks: int
     failed_tasks: int
     waiting_tasks: int
-    """Tasks that wait for a retry."""
+    """Number of tasks that wait for a retry."""
     final_result: str | None
     synthesis_result: str | None
     suspended_reason: str | None
@@ -58,17 +58,17 @@ class ExecutionRow(Row):
     last_retry_at: Timestamp | None
     total_usage: TokenUsage | None
     total_cost_usd: str | None
-    """Exact decimal text."""
+    """US dollars as exact decimal text."""
     trigger: Literal["api", "plan", "schedule"]
-    """What requested it."""
+    """What requested the execution."""
     seq: int
-    """Its position in the log. Send it as `Last-Event-ID` to get the events after it."""
+    """Position of this state in the log. Send it as `Last-Event-ID` to get the events after it."""
     created_at: Timestamp
     updated_at: Timestamp
 
 
 class SubStepRow(Row):
-    """One step of an execution; the synthesis, `__SYNTHESIS__`, is the last."""
+    """One step of an execution. The synthesis, `__SYNTHESIS__`, is the last step."""
 
     id: str
     execution_id: str
@@ -80,27 +80,27 @@ class SubStepRow(Row):
     tool_or_prompt_params: dict[str, Json]
     dependencies: list[str]
     status: StepStatus
-    """`waiting`: for a retry at `retryAt`."""
+    """`waiting` means that the step is retried at `retryAt`."""
     attempt: int
-    """Attempts started so far."""
+    """Number of attempts started so far."""
     retry_at: Timestamp | None
     started_at: Timestamp | None
     completed_at: Timestamp | None
     duration_ms: int | None
     result: str | None
-    """Text, or any other value as JSON text."""
+    """A text. Any other value is encoded as JSON text."""
     error: str | None
     usage: TokenUsage | None
-    """Of all attempts together."""
+    """Tokens used by all attempts together."""
     cost_usd: str | None
-    """Of all attempts together, as exact decimal text."""
+    """Cost of all attempts together, in US dollars as exact decimal text."""
     provider: str | None
     model: str | None
     agent_id: str | None
     agent_version: str | None
-    """Name of the agent's version, as it was then: agents can be edited in place."""
+    """Version of the agent at the time of the step. Later edits of the agent do not change it."""
     finish_reason: str | None
-    """Of a model's answer: `stop`, `length` (cut by max_tokens) or `content_filter`."""
+    """Why the model stopped: `stop`, `length` (cut off at `max_tokens`) or `content_filter`."""
     generation_stats: dict[str, Json] | None
     created_at: Timestamp
     updated_at: Timestamp
@@ -113,14 +113,14 @@ class ExecutionDetail(ExecutionRow):
 
 
 class ExecutionList(Row):
-    """Executions, the ones that changed last first."""
+    """Executions, most recently changed first."""
 
     executions: list[ExecutionRow]
     pagination: Pagination
 
 
 class DagExecutionRow(ExecutionRow):
-    """One execution of a DAG that the client knows."""
+    """One execution, without the title of its DAG."""
 
     dag_title: Annotated[str | None, Field(exclude=True)] = None
 
@@ -143,7 +143,7 @@ class SubStepList(Row):
 
 
 class Cascade(Row):
-    """What went with a deleted execution."""
+    """What was deleted together with an execution."""
 
     related_sub_steps_deleted: int
 
@@ -157,14 +157,14 @@ class ExecutionDeleted(Row):
 
 
 class ExecuteDag(Body):
-    """A DAG by its id, or a whole job, in `job` or as the body itself."""
+    """The id of a DAG, or a whole job. The job is in `job`, or is the body itself."""
 
     model_config = ConfigDict(extra="allow")
 
     dag_id: Omissible[NonEmpty] = None
     job: Omissible[dict[str, Json]] = None
     dag_title: Omissible[Title] = None
-    """Title of the DAG that a whole job becomes."""
+    """Title of the DAG that is created from a whole job."""
 
     @model_validator(mode="after")
     def _only_a_whole_job_has_other_keys(self) -> ExecuteDag:
@@ -177,19 +177,19 @@ class ExecuteDag(Body):
 
 
 class DagToRun(Body):
-    """A DAG by its id."""
+    """The id of a DAG."""
 
     dag_id: NonEmpty
 
 
 class CancelExecution(Body):
-    """Why it is cancelled."""
+    """The reason for a cancellation."""
 
     reason: Omissible[Annotated[str, Field(min_length=1, max_length=1000)]] = None
 
 
 class ExecutionStarted(Row):
-    """The execution was requested."""
+    """The execution is requested."""
 
     status: Literal["started"]
     execution_id: str

@@ -17,7 +17,7 @@ class Experiments(Body):
 
     goal_text: Annotated[NonEmpty, Field(alias="goal-text")]
     agent_name: NonEmpty
-    """Name of an active agent; its prompt is the system prompt."""
+    """Name of an active agent. Its prompt is the system prompt."""
     provider: NonEmpty
     models: Annotated[list[NonEmpty], Field(min_length=1, max_length=MAX_EACH)]
     temperatures: Annotated[
@@ -30,16 +30,16 @@ class Experiment(Row):
     """The result of one model at one temperature."""
 
     dag_id: str | None
-    """Also present if planning failed; null if it could not start."""
+    """Present even if planning failed. Null if planning could not start."""
     model: str
     temperature: float
     success: bool
-    """Whether there is a plan."""
+    """Whether planning succeeded."""
     error: Absent[str] = None
 
 
 class ExperimentsCompleted(Row):
-    """The results, by model and then by temperature."""
+    """The results, ordered by model and then by temperature."""
 
     status: Literal["completed"]
     total_experiments: int

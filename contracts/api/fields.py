@@ -1,4 +1,4 @@
-"""What all resources are made of: camelCase models, times as ISO text, money as decimal text."""
+"""Base models and field types of all resources: camelCase keys, ISO 8601 times, money as decimal text."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ T = TypeVar("T")
 
 @lru_cache(maxsize=16384)
 def iso(ms: int) -> str:
-    """Milliseconds since 1970 as `2026-11-23T06:38:54.000Z`."""
+    """Format milliseconds since 1970 as `2026-11-23T06:38:54.000Z`."""
     moment = datetime.fromtimestamp(ms / 1000, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def epoch_ms(time: datetime) -> int:
-    """`time` as milliseconds since 1970, rounded as in the views."""
+    """Return `time` as milliseconds since 1970, rounded as in the views."""
     return round(time.timestamp() * 1000)
 
 
 def tokens(prompt: int | None, completion: int | None) -> dict[str, Json] | None:
-    """Token counts as `TokenUsage`, null where nothing is known."""
+    """Return the token counts as a `TokenUsage`, or None if both are unknown."""
     if prompt is None and completion is None:
         return None
     prompt, completion = prompt or 0, completion or 0
@@ -49,12 +49,12 @@ def tokens(prompt: int | None, completion: int | None) -> dict[str, Json] | None
 
 
 def tokens_of(usage: Usage | None) -> dict[str, Json] | None:
-    """The same of an event's usage."""
+    """Return an event's usage as a `TokenUsage`."""
     return tokens(usage.prompt_tokens, usage.completion_tokens) if usage else None
 
 
 class _NotNull:
-    """Takes the null out of `T | None`."""
+    """Removes null from the schema of `T | None`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         schema = handler(source)
@@ -62,17 +62,17 @@ class _NotNull:
 
 
 Omissible = Annotated[T | None, _NotNull()]
-"""An optional key. Omitted, it is None; null is refused."""
+"""An optional key. An omitted key is None. Null is an error."""
 
 Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
-"""A key of an answer that is left out where there is nothing to say."""
+"""A key of an answer that is omitted if its value is None."""
 
 NonEmpty = Annotated[str, Field(min_length=1)]
 Title = Annotated[str, Field(max_length=1000)]
 
 
 class _OrText:
-    """Takes the text that answers have for a number, too."""
+    """Also accepts the text form that answers use for a number."""
 
     def __init__(self, read: Callable[[str], int]) -> None:
         self._read = read
@@ -96,7 +96,7 @@ def _pico(text: str) -> int:
 Timestamp = Annotated[
     int, _OrText(_ms), PlainSerializer(iso, str), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
-"""Milliseconds since 1970 inside, ISO 8601 in UTC outside."""
+"""Milliseconds since 1970 in Python, ISO 8601 in UTC in JSON."""
 
 Usd = Annotated[
     int,
@@ -104,11 +104,11 @@ Usd = Annotated[
     PlainSerializer(usd_text, str),
     WithJsonSchema({"type": "string", "pattern": r"^-?\d+(\.\d+)?$"}),
 ]
-"""10⁻¹² US dollars inside, exact decimal text outside."""
+"""10⁻¹² US dollars in Python, exact decimal text in JSON."""
 
 
 class Body(BaseModel):
-    """A JSON body: no type is taken for another, and unknown keys are refused."""
+    """A JSON body. Types are not converted, and unknown keys are an error."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
 
@@ -122,13 +122,13 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """The query of a URL, where everything is text; unknown keys are ignored."""
+    """The query of a URL. All values are text. Unknown keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
 
 
 class Row(BaseModel):
-    """A part of an answer, made from a row of the views or by its own names."""
+    """A part of an answer. It is built from a row of a view or from keyword arguments."""
 
     model_config = ConfigDict(
         frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True

@@ -20,7 +20,7 @@ LONGEST_URL = 2048
 
 
 def _http_url(text: str) -> str:
-    """`text` as it was given, which is an absolute HTTP URL."""
+    """Return `text` unchanged if it is an absolute HTTP URL."""
     if not re.match(r"https?://[^/\\]", text, re.IGNORECASE):
         raise PydanticKnownError("url_scheme", {"expected_schemes": "'http' or 'https'"})
     try:
@@ -37,27 +37,27 @@ HttpUrl = Annotated[
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": LONGEST_URL}),
 ]
 Objective = Annotated[str, Field(min_length=10)]
-"""At least 10 characters, and at most as many as the setting MAX_MESSAGE_LENGTH says."""
+"""At least 10 characters, and at most the setting MAX_MESSAGE_LENGTH."""
 
 
 class GoalParams(Body):
-    """How a goal is run. The server's settings apply to omitted keys."""
+    """How a goal runs. The server's settings apply to omitted keys."""
 
     strategy: Omissible[Literal["agent", "dag"]] = None
-    """`agent` (the default): an agent works in turns. `dag`: a plan is made and executed.
+    """`agent` (the default): an agent works in turns. `dag`: the goal is planned and the plan is executed.
 
-    The agent named by the setting DEFAULT_PLANNER_AGENT makes the plan; the goal's own agent is not used.
-    Dates are in the time zone of the schedule that fired, or of all schedules of the goal if they agree;
-    otherwise in UTC.
+    The agent of the setting DEFAULT_PLANNER_AGENT makes the plan. The goal's own agent is not used.
+    Dates in the plan use the time zone of the schedule that fired. A run without a schedule uses the time
+    zone that all schedules of the goal share, or else UTC.
     """
     step_budget: Omissible[Annotated[int, Field(gt=0, le=100_000), INTEGRAL]] = None
     """Maximum number of turns. Only for the strategy `agent`."""
     allowed_tools: Omissible[list[Annotated[str, Field(max_length=256)]]] = None
     """Names of the tools that the agent or the plan may use. Empty: all."""
     constraints: Omissible[dict[str, Json]] = None
-    """Constraints that the agent or the planner is given."""
+    """Constraints for the agent or the planner."""
     temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
-    """For the turns of the agent, or for planning; so is `maxTokens`."""
+    """Applies to the turns of the agent, or to planning. So does `maxTokens`."""
     max_tokens: Omissible[Annotated[int, Field(gt=0, le=MOST_TOKENS), INTEGRAL]] = None
 
 
@@ -67,24 +67,24 @@ class GoalCreate(Body):
     objective: Objective
     params: GoalParams = GoalParams()
     webhook_url: Omissible[HttpUrl] = None
-    """Receives a POST when a run ends."""
+    """The server sends a POST to this URL when a run ends."""
     agent_name: Omissible[str] = None
-    """Name of an active agent. The goal keeps the version. The strategy `dag` does not use it."""
+    """Name of an active agent. The goal keeps this version of it. The strategy `dag` does not use it."""
     agent_id: Omissible[str] = None
-    """Id of any version of an agent, if no name is given. Default: the active `defaultAgent`."""
+    """Id of any version of an agent. Used only without `agentName`. Default: the active `defaultAgent`."""
     schedule: Omissible[ScheduleCreate] = None
 
 
 class GoalPatch(Body):
-    """The changes. Omitted keys stay unchanged."""
+    """Changes to a goal. Omitted keys stay unchanged."""
 
     objective: Omissible[Objective] = None
     params: Omissible[GoalParams] = None
     """Replaces all params."""
     webhook_url: HttpUrl | None = None
-    """Null removes it."""
+    """Null removes the URL."""
     status: Omissible[GoalStatus] = None
-    """Same effect as pausing and resuming."""
+    """`paused` and `active` have the same effect as pausing and resuming the goal."""
 
 
 class GoalQuery(ByCursor):
@@ -92,7 +92,7 @@ class GoalQuery(ByCursor):
 
     status: GoalStatus | None = None
     limit: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] | None = None
-    """Default: all."""
+    """Default: no limit."""
     offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0
 
 
@@ -123,11 +123,11 @@ class ListedGoal(GoalDetail):
     """A goal, its schedules and its agent."""
 
     agent: AgentRow | None
-    """Null if it was deleted."""
+    """Null if the agent was deleted."""
 
 
 class GoalChanged(GoalRow):
-    """A goal, and what changed."""
+    """A goal, and a message about the change."""
 
     message: NonEmpty
 
@@ -136,19 +136,19 @@ WhenBusy = Literal["queue", "refuse"]
 
 
 class RunGoalQuery(Query):
-    """What happens to a run that is over the limit of runs at once."""
+    """What happens if the maximum number of goal runs is in progress."""
 
     when_busy: WhenBusy = "queue"
-    """`queue`: the run is accepted and stays `pending` until there is room; `message` says so.
-    `refuse`: no run is made, and the answer is 400. Pending and running runs of all goals count."""
+    """`queue`: the run is accepted and stays `pending` until another run ends. `message` says so.
+    `refuse`: no run is created, and the answer is 400. Pending and running runs of all goals count."""
 
 
 class RunTriggered(Row):
-    """The run has been requested."""
+    """The run is requested."""
 
     run_id: str
     message: str
-    """Says so if the run is queued."""
+    """States whether the run is queued."""
 
 
 class MemoryOrigin(Row):
@@ -158,12 +158,12 @@ class MemoryOrigin(Row):
 
 
 class MemoryRow(Row):
-    """What a run stored for later runs of its goal."""
+    """A memory: something that a run stored for later runs of its goal."""
 
     id: str
     goal_id: str
     type: Literal["note", "fact", "artifact"]
-    """`note`: what a run did. `fact`: what its agent remembers. `artifact`: path of a file it wrote."""
+    """`note`: what a run did. `fact`: what its agent remembers. `artifact`: path of a file that it wrote."""
     content: str
     metadata: MemoryOrigin
     created_at: Timestamp

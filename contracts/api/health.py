@@ -7,7 +7,7 @@ from typing import Literal
 from contracts.api.fields import Absent, Row, Timestamp
 
 BUILDING = "building the views"
-"""Begins the problem of a system whose views are being made of the log; how far they are follows."""
+"""Start of the problem text while the views are rebuilt from the log. The progress follows."""
 
 
 class Alive(Row):
@@ -21,9 +21,9 @@ class Queue(Row):
     """Waiting and running runs."""
 
     size: int
-    """Waiting."""
+    """Number of waiting runs."""
     pending: int
-    """Running."""
+    """Number of running runs."""
     concurrency: int
     """Maximum number of goal runs at once."""
     is_paused: bool = False
@@ -60,21 +60,21 @@ class Readiness(Row):
     projector_lag: int | None
     """Number of commits that the views do not include yet; null if unknown."""
     executors: list[str]
-    """Instances that reported in the last seconds."""
+    """Names of the executors whose heartbeat is recent."""
     llm: str
-    """`ok`, or what to set. Jobs of tool steps only need no language model."""
+    """`ok`, or which setting to change. Jobs that have only tool steps need no language model."""
     problems: dict[str, str]
-    """Why it is not ready, and what to do."""
+    """Why the system is not ready, and what to do. Empty if it is ready."""
     error: Absent[str] = None
     """All problems as one text."""
     timestamp: Timestamp
 
     @property
     def is_ready(self) -> bool:
-        """Whether everything is there."""
+        """Whether there are no problems."""
         return self.status == "ready"
 
     @property
     def is_serving(self) -> bool:
-        """Whether everything is there but, perhaps, an LLM."""
+        """Whether the only problem, if any, is a missing LLM."""
         return not self.problems.keys() - {"llm"}

@@ -1,4 +1,4 @@
-"""Numbers as clients in JavaScript send them, where 5.0 is 5 and the text of a query becomes a number."""
+"""Numbers in bodies and queries, read as JavaScript clients expect: 5.0 is 5, and query text is a number."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LARGEST_SEED = 2**63 - 1
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 _OTHER_BASE = re.compile(r"0(x[\da-f]+|o[0-7]+|b[01]+)", re.ASCII | re.IGNORECASE)
 _LONGEST = 400
-"""Characters of a number that is worth reading exactly."""
+"""Maximum number of digits that are read as an exact integer."""
 
 
 def _integral(value: Json) -> Json:
@@ -24,7 +24,7 @@ def _integral(value: Json) -> Json:
 
 
 def _coerced(value: Json) -> Json:
-    """The text of a query as `Number()` reads it: nothing is 0, what is no number is NaN."""
+    """Convert query text as JavaScript's `Number()` does: empty text is 0, other non-numbers are NaN."""
     if not isinstance(value, str):
         return math.nan if isinstance(value, list) else value
     text = value.strip()
@@ -39,17 +39,17 @@ def _coerced(value: Json) -> Json:
 
 
 def _whole(value: Json, most: int) -> Json:
-    """A number as the nearest integer that is not less, and not further from 0 than `most`."""
+    """Round `value` up to an integer and clamp it to -`most` … `most`."""
     if isinstance(value, float) and math.isfinite(value):
         value = math.ceil(value)
     return max(-most, min(value, most)) if type(value) is int else value
 
 
 INTEGRAL = BeforeValidator(_integral)
-"""On an integer of a body, after its bounds: 5.0 is 5."""
+"""Accepts 5.0 as 5. For integers of a body; place it after the bounds."""
 
 COERCED = BeforeValidator(_coerced)
-"""On an integer of a query, after its bounds: its text becomes a number as in JavaScript."""
+"""Converts text as JavaScript does. For integers of a query; place it after the bounds."""
 
 MaxTokens = Annotated[
     int,
@@ -57,9 +57,9 @@ MaxTokens = Annotated[
     BeforeValidator(lambda value: _whole(value, MOST_TOKENS)),
     WithJsonSchema({"type": "number", "exclusiveMinimum": 0}),
 ]
-"""How long an answer may be: any number above 0; no model has more than MOST_TOKENS to give."""
+"""Maximum length of an answer in tokens: any number above 0, clamped to MOST_TOKENS."""
 
 Seed = Annotated[
     int, BeforeValidator(lambda value: _whole(value, LARGEST_SEED)), WithJsonSchema({"type": "number"})
 ]
-"""Any number, made an integer that providers take."""
+"""Any number, rounded and clamped to an integer that providers accept."""

@@ -1,6 +1,6 @@
-"""What clients of the older system send besides: ignored, where other unknown keys are refused.
+"""Extra keys that clients of the older system send. They are ignored; other unknown keys are an error.
 
-They send back what they were given, and choose an agent or a schedule where only creating takes one.
+Those clients send whole rows back, and send an agent or a schedule with updates that do not accept one.
 """
 
 from __future__ import annotations
@@ -20,4 +20,4 @@ IGNORED_KEYS: Mapping[str, frozenset[str]] = {
     | {"planningAttempts", "planningTotalCostUsd", "planningTotalUsage"},
     "ExecuteDag": frozenset({"id"}),
 }
-"""By the name of the body's model."""
+"""Ignored keys by the name of the body's model."""

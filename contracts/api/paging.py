@@ -1,4 +1,4 @@
-"""Pages of lists: by offset, or by a cursor. Rows that change between two pages by cursor are not lost."""
+"""Paging of lists by offset or by cursor. Paging by cursor does not lose rows that change between pages."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from contracts.api.fields import Absent, Query, Row
 from contracts.api.numbers import COERCED
 
 FURTHEST = 2**31
-"""Rows that a page can be asked to skip or hold."""
+"""Largest allowed `limit` and `offset`."""
 
 
 class Cursor(NamedTuple):
-    """The last row of a page: the next page begins after it. Lists are ordered by creation, newest first."""
+    """The last row of a page. The next page starts after it. Lists are ordered by creation, newest first."""
 
     created_at: int
     """Milliseconds since 1970."""
@@ -23,15 +23,15 @@ class Cursor(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The cursor as clients get it and give it back."""
+        """The cursor as text, as clients receive and send it."""
         return urlsafe_b64encode(f"{self.created_at} {self.id}".encode()).decode().rstrip("=")
 
     @classmethod
     def of(cls, text: str) -> Cursor:
-        """The cursor that a client gave back.
+        """Parse a cursor.
 
         Raises:
-            ValueError: it is not one that an answer had.
+            ValueError: `text` is not a cursor.
         """
         try:
             created_at, _, id_ = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode().partition(" ")
@@ -49,18 +49,18 @@ def _checked(text: str) -> str:
 
 
 class Page(Query):
-    """Which part of a list."""
+    """Which part of a list to return."""
 
     limit: Annotated[int, Field(ge=1, le=100), COERCED] = 50
     offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0
 
 
 class ByCursor(Query):
-    """A list that can be paged by cursor, too."""
+    """A list that also supports paging by cursor."""
 
     cursor: Annotated[str, AfterValidator(_checked)] | None = None
-    """Page by cursor, newest first: empty for the first page, then the `nextCursor` of the page before, which
-    the header `Link` has, too. Not together with `offset`."""
+    """Page by cursor, newest first. Send an empty cursor for the first page, then the `nextCursor` of the
+    previous page, which is also in the header `Link`. Cannot be combined with `offset`."""
 
     @model_validator(mode="after")
     def _no_offset(self) -> Self:
@@ -70,13 +70,13 @@ class ByCursor(Query):
 
 
 class Pagination(Row):
-    """The part of a list that a page is. Pages by cursor have `nextCursor`, not `offset` and `total`."""
+    """Position of a page in its list. Pages by cursor have `nextCursor` instead of `offset` and `total`."""
 
     limit: int
     offset: Absent[int] = None
     count: int
-    """Rows on this page."""
+    """Number of rows on this page."""
     total: Absent[int] = None
-    """Rows on all pages."""
+    """Number of rows on all pages."""
     next_cursor: Absent[str | None] = None
-    """Where the next page begins; null on the last page."""
+    """Cursor of the next page. Null on the last page."""

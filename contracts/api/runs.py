@@ -23,7 +23,7 @@ class RunQuery(Page, ByCursor):
 
 
 class RunRow(Row):
-    """A run of a goal, and the goal as it is now."""
+    """A run of a goal, and the current goal."""
 
     id: str
     goal_id: str
@@ -32,57 +32,57 @@ class RunRow(Row):
     started_at: Timestamp | None
     ended_at: Timestamp | None
     completed_at: Timestamp | None
-    """The same as `endedAt`."""
+    """Equal to `endedAt`."""
     working_memory: dict[str, Json]
-    """What each tool call gave, as `step_<number>_<tool>_<position>`, and `summary` once there is one.
+    """Result of each tool call, by `step_<number>_<tool>_<position>`, and `summary` if it exists.
 
-    In lists, results of more than 4 KiB are only named."""
+    In lists, a note with the size replaces each result of more than 4 KiB."""
     step_budget: int
     """Maximum number of turns, or the number of steps of the plan."""
     steps_executed: int
     failed_calls: int
-    """Tool calls of an agent that failed for good. A run with failed calls may be `completed`."""
+    """Number of tool calls that failed after all retries. A run with failed calls may be `completed`."""
     error: str | None
-    """Why the run did not complete; of a completed run, the last tool call that failed."""
+    """Why the run did not complete. For a completed run: the error of the last failed tool call."""
     outcome_reason: OutcomeReason | None
-    """Why a run by an agent ended as `completed`, and whether it did what it was told: `done`,
-    `budget_exhausted` (the turns were used up), `truncated` (the last answer was cut short), `calls_failed`
-    (the last call of some tool failed) or `nothing_done` (calls were asked for, and none was made)."""
+    """Why a run of the strategy `agent` completed, and whether it reached its goal: `done`,
+    `budget_exhausted` (no turns left), `truncated` (the last answer was cut off), `calls_failed`
+    (the last call of some tool failed) or `nothing_done` (the agent requested calls, but none was made)."""
     strategy: Literal["agent", "dag"]
     dag_id: str | None
-    """The plan that is executed, under `/dag-executions` by the id of the run, for the strategy `dag`."""
+    """For the strategy `dag`: the executed plan. The execution has the id of the run in `/dag-executions`."""
     trigger: Literal["api", "schedule"]
-    """What requested it."""
+    """What requested the run."""
     schedule_id: str | None
     agent_id: str | None
     agent_name: str | None
     agent_version: str | None
     provider: str | None
     model: str | None
-    """The model that was used last."""
+    """The last model used."""
     remarks: list[str]
-    """In what it differs from the request, and why."""
+    """How the run differs from the request, and why."""
     cancelled_reason: str | None
     total_usage: TokenUsage | None
     total_cost_usd: str | None
-    """Exact decimal text. Of a run by a plan, tokens and costs are with those of making the plan."""
+    """US dollars as exact decimal text. For the strategy `dag`, tokens and cost include planning."""
     other_cost_usd: str | None
-    """The part of it that is in no step: of the summary, of failed turns, of making the plan."""
+    """The part of `totalCostUsd` that belongs to no step: the summary, failed turns, planning."""
     seq: int
-    """Its position in the log. Send it as `Last-Event-ID` to get the events after it."""
+    """Position of this state in the log. Send it as `Last-Event-ID` to get the events after it."""
     created_at: Timestamp
     updated_at: Timestamp
     goal: GoalRow
 
 
 class ToolCallRow(Row):
-    """A tool call of a step; what it gave stands in the step's observation."""
+    """A tool call of a step. Its result is in the step's `observation`."""
 
     id: str
     tool_name: str
     tool_input: Json
     status: CallStatus
-    """`waiting` for another try."""
+    """`waiting` means that the call will be retried."""
     error: str | None
     duration_ms: int | None
 
@@ -93,40 +93,40 @@ class RunStepRow(Row):
     id: str
     run_id: str
     step_no: int
-    """From 1."""
+    """Number of the step, from 1."""
     step_number: int
-    """The same as `stepNo`."""
+    """Equal to `stepNo`."""
     thought: str
     tool_name: str | None
-    """Of the first call that succeeded."""
+    """Tool of the first call that succeeded."""
     tool_input: Json
     observation: str | None
-    """`[tool] result` of each call, those that succeeded first."""
+    """`[tool] result` of each call, successful calls first."""
     duration_ms: int
-    """Of the tools."""
+    """Milliseconds that the tool calls took."""
     thought_ms: int | None
-    """Of the model."""
+    """Milliseconds that the model took."""
     error: str | None
-    """When every call failed."""
+    """The errors of the calls. Set only if every call failed."""
     type: Literal["thinking", "tool", "result", "error"]
     content: str
-    """The most important of the other fields, by `type`."""
+    """The main text of the step, chosen by `type`."""
     tool_calls: list[ToolCallRow]
     finish_reason: str | None
     provider: str | None
     model: str | None
     usage: TokenUsage | None
     cost_usd: str | None
-    """Exact decimal text."""
+    """US dollars as exact decimal text."""
     created_at: Timestamp
 
 
 class RunOutputRow(Row):
-    """What a run has left outside itself."""
+    """An output of a run."""
 
     id: str
     run_id: str
     kind: Literal["summary", "file", "webhook", "email"]
     path_or_payload: str
-    """The path of a file, the text of the summary, or JSON about what was sent."""
+    """The path of the file, the text of the summary, or JSON that describes what was sent."""
     created_at: Timestamp

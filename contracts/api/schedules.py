@@ -21,32 +21,32 @@ class SchedulePolicy(Body):
     """What happens to ticks that overlap or are late. Omitted keys stay unchanged."""
 
     overlap: Omissible[OverlapPolicy] = None
-    """What happens to a tick while the run of an earlier tick is in progress. Initially `skip`."""
+    """What happens to a tick while the run of an earlier tick is in progress. Initial value: `skip`."""
     catch_up_seconds: CatchUp | None = None
-    """How many seconds late a missed tick may still fire; null: the scheduler's setting CATCH_UP_S."""
+    """How many seconds late a missed tick may still fire. Null means the scheduler's setting CATCH_UP_S."""
     jitter_seconds: Omissible[Jitter] = None
-    """Each tick is delayed by up to this many seconds. Initially 0."""
+    """Each tick is delayed by up to this many seconds. Initial value: 0."""
 
 
 class ScheduleCreate(Body):
     """When a goal runs automatically."""
 
     cron_expr: str
-    """5 fields, 6 with seconds first, or a word such as `@daily`."""
+    """5 fields, 6 fields with seconds first, or a word such as `@daily`."""
     timezone: str = "UTC"
-    """IANA name."""
+    """IANA time zone."""
     overlap: OverlapPolicy = "skip"
     """What happens to a tick while the run of an earlier tick is in progress."""
     catch_up_seconds: CatchUp | None = None
-    """How many seconds late a missed tick may still fire; null: the scheduler's setting CATCH_UP_S."""
+    """How many seconds late a missed tick may still fire. Null means the scheduler's setting CATCH_UP_S."""
     jitter_seconds: Jitter = 0
     """Each tick is delayed by up to this many seconds."""
     paused: bool = False
-    """Does not fire, whatever the status of its goal."""
+    """A paused schedule does not fire, even if its goal is active."""
 
 
 class SchedulePatch(SchedulePolicy):
-    """The changes. Omitted keys stay unchanged."""
+    """Changes to a schedule. Omitted keys stay unchanged."""
 
     cron_expr: Omissible[str] = None
     timezone: Omissible[str] = None
@@ -61,14 +61,14 @@ class ScheduleRow(Row):
     cron_expr: str
     timezone: str
     active: bool
-    """Whether it fires: neither it nor its goal is paused."""
+    """Whether the schedule fires: the schedule is not paused, and its goal is active."""
     paused: bool
-    """Does not fire, whatever the status of its goal."""
+    """A paused schedule does not fire, even if its goal is active."""
     overlap: OverlapPolicy
     catch_up_seconds: int | None
     jitter_seconds: int
     last_run_at: Timestamp | None
-    """The last tick that fired."""
+    """Time of the last tick that fired."""
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -80,13 +80,13 @@ class TickRow(Row):
     tick: Timestamp
     decision: Literal["fired", "queued", "skipped", "missed"]
     reason: str | None
-    """Why it did not fire, or what was cancelled so that it could."""
+    """Why the tick did not fire, or what was cancelled so that it could fire."""
     goal_id: str | None
     dag_id: str | None
     run_id: str | None
-    """The run, or the execution of the DAG, that it requested."""
+    """The run or the DAG execution that the tick requested."""
     created_at: Timestamp
-    """When the first decision about it was made."""
+    """Time of the first decision about the tick."""
 
 
 class TickList(Row):
@@ -115,7 +115,7 @@ class NextTicks(Row):
     """The expression in English."""
     timezone: str
     active: bool
-    """Whether it fires. If false, nothing happens at these times."""
+    """Whether the schedule fires. If false, nothing happens at these times."""
     jitter_seconds: int
     """Each tick is delayed by up to this many seconds."""
     next: list[Timestamp]

@@ -24,7 +24,7 @@ class TaskParams(Body):
 
 
 class TaskForm(Body):
-    """A task for an agent. Every part with a file name is a file."""
+    """A task for an agent. Every form part with a file name is a file."""
 
     task_name: NonEmpty
     """Name of an active agent."""
@@ -41,7 +41,7 @@ class TaskForm(Body):
         default_factory=list,
         json_schema_extra={"items": {"type": "string", "contentMediaType": "application/octet-stream"}},
     )
-    """UTF-8 text, or images (png, jpeg, webp, gif) if the model takes them."""
+    """UTF-8 text, or images (png, jpeg, webp, gif) if the model accepts images."""
 
 
 class InputFile(Row):
@@ -59,7 +59,7 @@ class TaskUsed(Row):
     max_tokens: Annotated[int, Field(alias="max_tokens")]
     temperature: float
     reasoning_effort: Annotated[str, Field(alias="reasoning_effort")]
-    """Omitted if the model refuses it."""
+    """Not sent if the model does not support it."""
 
 
 class TaskResult(Row):
@@ -73,5 +73,5 @@ class TaskResult(Row):
     finish_reason: Literal["stop", "tool_calls", "length", "content_filter"]
     usage: TokenUsage | None
     cost_usd: str | None
-    """Exact decimal text."""
+    """US dollars as exact decimal text."""
     params: TaskUsed

@@ -24,7 +24,7 @@ class ToolFunction(Row):
 
 
 class ToolDefinition(Row):
-    """A tool, in the form that language models get."""
+    """A tool, in the form in which language models receive it."""
 
     type: Literal["function"] = "function"
     function: ToolFunction

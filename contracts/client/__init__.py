@@ -7,8 +7,8 @@
             if event.is_last:
                 break
 
-Bodies and answers are the models of `contracts.api`. What it raises is a ClientError, whose message says
-what to do.
+Bodies and answers are the models of `contracts.api`. Every error is a ClientError. Its message explains what
+to do.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ class Agents:
         return await self._http.get(AgentRow, path(AGENTS, "resolve", name))
 
     async def create(self, agent: AgentCreate, *, key: str | None = None) -> AgentRow:
-        """Create a version. It is inactive."""
+        """Create a version. A new version is inactive."""
         return await self._http.send(AgentRow, "POST", path(AGENTS), agent, key)
 
     async def update(self, agent_id: str, changes: AgentPatch) -> AgentRow:
@@ -39,5 +39,5 @@ class Agents:
         return await self._http.send(AgentRow, "POST", path(AGENTS, agent_id, "activate"))
 
     async def delete(self, agent_id: str) -> None:
-        """Delete a version. Refused while it is active."""
+        """Delete a version. Raises Refused if it is active."""
         await self._http.call("DELETE", path(AGENTS, agent_id))

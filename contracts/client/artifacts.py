@@ -1,4 +1,4 @@
-"""Artifacts: the files that steps have written."""
+"""Artifacts: files written by steps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Artifacts:
         self._http = http
 
     async def find(self, *, recursive: bool = False) -> list[str]:
-        """List names in order: the files at the top, or all."""
+        """List the names in alphabetical order. `recursive` includes the files in sub-folders."""
         return await self._http.get(list[str], path(ARTIFACTS), recursive=recursive)
 
     async def get(self, name: str) -> bytes:
@@ -23,10 +23,10 @@ class Artifacts:
         return (await self.content(name)).body
 
     async def text(self, name: str) -> str:
-        """Get an artifact that is text.
+        """Get a text artifact.
 
         Raises:
-            Misunderstood: it is not.
+            Misunderstood: the artifact is not text.
         """
         try:
             return (await self.get(name)).decode()
@@ -34,5 +34,5 @@ class Artifacts:
             raise Misunderstood(f"{name} is not text: {error.reason} at byte {error.start}") from error
 
     async def content(self, name: str) -> Content:
-        """Get an artifact with its media type, which is text/plain for all text formats."""
+        """Get an artifact with its media type. All text formats have the type text/plain."""
         return await self._http.content(path(ARTIFACTS, name))

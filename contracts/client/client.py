@@ -1,4 +1,4 @@
-"""The client as a whole."""
+"""The class Client."""
 
 from __future__ import annotations
 
@@ -31,15 +31,19 @@ def nothing(_: bytes) -> None:
 
 
 class Client:
-    """One system's API, for the length of an `async with`.
+    """A client of one system. Use it with `async with`.
 
-    Every method raises Unreachable when nothing answers, Refused when the server says no, and Misunderstood
-    when its answer is not of this version. Where a method takes a `key`, an `Idempotency-Key` of the caller's
-    own choice, calling it again with the same one makes nothing twice.
+    Every method raises Unreachable if no server answers, Refused if the server returns an error, and
+    Misunderstood if the answer has another form than this version expects. `key` is an `Idempotency-Key` that
+    the caller chooses: repeating a call with the same key creates nothing twice.
     """
 
     def __init__(self, base_url: str, *, patience_s: float = 60.0, on_answer: OnAnswer = nothing) -> None:
-        """`patience_s`: how many seconds to retry for accepted requests and streams before giving up."""
+        """Create a client.
+
+        `patience_s`: how many seconds to retry streams and the results of accepted requests.
+        `on_answer`: receives the bytes of each successful answer and the data of each event.
+        """
         self._http = Http(base_url, patience_s, on_answer)
         self.goals = Goals(self._http)
         self.runs = Runs(self._http)
@@ -67,7 +71,7 @@ class Client:
         return await self._http.get(Alive, "/health")
 
     async def ready(self) -> Readiness:
-        """Get the readiness of the system. Not being ready is not an error."""
+        """Get the readiness of the system. A system that is not ready is not an error."""
         try:
             return await self._http.get(Readiness, "/health/ready")
         except Refused as refused:
@@ -78,7 +82,10 @@ class Client:
     async def costs(
         self, *, since: str | None = None, until: str | None = None, by: GroupBy = "day"
     ) -> CostSummary:
-        """Get costs by period. Times are ISO 8601, or `<n>d`, `<n>w`, `<n>m` before now. Default: 30 days."""
+        """Get costs by period. Times are ISO 8601, or `<n>d`, `<n>w`, `<n>m` before now.
+
+        Default: the last 30 days.
+        """
         query = {"from": since, "to": until, "groupBy": by}
         return await self._http.get(CostSummary, path("costs", "summary"), **query)
 
@@ -92,7 +99,7 @@ class Client:
     ) -> AsyncGenerator[LogEvent]:
         """Stream all events, by default from now on; `after=0` starts with the first event.
 
-        Survives broken connections. It ends when the caller stops reading.
+        Broken connections are reopened. The stream ends when the caller stops reading.
         """
         wanted = {"aggregate": aggregates, "id": aggregate_id, "type": types}
         messages = self._http.follow(path("events"), after, **wanted)

@@ -43,7 +43,7 @@ class Dags:
         offset: int | None = None,
         cursor: str | None = None,
     ) -> DagList:
-        """List DAGs, newest first. Default: those with a plan or a clarification question."""
+        """List DAGs, newest first. Default: DAGs that have a plan or a clarification question."""
         return await self._http.get(
             DagList, path(DAGS), status=status, limit=limit, offset=offset, cursor=cursor
         )
@@ -53,15 +53,15 @@ class Dags:
         return await self._http.get(list[ScheduledDag], path(DAGS, "scheduled"))
 
     async def get(self, dag_id: str) -> DagRow:
-        """Get a DAG, also while it is being planned."""
+        """Get a DAG. It exists from the start of planning."""
         return await self._http.get(DagRow, path(DAGS, dag_id))
 
     async def create(
         self, goal: str, *, agent: str = PLANNER_AGENT, key: str | None = None, **options: Json
     ) -> DagRow:
-        """Plan `goal`; returns when the plan is made. Options are those of CreateDag.
+        """Plan `goal` and wait for the plan. Options are the fields of CreateDag.
 
-        Once the goal is accepted, a connection that breaks meanwhile does no harm.
+        After the server accepts the goal, a broken connection does not interrupt planning.
         """
         accepted = await self._plan("create-dag", goal, agent, key, options)
         return await self._planned(accepted["dagId"])
@@ -69,7 +69,7 @@ class Dags:
     async def create_and_execute(
         self, goal: str, *, agent: str = PLANNER_AGENT, key: str | None = None, **options: Json
     ) -> Started:
-        """Plan `goal` and execute the plan; returns when the execution is requested."""
+        """Plan `goal` and request an execution of the plan. Does not wait for the execution."""
         accepted = await self._plan("create-and-execute-dag", goal, agent, key, options)
         await self._planned(accepted["dagId"])
         execution_id = accepted["executionId"]
@@ -82,16 +82,16 @@ class Dags:
         )
 
     async def clarify(self, dag_id: str, answer: str) -> DagRow:
-        """Answer the clarification question; returns when the plan is made."""
+        """Answer the clarification question and wait for the plan."""
         await self._http.call("POST", path(DAGS, dag_id, "clarify"), {"answer": answer}, headers=AT_ONCE)
         return await self._planned(dag_id)
 
     async def execute(self, dag_id: str, *, key: str | None = None) -> Started:
-        """Execute the plan of a DAG."""
+        """Request an execution of the plan of a DAG."""
         return await self._execute({"dagId": dag_id}, key)
 
     async def execute_job(self, job: Mapping[str, Json], *, key: str | None = None) -> Started:
-        """Execute a job of your own."""
+        """Request an execution of the caller's own job."""
         return await self._execute({"job": dict(job)}, key)
 
     async def update(self, dag_id: str, changes: DagPatch) -> DagRow:
@@ -99,7 +99,7 @@ class Dags:
         return await self._http.send(DagRow, "PATCH", path(DAGS, dag_id), changes)
 
     async def delete(self, dag_id: str) -> DagDeleted:
-        """Delete a DAG. Refused while it has executions."""
+        """Delete a DAG. Raises Refused if it has executions."""
         return await self._http.send(DagDeleted, "DELETE", path(DAGS, dag_id))
 
     async def executions(

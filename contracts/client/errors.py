@@ -39,7 +39,7 @@ class Refused(ClientError):
 
 
 class Misunderstood(ClientError):
-    """The answer is not understood: the server has another version, or is not an Async Agent."""
+    """The answer is not valid: the server has another version, or is not an Async Agent."""
 
 
 class ClarificationRequired(ClientError):
@@ -59,12 +59,12 @@ class Patience:
         self.renew()
 
     def renew(self) -> None:
-        """A request succeeded."""
+        """Restart the time limit after a successful request."""
         self._until = time.monotonic() + self._limit_s
         self._next_pause = FIRST_PAUSE_S
 
     def bear(self, error: ClientError) -> None:
-        """Raise `error` if it is permanent, or has lasted too long."""
+        """Raise `error` if it is permanent or the time limit has passed."""
         passes = isinstance(error, Unreachable) or (
             isinstance(error, Refused) and error.status in self._passing
         )
@@ -72,14 +72,14 @@ class Patience:
             raise error
 
     def pause(self) -> float:
-        """Seconds to wait before the next try: doubling, up to a limit."""
+        """Return the seconds to wait before the next try. They double up to LONGEST_PAUSE_S."""
         pause = self._next_pause
         self._next_pause = min(pause * 2, LONGEST_PAUSE_S)
         return pause
 
 
 def _reason(status: int, body: Json) -> str:
-    """The server's own words: `message` where `error` is only the name of the status."""
+    """Return the server's error text: `message` if `error` is only the name of the status."""
     said = body if isinstance(body, dict) else {}
     text = str(said.get("message") or said.get("error") or HTTPStatus(status).phrase)
     issues = [

@@ -1,4 +1,4 @@
-"""Events of the streams. Fields that are not named here are ignored."""
+"""Events of the streams. Unknown fields are ignored."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class StreamEvent(Row):
     """One event of an execution or a run. Its fields depend on its type."""
 
     last: ClassVar[frozenset[str]]
-    """Types of final events. Only resuming leads to further events."""
+    """Types of final events. More events follow only if the run is resumed."""
 
     type: str
     timestamp: int
     """Milliseconds since 1970."""
     seq: int | None = None
-    """Its position in the log, to resume from; None for events that are not stored."""
+    """Position in the log, to resume the stream from. None for events that are not stored."""
     status: str | None = None
     description: str | None = None
     tool_name: str | None = None
@@ -34,7 +34,7 @@ class StreamEvent(Row):
 
     @property
     def is_last(self) -> bool:
-        """Whether it is a final event."""
+        """Whether this is a final event."""
         return self.type in self.last
 
 
@@ -65,13 +65,13 @@ class RunEvent(StreamEvent):
     attempt: int | None = None
     thought: str | None = None
     calls: list[Json] | None = None
-    """The tool calls that a thought asks for."""
+    """The tool calls that the model requested."""
     dag_id: str | None = None
     question: str | None = None
-    """What the plan of the run waits to be told."""
+    """The clarification question that the plan of the run waits for."""
     summary: str | None = None
     outcome_reason: str | None = None
-    """Why a completed run ended, and whether it did what it was told: see `RunRow.outcome_reason`."""
+    """Why a run completed, and whether it reached its goal. See `RunRow.outcome_reason`."""
 
 
 class LogEvent(Row):
@@ -89,16 +89,16 @@ class LogEvent(Row):
     state: str
     """State of the aggregate after the commit."""
     commit: str
-    """Id of the commit, the same for all its events."""
+    """Id of the commit. All events of a commit share it."""
     dataschema: str
     data: Json
     seq: int | None = None
-    """Its position in the log, to resume from; only the last event of a commit has one."""
+    """Position in the log, to resume the stream from. Only the last event of a commit has one."""
 
 
 HEARTBEAT = "heartbeat"
 
 
 def told(message: Message) -> dict[str, Json]:
-    """The data of a message, with its position in the log."""
+    """Return the data of a message, with its position in the log."""
     return {**orjson.loads(message.data), "seq": message.id}

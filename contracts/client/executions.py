@@ -35,7 +35,10 @@ class Executions:
         offset: int | None = None,
         cursor: str | None = None,
     ) -> ExecutionList:
-        """Most recently changed first; with `cursor`, empty for the first page, newest first."""
+        """List executions, most recently changed first.
+
+        With `cursor`, the newest comes first; an empty cursor gets the first page.
+        """
         return await self._http.get(
             ExecutionList, path(EXECUTIONS), status=status, limit=limit, offset=offset, cursor=cursor
         )
@@ -45,15 +48,15 @@ class Executions:
         return await self._http.get(ExecutionDetail, path(EXECUTIONS, execution_id))
 
     async def steps(self, execution_id: str) -> SubStepList:
-        """List the steps. The synthesis is the last."""
+        """List the steps. The synthesis is the last step."""
         return await self._http.get(SubStepList, path(EXECUTIONS, execution_id, "sub-steps"))
 
     async def costs(self, execution_id: str) -> ExecutionCosts:
-        """Get the costs of an execution and its plan, step by step."""
+        """Get the costs of an execution, of its steps and of its plan."""
         return await self._http.get(ExecutionCosts, path(EXECUTIONS, execution_id, "costs"))
 
     async def cancel(self, execution_id: str, reason: str | None = None) -> ExecutionRow:
-        """Cancel it. Cancelling twice changes nothing."""
+        """Cancel an execution. Cancelling it again changes nothing."""
         body = CancelExecution() if reason is None else CancelExecution(reason=reason)
         return await self._http.send(ExecutionRow, "POST", path(EXECUTIONS, execution_id, "cancel"), body)
 
@@ -62,13 +65,14 @@ class Executions:
         return await self._http.send(ExecutionResumed, "POST", path("resume-dag", execution_id))
 
     async def delete(self, execution_id: str) -> ExecutionDeleted:
-        """Delete it. If it is in progress, it is cancelled first."""
+        """Delete an execution. An execution in progress is cancelled first."""
         return await self._http.send(ExecutionDeleted, "DELETE", path(EXECUTIONS, execution_id))
 
     async def events(self, execution_id: str, *, after: int | None = None) -> AsyncGenerator[ExecutionEvent]:
-        """Stream its state and then its events; `after=0` starts with its first event.
+        """Stream the state of an execution and then its events. `after=0` starts with its first event.
 
-        Survives broken connections. It ends when the caller stops reading: see ExecutionEvent.is_last.
+        Broken connections are reopened. The stream ends when the caller stops reading; see
+        ExecutionEvent.is_last.
         """
         messages = self._http.follow(path(EXECUTIONS, execution_id, "events"), after)
         async with aclosing(messages):

@@ -9,7 +9,7 @@ from contracts.client.http import Http, keyed, path, understood
 from contracts.domain.agent import PLANNER_AGENT
 
 ANSWER_S = 3600.0
-"""Seconds to wait for the answer, which comes after the last plan."""
+"""Seconds to wait for the answer, which arrives after the last plan."""
 
 
 class Experiments:
@@ -30,9 +30,9 @@ class Experiments:
         key: str | None = None,
         timeout_s: float = ANSWER_S,
     ) -> ExperimentsCompleted:
-        """Plan `goal` with every model at every temperature; returns when all plans are made.
+        """Plan `goal` with every model at every temperature, and wait for all plans.
 
-        Each is a DAG of its own. Plans that were asked for when the connection breaks are made all the same.
+        Each plan is a separate DAG. A broken connection does not stop plans that have been requested.
         """
         body = {
             "goal-text": goal,

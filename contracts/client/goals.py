@@ -19,7 +19,7 @@ GOALS = "goals"
 
 
 class Goals:
-    """Requests about goals. For their schedules see Schedules."""
+    """Requests about goals. Schedules has the requests about their schedules."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -42,37 +42,40 @@ class Goals:
         return await self._http.get(GoalDetail, path(GOALS, goal_id))
 
     async def create(self, goal: GoalCreate, *, key: str | None = None) -> GoalRow:
-        """Create a goal. It is active."""
+        """Create a goal. A new goal is active."""
         return await self._http.send(GoalRow, "POST", path(GOALS), goal, key)
 
     async def update(self, goal_id: str, changes: GoalPatch) -> GoalRow:
-        """Change it."""
+        """Change a goal."""
         return await self._http.send(GoalRow, "PATCH", path(GOALS, goal_id), changes)
 
     async def delete(self, goal_id: str) -> None:
-        """Delete a goal and its runs; runs in progress are cancelled first."""
+        """Delete a goal and its runs. Runs in progress are cancelled first."""
         await self._http.call("DELETE", path(GOALS, goal_id))
 
     async def run(
         self, goal_id: str, *, when_busy: WhenBusy | None = None, key: str | None = None
     ) -> RunTriggered:
-        """Run it now; a run over the limit of runs at once is queued unless `when_busy` says otherwise."""
+        """Run a goal now. If the maximum number of runs is in progress, `when_busy` decides.
+
+        Default: the run is queued.
+        """
         query = {"whenBusy": when_busy}
         answer = await self._http.call("POST", path(GOALS, goal_id, "run"), query=query, headers=keyed(key))
         return understood(RunTriggered, answer)
 
     async def pause(self, goal_id: str) -> GoalChanged:
-        """Pause its schedules. Runs in progress continue."""
+        """Pause the schedules of a goal. Runs in progress continue."""
         return await self._http.send(GoalChanged, "POST", path(GOALS, goal_id, "pause"))
 
     async def resume(self, goal_id: str) -> GoalChanged:
-        """Resume its schedules."""
+        """Resume the schedules of a goal."""
         return await self._http.send(GoalChanged, "POST", path(GOALS, goal_id, "resume"))
 
     async def memories(
         self, goal_id: str, *, limit: int | None = None, offset: int | None = None
     ) -> list[MemoryRow]:
-        """List what its runs stored for later runs."""
+        """List what the runs of a goal stored for later runs."""
         return await self._http.get(
             list[MemoryRow], path(GOALS, goal_id, "memories"), limit=limit, offset=offset
         )

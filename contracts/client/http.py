@@ -23,10 +23,10 @@ T = TypeVar("T")
 
 ANSWER_S = 60.0
 SILENCE_S = 40.0
-"""A stream without even a heartbeat for this long is broken: the server sends one every 15 s."""
+"""A stream that is silent for this long is broken: the server sends a heartbeat every 15 s."""
 
 OnAnswer = Callable[[bytes], None]
-"""Gets the bytes of each answer that is not an error, and the data of each event."""
+"""Receives the bytes of each answer that is not an error, and the data of each event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Content:
 
 
 def path(*segments: str) -> str:
-    """`/api/v1/…`, whatever characters are in the segments."""
+    """Return the path `/api/v1/…`. Special characters in the segments are escaped."""
     return "/".join(("/api/v1", *(quote(segment, safe="") for segment in segments)))
 
 
@@ -64,20 +64,20 @@ class Http:
         """GET `path`. Query values that are None are omitted.
 
         Raises:
-            Unreachable: nothing answers.
-            Refused: the server says no.
-            Misunderstood: the answer is no `answer`.
+            Unreachable: no server answers.
+            Refused: the server returns an error.
+            Misunderstood: the answer is not a valid `answer`.
         """
         return understood(answer, await self.call("GET", path, query=query))
 
     async def send(
         self, answer: type[T], method: str, path: str, body: BaseModel | None = None, key: str | None = None
     ) -> T:
-        """Send `body` without its unset fields. Raises as `get` does."""
+        """Send `body` without its unset fields. Raises the errors of `get`."""
         return understood(answer, await self.call(method, path, given(body), headers=keyed(key)))
 
     async def accepted(self, answer: type[T], path: str) -> T:
-        """GET `path`, which exists; temporary errors are retried. Raises as `get` does."""
+        """GET `path` of an accepted request. Temporary errors are retried. Raises the errors of `get`."""
         patience = Patience(self.patience_s, PASSING | {HTTPStatus.NOT_FOUND})
         while True:
             try:
@@ -96,11 +96,11 @@ class Http:
         headers: Mapping[str, str] | None = None,
         timeout_s: float = ANSWER_S,
     ) -> Json:
-        """The answer as JSON, None where it is empty.
+        """Send a request and return the answer as JSON, or None if it is empty.
 
         Raises:
-            Unreachable: nothing answers in time.
-            Refused: the server says no.
+            Unreachable: no server answers in time.
+            Refused: the server returns an error.
         """
         timeout = aiohttp.ClientTimeout(timeout_s)
         answer = await self._content(
@@ -109,25 +109,25 @@ class Http:
         return _parsed(answer.body) if answer.body else None
 
     async def submit(self, answer: type[T], path: str, form: aiohttp.FormData, timeout_s: float) -> T:
-        """Send a form. Raises as `get` does."""
+        """Send a form. Raises the errors of `get`."""
         timeout = aiohttp.ClientTimeout(timeout_s)
         content = await self._content("POST", self._url(path, {}), data=form, timeout=timeout)
         return understood(answer, _parsed(content.body))
 
     async def content(self, path: str) -> Content:
-        """GET `path`, which need not be JSON and may be large. Raises as `call` does."""
+        """GET `path`, whose content may be large and of any type. Raises the errors of `call`."""
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=ANSWER_S)
         return await self._content("GET", self._url(path, {}), timeout=timeout)
 
     async def follow(self, path: str, after: int | None, **query: Json) -> AsyncGenerator[Message]:
-        """The messages of a stream after position `after`.
+        """Yield the messages of a stream after position `after`.
 
-        A connection that breaks is made again, and the stream goes on after the last message that had a
-        place in the log. It ends when the caller stops reading.
+        A broken connection is reopened. The stream resumes after the last message that has a position in
+        the log. It ends when the caller stops reading.
 
         Raises:
-            Unreachable: nothing has answered for `patience_s` seconds.
-            Refused: the server says no.
+            Unreachable: no server has answered for `patience_s` seconds.
+            Refused: the server returns an error.
         """
         position = None if after is None else str(after)
         patience = Patience(self.patience_s)
@@ -154,7 +154,7 @@ class Http:
         return URL(f"{self.base_url}{path}{'?' if given else ''}{urlencode(given)}", encoded=True)
 
     async def _content(self, method: str, url: URL, **options: Any) -> Content:
-        """`options`: those of aiohttp."""
+        """Send a request. `options` are passed to aiohttp."""
         try:
             async with self._session.request(method, url, **options) as response:
                 answer = Content(await response.read(), response.content_type)
@@ -187,25 +187,25 @@ class Http:
 
 
 def keyed(key: str | None) -> dict[str, str]:
-    """The header that makes a request safe to repeat with the same key."""
+    """Return the header that makes a request safe to repeat with the same key."""
     return {} if key is None else {"Idempotency-Key": key}
 
 
 def given(body: BaseModel | None) -> Json:
-    """A body as JSON, without unset fields."""
+    """Return a body as JSON, without unset fields."""
     return body.model_dump(mode="json", by_alias=True, exclude_unset=True) if body else None
 
 
 def understood(answer: type[T], body: Json) -> T:
-    """`body` as an `answer`.
+    """Parse `body` as an `answer`.
 
     Raises:
-        Misunderstood: it is none.
+        Misunderstood: the body is not valid.
     """
     try:
         return TypeAdapter(answer).validate_python(body)
     except ValidationError as error:
-        raise Misunderstood(f"the answer is none that this client knows: {error}") from error
+        raise Misunderstood(f"the answer is not valid for this version of the client: {error}") from error
 
 
 def _text(value: Json) -> str:
@@ -218,7 +218,7 @@ def _text(value: Json) -> str:
 
 
 def _parsed(body: bytes) -> Json:
-    """The JSON in an answer; an answer that is not JSON becomes an error text."""
+    """Parse the JSON of an answer. An answer that is not JSON becomes an error text."""
     try:
         return orjson.loads(body)
     except ValueError:

@@ -28,7 +28,10 @@ class Runs:
         offset: int | None = None,
         cursor: str | None = None,
     ) -> list[RunRow]:
-        """Newest first; `cursor` is empty for the first page, then the `Cursor` of the last row."""
+        """List runs, newest first.
+
+        `cursor` is empty for the first page, then the `Cursor` of the last row.
+        """
         given = {"goalId": goal_id, "status": status, "limit": limit, "offset": offset, "cursor": cursor}
         return await self._http.get(list[RunRow], path(RUNS), **given)
 
@@ -37,26 +40,26 @@ class Runs:
         return await self._http.get(RunRow, path(RUNS, run_id))
 
     async def steps(self, run_id: str) -> list[RunStepRow]:
-        """List its turns, or the steps of its plan."""
+        """List the turns of a run, or the steps of its plan."""
         return await self._http.get(list[RunStepRow], path(RUNS, run_id, "steps"))
 
     async def outputs(self, run_id: str) -> list[RunOutputRow]:
-        """List its outputs: files, webhooks, e-mails, the summary."""
+        """List the outputs of a run: files, webhooks, e-mails, the summary."""
         return await self._http.get(list[RunOutputRow], path(RUNS, run_id, "outputs"))
 
     async def cancel(self, run_id: str, reason: str | None = None) -> RunRow:
-        """Cancel it. Cancelling twice changes nothing."""
+        """Cancel a run. Cancelling it again changes nothing."""
         body = None if reason is None else CancelExecution(reason=reason)
         return await self._http.send(RunRow, "POST", path(RUNS, run_id, "cancel"), body)
 
     async def delete(self, run_id: str) -> None:
-        """Delete it. If it is in progress, it is cancelled first."""
+        """Delete a run. A run in progress is cancelled first."""
         await self._http.call("DELETE", path(RUNS, run_id))
 
     async def events(self, run_id: str, *, after: int | None = None) -> AsyncGenerator[RunEvent]:
-        """Stream its state and then its events; `after=0` starts with its first event.
+        """Stream the state of a run and then its events. `after=0` starts with its first event.
 
-        Survives broken connections. It ends when the caller stops reading: see RunEvent.is_last.
+        Broken connections are reopened. The stream ends when the caller stops reading; see RunEvent.is_last.
         """
         messages = self._http.follow(path(RUNS, run_id, "events"), after)
         async with aclosing(messages):

@@ -1,4 +1,4 @@
-"""Schedules: those of goals, and the ticks of any."""
+"""Schedules of goals, and the ticks of all schedules."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class Schedules:
     async def ticks(
         self, schedule_id: str, *, limit: int | None = None, offset: int | None = None
     ) -> TickList:
-        """List the decisions about its ticks, newest first."""
+        """List the decisions about the ticks of a schedule, newest first."""
         return await self._http.get(
             TickList, path(SCHEDULES, schedule_id, "ticks"), limit=limit, offset=offset
         )
 
     async def next(self, schedule_id: str, *, count: int | None = None) -> NextTicks:
-        """Get its next ticks."""
+        """Get the next ticks of a schedule."""
         return await self._http.get(NextTicks, path(SCHEDULES, schedule_id, "next"), count=count)

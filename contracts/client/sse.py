@@ -1,4 +1,4 @@
-"""Server-sent events as their reader sees them: bytes in, messages out. Pure."""
+"""A parser for server-sent events. It does no I/O."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ class Message:
     event: str
     data: str
     id: str | None = None
-    """Where to go on after it; None when it has no place of its own."""
+    """Position to resume after this event. None if the event has no position."""
 
 
 class Parser:
-    """Takes a stream apart, however it was cut into pieces."""
+    """Splits a stream into messages. Pieces may end anywhere."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def feed(self, piece: bytes) -> Iterator[Message]:
-        """The messages that `piece` completes. One whose empty line has not come yet is not told."""
+        """Yield the messages that `piece` completes. An empty line completes a message."""
         blocks = (self._rest + piece.replace(b"\r", b"")).split(b"\n\n")
         self._rest = blocks.pop()
         for block in blocks:
@@ -32,7 +32,7 @@ class Parser:
 
 
 def _message(block: str) -> Message | None:
-    """None for a block without data, such as a comment that keeps the connection open."""
+    """Parse a block. Return None if it has no data, such as a comment that keeps the connection open."""
     fields: dict[str, list[str]] = {}
     for line in block.split("\n"):
         name, _, value = line.partition(":")

@@ -1,4 +1,4 @@
-"""Single tasks: an agent is asked once, with files; what that took is kept, and nothing that was said."""
+"""Single tasks: one question to an agent, with files. The server stores usage and cost, but no text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from contracts.api.tasks import TaskParams, TaskResult
 from contracts.client.http import Http, given, path
 
 ANSWER_S = 600.0
-"""A model takes its time, and is asked again when it does not answer."""
+"""Seconds to wait for an answer. Models are slow, and the server retries them."""
 UNKNOWN = "application/octet-stream"
 
 
@@ -24,17 +24,17 @@ class Attachment:
     name: str
     content: bytes
     media_type: str | None = None
-    """None: as the name says."""
+    """None: the type is guessed from the name."""
 
     def add_to(self, form: aiohttp.FormData) -> None:
-        """Line breaks in names, which would end the name, are escaped as browsers do."""
+        """Add the file to `form`. Line breaks in the name are escaped as browsers do."""
         name = self.name.replace("\r", "%0D").replace("\n", "%0A")
         media_type = self.media_type or mimetypes.guess_type(self.name)[0] or UNKNOWN
         form.add_field("files", self.content, filename=name, content_type=media_type)
 
 
 class Tasks:
-    """What can be asked about single tasks."""
+    """Requests about single tasks."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
@@ -48,7 +48,7 @@ class Tasks:
         params: TaskParams | None = None,
         timeout_s: float = ANSWER_S,
     ) -> TaskResult:
-        """Have the active version of an agent do a task; returns when the model has answered."""
+        """Have the active version of an agent do a task, and wait for the answer."""
         form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
         form.add_fields(("taskName", agent), ("prompt", prompt))
         if params is not None:

@@ -1,4 +1,4 @@
-"""Tools: what steps can call."""
+"""Tools that steps can call."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ TOOLS = "tools"
 
 
 class Tools:
-    """What can be asked about tools."""
+    """Requests about tools."""
 
     def __init__(self, http: Http) -> None:
         self._http = http
 
     async def find(self) -> list[ToolDefinition]:
-        """All of them."""
+        """List all tools."""
         return await self._http.get(list[ToolDefinition], path(TOOLS))
 
     async def get(self, name: str) -> ToolDefinition:
-        """The one of that name."""
+        """Get the tool with a name."""
         return await self._http.get(ToolDefinition, path(TOOLS, name))
