@@ -1,1 +1,1 @@
-"""Events, commits, aggregates and their ids: what is the same for every aggregate. Pure."""
+"""Events, commits, aggregates and ids: the code that all aggregates share. Pure."""

@@ -1,4 +1,4 @@
-"""An aggregate as the runtime sees it: how its events fold into a state, and what that state is called."""
+"""The description of an aggregate: its name, its events, how they fold into a state, and the state's name."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ S = TypeVar("S")
 
 
 class DomainError(Exception):
-    """A decision that the rules of an aggregate forbid.
+    """The rules of an aggregate forbid the decision.
 
-    The message says what to do instead; without one it is the docstring of the error's class.
+    The message says what to do instead. Its default is the docstring of the error's class.
     """
 
     def __init__(self, message: str | None = None) -> None:
@@ -27,16 +27,16 @@ class DomainError(Exception):
 
 
 LONGEST_SNAPSHOT = 16 * 1024
-"""Bytes. A commit of a larger state carries no snapshot."""
+"""Maximum bytes of a snapshot. A commit with a larger state has no snapshot."""
 
 
 @dataclass(frozen=True)
 class Snapshots(Generic[S]):
-    """How the folded state travels in each commit, so that the newest commit is all that has to be read."""
+    """Stores the folded state in each commit, so that a reader needs only the newest commit."""
 
     version: int
-    """Raise it when a field of the state, or what `evolve` makes of an event, changes its meaning: a snapshot
-    of another version is not used, and the events are folded instead."""
+    """Raise it when the meaning of a field of the state changes, or when `evolve` changes. A snapshot of
+    another version is ignored, and the events are folded instead."""
     state: type[S]
 
     @cached_property
@@ -44,12 +44,12 @@ class Snapshots(Generic[S]):
         return TypeAdapter(self.state)
 
     def taken(self, state: S) -> str | None:
-        """The state as JSON text; None when that is longer than LONGEST_SNAPSHOT."""
+        """The snapshot of `state`: version and JSON. None if the JSON is longer than LONGEST_SNAPSHOT."""
         text = self._adapter.dump_json(state)
         return f"{self.version}:{text.decode()}" if len(text) <= LONGEST_SNAPSHOT else None
 
     def restored(self, snapshot: str | None) -> S | None:
-        """The state that `taken` was given; None for another version's snapshot."""
+        """The state in a snapshot that `taken` made. None if it is missing, invalid or of another version."""
         version, _, text = (snapshot or "").partition(":")
         if version != str(self.version):
             return None
@@ -67,15 +67,15 @@ class Aggregate(Generic[S]):
     initial: S
     evolve: Callable[[S, Any], S]
     status: Callable[[S], str]
-    """The state's name, last token of the subject."""
+    """Returns the name of a state: the last token of the commit's subject."""
     events: tuple[type[Event], ...]
     snapshots: Snapshots[S] | None = None
-    """For aggregates that are changed again and again over a long time."""
+    """Set for aggregates that change often over a long time. None: commits have no snapshot."""
 
     def fold(self, events: Iterable[Event], state: S | None = None) -> S:
-        """The state after `events`, from `state` or from the beginning.
+        """Apply `events` to `state`, by default to the initial state, and return the new state.
 
         Raises:
-            UnreadHistory: one of them cannot be read. Where nothing is decided, fold `readable(events)`.
+            UnreadHistory: an event cannot be read. Callers that make no decision fold `readable(events)`.
         """
         return reduce(self.evolve, require_read(events), self.initial if state is None else state)

@@ -1,9 +1,9 @@
-"""The commit: all events of one decision, one message on the bus, a CloudEvents 1.0 JSON batch.
+"""The commit: all events of one decision, stored as one message, a CloudEvents 1.0 JSON batch.
 
 Format: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md (section 4, batch).
 Extension attributes: `commit`, `version` (position in the aggregate, 1, 2, 3 … without gaps), `state` (after
 the commit), `correlationid`, `causationid`, `traceparent` of the distributed tracing extension, and, for
-some aggregates, on the first event, `snapshot` (the state after the commit) and `began` (time of the
+some aggregates, on the first event, `snapshot` (the state after the commit) and `began` (the time of the
 aggregate's first commit).
 """
 
@@ -31,7 +31,7 @@ class Undecodable(ValueError):
 
 
 class _Envelope(BaseModel):
-    """The attributes of the first event that are those of its commit."""
+    """The attributes of a commit, read from its first event."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -50,10 +50,10 @@ class _Envelope(BaseModel):
 
 
 class Place(NamedTuple):
-    """Where a commit stands in its aggregate: it tells a reader where to begin and where to stop."""
+    """The position of a commit among the commits of its aggregate, so that a reader knows which to read."""
 
     first: int
-    """Stream sequence of the aggregate's first commit; 0 in that commit itself."""
+    """Stream sequence of the first commit of the aggregate; 0 in the first commit itself."""
     number: int
     """1 for the first commit of the aggregate, 2 for the next one, and so on."""
 
@@ -63,13 +63,13 @@ class Commit:
     """All events of one decision about one aggregate."""
 
     id: str
-    """Fixed before the first try to append: the de-duplication id."""
+    """Set before the first attempt to append. JetStream uses it to detect duplicates."""
     aggregate: str
     aggregate_id: str
     state: str
-    """The state the aggregate is in after this commit."""
+    """Name of the aggregate's state after this commit."""
     version: int
-    """Position of the first event in the aggregate, from 1."""
+    """Position of the first event in the aggregate. The first event of an aggregate has position 1."""
     time: datetime
     source: str
     """`/<service>/<instance>`."""
@@ -78,11 +78,11 @@ class Commit:
     causation_id: str | None = None
     traceparent: str | None = None
     snapshot: str | None = field(default=None, compare=False)
-    """The aggregate's state after this commit, as `aggregate.Snapshots` writes it."""
+    """The aggregate's state after this commit, in the format of `aggregate.Snapshots`; None: no snapshot."""
     began: datetime | None = field(default=None, compare=False)
-    """Time of the aggregate's first commit, told beside a snapshot."""
+    """Time of the aggregate's first commit. Stored only with a snapshot."""
     place: Place | None = field(default=None, compare=False)
-    """None where the writer, or the reader, did not need to know it."""
+    """None if unknown: the writer did not store it, or the reader did not read it."""
 
     @property
     def last_version(self) -> int:
@@ -92,22 +92,22 @@ class Commit:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A commit and its place in the log."""
+    """A commit and its sequence in the log."""
 
     seq: int
-    """The stream sequence: the one cursor of the whole system."""
+    """The stream sequence. All readers use it as their cursor."""
     commit: Commit
     payload: bytes = field(default=b"", repr=False, compare=False)
-    """The message as it is stored; empty where it was not read from a log."""
+    """The stored message; empty if the commit was not read from a log."""
 
     @classmethod
     def nothing(cls, seq: int, payload: bytes) -> Recorded:
-        """A message that is not a commit, as a commit of nothing, without events: readers move on over it."""
+        """An empty commit without events, for a message that is not a commit. Readers skip it."""
         return cls(seq, _NOTHING, payload)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the message, hexadecimal: recognises it in the log."""
+        """SHA-256 of the message, hexadecimal. Identifies the message in the log."""
         return sha256(self.payload).hexdigest()
 
 
@@ -126,7 +126,7 @@ _NOTHING = Commit(
 
 @dataclass(frozen=True)
 class Codec:
-    """Commits to bytes and back, for a closed set of aggregates."""
+    """Encodes and decodes the commits of a fixed set of aggregates."""
 
     aggregates: Sequence[Aggregate[Any]]
     upcasts: Upcasts = field(default_factory=Upcasts)
@@ -143,7 +143,7 @@ class Codec:
         object.__setattr__(self, "_current", current)
 
     def encode(self, commit: Commit, data: Sequence[Mapping[str, Json]] | None = None) -> bytes:
-        """The commit as a CloudEvents batch; `data` stands in for the events' own when some is offloaded."""
+        """Encode the commit as a CloudEvents batch. `data`, if given, replaces the data of the events."""
         payloads = data if data is not None else [event_data(event) for event in commit.events]
         common: dict[str, Json] = {
             "specversion": "1.0",
@@ -175,15 +175,19 @@ class Codec:
         return orjson.dumps(batch, option=orjson.OPT_UTC_Z | orjson.OPT_NAIVE_UTC)
 
     def decode(self, payload: bytes) -> Commit:
-        """The commit in `payload`, its events in today's shapes; what a newer version wrote is Unread.
+        """Decode the commit in `payload`. Events are upcast; an event of a newer version becomes Unread.
 
         Raises:
-            Undecodable: not a batch of events, or data that does not fit its type.
+            Undecodable: it is not a batch of events, or the data of an event does not match its type.
         """
         return self.assemble(self.parse(payload))
 
     def parse(self, payload: bytes) -> list[dict[str, Json]]:
-        """The raw envelopes of a batch."""
+        """The raw envelopes of a batch.
+
+        Raises:
+            Undecodable: it is not a JSON array of objects.
+        """
         try:
             batch = orjson.loads(payload)
         except orjson.JSONDecodeError as error:
@@ -193,12 +197,12 @@ class Codec:
         return batch
 
     def assemble(self, batch: Sequence[Mapping[str, Json]], lost: Mapping[int, str] | None = None) -> Commit:
-        """The commit that raw envelopes stand for.
+        """Build the commit from raw envelopes.
 
-        `lost` has the places of those whose values are lost, and how: such an event is Unread.
+        `lost` maps the index of each event with a lost value to the reason. Such an event becomes Unread.
 
         Raises:
-            Undecodable: an envelope is not that of an event.
+            Undecodable: an envelope is not a valid event.
         """
         try:
             first = _Envelope.model_validate(batch[0])
@@ -221,7 +225,7 @@ class Codec:
             raise Undecodable(f"{batch[0].get('type')} of {batch[0].get('subject')}: {error}") from error
 
     def offloaded(self, envelope: Mapping[str, Json]) -> frozenset[str]:
-        """Fields of an event that may be in the object store; none where this version cannot read it anyway.
+        """Fields of an event that may be in the object store. Empty if this version cannot read the event.
 
         Raises:
             ValueError: it is not the envelope of an event.
@@ -230,7 +234,7 @@ class Codec:
         return known.offloaded if known else frozenset()
 
     def _known(self, envelope: Mapping[str, Json]) -> type[Event] | None:
-        """The class that reads an event, None when only a newer version has one."""
+        """The class of an event. None if only a newer version of the software defines it."""
         types: dict[str, type[Event]] = self.__dict__["_types"]
         name, version = str(envelope["type"]), _version(envelope)
         while renamed := self.upcasts.renamed.get((name, version)):
@@ -260,14 +264,14 @@ def _moment(text: str) -> datetime:
 
 
 def schema_of(event: Event | type[Event]) -> str:
-    """`/schemas/<type>/<version>`, the CloudEvents dataschema of an event in today's shape."""
+    """The CloudEvents dataschema of an event of the current version: `/schemas/<type>/<version>`."""
     if isinstance(event, Unread):
         return event.dataschema
     return f"/schemas/{event.type}/{event.version}"
 
 
 def event_data(event: Event) -> dict[str, Json]:
-    """The event as JSON data; absent and null are the same."""
+    """The event as JSON data, without fields that are None."""
     if isinstance(event, Unread):
         return event.data
     return event.model_dump(mode="json", exclude_none=True)
@@ -277,6 +281,6 @@ def all_events(commits: Iterable[Commit]) -> list[Event]:
     """The events of `commits` in order.
 
     Raises:
-        UnreadHistory: one of them cannot be read.
+        UnreadHistory: an event cannot be read.
     """
     return list(require_read(event for commit in commits for event in commit.events))

@@ -1,4 +1,4 @@
-"""What every event is: a frozen, typed, versioned fact. The modules of the aggregates define them."""
+"""The base class of events, and the values that many events hold. `contracts.domain` defines the events."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ Json = Any
 
 
 class Event(BaseModel):
-    """A fact about one aggregate. Stored for ever: a changed shape raises `version` and adds an upcast."""
+    """An immutable fact about one aggregate. Events are stored for ever.
+
+    To change the fields of an event, raise `version` and add an upcast.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     type: ClassVar[str]
-    """`<aggregate>.<past tense>`, the CloudEvents type."""
+    """The CloudEvents type: `<aggregate>.<verb in the past tense>`."""
     version: ClassVar[int] = 1
-    """Version of this shape; older stored shapes are upcast when read."""
+    """Version of the fields. Stored events of older versions are upcast when they are read."""
     offloaded: ClassVar[frozenset[str]] = frozenset()
-    """Fields that the log keeps in the object store when they are large and puts back when read."""
+    """Fields that the log moves to the object store when they are large, and restores when it reads them."""
     referring: ClassVar[frozenset[str]] = frozenset()
-    """Fields whose readers are made for a reference: kept there too when they are large, and left there."""
+    """Fields that the log moves to the object store when they are large, and does not restore: readers handle
+    the BlobRef."""
 
 
 class BlobRef(BaseModel):
-    """A value kept in the object store under the sha256 of its bytes."""
+    """A reference to a value in the object store. The key is the SHA-256 of its bytes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True, serialize_by_alias=True)
 
@@ -36,12 +40,12 @@ class BlobRef(BaseModel):
     media_type: str = "application/json"
 
     def as_json(self) -> dict[str, Json]:
-        """`{"$blob": sha256, "size": bytes, "mediaType": …}`, how it stands in an event."""
+        """The reference as JSON in an event: `{"$blob": sha256, "size": bytes, "mediaType": …}`."""
         return {"$blob": self.blob, "size": self.size, "mediaType": self.media_type}
 
     @classmethod
     def of(cls, value: Json) -> BlobRef | None:
-        """The reference `value` is, or None when it is a plain value."""
+        """Parse `value` as a reference. None if it is a plain value."""
         if isinstance(value, dict) and "$blob" in value:
             return cls(blob=value["$blob"], size=value["size"], media_type=value["mediaType"])
         return None
@@ -57,7 +61,7 @@ class Usage(BaseModel):
 
     @property
     def total_tokens(self) -> int:
-        """Prompt and completion together."""
+        """Prompt tokens plus completion tokens."""
         return self.prompt_tokens + self.completion_tokens
 
     def __add__(self, other: Usage) -> Usage:

@@ -1,4 +1,4 @@
-"""JSON that somebody else wrote: every integer is kept exactly, or refused with its place."""
+"""Parses JSON from clients and models. Each integer is kept exactly or refused with its path."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import orjson
 from contracts.core.event import Json
 
 LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**64 - 1
-"""What our own JSON can hold; a parser in C makes a float of anything beyond, and says nothing."""
+"""The integers that orjson keeps exactly. It silently converts integers outside this range to floats."""
 
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
@@ -19,7 +19,7 @@ Path = tuple[str | int, ...]
 
 
 class TooLargeInteger(ValueError):
-    """An integer needs more than 64 bits."""
+    """An integer does not fit into 64 bits."""
 
     def __init__(self, path: Path, value: int) -> None:
         self.path = path
@@ -29,10 +29,10 @@ class TooLargeInteger(ValueError):
 
 
 def parse_json(raw: bytes) -> Json:
-    """The value that `raw` holds.
+    """Parse `raw`.
 
     Raises:
-        TooLargeInteger: an integer in it does not fit into 64 bits.
+        TooLargeInteger: an integer does not fit into 64 bits.
         ValueError: it is not JSON.
     """
     value = orjson.loads(raw)
@@ -52,7 +52,7 @@ def _require_exact(raw: bytes) -> None:
 
 
 def _integers(value: Json, path: Path) -> Iterator[tuple[Path, int]]:
-    """Every integer in a value with its place; level by level, so that no depth is too much."""
+    """Every integer in a value with its path. Not recursive: deep nesting cannot exhaust the stack."""
     waiting = [(path, value)]
     while waiting:
         path, value = waiting.pop()

@@ -7,7 +7,7 @@ import re
 
 from uuid_utils import uuid7
 
-ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: sorts as the number does
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: the text sorts like the number
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -16,34 +16,37 @@ class InvalidId(ValueError):
 
 
 def new_id(prefix: str = "") -> str:
-    """`prefix` + 26 characters; ids made later on one machine sort later."""
+    """A new id: `prefix` and 26 characters. On one machine, later ids sort after earlier ids."""
     return prefix + _base32(uuid7().int, 26)
 
 
 def unique() -> str:
-    """32 hexadecimal digits that nobody else has; cheaper than `new_id`, for what only machines read."""
+    """A unique id of 32 hexadecimal digits. Faster than `new_id`; for ids that people do not read."""
     return uuid7().hex
 
 
 def derived_id(prefix: str, *parts: str) -> str:
-    """The same id for the same parts, for ever: whoever asks first creates, everyone else conflicts."""
+    """The id that `parts` determine. The same parts always produce the same id.
+
+    If several processes create an aggregate with this id, the first succeeds and the others get a Conflict.
+    """
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
     return prefix + _base32(int.from_bytes(digest[:16], "big"), 26)
 
 
 def is_id(text: str) -> bool:
-    """Whether `text` may stand as one token of a subject."""
+    """Whether `text` is a valid id, which can be one token of a NATS subject."""
     return _ID.fullmatch(text) is not None
 
 
 def require_id(text: str) -> str:
-    """`text` itself.
+    """Return `text` if it is a valid id.
 
     Raises:
-        InvalidId: it could not be one token of a subject.
+        InvalidId: it is not a valid id.
     """
     if not is_id(text):
-        raise InvalidId(f"{text[:80]!r} is no id: use 1 to 64 of A-Z a-z 0-9 _ -")
+        raise InvalidId(f"{text[:80]!r} is not a valid id: use 1 to 64 characters of A-Z a-z 0-9 _ -")
     return text
 
 

@@ -1,4 +1,4 @@
-"""Money: whole numbers of 10⁻¹² US dollars inside, exact decimal text outside."""
+"""Amounts of money: integers of 10⁻¹² US dollars in the views, exact decimal text in events and the API."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ PICO = Decimal(10) ** 12
 
 
 def pico_usd(cost_usd: str | None) -> int | None:
-    """Dollars as text to 10⁻¹² dollars; finer parts are rounded half even."""
+    """Convert dollars as text to units of 10⁻¹² dollars. Smaller fractions are rounded half to even."""
     return None if cost_usd is None else int((Decimal(cost_usd) * PICO).to_integral_value())
 
 
 def decimal_text(cost_usd: Decimal | str) -> str:
-    """Dollars as plain decimal text, exact and without trailing zeros: `0.0000001`, never `1E-7`.
+    """Format dollars as exact decimal text without exponent or trailing zeros: `0.0000001`, not `1E-7`.
 
     Raises:
         ValueError: it is not a finite number.
@@ -29,5 +29,5 @@ def decimal_text(cost_usd: Decimal | str) -> str:
 
 
 def usd_text(pico: int | None) -> str | None:
-    """10⁻¹² dollars to plain decimal text without trailing zeros: `0.00123`, `0`."""
+    """Format units of 10⁻¹² dollars as decimal text without trailing zeros: `0.00123`, `0`."""
     return None if pico is None else decimal_text(Decimal(pico) / PICO)

@@ -1,4 +1,4 @@
-"""The ways work ends without being done. Everything else that is raised is a bug."""
+"""Exceptions that handlers and tools raise on purpose when work fails. Any other exception is a bug."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from contracts.core.spent import Spent
 
 
 class Retry(Exception):
-    """It may succeed later: a network error, a timeout, 429, 5xx."""
+    """The work failed and may succeed later: a network error, a timeout, HTTP 429 or 5xx."""
 
     def __init__(self, reason: str, *, after: float | None = None, spent: Spent | None = None) -> None:
         super().__init__(reason)
         self.after = after
-        """Seconds to wait at least, when the other side said so (Retry-After)."""
+        """Minimum seconds to wait, if the server sent `Retry-After`; None otherwise."""
         self.spent = spent
-        """What the failed attempt has cost."""
+        """Cost of the failed attempt."""
 
 
 class Reject(Exception):
-    """It will never succeed as it is: bad parameters, a refusal, something that does not exist."""
+    """The work cannot succeed without a change: invalid parameters, a refusal, a missing resource."""
 
     def __init__(self, reason: str, *, spent: Spent | None = None) -> None:
         super().__init__(reason)
@@ -25,4 +25,4 @@ class Reject(Exception):
 
 
 class LeaseLost(Exception):
-    """Somebody else has it now, and whoever has it settles it: an acknowledgement of ours would be theirs."""
+    """Another process may own this message now: do not acknowledge it."""

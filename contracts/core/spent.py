@@ -1,4 +1,4 @@
-"""What calls of a model have cost, as events record it."""
+"""Tokens and cost of LLM calls, as events store them."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from contracts.core.money import decimal_text
 
 
 def _as_text(cost: Any) -> Any:
-    """Older events may hold `1E-7`; it reads as `0.0000001`."""
+    """Convert `1E-7` in older events to `0.0000001`."""
     return decimal_text(cost) if isinstance(cost, str | Decimal) else cost
 
 
 UsdText = Annotated[str, BeforeValidator(_as_text)]
-"""US dollars as exact, plain decimal text: never in scientific notation."""
+"""US dollars as exact decimal text without an exponent."""
 
 
 class Spent(BaseModel):
-    """What one or more calls of a model have cost, whether their answers were usable or not."""
+    """Tokens and cost of one or more LLM calls, including calls with unusable answers."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
     usage: Usage | None = None
-    """Tokens; None: the provider does not count them."""
+    """Tokens used; None: the provider does not report them."""
     cost_usd: UsdText | None = None
-    """What the provider charged, else the listed price; None: neither is known."""
+    """The cost that the provider reports, otherwise the cost by the price list; None: neither is known."""
     provider: str | None = None
     model: str | None = None
-    """The model asked for, which may stand for a more exact one."""
+    """The requested model. The provider may resolve it to a more specific one."""
 
     @property
     def as_fields(self) -> dict[str, Any]:
-        """The fields that a `Charged` event takes."""
+        """The values as keyword arguments of a `Charged` event."""
         return {
             "usage": self.usage,
             "cost_usd": self.cost_usd,
@@ -45,17 +45,17 @@ class Spent(BaseModel):
 
 
 class Charged(Event):
-    """The base of events that record what calls of a model have cost."""
+    """Base class of events that record the cost of LLM calls."""
 
     usage: Usage | None = None
-    """Tokens used, including those of unusable answers."""
+    """Tokens used, including unusable answers."""
     cost_usd: UsdText | None = None
-    """US dollars, exact decimal text."""
+    """US dollars as exact decimal text; None: unknown."""
     provider: str | None = None
-    """None, as for the model: no model was asked, or the event is older than this field."""
+    """None, like `model`, if no model was called or the event is older than this field."""
     model: str | None = None
 
     @property
     def spent(self) -> Spent:
-        """The same as one value."""
+        """The four fields as one value."""
         return Spent(usage=self.usage, cost_usd=self.cost_usd, provider=self.provider, model=self.model)

@@ -1,4 +1,4 @@
-"""The names on the bus. No other module spells one out."""
+"""Names of NATS subjects and streams. No other module contains them as literals."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ STREAM = "LOG"
 EVERYTHING = "evt.>"
 
 PROJECTED = "live.projected"
-"""Core NATS: the stream sequence the views have reached, as decimal text."""
+"""Core NATS: the stream sequence that the views include, as decimal text."""
 
 
 def commit_subject(aggregate: str, aggregate_id: str, state: str) -> str:
-    """`evt.run.<id>.completed`: whose commit it is and the state it leaves the aggregate in."""
+    """The subject of a commit: aggregate, id and new state, for example `evt.run.<id>.completed`."""
     return f"evt.{aggregate}.{require_id(aggregate_id)}.{state}"
 
 
 def commit_address(aggregate: str) -> str:
-    """The subjects of the commits of one kind, with names in braces for what differs, as AsyncAPI has it."""
+    """The AsyncAPI channel address of the commits of one kind of aggregate, with parameters in braces."""
     return f"evt.{aggregate}.{{id}}.{{state}}"
 
 
 def aggregate_filter(aggregate: str, aggregate_id: str) -> str:
-    """Every commit of one aggregate: the subject the optimistic lock is taken on."""
+    """Subject filter for all commits of one aggregate. The optimistic lock uses it."""
     return f"evt.{aggregate}.{require_id(aggregate_id)}.>"
 
 
 def state_filter(aggregate: str, state: str = "*") -> str:
-    """Every commit that leaves any aggregate of this kind in `state`."""
+    """Subject filter for all commits of one kind of aggregate that end in `state`; `*`: any state."""
     return f"evt.{aggregate}.*.{state}"
 
 
 def live_run(run_id: str) -> str:
-    """Core NATS: progress of one run that is not worth storing."""
+    """Core NATS: ephemeral progress messages of one run."""
     return f"live.run.{require_id(run_id)}"
 
 
@@ -46,19 +46,19 @@ REPLAYS = "replay.>"
 
 
 def parked(consumer: str, seq: int) -> str:
-    """Where `consumer` puts message `seq` of the log when it gives up on it."""
+    """The subject on which `consumer` parks message `seq` of the log when it gives up."""
     return f"parked.{require_id(consumer)}.{seq}"
 
 
 def replay(consumer: str, seq: int) -> str:
-    """Where an operator puts it back so that `consumer`, and no other, tries again."""
+    """The subject on which an operator sends message `seq` of the log to `consumer` again, and only to it."""
     return f"replay.{require_id(consumer)}.{seq}"
 
 
 def replay_filter(consumer: str) -> str:
-    """Everything put back for `consumer`."""
+    """Subject filter for all messages that operators have sent to `consumer` again."""
     return f"replay.{require_id(consumer)}.*"
 
 
 EXECUTOR_ALIVE = "live.executor"
-"""Core NATS, every 2 seconds from each executor: a `contracts.domain.executors.ExecutorAlive` as JSON."""
+"""Core NATS: each executor publishes a `contracts.domain.executors.ExecutorAlive` as JSON every 2 seconds."""

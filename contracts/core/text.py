@@ -1,4 +1,4 @@
-"""Text that every store takes: no NUL, no lone surrogate. And text that is too long for its reader."""
+"""Cleaning, truncating and splitting text."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def clean_text(text: str) -> str:
-    """`text` with each NUL and lone surrogate, which UTF-8 or a database refuses, replaced by U+FFFD."""
+    """Replace each NUL and lone surrogate in `text` by U+FFFD. UTF-8 or databases do not accept them."""
     return _UNSTORABLE.sub("\ufffd", text)
 
 
 def clean_json(value: Json) -> Json:
-    """`value` with every string in it cleaned, keys too; tuples become lists."""
+    """Apply `clean_text` to every string and key in `value`. Tuples become lists."""
     match value:
         case str():
             return clean_text(value)
@@ -29,12 +29,16 @@ def clean_json(value: Json) -> Json:
 
 
 def require_finite(value: Json) -> None:
-    """Raises ValueError where `value` holds NaN or an infinity: JSON has neither, and orjson writes null."""
+    """Check that `value` contains no NaN or infinity. JSON does not support them, and orjson writes null.
+
+    Raises:
+        ValueError: it contains one.
+    """
     left = [value]
     while left:
         match left.pop():
             case float() as number if not math.isfinite(number):
-                raise ValueError(f"{number} is not a number that JSON has: use null or a text")
+                raise ValueError(f"{number} is not a JSON number: use null or a string")
             case dict() as items:
                 left.extend(items.values())
             case list() as items:
@@ -42,14 +46,14 @@ def require_finite(value: Json) -> None:
 
 
 def cut(text: str, limit: int) -> str:
-    """`text`, or its first `limit` characters with a note of how many were left out."""
+    """Return `text`, truncated to `limit` characters. A note at its end says how many were omitted."""
     if len(text) <= limit:
         return text
     return f"{text[:limit]}\n… ({len(text) - limit} more characters left out)"
 
 
 def by_commas(value: Json) -> Json:
-    """The parts of a text that commas separate, without the empty ones; anything else as it is."""
+    """Split a string at commas; empty parts are dropped. Other values are returned unchanged."""
     if not isinstance(value, str):
         return value
     return tuple(part.strip() for part in value.split(",") if part.strip())

@@ -8,28 +8,28 @@ from zoneinfo import ZoneInfo, available_timezones
 
 
 class InvalidTimezone(ValueError):
-    """The text is no IANA time zone name."""
+    """The text is not an IANA time zone name."""
 
 
 def parse_timezone(name: str) -> ZoneInfo:
-    """The zone called `name`, in capitals or not; its key is the name in its own spelling.
+    """The time zone `name`. Case is ignored; the `key` of the result has the official spelling.
 
     Raises:
-        InvalidTimezone: there is none.
+        InvalidTimezone: there is no such time zone.
     """
     try:
         return ZoneInfo(_zone_names()[name.lower()])
     except KeyError:
         raise InvalidTimezone(
-            f"{name[:80]!r} is no time zone; use an IANA name such as UTC or Europe/Paris"
+            f"{name[:80]!r} is not a time zone; use an IANA name such as UTC or Europe/Paris"
         ) from None
 
 
 _OF_THE_HOST = frozenset({"localtime", "posixrules", "Factory"})
-"""Files beside those of zones, which mean what the machine says."""
+"""Names in the time zone database that are not zones: their meaning depends on the machine."""
 
 
 @cache
 def _zone_names() -> Mapping[str, str]:
-    """Every zone's name by the same in small letters."""
+    """Maps the lower-case name of each zone to its official name."""
     return {name.lower(): name for name in available_timezones() - _OF_THE_HOST}

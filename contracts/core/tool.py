@@ -1,4 +1,4 @@
-"""A tool as its callers know it: name, input, what it leaves outside, and what running it twice does."""
+"""The specification of a tool: name, input, output, and the effect of a second execution."""
 
 from __future__ import annotations
 
@@ -11,41 +11,42 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.core.event import Json
 
 CATALOGUE_BUCKET = "tools"
-"""KV bucket where executors publish their ToolSpecs, key = tool name, value = the spec as JSON."""
+"""KV bucket where executors publish their ToolSpecs. Key: tool name. Value: the ToolSpec as JSON."""
 
 
 class Effect(StrEnum):
-    """What a second execution of the same call does, decisive after a crash left the outcome unknown."""
+    """The effect of executing the same call twice. After a crash it decides whether the call is repeated."""
 
     READ = "read"
-    """Changes nothing: run again freely."""
+    """The tool changes nothing. It is repeated."""
     IDEMPOTENT = "idempotent"
-    """A second call with the same idempotency key changes nothing more: run again."""
+    """A second call with the same idempotency key has no further effect. It is repeated."""
     ONCE = "once"
-    """A second call would do it twice: ask before running again."""
+    """A second call has the effect twice. It is not repeated without confirmation."""
 
 
 class Fill(StrEnum):
-    """How the results of a step's dependencies become the value of a parameter that the plan leaves out."""
+    """How an omitted parameter is filled from the results of the step's dependencies."""
 
     URLS = "urls"
     """A list of the URLs in the results."""
     TEXT = "text"
-    """The results as readable text, one after the other."""
+    """The results as text, joined in order."""
 
 
 class OutputSpec(BaseModel):
-    """What a successful call leaves outside the run, so that runs can list it."""
+    """What a successful call creates outside the run. Runs list it as an output."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     kind: Literal["file", "webhook", "email"]
     fields: tuple[str, ...] = Field(min_length=1)
-    """Fields of the result that describe it. One field: its text. Several: a JSON object of those present."""
+    """Fields of the result that describe the output. One field: its text. Several: a JSON object of those
+    that are present."""
 
 
 class ToolSpec(BaseModel):
-    """One tool as the catalogue shows it."""
+    """One tool as the catalogue lists it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -55,14 +56,14 @@ class ToolSpec(BaseModel):
     """JSON Schema of the input: an object with `properties`, `required`, `additionalProperties: false`."""
     effect: Effect
     output: OutputSpec | None = None
-    """What a call leaves outside the run; None: nothing to list."""
+    """What a call creates outside the run; None: nothing."""
     filled_from_results: Mapping[str, Fill] = Field(default_factory=dict)
-    """Parameters that a plan may leave out: the results of the step's dependencies fill them."""
+    """Parameters that a plan may omit. They are filled from the results of the step's dependencies."""
     order: int = 1000
-    """Place in listings."""
+    """Sort key in listings; lower comes first."""
 
     def as_function(self) -> dict[str, Json]:
-        """The OpenAI function-tool form, which the API lists and prompts show."""
+        """The tool as an OpenAI function tool, for the API and for prompts."""
         return {
             "type": "function",
             "function": {"name": self.name, "description": self.description, "parameters": self.parameters},

@@ -1,8 +1,8 @@
-"""Events that this process cannot read, and who may pass over them.
+"""Events that this process cannot read, and which code may skip them.
 
-A newer version of the system writes events that this one does not know, and the object store may have lost
-a value of an event. Readers that show or count pass over such an event and go on. A decision must not: the
-event might change it. So `Aggregate.fold` refuses, and those who decide nothing fold what `readable` leaves.
+A process cannot read an event that a newer version of the software wrote, or whose value the object store
+lost. Code that only displays or counts skips such an event with `readable`. Code that makes a decision must
+not skip it, because the event might change the decision. Therefore `Aggregate.fold` raises UnreadHistory.
 """
 
 from __future__ import annotations
@@ -13,36 +13,36 @@ from contracts.core.event import Event, Json
 
 
 class Unread(Event):
-    """An event as it is stored, of a type, a version or a content that this process cannot read."""
+    """A stored event that this process cannot read, because of its type, version or content."""
 
-    type: str  # type: ignore[misc]  # here it is told by the message
+    type: str  # type: ignore[misc]  # read from the message
     dataschema: str
     data: dict[str, Json]
     reason: str
     newer: bool
-    """Whether a newer version of this service can read it; else a value of it is lost."""
+    """True: a newer version of this service can read it. False: one of its values is lost."""
 
 
 class UnreadHistory(Exception):
-    """The history has an event that this process cannot read, so it must not decide on it."""
+    """The history contains an event that this process cannot read, so it must not decide."""
 
     def __init__(self, event: Unread) -> None:
         remedy = "upgrade this service" if event.newer else "restore the object store `blobs` from a backup"
         super().__init__(f"an event {event.type} of the history cannot be read ({event.reason}): {remedy}")
         self.newer = event.newer
-        """Whether an upgrade of this service helps."""
+        """True: an upgrade of this service helps. False: a value is lost."""
 
 
 def readable(events: Iterable[Event]) -> Iterator[Event]:
-    """Those of `events` that this process can read."""
+    """The events that this process can read; the others are skipped."""
     return (event for event in events if not isinstance(event, Unread))
 
 
 def require_read(events: Iterable[Event]) -> Iterator[Event]:
-    """All of `events`.
+    """Yield all of `events`.
 
     Raises:
-        UnreadHistory: one of them cannot be read; raised when the iteration comes to it.
+        UnreadHistory: an event cannot be read; raised when the iteration reaches it.
     """
     for event in events:
         if isinstance(event, Unread):

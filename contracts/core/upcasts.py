@@ -1,6 +1,6 @@
-"""How stored events of older versions become today's shapes: raw JSON in and out, one version at a time.
+"""Upcasts convert the JSON data of stored events of older versions to the current one, version by version.
 
-A landed upcast is never edited. Add one with `UPCASTS.add("run.started", from_version=1)(function)`.
+Never edit a released upcast. Add one with `UPCASTS.add("run.started", from_version=1)(function)`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,18 @@ Upcast = Callable[[dict[str, Json]], dict[str, Json]]
 
 @dataclass(frozen=True)
 class Upcasts:
-    """One function per event type and version; two for the same version are refused."""
+    """The registered upcasts: at most one function per event type and version."""
 
     steps: dict[tuple[str, int], Upcast] = field(default_factory=dict)
     renamed: dict[tuple[str, int], tuple[str, int]] = field(default_factory=dict)
-    """Type and version that an event of an older name has become, by its older name and last version."""
+    """Maps the old name and last version of a renamed event type to its new name and version."""
 
     def add(self, event_type: str, *, from_version: int) -> Callable[[Upcast], Upcast]:
-        """Register the function that turns version `from_version` into the next one."""
+        """Register a function that converts version `from_version` to the next version.
+
+        Raises:
+            ValueError: this version already has an upcast.
+        """
 
         def register(function: Upcast) -> Upcast:
             if (event_type, from_version) in self.steps:
@@ -33,7 +37,7 @@ class Upcasts:
         return register
 
     def rename(self, old: str, *, from_version: int, to: str, version: int) -> Callable[[Upcast], Upcast]:
-        """Register the function that turns the last version of an older type into `version` of type `to`."""
+        """Register a function that converts the last version of type `old` to `version` of type `to`."""
 
         def register(function: Upcast) -> Upcast:
             self.renamed[old, from_version] = to, version
@@ -42,17 +46,17 @@ class Upcasts:
         return register
 
     def named(self, event_type: str, version: int, data: dict[str, Json]) -> tuple[str, int, dict[str, Json]]:
-        """Type, version and data under the name that the type has today."""
+        """Type, version and data after all renames of the type."""
         while new := self.renamed.get((event_type, version)):
             data = self.steps[event_type, version](data)
             event_type, version = new
         return event_type, version, data
 
     def to(self, wanted: int, event_type: str, version: int, data: dict[str, Json]) -> dict[str, Json]:
-        """`data` of `version` in the shape of version `wanted`.
+        """Convert `data` from `version` to version `wanted`.
 
         Raises:
-            ValueError: there is no way up.
+            ValueError: an upcast is missing.
         """
         while version < wanted:
             if (event_type, version) not in self.steps:

@@ -1,4 +1,4 @@
-"""How long to wait before another try: by our own back-off, and as long as the other side asks. Pure."""
+"""How long to wait before a retry: exponential back-off and `Retry-After`. Pure."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 LONGEST_S = 3600.0
-"""However long somebody asks to be left alone: then he is asked again, and may say so again."""
+"""Maximum seconds that `Retry-After` is honoured. A server may repeat it in the next answer."""
 MOST_DOUBLINGS = 64
-"""More make no difference to any limit, and a float does not hold a thousand of them."""
+"""Limit of the exponent. More doublings exceed every limit anyway, and 1024 overflow a float."""
 
 
 def doubled(first_s: float, times: int, longest_s: float) -> float:
-    """Seconds: `first_s`, doubled that many times, and never more than `longest_s`."""
+    """Seconds to wait: `first_s` doubled `times` times, at most `longest_s`."""
     return min(first_s * 2.0 ** min(times, MOST_DOUBLINGS), longest_s)
 
 
 def bounded(asked_s: float | None, longest_s: float = LONGEST_S) -> float:
-    """`asked_s` as far as it is a time one can wait: at most `longest_s`, and 0 for what is none."""
+    """`asked_s`, at most `longest_s`. 0 if it is None, negative or not finite."""
     if asked_s is None or not math.isfinite(asked_s) or asked_s < 0:
         return 0.0
     return min(asked_s, longest_s)
 
 
 def retry_after(header: str | None, now: datetime) -> float | None:
-    """Seconds that a `Retry-After` asks for, as a number or as an HTTP date; None when it asks for none.
+    """Seconds in a `Retry-After` header, a number or an HTTP date. None if it is missing or invalid.
 
-    What it says comes from outside, so it is bounded here, where it is read.
+    The result is bounded to LONGEST_S, because the header is untrusted input.
     """
     said = (header or "").strip()
     if said.replace(".", "", 1).isdecimal():
