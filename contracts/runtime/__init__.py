@@ -1,1 +1,1 @@
-"""How any process of ours runs: log, consumers, blobs, settings, service main loop, LLM client."""
+"""Infrastructure that all processes share: the log, consumers, the object store, settings, the main loop."""

@@ -1,6 +1,6 @@
-"""Large values, kept under the sha256 of their bytes: written once, never changed, checked when read.
+"""The object store for large values. The key is the SHA-256 of the bytes; values are immutable.
 
-`nats_blobs.NatsBlobs` is the real store, `MemoryBlobs` its equal for tests; both pass one behaviour suite.
+`nats_blobs.NatsBlobs` is the real store, `MemoryBlobs` one for tests. Both pass the same behaviour suite.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from contracts.runtime.log import OFFLOAD_BYTES
 
 
 class BlobLost(Exception):
-    """The object store lacks bytes that an event refers to: restore the bucket `blobs` from a backup."""
+    """The object store has lost a value that an event refers to. Restore the bucket `blobs` from a backup."""
 
 
 class Blobs(ABC):
-    """Bytes by their hash. Stores add where the bytes are."""
+    """Base class of object stores. Subclasses implement `_store` and `_fetch`."""
 
     async def put(self, data: bytes, media_type: str) -> BlobRef:
-        """Keep `data`. When it returns, the store has all of the bytes.
+        """Store `data` durably.
 
-        Storing the same bytes again writes nothing, unless some have been lost: then it restores them.
+        If the same bytes are stored already, nothing is written. Lost parts of them are restored.
 
         Raises:
-            Unavailable: not stored before the deadline; it may be tried again.
+            Unavailable: not stored before the deadline. A retry is safe.
         """
         name = sha256(data).hexdigest()
         await self._store(name, data)
         return BlobRef(blob=name, size=len(data), media_type=media_type)
 
     async def get(self, ref: BlobRef) -> bytes:
-        """The bytes that `ref` stands for.
+        """Read the bytes of `ref` and check their hash.
 
         Raises:
-            BlobLost: the store answers, and has lost some or all of them. Asking again does not help.
-            Unavailable: the store could not be reached. Asking again may help.
+            BlobLost: the store has lost some or all of the bytes. A retry does not help.
+            Unavailable: the store could not be reached. A retry may help.
         """
         data = await self._fetch(ref.blob)
         if data is None or sha256(data).hexdigest() != ref.blob:
@@ -46,15 +46,15 @@ class Blobs(ABC):
         return data
 
     async def put_json(self, value: Json) -> BlobRef:
-        """Keep `value` as JSON."""
+        """Store `value` as JSON; see `put`."""
         return await self.put(orjson.dumps(value), "application/json")
 
     async def get_json(self, ref: BlobRef) -> Json:
-        """The value that `put_json` was given."""
+        """Read a value that `put_json` stored; see `get`."""
         return orjson.loads(await self.get(ref))
 
     async def store_if_large(self, value: Json) -> Json:
-        """`value` itself, or the reference that stands for it when its JSON is over OFFLOAD_BYTES."""
+        """Return `value`. If its JSON is larger than OFFLOAD_BYTES, store it and return its reference."""
         data = orjson.dumps(value)
         if len(data) <= OFFLOAD_BYTES:
             return value
@@ -68,7 +68,7 @@ class Blobs(ABC):
 
 
 class MemoryBlobs(Blobs):
-    """Blobs of one process, for tests."""
+    """An object store in memory, for tests."""
 
     def __init__(self) -> None:
         self.stored: dict[str, bytes] = {}

@@ -1,4 +1,4 @@
-"""The tools there are: published by executors, known to everyone, shown while somebody can call them."""
+"""The catalogue of tools. Executors publish their tools; all services list those that can be called."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def _not_known() -> None:
 
 
 class Catalogue:
-    """The tools by name, in memory. Tests fill it by hand; `watch` keeps it as the bucket is.
+    """The tools by name, in memory. `watch` keeps it equal to the KV bucket; tests call `add`.
 
-    The bucket keeps what executors told that are long gone. `offered` gives the names of the tools that those
-    alive can call, None as long as that is not known; no others are shown.
+    The bucket keeps the tools of executors that no longer run. Therefore only tools whose name is in
+    `offered()` are listed: the tools that a running executor can call. None: unknown, all tools are listed.
     """
 
     def __init__(
@@ -48,39 +48,39 @@ class Catalogue:
             self.add(spec)
 
     def get(self, name: str) -> ToolSpec | None:
-        """The tool called `name`, if there is one."""
+        """The tool `name`; None if it does not exist or is not offered."""
         offered = self._offered()
         return self._specs.get(name) if offered is None or name in offered else None
 
     def all(self) -> list[ToolSpec]:
-        """Every tool, in the order of listings."""
+        """All offered tools, sorted by `order` and name."""
         offered = self._offered()
         shown = [spec for spec in self._specs.values() if offered is None or spec.name in offered]
         return sorted(shown, key=lambda spec: (spec.order, spec.name))
 
     @property
     def revision(self) -> Revision:
-        """Another one whenever `all` may be another one."""
+        """A value that changes whenever the result of `all` may change; for caches."""
         return self._changes, self._offered()
 
     async def known(self) -> None:
-        """Wait until there is a tool at all."""
+        """Wait until a tool has been added."""
         await self._known.wait()
 
     def add(self, spec: ToolSpec) -> None:
-        """A new tool, or a new description of one."""
+        """Add or replace a tool."""
         self._specs[spec.name] = spec
         self._changes += 1
         self._known.set()
 
     def remove(self, name: str) -> None:
-        """The tool is no more."""
+        """Remove a tool, if present."""
         self._specs.pop(name, None)
         self._changes += 1
 
 
 async def publish(connection: Connection, specs: Iterable[ToolSpec]) -> None:
-    """Tell everyone about `specs`. Several executors may do so; the last description of a name counts.
+    """Write `specs` to the KV bucket. If several executors write the same name, the last one wins.
 
     Raises:
         Unavailable: NATS could not be reached.
@@ -90,7 +90,7 @@ async def publish(connection: Connection, specs: Iterable[ToolSpec]) -> None:
 
 
 async def watch(connection: Connection, catalogue: Catalogue) -> None:
-    """A worker that keeps `catalogue` as the bucket is, for ever."""
+    """A worker that applies every change of the KV bucket to `catalogue`, until cancelled."""
     ordered = Ordered(connection, _STREAM, (f"{_PREFIX}>",), after=0)
     async with aclosing(ordered.batches()) as batches:
         async for batch in batches:
@@ -112,4 +112,4 @@ def _apply(catalogue: Catalogue, msg: Msg) -> None:
     try:
         catalogue.add(ToolSpec.model_validate_json(msg.data))
     except ValidationError as error:
-        logger.warning("a tool is described wrongly and is left out", tool=name, error=str(error))
+        logger.warning("ignoring a tool with an invalid specification", tool=name, error=str(error))

@@ -1,8 +1,8 @@
-"""Whether a log still contains what was read from it: the same stream, no shorter, with the same commits.
+"""Detects a log that has lost commits: another stream, a shorter one, or one with different commits.
 
-nats-server recovers a damaged store by cutting the log at the damage, says nothing, and gives the same
-sequences out again. An older copy that is put back, or a stream that is deleted and made again, looks the
-same to a reader that only counts sequences. A reader therefore keeps a Mark and compares it when it connects.
+nats-server recovers a damaged store by silently truncating the log at the damage, and then assigns the same
+sequences again. A restored older backup, or a stream that was deleted and created again, does the same. A
+reader cannot detect this from sequences alone. Therefore it stores a Mark and compares it when it connects.
 """
 
 from __future__ import annotations
@@ -17,25 +17,25 @@ from contracts.core.commit import Recorded
 from contracts.runtime.log import LogState
 from contracts.runtime.process.service import UserError
 
-WAY_OUT = "put the log back and start again, or go on with what is there: `async-agent log accept`"
+WAY_OUT = "restore the log and restart, or accept the loss and continue with `async-agent log accept`"
 
 
 class LogRegressed(UserError):
-    """The log lacks commits that this process has read: it has to start again from what is there."""
+    """The log has lost commits that this process has read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """How far a reader has come, and how to recognise the log by it."""
+    """The position of a reader, and what identifies the log up to there."""
 
     seq: int = 0
-    """Stream sequence of the last message read; 0: none."""
+    """Stream sequence of the last message read; 0: nothing was read."""
     digest: str = ""
     """SHA-256 of that message, hexadecimal; empty: unknown."""
     created: str = ""
-    """When the stream was made, as NATS says it; empty: unknown."""
+    """Creation time of the stream, as NATS reports it; empty: unknown."""
     accepted: str = ""
-    """When an operator had last accepted a log that had regressed; empty: never."""
+    """When an operator last accepted a log that had lost commits; empty: never."""
 
     @classmethod
     def at(cls, last: Recorded, state: LogState) -> Mark:
@@ -44,7 +44,7 @@ class Mark:
 
 
 class Examined(Protocol):
-    """What a comparison asks of a log; see Log."""
+    """The part of Log that a comparison needs."""
 
     async def state(self) -> LogState: ...
 
@@ -54,25 +54,25 @@ class Examined(Protocol):
 
 
 def compare(mark: Mark, state: LogState, digest: str | None) -> str | None:
-    """Why a log is not the one that was read up to `mark`, None when it contains all of that.
+    """Return how a log has lost commits up to `mark`; None if it contains all of them.
 
-    `digest` is that of the message at the mark, None when there is no such message. One that is missing below
-    the end of the log was removed by an operator: that is no regression.
+    `digest` is the digest of the message at the mark, None if there is no such message. If the log is longer
+    than the mark, a missing message was removed by an operator; that is not a regression.
     """
     if not mark.seq:
         return None
     where = f"the log regressed at seq {mark.seq}"
     if mark.created and mark.created != state.created:
-        return f"{where}: the stream was deleted and made again at {state.created}"
+        return f"{where}: the stream was deleted and created again at {state.created}"
     if state.last_seq < mark.seq:
         return f"{where}: it now ends at {state.last_seq}"
     if digest is not None and mark.digest and digest != mark.digest:
-        return f"{where}: another commit is there now"
+        return f"{where}: it has a different commit there now"
     return None
 
 
 async def regression(log: Examined, mark: Mark) -> str | None:
-    """As `compare`, with what `log` says now.
+    """Like `compare`, with the current state of `log`.
 
     Raises:
         Unavailable: the log could not be reached.
@@ -81,40 +81,40 @@ async def regression(log: Examined, mark: Mark) -> str | None:
 
 
 class Continuity:
-    """What one process has seen of a log, and whether the log still contains it."""
+    """Checks that a log still contains what this process has seen of it."""
 
     def __init__(self, log: Examined, *, confirm_after_s: Sequence[float] = ()) -> None:
         self._log = log
         self._confirm_after_s = confirm_after_s
-        """Looks again after these pauses: a replica that has just lost the lead may say what was."""
+        """Seconds before each repeated check. A former leader may answer with old data for a while."""
         self._seq = 0
         self._payload = b""
         self._first: LogState | None = None
         self._doubtful = False
-        """Whether the log may have changed since it was compared."""
+        """Whether the log may have lost commits since the last check."""
         self._checking = asyncio.Lock()
 
     def saw(self, seq: int, payload: bytes) -> None:
-        """Message `seq` is in the log."""
+        """Record that message `seq` is in the log."""
         if seq > self._seq:
             self._seq, self._payload = seq, payload
 
     def doubt(self) -> None:
-        """The connection was interrupted: the server may come back with another log."""
+        """Record that the connection was interrupted: the server may return with a different log."""
         self._doubtful = True
 
     async def reassure(self) -> None:
-        """Compare, if the connection was interrupted since the last time; see `check`."""
+        """Call `check` if the connection was interrupted since the last check."""
         if self._doubtful:
             async with self._checking:
                 if self._doubtful:
                     await self.check()
 
     async def check(self) -> None:
-        """Compare; a log that has regressed is halted for everybody.
+        """Check the log. If it has lost commits, halt it for all processes.
 
         Raises:
-            LogRegressed: the log lacks what this process has seen.
+            LogRegressed: the log has lost commits that this process has seen.
             Unavailable: the log could not be reached.
         """
         self._first = self._first or await self._log.state()

@@ -1,4 +1,4 @@
-"""Small aggregates at hand: their commits folded into memory from the log at start, and kept current."""
+"""Keeps small aggregates in memory: reads their commits from the log at start and follows new ones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contracts.runtime.log import Log
 
 
 class Follower:
-    """Folds every commit on some subjects, from the first one on, in the order of the log."""
+    """Passes all commits on the subjects `filters` to `fold`, from the first one, in the order of the log."""
 
     def __init__(self, log: Log, *filters: str, fold: Callable[[Sequence[Recorded]], None]) -> None:
         self._log = log
@@ -21,7 +21,7 @@ class Follower:
         """Stream sequence of the last commit folded."""
 
     async def run(self) -> None:
-        """A worker: follows for ever."""
+        """A worker: follows the log until cancelled."""
         async for batch in self._log.tail(*self._filters, after=self.seq):
             self._fold(batch)
             self.seq = batch[-1].seq
@@ -29,7 +29,7 @@ class Follower:
                 self._advanced.notify_all()
 
     async def catch_up(self) -> None:
-        """Return when all that is in the log now has been folded.
+        """Wait until all commits that are in the log now have been folded.
 
         Raises:
             Unavailable: the log could not be reached.

@@ -1,8 +1,9 @@
-"""The messages of one aggregate, read from the log at a cost that does not grow with the log.
+"""Reads the messages of one aggregate from the log. The cost does not grow with the size of the log.
 
-Each commit tells where it stands (`wire.place_in`) and which one came before it (`wire.previous_in`). So the
-newest one, which JetStream finds by its subject index, says whether there is anything else to read, where the
-first one is, and how many there are. Without that a read searches the log from its beginning to its end.
+The headers of a commit contain its position in the aggregate (`wire.place_in`) and the sequence of the
+previous commit (`wire.previous_in`). JetStream finds the newest commit by its subject index. That commit
+determines whether there are others, where the first one is, and how many there are. Without these headers a
+read searches the whole log.
 """
 
 from __future__ import annotations
@@ -21,21 +22,21 @@ from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.wire import place_in, previous_in
 
 LONGEST_WALK = 16
-"""Commits read one by one, back from the newest, before the rest is read in batches from the front."""
+"""Maximum number of commits read one by one from the newest backwards. More are read in batches."""
 
 
 class History:
-    """Reads of a stream of one replica, or of several (`replicated`), where any replica may answer late."""
+    """Reads of the log. `replicated`: the stream has several replicas, and a lagging one may answer."""
 
     def __init__(self, connection: Connection, *, replicated: bool) -> None:
         self._connection = connection
         self._replicated = replicated
 
     async def newest(self, subject_filter: str) -> Stored | None:
-        """The last message on `subject_filter`, None when there is none.
+        """The last message on `subject_filter`; None if there is none.
 
         Raises:
-            NoAnswer: the read broke off; it may be repeated.
+            NoAnswer: the read was interrupted; retry it.
         """
         query: dict[str, Json] = {"last_by_subj": subject_filter}
         if self._replicated:
@@ -46,7 +47,7 @@ class History:
         """All messages of one aggregate with a sequence above `after`, in order.
 
         Raises:
-            NoAnswer: the read broke off, or a replica answered that lags behind; it may be repeated.
+            NoAnswer: the read was interrupted, or the replica that answered lags behind; retry it.
         """
         newest = await self.newest(subject_filter)
         if newest is None or newest.seq <= after:
@@ -58,10 +59,10 @@ class History:
         return [*await self._before(newest, subject_filter, after), newest]
 
     async def from_leader(self, query: dict[str, Json]) -> Stored | None:
-        """The message that `query` selects, from the replica that has all of them; None when there is none.
+        """The message that `query` selects, read from the leader; None if there is none.
 
         Raises:
-            NoAnswer: there is no leader at the moment; the read may be repeated.
+            NoAnswer: there is no leader at the moment; retry it.
         """
         try:
             answer = await self._connection.api(f"STREAM.MSG.GET.{STREAM}", query)
@@ -72,7 +73,7 @@ class History:
         return Stored(message["seq"], message.get("subject", ""), b64decode(message.get("data", "")), headers)
 
     async def _walk_back(self, newest: Stored, after: int) -> Sequence[Stored] | None:
-        """The messages after `after`, None where there are too many of them or one is missing."""
+        """The messages after `after`; None if there are too many or one is missing."""
         chain = [newest]
         while len(chain) < LONGEST_WALK:
             previous = previous_in(chain[-1].headers)

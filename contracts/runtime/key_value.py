@@ -1,4 +1,4 @@
-"""Small values by name, each written only by who knows its last revision, and forgotten after a day."""
+"""A key-value store with compare-and-set. A value expires one day after it was last written."""
 
 from __future__ import annotations
 
@@ -19,42 +19,45 @@ T = TypeVar("T")
 
 BUCKET = "requests"
 KEPT_S = 24 * 60 * 60
-"""Seconds after which a value that is not written is forgotten."""
+"""Seconds after the last write until a value expires."""
 DEADLINE_S = 30.0
 
 
 class Outdated(Exception):
-    """Somebody has written the value since: read it again."""
+    """The value has a newer revision: read it again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredValue:
-    """A value as it was read."""
+    """A value and its revision."""
 
     value: bytes
     revision: int
 
 
 class KeyValue(Protocol):
-    """KeyValue of all processes. Names are of `A-Za-z0-9_-`. Every method raises Unavailable without NATS."""
+    """Values shared by all processes. Names consist of `A-Za-z0-9_-`.
+
+    Every method raises Unavailable if NATS cannot be reached.
+    """
 
     async def get(self, name: str) -> StoredValue | None:
-        """The newest value, None when there is none."""
+        """The newest value; None if there is none."""
         ...
 
     async def put(self, name: str, value: bytes, *, after: int) -> int:
-        """Write if the last revision is `after` (0: there must be no value); the new revision.
+        """Write if the current revision is `after` (0: the value must not exist). Returns the new revision.
 
-        When an answer gets lost and is asked for again, a write that has landed is Outdated.
+        If the answer to a successful write is lost, the retry raises Outdated.
 
         Raises:
-            Outdated: it is not.
+            Outdated: the current revision is not `after`.
         """
         ...
 
 
 class MemoryKeyValue:
-    """KeyValue of one process, for tests."""
+    """A KeyValue in memory, for tests."""
 
     def __init__(self) -> None:
         self._values: dict[str, StoredValue] = {}
@@ -74,7 +77,7 @@ class MemoryKeyValue:
 
 
 async def ensure_requests(connection: Connection, replicas: int) -> None:
-    """Make the bucket unless it is there.
+    """Create the bucket if it does not exist.
 
     Raises:
         NoAnswer: NATS did not answer.
@@ -84,11 +87,11 @@ async def ensure_requests(connection: Connection, replicas: int) -> None:
 
 
 class NatsKeyValue:
-    """KeyValue in a JetStream key-value bucket, which is made again if it is deleted."""
+    """A KeyValue in a JetStream key-value bucket. A deleted bucket is created again."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        # Reads go to the leader: a replica may not have what was written a moment ago.
+        # Reads go to the leader: another replica may not have the newest value yet.
         self._bucket = kv.KeyValue(BUCKET, f"KV_{BUCKET}", f"$KV.{BUCKET}.", connection.js, direct=False)
 
     async def get(self, name: str) -> StoredValue | None:

@@ -1,7 +1,6 @@
-"""The log: the only place anything is written, seen through a protocol with two implementations.
+"""The protocol of the log. The log is the source of truth: all state is derived from its commits.
 
-`nats_log.NatsLog` is the real one, `memory_log.MemoryLog` its equal for tests; one behaviour suite holds both
-to it.
+`nats_log.NatsLog` is the real log, `memory_log.MemoryLog` one for tests. Both pass the same behaviour suite.
 """
 
 from __future__ import annotations
@@ -13,61 +12,61 @@ from typing import Protocol
 from contracts.core.commit import Commit, Recorded
 
 MAX_MESSAGE_BYTES = 512 * 1024
-"""Payload and headers of one commit. Over 1 MiB the server drops the connection: we refuse before."""
+"""Maximum size of one commit, payload and headers. The server closes the connection above 1 MiB."""
 
 OFFLOAD_BYTES = 64 * 1024
-"""A value larger than this lives in the object store, not in an event."""
+"""A value with larger JSON is moved from the event to the object store."""
 
 
 class Conflict(Exception):
-    """The aggregate has commits that the writer had not seen: fold again, decide again."""
+    """The aggregate has commits that the writer has not seen. Refresh the state and decide again."""
 
 
 class TooLarge(Exception):
-    """The commit is larger than the log takes; move large values to the object store or split it."""
+    """The commit exceeds MAX_MESSAGE_BYTES. Move large values to the object store or split the commit."""
 
 
 class Unavailable(Exception):
-    """The log was not reached in time; whether the commit landed is unknown, so retry the same one."""
+    """The log did not answer in time. The commit may have been stored: retry with the same commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class LogState:
-    """What a log says of itself."""
+    """The state of a log."""
 
     created: str
-    """When the stream was made: tells it from another one of the same name."""
+    """Creation time of the stream. It differs if the stream was deleted and created again."""
     last_seq: int
-    """The highest sequence given out, whether its message is still there or not."""
+    """The highest sequence assigned so far, even if its message was removed."""
     halted: str = ""
-    """Why no commit is taken; empty while commits are taken."""
+    """Why the log refuses commits; empty: it accepts commits."""
     accepted: str = ""
-    """When an operator last accepted the log as it was, ISO 8601 in UTC; empty: never."""
+    """When an operator last accepted that the log had lost commits, ISO 8601 in UTC; empty: never."""
 
 
 class Halted(Unavailable):
-    """The log has lost commits and takes no others until an operator accepts it; the message says more."""
+    """The log has lost commits and refuses new ones until an operator accepts the loss."""
 
 
 class Log(Protocol):
-    """Append under optimistic lock, read one aggregate, tail everything."""
+    """Append with an optimistic lock, read one aggregate, follow all commits."""
 
     async def append(self, commit: Commit, *, after: int) -> int:
-        """Store `commit` if the last sequence of its aggregate is `after` (0: it must not exist).
+        """Store `commit` if the last sequence of its aggregate is `after` (0: the aggregate must not exist).
 
         Returns the stream sequence. Appending the same commit (same id) again returns the same sequence.
 
         Raises:
             Conflict: the aggregate's last sequence is not `after`.
-            TooLarge: over MAX_MESSAGE_BYTES.
-            Unavailable: not acknowledged before the deadline.
-            Halted: the log takes no commits.
-            InvalidId: the aggregate id is not fit for a subject.
+            TooLarge: the commit exceeds MAX_MESSAGE_BYTES.
+            Unavailable: the commit was not acknowledged before the deadline.
+            Halted: the log refuses commits.
+            InvalidId: the aggregate id is not a valid id.
         """
         ...
 
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
-        """All commits of one aggregate with a sequence above `after`, in order; empty when there are none.
+        """All commits of one aggregate with a sequence above `after`, in order.
 
         Raises:
             Undecodable: a message on its subjects is not a commit.
@@ -76,34 +75,34 @@ class Log(Protocol):
         ...
 
     async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
-        """The last commit of one aggregate with its place, in one read; None when there is none."""
+        """The last commit of one aggregate, with its `place`, in one read; None if there is none."""
         ...
 
     def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
-        """Every commit on subjects matching `filters` with a sequence above `after`, in order, for ever.
+        """Follow all commits on subjects matching `filters` with a sequence above `after`, in order.
 
-        Yields batches of what is there: at least one commit each, as many as are at hand. A message that is
-        not a commit is parked and comes as `Recorded.nothing`, without events.
+        The iteration never ends; it waits for new commits. It yields batches of one or more commits, as many
+        as have arrived. A message that is not a commit is parked and yielded as `Recorded.nothing`.
         """
         ...
 
     async def last_seq(self, *filters: str) -> int:
-        """Sequence of the newest commit on `filters`, by default of the whole log; 0: none.
+        """Sequence of the newest commit on `filters`, by default in the whole log; 0: there is none.
 
-        A removed message does not count, though its sequence stays given out.
+        Removed messages do not count.
         """
         ...
 
     async def state(self) -> LogState:
-        """What the log says of itself.
+        """The current state of the log.
 
         Raises:
-            Unavailable: it could not be reached.
+            Unavailable: the log could not be reached.
         """
         ...
 
     async def digest(self, seq: int) -> str | None:
-        """SHA-256 of the message at `seq`, hexadecimal; None when there is none.
+        """SHA-256 of the message at `seq`, hexadecimal; None if there is no such message.
 
         Raises:
             Unavailable: the log could not be reached.
@@ -111,7 +110,7 @@ class Log(Protocol):
         ...
 
     async def halt(self, reason: str) -> None:
-        """Refuse every commit of every process from now on, until an operator accepts the log.
+        """Refuse all commits of all processes until an operator accepts the log.
 
         Raises:
             Unavailable: the log could not be reached.

@@ -1,4 +1,4 @@
-"""The log in memory: the same rules as the real one, for tests. It keeps what would go over the wire."""
+"""A log in memory for tests. It follows the rules of the real log and stores encoded messages."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Message:
 
 
 class MemoryLog:
-    """A Log of one process."""
+    """A Log in the memory of one process."""
 
     def __init__(self, codec: Codec, blobs: Blobs | None = None) -> None:
         self.format = Format(codec, blobs or MemoryBlobs())
@@ -39,7 +39,7 @@ class MemoryLog:
         self._state = LogState(created=new_id(), last_seq=0)
 
     def lose_acks(self, count: int = 1) -> None:
-        """Let the next `count` appends land and raise Unavailable all the same."""
+        """Make the next `count` appends store the commit and then raise Unavailable."""
         self._acks_to_lose = count
 
     async def append(self, commit: Commit, *, after: int) -> int:
@@ -96,16 +96,16 @@ class MemoryLog:
         self._state = replace(self._state, halted=reason)
 
     async def accept(self) -> None:
-        """Take commits again."""
+        """Accept commits again after `halt`."""
         self._state = replace(self._state, halted="", accepted=datetime.now(UTC).isoformat())
 
     def cut(self, last_seq: int) -> None:
-        """Lose every message above `last_seq` and give its sequence out again, as a damaged store does."""
+        """Drop all messages above `last_seq` and reuse their sequences, like a damaged store."""
         self._state = replace(self._state, last_seq=last_seq)
         self._keep(lambda message: message.seq <= last_seq)
 
     async def inject(self, subject: str, payload: bytes) -> int:
-        """Store a message as somebody does who publishes on the log's subjects; returns its sequence."""
+        """Store any message on a subject of the log, like a foreign publisher. Returns its sequence."""
         _, aggregate, aggregate_id, _ = subject.split(".")
         self._state = replace(self._state, last_seq=self._state.last_seq + 1)
         message = _Message(self._state.last_seq, new_id(), subject, payload, {})
@@ -116,7 +116,7 @@ class MemoryLog:
         return message.seq
 
     def remove(self, seq: int) -> None:
-        """Delete one message, as an operator does."""
+        """Delete one message, like an operator."""
         self._keep(lambda message: message.seq != seq)
 
     def _keep(self, wanted: Callable[[_Message], bool]) -> None:

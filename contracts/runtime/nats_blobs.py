@@ -1,14 +1,14 @@
-"""Blobs in a JetStream object store (ADR-20), written so that no lost acknowledgement can lose a byte.
+"""Blobs in a JetStream object store (ADR-20). A lost acknowledgement cannot lose or duplicate data.
 
-The chunks of the blob with hash H are the messages on `$O.blobs.C.H`. Each is appended only if the one before
-it is the last there, so that a chunk which is sent twice, or by two writers, is stored once. The meta message
-on `$O.blobs.M.<H in base64>` names that subject. It is written last, and then the blob is read back.
+The chunks of the blob with hash H are the messages on `$O.blobs.C.H`. Each chunk is appended only if the
+previous chunk is the last message there. So a chunk that is sent twice, or by two writers, is stored once.
+The meta message on `$O.blobs.M.<H in base64>` names the subject of the chunks. It is written after them, and
+then the blob is read back.
 
-Nothing is ever removed. Where the messages on `$O.blobs.C.H` are not the beginning of the blob, because one
-was lost or does not belong there, the blob is written again on `$O.blobs.C.H-2`, and the meta message names
-that.
+Nothing is removed. If the messages on `$O.blobs.C.H` are not the beginning of the blob, because a message was
+lost or is foreign, the blob is written again on `$O.blobs.C.H-2`, and the meta message names that subject.
 
-Any reader of object stores can read these blobs: `nats object get blobs H`.
+Any client of NATS object stores can read these blobs: `nats object get blobs H`.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from contracts.runtime.nats.retry import NoAnswer, retry_until
 BUCKET = "blobs"
 CHUNK_BYTES = 128 * 1024
 ATTEMPT_S = 2.0
-"""A message that is not acknowledged within this is sent again."""
+"""Seconds after which a message without an acknowledgement is sent again."""
 DEADLINE_S = 30.0
 _STREAM = f"OBJ_{BUCKET}"
 _ROLLUP = {"Nats-Rollup": "sub"}
-"""The new meta message takes the place of the one before."""
+"""Headers of a meta message: it replaces the previous one."""
 
 
 class _Meta(NamedTuple):
-    """What the newest meta message of a name says."""
+    """The newest meta message of a name."""
 
     seq: int
-    """0: there is none."""
+    """Stream sequence; 0: there is no meta message."""
     chunks: str | None
-    """Last token of the subject that has the chunks; None where the name stands for nothing."""
+    """Last token of the subject of the chunks; None if no blob has this name."""
 
 
 class NatsBlobs(Blobs):
-    """Blobs in an object store that `ensure_topology` has made."""
+    """Blobs in the object store that `ensure_topology` creates."""
 
     def __init__(
         self, connection: Connection, *, deadline_s: float = DEADLINE_S, attempt_s: float = ATTEMPT_S
@@ -67,7 +67,7 @@ class NatsBlobs(Blobs):
         return await retry_until(partial(self._get, name), deadline_s=self._deadline_s)
 
     async def _put(self, name: str, data: bytes) -> None:
-        """Write what is missing of the blob. Whatever an earlier try has stored stays and counts."""
+        """Write the missing parts of the blob. Chunks from an earlier attempt are reused."""
         meta = await self._meta(name)
         if meta.chunks and await self._content(name, meta.chunks) == data:
             return
@@ -77,7 +77,7 @@ class NatsBlobs(Blobs):
                 _meta_subject(name), _meta_message(name, chunks, data), after=meta.seq, headers=_ROLLUP
             )
         except WrongLastSequence as error:
-            raise NoAnswer(f"another writer, or an earlier try, was first: {error}") from error
+            raise NoAnswer(f"another writer or an earlier attempt wrote first: {error}") from error
         if await self._get(name) != data:
             raise NoAnswer(f"blob {name} cannot be read back")
 
@@ -90,7 +90,7 @@ class NatsBlobs(Blobs):
         return _Meta(message.seq, _chunks_named_in(message.payload)) if message else _Meta(0, None)
 
     async def _content(self, name: str, chunks: str) -> bytes:
-        """The bytes that are there, from any replica if that has them all, else from the leader."""
+        """The stored bytes, read from any replica; if that one lacks some, from the leader."""
         subject = _chunk_subject(chunks)
         data = _joined(await stored(self._connection, _STREAM, subject))
         if sha256(data).hexdigest() == name:
@@ -98,7 +98,7 @@ class NatsBlobs(Blobs):
         return _joined(await all_of(self._connection, _STREAM, subject))
 
     async def _write_chunks(self, name: str, payloads: Sequence[bytes]) -> str:
-        """Make sure that the chunks are all there; returns the last token of their subject."""
+        """Write the missing chunks. Returns the last token of their subject."""
         for chunks in _chunk_names(name):
             subject = _chunk_subject(chunks)
             present = await stored(self._connection, _STREAM, subject)
@@ -107,7 +107,7 @@ class NatsBlobs(Blobs):
                 for payload in payloads[len(present) :]:
                     last = await self._publish(subject, payload, after=last)
                 return chunks
-        raise AssertionError("names have no end")
+        raise AssertionError("_chunk_names is infinite")
 
     async def _publish(
         self, subject: str, payload: bytes, *, after: int, headers: dict[str, str] | None = None
@@ -117,7 +117,7 @@ class NatsBlobs(Blobs):
 
 
 def _chunk_names(name: str) -> Iterator[str]:
-    """Where the chunks may be, the preferred one first."""
+    """Names under which the chunks may be stored, in order of preference. Infinite."""
     yield name
     for number in count(2):
         yield f"{name}-{number}"

@@ -41,8 +41,8 @@ def test_a_log_that_contains_what_was_read_goes_on(mark: Mark, digest: str | Non
     ("mark", "digest", "reason"),
     [
         pytest.param(Mark(seq=10), None, "at seq 10: it now ends at 9", id="shorter"),
-        pytest.param(MARK, "other", "at seq 9: another commit is there now", id="another commit"),
-        pytest.param(Mark(9, "d", "sunday"), "d", "made again at monday", id="another stream"),
+        pytest.param(MARK, "other", "at seq 9: it has a different commit there now", id="another commit"),
+        pytest.param(Mark(9, "d", "sunday"), "d", "created again at monday", id="another stream"),
     ],
 )
 def test_a_log_that_lacks_what_was_read_has_regressed(mark: Mark, digest: str | None, reason: str) -> None:

@@ -143,7 +143,7 @@ async def test_another_commit_at_the_checkpoint_is_noticed(views: Views, eventua
         async def halted() -> str:
             return (await again.log.state()).halted
 
-        assert "another commit is there now" in await eventually(halted)
+        assert "it has a different commit there now" in await eventually(halted)
 
 
 async def test_of_two_projectors_on_one_file_one_waits(views: Views, eventually: Eventually) -> None:
