@@ -1,1 +1,1 @@
-"""The aggregates and their rules. Pure."""
+"""The aggregates, their events and their rules. Pure."""

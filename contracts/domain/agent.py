@@ -1,8 +1,8 @@
-"""An agent: a named, versioned system prompt with, if it wants, a provider and model of its own.
+"""An agent: a named, versioned system prompt, with an optional provider and model.
 
-Written by the gateway (and once by the planner, which seeds the default agents). At most one version of a
-name is active: activating one deactivates the others, and one that is renamed into a name which stands for
-another is inactive there, by the fold of `Directory`, in the order of the log.
+The gateway writes its events; the planner writes those that create the default agents. At most one version
+of a name is active: activating a version deactivates the other versions of the name. An active version that
+is renamed to a name with an active version becomes inactive. `Directory` applies these rules, in log order.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from contracts.core.event import Event, Json
 from contracts.core.ids import derived_id
 
 DEFAULT_AGENT = "defaultAgent"
-"""Pursues the goals that name no agent."""
+"""Name of the agent that runs goals without an agent."""
 PLANNER_AGENT = "DecomposerV8"
-"""Makes plans where no agent is named."""
+"""Name of the agent that makes plans when the request names no agent."""
 TITLE_AGENT = "TitleMaster"
-"""Gives plans their titles."""
+"""Name of the agent that writes the titles of plans."""
 
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
 class Created(Event):
-    """A version of an agent exists, inactive."""
+    """A version of an agent was created. It is inactive."""
 
     type: ClassVar[str] = "agent.created"
     offloaded: ClassVar[frozenset[str]] = frozenset({"prompt_template"})
@@ -42,7 +42,7 @@ class Created(Event):
 
 
 class Updated(Event):
-    """Some fields changed; those not given stay."""
+    """Fields of the version changed. A field that is null is unchanged."""
 
     type: ClassVar[str] = "agent.updated"
     offloaded: ClassVar[frozenset[str]] = frozenset({"prompt_template"})
@@ -55,14 +55,14 @@ class Updated(Event):
 
 
 class Activated(Event):
-    """This version is the one its name stands for; every other version of the name is not."""
+    """This version is now the active version of its name; all other versions of the name are inactive."""
 
     type: ClassVar[str] = "agent.activated"
     name: str
 
 
 class Deleted(Event):
-    """Gone from every view."""
+    """The version was deleted."""
 
     type: ClassVar[str] = "agent.deleted"
 
@@ -71,7 +71,7 @@ class Deleted(Event):
 
 
 class Status(StrEnum):
-    """Last token of the subject. ACTIVE: it was activated; whether it still is, the Directory knows."""
+    """Last token of the subject. ACTIVE: it was activated; `Directory` knows whether it is still active."""
 
     ABSENT = "absent"
     INACTIVE = "inactive"
@@ -81,7 +81,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The version as it stands."""
+    """The current state of a version."""
 
     status: Status = Status.ABSENT
     name: str = ""
@@ -114,7 +114,7 @@ AGENT = Aggregate(
 
 
 def agent_id(name: str, version_name: str) -> str:
-    """The id of a version, derived from both, so that creating it twice at once conflicts."""
+    """The id of a version, derived from name and version: creating the same version twice conflicts."""
     return derived_id("agent_", name, version_name)
 
 
@@ -130,7 +130,7 @@ class AgentExists(DomainError):
 
 
 class NameTaken(DomainError):
-    """The name stands for another version."""
+    """Another version of the name is active."""
 
 
 class AgentActive(DomainError):
@@ -138,26 +138,30 @@ class AgentActive(DomainError):
 
 
 def create(state: State, wanted: Created) -> list[Event]:
-    """A new version, inactive."""
+    """Create a version; it is inactive.
+
+    Raises:
+        AgentExists: the version exists.
+    """
     if state.status not in {Status.ABSENT, Status.DELETED}:
         raise AgentExists
     return [wanted]
 
 
 def update(state: State, changes: Updated) -> list[Event]:
-    """Change fields; a change to what already is, is nothing."""
+    """Change fields of a version. Returns no events if nothing changes."""
     require_known(state)
     return [changes] if evolve(state, changes) != state else []
 
 
 def activate(state: State) -> list[Event]:
-    """Make this the version its name stands for."""
+    """Make this version the active version of its name."""
     require_known(state)
     return [Activated(name=state.name)]
 
 
 def delete(state: State, *, active: bool) -> list[Event]:
-    """Remove a version that is not `active`."""
+    """Delete a version. Raises AgentActive if it is `active`."""
     require_known(state)
     if active:
         raise AgentActive
@@ -165,17 +169,17 @@ def delete(state: State, *, active: bool) -> list[Event]:
 
 
 def seed(state: State, wanted: Created) -> list[Event]:
-    """A default agent, active, unless anybody ever made (or deleted) one of this name and version."""
+    """Create and activate a default agent. Returns no events if the version exists or was deleted."""
     return [wanted, Activated(name=wanted.name)] if state.status is Status.ABSENT else []
 
 
 def require_known(state: State) -> None:
-    """Raises UnknownAgent for a version that never was or was deleted."""
+    """Raises UnknownAgent if the version does not exist or was deleted."""
     if state.status in {Status.ABSENT, Status.DELETED}:
         raise UnknownAgent("Agent not found")
 
 
-# ── all agents at hand ──────────────────────────────────────────────────────────────────────────────────
+# ── all agents ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,43 +192,43 @@ class AgentVersion:
 
 
 class Directory:
-    """Every agent, folded from the log in its order: small enough to keep in memory."""
+    """All agents, folded from the log and kept in memory."""
 
     def __init__(self) -> None:
         self._entries: dict[str, AgentVersion] = {}
         self._active: dict[str, str] = {}
         self.seq = 0
-        """Stream sequence of the last commit folded."""
+        """Stream sequence of the last folded commit."""
 
     def fold(self, recorded: Iterable[Recorded]) -> None:
-        """Take in further commits of agents."""
+        """Apply further commits of agents, in log order."""
         for one in recorded:
             for event in one.commit.events:
                 self._apply(one.commit.aggregate_id, event, one.commit.time)
             self.seq = one.seq
 
     def get(self, agent_id: str) -> AgentVersion | None:
-        """The version with this id."""
+        """The version with this id, or None."""
         return self._entries.get(agent_id)
 
     def active(self, name: str) -> AgentVersion | None:
-        """The version that `name` stands for."""
+        """The active version of `name`, or None."""
         return self._entries.get(self._active.get(name, ""))
 
     def is_active(self, agent_id: str) -> bool:
-        """Whether its name stands for this version."""
+        """Whether this version is the active version of its name."""
         entry = self._entries.get(agent_id)
         return entry is not None and self._active.get(entry.state.name) == agent_id
 
     def find(self, name: str, version_name: str) -> AgentVersion | None:
-        """The version called so."""
+        """The version `version_name` of the agent `name`, or None."""
         named = (
             e for e in self._entries.values() if e.state.name == name and e.state.version_name == version_name
         )
         return next(named, None)
 
     def require_nameable(self, agent_id: str, name: str) -> None:
-        """Raises NameTaken when giving this version `name` would leave two versions active under it."""
+        """Raises NameTaken if renaming this version to `name` would make two versions of `name` active."""
         holder = self._active.get(name, agent_id)
         if holder != agent_id and self.is_active(agent_id):
             raise NameTaken(
@@ -233,7 +237,7 @@ class Directory:
             )
 
     def names(self) -> frozenset[str]:
-        """Names that stand for a version."""
+        """Names that have an active version."""
         return frozenset(self._active)
 
     def _apply(self, id_: str, event: Event, time: datetime) -> None:

@@ -1,4 +1,4 @@
-"""Signs of life of executors and progress of tools: messages that gateways and planners get, never stored."""
+"""Heartbeats of executors and progress of tools: messages to gateways and planners that are never stored."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 INTERVAL_S = 2.0
-"""Seconds between two such messages of one executor."""
+"""Seconds between two heartbeats of an executor."""
 SILENCE_S = 10.0
-"""Seconds without one, after which an executor counts as gone."""
+"""An executor without a heartbeat for this many seconds counts as gone."""
 
 
 class ExecutorAlive(BaseModel):
-    """One executor process."""
+    """The heartbeat of one executor process."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -22,7 +22,7 @@ class ExecutorAlive(BaseModel):
     capacity: int = Field(ge=0)
     """Maximum number of runs at once."""
     tools: tuple[str, ...] | None = None
-    """Names of the tools it can call; null if it does not say."""
+    """Names of the tools that the executor can call; null: unknown."""
 
 
 class ToolProgress(BaseModel):
@@ -34,20 +34,20 @@ class ToolProgress(BaseModel):
     tool: str
     message: str
     step: str
-    """Id of the sub-task of the plan, or `<turn>.<position>` of a tool call of an agent."""
+    """Id of the sub-task of a plan, or `<turn>.<position>` for a tool call of an agent."""
 
 
 class Executors:
-    """The executors that reported lately. `clock` returns seconds."""
+    """The executors that are alive. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._heard: dict[ExecutorAlive, float] = {}
         self._first = 0.0
-        """When the first was heard after there had been none."""
+        """Time of the first heartbeat after a time without executors."""
 
     def hear(self, payload: bytes) -> None:
-        """One sign of life.
+        """Take in one heartbeat.
 
         Raises:
             ValueError: the message is not valid.
@@ -58,15 +58,17 @@ class Executors:
         self._heard[executor] = self._clock()
 
     def alive(self) -> tuple[ExecutorAlive, ...]:
-        """Those heard of within SILENCE_S; one that changed counts as two for so long."""
+        """Executors with a heartbeat within SILENCE_S. One whose tools or capacity changed is listed twice
+        until its old heartbeat expires.
+        """
         since = self._clock() - SILENCE_S
         self._heard = {executor: at for executor, at in self._heard.items() if at > since}
         return tuple(self._heard)
 
     def offered(self) -> frozenset[str] | None:
-        """Names of the tools that the living can call; None as long as that is not known of every one.
+        """Names of the tools that the alive executors can call; None while the tools of one are unknown.
 
-        It is known SILENCE_S after the first was heard: by then all others were heard too.
+        The result is None until SILENCE_S after the first heartbeat, when all executors have reported.
         """
         alive = self.alive()
         if not alive or self._clock() - self._first < SILENCE_S:

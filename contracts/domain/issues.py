@@ -1,6 +1,6 @@
-"""What is wrong with an input, as a list of issues in the shape of Zod 3, which clients of the API know.
+"""Validation errors as a list of issues in the format of Zod 3, which clients of the API parse.
 
-An issue has `code`, `path` and `message`; the other keys depend on the code.
+Every issue has `code`, `path` and `message`; further keys depend on the code.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from contracts.core.event import Json
 from contracts.core.suggestions import did_you_mean
 
 MOST = 100
-"""Issues told at once."""
+"""Maximum number of issues in one answer."""
 MOST_EXAMINED = 5_000
-"""Complaints of pydantic that are looked at: to list more takes seconds, and nothing else runs meanwhile."""
+"""With more pydantic errors than this none is listed: listing them takes seconds and blocks the process."""
 
 UNKNOWN_KEY = "unknown_key"
 
@@ -30,24 +30,26 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Issue:
-    """A rule of ours that an input breaks, and where; the message says what to do."""
+    """A broken rule of our own, and the path of the field. The message says what to do."""
 
     path: Path
     message: str
 
     def as_json(self) -> dict[str, Json]:
-        """The issue as clients see it."""
+        """The issue as the API shows it."""
         return {"code": "custom", "path": list(self.path), "message": self.message}
 
 
 def issues(error: ValidationError, model: type[BaseModel] | None = None) -> list[dict[str, Json]]:
-    """The complaints of `error` as issues, MOST at most; `model`, whose error it is, has the missing keys."""
+    """The errors of `error` as issues, at most MOST. `model`: the validated model; its schema gives the types
+    of missing fields.
+    """
     count = error.error_count()
     if count > MOST_EXAMINED:
-        return [Issue((), f"{count} things are wrong, too many to tell: send a smaller part first").as_json()]
+        return [Issue((), f"{count} errors are too many to list: send a smaller part first").as_json()]
     schema = _schema_of(model) if model else {}
     found = [_issue(detail, schema) for detail in error.errors(include_url=False)[:MOST]]
-    more = [Issue((), f"{count - MOST} more things are wrong").as_json()] if count > MOST else []
+    more = [Issue((), f"{count - MOST} more errors are not listed").as_json()] if count > MOST else []
     return found + more
 
 
@@ -72,7 +74,7 @@ def _at(detail: ErrorDetails, code: str, message: str, **details: Json) -> dict[
 
 
 def unknown_key(key: str, known: Iterable[str]) -> PydanticCustomError:
-    """To raise in a validator of a whole model: it has no such key."""
+    """The error to raise in a model validator for an unknown key. `known`: the allowed keys."""
     return PydanticCustomError(UNKNOWN_KEY, "unknown key", {"key": key, "known": tuple(known)})
 
 

@@ -1,7 +1,7 @@
-"""What the runs of a goal leave for the next ones: notes, facts and artifacts.
+"""Memories: notes, facts and artifacts that the runs of a goal keep for later runs.
 
-Written by the executor only, one commit for each run that left something. The id is that of the goal. Every
-commit repeats what is to be recalled, so that the newest one is all that a run has to read.
+Only the executor writes them, one commit per run with memories. The aggregate id is the id of the goal. Every
+commit repeats the memories to recall, so a run reads only the newest commit.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from contracts.core.event import Event
 from contracts.core.text import cut
 
 RECALLED = 30
-"""Memories that the next run is given at most: the newest."""
+"""Maximum number of memories that a run recalls: the newest ones."""
 RECALLED_CHARS = 2000
-"""Of one of them; the whole is in the log."""
+"""Maximum characters of one recalled memory. The log keeps the whole text."""
 
 
 class Kind(StrEnum):
-    """What kind of memory."""
+    """The kind of a memory."""
 
     NOTE = "note"
-    """What a run says it has done."""
+    """The summary of a run."""
     FACT = "fact"
-    """What an agent chose to remember."""
+    """A fact that an agent stored with the tool `remember`."""
     ARTIFACT = "artifact"
-    """The path of a file it wrote."""
+    """The path of a file that a run wrote."""
 
 
 class Memory(BaseModel):
-    """One thing to remember."""
+    """One memory."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -45,23 +45,24 @@ class Memory(BaseModel):
 
 
 class Kept(Event):
-    """A run left these."""
+    """A run added memories."""
 
     type: ClassVar[str] = "memory.kept"
     offloaded: ClassVar[frozenset[str]] = frozenset({"added", "recalled"})
     run_id: str
     added: tuple[Memory, ...]
     recalled: tuple[Memory, ...]
-    """What the next run is given, oldest first; long ones are cut and say so."""
+    """Memories that the next run recalls, oldest first; long ones are cut and marked as cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """What the next run is given, oldest first."""
+    """The memories of a goal."""
 
     recalled: tuple[Memory, ...] = ()
+    """Memories that the next run recalls, oldest first."""
     runs: frozenset[str] = frozenset()
-    """Those that left something, as far as their commits were folded."""
+    """Ids of the runs with memories, among the folded commits."""
 
 
 def evolve(state: State, event: Event) -> State:
@@ -73,9 +74,9 @@ MEMORY = Aggregate("memory", State(), evolve, lambda state: "kept" if state.reca
 
 
 def keep(state: State, run_id: str, added: Sequence[Memory]) -> list[Event]:
-    """Remember what a run left, once; what is remembered again counts as new.
+    """Add the memories of a run, once. A repeated memory counts as new.
 
-    A run leaves something when it has ended, so `state` must hold all commits since then, and the newest.
+    A run adds its memories after its end, so `state` must include the newest commit and all since that end.
     """
     if not added or run_id in state.runs:
         return []
@@ -87,7 +88,7 @@ def keep(state: State, run_id: str, added: Sequence[Memory]) -> list[Event]:
 
 
 def as_section(memories: Iterable[Memory]) -> str:
-    """As a model is told them: a heading and one line each; nothing when there are none."""
+    """The memories as text for a model: a heading and one line each; empty if there are none."""
     lines = [f"- {memory.type.value}: {memory.content}" for memory in memories]
     return "\n".join(["# What earlier runs of this goal left", *lines]) if lines else ""
 

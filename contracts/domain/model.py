@@ -1,4 +1,4 @@
-"""Which model is asked in an agent's place. Pure."""
+"""Which model answers for an agent. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 ModelProblem = Callable[[str | None, str | None], str | None]
-"""What keeps a provider and model from being called; None when nothing does."""
+"""Returns why a provider and model cannot be called, or None if they can."""
 
 
 class AsksModel(Protocol):
-    """Something that may have a model of its own: an agent, or what a run has kept of one."""
+    """An agent, or the copy of an agent in a run: it may name a provider and a model."""
 
     @property
     def name(self) -> str:
@@ -20,36 +20,37 @@ class AsksModel(Protocol):
 
     @property
     def provider(self) -> str | None:
-        """None leaves the choice to the settings; so does no model."""
+        """The provider; None: the provider of the settings."""
         ...
 
     @property
     def model(self) -> str | None:
-        """The provider's name for it."""
+        """The name of the model at the provider; None: the model of the settings."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """The model that is asked."""
+    """A model to call."""
 
     provider: str | None
-    """None leaves the choice to the settings; so does no model."""
+    """None: the provider of the settings."""
     model: str | None
+    """None: the model of the settings."""
     remark: str | None = None
-    """Why it is not the agent's own."""
+    """Why this is not the model of the agent; None if it is."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoModel:
-    """No model can be asked."""
+    """No model can be called."""
 
     reason: str
-    """What to set first."""
+    """Says what to set."""
 
 
 def resolve_model(agent: AsksModel | None, problem: ModelProblem) -> Model | NoModel:
-    """The agent's own model where it can be called, else that of the settings."""
+    """The model of the agent if it can be called, else the model of the settings."""
     own = agent is not None and (agent.provider is not None or agent.model is not None)
     wrong = problem(agent.provider, agent.model) if agent is not None and own else None
     if agent is not None and own and wrong is None:
@@ -58,5 +59,7 @@ def resolve_model(agent: AsksModel | None, problem: ModelProblem) -> Model | NoM
         return NoModel(missing)
     if agent is None or wrong is None:
         return Model(None, None)
-    remark = f"the model of the settings is used, because that of agent {agent.name} cannot be: {wrong}"
+    remark = (
+        f"the model of the settings is used, because that of agent {agent.name} cannot be called: {wrong}"
+    )
     return Model(None, None, remark)

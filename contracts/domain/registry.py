@@ -1,4 +1,4 @@
-"""Every aggregate there is, and the codec that reads and writes their commits."""
+"""All aggregates, and the codec that reads and writes their commits."""
 
 from __future__ import annotations
 

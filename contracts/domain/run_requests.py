@@ -1,9 +1,9 @@
-"""Requests for runs, of plans and of goals, and taking them back.
+"""Requests, cancels and deletes runs of plans and of goals.
 
-A run of a goal is requested either at once, to be run by an agent, or as a plan that becomes the run. A run
-that waits for its plan exists from the request for the plan on: the planner requests the run itself when the
-plan is made. To cancel or delete a run that waits is to write the first event of the run. The planner then
-finds that the run exists, and requests nothing.
+A run of a goal by an agent is requested directly. A run of a goal by a plan begins with the request for the
+plan; when the plan is made, the planner requests the run. Until then the run waits for its plan. To cancel or
+delete a waiting run, the first event of the run is written; the planner then finds that the run exists and
+does not request it.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ from contracts.domain.prompts.constraints import as_lines
 RUN_PREFIX = "run_"
 
 PLANLESS = frozenset({dag.Status.REJECTED, dag.Status.DELETED})
-"""States of a plan whose run will not be requested any more."""
+"""Statuses of plans whose run will never be requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """The settings for what a goal does not say."""
+    """Values for parameters that a goal does not set."""
 
     step_budget: int = 20
     planner_agent: str = PLANNER_AGENT
 
 
 class GoalSettings(BaseModel):
-    """The settings that every service reads which asks for runs of goals, or runs them."""
+    """Settings of the services that request or execute runs of goals."""
 
     default_step_budget: int = Field(default=20, ge=1)
-    """Turns of a goal run whose goal sets no `stepBudget`."""
+    """Maximum turns of a run if the goal has no `stepBudget`."""
     max_concurrent_runs: int = Field(default=3, ge=1)
-    """Goal runs in progress at once: in one executor, and before a client is asked to wait."""
+    """Maximum goal runs in progress: in one executor, and in total before new requests are refused."""
     default_planner_agent: str = PLANNER_AGENT
-    """Plans the goals whose strategy is `dag`."""
+    """Name of the agent that plans goals with the strategy `dag`."""
 
     @property
     def defaults(self) -> Defaults:
-        """Used where a goal sets nothing."""
+        """Values for parameters that a goal does not set."""
         return Defaults(self.default_step_budget, self.default_planner_agent)
 
 
@@ -58,12 +58,12 @@ class Trigger:
     trigger: Literal["api", "schedule"] = "api"
     schedule_id: str | None = None
     timezone: str | None = None
-    """The time zone of the dates in the goal; None stands for the time zone of the goal."""
+    """IANA time zone of the dates in the goal; None: the time zone of the goal."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """The first event of an aggregate. If the aggregate exists, the run has been requested before."""
+    """The first event of an aggregate. If the aggregate exists, the run was requested before."""
 
     aggregate: Aggregate[Any]
     id: str
@@ -71,7 +71,7 @@ class RunRequest:
 
 
 def plan_id(run_id: str) -> str:
-    """The id of the DAG that is requested in order to become the run."""
+    """The id of the DAG that is planned for the run."""
     return derived_id("", run_id, "plan")
 
 
@@ -82,9 +82,9 @@ def plan_request(
     trigger: Literal["api", "plan", "schedule"],
     timezone: str | None = None,
 ) -> run.Requested:
-    """The request to execute `job`, the plan of the DAG `dag_id`; `timezone` None: the DAG's.
+    """The request to execute `job`, the plan of the DAG `dag_id`. `timezone` None: the time zone of the DAG.
 
-    Only the run that the plan was made for (`trigger` is `plan`) belongs to the goal of the DAG.
+    The run belongs to the goal of the DAG only if the plan was made for it (`trigger` is `plan`).
     """
     asked = plan.request if trigger == "plan" else None
     return run.Requested(
@@ -107,7 +107,7 @@ def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Trigger, defa
 
 
 def awaits(run_id: str, plan: dag.State) -> bool:
-    """Whether the plan was requested in order to become the run."""
+    """Whether the plan is made for the run."""
     return plan.request is not None and plan.request.run_id == run_id
 
 
@@ -119,7 +119,7 @@ def status(run_id: str, state: run.State, plan: dag.State) -> run.Status:
 
 
 def cancel(run_id: str, state: run.State, plan: dag.State, reason: str) -> list[Event]:
-    """Cancel a run, or a run that waits for its plan; a cancelled run stays as it is.
+    """Cancel a run, or a run that waits for its plan. Returns no events if the run is already cancelled.
 
     Raises:
         UnknownRun: there is no such run.

@@ -1,4 +1,4 @@
-"""A single task: one question to an agent. The log records usage and cost, not the question or the answer.
+"""A single task: one question to an agent. The log records usage and cost, not the question and the answer.
 
 Written by the gateway only, after the answer. Events are stored for ever: when a shape changes, raise its
 version and add an upcast.
@@ -28,7 +28,7 @@ class Answered(Charged):
 
 
 class Failed(Charged):
-    """The model gave no answer. Without a provider and model, it was asked with those of the settings."""
+    """The model did not answer. If `provider` and `model` are null, those of the settings were used."""
 
     type: ClassVar[str] = "task.failed"
     agent_id: str

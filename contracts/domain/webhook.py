@@ -1,12 +1,11 @@
-"""The call that tells a goal's `webhookUrl` how a run has ended: each attempt, and what came of it.
+"""The calls of a goal's `webhookUrl` after the end of a run: each attempt and its outcome.
 
-Written by the executor only. The id is that of the run. It is apart from the run because it comes after the
-run's end, and whatever becomes of it changes nothing of that.
+Only the executor writes them. The aggregate id is the id of the run. It is separate from the run because it
+follows the end of the run, and does not change the run.
 
-An end is what clients are shown as `completed` or `failed`: also that there is no plan for the run, and that
-the execution of its plan was suspended. A suspended one can be resumed and end again, so ends are numbered
-and each is told once, unless a later end was told first. A run that a client cancelled calls no webhook: the
-client knows.
+A run ends when clients see it as `completed` or `failed`. This includes a run without a plan, because
+planning failed, and a suspended run. A suspended run can be resumed and end again, so ends are numbered. Each
+end is delivered once, unless a later end was delivered first. A run that a client cancelled calls no webhook.
 """
 
 from __future__ import annotations
@@ -21,20 +20,20 @@ from contracts.core.event import Event
 
 
 class Delivered(Event):
-    """The receiver has taken it."""
+    """The receiver accepted the call."""
 
     type: ClassVar[str] = "webhook.delivered"
     url: str
     attempt: int
     status: int
-    """Of the HTTP answer."""
+    """HTTP status of the answer."""
     duration_ms: int = 0
     ending: int = 0
-    """Which end of the run it tells: how often the run had been resumed before."""
+    """Number of the end of the run: how often the run was resumed before it."""
 
 
 class AttemptFailed(Event):
-    """It could not be delivered; with `retry_at` it will be tried again then."""
+    """The call failed. It is retried at `retry_at`; null: it failed finally."""
 
     type: ClassVar[str] = "webhook.attempt_failed"
     url: str
@@ -56,7 +55,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How far it is with the newest end it tells."""
+    """The state of the delivery of the newest end."""
 
     status: Status = Status.ABSENT
     attempts: int = 0
@@ -65,11 +64,11 @@ class State:
 
     @property
     def is_settled(self) -> bool:
-        """Whether nothing is left to be done."""
+        """Whether the delivery succeeded or failed finally."""
         return self.status in {Status.DELIVERED, Status.FAILED}
 
     def of(self, ending: int) -> State:
-        """How far it is with that end; who tells a later one has passed over it."""
+        """The state of the delivery of an end. An end before the newest one counts as failed."""
         if ending > self.ending:
             return State(ending=ending)
         return self if ending == self.ending else State(Status.FAILED, ending=ending)
@@ -90,6 +89,6 @@ WEBHOOK = Aggregate("webhook", State(), evolve, lambda state: state.status.value
 
 
 def settle(state: State, came: Delivered | AttemptFailed) -> list[Event]:
-    """Record what came of an attempt, unless it has been settled meanwhile."""
+    """Record the outcome of an attempt. Returns no events if it is recorded, or the delivery is settled."""
     told = state.of(came.ending)
     return [] if told.is_settled or came.attempt <= told.attempts else [came]

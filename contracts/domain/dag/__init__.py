@@ -1,6 +1,6 @@
-"""A DAG: a goal in plain words and the plan made of it.
+"""A DAG: a goal as text, and the plan for it.
 
-Written by the gateway (requested, clarified, imported, updated, schedule_set, deleted) and the planner.
+The gateway writes requested, clarified, imported, updated, schedule_set and deleted; the planner the others.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What may be decided about a DAG, given its state. Pure."""
+"""The decisions about a DAG: each takes the state and returns events. Pure."""
 
 from __future__ import annotations
 
@@ -29,26 +29,34 @@ class NothingAsked(DomainError):
 
 
 def request(state: State, wanted: Requested) -> list[Event]:
-    """Ask for a plan; asking again for one that exists is nothing."""
+    """Request a plan. Returns no events if the DAG exists."""
     return [wanted] if state.status is Status.ABSENT else []
 
 
 def import_job(state: State, job: Job, title: str | None = None) -> list[Event]:
-    """A DAG with a plan that a client brought."""
+    """Create a DAG with the plan of a client. Returns no events if the DAG exists."""
     return [Imported(job=job, title=title)] if state.status is Status.ABSENT else []
 
 
 def plan(state: State, events: Sequence[Event]) -> list[Event]:
-    """The end of planning: Planned, ClarificationAsked or Rejected, with what led to it."""
+    """Record attempts and the end of planning (Planned, ClarificationAsked or Rejected).
+
+    Returns no events if planning has ended.
+    """
     return list(events) if is_planning(state) else []
 
 
 def clarify(state: State, answer: str) -> list[Event]:
-    """Answer the model's question, so that planning goes on."""
+    """Answer the question of the model; planning continues.
+
+    Raises:
+        UnknownDag: there is no such DAG.
+        NothingAsked: the DAG does not wait for a clarification.
+    """
     require_known(state)
     if state.status is not Status.CLARIFICATION:
         raise NothingAsked(
-            f"this DAG is {state.status}; only one that asked for a clarification can be answered"
+            f"the DAG is {state.status}: only a DAG that waits for a clarification can be clarified"
         )
     return [Clarified(answer=answer)]
 
@@ -60,13 +68,13 @@ def update(state: State, changes: Updated) -> list[Event]:
 
 
 def set_schedule(state: State, schedule: Schedule | None) -> list[Event]:
-    """Give it a schedule, change it, or take it away; the one it has already is nothing."""
+    """Set, change or (None) remove the schedule. Returns no events if nothing changes."""
     require_known(state)
     return [] if schedule == state.schedule else [ScheduleSet(schedule=schedule)]
 
 
 def call_off(state: State, reason: str) -> list[Event]:
-    """End planning, or waiting for an answer, without a plan; after that it is nothing."""
+    """Cancel planning, or the wait for a clarification. Returns no events if planning has ended."""
     require_known(state)
     if not is_planning(state) and state.status is not Status.CLARIFICATION:
         return []
@@ -74,17 +82,17 @@ def call_off(state: State, reason: str) -> list[Event]:
 
 
 def delete(state: State) -> list[Event]:
-    """Remove a DAG."""
+    """Delete a DAG."""
     require_known(state)
     return [Deleted()]
 
 
 def is_planning(state: State) -> bool:
-    """Whether a planner has it or should have it."""
+    """Whether planning is requested or in progress."""
     return state.status in {Status.REQUESTED, Status.PLANNING}
 
 
 def require_known(state: State) -> None:
-    """Raises UnknownDag for a DAG that never was or was deleted."""
+    """Raises UnknownDag if the DAG does not exist or was deleted."""
     if state.status in {Status.ABSENT, Status.DELETED}:
         raise UnknownDag("there is no such DAG")

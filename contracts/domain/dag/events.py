@@ -13,7 +13,7 @@ from contracts.domain.schedule.schedule import Schedule
 
 
 class Requested(Event):
-    """Somebody wants a plan for a goal."""
+    """A plan for a goal was requested."""
 
     type: ClassVar[str] = "dag.requested"
     offloaded: ClassVar[frozenset[str]] = frozenset({"goal_text"})
@@ -26,16 +26,16 @@ class Requested(Event):
     seed: int | None = None
     schedule: Schedule | None = None
     run_id: str | None = None
-    """Execute the plan at once, as this run."""
+    """Id of the run that executes the plan as soon as it is made; null: the plan is not executed."""
     goal_id: str | None = None
-    """The goal that the plan pursues, whose run it becomes."""
+    """The goal that the plan is made for; the run belongs to this goal."""
     webhook_url: str | None = None
-    """Told how that run ends."""
+    """URL that is called when that run ends."""
     allowed_tools: tuple[str, ...] = ()
-    """What the plan may use; none named: all."""
+    """Names of the tools that the plan may use; empty: all tools."""
     trigger: Literal["api", "schedule"] = "api"
     timezone: str | None = None
-    """IANA name, of what asked for it; that of the DAG's own schedule comes first."""
+    """IANA time zone of the request. The time zone of the DAG's schedule has precedence."""
 
     def allows(self, tool: str) -> bool:
         """Whether the plan may use this tool."""
@@ -43,11 +43,11 @@ class Requested(Event):
 
 
 TITLE_ATTEMPT = "title_master"
-"""The `reason` of an attempt that made the title, not the plan."""
+"""The `reason` of an attempt that asked for the title instead of the plan."""
 
 
 class AttemptMade(Charged):
-    """The model was asked once."""
+    """The model was asked once for a plan, or for the title."""
 
     type: ClassVar[str] = "dag.attempt_made"
     attempt: int
@@ -56,15 +56,15 @@ class AttemptMade(Charged):
     error: str | None = None
     generation_stats: dict[str, Json] | None = None
     answer: str | None = None
-    """The beginning of an answer that could not be used."""
+    """The beginning of an unusable answer."""
     gaps: tuple[str, ...] = ()
-    """What the plan itself said was missing."""
+    """Gaps that the plan itself lists."""
     retry: str | None = None
-    """Reason of the attempt that must follow; none when nothing is to be asked again."""
+    """Reason of the next attempt; null: no attempt follows."""
 
 
 class Planned(Event):
-    """There is a plan that can be executed."""
+    """Planning ended with a plan that can be executed."""
 
     type: ClassVar[str] = "dag.planned"
     offloaded: ClassVar[frozenset[str]] = frozenset({"job"})
@@ -73,7 +73,7 @@ class Planned(Event):
 
 
 class ClarificationAsked(Event):
-    """The model cannot plan before somebody answers its question."""
+    """The model asks the user a question; planning continues after the answer."""
 
     type: ClassVar[str] = "dag.clarification_asked"
     offloaded: ClassVar[frozenset[str]] = frozenset({"job"})
@@ -82,7 +82,7 @@ class ClarificationAsked(Event):
 
 
 class Clarified(Event):
-    """The question was answered; planning goes on."""
+    """The question of the model was answered; planning continues."""
 
     type: ClassVar[str] = "dag.clarified"
     offloaded: ClassVar[frozenset[str]] = frozenset({"answer"})
@@ -90,24 +90,24 @@ class Clarified(Event):
 
     @property
     def addition(self) -> str:
-        """What it adds to the goal."""
+        """The text that is added to the goal."""
         return f"\n\nUser clarification: {self.answer}"
 
 
 class Rejected(Event):
-    """No plan came of it."""
+    """Planning ended without a plan."""
 
     type: ClassVar[str] = "dag.rejected"
     offloaded: ClassVar[frozenset[str]] = frozenset({"details"})
     http_status: int
-    """What a waiting client is told."""
+    """HTTP status of the answer to a waiting client."""
     error: str
     details: dict[str, Json] = Field(default_factory=dict)
-    """Further keys of the client's answer."""
+    """Further fields of the answer to the client."""
 
 
 class Imported(Event):
-    """A client brought the plan itself."""
+    """A client created the DAG with a plan of its own."""
 
     type: ClassVar[str] = "dag.imported"
     offloaded: ClassVar[frozenset[str]] = frozenset({"job"})
@@ -116,26 +116,26 @@ class Imported(Event):
 
 
 class Updated(Event):
-    """Some fields changed; those not given stay."""
+    """Fields of the DAG changed. A field that is null is unchanged."""
 
     type: ClassVar[str] = "dag.updated"
     offloaded: ClassVar[frozenset[str]] = frozenset({"job", "params"})
     label: str | None = None
-    """What clients call the status: free text; `paused` stops the schedule."""
+    """The status that clients see, free text; `paused` stops the schedule."""
     job: Json = None
-    """The new plan as given: checked again before it is executed."""
+    """The new plan as the client sent it; it is validated before it is executed."""
     params: dict[str, Json] | None = None
     title: str | None = None
 
 
 class ScheduleSet(Event):
-    """The schedule is this now; none removes it."""
+    """The schedule was set; null: it was removed."""
 
     type: ClassVar[str] = "dag.schedule_set"
     schedule: Schedule | None = None
 
 
 class Deleted(Event):
-    """Gone from every view."""
+    """The DAG was deleted."""
 
     type: ClassVar[str] = "dag.deleted"

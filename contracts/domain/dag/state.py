@@ -27,7 +27,7 @@ class Status(StrEnum):
 
     ABSENT = "absent"
     REQUESTED = "requested"
-    """Waits for a planner."""
+    """Waiting for a planner."""
     PLANNING = "planning"
     """At least one attempt has been made."""
     CLARIFICATION = "clarification"
@@ -38,16 +38,16 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The DAG as it stands."""
+    """The current state of a DAG."""
 
     status: Status = Status.ABSENT
     request: Requested | None = None
     goal_text: str = ""
-    """The goal with every clarification added."""
+    """The goal, with all clarifications appended."""
     attempts: tuple[AttemptMade, ...] = ()
-    """Since the request or the last clarification."""
+    """Attempts since the request or the last clarification."""
     job: Json = None
-    """The plan as JSON; a Job until a client put something else in its place."""
+    """The plan as JSON. It is a valid Job unless a client has replaced it."""
     query: str | None = None
     title: str | None = None
     label: str = ""
@@ -55,19 +55,19 @@ class State:
 
     @property
     def timezone(self) -> str:
-        """Whose date is meant where the goal or the plan asks for the date."""
+        """IANA time zone of the dates in the goal and the plan."""
         if self.schedule:
             return self.schedule.timezone
         return (self.request and self.request.timezone) or "UTC"
 
     @property
     def paused(self) -> bool:
-        """Whether its schedule must not fire."""
+        """Whether the schedule is paused."""
         return self.label == "paused"
 
 
 def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transition a line
-    """The state after `event`. Records; never refuses."""
+    """The state after `event`. Never raises."""
     match event:
         case Requested():
             return State(Status.REQUESTED, event, event.goal_text, schedule=event.schedule)

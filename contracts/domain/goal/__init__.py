@@ -1,4 +1,4 @@
-"""A goal: what is to be reached again and again, by whom, with what, and when. Written by the gateway."""
+"""A goal: an objective, the agent and parameters of its runs, and its schedules. Written by the gateway."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may be decided about a goal, given its state. Pure."""
+"""The decisions about a goal: each takes the state and returns events. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class UnknownSchedule(DomainError):
 
 
 def create(state: State, wanted: Created, schedules: Mapping[str, Schedule] | None = None) -> list[Event]:
-    """A goal, and the schedules it has from the beginning; asking again for one that exists is nothing."""
+    """Create a goal with its first schedules. Returns no events if the goal exists."""
     if state.status is not Status.ABSENT:
         return []
     added = [ScheduleAdded(schedule_id=id_, schedule=one) for id_, one in (schedules or {}).items()]
@@ -38,36 +38,36 @@ def create(state: State, wanted: Created, schedules: Mapping[str, Schedule] | No
 
 
 def update(state: State, changes: Updated) -> list[Event]:
-    """Change fields; a change to what already is, is nothing."""
+    """Change fields of a goal. Returns no events if nothing changes."""
     require_known(state)
     return [changes] if evolve(state, changes) != state else []
 
 
 def pause(state: State) -> list[Event]:
-    """Stop pursuing it; runs that are going go on."""
+    """Pause a goal: no new runs start. Runs in progress continue."""
     require_known(state)
     return [] if state.status is Status.PAUSED else [Paused()]
 
 
 def resume(state: State) -> list[Event]:
-    """Pursue it again."""
+    """Resume a paused or archived goal."""
     require_known(state)
     return [Resumed()] if evolve(state, Resumed()) != state else []
 
 
 def archive(state: State) -> list[Event]:
-    """Put it away."""
+    """Archive a goal."""
     require_known(state)
     return [] if state.status is Status.ARCHIVED else [Archived()]
 
 
 def set_status(state: State, status: Status) -> list[Event]:
-    """What makes it active, paused or archived."""
+    """Make a goal active, paused or archived."""
     return {Status.ACTIVE: resume, Status.PAUSED: pause, Status.ARCHIVED: archive}[status](state)
 
 
 def add_schedule(state: State, schedule_id: str, schedule: Schedule) -> list[Event]:
-    """One more schedule; that of a goal which is not active is inactive until the goal is resumed."""
+    """Add a schedule. The schedule of a goal that is not active is inactive until the goal is resumed."""
     require_known(state)
     if schedule_id in state.schedules:
         return []
@@ -75,7 +75,7 @@ def add_schedule(state: State, schedule_id: str, schedule: Schedule) -> list[Eve
 
 
 def change_schedule(state: State, schedule_id: str, schedule: Schedule) -> list[Event]:
-    """Another form of a schedule; the one it has already is nothing.
+    """Change a schedule. Returns no events if nothing changes.
 
     Raises:
         UnknownSchedule: the goal has none of this id.
@@ -88,7 +88,7 @@ def change_schedule(state: State, schedule_id: str, schedule: Schedule) -> list[
 
 
 def remove_schedule(state: State, schedule_id: str) -> list[Event]:
-    """Take a schedule away.
+    """Remove a schedule.
 
     Raises:
         UnknownSchedule: the goal has none of this id.
@@ -98,19 +98,19 @@ def remove_schedule(state: State, schedule_id: str) -> list[Event]:
 
 
 def delete(state: State) -> list[Event]:
-    """Remove a goal. The caller cancels its open runs first."""
+    """Delete a goal. The caller cancels its open runs first."""
     require_known(state)
     return [Deleted()]
 
 
 def require_known(state: State) -> None:
-    """Raises UnknownGoal for a goal that never was or was deleted."""
+    """Raises UnknownGoal if the goal does not exist or was deleted."""
     if state.status in {Status.ABSENT, Status.DELETED}:
         raise UnknownGoal
 
 
 def require_schedule(state: State, schedule_id: str) -> None:
-    """Raises UnknownSchedule for one that the goal does not have, UnknownGoal for a goal that is not."""
+    """Raises UnknownGoal if there is no such goal, UnknownSchedule if it has no such schedule."""
     require_known(state)
     if schedule_id not in state.schedules:
         raise UnknownSchedule

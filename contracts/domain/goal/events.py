@@ -10,50 +10,50 @@ from contracts.domain.schedule.schedule import Schedule
 
 
 class Created(Event):
-    """There is a goal; it is active."""
+    """A goal was created. It is active."""
 
     type: ClassVar[str] = "goal.created"
     offloaded: ClassVar[frozenset[str]] = frozenset({"objective", "params"})
     objective: str
     params: Params = Params()
     webhook_url: str | None = None
-    """Told how each run ends."""
+    """URL that is called when a run of the goal ends."""
     agent_id: str | None = None
-    """The version that pursues it, whichever version is active later."""
+    """Id of the agent version that runs the goal, even if another version becomes active later."""
 
 
 class Updated(Event):
-    """Some fields changed; those not given stay."""
+    """Fields of the goal changed. A field that is null is unchanged."""
 
     type: ClassVar[str] = "goal.updated"
     offloaded: ClassVar[frozenset[str]] = frozenset({"objective", "params"})
     objective: str | None = None
     params: Params | None = None
-    """In place of all that were."""
+    """Replaces all earlier parameters."""
     webhook_url: str | None = None
-    """Empty: no webhook."""
+    """An empty string removes the webhook."""
 
 
 class Paused(Event):
-    """It is not pursued until it is resumed; its schedules are inactive."""
+    """The goal was paused: no new runs start, and all its schedules are inactive, until it is resumed."""
 
     type: ClassVar[str] = "goal.paused"
 
 
 class Resumed(Event):
-    """It is active again, and so are all its schedules."""
+    """The goal and all its schedules are active again."""
 
     type: ClassVar[str] = "goal.resumed"
 
 
 class Archived(Event):
-    """It is kept, but not pursued; its schedules are inactive."""
+    """The goal was archived: no new runs start, and all its schedules are inactive."""
 
     type: ClassVar[str] = "goal.archived"
 
 
 class ScheduleAdded(Event):
-    """It has one more schedule."""
+    """A schedule was added to the goal."""
 
     type: ClassVar[str] = "goal.schedule_added"
     schedule_id: str
@@ -76,6 +76,6 @@ class ScheduleRemoved(Event):
 
 
 class Deleted(Event):
-    """Gone from every view, with its runs, memories and schedules."""
+    """The goal was deleted, with its runs, memories and schedules."""
 
     type: ClassVar[str] = "goal.deleted"

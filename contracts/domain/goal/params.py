@@ -1,4 +1,4 @@
-"""How a goal is to be pursued."""
+"""Parameters of the runs of a goal."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from contracts.core.event import Json
 
 
 class Params(BaseModel):
-    """How a goal is to be pursued; what is not given is left to the settings."""
+    """Parameters of the runs of a goal. The settings supply what is null."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True)
 
     strategy: Literal["agent", "dag"] | None = None
-    """By an agent's turns (the default), or by a plan that is made and executed."""
+    """`agent` (the default): an agent works in turns. `dag`: a plan is made and executed."""
     step_budget: int | None = None
-    """Turns at most."""
+    """Maximum number of turns."""
     allowed_tools: tuple[str, ...] | None = None
-    """Empty or not given: all."""
+    """Names of the tools that runs may use; empty or null: all tools."""
     constraints: dict[str, Json] | None = None
     temperature: float | None = None
     max_tokens: int | None = None
 
     def as_json(self) -> dict[str, Json]:
-        """As clients give and see it: only what was given, in camelCase."""
+        """The parameters as the API shows them: keys in camelCase, without nulls."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -35,7 +35,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """The goal as it stands."""
+    """The current state of a goal."""
 
     status: Status = Status.ABSENT
     objective: str = ""
@@ -43,22 +43,22 @@ class State:
     webhook_url: str | None = None
     agent_id: str | None = None
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
-    """By their ids."""
+    """Schedules by id."""
 
     @property
     def timezone(self) -> str:
-        """That of its schedules, if they have one in common; else UTC."""
+        """The IANA time zone of the schedules if all have the same one; else UTC."""
         zones = {one.timezone for one in self.schedules.values()}
         return zones.pop() if len(zones) == 1 else "UTC"
 
     @property
     def is_active(self) -> bool:
-        """Whether it is pursued."""
+        """Whether new runs may start."""
         return self.status is Status.ACTIVE
 
 
 def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transition a line
-    """The state after `event`. Records; never refuses."""
+    """The state after `event`. Never raises."""
     match event:
         case Created():
             return State(Status.ACTIVE, event.objective, event.params, event.webhook_url, event.agent_id)

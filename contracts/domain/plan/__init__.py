@@ -1,4 +1,4 @@
-"""The plan a model makes of a goal: its shape, its rules, its numbering."""
+"""The plan that a model makes for a goal: its format, validation and numbering."""
 
 from contracts.domain.plan.dates import dated, in_zone, mentions_date
 from contracts.domain.plan.job import Entity, Intent, Job, SubTask, ToolOrPrompt, Validation

@@ -1,4 +1,4 @@
-"""Whether the action of one sub-task can be taken: its tool or agent exists, and its parameters fit."""
+"""Validation of the action of one sub-task: its tool or agent exists, and its parameters are valid."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
 MAX_DEPTH = 64
-"""Levels of lists and objects in parameters: more than any tool takes, less than serializers refuse."""
+"""Maximum nesting of lists and objects in parameters. Serializers refuse deeper nesting."""
 _MAX_MESSAGE = 300
 
 Kind = Literal["tool", "agent"]
 Problem = tuple[Path, str]
-"""Where in the sub-task, and what to do."""
+"""The path in the sub-task, and a message that says what to do."""
 
 _CALL = "tool_or_prompt"
 _PARAMS = (_CALL, "params")
 
 
 class Actions:
-    """What sub-tasks may do: the tools there are, and the agents; None for any."""
+    """The tools and agents that sub-tasks may use; None: any."""
 
     def __init__(self, tools: Mapping[str, ToolSpec] | None, agents: Collection[str] | None) -> None:
         self._tools = tools
@@ -43,7 +43,7 @@ class Actions:
         self._advice: dict[tuple[Kind, str], str] = {}
 
     def problems(self, task: SubTask) -> Iterator[Problem]:
-        """What keeps `task` from being executed."""
+        """The problems of `task`; none if it can be executed."""
         if _depth_exceeds(task.tool_or_prompt.params, MAX_DEPTH):
             yield _PARAMS, f"the parameters are nested more than {MAX_DEPTH} levels deep: flatten them"
         elif task.is_inference:
@@ -111,7 +111,7 @@ class Actions:
 
 @lru_cache(maxsize=256)
 def _validator(schema: bytes) -> Draft202012Validator:
-    """Kept by what the schema says, because making one takes longer than using it."""
+    """The validator of a schema as JSON text. Cached, because making one takes longer than using it."""
     from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415 - heavy; most processes plan nothing
 
     formats = FormatChecker(["email"])
@@ -133,7 +133,7 @@ def _message(spec: ToolSpec, error: ValidationError) -> str:
 
 
 def _wanted(schema: Mapping[str, Json]) -> str:
-    """The values that fit, in words."""
+    """The allowed values, in words."""
     if "anyOf" in schema:
         return " or ".join(map(_wanted, schema["anyOf"]))
     if "enum" in schema:

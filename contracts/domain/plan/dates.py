@@ -1,4 +1,4 @@
-"""The day of the execution in a plan made earlier."""
+"""Replaces date placeholders in a plan by the time of the execution."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contracts.domain.prompts.templates import dates, fill
 
 
 def in_zone(moment: datetime, timezone: str) -> datetime:
-    """`moment` as the clocks of a time zone show it; as those of UTC where there is no such zone."""
+    """`moment` in a time zone; in UTC if the time zone is unknown."""
     try:
         return moment.astimezone(parse_timezone(timezone))
     except InvalidTimezone:
@@ -19,12 +19,12 @@ def in_zone(moment: datetime, timezone: str) -> datetime:
 
 
 def mentions_date(job: Job) -> bool:
-    """Whether `dated` may change `job` at all."""
+    """Whether `job` may hold date placeholders."""
     return "{{" in job.model_dump_json()
 
 
 def dated(job: Job, now: datetime) -> Job:
-    """`job` with every `{{currentDate}}` and `{{Today}}` in it replaced by `now`, in the reader's zone."""
+    """`job` with every `{{currentDate}}` and `{{Today}}` replaced by `now`, in the time zone of `now`."""
     if not mentions_date(job):
         return job
     values = dates(now)

@@ -1,6 +1,7 @@
-"""The job: a plan as the model returns it and as it is stored and shown.
+"""The job: a plan as the model returns it, and as it is stored and shown.
 
-Dependencies are exact after parsing: `none` stands alone, and a sub-task called `001` is named so, not `1`.
+Parsing normalises dependencies: `none` never appears beside ids, and each id is spelled as its sub-task
+spells it (`001`, not `1`).
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from contracts.core.event import Json
 from contracts.domain.plan.placeholders import id_key
 
 NO_DEPENDENCY = "none"
-"""What a plan writes in `dependencies` for a sub-task that waits for nothing."""
+"""The value in `dependencies` of a sub-task without dependencies."""
 _NONE = (NO_DEPENDENCY,)
 
 _CONFIG = ConfigDict(frozen=True, extra="ignore", use_attribute_docstrings=True, defer_build=True)
 
 
 def _ids_or_none(ids: tuple[str, ...]) -> tuple[str, ...]:
-    """Each id once; `none` stays only where it stands alone."""
+    """The ids without duplicates, and without `none` if there are ids."""
     exact = dict.fromkeys([task_id for task_id in ids if task_id.lower() != NO_DEPENDENCY])
     if not exact:
         return _NONE if ids else ids
@@ -47,9 +48,9 @@ class Intent(BaseModel):
     model_config = _CONFIG
 
     primary: str
-    """The main class of the goal."""
+    """The main category of the goal."""
     sub_intents: tuple[str, ...]
-    """One to three finer intents."""
+    """One to three more specific intents."""
 
 
 class Entity(BaseModel):
@@ -64,14 +65,14 @@ class Entity(BaseModel):
 
 
 class ToolOrPrompt(BaseModel):
-    """What a sub-task calls."""
+    """The tool or agent that a sub-task calls."""
 
     model_config = _CONFIG
 
     name: str
-    """A tool's name, or for inference the name of the agent that answers."""
+    """The name of a tool; for inference, the name of an agent."""
     params: Annotated[dict[str, Json], BeforeValidator(_absent_is_empty)] = Field(default_factory=dict)
-    """The tool's parameters; for inference `prompt` is the instruction."""
+    """The parameters of the tool; for inference, `prompt` is the instruction."""
 
 
 class SubTask(BaseModel):
@@ -87,7 +88,7 @@ class SubTask(BaseModel):
     tool_or_prompt: ToolOrPrompt
     expected_output: str
     dependencies: Annotated[tuple[str, ...], AfterValidator(_ids_or_none)]
-    """Ids of the sub-tasks whose results this one needs, or `none`; shown as the plan has them."""
+    """Ids of the sub-tasks whose results this one needs, or `none`."""
 
     @property
     def needs(self) -> tuple[str, ...]:
@@ -96,12 +97,12 @@ class SubTask(BaseModel):
 
     @property
     def is_inference(self) -> bool:
-        """Whether a model does it; a tool otherwise."""
+        """Whether a model executes the sub-task; otherwise a tool does."""
         return self.action_type == "inference" or self.tool_or_prompt.name == "inference"
 
     @classmethod
     def synthesis(cls, task_id: str, plan: str, dependencies: Sequence[str]) -> SubTask:
-        """The last step of every run, which merges all results as `plan` says."""
+        """The last step of every run. It merges all results as `plan` says."""
         call = ToolOrPrompt.model_construct(name="__synthesis__", params={"taskCount": len(dependencies)})
         return cls.model_construct(
             id=task_id,
@@ -115,7 +116,7 @@ class SubTask(BaseModel):
 
 
 class Validation(BaseModel):
-    """The model's own judgement of its plan."""
+    """The model's assessment of its own plan."""
 
     model_config = _CONFIG
 
@@ -128,7 +129,7 @@ class Validation(BaseModel):
 
 
 class Job(BaseModel):
-    """A goal split into sub-tasks that tools and models can do, and how their results become one answer."""
+    """A goal split into sub-tasks for tools and models, and how their results become one answer."""
 
     model_config = _CONFIG
 
@@ -142,7 +143,7 @@ class Job(BaseModel):
     validation: Validation = Validation()
     clarification_needed: bool = False
     clarification_query: str | None = Field(default=None, validate_default=True)
-    """The question to the user when the request cannot be planned as it stands."""
+    """The question to the user if the request is not clear enough to be planned."""
 
     @property
     def is_complete(self) -> bool:
@@ -150,7 +151,7 @@ class Job(BaseModel):
         return self.validation.coverage == "high"
 
     def as_json(self) -> dict[str, Json]:
-        """As the API shows it; absent and null are the same."""
+        """The job as the API shows it, without nulls."""
         return self.model_dump(mode="json", exclude_none=True)
 
     @field_validator("sub_tasks")

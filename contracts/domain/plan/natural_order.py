@@ -1,4 +1,4 @@
-"""The order in which people read the ids of steps: numbers by their value."""
+"""Sorts the ids of steps naturally: numbers by value."""
 
 from __future__ import annotations
 

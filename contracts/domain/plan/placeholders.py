@@ -1,8 +1,8 @@
 """References to earlier results inside the parameters of a step: `<Result of Task 001>`.
 
-Any case, and every other way of writing it that can only mean this is understood as well:
-`<Output from Step 1>`, `{{Result of Task 001}}`, `<result_of_task_001>`, `[Task 001 result]`. Ids that are
-numbers are compared as numbers: 1, 01 and 001 are one id.
+Case is ignored, and other unambiguous spellings are accepted: `<Output from Step 1>`,
+`{{Result of Task 001}}`, `<result_of_task_001>`, `[Task 001 result]`. Numeric ids are compared as numbers: 1,
+01 and 001 are the same id.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contracts.core.event import Json
 from contracts.core.outcome import Reject
 
 MAX_INSERTED = 8 * 1024 * 1024
-"""Characters that placeholders may add to the parameters of one step."""
+"""Maximum characters that placeholders may add to the parameters of one step."""
 
 _BRACKETS = (
     ("<", ">"),
@@ -34,7 +34,7 @@ _QUOTE = r"[\"'`]?"
 
 
 def _syntax() -> re.Pattern[str]:
-    """Each kind of brackets around each order of words; the one group of a match is the id."""
+    """The pattern of a placeholder, in all brackets and orders of words. The group that matches is the id."""
     ways = []
     for n, (opening, closing) in enumerate(_BRACKETS):
         before = rf"{_OF}{_GAP}{_QUOTE}(?P<a{n}>[a-z0-9_.-]{{1,64}}?){_QUOTE}"
@@ -49,27 +49,27 @@ _BOTH_WORDS = re.compile(rf"(?=.*{_RESULT})(?=.*(?:task|step))", re.IGNORECASE)
 
 
 def placeholder(task_id: str) -> str:
-    """The text that stands for the result of a task."""
+    """The placeholder for the result of a task."""
     return f"<Result of Task {task_id}>"
 
 
 def id_key(task_id: str) -> str:
-    """What ids are compared by: the same for 1, 01 and 001."""
+    """The key by which ids are compared: the same for 1, 01 and 001."""
     return (task_id.lstrip("0") or "0") if task_id.isascii() and task_id.isdecimal() else task_id
 
 
 def id_in(match: re.Match[str]) -> str:
-    """The id, as written, of a match of SYNTAX."""
+    """The id in a match of SYNTAX, as written."""
     return match[match.lastgroup or 0]
 
 
 def find(value: Json) -> set[str]:
-    """The ids, as written, of all placeholders anywhere in `value`."""
+    """The ids of all placeholders in `value`, as written."""
     return {id_in(match) for text in _texts(value) for match in SYNTAX.finditer(text)}
 
 
 def misspelt(value: Json, ids: Collection[str]) -> set[str]:
-    """What looks like a placeholder for one of `ids` (as `id_key` has them) and cannot be understood."""
+    """Texts in `value` that look like a placeholder for one of `ids` (keys of `id_key`) but are not valid."""
     return {
         written
         for text in _texts(value)
@@ -81,7 +81,7 @@ def misspelt(value: Json, ids: Collection[str]) -> set[str]:
 
 
 def rewrite(value: Json, ids: Mapping[str, str]) -> Json:
-    """`value` with the ids in its placeholders exchanged for those that `ids` has under their `id_key`."""
+    """`value` with the ids in its placeholders replaced. `ids`: the new ids by `id_key` of the old ones."""
 
     def renamed(match: re.Match[str]) -> str:
         key = id_key(id_in(match))
@@ -91,7 +91,7 @@ def rewrite(value: Json, ids: Mapping[str, str]) -> Json:
 
 
 def compact(result: Json) -> str:
-    """A result inside a longer text: a string as it is, anything else as compact JSON."""
+    """A result for use inside a text: a string unchanged, any other value as compact JSON."""
     return (
         result if isinstance(result, str) else json.dumps(result, ensure_ascii=False, separators=(",", ":"))
     )
@@ -99,10 +99,10 @@ def compact(result: Json) -> str:
 
 @dataclass(slots=True)
 class Resolver:
-    """Replaces placeholders in the texts of one step's parameters by results.
+    """Replaces the placeholders in the parameters of one step by results.
 
-    Ids without a result stay as they are written, and what was inserted is not searched again. Reject is
-    raised when more than MAX_INSERTED characters would be inserted in all.
+    Placeholders without a result stay as written. Inserted text is not searched again. Raises Reject if more
+    than MAX_INSERTED characters would be inserted in total.
     """
 
     results: Mapping[str, Json]
@@ -115,14 +115,14 @@ class Resolver:
         self._by_key = {id_key(task_id): result for task_id, result in self.results.items()}
 
     def value(self, text: str) -> Json:
-        """The result itself when `text` is one placeholder, else `text` with results inserted."""
+        """The result itself if `text` is exactly one placeholder, else `text` with results inserted."""
         whole = SYNTAX.fullmatch(text.strip())
         if whole and id_key(id_in(whole)) in self._by_key:
             return self._by_key[id_key(id_in(whole))]
         return self.text(text)
 
     def text(self, text: str) -> str:
-        """`text` with results inserted as text: a string as it is, anything else as `as_text` has it."""
+        """`text` with results inserted, each converted by `as_text`."""
         return SYNTAX.sub(self._inserted, text)
 
     def _inserted(self, match: re.Match[str]) -> str:
@@ -142,7 +142,7 @@ class Resolver:
 
 
 def map_texts(value: Json, change: Callable[[str], Json]) -> Json:
-    """`value` with every string in it, keys aside, replaced by `change` of it."""
+    """`value` with every string except keys replaced by the result of `change`."""
     match value:
         case str():
             return change(value)

@@ -1,4 +1,4 @@
-"""Plain numbers for the sub-tasks, whatever ids the model chose."""
+"""Renumbers the sub-tasks of a job."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from contracts.domain.plan.placeholders import id_key, rewrite
 
 
 def renumber(job: Job) -> Job:
-    """`job` with its sub-tasks called 001, 002, … in their order, in dependencies and placeholders too.
+    """`job` with the ids 001, 002, … in the order of its sub-tasks, also in dependencies and placeholders.
 
-    Ids that no sub-task has stay as they are.
+    Ids without a sub-task are unchanged.
     """
     keys = dict.fromkeys(id_key(task.id) for task in job.sub_tasks)
     numbers = {key: f"{n:03}" for n, key in enumerate(keys, start=1)}

@@ -1,4 +1,4 @@
-"""The job's JSON Schema, for models that can be held to one."""
+"""The JSON Schema of a job, for models with structured output."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from contracts.domain.plan.job import Job
 
 
 def job_schema() -> dict[str, Any]:
-    """The schema of a job's JSON: every key required, no others, so that models leave nothing out.
+    """The JSON Schema of a job. All keys are required and no others are allowed, so models omit nothing.
 
-    `params` is any object, since each tool has its own; providers must be asked without their strict mode.
+    `params` is any object, because each tool has its own parameters. So do not use the strict mode of
+    providers.
     """
     schema: dict[str, Any] = _closed(Job.model_json_schema())
     return schema

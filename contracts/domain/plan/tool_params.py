@@ -1,4 +1,4 @@
-"""What a tool is called with, once the results of the steps before it are known."""
+"""The parameters of a tool call: placeholders and omitted parameters are filled from earlier results."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ _FENCE = "```"
 
 
 def left_to_results(spec: ToolSpec, params: Mapping[str, Json]) -> frozenset[str]:
-    """The parameters that the results of the dependencies fill, because `params` leaves them out."""
+    """Parameters that are missing in `params` and that the results of the dependencies fill."""
     return frozenset(name for name in spec.filled_from_results if params.get(name) in (None, []))
 
 
 def tool_params(
     spec: ToolSpec, params: Mapping[str, Json], dependencies: Sequence[str], results: Mapping[str, Json]
 ) -> dict[str, Json]:
-    """`params` with placeholders resolved and what was left out supplied; values without placeholders stay.
+    """`params` with placeholders resolved and omitted parameters filled from results.
 
-    `dependencies` are the step's own, in order; `results` those of all steps a placeholder may name, by id.
-    A parameter that the tool fills from results gets them as it declares: the URLs in them, or readable text.
-    One that it declares to be a string gets text.
+    `dependencies`: the ids that the step depends on, in order. `results`: by id, of all steps that
+    placeholders may name. A parameter in `filled_from_results` gets the URLs in the results or their readable
+    text, as the tool declares. A parameter of type string gets text. Values without placeholders are
+    unchanged.
 
     Raises:
         Reject: the results would make the parameters too long.
@@ -49,7 +50,7 @@ def tool_params(
 
 
 def _supplied(spec: ToolSpec, params: Mapping[str, Json], dependencies: Sequence[str]) -> dict[str, Json]:
-    """The parameters left out, as if the plan had named every dependency in them."""
+    """The omitted parameters, with a placeholder for every dependency."""
     named: list[Json] = [placeholder(task_id) for task_id in dependencies]
     if not named:
         return {}
@@ -73,7 +74,7 @@ def _url_list(value: Json, resolver: Resolver) -> list[Json]:
 
 
 def _urls_in(result: Json) -> Iterator[str]:
-    """The addresses a result holds: those of search results or pages, else those standing in a text."""
+    """The URLs in a result: of search results, of pages, or in a text."""
     match result:
         case str():
             yield from (_tidied(match[0]) for match in _URL.finditer(result))
@@ -87,7 +88,7 @@ def _urls_in(result: Json) -> Iterator[str]:
 
 
 def _tidied(url: str) -> str:
-    """A URL found in a text without the punctuation of the sentence around it."""
+    """A URL from a text, without the punctuation of the sentence around it."""
     end, unopened = len(url), url.count(")") - url.count("(")
     while end and (url[end - 1] in ".,;:!?*_" or (url[end - 1] == ")" and unopened > 0)):
         unopened -= url[end - 1] == ")"
@@ -102,12 +103,12 @@ def _file_content(value: Json, results: Mapping[str, Json], *, supplied: bool) -
 
 
 def _embedded(result: Json) -> str:
-    """A result inside the text of a file: its `content` where it has one, else text or compact JSON."""
+    """A result for use inside the text of a file: its `content` if it has one, else text or compact JSON."""
     return str(result["content"]) if _has_content(result) else compact(result)
 
 
 def _readable(result: Json) -> str:
-    """A result as the text of a file: its `content` where it has one, else text as it is or indented JSON."""
+    """A result as the text of a file: its `content` if it has one, else text unchanged or indented JSON."""
     if isinstance(result, str):
         return result
     if _has_content(result):
@@ -120,7 +121,7 @@ def _has_content(result: Json) -> bool:
 
 
 def _unfenced(text: str) -> str:
-    """`text` without the one code fence that holds all of it."""
+    """`text` without the code fence around it, if one fence encloses all of it."""
     lines = text.strip().split("\n")
     if len(lines) < 2 or not lines[0].startswith(_FENCE) or lines[-1].strip() != _FENCE:
         return text

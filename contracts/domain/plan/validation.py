@@ -1,6 +1,6 @@
-"""Whether a job can be executed at all, checked before it is: its graph, its tools, their parameters.
+"""Validation of a job before it is executed: its graph, its tools and their parameters.
 
-Problems are written for whoever made the job, a model or a person: they say what to change.
+The messages are for the author of the job, a model or a person: they say what to change.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from contracts.domain.plan.job import NO_DEPENDENCY, Job
 from contracts.domain.plan.placeholders import find, id_key, misspelt
 
 MAX_STEPS = 2000
-"""Sub-tasks of one job."""
+"""Maximum number of sub-tasks of one job."""
 MAX_PROBLEMS = 100
-"""Problems told at once."""
+"""Maximum number of problems in one answer."""
 
 _MAX_SHOWN = 20
-"""Ids of a circle that a message shows."""
+"""Maximum number of ids that a message about a cycle shows."""
 
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _RESERVED = frozenset({"__SYNTHESIS__", NO_DEPENDENCY})
@@ -31,7 +31,10 @@ _RESERVED = frozenset({"__SYNTHESIS__", NO_DEPENDENCY})
 def problems(
     job: Job, tools: Mapping[str, ToolSpec] | None, *, agents: Collection[str] | None = None
 ) -> list[Issue]:
-    """What keeps `job` from being executed with these tools and agents (None: any); at most MAX_PROBLEMS."""
+    """The problems of `job`, at most MAX_PROBLEMS; none if it can be executed.
+
+    `tools`, `agents`: what the job may use; None: any.
+    """
     count = len(job.sub_tasks)
     if count == 0:
         return [Issue(("sub_tasks",), "there is nothing to do: give at least one sub-task")]
@@ -41,7 +44,7 @@ def problems(
 
 
 def too_many_steps(count: int) -> Issue:
-    """That a job has more than MAX_STEPS sub-tasks."""
+    """The issue of a job with more than MAX_STEPS sub-tasks."""
     message = f"{count} sub-tasks are too many: give at most {MAX_STEPS}, or split the job"
     return Issue(("sub_tasks",), message)
 
@@ -60,7 +63,7 @@ def _id_problems(job: Job) -> Iterator[Issue]:
     for n, task in enumerate(job.sub_tasks):
         path = ("sub_tasks", n, "id")
         if not _ID.fullmatch(task.id):
-            yield Issue(path, f"{task.id[:80]!r} is no id: use 1 to 64 of A-Z a-z 0-9 _ . -")
+            yield Issue(path, f"{task.id[:80]!r} is not a valid id: use 1 to 64 of A-Z a-z 0-9 _ . -")
         elif task.id in _RESERVED:
             yield Issue(path, f"the id {task.id!r} is reserved: choose another")
         elif id_key(task.id) in seen:
@@ -105,7 +108,7 @@ def _circle(cycle: Sequence[str]) -> str:
 
 
 class _Ancestry:
-    """Who must have run before whom: a bit for each sub-task, so that thousands of them stay cheap."""
+    """The ancestors of every sub-task, as bit sets: cheap even for thousands of sub-tasks."""
 
     def __init__(self, graph: Mapping[str, Sequence[str]], order: Sequence[str]) -> None:
         self._bit = {task_id: 1 << n for n, task_id in enumerate(order)}
@@ -127,7 +130,7 @@ def _placeholder_problems(job: Job, ancestry: _Ancestry) -> Iterator[Issue]:
         for written in sorted(misspelt(task.tool_or_prompt.params, exact)):
             yield Issue(
                 path,
-                f"{written} is no placeholder: write <Result of Task ID>, one for each task",
+                f"{written} is not a valid placeholder: write <Result of Task ID>, one for each task",
             )
         for named in sorted(find(task.tool_or_prompt.params)):
             source = exact.get(id_key(named))

@@ -1,1 +1,1 @@
-"""Text that prompts are made of."""
+"""Parts of prompts as text."""

@@ -1,4 +1,4 @@
-"""Constraints of a goal as a person, or a model, reads them."""
+"""The constraints of a goal as text."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contracts.core.event import Json
 
 
 def as_lines(constraints: Mapping[str, Json]) -> str:
-    """One line for each, `- name: value`; nested ones are indented, lists are joined by commas."""
+    """One line per constraint, `- name: value`. Nested values are indented, lists are joined by commas."""
     return "\n".join(_lines(constraints, depth=0))
 
 

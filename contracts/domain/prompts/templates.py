@@ -1,4 +1,4 @@
-"""Filling prompt templates: `{{tools}}`, `{{ currentDate }}` and their like."""
+"""Fills prompt templates: `{{tools}}`, `{{ currentDate }}` and others."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _NAME = re.compile(r"\{\{\s*(\w+)\s*\}\}", re.ASCII)
 
 
 def fill(template: str, values: Mapping[str, Json]) -> str:
-    """`template` with each `{{name}}` that `values` knows replaced; any case, spaces inside tolerated.
+    """`template` with each `{{name}}` in `values` replaced. Case, and spaces inside the braces, are ignored.
 
-    Text is inserted as it is, other values as indented JSON. What was inserted is not searched again.
+    Text is inserted unchanged, other values as indented JSON. Inserted text is not searched again.
     """
     by_name = {name.lower(): value for name, value in values.items()}
 
@@ -29,21 +29,21 @@ def fill(template: str, values: Mapping[str, Json]) -> str:
 
 
 def dates(now: datetime) -> dict[str, Json]:
-    """Values of the names that stand for the current time; `now` is in the zone of the reader."""
+    """The template values for the current time, in the time zone of `now`."""
     text = date_text(now)
     return {"currentDate": text, "Today": text}
 
 
 def date_text(now: datetime) -> str:
-    """A date and time as Americans write it: `11/23/2026, 6:45:42 AM`."""
+    """A date and time in US format: `11/23/2026, 6:45:42 AM`."""
     half = "AM" if now.hour < 12 else "PM"
     return f"{now.month}/{now.day}/{now.year}, {now.hour % 12 or 12}:{now:%M:%S} {half}"
 
 
 def tool_texts(tools: Sequence[ToolSpec]) -> dict[str, Json]:
-    """Values of the names that stand for the tools: definitions as JSON, and a list of names and purposes.
+    """The template values for the tools: `tools`, definitions as JSON; `toolsList`, names and descriptions.
 
-    Skills are tools of another kind, of which there are none.
+    `skills` is always "none": there are no skills.
     """
     return {
         "tools": orjson.dumps([tool.as_function() for tool in tools]).decode(),

@@ -1,8 +1,8 @@
-"""A run: one execution, from the request to its end, over any number of executors.
+"""A run: one execution, from its request to its end, possibly on several executors in turn.
 
-It executes a plan, or it pursues a goal by an agent's turns: one lifecycle, one executor, one set of
-guarantees. Written by the gateway, planner and scheduler (requested, goal_requested, resumed, cancelled,
-deleted) and the executor (everything else).
+A run executes a plan, or an agent works on a goal in turns; both have the same lifecycle and guarantees. The
+gateway, planner and scheduler write requested, goal_requested, resumed, cancelled and deleted; the executor
+writes the other events.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What comes of an attempt at a step, and the limits within which attempts are made."""
+"""The outcome of an attempt at a step, and the limits of attempts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from contracts.domain.run.goal_events import CallAnswered, Summarised, TurnTaken
 from contracts.domain.run.steps import Step
 
 Achieved = StepCompleted | TurnTaken | CallAnswered | Summarised
-"""What a step can give."""
+"""The event of a completed step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """What came of an attempt: a result."""
+    """The outcome of an attempt that succeeded."""
 
     completed: Achieved
 
 
 @dataclass(frozen=True, slots=True)
 class Erred:
-    """What came of an attempt: an error."""
+    """The outcome of an attempt that failed."""
 
     step: str
     attempt: int
@@ -33,9 +33,9 @@ class Erred:
     duration_ms: int
     retryable: bool
     retry_after: float | None = None
-    """Seconds the other side asked us to wait."""
+    """Seconds to wait, as the remote server asked."""
     jitter: float = 0.0
-    """0 to 1, drawn by the caller."""
+    """A random number from 0 to 1, chosen by the caller."""
     spent: Spent | None = None
 
 
@@ -43,28 +43,31 @@ Outcome = Succeeded | Erred
 
 
 def unknown_effect(_: Step) -> Effect:
-    """Nothing is known of a tool: what is not known counts as not repeatable."""
+    """The effect of an unknown tool: ONCE, so it is not repeated."""
     return Effect.ONCE
 
 
 @dataclass(frozen=True, slots=True)
 class RunPolicy:
-    """Limits and retries of one run's steps."""
+    """Limits and retries of the steps of one run."""
 
     parallel: int = 1000
     retries: int = 2
     backoff_s: float = 1.0
-    """Before the first retry; doubled for each further one, plus up to as much again by jitter."""
+    """Seconds before the first retry; doubled for each further retry. Jitter adds up to 100 %."""
     max_backoff_s: float = 60.0
     longest_wait_s: float = LONGEST_S
-    """Before any retry, however long the other side asks us to wait."""
+    """Maximum seconds before a retry, even if the remote server asks for more."""
     max_takeovers: int = 5
-    """Deaths in a row with steps in progress and none completed, after which a run is given up as poisonous:
-    an executor that ends while the run only waits for a retry says nothing against the run."""
+    """The run is stopped after this many takeovers in a row without a completed step. A takeover of a run
+    without steps in progress (it waits for a retry) does not count."""
     effect_of: Callable[[Step], Effect] = unknown_effect
-    """What a second execution of a step does; recorded when the step starts."""
+    """Returns what a second execution of a step does; recorded when the step starts."""
 
     def wait_s(self, failures: int, jitter: float, asked_s: float | None = None) -> float:
-        """Seconds to wait after `failures` failures and one more: our back-off, or longer if asked to."""
+        """Seconds to wait before the next attempt: the back-off, or `asked_s` if that is longer.
+
+        `failures`: failures before the current one.
+        """
         backoff = doubled(self.backoff_s * (1 + jitter), failures, self.max_backoff_s)
         return max(backoff, bounded(asked_s, self.longest_wait_s))

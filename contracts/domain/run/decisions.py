@@ -1,4 +1,4 @@
-"""What may be decided about a run, given its state. Pure."""
+"""The decisions about a run: each takes the state and returns events. Pure."""
 
 from __future__ import annotations
 
@@ -46,18 +46,18 @@ class AlreadyFinished(DomainError):
 
 
 FAILED_AT_ONCE = 200
-"""Steps that fail in one decision of a run that is given up; so many fit into a commit."""
+"""Maximum number of steps that `give_up` fails in one decision, so that the events fit into one commit."""
 NAMED = 10
-"""Steps that the reason of a suspension names."""
+"""Maximum number of steps that the reason of a suspension names."""
 
 
 def request(state: State, wanted: Requested | GoalRequested) -> list[Event]:
-    """Ask for a run; asking again for one that exists is nothing."""
+    """Request a run. Returns no events if the run exists."""
     return [wanted] if state.status is Status.ABSENT else []
 
 
 def start(state: State, executor: str, now: datetime, policy: RunPolicy, *, llm: bool) -> list[Event]:
-    """Take a pending execution and start what can run. `llm`: whether a model can write the report."""
+    """Start a pending run of a plan and its first steps. `llm`: whether a model can write the report."""
     if state.status is not Status.PENDING or state.request is None:
         return []
     by_model = llm and bool(state.request.job.synthesis_plan.strip())
@@ -66,7 +66,7 @@ def start(state: State, executor: str, now: datetime, policy: RunPolicy, *, llm:
 
 
 def start_goal(state: State, started: GoalStarted | Failed, policy: RunPolicy) -> list[Event]:
-    """Take a pending goal run and ask for its first turn, or say why it cannot be run."""
+    """Start a pending goal run and its first turn, or fail it if `started` is Failed."""
     if state.status is not Status.PENDING or state.loop is None:
         return []
     if isinstance(started, Failed):
@@ -75,9 +75,9 @@ def start_goal(state: State, started: GoalStarted | Failed, policy: RunPolicy) -
 
 
 def take_over(state: State, executor: str, now: datetime, policy: RunPolicy) -> list[Event]:
-    """Continue a running run whose executor went silent.
+    """Continue a running run whose executor stopped responding.
 
-    Steps in progress have an unknown outcome: those that may be repeated run again, the others fail.
+    The outcome of steps in progress is unknown: repeatable steps run again, the others fail.
     """
     if state.status is not Status.RUNNING:
         return []
@@ -91,9 +91,9 @@ def take_over(state: State, executor: str, now: datetime, policy: RunPolicy) -> 
 
 
 def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: RunPolicy) -> list[Event]:
-    """What came of attempts, and everything that may start because of it, in one decision.
+    """Record the outcomes of attempts, and start the steps that can start now.
 
-    Outcomes of attempts that are not in progress (late, or settled before) are passed over.
+    Outcomes of attempts that are not in progress (late, or already recorded) are ignored.
     """
     if state.status is not Status.RUNNING:
         return []
@@ -108,10 +108,10 @@ def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: Run
 
 
 def give_up(state: State, reason: str) -> list[Event]:
-    """Stop a run that nobody goes on with, because what kept it in the queue is gone.
+    """Stop a run that no executor continues, because its message was removed from the queue.
 
-    Steps in progress that may not be repeated fail first. Of a wide run they do not fit into one commit, so
-    decide again until nothing follows.
+    Steps in progress that are not repeatable fail first. They may not fit into one commit, so call this again
+    until it returns no events.
     """
     if state.status not in {Status.PENDING, Status.RUNNING}:
         return []
@@ -122,7 +122,12 @@ def give_up(state: State, reason: str) -> list[Event]:
 
 
 def resume(state: State) -> list[Event]:
-    """Let a suspended run go on where it stopped."""
+    """Resume a suspended run where it stopped.
+
+    Raises:
+        UnknownRun: there is no such run.
+        CannotResume: the run is not suspended.
+    """
     require_known(state)
     if state.status is not Status.SUSPENDED:
         raise CannotResume(f"the run is {state.status}; only a suspended one can be resumed")
@@ -130,7 +135,12 @@ def resume(state: State) -> list[Event]:
 
 
 def cancel(state: State, reason: str) -> list[Event]:
-    """Call a run off; doing it twice is nothing."""
+    """Cancel a run. Returns no events if the run is already cancelled.
+
+    Raises:
+        UnknownRun: there is no such run.
+        AlreadyFinished: the run has ended.
+    """
     require_known(state)
     if state.status is Status.CANCELLED:
         return []
@@ -140,25 +150,25 @@ def cancel(state: State, reason: str) -> list[Event]:
 
 
 def delete(state: State) -> list[Event]:
-    """Remove a run from the views; an open one is cancelled first."""
+    """Delete a run. An open run is cancelled first."""
     require_known(state)
     cancelled = [Cancelled(reason="deleted")] if state.status in OPEN else []
     return [*cancelled, Deleted()]
 
 
 def require_known(state: State) -> None:
-    """Raises UnknownRun for a run that never was or was deleted."""
+    """Raises UnknownRun if the run does not exist or was deleted."""
     if state.status in {Status.ABSENT, Status.DELETED}:
         raise UnknownRun("there is no such run")
 
 
 def next_retry(state: State, policy: RunPolicy) -> datetime | None:
-    """When the earliest failed attempt is to be tried again; None while there is no room for another one."""
+    """Time of the earliest retry; None if there is none, or if the maximum number of steps is running."""
     return min(state.retrying.values(), default=None) if _room(state, policy) else None
 
 
 def _advance(state: State, now: datetime, policy: RunPolicy) -> list[Event]:
-    """Everything that follows from the state alone: steps that may start, else the end."""
+    """What follows from the state: steps that can start, else the end of the run."""
     if state.status is not Status.RUNNING:
         return []
     due = [step for step, at in state.retrying.items() if at <= now]
@@ -174,7 +184,7 @@ def _advance(state: State, now: datetime, policy: RunPolicy) -> list[Event]:
 
 
 def _started(state: State, steps: tuple[str, ...], policy: RunPolicy) -> StepsStarted:
-    """The start of `steps`, with what the log has to know to decide after a crash."""
+    """The start of `steps`, with the effects that a takeover needs to know."""
     known = ((step, policy.effect_of(state.graph.steps[step])) for step in steps)
     return StepsStarted(
         steps=steps,
@@ -184,7 +194,7 @@ def _started(state: State, steps: tuple[str, ...], policy: RunPolicy) -> StepsSt
 
 
 def _unknown_outcomes(state: State) -> list[Event]:
-    """The end of every attempt in progress that may not be repeated."""
+    """The failures of all attempts in progress that are not repeatable."""
     advice = {"advice": CHECK_FIRST} if state.loop else {}
     return [
         StepFailed(step=step, attempt=attempt, error=unknown_outcome(state.graph.steps[step], **advice))
@@ -215,7 +225,7 @@ def _finish(state: State, duration_ms: int) -> list[Event]:
 
 
 def _stopped(state: State, reason: str) -> Suspended | Failed:
-    """The execution of a plan can be resumed; a goal run is over."""
+    """The event that stops a run: a run of a plan is suspended and can be resumed, a goal run fails."""
     return Failed(error=reason) if state.loop else Suspended(reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""Events of every run, and those of the execution of a plan.
+"""Events of all runs, and of runs of a plan.
 
 Events are stored for ever: when a shape changes, raise its version and add an upcast.
 """
@@ -19,20 +19,20 @@ from contracts.domain.plan import Job
 
 
 class Output(BaseModel):
-    """Something that a run leaves outside itself."""
+    """A side effect of a run outside the system: a file, a webhook call, an e-mail; or its summary."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     kind: Literal["summary", "file", "webhook", "email"]
     content: str
-    """A path, or what was sent as JSON text."""
+    """The path of a file, the text of a summary, or the sent data as JSON text."""
 
 
 # ── the execution of a plan ─────────────────────────────────────────────────────────────────────────────
 
 
 class Requested(Event):
-    """Somebody wants this plan executed."""
+    """The execution of a plan was requested."""
 
     type: ClassVar[str] = "run.requested"
     offloaded: ClassVar[frozenset[str]] = frozenset({"job", "original_request"})
@@ -42,25 +42,25 @@ class Requested(Event):
     job: Job
     trigger: Literal["api", "plan", "schedule"] = "api"
     goal_id: str | None = None
-    """The goal whose run this is, when the plan was made for one."""
+    """The goal that the run belongs to; null: the plan was not made for a goal."""
     webhook_url: str | None = None
-    """Told how it ends."""
+    """URL that is called when the run ends."""
     timezone: str | None = None
-    """IANA name, of the zone whose date is meant wherever a step asks for the date; none: UTC."""
+    """IANA time zone of the dates that steps ask for; null: UTC."""
 
 
 class Started(Event):
-    """An executor holds the lease on a pending run."""
+    """An executor started a pending run."""
 
     type: ClassVar[str] = "run.started"
     executor: str
     at: datetime
     synthesis: Literal["llm", "merge"]
-    """How the report comes about: by a model, or by putting the last results together."""
+    """How the report is made: `llm`, by a model; `merge`, by joining the last results."""
 
 
 class StepCompleted(Charged):
-    """A step has its result, for good."""
+    """A step completed with a final result."""
 
     type: ClassVar[str] = "run.step_completed"
     version: ClassVar[int] = 2
@@ -68,29 +68,29 @@ class StepCompleted(Charged):
     step: str
     attempt: int = 1
     result: Json = None
-    """The value itself, or `{"$blob": …}` when it is large."""
+    """The value, or `{"$blob": …}` if it is large."""
     output: Output | None = None
-    """What the tool says that this call has left outside the run."""
+    """The side effect of the tool call, for tools that declare one."""
     duration_ms: int = 0
     agent_id: str | None = None
     agent_version: str | None = None
-    """Name of the agent's version, as it was then: agents can be edited in place."""
+    """Name of the agent's version at that time; agents can be edited later."""
     prompt_sha256: str | None = None
-    """Of its prompt as it was then."""
+    """SHA-256 of the agent's prompt at that time."""
     finish_reason: str | None = None
-    """Of a model's answer: stop, length (cut by max_tokens) or content_filter."""
+    """Why the model stopped: `stop`, `length` (cut by max_tokens) or `content_filter`."""
     generation_stats: dict[str, Json] | None = None
 
 
 class Suspended(Event):
-    """Nothing more can run until somebody resumes."""
+    """The run was suspended: no step starts until a client resumes the run."""
 
     type: ClassVar[str] = "run.suspended"
     reason: str
 
 
 class Resumed(Event):
-    """Failed steps may run again; completed ones stay completed."""
+    """The run was resumed: failed steps run again, completed steps stay completed."""
 
     type: ClassVar[str] = "run.resumed"
 
@@ -99,23 +99,23 @@ class Resumed(Event):
 
 
 class TakenOver(Event):
-    """Another executor continues after the holder of the lease went silent."""
+    """Another executor continues the run, because the previous one stopped responding."""
 
     type: ClassVar[str] = "run.taken_over"
     executor: str
 
 
 class StepsStarted(Event):
-    """These steps' code starts now."""
+    """Steps started."""
 
     type: ClassVar[str] = "run.steps_started"
     version: ClassVar[int] = 2
     steps: tuple[str, ...]
     retried: tuple[str, ...] = ()
-    """Those of them that were waiting for another try."""
+    """Those of `steps` that are retried."""
     effects: dict[str, Effect] = Field(default_factory=dict)
-    """What a second execution does, for tool calls that are not `once`. A tool call that is not named counts
-    as `once`; a step of a model may always run again."""
+    """What a second execution does, by step, for tool calls that are not `once`. A tool call that is not
+    listed is `once`. A step that asks a model can always be repeated."""
 
 
 @UPCASTS.add(StepsStarted.type, from_version=1)
@@ -124,7 +124,7 @@ def _steps_of_unknown_effect(data: dict[str, Json]) -> dict[str, Json]:
 
 
 class StepFailed(Charged):
-    """One attempt of a step failed; with `retry_at` it will be tried again then."""
+    """An attempt at a step failed. It is retried at `retry_at`; null: the step failed finally."""
 
     type: ClassVar[str] = "run.step_failed"
     step: str
@@ -135,29 +135,29 @@ class StepFailed(Charged):
 
 
 OutcomeReason = Literal["done", "budget_exhausted", "truncated", "calls_failed", "nothing_done"]
-"""Why a goal run ended, and whether it did what it was told:
+"""Why a goal run ended:
 
-- `done`: the agent ended by itself, and no call of a tool stayed failed.
-- `budget_exhausted`: the turns were used up before the agent ended.
+- `done`: the agent finished, and the last call of every tool succeeded.
+- `budget_exhausted`: the agent used all its turns and did not finish.
 - `truncated`: the last answer or the summary was cut short, by max_tokens or a content filter.
-- `calls_failed`: the agent ended although the last call of some tool had failed.
-- `nothing_done`: the agent asked for calls, and none was made: each was refused or unreadable.
+- `calls_failed`: the agent finished although the last call of some tool had failed.
+- `nothing_done`: no tool call was executed, because every call was refused or unreadable.
 """
 
 
 class Completed(Event):
-    """Every step and the report have completed; or the agent is done, or its turns are used up."""
+    """The run completed: all steps and the report are done, or the agent finished or used all its turns."""
 
     type: ClassVar[str] = "run.completed"
     version: ClassVar[int] = 2
     completed_steps: int
-    """Steps of the plan, without the report; or turns of the agent."""
+    """Number of steps of the plan, without the report; or number of turns of the agent."""
     duration_ms: int
-    """Since the last start or resume."""
+    """Milliseconds since the last start or resume."""
     for_goal: bool = True
-    """Whether the run is a goal's; true for older events, which did not record it."""
+    """Whether the run belongs to a goal; true in older events, which do not have this field."""
     outcome_reason: OutcomeReason | None = None
-    """None: the run executed a plan, or the event is older than this field."""
+    """Null: the run executed a plan, or the event is older than this field."""
 
 
 @UPCASTS.add(Completed.type, from_version=1)
@@ -171,14 +171,14 @@ def _completed_of_a_goal(data: dict[str, Json]) -> dict[str, Json]:
 
 
 class Cancelled(Event):
-    """A client called it off."""
+    """The run was cancelled."""
 
     type: ClassVar[str] = "run.cancelled"
     reason: str
 
 
 class Deleted(Event):
-    """Gone from every view."""
+    """The run was deleted."""
 
     type: ClassVar[str] = "run.deleted"
 
@@ -188,7 +188,7 @@ class Deleted(Event):
 
 @UPCASTS.add("run.step_completed", from_version=1)
 def _step_completed_2(data: dict[str, Json]) -> dict[str, Json]:
-    """Version 1 had no output: only the results of three tools told of one, each by fields of its own."""
+    """Version 1 has no `output`. It is derived from the results of writeFile, sendWebhook and sendEmail."""
     result = data.get("result")
     match result:
         case {"path": str(path), "bytesWritten": int(), "mode": str()}:

@@ -1,4 +1,4 @@
-"""How a goal run ends. Pure."""
+"""The decision how a goal run ends. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from contracts.domain.run.goal_events import Failed, Summarised
 from contracts.domain.run.loop import CUT_SHORT, Loop
 
 NO_SUMMARY = (
-    "No summary could be written: the model did not answer when it was asked for one. What was done stands "
-    "in the steps of this run."
+    "No summary could be written, because the model did not answer the request for one. The steps of this "
+    "run show what was done."
 )
 
 
 def finish(loop: Loop, duration_ms: int) -> list[Event]:
-    """The end, when nothing is left to be done."""
+    """The last events of a goal run."""
     if loop.error is not None:
         return [Failed(error=loop.error)]
     written = [] if loop.summary is not None else [Summarised(summary=NO_SUMMARY)]
@@ -25,7 +25,7 @@ def finish(loop: Loop, duration_ms: int) -> list[Event]:
 
 
 def outcome_reason(loop: Loop) -> OutcomeReason:
-    """Why a run that is over has ended. Of several reasons the first of these, from worst to best."""
+    """Why a finished run ended. If several reasons apply, the worst one."""
     last = loop.turns[-1]
     if _asked_in_vain(loop):
         return "nothing_done"
@@ -39,13 +39,13 @@ def outcome_reason(loop: Loop) -> OutcomeReason:
 
 
 def _asked_in_vain(loop: Loop) -> bool:
-    """Whether the model asked for calls, readable or not, and none of them was made."""
+    """Whether the model asked for tool calls, and none was executed."""
     asked = [turn for turn in loop.turns if turn.taken.calls or turn.taken.problem]
     return bool(asked) and all(call.refusal for turn in asked for call in turn.taken.calls)
 
 
 def _a_tool_stayed_failed(loop: Loop) -> bool:
-    """Whether the last call of some tool failed, so that nothing made up for it."""
+    """Whether the last call of some tool failed."""
     failed: dict[str, bool] = {}
     for turn in loop.turns:
         for position, call in enumerate(turn.taken.calls):

@@ -1,7 +1,7 @@
-"""Events of goal runs: the agent loop, turn by turn.
+"""Events of goal runs, in which an agent works in turns.
 
-A turn is a step called by its number (`3`), a tool call of it one called `3.0`, `3.1`, …; the final answer is
-the step `summary`. Events are stored for ever: when a shape changes, raise its version and add an upcast.
+Step ids: a turn has its number (`3`), a tool call the turn and its position (`3.0`, `3.1`, …), the final
+answer is `summary`. Events are stored for ever: when a shape changes, raise its version and add an upcast.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SUMMARY = "summary"
 
 
 class AgentUsed(BaseModel):
-    """The version of an agent as it was when the run started: what the model was really told."""
+    """A copy of the agent's version, made when the run started."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str | None = None
-    """None only in old histories: a run without an agent fails before it starts."""
+    """Null only in old events: a run without an agent fails before it starts."""
     name: str
     version_name: str
     prompt_template: str
@@ -35,29 +35,29 @@ class AgentUsed(BaseModel):
 
 
 class Call(BaseModel):
-    """A tool call that the model wants made."""
+    """A tool call that the model asks for."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     id: str
-    """Unique in its turn."""
+    """Unique in the turn."""
     name: str
     arguments: dict[str, Json] = Field(default_factory=dict)
     refusal: str | None = None
-    """Why it is not made; the model is told so."""
+    """Why the call is not executed; the model sees this text. Null: it is executed."""
 
 
 class GoalRequested(Event):
-    """Somebody wants a goal pursued by an agent, turn by turn."""
+    """A run of a goal by an agent was requested."""
 
     type: ClassVar[str] = "run.goal_requested"
     offloaded: ClassVar[frozenset[str]] = frozenset({"objective", "constraints"})
     goal_id: str
     objective: str
     step_budget: int
-    """Turns at most."""
+    """Maximum number of turns."""
     allowed_tools: tuple[str, ...] = ()
-    """None named: all."""
+    """Names of the tools that the agent may call; empty: all tools."""
     constraints: dict[str, Json] = Field(default_factory=dict)
     temperature: float | None = None
     max_tokens: int | None = None
@@ -66,11 +66,11 @@ class GoalRequested(Event):
     trigger: Literal["api", "schedule"] = "api"
     schedule_id: str | None = None
     timezone: str = "UTC"
-    """In which the agent is told the time."""
+    """IANA time zone of the dates in the agent's prompt."""
 
 
 class GoalStarted(Event):
-    """An executor holds the lease on a pending goal run; what it runs is fixed now."""
+    """An executor started a pending goal run. Agent, tools, memories and limits are fixed now."""
 
     type: ClassVar[str] = "run.goal_started"
     offloaded: ClassVar[frozenset[str]] = frozenset({"agent", "memories"})
@@ -78,29 +78,29 @@ class GoalStarted(Event):
     at: datetime
     agent: AgentUsed
     tools: tuple[str, ...] = ()
-    """Names of the tools it may call."""
+    """Names of the tools that the agent may call."""
     memories: tuple[Memory, ...] = ()
-    """What earlier runs of the goal left for this one."""
+    """Memories of earlier runs of the goal."""
     temperature: float
     max_tokens: int
     remarks: tuple[str, ...] = ()
-    """Where it is not as it was asked for, and why."""
+    """Differences from the request, with the reason, such as a replaced model."""
 
 
 class TurnTaken(Charged):
-    """The model has answered; its tool calls have not been made yet."""
+    """The model answered a turn. Its tool calls are not executed yet."""
 
     type: ClassVar[str] = "run.turn_taken"
     offloaded: ClassVar[frozenset[str]] = frozenset({"thought", "calls"})
     turn: int
-    """From 1."""
+    """Number of the turn, from 1."""
     attempt: int = 1
     thought: str
     calls: tuple[Call, ...] = ()
     finish_reason: str
-    """stop, tool_calls, length or content_filter."""
+    """`stop`, `tool_calls`, `length` or `content_filter`."""
     problem: str | None = None
-    """What is wrong with the answer itself, as the model is told: a tool call that cannot be read."""
+    """Why the answer is unusable, such as an unreadable tool call; the model sees this text."""
     duration_ms: int = 0
     generation_stats: dict[str, Json] | None = None
 
@@ -111,17 +111,17 @@ class TurnTaken(Charged):
 
 
 class CallAnswered(Event):
-    """A tool call of a turn has its result, for good."""
+    """A tool call of a turn completed with a final result."""
 
     type: ClassVar[str] = "run.call_answered"
     turn: int
     position: int
-    """In the turn, from 0."""
+    """Position of the call in the turn, from 0."""
     attempt: int = 1
     result: Json = None
-    """The value itself, or `{"$blob": …}` when it is large."""
+    """The value, or `{"$blob": …}` if it is large."""
     output: Output | None = None
-    """What the tool says that this call has left outside the run."""
+    """The side effect of the tool call, for tools that declare one."""
     duration_ms: int = 0
 
     @property
@@ -131,14 +131,15 @@ class CallAnswered(Event):
 
 
 class Summarised(Charged):
-    """The final answer; without a provider, no model wrote it."""
+    """The final answer of the run. If `provider` is null, no model wrote it."""
 
     type: ClassVar[str] = "run.summarised"
     offloaded: ClassVar[frozenset[str]] = frozenset({"summary"})
     attempt: int = 1
     summary: str
     finish_reason: str | None = None
-    """stop, length or content_filter; None where no model wrote it, or the event is older than this field."""
+    """`stop`, `length` or `content_filter`; null: no model wrote the summary, or the event is older than this
+    field."""
     duration_ms: int = 0
     generation_stats: dict[str, Json] | None = None
 
@@ -149,12 +150,12 @@ class Summarised(Charged):
 
 
 class Failed(Event):
-    """A goal run cannot go on, and will not."""
+    """A goal run failed. It cannot be resumed."""
 
     type: ClassVar[str] = "run.failed"
     error: str
 
 
 def call_step(turn: int, position: int) -> str:
-    """The id of the step that makes one call of a turn."""
+    """The step id of a tool call of a turn."""
     return f"{turn}.{position}"

@@ -1,7 +1,7 @@
-"""The agent loop of a goal run as it stands, and the steps that it grows as it goes.
+"""The state of a goal run, and the steps that follow from it.
 
-Unlike a plan, a goal run does not know its steps beforehand: a turn sets free its tool calls, the last answer
-sets free the next turn, and after the last turn comes the summary.
+The steps of a goal run are not known in advance. The tool calls of a turn follow the turn, the next turn
+follows the last result, and the summary follows the last turn.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from contracts.domain.run.goal_events import (
 from contracts.domain.run.steps import Step
 
 CUT_SHORT = frozenset({"length", "content_filter"})
-"""Finish reasons of an answer that the model did not end by itself."""
+"""Finish reasons of an answer that was cut short."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallResult:
-    """What came of a tool call: a result, or an error that the model is told."""
+    """The result of a tool call, or its error, which the model sees."""
 
     result: Json = None
     error: str | None = None
@@ -39,47 +39,47 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One answer of the model, with what came of its calls so far."""
+    """One answer of the model, with the results of its tool calls so far."""
 
     taken: TurnTaken
     answers: Mapping[int, CallResult] = field(default_factory=dict)
-    """By position of the call. A refused call is answered by its refusal."""
+    """Results by position of the call. The result of a refused call is its refusal."""
 
     @property
     def number(self) -> int:
-        """From 1."""
+        """Number of the turn, from 1."""
         return self.taken.turn
 
     @property
     def is_answered(self) -> bool:
-        """Whether every call has its answer."""
+        """Whether every tool call has a result."""
         return len(self.answers) == len(self.taken.calls)
 
     @property
     def says_done(self) -> bool:
-        """Whether the model ended here by itself."""
+        """Whether the model finished with this turn."""
         taken = self.taken
         return taken.finish_reason == "stop" and not taken.calls and taken.problem is None
 
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Everything that the next turn needs."""
+    """The state of a goal run that the next turn needs."""
 
     request: GoalRequested
     started: GoalStarted | None = None
     turns: tuple[Turn, ...] = ()
     summary: str | None = None
     summary_cut: bool = False
-    """The summary stops where max_tokens or a content filter ended it."""
+    """Whether max_tokens or a content filter cut the summary short."""
     error: str | None = None
-    """Why it could not go on."""
+    """Why the run failed."""
     outcome_reason: OutcomeReason | None = None
-    """Why it ended; None before it has."""
+    """Why the run ended; None before its end."""
 
     @property
     def is_over(self) -> bool:
-        """Whether no turn follows those taken."""
+        """Whether no further turn follows."""
         if not self.turns:
             return False
         last = self.turns[-1]
@@ -87,33 +87,33 @@ class Loop:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the model was told what is wrong with its answer, and has given such an answer again."""
+        """Whether the last two answers were unusable."""
         return len(self.turns) > 1 and all(turn.taken.problem for turn in self.turns[-2:])
 
     def call(self, step: str) -> Call:
-        """The tool call that the step makes."""
+        """The tool call of a step."""
         turn, _, position = step.partition(".")
         return self.turns[int(turn) - 1].taken.calls[int(position)]
 
     def with_turn(self, taken: TurnTaken) -> Loop:
-        """After the model has answered."""
+        """The loop after an answer of the model."""
         refused = {n: CallResult(error=call.refusal) for n, call in enumerate(taken.calls) if call.refusal}
         return replace(self, turns=(*self.turns, Turn(taken, refused)))
 
     def with_answer(self, step: str, answer: CallResult) -> Loop:
-        """After a tool call of the last turn has succeeded or failed for good."""
+        """The loop after the final result or error of a tool call of the last turn."""
         last = self.turns[-1]
         answers = {**last.answers, int(step.partition(".")[2]): answer}
         return replace(self, turns=(*self.turns[:-1], replace(last, answers=answers)))
 
     def next_step(self) -> Step:
-        """What follows when nothing of the last turn is left to be done."""
+        """The step after the last turn and its tool calls: another turn, or the summary."""
         if self.is_over:
             return _step(SUMMARY, "inference", SUMMARY)
         return _step(str(len(self.turns) + 1), "inference", "turn")
 
     def calls(self) -> tuple[Step, ...]:
-        """The steps that make the calls of a turn just taken."""
+        """The steps of the tool calls of the last turn."""
         taken = self.turns[-1].taken
         return tuple(
             _step(call_step(taken.turn, n), "tool", call.name, call.arguments)
@@ -123,7 +123,7 @@ class Loop:
 
 
 def call_result_of(event: CallAnswered) -> CallResult:
-    """What a call that succeeded gave."""
+    """The result in `event`."""
     return CallResult(result=event.result, output=event.output)
 
 

@@ -1,4 +1,4 @@
-"""What a tool call leaves outside its run. Pure."""
+"""The side effects (outputs) of tool calls. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contracts.domain.run.events import Output
 
 
 def output_of(spec: OutputSpec | None, result: Json) -> Output | None:
-    """What a call whose tool declares `spec` has left, as its `result` describes it."""
+    """The output of a tool call, taken from its `result` as `spec` declares; None if there is none."""
     if spec is None or not isinstance(result, dict):
         return None
     described = {name: result[name] for name in spec.fields if name in result}

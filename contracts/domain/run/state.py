@@ -53,71 +53,71 @@ class Status(StrEnum):
 
 
 Kind = Literal["plan", "agent"]
-"""What a run executes: a plan, or an agent's turns."""
+"""What a run executes: a plan, or the turns of an agent."""
 
 OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.SUSPENDED})
-"""States from which a run can still move on."""
+"""Statuses of runs that have not ended."""
 
 
 class State(NamedTuple):
-    """What is needed to go on: nothing else has to be remembered anywhere.
+    """The state of a run: everything that is needed to continue it.
 
-    A tuple, because every event makes a new one and that is a quarter of the cost of a data class.
+    It is a tuple because every event creates a new one, at a quarter of the cost of a data class.
     """
 
     status: Status = Status.ABSENT
     request: Requested | None = None
-    """Of the execution of a plan."""
+    """The request of a run of a plan."""
     loop: Loop | None = None
-    """Of a goal run, which has no plan."""
+    """The turns of a goal run."""
     graph: Graph = Graph()
     executor: str | None = None
     started_at: datetime | None = None
     synthesis: Literal["llm", "merge"] = "llm"
     done: Mapping[str, Json] = MappingProxyType({})
-    """Results by step of a plan."""
+    """Results by step, for a run of a plan."""
     outputs: tuple[Output, ...] = ()
-    """What the steps of a plan have left outside, in the order of their completion."""
+    """Outputs of the steps of a plan, in the order of completion."""
     ready: tuple[str, ...] = ()
-    """Steps whose dependencies are done and which have not been started."""
+    """Steps that can start: their dependencies are completed."""
     running: Mapping[str, int] = MappingProxyType({})
-    """The attempt in progress, by step."""
+    """Number of the attempt in progress, by step."""
     effects: Mapping[str, Effect] = MappingProxyType({})
-    """What a second execution does, by step in progress, as the log has it."""
+    """What a second execution does, by step in progress, as recorded at its start."""
     retrying: Mapping[str, datetime] = MappingProxyType({})
-    """When to try again, by step."""
+    """Time of the next retry, by step."""
     failed: Mapping[str, str] = MappingProxyType({})
-    """Final errors by step of a plan."""
+    """Final errors by step, for a run of a plan."""
     attempts: Mapping[str, int] = MappingProxyType({})
-    """Attempts ever started, by step."""
+    """Number of attempts started, by step."""
     failures: Mapping[str, int] = MappingProxyType({})
-    """Failed attempts since the last resume, by step."""
+    """Number of failed attempts since the last resume, by step."""
     takeovers: int = 0
-    """Executors that died with steps in progress since a step last completed."""
+    """Number of takeovers with steps in progress since the last completed step."""
     resumes: int = 0
     suspended: str | None = None
-    """Why nothing more can run until somebody resumes."""
+    """Why the run is suspended."""
 
     @property
     def kind(self) -> Kind:
-        """What it executes."""
+        """What the run executes."""
         return "agent" if self.loop else "plan"
 
     def is_repeatable(self, step: str) -> bool:
-        """Whether a step whose outcome is unknown may run again without asking: only the log says so."""
+        """Whether a step with an unknown outcome may run again automatically, by its recorded effect."""
         is_inference = self.graph.steps[step].task.is_inference
         return is_inference or self.effects.get(step, Effect.ONCE) is not Effect.ONCE
 
     @property
     def goal_id(self) -> str | None:
-        """The goal whose run this is."""
+        """The goal that the run belongs to, or None."""
         if self.loop:
             return self.loop.request.goal_id
         return self.request.goal_id if self.request else None
 
 
 def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one transition a line
-    """The state after `event`. Records; never refuses."""
+    """The state after `event`. Never raises."""
     match event:
         case StepCompleted():
             return _completed(state, event)
@@ -193,7 +193,7 @@ def _failed(state: State, event: StepFailed) -> State:
 
 
 def _resumed(state: State) -> State:
-    """What was in progress when the run was given up runs again only if it may; else it stays failed."""
+    """Failed and repeatable steps run again. Steps in progress that are not repeatable fail."""
     repeatable = (step for step in state.running if state.is_repeatable(step))
     again = (*state.failed, *repeatable, *state.retrying)
     return state._replace(
@@ -243,7 +243,7 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
 
 
 def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
-    """The model is told of a failed call; without an answer of the model itself nothing goes on."""
+    """The model sees the error of a failed tool call. A failed turn ends the run with an error."""
     if "." in event.step:
         return _answered(state, loop, event.step, CallResult(error=event.error))
     if event.step == SUMMARY:
@@ -257,7 +257,7 @@ def _answered(state: State, loop: Loop, step: str, answer: CallResult) -> State:
 
 
 def _grown(state: State, loop: Loop, *steps: Step) -> State:
-    """With further steps that can run at once."""
+    """The state with further steps that can start now."""
     added = {step.task.id: step for step in steps}
     graph = Graph({**state.graph.steps, **added})
     return state._replace(loop=loop, graph=graph, ready=(*state.ready, *added))

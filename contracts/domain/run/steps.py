@@ -1,4 +1,4 @@
-"""The steps of a run as a graph: a job's sub-tasks and the synthesis that follows them all."""
+"""The steps of a run as a graph: the sub-tasks of a job, and the synthesis after all of them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from contracts.core.event import BlobRef, Json
 from contracts.domain.plan import Job, SubTask
 
 SYNTHESIS = "__SYNTHESIS__"
-"""Id of the last step of every run, which makes the report."""
+"""Id of the last step of every run of a plan. It makes the report."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One node: a sub-task, or the synthesis when `task` has the id SYNTHESIS."""
+    """One node: a sub-task, or the synthesis if `task` has the id SYNTHESIS."""
 
     task: SubTask
     needs: tuple[str, ...]
@@ -24,16 +24,16 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Graph:
-    """Steps by id in the plan's order, and who waits for whom. Acyclic: the plan was validated."""
+    """Steps by id in the order of the plan, and their dependents. Acyclic, because the plan is validated."""
 
     steps: Mapping[str, Step] = field(default_factory=dict)
     dependents: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     roots: tuple[str, ...] = ()
-    """Steps that need nothing."""
+    """Steps without dependencies."""
 
     @property
     def tasks(self) -> tuple[str, ...]:
-        """Ids of all steps but the synthesis."""
+        """Ids of all steps except the synthesis."""
         return tuple(step for step in self.steps if step != SYNTHESIS)
 
     @property
@@ -42,7 +42,7 @@ class Graph:
         return tuple(step for step in self.tasks if self.dependents.get(step) == (SYNTHESIS,))
 
     def freed_by(self, step: str, done: Mapping[str, Json]) -> tuple[str, ...]:
-        """Steps that can run now that `step`, the newest in `done`, has completed."""
+        """Steps that can start because `step`, the newest in `done`, has completed."""
         steps = self.steps
         return tuple(
             dependent
@@ -66,19 +66,19 @@ def graph_of(job: Job) -> Graph:
 
 
 CHECK_FIRST = "Find out before you call it again"
-"""What a model is advised to do about a call whose outcome is unknown."""
+"""Advice to a model about a tool call with an unknown outcome."""
 
 
 def unknown_outcome(step: Step, advice: str = "Check, then resume to run it again") -> str:
-    """The error of a step that was in progress when its executor died, and may not be repeated."""
+    """The error of a step that is not repeatable and was in progress when its executor died."""
     return (
         f"the executor died while {step.task.tool_or_prompt.name} was running, so whether it took effect is "
-        f"unknown; it is not safe to repeat by itself. {advice}"
+        f"unknown; it is not repeated automatically. {advice}"
     )
 
 
 def merged(graph: Graph, results: Mapping[str, Json]) -> str:
-    """The report of a run without a model: the results nothing else used, as Markdown."""
+    """The report of a run without a model: the results that no other step uses, as Markdown."""
     sinks = graph.sinks
     if len(sinks) == 1:
         return as_text(results.get(sinks[0]))
@@ -88,7 +88,7 @@ def merged(graph: Graph, results: Mapping[str, Json]) -> str:
 
 
 def as_text(result: Json) -> str:
-    """A result as a person reads it: text as it is, anything else as indented JSON."""
+    """A result as readable text: text unchanged, any other value as indented JSON."""
     if isinstance(result, str):
         return result
     if ref := BlobRef.of(result):

@@ -1,1 +1,1 @@
-"""Schedules: their definition, cron expressions, and the record of their ticks."""
+"""Schedules: their definition, cron expressions, and the history of their ticks."""

@@ -1,13 +1,13 @@
-"""Cron schedules: which instants an expression names in a time zone. Pure; the clock comes in as an argument.
+"""Cron schedules: the instants at which an expression fires in a time zone. Pure.
 
 An expression has 5 fields, or 6 with leading seconds; names (`MON`, `Monday`, `JAN`), `L` (the last day of
-the month, `5L` its last Friday), `#`, `W` and words such as `@daily` are understood. A range may run over the
-end: `22-2` is from 22 to 2. When clocks change:
+the month, `5L` its last Friday), `#`, `W` and words such as `@daily` are allowed. A range may wrap around:
+`22-2` is from 22 to 2. At daylight saving time changes:
 
 - an expression that names its hours (`30 2 * * *`) fires once for each local time: at the first of two
-  occurrences, and at the first instant after the gap when the local time is skipped;
-- one that names every hour (`*/30 * * * *`) follows the clock on the wall: what comes twice fires twice, what
-  is skipped does not fire, so it keeps its pace through the change.
+  occurrences, and at the first instant after the gap if the local time is skipped;
+- an expression for every hour (`*/30 * * * *`) follows the wall clock: a repeated local time fires twice, a
+  skipped local time does not fire.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True)
 class Cron:
-    """The ticks of one expression in one time zone. Instants are aware; ticks are whole seconds in UTC."""
+    """The ticks of an expression in a time zone. Instants are aware; ticks are full seconds in UTC."""
 
     expression: str
     timezone: str
-    """IANA name, in its own spelling."""
+    """IANA name, in its canonical spelling."""
     _zone: ZoneInfo = field(repr=False, compare=False)
     _matchers: tuple[croniter[datetime], ...] = field(repr=False, compare=False)
-    """A wall-clock time matches if one of them says so."""
+    """A wall-clock time matches if any of these matches."""
     _every_hour: bool = field(repr=False, compare=False)
 
     @classmethod
     def parse(cls, expression: str, timezone: str = "UTC") -> Cron:
-        """The schedule that `expression` names.
+        """The schedule for `expression`.
 
         Raises:
-            InvalidCron: the message says which field is wrong, or that no date ever matches.
-            InvalidTimezone: the name is unknown.
+            InvalidCron: a field is invalid, or no date ever matches; the message says which.
+            InvalidTimezone: the time zone is unknown.
         """
         zone = parse_timezone(timezone)
         matchers = tuple(filter(None, map(_matcher, day_alternatives(fields_of(expression)))))
         if not matchers:
-            raise InvalidCron(f"{expression!r} never comes: no such month has such a day")
+            raise InvalidCron(f"{expression!r} never fires: the day does not exist in these months")
         return cls(expression, zone.key, zone, matchers, _every_hour=matchers[0].expanded[1] == ["*"])
 
     def next_after(self, instant: datetime) -> datetime:
-        """The first tick later than `instant`."""
+        """The first tick after `instant`."""
         return self._next_on_the_wall(instant) if self._every_hour else self._next_local_time(instant)
 
     def ticks(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
@@ -68,11 +68,11 @@ class Cron:
         return found
 
     def latest_before(self, instant: datetime) -> datetime:
-        """The last tick earlier than `instant`."""
+        """The last tick before `instant`."""
         back = timedelta(minutes=1)
         while (tick := self.next_after(instant - back)) >= instant:
             back *= 2
-        silence = instant - _SHORTEST  # from here to `instant` there is no tick
+        silence = instant - _SHORTEST  # there is no tick from `silence` to `instant`
         while silence - tick > _SECOND:
             middle = tick + (silence - tick) / 2
             later = self.next_after(middle)
@@ -85,7 +85,7 @@ class Cron:
     def _next_local_time(self, instant: datetime) -> datetime:
         local = instant.astimezone(self._zone)
         wall = local.replace(tzinfo=None, fold=0)
-        if local.fold:  # every local time up to the end of the repeated ones has had its first occurrence
+        if local.fold:  # the first occurrences of all repeated local times are in the past
             first = local.replace(fold=0).astimezone(UTC)
             wall = _wall(_change(self._zone, first, instant), _offset(self._zone, first)) - _SHORTEST
         return _first_occurrence(self._match(wall), self._zone)
@@ -102,12 +102,12 @@ class Cron:
             wall = _wall(change, offset) - _SHORTEST
 
     def _match(self, wall: datetime) -> datetime:
-        """The first wall-clock time after `wall` that the expression names."""
+        """The first wall-clock time after `wall` that matches the expression."""
         return min(one.get_next(datetime, start_time=wall) for one in self._matchers)
 
 
 def _matcher(fields: list[str]) -> croniter[datetime] | None:
-    """None: it never comes."""
+    """The matcher of an expression, or None if no date ever matches."""
     matcher = croniter(" ".join(fields), _EPOCH, ret_type=datetime, second_at_beginning=True)
     with suppress(CroniterBadDateError):
         matcher.get_next()
@@ -126,7 +126,7 @@ def _wall(instant: datetime, offset: timedelta) -> datetime:
 
 
 def _first_occurrence(wall: datetime, zone: ZoneInfo) -> datetime:
-    """The first instant at which clocks in `zone` show `wall`, or the end of the gap that skips it."""
+    """The first instant at which the local time is `wall`, or the end of the gap that skips it."""
     instant = wall.replace(tzinfo=zone).astimezone(UTC)
     if instant.astimezone(zone).replace(tzinfo=None) == wall:
         return instant
@@ -135,7 +135,7 @@ def _first_occurrence(wall: datetime, zone: ZoneInfo) -> datetime:
 
 
 def _change(zone: ZoneInfo, start: datetime, end: datetime) -> datetime:
-    """The first instant in (`start`, `end`] with another UTC offset than at `start`, else `end`."""
+    """The first instant in (`start`, `end`] with a UTC offset different from that at `start`, else `end`."""
     offset = _offset(zone, start)
     near = start
     while _offset(zone, far := min(near + _DAY, end)) == offset:

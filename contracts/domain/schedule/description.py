@@ -1,4 +1,4 @@
-"""Schedules in English. Pure."""
+"""Descriptions of cron expressions in English. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ INVALID = "Invalid schedule"
 
 
 def describe(expression: str) -> str:
-    """The expression in English (`At 09:00 AM`), itself where no short sentence is true, or INVALID."""
+    """The expression in English (`At 09:00 AM`), INVALID, or the expression itself if it is too complex."""
     try:
         fields = fields_of(expression)
         if has_mixed_days(fields) or any(

@@ -1,4 +1,4 @@
-"""The text of a cron expression: its fields, checked one by one, and what its day fields mean. Pure."""
+"""The fields of a cron expression: their validation, and the meaning of the day fields. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from croniter import CroniterError, croniter
 
 MAX_LENGTH = 256
-"""Characters of an expression."""
+"""Maximum characters of an expression."""
 
 _WORDS = {
     "@yearly": "0 0 1 1 *",
@@ -36,28 +36,32 @@ _NAMES = {
     4: {name[:3]: number for number, name in enumerate(_MONTHS, 1)},
     5: {name[:3]: number for number, name in enumerate(_DAYS)},
 }
-"""What three letters stand for, by the position of the field; croniter knows no longer names."""
+"""Values of three-letter names by position of the field; croniter does not know full names."""
 _IN_FULL = {name: name[:3] for name in (*_MONTHS, *_DAYS)}
 _LAST_DAY = re.compile(r"([0-7]|[a-z]{3})l|l([a-z]{3})")
-"""The last such day of the month, as `5L`, `FRIL` or `LFRI`: croniter knows `L5`."""
+"""The last weekday of the month as `5L`, `FRIL` or `LFRI`; croniter expects `L5`."""
 _STEPS = re.compile(r"(\w+)-(\w+)/\d+")
 _DAY, _WEEKDAY = 3, 5
-"""Positions of the two fields that name days."""
+"""Positions of the day-of-month and day-of-week fields."""
 _RANGES = ((0, 59), (0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
-"""The values of each field; a day of week of 7 is 0."""
+"""First and last value of each field; day of week 7 is 0."""
 _STEP = re.compile(r"(?:\*|(\w+)(?:-(\w+))?)/(\d+)")
 _ANY = frozenset({"*", "?"})
-"""A day field that is not restricted."""
+"""Values of a day field that match every day."""
 _SPECIAL = re.compile(r"#|^l|l$|w$")
-"""What names a day by the month that it is in: `1#2`, `L`, `L5`, `15W`."""
+"""Values that depend on the month: `1#2`, `L`, `L5`, `15W`."""
 
 
 class InvalidCron(ValueError):
-    """The text is no cron expression, or one that never comes."""
+    """The text is not a valid cron expression, or never fires."""
 
 
 def fields_of(expression: str) -> list[str]:
-    """The 5 or 6 fields of a valid expression, words such as `@daily` spelled out."""
+    """The 5 or 6 fields of an expression, with words such as `@daily` expanded.
+
+    Raises:
+        InvalidCron: the expression is not valid.
+    """
     if len(expression) > MAX_LENGTH:
         raise InvalidCron(
             f"a cron expression has at most {MAX_LENGTH} characters, this has {len(expression)}"
@@ -75,7 +79,7 @@ def fields_of(expression: str) -> list[str]:
     for position, text in enumerate(fields, start=6 - len(fields)):
         known.append(_as_croniter_knows_it(position, text))
         if not _is_field(position, known[-1]):
-            raise InvalidCron(f"{text!r} in {expression!r} is no valid {_FIELDS[position]}")
+            raise InvalidCron(f"{text!r} in {expression!r} is not a valid {_FIELDS[position]}")
         if _steps_over_the_end(position, known[-1]):
             raise InvalidCron(f"{text!r} in {expression!r} steps over the end of its range: list the values")
     return known
@@ -95,7 +99,7 @@ def _last_day(text: str) -> str:
 
 
 def _steps_over_the_end(position: int, text: str) -> bool:
-    """Whether it takes steps in a range like 22-2, which croniter miscounts."""
+    """Whether a range that wraps around, such as 22-2, has a step; croniter computes such steps wrongly."""
     ranges = (_STEPS.fullmatch(part) for part in text.split(","))
     return any(_number(position, one[1]) > _number(position, one[2]) for one in ranges if one)
 
@@ -105,7 +109,7 @@ def _number(position: int, text: str) -> int:
 
 
 def _is_field(position: int, text: str) -> bool:
-    if re.match(r"[hr](\W|$)", text):  # croniter's "any hour that suits you": not a fixed schedule
+    if re.match(r"[hr](\W|$)", text):  # croniter picks a random or hashed value for these
         return False
     return all(_is_known_to_croniter(position, part) for part in _parts(text))
 
@@ -121,10 +125,10 @@ def _is_known_to_croniter(position: int, text: str) -> bool:
 
 
 def day_alternatives(fields: Sequence[str]) -> list[list[str]]:
-    """Expressions of which a day has to match any one, so that croniter matches what cron does.
+    """Expressions for croniter that together match what cron matches: a day matches if one of them does.
 
-    When both day fields are given, cron takes a day that matches either. croniter does so, too, unless one of
-    them has `#`, `L` or `W`; and it confuses such values with others of the same list.
+    If both day fields are restricted, cron fires on a day that matches either. croniter does the same unless
+    a field has `#`, `L` or `W`, and it mixes such values up with others in the same list.
     """
     *_, day, month, weekday = fields
     if not any(_is_special(text) for text in (day, weekday)):
@@ -136,12 +140,12 @@ def day_alternatives(fields: Sequence[str]) -> list[list[str]]:
 
 
 def has_mixed_days(fields: Sequence[str]) -> bool:
-    """Whether `#`, `L` or `W` stand beside other days, which takes more words than one."""
+    """Whether `#`, `L` or `W` are combined with other days."""
     return len(day_alternatives(fields)) > 1
 
 
 def require_steps_within(expression: str) -> None:
-    """Refuse steps that are longer than the range that they are taken in: `*/90` minutes is once an hour.
+    """Refuse steps that are longer than their range: `*/90` minutes would fire once an hour.
 
     Raises:
         InvalidCron: there is such a step.
@@ -158,7 +162,7 @@ def require_steps_within(expression: str) -> None:
 
 
 def too_long_step(position: int, text: str) -> str | None:
-    """The part of a field whose step leaves its range at once."""
+    """The part of a field whose step is longer than its range, or None."""
     for part in text.split(","):
         if found := _STEP.fullmatch(part):
             first, last = _RANGES[position]
@@ -174,7 +178,7 @@ def _is_special(text: str) -> bool:
 
 
 def _parts(text: str) -> list[str]:
-    """The plain values of a list together, each special one by itself."""
+    """The parts of a list: all plain values as one part, each special value as its own part."""
     parts = text.split(",")
     plain = ",".join(part for part in parts if not _SPECIAL.search(part))
     return [*([plain] if plain else []), *(part for part in parts if _SPECIAL.search(part))]

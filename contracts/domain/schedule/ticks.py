@@ -1,8 +1,8 @@
 """The ticks of a schedule, and the decision about each.
 
-Written by the scheduler only. The definition of a schedule belongs to what it fires (a DAG, a goal); this is
-its history. The id is that of the schedule; a DAG's own schedule has the DAG's id. Every event repeats what
-is needed to go on, so that the newest commit is all that has to be read.
+Only the scheduler writes them. This aggregate is the history of a schedule; its definition is part of the DAG
+or goal. The aggregate id is the id of the schedule; the schedule of a DAG has the id of the DAG. Every event
+repeats the whole state, so only the newest commit must be read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contracts.core.event import Event
 from contracts.core.ids import derived_id
 
 CLOCKS_DIFFER = timedelta(minutes=5)
-"""At most, on machines that are set right."""
+"""Maximum difference between the clocks of machines with a correct time."""
 
 
 class Decision(StrEnum):
@@ -26,33 +26,33 @@ class Decision(StrEnum):
 
     FIRED = "fired"
     QUEUED = "queued"
-    """Its run waits for the one that is going."""
+    """The run of the tick waits until the current run has ended."""
     SKIPPED = "skipped"
     MISSED = "missed"
 
 
 class Ticked(Event):
-    """A tick was decided."""
+    """The scheduler decided about a tick."""
 
     type: ClassVar[str] = "schedule.ticked"
     tick: datetime
     decision: Decision
     reason: str | None = None
-    """Why it did not fire, or what else had to be done for it."""
+    """Why the tick did not fire, or what the scheduler did besides, such as cancelling the current run."""
     dag_id: str | None = None
     goal_id: str | None = None
     run_id: str | None = None
-    """The run it asks for, when it fires."""
+    """The requested run, if the tick fired."""
     previous_run: str | None = None
-    """The run asked for last, when this tick asks for none."""
+    """The last requested run, if this tick requests none."""
     queued: datetime | None = None
-    """The earlier tick whose run waits still."""
+    """The earlier tick whose run still waits."""
     passed_over: datetime | None = None
-    """Ticks up to this one may have been decided before, by a clock that was ahead."""
+    """Ticks up to this one may have been decided before, when the clock was ahead."""
 
 
 class Amended(Event):
-    """A decided tick is decided again: its queued run starts, or its run could not be requested."""
+    """The decision about a tick changed: its queued run starts, or its run could not be requested."""
 
     type: ClassVar[str] = "schedule.amended"
     tick: datetime
@@ -69,7 +69,7 @@ class Amended(Event):
 
 
 class Rewound(Event):
-    """Ticks were decided by a clock that was ahead. Those after `newest` are decided again when they come."""
+    """The clock was ahead and was corrected: ticks after `newest` are decided again when they are due."""
 
     type: ClassVar[str] = "schedule.rewound"
     tick: datetime
@@ -77,31 +77,31 @@ class Rewound(Event):
     run_id: str | None = None
     queued: datetime | None = None
     newest: datetime
-    """The time by the corrected clock."""
+    """The time of the corrected clock."""
     passed_over: datetime
-    """The newest tick that had been decided about."""
+    """The newest tick that was decided before the correction."""
 
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the schedule stands."""
+    """The current state of a schedule."""
 
     decision: Decision | None = None
-    """The newest one."""
+    """The newest decision."""
     tick: datetime | None = None
-    """What it was about."""
+    """The tick of the newest decision."""
     newest: datetime | None = None
     """The newest tick decided about."""
     run_id: str | None = None
-    """The run asked for last."""
+    """The last requested run."""
     queued: datetime | None = None
     """The tick whose run waits."""
     passed_over: datetime | None = None
-    """Ticks up to this one may have been decided, and have a run, from when the clock was ahead."""
+    """Ticks up to this one may have been decided, and may have a run, because the clock was ahead."""
 
     @property
     def asks(self) -> datetime | None:
-        """The tick whose run is to exist, when the newest decision was to fire."""
+        """The tick of the newest decision if it fired, else None. The run of this tick must exist."""
         return self.tick if self.decision is Decision.FIRED else None
 
 
@@ -138,7 +138,7 @@ SCHEDULE = Aggregate(
 
 
 def record(state: State, ticks: Sequence[Ticked]) -> list[Ticked]:
-    """Record what was decided; a tick that is not after the newest one has been decided already."""
+    """Record decisions. Ticks up to the newest decided tick are ignored: they are already decided."""
     events: list[Ticked] = []
     for ticked in ticks:
         if state.newest and ticked.tick <= state.newest:
@@ -153,7 +153,7 @@ def record(state: State, ticks: Sequence[Ticked]) -> list[Ticked]:
 
 
 def amend(state: State, ticked: Ticked) -> list[Amended]:
-    """Decide anew about the tick that is queued, or about the newest one if it was to fire."""
+    """Change the decision about the queued tick, or about the newest tick if it fired."""
     if state.newest is None or ticked.tick not in (state.queued, state.asks):
         return []
     if ticked.tick == state.asks and ticked.decision is Decision.FIRED:
@@ -175,7 +175,7 @@ def amend(state: State, ticked: Ticked) -> list[Amended]:
 
 
 def rewind(state: State, now: datetime) -> list[Event]:
-    """Continue from `now` if the newest decided tick is further ahead than clocks differ."""
+    """Continue from `now` if the newest decided tick is more than CLOCKS_DIFFER in the future."""
     if (
         state.decision is None
         or state.tick is None
@@ -195,10 +195,10 @@ def rewind(state: State, now: datetime) -> list[Event]:
 
 
 def is_ahead(instant: datetime, now: datetime) -> bool:
-    """Whether `instant`, written as the present by another process, is further ahead than clocks differ."""
+    """Whether `instant` is more than CLOCKS_DIFFER in the future, so the clock that wrote it was ahead."""
     return instant - now > CLOCKS_DIFFER
 
 
 def run_id(schedule_id: str, at: datetime, prefix: str = "dag-exec_") -> str:
-    """The id of the one run of a tick, the same whichever scheduler computes it."""
+    """The id of the run of a tick. All schedulers compute the same id."""
     return derived_id(prefix, schedule_id, at.isoformat())

@@ -287,7 +287,7 @@ def test_ids_and_dependencies_may_be_numbers_text_or_null() -> None:
 def test_a_placeholder_that_is_unclear_is_told_to_the_model() -> None:
     two = task("c", "a", "b", name="inference", prompt="<Result of Task a and b>")
     told = fault(plan(sub_tasks=[task("a"), task("b"), two])).error
-    assert "<Result of Task a and b> is no placeholder" in str(told)
+    assert "<Result of Task a and b> is not a valid placeholder" in str(told)
 
 
 def test_a_plan_with_as_many_steps_as_there_may_be_is_not_too_long() -> None:

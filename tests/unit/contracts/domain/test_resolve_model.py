@@ -29,7 +29,7 @@ def test_one_without_a_model_is_asked_with_that_of_the_settings(agent: State | N
 
 def test_one_whose_model_cannot_be_called_is_asked_with_that_of_the_settings_and_it_is_told_why() -> None:
     resolved = resolve_model(State(name="A", provider="openrouter", model="x"), problem)
-    remark = "the model of the settings is used, because that of agent A cannot be: set openrouter"
+    remark = "the model of the settings is used, because that of agent A cannot be called: set openrouter"
     assert resolved == Model(None, None, remark)
 
 
