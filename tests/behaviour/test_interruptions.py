@@ -201,3 +201,20 @@ async def test_a_connection_that_is_closed_for_good_says_so(connection: Connecti
         await connection.watch()
     with pytest.raises(Unavailable):
         await connection.request("anything", b"")
+
+
+async def test_a_task_that_is_cancelled_while_it_sends_ends(nats_server: NatsServer) -> None:
+    """With so little room it waits for the socket at each message, inside nats-py."""
+    async with connect(nats_server.url, name="test", pending_bytes=1) as connection:
+        sent = asyncio.Event()
+
+        async def send() -> None:
+            while True:
+                await connection.publish("live.news", b"x" * 100)
+                sent.set()
+
+        sending = asyncio.create_task(send())
+        await sent.wait()
+        sending.cancel()
+        await asyncio.wait([sending], timeout=5)
+        assert sending.done()

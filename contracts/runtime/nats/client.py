@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from functools import cached_property
+from typing import Any
 
 from nats.aio.client import NATS_HDR_LINE_SIZE, Client
 from nats.aio.subscription import Subscription
@@ -18,6 +20,15 @@ class NatsClient(Client):
     async def stop_sending(self, subscription: Subscription) -> None:
         """Ask the server to stop, and go on receiving what it has sent until then."""
         await self._send_unsubscribe(subscription._id)  # noqa: SLF001
+
+    async def _flush_pending(self, force_flush: bool = False) -> Any:
+        """nats-py swallows the cancellation of a task that waits here; the task would never end."""
+        task = asyncio.current_task()
+        before = task.cancelling() if task else 0
+        flushed = await super()._flush_pending(force_flush)
+        if task and task.cancelling() > before:
+            raise asyncio.CancelledError
+        return flushed
 
     async def _process_headers(self, headers: bytes | None) -> Mapping[str, str] | None:  # type: ignore[override]
         if headers and headers[NATS_HDR_LINE_SIZE] != SPACE:
