@@ -1,4 +1,4 @@
-"""The log on JetStream: one stream, one message a commit, an optimistic lock per aggregate."""
+"""The log on JetStream: one stream, one message per commit, an optimistic lock per aggregate."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from contracts.runtime.wire import COMMIT_ID, Format, Wire, place_in
 logger = structlog.get_logger(__name__)
 
 STILL_WRITING = 10158
-"""JetStream's error code while replicas agree on an earlier try of the same commit."""
+"""JetStream's error code while the replicas still store an earlier attempt of the same commit."""
 MESSAGE_TOO_LARGE = 10054
-"""JetStream's error code for a message above the stream's limit: while it is halted, every commit is."""
+"""JetStream's error code for a message above the stream's size limit; a halted stream's is 1 byte."""
 ATTEMPT_S = 2.0
-"""An answer later than this is taken for lost; asking again is harmless."""
+"""Seconds to wait for an acknowledgement before the commit is sent again. Duplicates are detected."""
 
 
 class Refused(Exception):
-    """JetStream will not take the commit, and trying again would not change that."""
+    """JetStream rejects the commit permanently. A retry does not help."""
 
 
 class NatsLog:
-    """A Log on a stream that `ensure_topology` has made."""
+    """A Log on the stream that `ensure_topology` creates."""
 
     def __init__(
         self,
@@ -116,12 +116,12 @@ class NatsLog:
 
     async def halt(self, reason: str) -> None:
         """See Log.halt."""
-        logger.error("the log takes no commits any more", reason=reason, way_out=WAY_OUT)
+        logger.error("the log is halted and refuses commits", reason=reason, way_out=WAY_OUT)
         halt = partial(stream_state.halt, self.connection, STREAM, reason)
         await retry_until(halt, deadline_s=self._deadline_s)
 
     async def accept(self) -> None:
-        """Take commits again; readers that have read more begin anew from what is there.
+        """Accept commits again after `halt`. Readers that have read lost commits start from the current log.
 
         Raises:
             Unavailable: the log could not be reached.
@@ -130,11 +130,11 @@ class NatsLog:
         await retry_until(accept, deadline_s=self._deadline_s)
 
     def doubt(self) -> None:
-        """The server may come back with another log: compare before the next append."""
+        """Check the log before the next append: after a reconnect the server may have a different one."""
         self._continuity.doubt()
 
     async def problem(self) -> str | None:
-        """Why commits are not taken, None when they are. Does not wait for a server that is away."""
+        """Why the log refuses commits; None if it accepts them. Does not wait for a disconnected server."""
         if not self.connection.is_connected:
             return "NATS does not answer; waiting for it"
         try:
@@ -146,11 +146,11 @@ class NatsLog:
         return f"{halted}. {WAY_OUT}" if halted else None
 
     async def recorded(self, seq: int, payload: bytes) -> Recorded:
-        """The commit that message `seq` of the log is.
+        """Decode message `seq` of the log.
 
         Raises:
-            Undecodable: it is not a commit.
-            Unavailable: a large value of it could not be fetched.
+            Undecodable: the message is not a commit.
+            Unavailable: an offloaded value could not be read from the object store.
         """
         try:
             return Recorded(seq, await self.format.decode(payload), payload)
@@ -161,7 +161,7 @@ class NatsLog:
             ) from error
 
     async def _passed_on(self, seq: int, msg: Msg) -> Recorded:
-        """What a tail makes of a message: nothing stops it."""
+        """Decode a message for `tail`. Skip a message that is not a commit; retry on other errors."""
         try:
             recorded = await retry_forever(partial(self.recorded, seq, msg.data), what="to read the log")
         except Undecodable as error:
@@ -200,10 +200,14 @@ class NatsLog:
             raise Halted(f"{error}. {WAY_OUT}") from error
 
     async def _landed_before(self, wire: Wire, after: int) -> int:
-        """The sequence of the very commit in `wire` if an earlier try landed and only its ack was lost.
+        """Return the sequence of the commit in `wire` if an earlier attempt stored it but its ack was lost.
 
-        One replica checks the expectation before the duplicate id, three the other way round. If it landed,
-        it is the first of its aggregate after `after`, whatever has come since.
+        A stream with one replica checks the expected sequence before the duplicate id; a replicated stream
+        checks the duplicate id first. A stored commit is the first of its aggregate after `after`.
+
+        Raises:
+            Conflict: another commit is stored there.
+            NoAnswer: it is unknown which commit is stored there.
         """
         first = await self._history.from_leader({"seq": after + 1, "next_by_subj": wire.filter})
         if first is None:
@@ -220,7 +224,7 @@ class NatsLog:
 
 @asynccontextmanager
 async def nats_log(settings: Settings, codec: Codec, *, name: str) -> AsyncGenerator[NatsLog]:
-    """The log that `settings` point at, connected as `name`, its streams made and checked."""
+    """Connect to the log at `settings.nats_url` as `name`; create and check its streams and buckets."""
     async with connect(settings.nats_url, name=f"{name}/{settings.instance}") as connection:
         replicas = await ensure_topology(connection, replicas=settings.nats_replicas)
         log = NatsLog(connection, Format(codec, NatsBlobs(connection)), replicated=replicas > 1)

@@ -1,4 +1,4 @@
-"""What a tail of the log passes over: counted, logged once a process, parked where it is no commit."""
+"""Reports what readers of the log skip: counts it, logs it once per process, and parks broken messages."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from contracts.runtime.consumer.parking import READERS, Parked, as_json, park_on
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection
 
-BROKEN = Counter("log_broken_messages", "Messages of the log that are not commits and were passed over.")
-UNREAD = Counter("log_unread_events", "Events passed over: newer than this service, or lost.", ["cause"])
+BROKEN = Counter("log_broken_messages", "Messages of the log that are not commits and were skipped.")
+UNREAD = Counter("log_unread_events", "Events skipped: too new for this service, or lost.", ["cause"])
 
 logger = structlog.get_logger(__name__)
 
 
 class PassedOver:
-    """What one process has passed over in the log."""
+    """Reports the events and messages of the log that one process skips."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -34,7 +34,7 @@ class PassedOver:
                 UNREAD.labels("newer" if event.newer else "lost").inc()
                 if self._is_new(event.dataschema if event.newer else recorded.seq):
                     logger.warning(
-                        "passing over an event that cannot be read",
+                        "skipping an event that cannot be read",
                         seq=recorded.seq,
                         aggregate_id=recorded.commit.aggregate_id,
                         event_type=event.type,
@@ -46,7 +46,7 @@ class PassedOver:
         BROKEN.inc()
         if not self._is_new(seq):
             return
-        logger.error("passing over a broken message", seq=seq, subject=subject, error=str(error))
+        logger.error("skipping a message that is not a commit", seq=seq, subject=subject, error=str(error))
         message = Parked(
             consumer=READERS,
             seq=seq,

@@ -1,4 +1,4 @@
-"""One aggregate: its folded state, its position in the log, and the one way to change it."""
+"""One aggregate: its folded state, its position in the log, and appending to it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from contracts.runtime.log import Conflict, Log
 S = TypeVar("S")
 
 ATTEMPTS = 20
+"""Maximum number of attempts of `Stream.decide`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Who commits, and on whose behalf."""
+    """The metadata of new commits: the writer, and what caused them."""
 
     source: str
     """`/<service>/<instance>`."""
@@ -30,16 +31,16 @@ class Origin:
     traceparent: str | None = None
 
     def caused_by(self, cause: Commit) -> Origin:
-        """The same writer, acting on `cause`."""
+        """The origin of a commit of the same writer that `cause` caused."""
         return Origin(self.source, cause.correlation_id, cause.id, cause.traceparent)
 
 
 class Contended(Exception):
-    """Others kept changing the aggregate while we tried; trying again later may succeed."""
+    """Other writers changed the aggregate during every attempt. A later retry may succeed."""
 
 
 class Stream(Generic[S]):
-    """The state of one aggregate and the right to append if nobody else did meanwhile."""
+    """The state of one aggregate. An append succeeds only if no other writer has appended in the meantime."""
 
     def __init__(self, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> None:
         self.log = log
@@ -48,19 +49,19 @@ class Stream(Generic[S]):
         self.origin = origin
         self.state: S = aggregate.initial
         self.seq = 0
-        """Stream sequence of the last commit folded, 0 before the first."""
+        """Stream sequence of the last commit folded; 0 before the first."""
         self.version = 0
         """Position of the last event folded."""
         self.began: datetime | None = None
-        """Time of the first commit folded, None before it."""
+        """Time of the aggregate's first commit; None before it."""
         self.changed: datetime | None = None
-        """Time of the last one."""
+        """Time of the last commit folded; None before the first."""
         self._place: Place | None = Place(0, 0)
-        """Of the last commit folded; None where it is not known."""
+        """Place of the last commit folded; None if unknown."""
 
     @classmethod
     async def open(cls, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> Stream[S]:
-        """The aggregate as the log has it now."""
+        """Read the aggregate from the log."""
         stream = cls(log, aggregate, aggregate_id, origin)
         if aggregate.snapshots is None or not await stream._restored(aggregate.snapshots):
             await stream.refresh()
@@ -68,30 +69,30 @@ class Stream(Generic[S]):
 
     @classmethod
     async def newest(cls, log: Log, aggregate: Aggregate[S], aggregate_id: str, origin: Origin) -> Stream[S]:
-        """The aggregate by its newest commit alone, where every commit says all there is to know."""
+        """Read only the newest commit. For aggregates whose every commit contains the whole state."""
         stream = cls(log, aggregate, aggregate_id, origin)
         if newest := await log.newest(aggregate.name, aggregate_id):
             stream.fold(newest)
         return stream
 
     async def refresh(self) -> Sequence[Event]:
-        """Fold what others have appended since; returns those events."""
+        """Read and fold the commits that other writers have appended. Returns their events."""
         recorded = await self.log.read(self.aggregate.name, self.id, after=self.seq)
         for one in recorded:
             self.fold(one)
         return all_events(one.commit for one in recorded)
 
     def fold(self, recorded: Recorded) -> None:
-        """Take in a commit that is known to follow the last one folded."""
+        """Apply a commit. It must directly follow the last one folded."""
         self._take(recorded.commit, recorded.seq, self.aggregate.fold(recorded.commit.events, self.state))
 
     async def append(self, events: Sequence[Event], *, becomes: S | None = None) -> int:
-        """Append `events` as one commit and fold them; returns its sequence.
+        """Append `events` as one commit and fold them. Returns the sequence of the commit.
 
-        `becomes` is the state after them, where the caller knows it already.
+        `becomes` is the state after `events`, if the caller has computed it already.
 
         Raises:
-            Conflict: somebody else appended first; refresh and decide again.
+            Conflict: another writer appended first. Refresh and decide again.
             TooLarge: the events do not fit into one commit.
         """
         state = self.aggregate.fold(events, self.state) if becomes is None else becomes
@@ -117,13 +118,13 @@ class Stream(Generic[S]):
         return self.seq
 
     async def decide(self, decide: Callable[[S], Sequence[Event]]) -> Sequence[Event]:
-        """Append what `decide` makes of the state; if somebody else appended first, refresh and decide again.
+        """Append the events that `decide` returns for the state. On a conflict, refresh and decide again.
 
-        Returns the events appended; none where there was nothing to decide.
+        Returns the events appended, which may be empty.
 
         Raises:
-            DomainError: what `decide` raised.
-            Contended: lost the race ATTEMPTS times.
+            DomainError: `decide` raised it.
+            Contended: there was a conflict in each of ATTEMPTS attempts.
             TooLarge: the events do not fit into one commit.
         """
         for _ in range(ATTEMPTS):
@@ -139,10 +140,10 @@ class Stream(Generic[S]):
         raise Contended(f"{self.aggregate.name} {self.id} is changing too fast; try again")
 
     async def _restored(self, snapshots: Snapshots[S]) -> bool:
-        """Take the state from the newest commit, or the initial one where there is no commit.
+        """Restore the state from the snapshot in the newest commit. Without a commit, keep the initial state.
 
-        False where the newest commit has no snapshot that this version can use, or has an event that this
-        version cannot read: the events are to be folded then, which refuses what must not be decided on.
+        Returns False if the newest commit has no snapshot of this version, or has an event that this version
+        cannot read. The caller then folds all events, which raises UnreadHistory for such an event.
         """
         newest = await self.log.newest(self.aggregate.name, self.id)
         if newest is None:
@@ -172,7 +173,7 @@ async def transact(
     decide: Callable[[S], Sequence[Event]],
     origin: Origin,
 ) -> Stream[S]:
-    """Open the aggregate and `Stream.decide`; returns it as it is then. Raises what that raises."""
+    """Open the aggregate and call `Stream.decide`. Returns the stream after it; raises the same errors."""
     stream = await Stream.open(log, aggregate, aggregate_id, origin)
     await stream.decide(decide)
     return stream

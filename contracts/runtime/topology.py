@@ -1,4 +1,4 @@
-"""The streams and buckets we live on: made when missing, checked when there."""
+"""Creates the JetStream streams and buckets of the system, and checks the configuration of existing ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from contracts.runtime.nats_blobs import BUCKET as BLOBS_BUCKET
 from contracts.runtime.process.service import UserError
 
 OLDEST_SERVER = (2, 11)
-"""Older ones ignore Nats-Expected-Last-Subject-Sequence-Subject, and with it the optimistic lock."""
+"""Minimum version of nats-server. Older versions ignore Nats-Expected-Last-Subject-Sequence-Subject, so
+the optimistic lock does not work."""
 
 DUPLICATE_WINDOW_NS = 120 * 1_000_000_000
 
@@ -43,21 +44,21 @@ CHECKED = ("subjects", "storage", "retention", "allow_direct")
 
 
 class WrongServer(UserError):
-    """The NATS server is not one the log is safe on."""
+    """The NATS server is too old or not configured as the log needs it."""
 
 
 class WrongStream(UserError):
-    """A stream of ours exists with a configuration that would lose or hide commits."""
+    """A stream exists with a configuration that would lose or hide commits."""
 
 
 async def ensure_topology(connection: Connection, *, replicas: int = 1, wait_s: float = 30.0) -> int:
-    """Make and check every stream and bucket; any number of processes may do so at once.
+    """Create all missing streams and buckets, and check the streams. Several processes may call it at once.
 
-    Returns how many replicas the log has, which whoever made it decided.
+    Returns the number of replicas of the log. `replicas` applies only to streams and buckets created here.
 
     Raises:
-        WrongServer: too old, without JetStream, or without room for so many replicas.
-        WrongStream: one exists and is not fit.
+        WrongServer: it is too old, has no JetStream, or has too few servers for so many replicas.
+        WrongStream: a stream exists with an unsuitable configuration.
     """
     _check_version(connection)
     try:
@@ -76,7 +77,7 @@ def _check_version(connection: Connection) -> None:
     version = connection.nc.connected_server_version
     if (version.major, version.minor) < OLDEST_SERVER:
         raise WrongServer(
-            f"{version!r} is too old: before 2.11 it lets a stale writer through. Upgrade nats-server"
+            f"{version!r} is too old: before 2.11 it does not check the optimistic lock. Upgrade nats-server"
         )
 
 
@@ -93,9 +94,9 @@ async def _ensure_stream(connection: Connection, config: dict[str, Json], replic
         if actual.get(key, value) != value
     ]
     if actual["duplicate_window"] < DUPLICATE_WINDOW_NS:
-        wrong.append("duplicate_window must be 2m at least")
+        wrong.append("duplicate_window must be at least 2m")
     if wrong:
-        raise WrongStream(f"stream {name}: {'; '.join(wrong)}. Mend it with `nats stream edit {name}`")
+        raise WrongStream(f"stream {name}: {'; '.join(wrong)}. Correct it with `nats stream edit {name}`")
     return actual
 
 

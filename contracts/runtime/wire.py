@@ -1,4 +1,4 @@
-"""A commit as a message: its subject, headers and payload, its limit, and what of it is offloaded."""
+"""Encodes a commit as a NATS message and decodes it; large values are offloaded to the object store."""
 
 from __future__ import annotations
 
@@ -12,43 +12,43 @@ from contracts.runtime.blobs import BlobLost, Blobs
 from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, TooLarge
 
 MARK = b'"$blob"'
-"""Stands in every payload that holds a reference, and in hardly any other."""
+"""Text that occurs in every payload with a reference, and rarely in others."""
 
 COMMIT_ID = "Nats-Msg-Id"
-"""Header: the id of the commit, by which JetStream recognises one that it has."""
+"""Header: the id of the commit. JetStream uses it to detect duplicates."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
-"""Header: the sequence of the commit before this one in its aggregate. JetStream checks it, and keeps it."""
+"""Header: the sequence of the previous commit of the aggregate. JetStream checks it and stores it."""
 PLACE = "Aggregate-Place"
 """Header: the Place of the commit, as `<first>,<number>`."""
 
 HEADERS_BYTES = 1024
-"""More than the headers of a commit ever take."""
+"""Upper limit for the size of a commit's headers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A commit ready to be sent, again and again if need be."""
+    """An encoded commit. It may be sent several times."""
 
     subject: str
     filter: str
-    """The subject its expectation is checked on."""
+    """The subject filter for which JetStream checks the expected sequence."""
     headers: dict[str, str]
     payload: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """Commits to messages and back: the codec, and the object store for what is large."""
+    """Encodes and decodes commits: a codec, and the object store for large values."""
 
     codec: Codec
     blobs: Blobs
 
     async def encode(self, commit: Commit, after: int) -> Wire:
-        """The message that appends `commit` if the last sequence of its aggregate is `after`.
+        """Encode the message that appends `commit` if the last sequence of its aggregate is `after`.
 
         Raises:
-            TooLarge: over MAX_MESSAGE_BYTES in spite of all that was offloaded.
-            InvalidId: the aggregate id is not fit for a subject.
+            TooLarge: it exceeds MAX_MESSAGE_BYTES although large values were offloaded.
+            InvalidId: the aggregate id is not a valid id.
         """
         subject = commit_subject(commit.aggregate, commit.aggregate_id, commit.state)
         subject_filter = aggregate_filter(commit.aggregate, commit.aggregate_id)
@@ -58,7 +58,7 @@ class Format:
         if len(payload) > MAX_MESSAGE_BYTES - HEADERS_BYTES:
             raise TooLarge(
                 f"a commit of {commit.aggregate} {commit.aggregate_id} is {len(payload)} bytes long; "
-                "put large values into the object store or split the decision"
+                "put large values into the object store or split the commit"
             )
         headers = {
             COMMIT_ID: commit.id,
@@ -72,10 +72,10 @@ class Format:
         return Wire(subject, subject_filter, headers, payload)
 
     async def decode(self, payload: bytes) -> Commit:
-        """The commit in `payload`, with everything offloaded put back; an event with a lost value is Unread.
+        """Decode the commit in `payload` and restore offloaded values. An event with a lost value is Unread.
 
         Raises:
-            Undecodable: it is not a commit.
+            Undecodable: the payload is not a commit.
             Unavailable: the object store could not be reached.
         """
         if MARK not in payload:
@@ -98,7 +98,7 @@ class Format:
         for name in event.offloaded & data.keys():
             value = data[name]
             if _looks_like_reference(value):
-                # A client's own value must come back as it was, and never as what it pretends to refer to.
+                # A client's value that looks like a reference must be read back unchanged, not resolved.
                 data[name] = (await self.blobs.put_json(value)).as_json()
             else:
                 data[name] = await self.blobs.store_if_large(value)
@@ -113,13 +113,13 @@ class Format:
 
 
 def place_in(headers: Mapping[str, str]) -> Place | None:
-    """The place that a commit's headers tell; None for one that was stored without."""
+    """The Place in the headers of a commit; None if it was stored without."""
     first, _, number = headers.get(PLACE, "").partition(",")
     return Place(int(first), int(number)) if first.isdecimal() and number.isdecimal() else None
 
 
 def previous_in(headers: Mapping[str, str]) -> int | None:
-    """Sequence of the commit before it in its aggregate, 0 for the first one; None where that is not told."""
+    """Sequence of the previous commit of the aggregate, 0 for the first one; None if the headers lack it."""
     previous = headers.get(EXPECTED, "")
     return int(previous) if previous.isdecimal() else None
 

@@ -1,8 +1,12 @@
-"""Work from the log: every commit that a durable consumer selects goes to a handler until it is settled.
+"""Durable consumers of the log: each commit on some subjects is delivered to a handler until it is settled.
 
-The handler returns: done. It raises Retry: again, later. It raises Reject: parked where an operator sees it,
-who may put it back. Anything else is a bug: again with backoff, and parked after `max_deliver` deliveries.
-Any number of processes may share a consumer's name; each message is in the hands of one, as long as it lives.
+- The handler returns: the message is acknowledged.
+- It raises Retry: the message is delivered again later.
+- It raises Reject: the message is parked. An operator can send it again.
+- It raises any other exception: the message is delivered again with back-off, and parked after `max_deliver`
+  deliveries.
+
+Several processes may share a consumer's name. Each message is delivered to one of them at a time.
 """
 
 from __future__ import annotations
@@ -19,13 +23,14 @@ from contracts.runtime.nats_log import NatsLog
 
 REPLAYS_AT_ONCE = 1
 TAKE_OVER_AFTER_S = 0.02
-"""Until then the server has noticed that the dead process is gone, and sends its messages to the living."""
+"""Seconds after which a dead process's messages are delivered again. By then the server has noticed that it
+is gone, and does not deliver to it."""
 
 
 class Consumer:
-    """A worker that gives the commits on `filters`, and those an operator put back, to `handler`.
+    """A worker that delivers the commits on `filters`, and those that operators send again, to `handler`.
 
-    `given_up` is told of each that is parked, so that whoever waits for what it was about learns of it.
+    It calls `given_up` for each message that it parks, so that the failure can be recorded.
     """
 
     def __init__(
@@ -53,7 +58,7 @@ class Consumer:
         ]
 
     async def run(self) -> None:
-        """Consume until cancelled; then stop taking, give the handlers `grace_s`, and send the rest back."""
+        """Consume until cancelled. Then let handlers finish for `grace_s`, and return unfinished messages."""
         await self._take_over()
         running = [asyncio.create_task(subscription.run()) for subscription in self._subscriptions]
         alive = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._save_positions())]
@@ -68,7 +73,7 @@ class Consumer:
             await _cancelled(alive)
 
     async def _take_over(self) -> None:
-        """What a dead process on this host had in hand is delivered again now, not after `ack_wait_s`."""
+        """Request redelivery of the messages of dead processes on this host, without waiting `ack_wait_s`."""
         if self._leases:
             for ack_subject in self._leases.take_over(lease_s=self._policy.ack_wait_s):
                 await self._log.connection.publish(ack_subject, nak(TAKE_OVER_AFTER_S))
@@ -85,7 +90,7 @@ class Consumer:
                 self._leases.touch()
 
     async def _save_positions(self) -> None:
-        """Beside `_keep_alive`: waiting for an answer must not cost the lease."""
+        """A task of its own: waiting for an answer must not delay `_keep_alive` and lose the lease."""
         while True:
             await asyncio.sleep(self._policy.ack_wait_s / SIGNS_OF_LIFE)
             for subscription in self._subscriptions:

@@ -1,4 +1,4 @@
-"""What becomes of a delivered message: the pure part of every consumer."""
+"""The outcome of a delivery: acknowledge, deliver again, park or ignore. Pure."""
 
 from __future__ import annotations
 
@@ -17,73 +17,73 @@ from contracts.runtime.stream import Contended
 
 @dataclass(slots=True, eq=False)
 class Delivery:
-    """One message in hand."""
+    """One message that this process holds."""
 
     seq: int
-    """In the log."""
+    """Sequence in the log."""
     attempt: int
     """1 on the first delivery."""
     ack_subject: str
-    """Where its outcome is sent: the latest one when it came again while in hand."""
+    """The subject to acknowledge on. It changes if the message is redelivered while this process holds it."""
     lease: Lease
-    """Of everything that the consumer has in hand."""
+    """The lease of all messages that the consumer holds."""
     is_new: bool = False
-    """Whether nobody has had it before: it is younger than the consumer, and comes for the first time."""
+    """Whether this is certainly the first delivery: the message is newer than the consumer."""
 
 
 @dataclass(frozen=True)
 class DeliveryPolicy:
-    """How patient a consumer is."""
+    """Limits and delays of a consumer."""
 
     max_in_flight: int = 100
     ack_wait_s: float = 15.0
-    """A process that is silent for so long has lost its messages to the others."""
+    """Seconds without a sign of life after which a process loses its messages to others."""
     max_deliver: int = 5
-    """Deliveries after which an unexpected exception parks the message; those cut short by a crash count."""
+    """Deliveries after which an unexpected exception parks the message. Those that a crash ended count."""
     backoff_s: float = 1.0
-    """Before the second delivery; doubles with each one."""
+    """Seconds before the second delivery. The delay doubles with each delivery."""
     longest_backoff_s: float = 60.0
     grace_s: float = 10.0
-    """What handlers have to finish when the consumer is cancelled."""
+    """Seconds that handlers have to finish when the consumer is cancelled."""
     since: timedelta | None = None
-    """Age of the oldest commit that a consumer is given when it is made; None: all commits of the log."""
+    """Maximum age of commits that a newly created consumer delivers; None: all commits of the log."""
 
     def backoff(self, attempt: int) -> float:
-        """Seconds before the delivery after `attempt`."""
+        """Seconds between delivery `attempt` and the next one."""
         return doubled(self.backoff_s, attempt - 1, self.longest_backoff_s)
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Never again."""
+    """Acknowledge: the message is never delivered again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """After `after_s` seconds."""
+    """Deliver again after `after_s` seconds."""
 
     after_s: float
 
 
 @dataclass(frozen=True, slots=True)
 class GiveUp:
-    """Parked, and never again unless an operator says so."""
+    """Park: the message is delivered again only if an operator sends it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """Whoever has it now says what becomes of it; acknowledgements are not fenced, so ours would count."""
+    """Send nothing: another process may own the message now. The server would accept our acknowledgement."""
 
 
 Verdict = Done | Again | GiveUp | Ignore
 
 
 EXPECTED = (Retry, Reject, LeaseLost, Conflict, Contended, Unavailable, Undecodable, UnreadHistory)
-"""What handlers raise on purpose. Anything else is a bug, and is logged with its stack trace."""
+"""Exceptions that handlers raise on purpose. Any other is a bug and is logged with its stack trace."""
 
 
 def verdict(error: BaseException | None, attempt: int, policy: DeliveryPolicy) -> Verdict:
-    """What a handler's end means: it returned (None) or raised `error`."""
+    """The outcome for a handler that returned (`error` is None) or raised `error`."""
     match error:
         case None:
             return Done()

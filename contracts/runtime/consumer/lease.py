@@ -1,4 +1,4 @@
-"""Until when this process has for certain what a consumer gave it."""
+"""The time until which this process certainly owns the messages that a consumer delivered to it."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from contracts.core.outcome import LeaseLost
 
 
 def uninterrupted() -> float:
-    """Seconds on a clock that goes on while the process, or the machine, is stopped."""
+    """Seconds on a monotonic clock that also counts while the process or the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 class Lease:
-    """The right to what is in hand: it lasts for `lease_s` seconds after the server has last heard from us.
+    """Ownership of delivered messages. It ends `lease_s` seconds after the last sign of life to the server.
 
-    When it has run out the server gives the messages to others. The next sign of life begins a new term, and
-    whoever held something in an earlier one has to find out whether it is still theirs.
+    After it has expired, the server delivers the messages to other processes. The next sign of life starts a
+    new term. Code that holds a message of an earlier term must check whether it still owns it.
     """
 
     def __init__(self, lease_s: float, clock: Callable[[], float] = uninterrupted) -> None:
@@ -25,28 +25,28 @@ class Lease:
         self.clock = clock
         self._until = clock() + lease_s
         self.term = 1
-        """Counts the terms; one that has run out is never taken up again."""
+        """Number of the current term. An expired term is never continued."""
 
     def renew(self, asked_at: float) -> None:
-        """The server has heard from us; `asked_at`: what `clock` said before we began to tell it."""
+        """Renew after the server has confirmed a sign of life. `asked_at`: `clock()` before it was sent."""
         if asked_at > self._until:
             self.term += 1
         self._until = asked_at + self._lease_s
 
     def holds(self, term: int) -> bool:
-        """Whether what was in hand in this term is still ours for certain."""
+        """Whether this process certainly still owns the messages it received in `term`."""
         return self.is_held and self.term == term
 
     @property
     def is_held(self) -> bool:
-        """Whether the current term has not run out."""
+        """Whether the current term has not expired."""
         return self.clock() < self._until
 
     def require(self, term: int) -> None:
         """Check `holds`.
 
         Raises:
-            LeaseLost: it may be in the hands of another.
+            LeaseLost: another process may own the messages of `term`.
         """
         if not self.holds(term):
             raise LeaseLost("this process was silent for longer than its lease")

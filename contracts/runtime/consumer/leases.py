@@ -1,7 +1,7 @@
-"""What this process has been given and not yet settled, on local disk: the next one takes it over at once.
+"""Records the unsettled messages of this process on local disk, so that a successor takes them over at once.
 
-Without it a killed process's messages come again only after `ack_wait`. Each process writes a file of its own
-and holds a lock on it; a file that can be locked belongs to a process that is gone.
+Without it, the messages of a killed process are delivered again only after `ack_wait`. Each process locks and
+writes its own file. A file that can be locked belongs to a process that has ended.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from contracts.core.ids import new_id
 
 SUFFIX = ".leases"
 SIGNS_OF_LIFE = 3
-"""Times in a lease that a process tells the server that it has its messages."""
+"""Number of signs of life that a process sends in the duration of a lease."""
 COMPACT_AT = 2000
-"""Lines that are settled and still in the file, at most."""
+"""Number of settled messages after which the file is rewritten."""
 
 
 class Leases:
-    """The ack subjects of messages in hand. Losing them costs `ack_wait`, so nothing is synced."""
+    """The ack subjects of unsettled messages. A lost file only delays redelivery, so it is not synced."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
@@ -32,12 +32,12 @@ class Leases:
         self._file = self._write_anew()
 
     def add(self, ack_subject: str) -> None:
-        """This message is ours now."""
+        """Record a delivered message."""
         self._held.add(ack_subject)
         os.write(self._file, f"+{ack_subject}\n".encode())
 
     def remove(self, ack_subject: str) -> None:
-        """It is settled."""
+        """Record that a message is settled."""
         if ack_subject not in self._held:
             return
         self._held.discard(ack_subject)
@@ -49,21 +49,21 @@ class Leases:
             os.close(abandoned)
 
     def touch(self) -> None:
-        """We are alive and have just told the server so."""
+        """Record that this process has just sent a sign of life to the server."""
         os.utime(self._file)
 
     def close(self) -> None:
-        """Forget the file when nothing is held; what is held is left to the next process."""
+        """Close the file. Remove it if all messages are settled; otherwise leave it to the next process."""
         if not self._held:
             self._path.unlink(missing_ok=True)
         os.close(self._file)
 
     def take_over(self, *, lease_s: float) -> list[str]:
-        """The ack subjects that processes which are gone left in this directory; their files are removed.
+        """Remove the files of ended processes in this directory and return the ack subjects in them.
 
-        Of a file that was not touched for too long nothing is taken: its messages may have gone to others,
-        who would lose them by it. Every message that comes or goes touches it, so what was last told of the
-        rest may be older than the file.
+        Stale files are ignored: their messages may have been delivered to other processes, which must not
+        lose them. A file is stale if it is older than the lease minus one interval between signs of life:
+        every `add` and `remove` changes its time, so the last sign of life may be that much older.
         """
         youngest_s = lease_s - lease_s / SIGNS_OF_LIFE
         left = []
@@ -79,7 +79,7 @@ class Leases:
         return left
 
     def _write_anew(self) -> int:
-        """Lock before the name can be found; the name then moves from the old file to the new one."""
+        """Write and lock a new file, then rename it over the old one: it is never visible unlocked."""
         fresh = self._path.with_suffix(".new")
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)
         fcntl.flock(file, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""Messages a consumer gave up on: kept where an operator sees them, and put back when he says so."""
+"""Parked messages: those that a consumer gave up on. An operator can list them and send them again."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from contracts.runtime.process.service import UserError
 
 DEADLINE_S = 30.0
 LOG_SUBJECT = "Log-Subject"
-"""Header of a message put back: the subject it has in the log."""
+"""Header of a message that is sent again: its subject in the log."""
 LONGEST_TEXT = 10_000
-"""Characters kept of a parked message that is not JSON."""
+"""Maximum characters stored of a parked message that is not JSON."""
 READERS = "readers"
-"""In the place of a consumer's name: every reader passes over the message, and none takes it back."""
+"""Stored instead of a consumer's name for a message that is not a commit. All readers skip it."""
 
 
 class NotParked(UserError):
@@ -33,26 +33,26 @@ class NotParked(UserError):
 
 
 class Parked(BaseModel):
-    """One message given up, and why."""
+    """One parked message, and the reason."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     consumer: str
     seq: int
-    """In the log."""
+    """Sequence in the log."""
     subject: str
-    """It had in the log."""
+    """Subject in the log."""
     reason: str
     error: str
-    """Type of what was raised."""
+    """Type of the exception."""
     attempt: int
     time: datetime
     payload: Json
-    """The message itself: its JSON, or its text when it is none."""
+    """The payload of the message: its JSON, or its text if it is not JSON."""
 
 
 async def park(connection: Connection, message: Parked, *, delivery: str) -> None:
-    """Keep `message`; once only for one `delivery`, however often it is tried.
+    """Store `message`. Repeated calls with the same `delivery` store it once.
 
     Raises:
         Unavailable: it could not be stored.
@@ -63,7 +63,7 @@ async def park(connection: Connection, message: Parked, *, delivery: str) -> Non
 
 
 async def park_once(connection: Connection, message: Parked) -> None:
-    """Keep `message` unless the same one of the same consumer is parked already.
+    """Store `message` unless it is already parked for the same consumer.
 
     Raises:
         Unavailable: it could not be stored.
@@ -74,7 +74,7 @@ async def park_once(connection: Connection, message: Parked) -> None:
 
 
 def as_json(payload: bytes) -> Json:
-    """A message's payload as `Parked` keeps it: its JSON, or the beginning of its text."""
+    """A payload in the form of `Parked.payload`: its JSON, or the first LONGEST_TEXT characters."""
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError:
@@ -82,23 +82,23 @@ def as_json(payload: bytes) -> Json:
 
 
 async def parked_messages(connection: Connection) -> list[tuple[int, Parked]]:
-    """All that is parked, oldest first, each under its number."""
+    """All parked messages with their numbers, oldest first."""
     found = await retry_until(partial(stored, connection, PARKED_STREAM, PARKED), deadline_s=DEADLINE_S)
     return [(one.seq, Parked.model_validate_json(one.payload)) for one in found]
 
 
 async def retry(connection: Connection, number: int) -> None:
-    """Give parked message `number` to its consumer again, as if it came for the first time.
+    """Send parked message `number` to its consumer again, as a first delivery.
 
     Raises:
-        NotParked: there is none, or the log does not have the message any more.
+        NotParked: no message has this number, or the log no longer contains the message.
         Unavailable: NATS could not be reached; try again.
     """
     found = await _get(connection, PARKED_STREAM, number)
     message = Parked.model_validate_json(found["data"])
     if message.consumer == READERS:
         raise NotParked(
-            f"message {message.seq} of the log is not a commit, so no service takes it: remove it with "
+            f"message {message.seq} of the log is not a commit, so no service can process it: remove it with "
             f"`nats stream rmm {STREAM} {message.seq}`, then `nats stream rmm {PARKED_STREAM} {number}`"
         )
     original = await _get(connection, STREAM, message.seq)
@@ -113,7 +113,7 @@ async def _get(connection: Connection, stream: str, seq: int) -> dict[str, Json]
     try:
         message: dict[str, Json] = (await retry_until(ask, deadline_s=DEADLINE_S))["message"]
     except NotFoundError:
-        raise NotParked(f"there is no message {seq} in {stream}; list what is parked first") from None
+        raise NotParked(f"there is no message {seq} in {stream}; list the parked messages first") from None
     return {"subject": message["subject"], "data": b64decode(message.get("data", ""))}
 
 

@@ -1,6 +1,6 @@
-"""How far a durable consumer has come, kept beside it: one that is lost goes on there, not at the beginning.
+"""Stores the position of a durable consumer, so that a lost consumer continues there.
 
-A consumer may be deleted by an operator, or dropped by a server that finds its state file damaged.
+A consumer is lost if an operator deletes it, or if the server finds its state file damaged.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ logger = structlog.get_logger(__name__)
 
 BUCKET = "positions"
 START = ("deliver_policy", "opt_start_seq", "opt_start_time")
-"""What a consumer's configuration says of where it begins. It cannot be changed."""
+"""Fields of a consumer's configuration that define where it starts. They cannot be changed."""
 _BUCKET_STREAM = f"KV_{BUCKET}"
 
 
 class Position:
-    """Of the consumer `durable` on `stream`; any number of processes may keep it."""
+    """The stored position of the consumer `durable` on `stream`. Several processes may store it."""
 
     def __init__(self, connection: Connection, stream: str, durable: str) -> None:
         self._connection = connection
@@ -36,9 +36,10 @@ class Position:
         self._saved = 0
 
     async def start(self, beginning: dict[str, Json]) -> dict[str, Json]:
-        """Where the consumer begins, as its configuration says it: one that exists keeps what it has.
+        """The configuration fields that define where the consumer starts.
 
-        `beginning` is where it begins when it has never been there.
+        An existing consumer keeps its fields. A lost one starts after its stored position. A new one starts
+        at `beginning`.
 
         Raises:
             NoAnswer: NATS did not answer.
@@ -50,11 +51,11 @@ class Position:
         seq = await self._known()
         if not seq:
             return beginning
-        logger.warning("the consumer is gone; it is made again", consumer=self._durable, after=seq)
+        logger.warning("the consumer was lost; creating it again", consumer=self._durable, after=seq)
         return {"deliver_policy": "by_start_sequence", "opt_start_seq": seq + 1}
 
     async def save(self) -> None:
-        """Keep the position up to which everything is settled. Never fails: what is kept may be behind."""
+        """Store the sequence up to which all messages are settled. Errors are ignored: it may lag behind."""
         with suppress(NoAnswer, APIError):
             seq = int((await self._info())["ack_floor"]["stream_seq"])
             if seq > self._saved:
@@ -63,7 +64,7 @@ class Position:
                 self._saved = seq
 
     async def _known(self) -> int:
-        """The position that was kept, 0 where it is not one of this stream."""
+        """The stored position; 0 if there is none for this stream."""
         kept = await last_of(self._connection, _BUCKET_STREAM, self._subject)
         stream = await self._stream_info()
         if kept is None:

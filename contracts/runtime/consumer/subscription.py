@@ -1,4 +1,7 @@
-"""One durable consumer on one stream: messages in, outcomes out. No other module acks, naks or terms."""
+"""One durable consumer on one stream: delivers messages to a handler and acknowledges them.
+
+No other module sends acks, naks or terms.
+"""
 
 from __future__ import annotations
 
@@ -40,18 +43,23 @@ logger = structlog.get_logger(__name__)
 
 Handler = Callable[[Recorded, Delivery], Awaitable[None]]
 GivenUp = Callable[[Recorded, BaseException], Awaitable[None]]
-"""Is told of a message that was parked, and why; what it raises makes the message come again."""
+"""Called with each parked message and the error. If it raises, the message is delivered again."""
 
 ACK = b"+ACK"
 TERM = b"+TERM"
 IN_PROGRESS = b"+WPI"
 
-TOLD = {GiveUp: "parked a message", Again: "a message comes again", Ignore: "a message is left alone"}
+TOLD = {
+    GiveUp: "parked a message",
+    Again: "a message will be delivered again",
+    Ignore: "lost a message to another process",
+}
+"""Log message for each outcome after an error."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where messages come from, and how many at once."""
+    """The consumer to read, and how many messages to handle at once."""
 
     stream: str
     durable: str
@@ -60,12 +68,12 @@ class Source:
 
 
 def nak(after_s: float) -> bytes:
-    """Asks for the message again after some seconds."""
+    """The payload that requests redelivery after `after_s` seconds."""
     return b'-NAK {"delay": %d}' % int(after_s * 1_000_000_000)
 
 
 class Subscription:
-    """Gives each message of `source` to `handler` and settles it."""
+    """Delivers each message of `source` to `handler` and settles it."""
 
     def __init__(
         self,
@@ -85,29 +93,30 @@ class Subscription:
         self._lease = lease
         self._leases = leases
         self._made: str | None = None
-        """When the consumer was made: one that was lost and made again is another."""
+        """Creation time of the consumer. It differs if the consumer was lost and created again."""
         self._log_end = 0
-        """Of the log, when this process first saw that consumer."""
+        """Last sequence of the log when this process first saw that consumer."""
         self._in_hand: dict[int, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._position = Position(log.connection, source.stream, source.durable)
-        # What a silent process has lost must not be given to it again, so it stops asking before it loses it.
+        # The server must not redeliver messages to the silent process that lost them, so pull requests expire
+        # before the lease does.
         expires_s = min(EXPIRES_S, policy.ack_wait_s * (1 - 1 / SIGNS_OF_LIFE))
         self._pull = Pull(
             log.connection, source.stream, self._ensure, self._receive, self._room, expires_s=expires_s
         )
 
     async def run(self) -> None:
-        """Take messages until cancelled; see `drain` for those in hand."""
+        """Receive messages until cancelled. Call `drain` afterwards."""
         await self._pull.run()
 
     def stop(self) -> None:
-        """Whatever still arrives goes back at once."""
+        """Return messages that still arrive."""
         self._draining = True
 
     async def drain(self) -> None:
-        """Give the handlers their grace, then cancel them; what is not done goes back at once."""
+        """Let handlers finish for `grace_s`, then cancel them. Unfinished messages are returned at once."""
         if self._tasks and self._policy.grace_s:
             await asyncio.wait(self._tasks, timeout=self._policy.grace_s)
         await asyncio.sleep(0)  # a task that never began would not send its message back
@@ -117,11 +126,11 @@ class Subscription:
             await asyncio.wait(self._tasks)
 
     async def save_position(self) -> None:
-        """Keep how far the consumer has come, in case the server loses it."""
+        """Store the position of the consumer, in case the server loses the consumer."""
         await self._position.save()
 
     async def keep_alive(self) -> bool:
-        """Tell the server that everything in hand is being worked on; returns whether it has heard it."""
+        """Send a sign of life for all held messages. Returns whether the server has confirmed it."""
         in_hand = tuple(self._in_hand.values())
         for number, delivery in enumerate(in_hand[:-1]):
             await self._send(delivery.ack_subject, IN_PROGRESS)
@@ -130,7 +139,7 @@ class Subscription:
         return not in_hand or await self._is_heard(in_hand[-1])
 
     async def _is_heard(self, last: Delivery) -> bool:
-        """Say the same of the last one, and have the server answer."""
+        """Send the sign of life for the last message as a request, which the server answers."""
         try:
             await self._log.connection.request(last.ack_subject, IN_PROGRESS)
         except (NoAnswer, Unavailable):
@@ -160,10 +169,10 @@ class Subscription:
         return name
 
     def _beginning(self) -> dict[str, Json]:
-        """Where a consumer begins that has never been there."""
+        """Where a new consumer starts."""
         if self._policy.since is None or self._source.stream != STREAM:
             return {"deliver_policy": "all"}
-        # The same for all processes of a day: one that is made by two at once must be made alike.
+        # A whole day, so that two processes that create the consumer at once use the same configuration.
         day = (datetime.now(UTC) - self._policy.since).date()
         return {"deliver_policy": "by_start_time", "opt_start_time": f"{day}T00:00:00Z"}
 
@@ -172,7 +181,7 @@ class Subscription:
         if self._leases:
             self._leases.add(msg.reply)
         if held := self._in_hand.get(info.seq):
-            # The server thought it lost; whoever works on it goes on and settles the newest delivery.
+            # The server redelivered it. Its handler continues, and settles the newest delivery.
             if self._leases:
                 self._leases.remove(held.ack_subject)
             held.ack_subject, held.attempt = msg.reply, info.attempt
@@ -194,7 +203,7 @@ class Subscription:
             recorded = await self._log.recorded(delivery.seq, msg.data)
             await self._handler(recorded, delivery)
         except asyncio.CancelledError as raised:
-            error = raised if self._draining else RuntimeError("the handler was cancelled, and not by us")
+            error = raised if self._draining else RuntimeError("the handler was cancelled unexpectedly")
         except Exception as raised:
             error = raised
         try:
@@ -211,7 +220,7 @@ class Subscription:
     async def _give_up(
         self, msg: Msg, delivery: Delivery, recorded: Recorded | None, error: BaseException
     ) -> Verdict:
-        """Park the message and tell its owner; a message that cannot be given up comes again."""
+        """Park the message and call `given_up`. If that fails, the message is delivered again."""
         try:
             await park(self._log.connection, self._parked(msg, delivery, error), delivery=self._key(msg))
             if self._given_up and recorded:
@@ -219,9 +228,11 @@ class Subscription:
         except Retry as later:
             return verdict(later, delivery.attempt, self._policy)
         except UnreadHistory as unread:
-            logger.warning("nobody is told that a message was parked", seq=delivery.seq, error=str(unread))
+            logger.warning("could not record that a message is parked", seq=delivery.seq, error=str(unread))
         except Exception as trouble:
-            logger.warning("a message could not be given up", seq=delivery.seq, error=str(trouble))
+            logger.warning(
+                "giving up a message failed; it will be delivered again", seq=delivery.seq, error=str(trouble)
+            )
             return Again(self._policy.backoff(delivery.attempt))
         return GiveUp()
 
@@ -238,7 +249,7 @@ class Subscription:
                 pass
 
     async def _send(self, ack_subject: str, word: bytes) -> None:
-        with contextlib.suppress(NoAnswer):  # then it is delivered again, which every handler is made for
+        with contextlib.suppress(NoAnswer):  # then it is delivered again; all handlers support that
             await self._log.connection.publish(ack_subject, word)
 
     def _tell(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
