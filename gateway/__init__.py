@@ -1,1 +1,1 @@
-"""HTTP and server-sent events in, commits out."""
+"""The gateway: an HTTP API with server-sent events. It reads the views and appends commits to the log."""

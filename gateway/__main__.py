@@ -1,4 +1,4 @@
-"""`python -m gateway`: the gateway as a process."""
+"""`python -m gateway` runs the gateway as a process."""
 
 from __future__ import annotations
 

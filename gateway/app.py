@@ -1,4 +1,4 @@
-"""All endpoints as one web application."""
+"""The web application with all endpoints."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
 
 
 def create_app(gateway: Gateway) -> web.Application:
-    """The application that serves `gateway`."""
+    """Return the web application of `gateway`."""
     settings = gateway.settings
     rate_limit = RateLimit(settings.rate_limit_max, settings.rate_limit_exempt, settings.trusted_proxies)
     app = web.Application(

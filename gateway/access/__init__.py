@@ -1,1 +1,1 @@
-"""Who may ask: checked before a request reaches any resource."""
+"""Access checks. They happen before a request reaches an endpoint."""

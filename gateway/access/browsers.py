@@ -1,4 +1,4 @@
-"""What pages in a browser may do: refused at the door, and told by CORS headers what they may read."""
+"""Access for pages in a browser: requests that are not allowed are refused, and answers have CORS headers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EXPOSED = "Content-Type, Cache-Control, Idempotency-Replayed, Location, Retry-Af
 
 
 def guarded(rules: BrowserRules) -> Middleware:
-    """A middleware that refuses requests of pages that may not send them, and answers preflights."""
+    """Return a middleware that refuses requests of pages that are not allowed, and answers preflights."""
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -32,9 +32,9 @@ def guarded(rules: BrowserRules) -> Middleware:
 def heads(
     origins: frozenset[str], credentialed: frozenset[str]
 ) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
-    """A signal handler that tells browsers who may read each answer, streams included.
+    """Return a signal handler that adds the CORS headers to every answer, including streams.
 
-    Pages of `origins` may; cookies and other credentials are sent along by those of `credentialed` only.
+    Pages of `origins` may read answers. Only pages of `credentialed` may send cookies and other credentials.
     """
 
     async def complete(request: web.Request, response: web.StreamResponse) -> None:
@@ -58,6 +58,6 @@ def _is_preflight(request: web.Request) -> bool:
 
 
 def _preflight_reply() -> web.Response:
-    """What may be sent, whatever the path."""
+    """Return the allowed methods and headers, which are the same for every path."""
     headers = {"Access-Control-Allow-Methods": METHODS, "Access-Control-Allow-Headers": REQUEST_HEADERS}
     return web.Response(status=204, headers=headers)

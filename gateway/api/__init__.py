@@ -1,1 +1,1 @@
-"""The resources of the API: their endpoints, and what only these need."""
+"""The resources of the API: their endpoints and the code that only these use."""

@@ -58,7 +58,7 @@ async def create_agent(call: Call[AgentCreate, None]) -> web.StreamResponse:
     responses={200: list[AgentRow]},
 )
 async def list_agents(call: Call[None, AgentQuery]) -> web.StreamResponse:
-    """The versions of an agent share its name: `?name=` lists them."""
+    """`?name=` lists the versions of one agent."""
     statement = select(agents).order_by(agents.c.created_at.desc(), agents.c.id.desc())
     if call.query.name is not None:
         statement = statement.where(agents.c.name == call.query.name)
@@ -76,7 +76,7 @@ async def list_agents(call: Call[None, AgentQuery]) -> web.StreamResponse:
     missing="No active agent found with name: {name}",
 )
 async def resolve_agent(call: Call[None, None]) -> web.StreamResponse:
-    """Plans and steps that name the agent use this version."""
+    """Plans and steps that name the agent use its active version."""
     active = select(agents).where(agents.c.name == call.path["name"], agents.c.active)
     row = await call.gateway.views.first(active)
     if row is None:
@@ -93,7 +93,7 @@ async def resolve_agent(call: Call[None, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def get_agent(call: Call[None, None]) -> web.StreamResponse:
-    """Includes inactive ones."""
+    """Gets active and inactive versions."""
     row = await call.gateway.views.first(select(agents).where(agents.c.id == call.path["id"]))
     if row is None:
         raise call.missing()
@@ -108,10 +108,10 @@ async def get_agent(call: Call[None, None]) -> web.StreamResponse:
     body=AgentPatch,
     responses={200: AgentRow},
     missing=MISSING,
-    errors={409: f"{EXISTS} Or this version is active, and so is one with the new name."},
+    errors={409: f"{EXISTS} Or this version is active, and the new name already has an active version."},
 )
 async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
-    """Omitted keys stay unchanged. To make a version active, activate it."""
+    """Omitted keys stay unchanged. This does not activate a version: use `activate`."""
     given = call.body.model_dump(exclude_none=True)
     if "version" in given:
         given["version_name"] = given.pop("version")
@@ -135,7 +135,7 @@ async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def activate_agent(call: Call[None, None]) -> web.StreamResponse:
-    """In the same instant, the version that was active becomes inactive."""
+    """The previously active version becomes inactive at the same time."""
     async with call.gateway.agents_lock:
         stream = await _decide(call, agent.activate)
     return await _reply(call, stream)
@@ -144,14 +144,14 @@ async def activate_agent(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "DELETE",
     "/api/v1/agents/{id}",
-    summary="Delete a version that is not active",
+    summary="Delete an inactive version of an agent",
     tag=TAG,
     responses={204: None},
     missing=MISSING,
     errors={400: "The version is active."},
 )
 async def delete_agent(call: Call[None, None]) -> web.StreamResponse:
-    """Activate another version first if this one is active."""
+    """An active version cannot be deleted. Activate another version first."""
     async with call.gateway.agents_lock:
         directory = await call.gateway.agents_current()
         active = directory.is_active(_known(call, directory).id)
@@ -190,7 +190,7 @@ async def _created(call: Call[AgentCreate, None]) -> Stream[agent.State]:
 
 
 async def _made_before(call: Call[AgentCreate, None]) -> Stream[agent.State] | None:
-    """The version of this name, if it was made when the same request was carried out before."""
+    """Return the version if an earlier attempt of the same request created it."""
     holder = (await call.gateway.agents_current()).find(call.body.name, call.body.version)
     if call.key is None or holder is None:
         return None
@@ -214,7 +214,7 @@ def _require_free(directory: Directory, name: str, version: str, but_for: str | 
 
 
 def _free_id(directory: Directory, name: str, version: str) -> str:
-    """The id of this name and version, or the next one when a renamed version has kept it."""
+    """Return the id for this name and version, or the next free one if a renamed version has it."""
     agent_id = agent.agent_id(name, version)
     for number in count(2):
         if directory.get(agent_id) is None:
@@ -230,7 +230,7 @@ async def _decide(
 
 
 async def _reply(call: Call[Any, Any], stream: Stream[agent.State], status: int = 200) -> web.StreamResponse:
-    """The row as the views have it now, or as they will when they lag behind."""
+    """Answer with the row of the views, or with the row from the log if the views lag behind."""
     row = None
     if await call.gateway.projected(stream.seq):
         with contextlib.suppress(ViewsUnavailable):

@@ -1,4 +1,4 @@
-"""Artifacts: the files that steps have written."""
+"""Artifacts: files written by steps."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ PLAIN = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
 CHUNK_BYTES = 256 * 1024
 SNIFFED = 8192
-"""Bytes of a file of unknown type that decide whether it is text."""
+"""Number of bytes that are read to decide whether a file of unknown type is text."""
 
 REPLACED = "\ufffd"
-"""Shown in a name for what is not UTF-8."""
+"""Replaces bytes of a name that are not UTF-8."""
 
 SHOWN_AS_THEY_ARE = ("image/", "audio/", "video/", "font/", "application/")
 TEXT_TYPES = frozenset(
@@ -43,7 +43,7 @@ TEXT_TYPES = frozenset(
     }
 )
 NO_SCRIPTS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; sandbox"}
-"""A file may come from anywhere on the web: no browser may run it in our name."""
+"""Artifacts may contain untrusted content. Browsers must not run scripts in them."""
 
 
 @endpoint(
@@ -55,7 +55,7 @@ NO_SCRIPTS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'n
     responses={200: list[str]},
 )
 async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
-    """Names in order: the files at the top, or with `recursive` those in folders too."""
+    """Returns the names in alphabetical order. `recursive` includes the files in sub-folders."""
     root = call.gateway.settings.artifacts_dir
     return json_reply(await asyncio.to_thread(_names, root, recursive=call.query.recursive))
 
@@ -69,11 +69,11 @@ async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
     missing="Artifact not found",
     errors={
         403: "The name points outside the artifacts folder.",
-        409: "Several files with names that are not UTF-8 match.",
+        409: "Several files match, because their names are not valid UTF-8.",
     },
 )
 async def get_artifact(call: Call[None, None]) -> web.StreamResponse:
-    """The name may contain folders; slashes may be escaped or not."""
+    """The name may contain folders. Its slashes may be escaped."""
     root = call.gateway.settings.artifacts_dir
     try:
         file, media_type = await asyncio.to_thread(_open, root, call.path["filename"])
@@ -97,12 +97,12 @@ async def _send(request: web.Request, file: BinaryIO, media_type: str) -> web.St
 
 
 def _names(root: Path, *, recursive: bool) -> list[str]:
-    """Paths relative to `root` of the files in it; bytes that are not UTF-8 are shown as U+FFFD."""
+    """Return the paths of all files, relative to `root`. U+FFFD replaces bytes that are not UTF-8."""
     return sorted(map(_shown, _files(_real(root), recursive=recursive)))
 
 
 def _files(real: Path, *, recursive: bool) -> Iterator[str]:
-    """Paths relative to the folder `real` of the files in it, but for links that lead out of it."""
+    """Yield the paths of all files, relative to the folder `real`. Links that lead out of it are skipped."""
     folders = [""]
     while folders:
         folder = folders.pop()
@@ -122,7 +122,7 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
 
 
 def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """What is in a folder; nothing where it cannot be read."""
+    """Return the entries of a folder. An unreadable folder has none."""
     try:
         with os.scandir(folder) as entries:
             return list(entries)
@@ -135,10 +135,10 @@ def _shown(path: str) -> str:
 
 
 def _named(real: Path, name: str) -> str:
-    """The path of the file that is shown as `name`.
+    """Return the path of the file whose name is shown as `name`.
 
     Raises:
-        Refusal: there are several.
+        Refusal: several files match.
     """
     if REPLACED not in name or (real / name).exists():
         return name
@@ -149,11 +149,11 @@ def _named(real: Path, name: str) -> str:
 
 
 def _open(root: Path, name: str) -> tuple[BinaryIO, str]:
-    """The file and its media type.
+    """Open a file and return it with its media type.
 
     Raises:
         OSError: there is no such file.
-        Refusal: it is not inside `root`, or there are several.
+        Refusal: the file is not inside `root`, or several files match.
     """
     real = _real(root)
     path = _real(real / _named(real, name))
@@ -168,7 +168,7 @@ def _open(root: Path, name: str) -> tuple[BinaryIO, str]:
 
 
 def _real(path: Path) -> Path:
-    """Where `path` leads; unlike `resolve()` it takes links in a circle."""
+    """Resolve the links of `path`. Unlike `resolve()`, it accepts circular links."""
     return Path(os.path.realpath(path))
 
 
@@ -183,7 +183,7 @@ def _media_type(path: Path, start: bytes) -> str:
 
 
 def _is_text(start: bytes) -> bool:
-    """Whether a file that begins so is UTF-8 text; a character cut in two at the end does not matter."""
+    """Whether `start` is UTF-8 text. It may end within a character."""
     if b"\x00" in start:
         return False
     try:

@@ -1,4 +1,4 @@
-"""The events of the whole system, as they happen."""
+"""Live events of the whole system."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from gateway.streams.sse import HttpClient, last_event_id
     headers=(LAST_EVENT_ID,),
 )
 async def watch_log(call: Call[None, EventQuery]) -> web.StreamResponse:
-    """Sends the events of the log in order, each named by its type.
+    """Sends the events of the log in order. The name of each event is its type.
 
-    `id` is the position in the log; when one commit has several events, only the last has an `id`. With
-    `after`, earlier events are sent first; `Last-Event-ID` takes precedence over `after`.
+    `id` is the position in the log. If a commit has several events, only the last has an `id`. With `after`,
+    earlier events are sent first. `Last-Event-ID` takes precedence over `after`.
     """
     client = HttpClient(call.request)
     await client.open()

@@ -23,31 +23,31 @@ from gateway.views.reader import ViewsUnavailable
 
 TAG = "health"
 ANSWER_S = 2.0
-"""NATS answers within this, or is not there."""
+"""Seconds to wait for an answer of NATS."""
 KEEP_UP_S = 1.0
-"""Views that do not include a commit after this are behind."""
+"""Seconds after which views that do not include a commit lag behind."""
 OK = "ok"
 
 NO_LOG = "NATS does not answer; start it, or set NATS_URL to where it is"
-OLD_VIEWS = "the views are of another version; start the projector of this one"
-NO_EXECUTOR = "no executor has been heard of lately; start one with `async-agent run executor`"
+OLD_VIEWS = "the views have another version; start the projector of this version"
+NO_EXECUTOR = "no executor has sent a heartbeat recently; start one with `async-agent run executor`"
 
 
-@endpoint("GET", "/health", summary="Whether the process answers", tag=TAG, responses={200: Alive})
+@endpoint("GET", "/health", summary="Check that the process answers", tag=TAG, responses={200: Alive})
 async def get_health(call: Call[None, None]) -> web.StreamResponse:
-    """Checks nothing but the process itself."""
+    """Does not check the other parts of the system."""
     return json_reply(Alive(timestamp=epoch_ms(call.gateway.clock())))
 
 
 @endpoint(
     "GET",
     "/health/ready",
-    summary="Whether the system can serve requests",
+    summary="Check that the system can serve requests",
     tag=TAG,
     responses={200: Readiness, 503: Readiness},
 )
 async def get_readiness(call: Call[None, None]) -> web.StreamResponse:
-    """Without a language model it is not ready, although jobs of tool steps only can run."""
+    """Without a language model the system is not ready, although jobs that have only tool steps can run."""
     readiness = await _readiness(call.gateway)
     return json_reply(readiness, 503 if readiness.problems else 200)
 
@@ -56,7 +56,7 @@ ENDPOINTS = (get_health, get_readiness)
 
 
 def checks(gateway: Gateway) -> dict[str, Check]:
-    """What the side port asks: whether this process can serve."""
+    """Return the readiness checks of this process, for its side port."""
 
     async def nats() -> str | None:
         return _log_problem(await _log_state(gateway))
@@ -70,25 +70,25 @@ def checks(gateway: Gateway) -> dict[str, Check]:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What the views say."""
+    """State that is read from the views."""
 
     seq: int
     version: int
     waiting: int
     running: int
     schedules: list[str]
-    """Ids of DAGs that fire by themselves."""
+    """Ids of DAGs with an active schedule."""
     goal_schedules: int = 0
-    """Schedules of goals that fire."""
+    """Number of active schedules of goals."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Log:
-    """What the log says."""
+    """State of the log."""
 
     newest: int
     halted: str
-    """Why it takes no commits; empty while it takes them."""
+    """Why the log is halted. Empty if it accepts commits."""
 
 
 NOTHING = _Seen(0, VIEWS_VERSION, 0, 0, [])
@@ -133,7 +133,7 @@ async def _readiness(gateway: Gateway) -> Readiness:
 
 
 async def _log_state(gateway: Gateway) -> _Log | None:
-    """What the log says, None when it does not answer."""
+    """Return the state of the log, or None if NATS does not answer."""
     try:
         async with asyncio.timeout(ANSWER_S):
             return _Log(await gateway.log.last_seq(), (await gateway.log.state()).halted)
@@ -148,7 +148,7 @@ def _log_problem(log: _Log | None) -> str | None:
 
 
 async def _look(gateway: Gateway) -> _Seen | str:
-    """What the views say, or why they say nothing."""
+    """Return the state from the views, or why they cannot be read."""
     unended = select(runs.c.status, func.count()).where(IS_UNENDED).group_by(runs.c.status)
     of_goals = select(func.count()).where(GOAL_FIRES)
     try:
@@ -165,7 +165,7 @@ async def _look(gateway: Gateway) -> _Seen | str:
 
 
 def _views_problem(gateway: Gateway, found: _Seen | str, newest: int | None) -> str | None:
-    """Why the views are not those of today's version, None when they are."""
+    """Return why the views are missing or of another version; None if they are current."""
     if not isinstance(found, str) and found.version == VIEWS_VERSION:
         return None
     built = gateway.views.building()
@@ -175,7 +175,7 @@ def _views_problem(gateway: Gateway, found: _Seen | str, newest: int | None) -> 
 
 
 async def _lag_problem(gateway: Gateway, newest: int) -> str | None:
-    """That the views, which are behind, still are a moment later."""
+    """Return the problem if the views still lag behind after a short wait, or None."""
     if await gateway.projected(newest, KEEP_UP_S):
         return None
-    return "the views do not follow the log; is a projector running (`async-agent run projector`)?"
+    return "the views lag behind the log; is a projector running (`async-agent run projector`)?"

@@ -1,4 +1,4 @@
-"""Tools that steps can call, as the executors publish them."""
+"""Tools that steps can call. Executors publish them."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TAG = "tools"
     tag=TAG,
     query=ToolQuery,
     responses={200: list[ToolDefinition] | ToolDefinition},
-    errors={404: "No tool has that name."},
+    errors={404: "No tool has this name."},
 )
 async def list_tools(call: Call[None, ToolQuery]) -> web.StreamResponse:
-    """In the order that the executors publish."""
+    """Returns the tools in the order in which executors publish them."""
     if call.query.name is not None:
         return _one(call.gateway, call.query.name)
     return json_reply([spec.as_function() for spec in call.gateway.catalogue.all()])

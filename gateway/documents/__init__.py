@@ -1,1 +1,1 @@
-"""What describes the API and the log, made of the code and the models that serve."""
+"""Documents of the API and the log, generated from the code and the models."""

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3 document of the log, made from the models of the events that are in it."""
+"""The AsyncAPI 3 document of the log, generated from the models of the events."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from gateway.documents.schemas import REFERENCE, Schema, described, schemas_of
 
 ABOUT = f"""All events are in one JetStream stream, `{subjects.STREAM}`. One message is one commit: all events
 of one decision about one aggregate, as a CloudEvents 1.0 JSON batch. The last token of the subject is the
-state of the aggregate after the commit, so `nats sub 'evt.run.*.completed'` gets one message for each run
-that completes. The stream sequence of a message is the cursor of the whole system: the `id` of server-sent
-events and `after` in the HTTP API.
+state of the aggregate after the commit. `nats sub 'evt.run.*.completed'` receives one message for each run
+that completes. The stream sequence of a message is the position in the log: the `id` of server-sent events
+and `after` in the HTTP API.
 
-Commits of one aggregate arrive in order; `version` counts its events 1, 2, 3 … without gaps. A consumer may
-get a message more than once: drop duplicates by `commit`. Events can be read from any sequence or time.
-Fields may be added to the data of a type: ignore those you do not know. Any other change of the data raises
-the number at the end of `dataschema`, under which the gateway serves the JSON Schema.
+Commits of one aggregate arrive in order. `version` counts its events 1, 2, 3 … without gaps. A consumer may
+receive a message more than once: drop duplicates by `commit`. Events can be read from any sequence or time.
+Fields may be added to the data of a type: ignore unknown fields. Any other change of the data increases the
+number at the end of `dataschema`, which is the path of the JSON Schema on the gateway.
 
 Subjects that begin with `live` are core NATS messages. They are not stored."""
 
@@ -41,10 +41,10 @@ ABSENT = "absent"
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What the document says about a kind of aggregate, besides its events."""
+    """Description of a kind of aggregate."""
 
     module: ModuleType
-    """Its docstring says what the aggregate is and who writes it."""
+    """Module of the aggregate. Its docstring is the description."""
     states: Sequence[str]
 
 
@@ -61,7 +61,7 @@ KINDS: Mapping[str, _Kind] = {
 
 
 def asyncapi(nats_url: str) -> Schema:
-    """The document that describes the log behind `nats_url`."""
+    """Return the document of the log at `nats_url`."""
     channels = {one.name: _channel(one) for one in AGGREGATES} | LIVE_CHANNELS
     return {
         "asyncapi": "3.0.0",
@@ -83,7 +83,7 @@ def asyncapi(nats_url: str) -> Schema:
 
 
 def _servers(nats_url: str) -> dict[str, Schema]:
-    """Where NATS is; what a URL may say of users and passwords is nobody's business."""
+    """Return the addresses of NATS, without user names and passwords."""
     urls = [urlsplit(one if "//" in one else f"nats://{one}") for one in nats_url.split(",")]
     return {
         "nats" if len(urls) == 1 else f"nats{n}": {
@@ -103,10 +103,10 @@ def _channel(aggregate: Aggregate[Any]) -> Schema:
         "description": described(kind.module.__doc__),
         "messages": {"commit": {"$ref": f"#/components/messages/{aggregate.name}"}},
         "parameters": {
-            "id": {"description": f"Of the {aggregate.name}: 1 to 64 of `A-Za-z0-9_-`."},
+            "id": {"description": f"Id of the {aggregate.name}: 1 to 64 characters from `A-Za-z0-9_-`."},
             "state": {
                 "enum": [state for state in kind.states if state != ABSENT],
-                "description": f"Of the {aggregate.name}, after the commit.",
+                "description": f"State of the {aggregate.name} after the commit.",
             },
         },
     }
@@ -131,7 +131,7 @@ def _commit(aggregate: Aggregate[Any]) -> Schema:
 
 @cache
 def schemas() -> dict[str, Schema]:
-    """The schema of every event's data and envelope, by name."""
+    """Return the schemas of the data and the envelopes of all events, by name."""
     events = [event for aggregate in AGGREGATES for event in aggregate.events]
     found: dict[str, Schema] = {
         "CloudEvent": CLOUD_EVENT,
@@ -151,7 +151,7 @@ def schemas() -> dict[str, Schema]:
 
 
 def _with_references(event: type[Event], data: Schema) -> Schema:
-    """The data of an event, where what is large may be kept elsewhere."""
+    """Return the schema of an event's data, in which a blob reference may replace a large value."""
     reference = {"$ref": REFERENCE.format(model="BlobReference")}
     properties = data.get("properties", {})
     kept = {name: {"anyOf": [properties[name], reference]} for name in sorted(event.offloaded)}
@@ -175,19 +175,19 @@ def _live(subject: str, title: str, about: str, message: str, **parameters: Sche
 LIVE_CHANNELS: dict[str, Schema] = {
     "projected": _live(
         subjects.PROJECTED,
-        "How far the views are",
-        "After each batch of a projector.",
+        "Position of the views",
+        "Sent after each batch of a projector.",
         "projected",
     ),
     "toolProgress": _live(
         subjects.LIVE_RUNS.replace("*", "{id}"),
         "Progress of tools",
-        "While steps of a run are at work.",
+        "Sent while the steps of a run are executed.",
         "toolProgress",
-        id={"description": "Of the run."},
+        id={"description": "Id of the run."},
     ),
     "executorAlive": _live(
-        subjects.EXECUTOR_ALIVE, "Signs of life", "Every 2 seconds from each executor.", "executorAlive"
+        subjects.EXECUTOR_ALIVE, "Heartbeats", "Each executor sends one every 2 seconds.", "executorAlive"
     ),
 }
 LIVE_MESSAGES: dict[str, Schema] = {

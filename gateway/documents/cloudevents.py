@@ -1,4 +1,4 @@
-"""How a commit looks on the wire, as JSON Schemas."""
+"""JSON Schemas of a commit in its CloudEvents form."""
 
 from __future__ import annotations
 
@@ -41,17 +41,20 @@ CLOUD_EVENT: Schema = {
             **TEXT,
             "description": "Address of the JSON Schema of `data`: `/schemas/<type>/<version>`.",
         },
-        "commit": {**TEXT, "description": "Id of the commit, the same for all its events."},
+        "commit": {**TEXT, "description": "Id of the commit. All events of a commit share it."},
         "version": {
             "type": "integer",
             "minimum": 1,
             "description": "Position of the event in its aggregate.",
         },
         "state": {**TEXT, "description": "State of the aggregate after the commit."},
-        "correlationid": {**TEXT, "description": "The same for everything that follows from one request."},
+        "correlationid": {**TEXT, "description": "Shared by all commits that result from one request."},
         "causationid": {**TEXT, "description": "The commit or the request that caused this one."},
         "traceparent": {**TEXT, "description": "W3C trace context."},
-        "snapshot": {**TEXT, "description": "State after the commit, for the services. First event only."},
+        "snapshot": {
+            **TEXT,
+            "description": "Full state after the commit, for the services. First event only.",
+        },
         "began": {**TEXT, "format": "date-time", "description": "Time of the aggregate's first commit."},
         "data": {"type": "object"},
     },
@@ -86,7 +89,7 @@ BLOB_REFERENCE: Schema = {
 
 
 def envelope(event: type[Event]) -> Schema:
-    """The envelope of events of one type, whatever shape its data had when it was written."""
+    """Return the envelope schema of a type of event. It includes all versions of the data."""
     shapes = [f"/schemas/{event.type}/{number}" for number in range(1, event.version + 1)]
     return {
         "allOf": [

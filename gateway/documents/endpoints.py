@@ -25,7 +25,7 @@ NOTHING_FROM_AFAR = {
 
 
 class Documents:
-    """The documents of one gateway, each made when it is first asked for."""
+    """The documents of one gateway. Each is generated at its first request."""
 
     def __init__(self, endpoints: Sequence[Endpoint], nats_url: str) -> None:
         self._endpoints = endpoints
@@ -33,22 +33,22 @@ class Documents:
 
     @cached_property
     def openapi(self) -> Schema:
-        """Every endpoint."""
+        """The OpenAPI document."""
         return openapi(self._endpoints)
 
     @cached_property
     def openapi_json(self) -> bytes:
-        """The same as it is sent."""
+        """The OpenAPI document as JSON."""
         return orjson.dumps(self.openapi)
 
     @cached_property
     def asyncapi_json(self) -> bytes:
-        """Every subject and event of the log."""
+        """The AsyncAPI document as JSON."""
         return orjson.dumps(asyncapi(self._nats_url))
 
     @cached_property
     def reference(self) -> bytes:
-        """The page."""
+        """The reference page as HTML."""
         return reference(self.openapi)
 
 
@@ -58,28 +58,30 @@ DOCUMENTS = web.AppKey("documents", Documents)
 @endpoint(
     "GET",
     "/openapi.json",
-    summary="This API as OpenAPI 3.1",
+    summary="Get the OpenAPI 3.1 document of this API",
     tag=TAG,
     responses={200: dict[str, Json]},
 )
 async def get_openapi(call: Call[None, None]) -> web.StreamResponse:
-    """Generated from the code that serves the requests."""
+    """The document is generated from the code."""
     return await _sent(call, JSON, lambda documents: documents.openapi_json)
 
 
 @endpoint(
     "GET",
     "/asyncapi.json",
-    summary="The log's subjects and events as AsyncAPI 3",
+    summary="Get the AsyncAPI 3 document of the log",
     tag=TAG,
     responses={200: dict[str, Json]},
 )
 async def get_asyncapi(call: Call[None, None]) -> web.StreamResponse:
-    """For clients that subscribe to NATS directly."""
+    """Describes subjects and events, for clients that subscribe to NATS directly."""
     return await _sent(call, JSON, lambda documents: documents.asyncapi_json)
 
 
-@endpoint("GET", "/docs", summary="This page", tag=TAG, responses={200: Raw("text/html", "The reference.")})
+@endpoint(
+    "GET", "/docs", summary="Get this page", tag=TAG, responses={200: Raw("text/html", "The reference.")}
+)
 async def get_reference(call: Call[None, None]) -> web.StreamResponse:
     """The API reference as one page without scripts or external resources."""
     return await _sent(call, "text/html; charset=utf-8", lambda documents: documents.reference)
@@ -88,13 +90,13 @@ async def get_reference(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/schemas/{type}/{version}",
-    summary="The JSON Schema of an event's data",
+    summary="Get the JSON Schema of an event's data",
     tag=TAG,
     responses={200: dict[str, Json]},
     missing="There is no such schema",
 )
 async def get_event_schema(call: Call[None, None]) -> web.StreamResponse:
-    """Events name it in `dataschema`. Each type has one, of the version that events are served in."""
+    """`dataschema` of an event is the path of its schema. Only the current version of each type has one."""
     schema = await asyncio.to_thread(event_schema, call.path["type"], call.path["version"])
     return json_reply(schema, headers=NOTHING_FROM_AFAR)
 

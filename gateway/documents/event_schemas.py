@@ -1,4 +1,4 @@
-"""The JSON Schema of each type of event, by the address that its `dataschema` names."""
+"""The JSON Schemas of the types of events, by the path in `dataschema`."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from gateway.http.errors import Refusal
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 VERSIONS: Mapping[str, int] = {one.type: one.version for each in AGGREGATES for one in each.events}
-"""The version that events of each type have now."""
+"""The current version of each type of event."""
 
 _REFERENCE = re.compile(rb'"#/components/schemas/([^"]+)"')
 
 
 def event_schema(event_type: str, version: str) -> Schema:
-    """The schema of the data of an event, complete in itself.
+    """Return the self-contained schema of the data of an event.
 
     Raises:
-        Refusal: there is no such type, or the version is not the one that events are served in.
+        Refusal: the type does not exist, or the version is not the current one.
     """
     if event_type not in VERSIONS:
         hint = did_you_mean(event_type, VERSIONS)
@@ -36,7 +36,7 @@ def event_schema(event_type: str, version: str) -> Schema:
 
 
 def _complete(event_type: str) -> Schema:
-    """A schema with the definitions that it refers to."""
+    """Return a schema with the definitions that it refers to."""
     all_schemas = schemas()
     needed: dict[str, Schema] = {}
     waiting = _referred(all_schemas[event_type])

@@ -1,4 +1,4 @@
-"""HTML as a tree: what is text stays text, whatever characters are in it."""
+"""HTML as a tree. Special characters in texts are escaped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _INLINE = re.compile(r"`(?P<code>[^`]+)`|\[(?P<text>[^\]]+)\]\((?P<link>[^)]+)\)
 
 
 def node(tag: str, *children: Child, **attributes: str) -> ET.Element:
-    """An element; `class_` stands for `class`."""
+    """Return an element. `class_` sets the attribute `class`."""
     element = ET.Element(tag, {name.rstrip("_"): value for name, value in attributes.items()})
     last: ET.Element | None = None
     for child in children:
@@ -25,7 +25,7 @@ def node(tag: str, *children: Child, **attributes: str) -> ET.Element:
 
 
 def inline(text: str) -> list[Child]:
-    """A text with `code` and [links](to) in it."""
+    """Convert a text with `code` and [links](to)."""
     children: list[Child] = []
     end = 0
     for match in _INLINE.finditer(text):
@@ -39,12 +39,12 @@ def inline(text: str) -> list[Child]:
 
 
 def prose(text: str) -> list[ET.Element]:
-    """Paragraphs, which empty lines are between."""
+    """Convert a text to paragraphs. Empty lines separate them."""
     return [node("p", *inline(paragraph)) for paragraph in text.split("\n\n") if paragraph.strip()]
 
 
 def document(title: str, style: str, *body: Child) -> bytes:
-    """A page that needs nothing besides itself."""
+    """Return a self-contained page."""
     head = node(
         "head",
         node("meta", charset="utf-8"),

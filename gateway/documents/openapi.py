@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document, made from the endpoints and the models that serve the requests."""
+"""The OpenAPI 3.1 document, generated from the endpoints and their models."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ from gateway.http import idempotency
 
 PACKAGE = "async-agent"
 
-ABOUT = """Goals in plain words, planned into DAGs by a language model and executed crash-safely.
+ABOUT = """A language model plans goals in plain language as DAGs. Crashes do not interrupt their execution.
 
-Every path that answers GET answers HEAD. Bodies are JSON unless an operation says otherwise; unknown keys of
-a body are refused, those of a query are ignored. Every error answer is JSON and has a field `error` that
-explains it. Times are ISO 8601 in UTC, money is exact decimal text in US dollars, ids are opaque. Event
-streams tell what happens later; so does the log itself: see [/asyncapi.json](/asyncapi.json)."""
+Every path that supports GET supports HEAD. Bodies are JSON unless an operation states another type. Unknown
+keys of a body are an error. Unknown keys of a query are ignored. Every error answer is JSON and has a field
+`error` that explains it. Times are ISO 8601 in UTC. Money is exact decimal text in US dollars. Ids are opaque
+strings. For live updates, use the event streams, or subscribe to the log: see
+[/asyncapi.json](/asyncapi.json)."""
 
 IDEMPOTENCY_KEY = Header(
     idempotency.HEADER,
-    "A name for this request. Sent again, the request is not repeated; for a day it gets the same answer.",
+    "A unique name of this request. For a day, a request with the same key is not executed again. It gets "
+    "the same answer.",
 )
 
 _VARIABLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 
 
 def openapi(endpoints: Sequence[Endpoint]) -> Schema:
-    """The document that describes `endpoints`."""
+    """Return the document of `endpoints`."""
     schemas, definitions = schemas_of(_types(endpoints))
     paths: dict[str, Schema] = {}
     for endpoint in endpoints:
@@ -60,7 +62,7 @@ def openapi(endpoints: Sequence[Endpoint]) -> Schema:
 
 
 def template(path: str) -> str:
-    """A path with its variables as OpenAPI writes them."""
+    """Return a path with its variables in the form of OpenAPI."""
     return _VARIABLE.sub(r"{\1}", path)
 
 
@@ -117,7 +119,7 @@ def _query_parameters(endpoint: Endpoint, definitions: Mapping[str, Schema]) -> 
 
 
 def _query_parameter(name: str, schema: Schema) -> Schema:
-    """Where a query key may be left out, null stands for that; no client can send it."""
+    """Return a parameter without null: the null of an optional key cannot be sent in a query."""
     described = {"description": schema.pop("description")} if "description" in schema else {}
     options = [one for one in schema.pop("anyOf", ()) if one != {"type": "null"}]
     merged = {**schema, **(options[0] if len(options) == 1 else {"anyOf": options} if options else {})}
@@ -136,7 +138,7 @@ def _headers(endpoint: Endpoint) -> list[Schema]:
 def _answer(endpoint: Endpoint, status: int, schemas: Mapping[str, Schema]) -> Schema:
     answer = endpoint.responses[status]
     if answer is None:
-        return {"description": "Done. The answer has no body."}
+        return {"description": "Success. The answer has no body."}
     if isinstance(answer, Raw):
         content = {answer.media_type: {"schema": {"type": "string"}}}
         return {"description": answer.description, "content": content}
@@ -146,7 +148,7 @@ def _answer(endpoint: Endpoint, status: int, schemas: Mapping[str, Schema]) -> S
 
 
 def _tags(endpoints: Sequence[Endpoint]) -> list[Schema]:
-    """Each tag with what the module of its first endpoint says it is about."""
+    """Return the tags. The description of a tag is the docstring of its first endpoint's module."""
     first = {endpoint.tag: endpoint for endpoint in reversed(endpoints)}
     names = dict.fromkeys(endpoint.tag for endpoint in endpoints)
     abouts = {tag: sys.modules[one.handler.__module__].__doc__ for tag, one in first.items()}

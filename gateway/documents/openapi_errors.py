@@ -14,14 +14,14 @@ from gateway.http import idempotency
 
 JSON = "application/json"
 UNLIMITED_TAG = "health"
-"""Endpoints that answer whatever is away, and as often as they are asked."""
+"""Tag of the endpoints that have no rate limit and do not depend on other parts of the system."""
 
 SHAPES = (InvalidInput, Refused, Turned)
 
 
 @dataclass(frozen=True, slots=True)
 class _Common:
-    """An answer that endpoints share."""
+    """An error answer that endpoints share."""
 
     name: str
     when: str
@@ -31,7 +31,7 @@ class _Common:
 COMMON: Mapping[int, _Common] = {
     400: _Common("BadRequest", "The request is invalid.", (InvalidInput, Refused, Turned)),
     403: _Common(
-        "Forbidden", "A page in a browser may not send this, or not under this host.", (Turned, Refused)
+        "Forbidden", "The origin or the host of a request from a browser is not allowed.", (Turned, Refused)
     ),
     404: _Common("NotFound", "Not found.", (Refused,)),
     408: _Common("TooSlow", "The body did not arrive in time.", (Turned,)),
@@ -39,19 +39,19 @@ COMMON: Mapping[int, _Common] = {
     415: _Common("UnsupportedMediaType", "The body has the wrong media type.", (Turned, Refused)),
     422: _Common("UsedForAnother", f"The {idempotency.HEADER} was used for another request.", (Refused,)),
     429: _Common("TooManyRequests", "Too many requests from one address.", (Turned,)),
-    500: _Common("InternalError", "The request failed; the log of the server says why.", (Turned, Refused)),
+    500: _Common("InternalError", "The request failed. The server's log has the cause.", (Turned, Refused)),
     503: _Common(
         "Unavailable",
         "The system or its language model is not available.",
         (Refused,),
     ),
 }
-"""Errors that several operations share: when they happen, and their shapes."""
+"""Errors that several operations share."""
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
 
 
 def statuses(endpoint: Endpoint) -> set[int]:
-    """The error statuses of an endpoint: by what it takes, and those that it declares."""
+    """Return the error statuses of an endpoint: those that follow from its input, and those it declares."""
     always = {403, 500} if endpoint.tag == UNLIMITED_TAG else {403, 429, 500, 503}
     checked = {400} if endpoint.query or "{" in endpoint.path else set()
     sent = {400, 408, 413, 415} if endpoint.body or endpoint.form else set()
@@ -61,7 +61,7 @@ def statuses(endpoint: Endpoint) -> set[int]:
 
 
 def error(endpoint: Endpoint, status: int, schemas: Mapping[str, Schema]) -> Schema:
-    """What is answered with `status`."""
+    """Return the description of the error answer with `status`."""
     if status in endpoint.errors:
         shapes = COMMON[status].shapes if status in COMMON else (Refused,)
         return _told(endpoint.errors[status], shapes, schemas)
@@ -69,7 +69,7 @@ def error(endpoint: Endpoint, status: int, schemas: Mapping[str, Schema]) -> Sch
 
 
 def common_responses(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
-    """The answers that endpoints share."""
+    """Return the error answers that endpoints share."""
     return {
         one.name: {
             **_told(one.when, one.shapes, schemas),

@@ -1,4 +1,4 @@
-"""The reference page: the OpenAPI document for people, in one file that needs no script and no network."""
+"""The reference page: the OpenAPI document as HTML, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Operation(NamedTuple):
 
 
 def reference(openapi: Schema) -> bytes:
-    """The page for an OpenAPI document."""
+    """Return the page of an OpenAPI document."""
     style = files(__package__).joinpath("reference.css").read_text(encoding="utf-8")
     info, definitions = openapi["info"], openapi["components"]["schemas"]
     operations = list(_operations(openapi))
@@ -106,7 +106,7 @@ def _answers(responses: Mapping[str, Schema]) -> list[Element]:
     for status, given in sorted(responses.items()):
         if "$ref" in given:
             links += [" ", node("a", status, href=f"#{referred(given)}")]
-    return [node("table", node("tbody", *own), class_="answers"), node("p", "As everywhere:", *links)]
+    return [node("table", node("tbody", *own), class_="answers"), node("p", "Common errors:", *links)]
 
 
 def _answer(status: str, answer: Schema, **attributes: str) -> Element:
@@ -124,7 +124,7 @@ def _answer(status: str, answer: Schema, **attributes: str) -> Element:
 
 
 def _everywhere(components: Schema) -> Element:
-    """The answers that operations share."""
+    """Return the error answers that operations share."""
     rows = [_answer(one["x-status"], one, id=name) for name, one in components["responses"].items()]
     return node("article", node("table", node("tbody", *rows), class_="answers"))
 
@@ -143,7 +143,7 @@ def _definitions(definitions: Mapping[str, Schema]) -> list[Element]:
 
 
 def _curl(operation: _Operation, openapi: Schema) -> str:
-    """A command that tries it."""
+    """Return a curl command that calls the operation."""
     words = ["curl"]
     if operation.method != "GET":
         words.append(f"-X {operation.method}")

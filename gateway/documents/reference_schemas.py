@@ -1,4 +1,4 @@
-"""JSON Schemas for people: types in a few words, fields in a table, and samples."""
+"""JSON Schemas as HTML: types, tables of fields, and samples."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ LIMITS = {
     "default": "by default {}",
 }
 UNSPOKEN = {"minLength": 1}
-"""Limits that go without saying."""
+"""Limits that are not shown."""
 FEW = 8
-"""Values that are listed with the type; more of them stand below the text."""
+"""Maximum number of allowed values beside the type. Longer lists are below the description."""
 SAMPLES: Mapping[str, Json] = {"integer": 1, "number": 0.5, "boolean": True, "object": {}}
 DEEPEST = 4
 
 
 def anchor(name: str) -> str:
-    """Where on the page a definition stands."""
+    """Return the anchor of a definition on the page."""
     return f"schema-{name}"
 
 
 def type_of(schema: Schema) -> list[Child]:
-    """What a value must be, in words; definitions as links."""
+    """Return the type of a value. Definitions are links."""
     if "$ref" in schema:
         name = referred(schema)
         return [node("a", name, href=f"#{anchor(name)}")]
@@ -52,14 +52,14 @@ def type_of(schema: Schema) -> list[Child]:
 
 
 def fields(schema: Schema, *, marked: bool) -> Element:
-    """The keys of an object; `marked` shows which are required."""
+    """Return a table of the keys of an object. `marked` shows which are required."""
     required = schema.get("required", ()) if marked else ()
     rows = [row(name, one, required=name in required) for name, one in schema.get("properties", {}).items()]
     return node("table", node("tbody", *rows))
 
 
 def row(name: str, schema: Schema, *, required: bool, about: str = "", where: str = "") -> Element:
-    """One key, parameter or header."""
+    """Return the table row of a key, parameter or header."""
     mark = [node("span", "required", class_="required")] if required else []
     limits = ", ".join(_limits(schema))
     text = about or schema.get("description", "")
@@ -75,7 +75,7 @@ def row(name: str, schema: Schema, *, required: bool, about: str = "", where: st
 def sample(  # noqa: PLR0911  one kind of schema a line
     schema: Schema, definitions: Mapping[str, Schema], depth: int = 0
 ) -> Json:
-    """A value with the keys that must be there."""
+    """Return a sample value with the required keys."""
     match schema:
         case {"$ref": _}:
             return sample(definitions[referred(schema)], definitions, depth)
@@ -93,7 +93,7 @@ def sample(  # noqa: PLR0911  one kind of schema a line
 
 
 def referred(schema: Schema) -> str:
-    """The name of the definition that a reference is to."""
+    """Return the name of the definition that a reference points to."""
     return str(schema["$ref"]).rpartition("/")[2]
 
 
@@ -105,7 +105,7 @@ def _limits(schema: Schema) -> Iterable[str]:
 
 
 def _many(schema: Schema) -> list[str]:
-    """The values that are too many to stand with the type."""
+    """Return the allowed values if they are too many to show beside the type."""
     values = schema.get("items", schema).get("enum", ())
     return [_literal(value) for value in values] if len(values) > FEW else []
 

@@ -1,4 +1,4 @@
-"""JSON Schemas of our models, each field described by the text that stands under it in the source."""
+"""JSON Schemas of the models. The docstring below a field in the source is its description."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from contracts.core.event import Json
 
 Schema = dict[str, Json]
 Mode = Literal["validation", "serialization"]
-"""As it comes in, or as it goes out."""
+"""Whether a schema describes input (validation) or output (serialization)."""
 REFERENCE = "#/components/schemas/{model}"
 
 
 def schemas_of(
     wanted: Iterable[tuple[str, Mode, Any]], *, by_alias: bool = True
 ) -> tuple[Mapping[str, Schema], dict[str, Schema]]:
-    """The schema of each type by the name it is given here, and the definitions that they refer to."""
+    """Return the schema of each type, by the given names, and the definitions that they refer to."""
     inputs: list[tuple[str, Mode, TypeAdapter[Any]]] = [
         (name, mode, TypeAdapter(kind)) for name, mode, kind in wanted
     ]
@@ -36,12 +36,12 @@ def schemas_of(
 
 
 def described(text: str | None) -> str:
-    """A docstring as a description."""
+    """Return a docstring as a description."""
     return inspect.cleandoc(text or "")
 
 
 class _Generator(GenerateJsonSchema):
-    """Without titles that only repeat names, and with descriptions."""
+    """Omits titles that only repeat names, and adds descriptions."""
 
     def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  the base class's signature
         return False
@@ -76,7 +76,7 @@ def _field_texts(model: type[BaseModel]) -> dict[str, str]:
 
 
 def _texts_under(node: ast.ClassDef | None) -> dict[str, str]:
-    """What stands under each annotated name in the body of a class."""
+    """Return the docstring below each annotated name in the body of a class."""
     return {
         named.target.id: inspect.cleandoc(text.value.value)
         for named, text in pairwise(node.body if node else ())
@@ -90,7 +90,7 @@ def _texts_under(node: ast.ClassDef | None) -> dict[str, str]:
 
 @cache
 def _classes(module: str) -> dict[str, ast.ClassDef]:
-    """The classes of a module as they are written; none where the source is not at hand."""
+    """Return the syntax trees of a module's classes. Without the source, it returns none."""
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module]))
     except (OSError, TypeError):

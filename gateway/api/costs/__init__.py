@@ -1,1 +1,1 @@
-"""What plans and executions cost; sums are exact."""
+"""Costs of plans and executions. Sums are exact."""

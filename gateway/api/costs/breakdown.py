@@ -1,4 +1,4 @@
-"""What one plan or one execution cost. Sums are exact."""
+"""Costs of one plan or one execution. Sums are exact."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ TAG = "costs"
 @endpoint(
     "GET",
     "/api/v1/dag-executions/{id}/costs",
-    summary="What an execution and its plan cost",
+    summary="Get the costs of an execution and its plan",
     tag=TAG,
     responses={200: ExecutionCosts},
     missing="DAG execution with id '{id}' not found",
 )
 async def get_execution_costs(call: Call[None, None]) -> web.StreamResponse:
-    """Step by step; of one that waits for its plan, what the plan has cost so far."""
+    """Includes the cost of each step. During planning, this is the cost of planning so far."""
     id_ = call.path["id"]
     of_execution = select(run_steps).where(run_steps.c.run_id == id_).order_by(run_steps.c.number)
     async with call.gateway.views.snapshot() as reader:
@@ -70,13 +70,13 @@ async def get_execution_costs(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/dags/{id}/costs",
-    summary="What a plan and all its executions cost",
+    summary="Get the costs of a plan and all its executions",
     tag=TAG,
     responses={200: DagCosts},
     missing="DAG with id '{id}' not found",
 )
 async def get_dag_costs(call: Call[None, None]) -> web.StreamResponse:
-    """The newest execution first."""
+    """Executions are listed newest first."""
     id_ = call.path["id"]
     of_dag = select(runs).where(IS_EXECUTION, runs.c.dag_id == id_)
     async with call.gateway.views.snapshot(long=True) as reader:

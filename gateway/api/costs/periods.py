@@ -1,4 +1,4 @@
-"""Days, weeks and months in UTC, and how clients name moments."""
+"""Days, weeks and months in UTC, and parsing of times in queries."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _RELATIVE = re.compile(r"(\d{1,6})([dwm])")
 
 
 class NotAMoment(ValueError):
-    """The text names no moment; the message says how to name one."""
+    """The text is not a valid time. The message shows the valid forms."""
 
 
 def moment(text: str, now: datetime) -> datetime:
-    """The moment that `text` names: an ISO date or date-time, or so many days, weeks or months before `now`.
+    """Parse an ISO 8601 date or date-time, or a number of days, weeks or months before `now`.
 
     Raises:
-        NotAMoment: it names none.
+        NotAMoment: `text` has neither form.
     """
     try:
         if relative := _RELATIVE.fullmatch(text):
@@ -28,11 +28,11 @@ def moment(text: str, now: datetime) -> datetime:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         forms = "2026-01-31, 2026-01-31T12:00:00Z, 7d, 2w or 3m"
-        raise NotAMoment(f"{text!r} is no date: write {forms}") from None
+        raise NotAMoment(f"{text!r} is not a valid date: write {forms}") from None
 
 
 def period_of(day: date, group_by: GroupBy) -> str:
-    """The name of the day, of the Sunday its week begins with, or of its month."""
+    """Return the name of the day, of the Sunday that starts its week, or of its month."""
     match group_by:
         case "day":
             return day.isoformat()

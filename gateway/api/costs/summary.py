@@ -1,4 +1,4 @@
-"""What was spent over time. Sums are exact."""
+"""Costs by day, week or month. Sums are exact."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ FIRST_DAY = date(1970, 1, 1)
 INVALID = "Invalid parameters"
 
 Days = Mapping[date, int]
-"""What was spent on each."""
+"""Costs of each day, in 10⁻¹² US dollars."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """What costs money, and when it counts."""
+    """A column of costs, and the column of the time at which they count."""
 
     cost: Column[int]
     at: Column[int]
@@ -48,16 +48,16 @@ SOURCES = {
 @endpoint(
     "GET",
     "/api/v1/costs/summary",
-    summary="What was spent, by day, week or month",
+    summary="Get costs by day, week or month",
     tag="costs",
     query=CostQuery,
     responses={200: CostSummary},
     invalid=INVALID,
 )
 async def get_cost_summary(call: Call[None, CostQuery]) -> web.StreamResponse:
-    """Plans and tasks count on the day they were asked for, the others on the day they ended; all in UTC.
+    """Plans and tasks count on the day of their request, runs and executions on the day they ended, in UTC.
 
-    A period with any of them is listed, whatever it cost.
+    The list contains every period in which something counts, even at no cost.
     """
     now = call.gateway.clock()
     start = _moment("from", call.query.from_ or DEFAULT_FROM, now)

@@ -1,1 +1,1 @@
-"""DAGs: plans, and what is known of how they came about."""
+"""DAGs: plans and their planning attempts."""

@@ -52,7 +52,7 @@ _ATTEMPTS = (
     invalid="Invalid query parameters",
 )
 async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
-    """Omits DAGs that are being planned or whose planning failed, unless `status` asks for them."""
+    """Omits DAGs that are being planned or whose planning failed. Use `status` to list them."""
     query, views = call.query, call.gateway.views
     part = Part(query.limit, query.offset, query.cursor)
     statement = _page(of_status=query.status is not None, after=bool(query.cursor))
@@ -74,7 +74,7 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     responses={200: list[ScheduledDag]},
 )
 async def list_scheduled_dags(call: Call[None, None]) -> web.StreamResponse:
-    """Includes inactive ones."""
+    """Includes inactive schedules."""
     columns = (dags.c.id, dags.c.dag_title, dags.c.cron_schedule, dags.c.schedule_active)
     statement = (
         select(*columns)
@@ -97,7 +97,7 @@ async def list_scheduled_dags(call: Call[None, None]) -> web.StreamResponse:
 
 @endpoint("GET", "/api/v1/dags/{id}", summary="Get a DAG", tag=TAG, responses={200: DagRow}, missing=MISSING)
 async def get_dag(call: Call[None, None]) -> web.StreamResponse:
-    """Also while it is being planned."""
+    """A DAG exists from the start of planning. Its `result` is null until there is a plan."""
     return await _reply(call)
 
 
@@ -112,7 +112,7 @@ async def get_dag(call: Call[None, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def update_dag(call: Call[DagPatch, None]) -> web.StreamResponse:
-    """Omitted keys stay unchanged. A new job is checked when it is executed."""
+    """Omitted keys stay unchanged. A new job is validated when it is executed."""
     patch = call.body
 
     def decide(state: dag.State) -> list[Event]:
@@ -141,7 +141,7 @@ async def update_dag(call: Call[DagPatch, None]) -> web.StreamResponse:
     errors={409: "The DAG has executions."},
 )
 async def delete_dag(call: Call[None, None]) -> web.StreamResponse:
-    """Fails while the DAG has executions."""
+    """A DAG that has executions cannot be deleted."""
     return await _deleted(call)
 
 
@@ -155,7 +155,7 @@ async def delete_dag(call: Call[None, None]) -> web.StreamResponse:
     errors={409: "The DAG has executions."},
 )
 async def delete_dag_by_older_path(call: Call[None, None]) -> web.StreamResponse:
-    """Fails while the DAG has executions."""
+    """A DAG that has executions cannot be deleted."""
     return await _deleted(call)
 
 
@@ -170,7 +170,7 @@ async def delete_dag_by_older_path(call: Call[None, None]) -> web.StreamResponse
     missing=MISSING,
 )
 async def list_executions_of_dag(call: Call[None, DagExecutionQuery]) -> web.StreamResponse:
-    """Without their steps. One that still waits for its plan is not among them: it answers by its id."""
+    """Omits the steps, and executions whose plan is still being made. Get those by their id."""
     gateway, query, dag_id = call.gateway, call.query, call.path["id"]
     if await gateway.views.value(select(dags.c.id).where(dags.c.id == dag_id)) is None:
         raise call.missing()
@@ -196,7 +196,7 @@ ENDPOINTS = (
 
 @cache
 def _page(*, of_status: bool, after: bool) -> Select[Any]:
-    """The statement for a page; made once, since making takes longer than executing."""
+    """Return the statement for a page. It is cached, because building it takes longer than executing it."""
     wanted = dags.c.status == bindparam("status") if of_status else IS_ANSWERED
     ids = page_of(dags.c.created_at, dags.c.id, [wanted], after=after)
     return select(*DAG_COLUMNS).where(dags.c.id.in_(ids))
@@ -204,7 +204,7 @@ def _page(*, of_status: bool, after: bool) -> Select[Any]:
 
 @cache
 def _total(*, of_status: bool) -> Select[Any]:
-    """How many DAGs there are on all pages."""
+    """Return the statement that counts the DAGs on all pages."""
     count = select(func.sum(totals.c.rows))
     if of_status:
         return count.where(totals.c.list == "dags", totals.c.status == bindparam("status"))
@@ -220,7 +220,7 @@ async def _reply(call: Call[Any, Any]) -> web.StreamResponse:
 
 
 async def _shown(gateway: Gateway, rows: Sequence[Row]) -> list[JsonRow]:
-    """DAGs with their planning attempts."""
+    """Return DAGs with their planning attempts."""
     ids = [row["id"] for row in rows]
     attempts = await gateway.views.all(_ATTEMPTS, dag_ids=ids) if ids else []
     by_dag = {dag_id: list(some) for dag_id, some in groupby(attempts, key=lambda attempt: attempt["dag_id"])}

@@ -1,6 +1,6 @@
-"""DAGs and their planning attempts as the API shows them.
+"""Presenters of DAGs and their planning attempts.
 
-Like all presenters these make plain dictionaries; the models in `contracts.api` describe the same.
+Presenters return plain dictionaries. The models in `contracts.api` describe them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ ATTEMPT_COLUMNS = columns(planning_attempts)
 
 
 def dag_row(row: Row, attempts: Sequence[Row]) -> JsonRow:
-    """A DAG; `attempts` are its planning attempts in order."""
+    """Present a DAG. `attempts` are its planning attempts in order."""
     cost = usd_text(row["planning_cost_pico"])
     return {
         "id": row["id"],

@@ -1,1 +1,1 @@
-"""Executions of plans over HTTP: starting, watching, resuming and cancelling them."""
+"""Endpoints to start, watch, resume and cancel executions of plans."""

@@ -41,9 +41,9 @@ from gateway.state.stored_plans import StoredPlan
 TAG = "execution"
 RESUMABLE = "Only 'suspended' or 'failed' executions can be resumed."
 REFUSALS = {
-    400: "The body, or the job it names, cannot be executed as it is.",
-    404: "There is no such DAG.",
-    409: "The DAG has no plan, or not yet.",
+    400: "The body or the job is invalid.",
+    404: "The DAG does not exist.",
+    409: "The DAG has no plan, or is still being planned.",
 }
 WATCH = "Connect to SSE stream for live updates."
 KEEPS_PLAN = "It keeps the plan it was started with; the plan that its DAG has now is for new executions."
@@ -59,7 +59,7 @@ NO_DAG_ID: Json = {
 @endpoint(
     "POST",
     "/api/v1/execute-dag",
-    summary="Execute a DAG, or a whole job that becomes one",
+    summary="Execute a DAG or a whole job",
     tag=TAG,
     body=ExecuteDag,
     responses={200: ClarificationRequired, 202: ExecutionStarted},
@@ -67,7 +67,7 @@ NO_DAG_ID: Json = {
     keyed=True,
 )
 async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
-    """The job is checked first; a job that cannot be executed leaves nothing behind."""
+    """A whole job is stored as a new DAG. The job is validated first; an invalid job is not stored."""
     body = call.body
     if body.job is not None:
         return await _execute(call, partial(_of_job, call, body.job, "job"))
@@ -89,21 +89,21 @@ async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
     keyed=True,
 )
 async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
-    """The same as execute-dag with an id; the status is 200, as clients know it."""
+    """Same as execute-dag with an id, except that the status is 200."""
     return await _execute(call, partial(_of_dag, call, call.body.dag_id), status=200)
 
 
 @endpoint(
     "POST",
     "/api/v1/resume-dag/{execution_id}",
-    summary="Let a suspended execution go on where it stopped",
+    summary="Resume a suspended execution",
     tag=TAG,
     responses={202: ExecutionResumed},
     missing="Execution with id '{execution_id}' not found",
     errors={400: "The execution is not suspended."},
 )
 async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
-    """Completed steps stay completed. It keeps the plan it was started with, whatever its DAG has now."""
+    """Completed steps are not repeated. The execution keeps the plan it was started with."""
     gateway, execution_id = call.gateway, call.path["execution_id"]
     plan = await Stream.open(gateway.log, DAG, plan_id(execution_id), call.origin)
     await gateway.agents_current()
@@ -142,7 +142,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     errors={409: "The execution has ended."},
 )
 async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamResponse:
-    """Its steps are stopped; completed steps keep their results. To cancel it again changes nothing."""
+    """Stops the running steps. Completed steps keep their results. Cancelling again changes nothing."""
     gateway, execution_id = call.gateway, call.path["id"]
     reason = call.body.reason or "a client asked for it"
     try:
@@ -157,7 +157,7 @@ async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamRespo
     if shown is None:
         raise Refusal(
             503,
-            "The execution is cancelled, but not shown yet: get it in a moment",
+            "The execution is cancelled, but this is not visible yet: get it in a moment",
             retry_after=1,
         )
     return json_reply(shown)
@@ -169,7 +169,7 @@ ENDPOINTS = (execute_dag, run_dag, resume_dag, cancel_execution)
 async def _execute(
     call: Call[Any, None], prepare: Callable[[], Awaitable[run.Requested]], *, status: int = 202
 ) -> web.StreamResponse:
-    """Request a run of what `prepare` gives. A run that the same request made before is answered as it is."""
+    """Request a run of the job that `prepare` returns, unless an earlier attempt of this request did so."""
     execution_id = call.new_id("dag-exec_", "run")
     made = await call.made_before(RUN, execution_id)
     wanted = made.state.request if made else None
@@ -194,7 +194,7 @@ async def _execute(
 
 
 async def _of_job(call: Call[ExecuteDag, None], given: Json, *path: str) -> run.Requested:
-    """The request to execute a DAG made of the client's own job."""
+    """Create a DAG from the client's own job, and return the request to execute it."""
     job = await prepared(call.gateway, StoredPlan("", replace(DAG.initial, job=given)), *path)
     import_job = partial(dag.import_job, job=job, title=call.body.dag_title)
     imported = await call.create(DAG, call.new_id("", "dag"), import_job)
@@ -202,7 +202,7 @@ async def _of_job(call: Call[ExecuteDag, None], given: Json, *path: str) -> run.
 
 
 async def _of_dag(call: Call[Any, None], dag_id: str) -> run.Requested:
-    """The request to execute a DAG that exists."""
+    """Return the request to execute an existing DAG."""
     plan = await _stored(call.gateway, dag_id)
     return plan_request(dag_id, plan.state, await prepared(call.gateway, plan), "api")
 
@@ -222,7 +222,7 @@ async def _stored(gateway: Gateway, dag_id: str) -> StoredPlan:
 
 
 def _clarification(dag_id: str, job: Job) -> web.StreamResponse:
-    """The question of `job`; with the id of its DAG where there is one to answer it."""
+    """Answer with the question of `job`, and with the id of its DAG if it is stored."""
     named = {"dagId": dag_id} if dag_id else {}
     return json_reply(
         {
@@ -235,7 +235,7 @@ def _clarification(dag_id: str, job: Job) -> web.StreamResponse:
 
 
 async def _has_another_plan(gateway: Gateway, request: run.Requested) -> bool:
-    """Whether the DAG of an execution has another plan by now."""
+    """Whether the plan of the DAG has changed since the execution was requested."""
     if not is_id(request.dag_id):
         return False
     plan = (await gateway.stored_plans.get(request.dag_id)).state
@@ -266,6 +266,6 @@ def _require_suspended(status: run.Status) -> None:
 
 
 def _left(state: run.State) -> Iterator[SubTask]:
-    """The steps that have not completed."""
+    """Yield the steps that have not completed."""
     over = {SYNTHESIS, *state.done}
     return (step.task for id_, step in state.graph.steps.items() if id_ not in over)

@@ -1,4 +1,4 @@
-"""The words in which clients of executions know a run."""
+"""Event and field names for clients of executions."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from contracts.domain import dag, run
 from gateway.streams.dialect import Dialect, StreamEvent
 
 LONGEST_NUMBER = 15
-"""Digits that every JSON reader keeps exactly."""
+"""Number of digits that every JSON parser reads exactly."""
 
 
 def name_step(step: str, _: int | None = None) -> StreamEvent:
-    """The id of a step as text, and as a number if it is one."""
+    """Return the id of a step as text, and also as a number if it consists of digits."""
     is_number = step.isascii() and step.isdecimal() and len(step) <= LONGEST_NUMBER
     return {"subStepId": step, "taskId": int(step) if is_number else step}
 

@@ -1,4 +1,4 @@
-"""Executions of DAGs: their records, and their streams of events."""
+"""Executions of DAGs and their event streams."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MISSING = "DAG execution with id '{id}' not found"
     invalid="Invalid query parameters",
 )
 async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamResponse:
-    """Without their steps. An execution that waits for its plan is not in the list; get it by its id."""
+    """Omits the steps, and executions whose plan is still being made. Get those by their id."""
     query = call.query
     part = Part(query.limit, query.offset, query.cursor)
     shown, pagination = await showing.listed(call.gateway, Filter(query.status), part)
@@ -49,7 +49,7 @@ async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamRespons
 @endpoint(
     "GET",
     "/api/v1/dag-executions/{id}",
-    summary="One execution and its steps",
+    summary="Get an execution and its steps",
     tag=TAG,
     responses={200: ExecutionDetail},
     missing=MISSING,
@@ -65,13 +65,13 @@ async def get_execution(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/dag-executions/{id}/sub-steps",
-    summary="The steps of one execution",
+    summary="List the steps of an execution",
     tag=TAG,
     responses={200: SubStepList},
     missing=MISSING,
 )
 async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
-    """In the order of their ids, the synthesis last."""
+    """The steps are in the order of their ids. The synthesis is the last step."""
     shown = await showing.with_steps(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
@@ -87,7 +87,7 @@ async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
-    """An execution that has not ended is cancelled first."""
+    """An execution in progress is cancelled first."""
     gateway, execution_id = call.gateway, call.path["id"]
     steps = await queries.number_of_steps(gateway, execution_id)
     try:
@@ -107,16 +107,16 @@ async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/dag-executions/{id}/events",
-    summary="What happens in one execution, live",
+    summary="Stream the events of an execution",
     tag=TAG,
     responses={200: Raw("text/event-stream", "Server-sent events, each named by its type.")},
     missing=MISSING,
     headers=(LAST_EVENT_ID,),
 )
 async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
-    """First where the execution stands, then every event; with `Last-Event-ID`, the events after that one.
+    """Sends the current state first, then each event as it happens.
 
-    The stream stays open after the end.
+    With `Last-Event-ID`, it sends the events after that one. The stream stays open after the execution ends.
     """
     async with call.gateway.feeds.watching(call.path["id"], EXECUTIONS) as feed:
         if not feed.is_known:

@@ -1,4 +1,4 @@
-"""Jobs that are to be executed: checked against the tools, agents and models there are now."""
+"""Validation of jobs before execution, against the current tools, agents and models."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from gateway.state.stored_plans import Approval, StoredPlan
 
 
 class ClarificationNeeded(Exception):
-    """The job asks a question, which must be answered first."""
+    """The job has a clarification question, which must be answered first."""
 
     def __init__(self, dag_id: str, job: Job) -> None:
         super().__init__(job.clarification_query)
         self.dag_id = dag_id
-        """Empty for a job that is no DAG yet."""
+        """Empty for a job that is not stored as a DAG."""
         self.job = job
 
 
 async def prepared(gateway: Gateway, plan: StoredPlan, *path: str) -> Job:
-    """The job of `plan`, ready to be executed now: checked, with the date of the plan's time zone in it.
+    """Validate the job of `plan` and insert the current date in the plan's time zone.
 
-    `path` is where in the request the job stands. The check is kept in `plan` until tools or agents change.
+    `path` is the position of the job in the request. `plan` caches the result until tools or agents change.
 
     Raises:
-        Refusal: it is not a job, it cannot be executed, or a model that it needs cannot be called.
-        ClarificationNeeded: it asks a question.
+        Refusal: the job is invalid, or a model that it needs cannot be called.
+        ClarificationNeeded: the job has a clarification question.
         Unavailable: the agents could not be read.
     """
     job = _job_of(plan.state.job, path)
@@ -57,7 +57,7 @@ async def prepared(gateway: Gateway, plan: StoredPlan, *path: str) -> Job:
 
 
 def is_made_of(job: Job, plan: Json) -> bool:
-    """Whether `job` has the steps of `plan`, whatever dates are in them."""
+    """Whether `job` has the same steps as `plan`, apart from dates."""
     try:
         now = plan if isinstance(plan, Job) else Job.model_validate(plan)
     except ValidationError:
@@ -72,10 +72,10 @@ def _outline(task: SubTask) -> tuple[Json, ...]:
 
 
 def llm_problem(gateway: Gateway, left: Iterable[SubTask]) -> str | None:
-    """What to set before the sub-tasks in `left` can be done; None when nothing is missing.
+    """Return which setting is missing for the sub-tasks in `left`, or None.
 
-    Each inference asks its own agent's model, or that of the settings in its place. The report is made by
-    that of the settings, or without a model.
+    An inference uses the model of its agent, or else the model of the settings. The report uses the model of
+    the settings, or no model.
     """
     names = {task.tool_or_prompt.name for task in left if task.is_inference}
     agents = [entry.state if (entry := gateway.agents.active(name)) else None for name in names]
@@ -87,7 +87,7 @@ def _job_of(value: Json, path: tuple[str, ...]) -> Job:
     if isinstance(value, Job):
         return value
     tasks = value.get("sub_tasks") if isinstance(value, dict) else None
-    if isinstance(tasks, list) and len(tasks) > MAX_STEPS:  # to find all that is wrong with them takes long
+    if isinstance(tasks, list) and len(tasks) > MAX_STEPS:  # validating all of them would take too long
         raise _invalid([too_many_steps(len(tasks)).as_json()], path)
     try:
         return Job.model_validate(value)
@@ -96,19 +96,19 @@ def _job_of(value: Json, path: tuple[str, ...]) -> Job:
 
 
 async def _approve(gateway: Gateway, job: Job, path: tuple[str, ...]) -> Approval:
-    """That `job` can be executed with the tools and agents there are."""
+    """Check that `job` can be executed with the current tools and agents."""
     infers = any(task.is_inference for task in job.sub_tasks)
     agents = (await gateway.agents_current()).names() if infers else None
     revision, tools = gateway.catalogue.revision, {spec.name: spec for spec in gateway.catalogue.all()}
     if not tools and not all(task.is_inference for task in job.sub_tasks):
-        raise Refusal(503, "No executor has told its tools yet: start one and try again", retry_after=1)
+        raise Refusal(503, "No executor has published its tools yet: start one and try again", retry_after=1)
     if found := problems(job, tools, agents=agents):
         raise _invalid([one.as_json() for one in found], path)
     return Approval(revision, agents, is_timeless=not mentions_date(job))
 
 
 async def _still_holds(gateway: Gateway, approval: Approval) -> bool:
-    """Whether the tools and agents are those that `approval` was given with."""
+    """Whether the tools and agents are the same as when `approval` was given."""
     agents = None if approval.agents is None else (await gateway.agents_current()).names()
     return agents == approval.agents and gateway.catalogue.revision == approval.tools
 

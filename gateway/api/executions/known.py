@@ -1,4 +1,4 @@
-"""Which runs are executions."""
+"""Decides which runs are executions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from contracts.domain import dag, run
 
 
 def require_execution(state: run.State, plan: dag.State) -> None:
-    """Raises UnknownRun for a run that is not the execution of a plan and does not wait for this plan."""
+    """Require that a run executes a plan, or waits for `plan`. Raises UnknownRun otherwise."""
     if state.request is None and (plan.request is None or state.status is run.Status.DELETED):
         raise run.UnknownRun("there is no such execution")

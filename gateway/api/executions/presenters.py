@@ -1,6 +1,6 @@
-"""Executions and their steps as the API shows them.
+"""Presenters of executions and their steps.
 
-Like all presenters these make plain dictionaries; the models in `contracts.api` describe the same.
+Presenters return plain dictionaries. The models in `contracts.api` describe them.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from gateway.views.presenting import JsonRow, json_of, time_of
 from gateway.views.reader import Row
 from gateway.views.results import stored_text
 
-NO_PLAN = "no plan was made for its goal: see its DAG"
+NO_PLAN = "planning failed: see the DAG"
 
 API_STATUS = {"cancelled": "failed"}
-"""Statuses of runs that clients know by another name."""
+"""Statuses of runs that have another name in the API."""
 
 
 def execution_row(row: Row, report: str | None) -> JsonRow:
-    """An execution, from columns that begin with `run_`; `report` is the result of its synthesis."""
+    """Present an execution, from columns that begin with `run_`. `report` is the result of its synthesis."""
     final = report if row["run_status"] == "completed" else None
     return {
         "dagTitle": row["run_dag_title"],
@@ -53,7 +53,7 @@ def execution_row(row: Row, report: str | None) -> JsonRow:
 
 
 async def sub_step_row(row: Row, blobs: Blobs) -> JsonRow:
-    """A step, from columns that begin with `step_`.
+    """Present a step, from columns that begin with `step_`.
 
     Raises:
         Unavailable: its result is in the object store, which could not be reached.

@@ -1,4 +1,4 @@
-"""Executions as clients see them: one by one, with their steps, and in lists."""
+"""Reads executions, with or without their steps, and lists of them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gateway.views.results import stored_text
 
 
 async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[JsonRow], JsonRow]:
-    """A page of executions, and which part of the list it is.
+    """Return a page of executions, and its position in the list.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
     rows = await queries.page(gateway, EXECUTIONS, wanted, part)
@@ -30,10 +30,10 @@ async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[Jso
 
 
 async def one(gateway: Gateway, execution_id: str) -> JsonRow | None:
-    """One execution.
+    """Return one execution, or None if it does not exist.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
     row = await queries.one(gateway, EXECUTIONS, execution_id)
@@ -41,10 +41,10 @@ async def one(gateway: Gateway, execution_id: str) -> JsonRow | None:
 
 
 async def detail(gateway: Gateway, execution_id: str) -> orjson.Fragment | None:
-    """One execution and its steps as JSON, which is made again when something has happened to it.
+    """Return one execution and its steps as JSON. The JSON is cached until the execution changes.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
     seq = await queries.seq_of_execution(gateway, execution_id)
@@ -59,10 +59,10 @@ async def detail(gateway: Gateway, execution_id: str) -> orjson.Fragment | None:
 
 
 async def with_steps(gateway: Gateway, execution_id: str) -> JsonRow | None:
-    """One execution and its steps, of the same moment.
+    """Return one execution and its steps, read at the same moment.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
     rows = await queries.execution_with_steps(gateway, execution_id)

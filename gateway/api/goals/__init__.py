@@ -1,1 +1,1 @@
-"""Goals: what is to be reached again and again."""
+"""Goals, their schedules, runs and memories."""

@@ -15,10 +15,10 @@ from gateway.endpoint import Call
 async def decided(
     call: Call[Any, Any], decide: Callable[[goal.State], Sequence[Event]]
 ) -> Stream[goal.State]:
-    """The goal of the request after a decision that the views include, if they are not too far behind.
+    """Decide about the goal of the request, wait a limited time for the views, and return the goal.
 
     Raises:
-        UnknownGoal: it is not there.
+        UnknownGoal: the goal does not exist.
     """
     stream = await transact(call.gateway.log, GOAL, call.path["id"], decide, call.origin)
     await call.gateway.projected(stream.seq)

@@ -1,4 +1,4 @@
-"""The words in which clients of goals know a run."""
+"""Event and field names for clients of goal runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def _name_step(step: str, number: int | None) -> StreamEvent:
 
 
 def _counters(state: run.State) -> tuple[str, ...]:
-    """Failed and waiting steps are those of a plan."""
+    """Only a run of a plan counts failed and waiting steps."""
     return ("completed", "failed", "waiting", "budget") if state.request else ("completed", "budget")
 
 

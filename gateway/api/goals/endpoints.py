@@ -1,4 +1,4 @@
-"""Goals: what is to be reached again and again, by whom and with what."""
+"""Goals: objectives with an agent, params and schedules."""
 
 from __future__ import annotations
 
@@ -44,15 +44,15 @@ MISSING = "Goal not found"
 @endpoint(
     "POST",
     "/api/v1/goals",
-    summary="Create a goal, active",
+    summary="Create a goal",
     tag=TAG,
     body=GoalCreate,
     responses={201: GoalRow},
-    errors={400: "The body, the agent or the schedule cannot be used."},
+    errors={400: "The body, the agent or the schedule is invalid."},
     keyed=True,
 )
 async def create_goal(call: Call[GoalCreate, None]) -> web.StreamResponse:
-    """It does nothing by itself unless it has a schedule."""
+    """A new goal is active. Without a schedule, it runs only when requested."""
     goal_id = call.new_id("goal_", "goal")
     stream = await call.made_before(GOAL, goal_id) or await _created(call, goal_id)
     await call.gateway.projected(stream.seq)
@@ -69,7 +69,7 @@ async def create_goal(call: Call[GoalCreate, None]) -> web.StreamResponse:
     invalid="Invalid query parameters",
 )
 async def list_goals(call: Call[None, GoalQuery]) -> web.StreamResponse:
-    """Each with its schedules and its agent; all of them, unless `limit` says otherwise."""
+    """Includes the schedules and the agent of each goal. Without `limit`, it lists all goals."""
     shown, cursor = await queries.listed(call.gateway, call.query)
     return json_reply(shown, headers=link(call.request.url, cursor))
 
@@ -78,7 +78,7 @@ async def list_goals(call: Call[None, GoalQuery]) -> web.StreamResponse:
     "GET", "/api/v1/goals/{id}", summary="One goal", tag=TAG, responses={200: GoalDetail}, missing=MISSING
 )
 async def get_goal(call: Call[None, None]) -> web.StreamResponse:
-    """With its schedules."""
+    """Includes its schedules."""
     shown = await queries.one(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
@@ -95,7 +95,7 @@ async def get_goal(call: Call[None, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def update_goal(call: Call[GoalPatch, None]) -> web.StreamResponse:
-    """Keys that are left out stay; runs that are going on are not changed any more."""
+    """Omitted keys stay unchanged. Runs in progress are not affected."""
     body = call.body
     _require_short(call, body.objective)
     _require_tools(call, body.params)
@@ -122,11 +122,11 @@ async def update_goal(call: Call[GoalPatch, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
-    """Its runs that are going on are cancelled first."""
+    """Runs in progress are cancelled first."""
     gateway, goal_id = call.gateway, call.path["id"]
     await transact(gateway.log, GOAL, goal_id, goal.archive, call.origin)  # so that no more runs begin
     if not await gateway.projected(await gateway.log.last_seq()):
-        raise Refusal(503, "The goal is archived, but not all its runs are known yet: delete it again")
+        raise Refusal(503, "The goal is archived, but not all its runs are visible yet: delete it again")
     for run_id in await open_runs(gateway, goal_id):
         with suppress(run.AlreadyFinished, run.UnknownRun):
             await running.cancel(gateway, run_id, "the goal was deleted", call.origin)
@@ -141,26 +141,24 @@ async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
     tag=TAG,
     query=RunGoalQuery,
     responses={200: RunTriggered},
-    errors={400: "The goal is not there or not active, or there is no room for another run."},
+    errors={400: "The goal does not exist or is not active, or the maximum number of runs is in progress."},
     keyed=True,
 )
 async def run_goal(call: Call[None, RunGoalQuery]) -> web.StreamResponse:
-    """Does not wait for the run. A run over the limit `MAX_CONCURRENT_RUNS` is queued, unless `whenBusy` says
-    otherwise.
-    """
+    """Does not wait for the run to end. If `MAX_CONCURRENT_RUNS` runs are in progress, `whenBusy` decides."""
     return json_reply(await running.trigger(call, call.path["goal"]))
 
 
 @endpoint(
     "POST",
     "/api/v1/goals/{id}/pause",
-    summary="Stop pursuing a goal",
+    summary="Pause a goal",
     tag=TAG,
     responses={200: GoalChanged},
     missing=MISSING,
 )
 async def pause_goal(call: Call[None, None]) -> web.StreamResponse:
-    """Its schedules stop firing; runs that are going on go on."""
+    """Its schedules stop firing. Runs in progress continue."""
     stream = await decided(call, goal.pause)
     return json_reply({**queries.logged(stream), "message": "Goal paused"})
 
@@ -168,13 +166,13 @@ async def pause_goal(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "POST",
     "/api/v1/goals/{id}/resume",
-    summary="Pursue a goal again",
+    summary="Resume a goal",
     tag=TAG,
     responses={200: GoalChanged},
     missing=MISSING,
 )
 async def resume_goal(call: Call[None, None]) -> web.StreamResponse:
-    """Its schedules fire again, but for those that are paused themselves."""
+    """Its schedules fire again, except for paused schedules."""
     stream = await decided(call, goal.resume)
     return json_reply({**queries.logged(stream), "message": "Goal resumed"})
 
@@ -207,7 +205,7 @@ async def _created(call: Call[GoalCreate, None], goal_id: str) -> Stream[goal.St
 
 
 async def _agent_id(call: Call[GoalCreate, None]) -> str | None:
-    """The version that is to pursue the goal, whichever is active later."""
+    """Return the version of the agent that runs the goal. Activating another version does not change it."""
     body, agents = call.body, await call.gateway.agents_current()
     if body.agent_name:
         entry = agents.active(body.agent_name)
@@ -224,7 +222,7 @@ async def _agent_id(call: Call[GoalCreate, None]) -> str | None:
 
 
 def _require_tools(call: Call[Any, Any], params: GoalParams | None) -> None:
-    """Every allowed tool is one that there is, as far as it is known which there are."""
+    """Require that every allowed tool exists. Skipped until an executor has published its tools."""
     known = [spec.name for spec in call.gateway.catalogue.all()]
     named = enumerate((params and params.allowed_tools) or ())
     unknown = [

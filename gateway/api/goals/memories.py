@@ -1,4 +1,4 @@
-"""Memories: what the runs of a goal leave for the next ones."""
+"""Memories: what the runs of a goal store for later runs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MEMORIES = (
 @endpoint(
     "GET",
     "/api/v1/goals/{id}/memories",
-    summary="What the runs of a goal leave for the next ones, newest first",
+    summary="List the memories of a goal, newest first",
     tag="goals",
     query=MemoryQuery,
     responses={200: list[MemoryRow]},
@@ -34,7 +34,7 @@ _MEMORIES = (
     missing="Goal not found",
 )
 async def list_memories(call: Call[None, MemoryQuery]) -> web.StreamResponse:
-    """Notes of what was done, facts worth remembering, paths of files."""
+    """Memories are notes about what a run did, facts to remember, and paths of files."""
     goal_id, query, views = call.path["id"], call.query, call.gateway.views
     if await views.value(_IS_THERE, goal_id=goal_id) is None:
         raise call.missing()
@@ -46,7 +46,7 @@ ENDPOINTS = (list_memories,)
 
 
 def _shown(row: Row) -> JsonRow:
-    """What a run has left for the next ones."""
+    """Present a memory."""
     return {
         "id": row["id"],
         "goalId": row["goal_id"],

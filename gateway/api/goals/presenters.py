@@ -1,6 +1,6 @@
-"""Goals, their schedules and what belongs to them as the API shows them.
+"""Presenters of goals, their schedules and their agents.
 
-Like all presenters these make plain dictionaries; the models in `contracts.api` describe the same.
+Presenters return plain dictionaries. The models in `contracts.api` describe them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ AGENT_COLUMNS = columns(agents, "agent_")
 
 
 def goal_row(row: Row) -> JsonRow:
-    """A goal, from columns that begin with `goal_`."""
+    """Present a goal, from columns that begin with `goal_`."""
     return {
         "id": row["goal_id"],
         "objective": row["goal_objective"],
@@ -35,7 +35,7 @@ def goal_row(row: Row) -> JsonRow:
 
 
 def goals_with_schedules(rows: Sequence[Row], *, agents: bool) -> list[JsonRow]:
-    """Goals, each with its schedules, and its agent if so asked; the rows of one goal follow each other."""
+    """Present goals with their schedules, and with their agents if `agents`. Rows must be grouped by goal."""
     shown = []
     for _, some in groupby(rows, key=lambda row: row["goal_id"]):
         first, *others = some
@@ -46,7 +46,7 @@ def goals_with_schedules(rows: Sequence[Row], *, agents: bool) -> list[JsonRow]:
 
 
 def schedule_row(row: Row) -> JsonRow:
-    """A schedule of a goal, from columns that begin with `schedule_`."""
+    """Present a schedule of a goal, from columns that begin with `schedule_`."""
     return {
         "id": row["schedule_id"],
         "goalId": row["schedule_goal_id"],
@@ -64,7 +64,7 @@ def schedule_row(row: Row) -> JsonRow:
 
 
 def _agent(row: Row) -> JsonRow | None:
-    """An agent, from columns that begin with `agent_`."""
+    """Present an agent, from columns that begin with `agent_`."""
     if row["agent_id"] is None:
         return None
     return {

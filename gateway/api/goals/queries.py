@@ -1,4 +1,4 @@
-"""What the views know of goals; and what the log knows, for answers to what has just been written."""
+"""Reads goals from the views, and just-written goals from the log."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ _LAST_RUN = select(goal_schedules.c.last_run_at).where(goal_schedules.c.id == bi
 
 
 async def listed(gateway: Gateway, query: GoalQuery) -> tuple[list[JsonRow], str | None]:
-    """Goals with their schedules and agents, newest first, and the cursor of the next page.
+    """Return goals with their schedules and agents, newest first, and the cursor of the next page.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     part = Part(query.limit or EVERYTHING, query.offset, query.cursor)
     statement = _page(of_status=query.status is not None, after=bool(query.cursor))
@@ -60,17 +60,17 @@ async def listed(gateway: Gateway, query: GoalQuery) -> tuple[list[JsonRow], str
 
 
 async def one(gateway: Gateway, goal_id: str) -> JsonRow | None:
-    """A goal with its schedules.
+    """Return a goal with its schedules, or None if it does not exist.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     rows = await gateway.views.all(_ONE, goal_id=goal_id)
     return goals_with_schedules(rows, agents=False)[0] if rows else None
 
 
 def logged(stream: Stream[goal.State]) -> JsonRow:
-    """A goal as it was decided just now, whatever the views have; `stream` has all of its commits."""
+    """Return a goal as of its last commit, independent of the views. `stream` has all commits of the goal."""
     state = stream.state
     assert stream.began
     assert stream.changed  # as it has a commit
@@ -89,7 +89,7 @@ def logged(stream: Stream[goal.State]) -> JsonRow:
 
 
 async def logged_schedule(gateway: Gateway, stream: Stream[goal.State], schedule_id: str) -> JsonRow:
-    """A schedule as it was decided just now; when it ran last is known by the views, if they are there."""
+    """Return a schedule as of the last commit of its goal. Its `lastRunAt` comes from the views."""
     commits = await _commits(gateway, stream)
     last_run_at = None
     with suppress(ViewsUnavailable):
@@ -98,7 +98,7 @@ async def logged_schedule(gateway: Gateway, stream: Stream[goal.State], schedule
 
 
 async def _commits(gateway: Gateway, stream: Stream[goal.State]) -> list[Commit]:
-    """Those of a goal, up to what was decided just now."""
+    """Return all commits of a goal up to the last one in `stream`."""
     return [one.commit for one in await gateway.log.read(GOAL.name, stream.id) if one.seq <= stream.seq]
 
 
@@ -127,7 +127,7 @@ def _schedule(goal_id: str, schedule_id: str, commits: Iterable[Commit]) -> Row:
 
 @cache
 def _page(*, of_status: bool, after: bool) -> Select[Any]:
-    """The statement for a page; made once, since making takes longer than executing."""
+    """Return the statement for a page. It is cached, because building it takes longer than executing it."""
     wanted = [goals.c.status == bindparam("status")] if of_status else []
     page = page_of(goals.c.created_at, goals.c.id, wanted, after=after)
     return (

@@ -1,4 +1,4 @@
-"""Runs of goals: their records, and their streams of events."""
+"""Runs of goals and their event streams."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MISSING = "Run not found"
     invalid="Invalid query parameters",
 )
 async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
-    """Each with its goal. Filter them by goal and by status."""
+    """Includes the goal of each run. Filter by goal and by status."""
     query = call.query
     wanted, part = Filter(query.status, query.goal_id), Part(query.limit, query.offset, query.cursor)
     shown, cursor = await run_showing.listed(call.gateway, wanted, part)
@@ -41,20 +41,20 @@ async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
 
 @endpoint("GET", "/api/v1/runs/{id}", summary="One run", tag=TAG, responses={200: RunRow}, missing=MISSING)
 async def get_run(call: Call[None, None]) -> web.StreamResponse:
-    """With its goal, and with all its results."""
+    """Includes its goal and all its results."""
     return await _reply(call)
 
 
 @endpoint(
     "GET",
     "/api/v1/runs/{id}/steps",
-    summary="The steps of a run",
+    summary="List the steps of a run",
     tag=TAG,
     responses={200: list[RunStepRow]},
     missing=MISSING,
 )
 async def list_steps(call: Call[None, None]) -> web.StreamResponse:
-    """In their order, as far as they have been started."""
+    """Lists the steps that have started, in order."""
     shown = await run_steps.steps(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
@@ -64,13 +64,13 @@ async def list_steps(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/runs/{id}/outputs",
-    summary="What a run has left outside",
+    summary="List the outputs of a run",
     tag=TAG,
     responses={200: list[RunOutputRow]},
     missing=MISSING,
 )
 async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
-    """In the order of time: files, webhooks, e-mails, the summary."""
+    """Outputs are files, webhooks, e-mails and the summary, oldest first."""
     shown = await run_steps.left_outside(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
@@ -88,7 +88,7 @@ async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
     errors={409: "The run has ended."},
 )
 async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
-    """Its steps are stopped; completed steps keep their results. To cancel it again changes nothing."""
+    """Stops the running steps. Completed steps keep their results. Cancelling again changes nothing."""
     gateway, run_id = call.gateway, call.path["id"]
     reason = call.body.reason or "a client asked for it"
     try:
@@ -99,7 +99,11 @@ async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
         shown = await run_showing.one(gateway, run_id)
         raise Refusal(409, str(error), currentStatus=shown and shown["status"]) from error
     if not await gateway.projected(seq):
-        raise Refusal(503, "The run is cancelled, but not shown yet: get it in a moment", retry_after=1)
+        raise Refusal(
+            503,
+            "The run is cancelled, but this is not visible yet: get it in a moment",
+            retry_after=1,
+        )
     return await _reply(call)
 
 
@@ -112,7 +116,7 @@ async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def delete_run(call: Call[None, None]) -> web.StreamResponse:
-    """A run that has not ended is cancelled first."""
+    """A run in progress is cancelled first."""
     try:
         seq = await running.delete(call.gateway, call.path["id"], call.origin)
     except run.UnknownRun:
@@ -124,16 +128,16 @@ async def delete_run(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/runs/{id}/events",
-    summary="What happens in one run, live",
+    summary="Stream the events of a run",
     tag=TAG,
     responses={200: Raw("text/event-stream", "Server-sent events, each named by its type.")},
     missing=MISSING,
     headers=(LAST_EVENT_ID,),
 )
 async def watch_run(call: Call[None, None]) -> web.StreamResponse:
-    """First where the run stands, then every event; with `Last-Event-ID`, the events after that one.
+    """Sends the current state first, then each event as it happens.
 
-    The stream stays open after the end.
+    With `Last-Event-ID`, it sends the events after that one. The stream stays open after the run ends.
     """
     async with call.gateway.feeds.watching(call.path["id"], GOAL_RUNS) as feed:
         if not feed.is_known:

@@ -1,6 +1,6 @@
-"""Rows of runs of goals as the API shows them.
+"""Presenters of runs of goals, their steps and outputs.
 
-Like all presenters these make plain dictionaries; the models in `contracts.api` describe the same.
+Presenters return plain dictionaries. The models in `contracts.api` describe them.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gateway.views.reader import Row
 OUTPUT_COLUMNS = columns(outputs)
 
 RUN_STATUS = {"cancelled": "failed", "suspended": "failed"}
-"""Statuses of runs that clients know by another name."""
+"""Statuses of runs that have another name in the API."""
 
 
 def run_row(row: Row, memory: Json) -> JsonRow:
-    """A run and its goal, from columns that begin with `run_` and `goal_`."""
+    """Present a run and its goal, from columns that begin with `run_` and `goal_`."""
     ended_at = time_of(row["run_ended_at"] or row["run_suspended_at"])
     return {
         "id": row["run_id"],
@@ -66,9 +66,9 @@ def run_row(row: Row, memory: Json) -> JsonRow:
 
 
 def turn_row(row: Row, calls: Sequence[Row], observed: Sequence[Observed]) -> JsonRow:
-    """A turn of an agent, from columns that begin with `step_`.
+    """Present a turn of an agent, from columns that begin with `step_`.
 
-    `calls`: its tool calls by position; `observed`: those of them that have been answered.
+    `calls`: its tool calls by position. `observed`: the calls that have ended.
     """
     shown, text = shown_call(observed), observation(observed)
     error = failure(observed) if len(observed) == len(calls) else None
@@ -99,7 +99,7 @@ def turn_row(row: Row, calls: Sequence[Row], observed: Sequence[Observed]) -> Js
 
 
 def task_row(row: Row, result: str | None) -> JsonRow:
-    """A step of a plan that has been started, from columns that begin with `step_`."""
+    """Present a started step of a plan, from columns that begin with `step_`."""
     is_tool, is_report = row["step_action_type"] == "tool", row["step_step"] == SYNTHESIS
     failed = row["step_status"] == "failed"
     thought = row["step_description"]
@@ -128,7 +128,7 @@ def task_row(row: Row, result: str | None) -> JsonRow:
 
 
 def observed_call(row: Row, result: Json) -> Observed | None:
-    """A tool call that has its answer, from columns that begin with `step_`; None for other calls."""
+    """Return a tool call that has ended, from columns that begin with `step_`; None for other calls."""
     if row["step_status"] not in {"completed", "failed"}:
         return None
     return Observed(
@@ -142,7 +142,7 @@ def observed_call(row: Row, result: Json) -> Observed | None:
 
 
 def output_row(row: Row) -> JsonRow:
-    """Something that a run has left outside."""
+    """Present an output of a run."""
     return {
         "id": row["id"],
         "runId": row["run_id"],
@@ -153,12 +153,12 @@ def output_row(row: Row) -> JsonRow:
 
 
 def _sum(own: int | None, planning: int | None) -> int | None:
-    """What a run and the making of its plan took together; None if nothing is known."""
+    """Add the usage of a run and of its planning. None if both are unknown."""
     return None if own is None and planning is None else (own or 0) + (planning or 0)
 
 
 def _error(row: Row) -> str | None:
-    """Why a run did not complete, or what failed in a run that did."""
+    """Return why a run did not complete, or which tool calls failed in a completed run."""
     if row["run_cancelled_reason"] is not None:
         return f"cancelled: {row['run_cancelled_reason']}"
     failed = row["run_failed_calls"]

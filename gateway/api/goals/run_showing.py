@@ -1,4 +1,4 @@
-"""Runs of goals as clients see them: one by one, and in lists."""
+"""Reads runs of goals and lists of them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gateway.views.reader import Row
 from gateway.views.results import stored_text, stored_value
 
 LISTED_CHARS = 4096
-"""Longer results are left out of lists of runs."""
+"""In lists of runs, a note replaces results longer than this."""
 ALL_CHARS = 2**31
 
 _result = cast(run_steps.c.result, Text)
@@ -40,10 +40,10 @@ _RESULTS = select(
 
 
 async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[JsonRow], str | None]:
-    """A page of runs, newest first, and the cursor of the next page.
+    """Return a page of runs, newest first, and the cursor of the next page.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
     rows = await queries.page(gateway, GOAL_RUNS, wanted, part)
@@ -54,10 +54,10 @@ async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[Jso
 
 
 async def one(gateway: Gateway, run_id: str) -> JsonRow | None:
-    """One run with all its results.
+    """Return one run with all its results, or None if it does not exist.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
     row = await queries.one(gateway, GOAL_RUNS, run_id)
@@ -67,13 +67,13 @@ async def one(gateway: Gateway, run_id: str) -> JsonRow | None:
 
 
 async def _results(gateway: Gateway, run_ids: list[str], most: int) -> Sequence[Row]:
-    """The results of tool calls by run, in the order of the calls."""
+    """Return the results of tool calls by run, in the order of the calls."""
     rows = await gateway.views.all(_RESULTS, run_ids=run_ids, most=most) if run_ids else ()
     return sorted(rows, key=lambda row: (row["run_id"], row["number"], row["position"]))
 
 
 async def _shown(gateway: Gateway, row: Row, results: Sequence[Row], *, whole: bool) -> JsonRow:
-    """A run; `whole`: with large results too."""
+    """Present a run. `whole` includes large results."""
     report = await stored_text(row["report"], gateway.blobs) if row["run_status"] == "completed" else None
     observed = [
         Observed(

@@ -1,4 +1,4 @@
-"""The steps of runs of goals as clients see them, and what the runs left outside."""
+"""Reads the steps and outputs of runs of goals."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _REPORT = select(cast(run_steps.c.result, Text).label("result"), run_steps.c.com
 
 
 async def steps(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
-    """The steps of a run in their order; None when there is no such run.
+    """Return the steps of a run in order, or None if the run does not exist.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
     strategy = await queries.strategy_of_goal_run(gateway, run_id)
@@ -47,10 +47,10 @@ async def steps(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
 
 
 async def left_outside(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
-    """What a run has left outside, in the order of time; None when there is no such run.
+    """Return the outputs of a run, oldest first, or None if the run does not exist.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
     strategy = await queries.strategy_of_goal_run(gateway, run_id)
@@ -63,12 +63,12 @@ async def left_outside(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
 
 
 def _in_time(output: JsonRow) -> tuple[str, bool]:
-    """A webhook is told about a report that is there."""
+    """Sort by time. At the same time, the summary comes before the webhook about it."""
     return output["createdAt"], output["kind"] == "webhook"
 
 
 async def _reports(gateway: Gateway, run_id: str) -> list[JsonRow]:
-    """The report of a plan, once it has been made."""
+    """Return the report of a plan, if it exists."""
     row = await gateway.views.first(_REPORT, run_id=run_id)
     if row is None:
         return []

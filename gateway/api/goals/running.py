@@ -23,16 +23,16 @@ from gateway.http.errors import Refusal
 from gateway.views.reader import ViewsUnavailable
 
 ANY_POSITION = 2**63 - 1
-"""After every position in the log."""
+"""A position after the end of every log."""
 
 
 async def trigger(call: Call[None, RunGoalQuery], goal_id: str) -> RunTriggered:
     """Request a run of a goal.
 
     Raises:
-        Refusal: the goal is not there or not active, no model can be called, or there is no room for another
-            run and the client does not want to queue.
-        ViewsUnavailable: the client does not want to queue, and how many runs there are is not known.
+        Refusal: the goal does not exist or is not active, no model can be called, or the maximum number of
+            runs is in progress and the client does not want to queue.
+        ViewsUnavailable: the client does not want to queue, and the number of runs is not known yet.
     """
     gateway, run_id = call.gateway, call.new_id("run_", "run")
     if call.key and await _is_asked_for(gateway, run_id):
@@ -49,7 +49,7 @@ async def trigger(call: Call[None, RunGoalQuery], goal_id: str) -> RunTriggered:
     first = asked.aggregate.initial
     stream = await call.create(asked.aggregate, asked.id, lambda now: [asked.event] if now == first else [])
     await pursued.refresh()
-    if not pursued.state.is_active:  # whoever stopped or deleted it may not have seen the new run
+    if not pursued.state.is_active:  # a concurrent pause or deletion may not have seen the new run
         with suppress(run.AlreadyFinished):
             seq = await cancel(gateway, run_id, "the goal was stopped at the same time", call.origin)
             await gateway.projected(seq)
@@ -61,20 +61,20 @@ async def trigger(call: Call[None, RunGoalQuery], goal_id: str) -> RunTriggered:
 
 
 async def cancel(gateway: Gateway, run_id: str, reason: str, origin: Origin) -> int:
-    """Cancel a run, or the planning of it; a cancelled run stays as it is. Returns the position in the log.
+    """Cancel a run or its planning. Cancelling again changes nothing. Returns the position in the log.
 
     Raises:
-        UnknownRun: no goal has a run of this id.
+        UnknownRun: no goal has a run with this id.
         AlreadyFinished: the run has ended.
     """
     return await cancelling.cancel(gateway, run_id, reason, origin, _require_goal_run)
 
 
 async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
-    """Delete a run; one that has not ended is cancelled first. Returns the position in the log.
+    """Delete a run. A run in progress is cancelled first. Returns the position in the log.
 
     Raises:
-        UnknownRun: no goal has a run of this id.
+        UnknownRun: no goal has a run with this id.
     """
     return await cancelling.delete(gateway, run_id, origin, _require_goal_run)
 
@@ -85,7 +85,7 @@ async def _is_asked_for(gateway: Gateway, run_id: str) -> bool:
 
 
 async def _require_model(gateway: Gateway, state: goal.State) -> None:
-    """Raises Refusal if neither the model of the agent nor the one of the settings can be called."""
+    """Raise Refusal if neither the model of the agent nor the model of the settings can be called."""
     agents = await gateway.agents_current()
     if state.params.strategy == "dag":
         entry = agents.active(gateway.settings.default_planner_agent)
@@ -102,7 +102,7 @@ def _triggered(run_id: str, ahead: int = 0) -> RunTriggered:
 
 
 async def _queued_behind(gateway: Gateway, seq: int) -> int:
-    """How many runs are ahead of the one requested at `seq`; 0 if there is room or nothing is known."""
+    """Return how many runs are ahead of the one requested at `seq`; 0 if it starts at once or is unknown."""
     if not await gateway.projected(seq):
         return 0
     with suppress(ViewsUnavailable):
@@ -112,15 +112,15 @@ async def _queued_behind(gateway: Gateway, seq: int) -> int:
 
 
 async def _require_place(call: Call[Any, Any], run_id: str, seq: int) -> None:
-    """Take a run back that is over the limit.
+    """Cancel a run that exceeds the limit.
 
-    Runs count in the order in which the log has their requests. So of several requests at once, whichever
-    gateways they reach, exactly as many are accepted as there is room for.
+    Runs count in the order of their requests in the log. So the limit is exact, even if several gateways
+    receive requests at the same time.
     """
     gateway = call.gateway
     try:
         if not await gateway.projected(seq):
-            raise ViewsUnavailable("how many runs there are is not known yet: try again in a moment")
+            raise ViewsUnavailable("the number of runs in progress is not known yet: try again in a moment")
         _require_room(gateway, await queries.number_ahead(gateway, seq))
     except (Refusal, ViewsUnavailable):
         await gateway.projected(await delete(gateway, run_id, call.origin))

@@ -1,4 +1,4 @@
-"""Schedules of goals: given, changed and taken away."""
+"""Endpoints to list, add, change and remove the schedules of a goal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gateway.http.replies import json_reply, no_content
 TAG = "schedules"
 MISSING = "Schedule not found"
 MISSING_GOAL = "Goal not found"
-UNUSABLE = {400: "The body, the expression or the time zone cannot be used."}
+UNUSABLE = {400: "The body, the cron expression or the time zone is invalid."}
 
 
 @endpoint(
@@ -30,7 +30,7 @@ UNUSABLE = {400: "The body, the expression or the time zone cannot be used."}
     missing=MISSING_GOAL,
 )
 async def list_schedules(call: Call[None, None]) -> web.StreamResponse:
-    """Active or not."""
+    """Includes inactive schedules."""
     shown = await queries.one(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
@@ -40,7 +40,7 @@ async def list_schedules(call: Call[None, None]) -> web.StreamResponse:
 @endpoint(
     "POST",
     "/api/v1/goals/{id}/schedules",
-    summary="Give a goal one more schedule",
+    summary="Add a schedule to a goal",
     tag=TAG,
     body=ScheduleCreate,
     responses={201: ScheduleRow},
@@ -49,7 +49,7 @@ async def list_schedules(call: Call[None, None]) -> web.StreamResponse:
     keyed=True,
 )
 async def add_schedule(call: Call[ScheduleCreate, None]) -> web.StreamResponse:
-    """It fires as soon as the goal is active."""
+    """The schedule fires while the goal is active."""
     schedule_id = call.new_id("sched_", "schedule")
     wanted = goal_schedule(call.body)
     stream = await decided(call, partial(goal.add_schedule, schedule_id=schedule_id, schedule=wanted))
@@ -67,7 +67,7 @@ async def add_schedule(call: Call[ScheduleCreate, None]) -> web.StreamResponse:
     errors=UNUSABLE,
 )
 async def update_schedule(call: Call[SchedulePatch, None]) -> web.StreamResponse:
-    """Keys that are left out stay. With another expression or time zone only later ticks are its ticks."""
+    """Omitted keys stay unchanged. A new expression or time zone applies to later ticks only."""
     schedule_id = call.path["schedule_id"]
 
     def decide(state: goal.State) -> list[Event]:
@@ -82,13 +82,13 @@ async def update_schedule(call: Call[SchedulePatch, None]) -> web.StreamResponse
 @endpoint(
     "DELETE",
     "/api/v1/goals/{id}/schedules/{schedule_id}",
-    summary="Take a schedule away from a goal",
+    summary="Remove a schedule from a goal",
     tag=TAG,
     responses={204: None},
     missing=MISSING,
 )
 async def remove_schedule(call: Call[None, None]) -> web.StreamResponse:
-    """The records of its ticks go with it; runs that it has asked for stay."""
+    """Deletes the records of its ticks. Runs that it requested are kept."""
     await decided(call, partial(goal.remove_schedule, schedule_id=call.path["schedule_id"]))
     return no_content()
 

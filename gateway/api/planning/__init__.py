@@ -1,1 +1,1 @@
-"""Plans: asked for in the log, and waited for."""
+"""Endpoints that request plans and wait for them."""

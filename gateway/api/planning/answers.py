@@ -1,4 +1,4 @@
-"""What a client is told when planning has come to an end. Pure."""
+"""Answers to planning requests. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Answer = tuple[int, dict[str, Json]]
 
 
 def answer(dag_id: str, state: dag.State, outcome: Event) -> Answer:
-    """The answer to who waited for a plan; `outcome` is the event that ended the planning."""
+    """Return the answer to a planning request. `outcome` is the event that ended planning."""
     run_id = state.request.run_id if state.request else None
     failed = {"status": "failed"} if run_id else {}
     match outcome:

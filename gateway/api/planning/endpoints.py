@@ -1,6 +1,6 @@
-"""Planning: a planner makes a plan for a goal, and the client gets the result.
+"""Planning: a language model makes a plan for a goal, and the client receives the result.
 
-Planning goes on whether the client waits for it or not.
+Planning continues if the client disconnects.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from gateway.http.replies import json_reply
 
 TAG = "planning"
 FAILED = {"status": "failed"}
-"""What refusals of create-and-execute-dag say besides, but for those of its schedule."""
+"""Further keys of the error answers of create-and-execute-dag, except errors of its schedule."""
 PREFER = Header("Prefer", "`respond-async`: do not wait for the plan.")
 REFUSALS = {
-    400: "The goal, the schedule or the provider is invalid, or so were the plans of the model.",
-    404: "No agent with that name is active.",
+    400: "The goal, the schedule or the provider is invalid, or the model returned only invalid plans.",
+    404: "No active agent has this name.",
     409: "The DAG was deleted while it was being planned.",
-    500: "The model gave no readable plan.",
+    500: "The model returned no readable plan.",
 }
 
 
@@ -67,7 +67,7 @@ async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     keyed=True,
 )
 async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
-    """Waits for the plan unless `Prefer: respond-async` is sent; never for the end of the execution."""
+    """Waits for the plan unless `Prefer: respond-async` is sent. Does not wait for the execution to end."""
     execution_id = call.new_id("dag-exec_", "run")
     stream = await call.made_before(DAG, plan_id(execution_id))
     if stream is None:
@@ -88,7 +88,7 @@ async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamRespo
     headers=(PREFER,),
 )
 async def clarify_dag(call: Call[Clarify, None]) -> web.StreamResponse:
-    """Continues planning with the answer. The response is the same as when creating a DAG."""
+    """Continues planning with the answer. The response is the same as that of create-dag."""
     decide = partial(dag.clarify, answer=call.body.answer)
     try:
         stream = await transact(call.gateway.log, DAG, call.path["id"], decide, call.origin)
@@ -110,7 +110,7 @@ async def _request_to_execute(call: Call[CreateDag, None]) -> dag.Requested:
 
 
 async def _outcome(call: Call[Any, None], stream: Stream[dag.State], *, after: int) -> web.StreamResponse:
-    """What came of planning, or that it goes on."""
+    """Answer with the result of planning, or with 202 if planning continues."""
     answer = None if _responds_async(call.request) else await outcome(call.gateway, stream, after=after)
     return json_reply(answer[1], answer[0]) if answer else await _still_planning(call, stream)
 

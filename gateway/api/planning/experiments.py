@@ -21,7 +21,7 @@ from gateway.http.errors import refusal_of
 from gateway.http.replies import json_reply
 
 PREFIX = "dag_"
-"""Of the ids of their DAGs, by which clients know them."""
+"""Prefix of the ids of DAGs that experiments create. Clients rely on it."""
 STILL_PLANNING = "planning goes on; look at the DAG later"
 
 
@@ -35,7 +35,7 @@ STILL_PLANNING = "planning goes on; look at the DAG later"
     keyed=True,
 )
 async def run_experiments(call: Call[Experiments, None]) -> web.StreamResponse:
-    """Each combination becomes a DAG, as with create-dag; EXPERIMENTS_PARALLEL of them at a time."""
+    """Each combination creates a DAG, as create-dag does. EXPERIMENTS_PARALLEL plans are made at a time."""
     turns = asyncio.Semaphore(call.gateway.settings.experiments_parallel)
     pairs = enumerate(product(call.body.models, call.body.temperatures))
     async with asyncio.TaskGroup() as group:
@@ -59,7 +59,7 @@ ENDPOINTS = (run_experiments,)
 async def _experiment(
     call: Call[Experiments, None], turns: asyncio.Semaphore, number: int, model: str, temperature: float
 ) -> Experiment:
-    """What came of one combination. Whatever refuses it is its own error: the others go on."""
+    """Run one combination and return its result. An error does not affect the other combinations."""
     told = partial(_told, model, temperature)
     async with turns:
         try:
@@ -76,10 +76,10 @@ async def _experiment(
 async def _requested(
     call: Call[Experiments, None], number: int, model: str, temperature: float
 ) -> Stream[dag.State]:
-    """The DAG of one combination.
+    """Request the DAG of one combination.
 
     Raises:
-        Refusal: there is no such model or agent to plan with.
+        Refusal: the model or the agent does not exist.
     """
     dag_id = call.new_id(PREFIX, "dag", str(number))
     if made := await call.made_before(DAG, dag_id):
@@ -98,13 +98,13 @@ async def _requested(
 
 
 def _text(refused: dict[str, Json]) -> str:
-    """A refusal as one text."""
+    """Return the error and its details as one text."""
     details = refused.get("details")
     return f"{refused['error']}: {details}" if details else str(refused["error"])
 
 
 def _failure(answer: dict[str, Json]) -> str | None:
-    """Why there is no plan, in the answer that create-dag would give; None where there is one."""
+    """Return why planning failed, from an answer of create-dag; None if it succeeded."""
     match answer:
         case {"status": "success"}:
             return None
@@ -112,7 +112,7 @@ def _failure(answer: dict[str, Json]) -> str | None:
             return f"the model asks for a clarification: {query}"
         case {"error": str(error)}:
             return error
-    return "no plan came of it"
+    return "planning produced no plan"
 
 
 def _told(model: str, temperature: float, dag_id: str | None, error: str | None) -> Experiment:

@@ -1,4 +1,4 @@
-"""Asking for a plan, and waiting for what comes of it."""
+"""Requests for plans, and waiting for their results."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from gateway.http.errors import Refusal
 
 OUTCOMES = frozenset({dag.Status.PLANNED, dag.Status.CLARIFICATION, dag.Status.REJECTED, dag.Status.DELETED})
 RUN_WAIT_S = 5.0
-"""How long an answer waits for the run that it names."""
+"""Seconds that an answer waits until the run that it names is visible."""
 
 
 async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule | None) -> dag.Requested:
-    """What `body` asks for.
+    """Return the planning request for `body`.
 
     Raises:
-        Refusal: there is no such model or agent to plan it with.
+        Refusal: the model or the agent does not exist.
     """
     agents = await gateway.agents_current()
     entry = agents.active(body.agent_name)
@@ -54,7 +54,7 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
 
 
 async def outcome(gateway: Gateway, stream: Stream[dag.State], *, after: int) -> Answer | None:
-    """What came of planning in a commit above `after`; None when it still goes on after PLANNING_WAIT_S."""
+    """Wait for the result of planning in a commit above `after`; None after PLANNING_WAIT_S seconds."""
     try:
         async with asyncio.timeout(gateway.settings.planning_wait_s):
             ended = await gateway.hub.wait_for(DAG.name, stream.id, OUTCOMES, after=after)
@@ -69,7 +69,7 @@ async def outcome(gateway: Gateway, stream: Stream[dag.State], *, after: int) ->
 
 
 async def _run_is_shown(gateway: Gateway, run_id: str) -> None:
-    """Give the planner the moment it needs to ask for the run, so that the client finds it."""
+    """Wait until the planner has requested the run, so that the client finds it."""
     with contextlib.suppress(TimeoutError, Unavailable):
         async with asyncio.timeout(RUN_WAIT_S):
             requested = await gateway.hub.wait_for(RUN.name, run_id, frozenset(run.Status))

@@ -1,1 +1,1 @@
-"""What executions and runs of goals share: the rows of runs, and cancelling them."""
+"""Code that executions and runs of goals share: queries and cancellation."""

@@ -1,4 +1,4 @@
-"""Cancelling and deleting runs, whether they exist already or wait for their plan."""
+"""Cancels and deletes runs, including runs that wait for their plan."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from contracts.runtime.stream import Origin, Stream, transact
 from gateway.gateway import Gateway
 
 Require = Callable[[run.State, dag.State], None]
-"""Raises UnknownRun for a run of another resource; takes the run and the plan that it may wait for."""
+"""Raises UnknownRun if a run belongs to another resource. Takes the run and the plan that it may wait for."""
 
 Decide = Callable[[str, run.State, dag.State], Sequence[Event]]
 
 
 async def cancel(gateway: Gateway, run_id: str, reason: str, origin: Origin, require: Require) -> int:
-    """Cancel a run, or the planning of it; a cancelled run stays as it is. Returns the position in the log.
+    """Cancel a run or its planning. Cancelling again changes nothing. Returns the position in the log.
 
     Raises:
-        UnknownRun: there is no such run.
+        UnknownRun: the run does not exist.
         AlreadyFinished: the run has ended.
     """
     return await _stop(gateway, run_id, reason, origin, require, partial(run_requests.cancel, reason=reason))
 
 
 async def delete(gateway: Gateway, run_id: str, origin: Origin, require: Require) -> int:
-    """Delete a run; one that has not ended is cancelled first. Returns the position in the log.
+    """Delete a run. A run in progress is cancelled first. Returns the position in the log.
 
     Raises:
-        UnknownRun: there is no such run.
+        UnknownRun: the run does not exist.
     """
     return await _stop(gateway, run_id, "its run was deleted", origin, require, run_requests.delete)
 
@@ -52,7 +52,7 @@ async def _stop(
 
 
 async def _stop_planning(gateway: Gateway, plan: Stream[dag.State], reason: str) -> int:
-    """Spare the planner further work; a plan that has been made stays."""
+    """Stop the planner. A finished plan is kept."""
     if plan.state.status in {dag.Status.ABSENT, dag.Status.DELETED}:
         return 0
     return (await transact(gateway.log, DAG, plan.id, partial(dag.call_off, reason=reason), plan.origin)).seq

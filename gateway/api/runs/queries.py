@@ -1,4 +1,4 @@
-"""Runs in the views, as executions and as runs of goals."""
+"""Queries for runs in the views, as executions and as runs of goals."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PLANNING_COLUMNS = (
     dags.c.planning_completion_tokens,
     dags.c.planning_cost_pico,
 )
-"""What it took to make the plan of a run."""
+"""Tokens and cost of planning."""
 
 _report = run_steps.alias("report")
 _with_report = runs.outerjoin(_report, (_report.c.run_id == runs.c.id) & (_report.c.step == SYNTHESIS))
@@ -51,13 +51,13 @@ class Kind:
     columns: Sequence[Label[Any] | Column[Any]]
     source: Join
     belongs: ColumnElement[bool]
-    """Whether a run is one of these."""
+    """Whether a run is of this kind."""
     listed: ColumnElement[bool]
-    """Whether a run is in the lists."""
+    """Whether lists include a run."""
     status: ColumnElement[str]
-    """As clients know it."""
+    """Status of a run in the API."""
     order: Column[int]
-    """The order of pages by offset. Pages by cursor, and those of one DAG, are in the order of creation."""
+    """Order of pages by offset. Pages by cursor, and lists of one DAG, are in the order of creation."""
 
 
 EXECUTIONS = Kind(
@@ -94,7 +94,7 @@ _OPEN = select(runs.c.id).where(
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which runs a client wants."""
+    """Which runs to return."""
 
     status: str | None = None
     goal_id: str | None = None
@@ -102,10 +102,10 @@ class Filter:
 
 
 async def page(gateway: Gateway, kind: Kind, wanted: Filter, part: Part) -> list[Row]:
-    """A page of runs.
+    """Return a page of runs.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     by = _filters_of(wanted)
     order = runs.c.created_at if part.by_cursor or wanted.dag_id else kind.order
@@ -115,84 +115,84 @@ async def page(gateway: Gateway, kind: Kind, wanted: Filter, part: Part) -> list
 
 
 async def total(gateway: Gateway, kind: Kind, wanted: Filter) -> int:
-    """How many executions there are on all pages.
+    """Return the number of executions on all pages.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     return int(await gateway.views.value(_total(kind, _filters_of(wanted)), **_given(wanted)) or 0)
 
 
 async def one(gateway: Gateway, kind: Kind, run_id: str) -> Row | None:
-    """One run.
+    """Return one run, or None if it does not exist.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     return await gateway.views.first(_one(kind), run_id=run_id)
 
 
 async def seq_of_execution(gateway: Gateway, run_id: str) -> int | None:
-    """Stream sequence of the last commit of an execution; None when there is no such execution.
+    """Return the stream sequence of the last commit of an execution, or None if it does not exist.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     seq: int | None = await gateway.views.value(_SEQ, run_id=run_id)
     return seq
 
 
 async def execution_with_steps(gateway: Gateway, run_id: str) -> Sequence[Row]:
-    """One execution beside each of its steps, in their order, all of the same moment.
+    """Return the steps of one execution in order, each row with the execution's columns, in one read.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     return await gateway.views.all(_STEPS_OF_RUN, run_id=run_id)
 
 
 async def strategy_of_goal_run(gateway: Gateway, run_id: str) -> str | None:
-    """How a run of a goal is done; None when there is no such run.
+    """Return the strategy of a run of a goal, or None if the run does not exist.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     strategy: str | None = await gateway.views.value(_STRATEGY, run_id=run_id)
     return strategy
 
 
 async def steps(gateway: Gateway, run_id: str) -> Sequence[Row]:
-    """The steps of a run in their order; the calls of a turn follow it.
+    """Return the steps of a run in order. The calls of a turn follow the turn.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     return await gateway.views.all(_STEPS, run_id=run_id)
 
 
 async def number_of_steps(gateway: Gateway, run_id: str) -> int:
-    """How many steps a run has.
+    """Return the number of steps of a run.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     return int(await gateway.views.value(_NUMBER_OF_STEPS, run_id=run_id))
 
 
 async def number_ahead(gateway: Gateway, seq: int) -> int:
-    """How many runs of goals that were requested before `seq`, a position in the log, have not ended.
+    """Return how many runs of goals requested before `seq`, a position in the log, have not ended.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     return int(await gateway.views.value(_AHEAD, seq=seq))
 
 
 async def open_runs(gateway: Gateway, goal_id: str) -> list[str]:
-    """Ids of the runs of a goal that can still move on.
+    """Return the ids of the runs of a goal that have not ended.
 
     Raises:
-        ViewsUnavailable: there are no views at the moment.
+        ViewsUnavailable: the views cannot be read at the moment.
     """
     return [row["id"] for row in await gateway.views.all(_OPEN, goal_id=goal_id)]
 
@@ -210,7 +210,7 @@ def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:
     return [kind.listed, *(filtered[name] == bindparam(name) for name in by)]
 
 
-# Statements are made once: making one takes longer than executing it.
+# Statements are cached: building one takes longer than executing it.
 
 
 @cache
@@ -221,7 +221,7 @@ def _page(kind: Kind, by: tuple[str, ...], order: Column[int], *, after: bool) -
 
 @cache
 def _total(kind: Kind, by: tuple[str, ...]) -> Select[Any]:
-    """From the totals that the views keep; of one DAG, counted in the index."""
+    """Return the statement for a total. It reads stored totals, or counts in the index of one DAG."""
     if "dag_id" in by:
         return select(func.count()).select_from(runs).where(*_conditions(kind, by))
     count = select(func.sum(totals.c.rows)).where(totals.c.list == "executions")

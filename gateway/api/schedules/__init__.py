@@ -1,1 +1,1 @@
-"""Schedules, whether of a goal or of a DAG."""
+"""Schedules of goals and of DAGs."""

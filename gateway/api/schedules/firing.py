@@ -1,4 +1,4 @@
-"""Whether schedules fire, as conditions on the rows that have them."""
+"""SQL conditions for schedules that fire."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules as clients give them."""
+"""Parsing of schedules in request bodies."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from contracts.domain.schedule.schedule import Schedule
 from gateway.http.errors import Refusal
 
 NO_SCHEDULE = Schedule(cron="", active=False)
-"""What a DAG has that nothing was ever said about."""
+"""The schedule of a DAG for which the client sent none."""
 
 
 def schedule_of(body: CreateDag) -> Schedule | None:
-    """The schedule a new DAG is to have; active unless it says otherwise, when there is an expression.
+    """Return the schedule of a new DAG. With an expression, it is active by default.
 
     Raises:
         Refusal: the expression or the time zone is invalid.
@@ -30,7 +30,7 @@ def schedule_of(body: CreateDag) -> Schedule | None:
 
 
 def changed_schedule(patch: DagPatch, current: Schedule | None) -> Schedule | None:
-    """The schedule a DAG is to have after `patch`.
+    """Return the schedule of a DAG after `patch`.
 
     Raises:
         Refusal: the expression or the time zone is invalid.
@@ -40,7 +40,7 @@ def changed_schedule(patch: DagPatch, current: Schedule | None) -> Schedule | No
 
 
 def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | None = None) -> Schedule:
-    """The schedule that a goal is to have: `current` with what is given.
+    """Return the schedule of a goal: `current` with the given changes.
 
     Raises:
         Refusal: the expression or the time zone is invalid.
@@ -54,7 +54,7 @@ def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | Non
 
 
 def _dag_schedule(body: CreateDag | DagPatch, before: Schedule) -> Schedule:
-    """`before` with what is given, each value by itself."""
+    """Return `before` with the values that `body` has."""
     wanted = Schedule.model_validate({**before.model_dump(), **_given(body, {**_POLICY, **_OF_DAG})})
     with _telling():
         if wanted.cron:
@@ -67,18 +67,18 @@ def _dag_schedule(body: CreateDag | DagPatch, before: Schedule) -> Schedule:
 _POLICY = {"overlap": "overlap", "catch_up_seconds": "catch_up_s", "jitter_seconds": "jitter_s"}
 _OF_GOAL = {"cron_expr": "cron", "timezone": "timezone", "paused": "paused"}
 _OF_DAG = {"cron_schedule": "cron", "timezone": "timezone", "schedule_active": "active"}
-"""What schedules call the fields of a body."""
+"""Names of the fields of a schedule, by their names in a body."""
 
 
 def _given(body: Body, names: Mapping[str, str]) -> dict[str, Json]:
-    """Those of the named fields that the client gave, by the names that schedules have for them."""
+    """Return the fields that the client sent, by their names in a schedule."""
     given = body.model_dump(include=set(names), exclude_unset=True)
     return {names[name]: value for name, value in given.items()}
 
 
 @contextmanager
 def _telling() -> Generator[None]:
-    """Turn what is wrong with a schedule into a refusal."""
+    """Turn errors of a schedule into a Refusal."""
     try:
         yield
     except InvalidCron as error:

@@ -1,4 +1,4 @@
-"""Ticks: what was decided about those of any schedule, and when the next ones come."""
+"""Ticks of schedules: past decisions and the next ticks."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _OF_DAG = select(
     missing=MISSING,
 )
 async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
-    """The id is that of a goal's schedule, or that of the DAG, even one that has no schedule any more."""
+    """`id` is the id of a goal's schedule, or the id of a DAG, even if the DAG no longer has a schedule."""
     query, schedule_id, views = call.query, call.path["id"], call.gateway.views
     total = await views.value(_COUNT, schedule_id=schedule_id)
     if not total:
@@ -67,7 +67,7 @@ async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
 @endpoint(
     "GET",
     "/api/v1/schedules/{id}/next",
-    summary="The next ticks of a schedule",
+    summary="List the next ticks of a schedule",
     tag=TAG,
     query=NextQuery,
     responses={200: NextTicks},
@@ -75,7 +75,7 @@ async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
     missing=MISSING,
 )
 async def list_next_ticks(call: Call[None, NextQuery]) -> web.StreamResponse:
-    """The id is that of a goal's schedule, or that of the DAG for a DAG's schedule."""
+    """`id` is the id of a goal's schedule, or the id of a DAG that has a schedule."""
     found = await _known(call)
     return json_reply(
         NextTicks(
@@ -94,7 +94,7 @@ ENDPOINTS = (list_ticks, list_next_ticks)
 
 
 async def _known(call: Call[Any, Any]) -> Row:
-    """The schedule of a goal, or of a DAG."""
+    """Return the schedule of a goal or of a DAG."""
     for statement in (_OF_GOAL, _OF_DAG):
         if found := await call.gateway.views.first(statement, schedule_id=call.path["id"]):
             return found
@@ -102,7 +102,7 @@ async def _known(call: Call[Any, Any]) -> Row:
 
 
 def _next(call: Call[Any, NextQuery], found: Row) -> list[int]:
-    """The next ticks; none of an expression that came into the log by another way and names none."""
+    """Return the next ticks. A stored expression that never fires has none."""
     tick = call.gateway.clock()
     try:
         cron = Cron.parse(found["cron"], found["timezone"])
@@ -116,7 +116,7 @@ def _next(call: Call[Any, NextQuery], found: Row) -> list[int]:
 
 
 def _shown(row: Row) -> JsonRow:
-    """What was decided about a tick."""
+    """Present the decision about a tick."""
     return {
         "scheduleId": row["schedule_id"],
         "tick": iso(row["tick"]),

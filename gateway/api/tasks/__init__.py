@@ -1,1 +1,1 @@
-"""Single tasks: an agent is asked once, and what that took goes into the log."""
+"""Single tasks: one question to an agent. The log records usage and cost."""

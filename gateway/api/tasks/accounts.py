@@ -1,4 +1,4 @@
-"""What tasks took, for the log."""
+"""Records the usage and cost of tasks in the log."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ logger = structlog.get_logger(__name__)
 
 Came = type[task.Answered] | type[task.Failed]
 Account = tuple[Came, dict[str, Json]]
-"""What came of a task, without whose it was and how long it took."""
+"""The event that ends a task, and its fields without agent and duration."""
 
 
 def answered(completion: Completion) -> Account:
-    """That the model has answered."""
+    """Return the account of a successful task."""
     return task.Answered, completion.spent.as_fields
 
 
 def failed(request: ChatRequest, error: Retry | Reject) -> Account:
-    """That it has not, or not in a way that is of use."""
+    """Return the account of a failed task."""
     spent = error.spent or Spent(provider=request.provider, model=request.model)
     return task.Failed, {**spent.as_fields, "error": str(error)}
 
 
 async def record(call: Call[Any, Any], entry: AgentVersion, account: Account, begun: float) -> None:
-    """Put it into the log. An answer that was paid for is given even where that cannot be done."""
+    """Append the task to the log. If the log is unavailable, the client still receives the answer."""
     kind, fields = account
     agent = {
         "agent_id": entry.id,
@@ -48,6 +48,6 @@ async def record(call: Call[Any, Any], entry: AgentVersion, account: Account, be
     try:
         stream = await call.create(TASK, call.new_id("task_", "task"), partial(task.settle, came=came))
     except Unavailable as error:
-        logger.error("a task is not in the log", error=str(error), took=came.model_dump(mode="json"))
+        logger.error("a task could not be recorded", error=str(error), task=came.model_dump(mode="json"))
         return
     await call.gateway.projected(stream.seq)

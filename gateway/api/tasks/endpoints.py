@@ -42,14 +42,14 @@ ADVICE = "try again in a moment, or give the agent another provider and model"
     responses={200: TaskResult},
     errors={
         400: "A field is missing or invalid.",
-        404: "No agent with that name is active.",
+        404: "No active agent has this name.",
         413: "A file is larger than 10 MiB, or the form is larger than 40 MiB.",
         415: "The body is not a form, or a file is neither UTF-8 text nor an image.",
         500: "The provider refused the request or did not answer.",
     },
 )
 async def perform_task(call: Call[None, None]) -> web.StreamResponse:
-    """UTF-8 text files are added to the prompt; images are sent to the model with it."""
+    """UTF-8 text files are added to the prompt. Images are sent to the model together with the prompt."""
     async with form_of(call.request, call.gateway.form_room) as form:
         return json_reply(await _performed(call, form))
 
@@ -95,10 +95,10 @@ def _params_of(task: TaskForm) -> Json:
 def _request(
     call: Call[None, None], agent: State, asked: TaskForm, params: TaskParams, form: Form
 ) -> ChatRequest:
-    """What to ask the model.
+    """Return the request to the model.
 
     Raises:
-        Refusal: there is none, or a file cannot be shown to it.
+        Refusal: no model is configured, or the model does not accept a file.
     """
     asked_of = resolve_model(agent, call.gateway.llm_problem)
     if isinstance(asked_of, NoModel):
@@ -116,10 +116,10 @@ def _request(
 
 
 async def _asked(call: Call[None, None], entry: AgentVersion, request: ChatRequest) -> Completion:
-    """The model's answer; what it took is in the log.
+    """Return the model's answer, after its usage and cost are recorded in the log.
 
     Raises:
-        Refusal: it does not answer.
+        Refusal: the model does not answer.
     """
     begun = time.perf_counter()
     try:

@@ -1,4 +1,4 @@
-"""What a model is told when an agent does a single task. Pure."""
+"""Messages to the model for a single task. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ IMAGES = {
     "webp": "image/webp",
     "gif": "image/gif",
 }
-"""Media types of the pictures that models take, by the ends of file names."""
+"""Media types of images that models accept, by file name extension."""
 _IMAGE_TYPES = {**{media_type: media_type for media_type in IMAGES.values()}, "image/jpg": "image/jpeg"}
 
 
 def task_messages(instructions: str, prompt: str, files: Sequence[Upload]) -> list[dict[str, Json]]:
-    """The chat that asks an agent with these `instructions`; texts are put into the prompt, images beside it.
+    """Return the messages for a task. Text files become part of the prompt; images are attached.
 
     Raises:
         Refusal: a file is neither text nor an image.
@@ -37,7 +37,7 @@ def task_messages(instructions: str, prompt: str, files: Sequence[Upload]) -> li
 
 
 def image_type(file: Upload) -> str | None:
-    """The media type of a picture, by what the client says or by the file's name; None for anything else."""
+    """Return the media type of an image, from the client or from the file name; None for other files."""
     by_name = IMAGES.get(PurePath(file.filename).suffix[1:].lower())
     return _IMAGE_TYPES.get(file.media_type) or (by_name if not file.media_type.startswith("text/") else None)
 
