@@ -82,7 +82,7 @@ async def test_an_append_gives_up_at_its_deadline(
 ) -> None:
     log = NatsLog(connection, Format(counters.codec, NatsBlobs(connection)), deadline_s=0.2)
     await nats_server.stop()
-    with pytest.raises(Unavailable, match="NATS is away"):
+    with pytest.raises(Unavailable, match="NATS is disconnected"):
         await log.append(counters.commit("a"), after=0)
 
 

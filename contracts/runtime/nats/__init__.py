@@ -1,1 +1,1 @@
-"""The connection to NATS and the requests that the log and consumers are made of."""
+"""The connection to NATS, and the JetStream requests that the log and the consumers use."""

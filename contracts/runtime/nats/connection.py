@@ -1,4 +1,4 @@
-"""The connection to NATS: it outlives the server's restarts, and says when it is gone for good."""
+"""The connection to NATS. It survives restarts of the server."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ from contracts.runtime.process.service import UserError
 logger = structlog.get_logger(__name__)
 
 PASSING_CODES = (408, 429, 503)
-"""Codes of JetStream errors that pass by themselves."""
+"""Codes of temporary JetStream errors: a retry may succeed."""
 PENDING_BYTES = 8 * 1024 * 1024
-"""Of messages that wait for the server while it is away: acknowledgements, a hundred bytes each."""
+"""Size of the send buffer while NATS is disconnected. It holds acknowledgements of about 100 bytes."""
 WRONG_LAST_SEQUENCE = (10071, 10164, 10201)
-"""JetStream's error codes when the expected last sequence is not the last one."""
+"""JetStream's error codes for a wrong expected last sequence."""
 
 
 class Unreachable(UserError):
-    """No NATS server answers."""
+    """No NATS server answers, or the URL is invalid."""
 
 
 class ConnectionClosed(Exception):
-    """The connection to NATS was closed for good by a fatal error; start the process again."""
+    """A fatal error closed the connection to NATS permanently. Restart the process."""
 
 
 class Connection:
-    """NATS as the runtime uses it: what is asked is answered, or raises within its timeout."""
+    """A connection to NATS. Every request returns an answer or raises within its timeout."""
 
     def __init__(self) -> None:
         self.nc = NatsClient()
@@ -58,7 +58,7 @@ class Connection:
         """Connect, waiting for a server that is still starting.
 
         Raises:
-            Unreachable: none came within `wait_s` seconds, or `url` is none.
+            Unreachable: no server answered within `wait_s` seconds, or `url` is invalid.
         """
         where = _public(url)
         try:
@@ -78,34 +78,34 @@ class Connection:
         await self._replies.open()
 
     async def close(self) -> None:
-        """Send what is still to be sent, then disconnect."""
+        """Send all pending messages, then disconnect."""
         self._closing = True
         if self._connected.is_set():
             with contextlib.suppress(NoAnswer):
                 await self.fence(timeout_s=2)
-        with contextlib.suppress(OSError):  # nats-py sends what is pending even where nobody is there
+        with contextlib.suppress(OSError):  # nats-py writes pending data even to a closed socket
             await self.nc.close()
 
     async def watch(self) -> None:
-        """A worker that fails when the connection is gone for good, and never ends otherwise.
+        """A worker that waits until the connection is closed permanently.
 
         Raises:
-            ConnectionClosed: nats-py will not connect again.
+            ConnectionClosed: nats-py has closed the connection and does not reconnect.
         """
         await asyncio.shield(self._closed)
 
     @property
     def is_connected(self) -> bool:
-        """Whether the server is there at the moment."""
+        """Whether the server is connected at the moment."""
         return self._connected.is_set()
 
     async def connected(self) -> None:
-        """Return as soon as the server is there."""
+        """Wait until the server is connected."""
         await self._connected.wait()
 
     @contextlib.contextmanager
     def on_interruption(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Call `listener` whenever the connection breaks."""
+        """Call `listener` whenever the connection is interrupted."""
         self._listeners.add(listener)
         try:
             yield
@@ -113,10 +113,10 @@ class Connection:
             self._listeners.discard(listener)
 
     async def publish(self, subject: str, payload: bytes = b"", *, reply: str = "") -> None:
-        """Send without waiting for anything; what is sent while the server is away goes out when it is back.
+        """Publish without waiting for an answer. While NATS is disconnected, the message is buffered.
 
         Raises:
-            NoAnswer: too much is waiting already, or the connection is closed.
+            NoAnswer: the send buffer is full, or the connection is closed.
         """
         try:
             await self.nc.publish(subject, payload, reply)
@@ -124,48 +124,48 @@ class Connection:
             raise NoAnswer(str(error)) from error
 
     async def publish_ephemeral(self, subject: str, payload: bytes) -> None:
-        """Tell whoever listens right now. It never fails: nothing may depend on a hint, sent or not.
+        """Publish an ephemeral message to current subscribers. Errors are ignored; the message may be lost.
 
-        While the server is away nobody listens, and the room for what waits belongs to what counts.
+        While NATS is disconnected, the message is dropped: the send buffer is reserved for durable messages.
         """
         if self.is_connected:
             with contextlib.suppress(NoAnswer, nats.errors.Error):
                 await self.publish(subject, payload)
 
     async def listen(self, subject: str, hear: Callable[[bytes], None]) -> None:
-        """Give everything on a core NATS subject to `hear`, until the connection ends.
+        """Call `hear` with the payload of each message on a core NATS subject until the connection ends.
 
-        What it raises ValueError for is passed over.
+        If `hear` raises ValueError, the error is logged and the message ignored.
         """
 
         def heard(msg: Msg) -> None:
             try:
                 hear(msg.data)
             except ValueError as error:
-                logger.warning("a message is not what its subject is for", subject=subject, error=str(error))
+                logger.warning("ignoring an invalid message", subject=subject, error=str(error))
 
         await self.nc.subscribe(subject, future=Sink(heard))
 
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float = 5.0
     ) -> Msg:
-        """The one message that answers.
+        """Send a request and return the answer.
 
         Raises:
-            NoAnswer: none within `timeout_s` seconds, the connection broke, or nobody listens on `subject`.
-            Unavailable: the connection is closed for good.
+            NoAnswer: no answer within `timeout_s` seconds, an interruption, or no subscriber on `subject`.
+            Unavailable: the connection is closed permanently.
         """
         await self._usable(timeout_s)
         with asking():
             (answer,) = await self._replies.ask(subject, payload, headers, timeout_s)
         if answer.headers and status_of(answer) == "503":
-            raise NoAnswer(f"nobody answers on {subject}")
+            raise NoAnswer(f"no subscriber answers on {subject}")
         return answer
 
     async def request_many(
         self, subject: str, payload: bytes, is_last: Callable[[Msg], bool], *, timeout_s: float = 10.0
     ) -> list[Msg]:
-        """All messages that answer, the last one included.
+        """Send a request and return all answers, up to the first for which `is_last` is true.
 
         Raises:
             NoAnswer: as `request`.
@@ -176,19 +176,19 @@ class Connection:
             return await self._replies.ask(subject, payload, None, timeout_s, is_last)
 
     async def fence(self, *, timeout_s: float = 5.0) -> None:
-        """Return when the server has everything sent so far, and we everything it had sent when it got that.
+        """Wait until the server has received all messages sent so far, and its messages before that are here.
 
-        A message to ourselves, because nats-py's flush() overtakes what is waiting to be sent, and kills the
-        read loop when it is cancelled.
+        It sends a message to itself. The flush() of nats-py overtakes buffered messages, and breaks the read
+        loop if it is cancelled.
 
         Raises:
-            NoAnswer: not within `timeout_s` seconds.
+            NoAnswer: no answer within `timeout_s` seconds.
         """
         with asking():
             await self._replies.ask("", b"", None, timeout_s)
 
     async def leave(self, subscription: Subscription) -> None:
-        """End a subscription; what the server sent before it heard of that is still received."""
+        """Unsubscribe. Messages that the server has already sent are still received."""
         with contextlib.suppress(NoAnswer, nats.errors.Error):
             if self.is_connected:
                 await self.nc.stop_sending(subscription)
@@ -196,11 +196,12 @@ class Connection:
             await subscription.unsubscribe()
 
     async def api(self, path: str, body: Json = None, *, timeout_s: float = 5.0) -> dict[str, Json]:
-        """What the JetStream API says to `path`, for example `STREAM.INFO.LOG`.
+        """Call the JetStream API `path`, for example `STREAM.INFO.LOG`, and return its answer.
 
         Raises:
             NoAnswer: as `request`, or JetStream is not ready.
-            APIError: it says no; NotFoundError and BadRequestError among them.
+            Unavailable: as `request`.
+            APIError: JetStream returns an error; NotFoundError and BadRequestError are subclasses.
         """
         payload = b"" if body is None else orjson.dumps(body)
         answer: dict[str, Json] = orjson.loads(
@@ -221,7 +222,7 @@ class Connection:
             async with asyncio.timeout(timeout_s):
                 await self._connected.wait()
         except TimeoutError:
-            raise NoAnswer("NATS is away") from None
+            raise NoAnswer("NATS is disconnected") from None
 
     async def _connect(self, url: str, name: str, pending_bytes: int) -> None:
         await self.nc.connect(
@@ -232,7 +233,7 @@ class Connection:
             reconnected_cb=self._on_reconnect,
             closed_cb=self._on_close,
             max_reconnect_attempts=-1,
-            reconnect_time_wait=0.5,  # type: ignore[arg-type]  # seconds; any number will do
+            reconnect_time_wait=0.5,  # type: ignore[arg-type]  # seconds; a float works too
             ping_interval=5,
             max_outstanding_pings=2,
             pending_size=pending_bytes,
@@ -240,21 +241,21 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
-        if text != self._told:  # while NATS is away the same one comes twice a second
+        if text != self._told:  # while NATS is disconnected, the same error occurs twice a second
             self._told = text
             logger.warning("NATS client", error=text)
 
     async def _on_disconnect(self) -> None:
         if self._closing or not self._connected.is_set():
             return
-        logger.warning("NATS went away; waiting for it")
+        logger.warning("NATS is disconnected; reconnecting")
         self._connected.clear()
-        self._replies.fail_all("the connection to NATS broke")
+        self._replies.fail_all("the connection to NATS was interrupted")
         for listener in tuple(self._listeners):
             listener()
 
     async def _on_reconnect(self) -> None:
-        logger.info("NATS is back")
+        logger.info("NATS is connected again")
         self._told = ""
         self._connected.set()
 
@@ -263,14 +264,14 @@ class Connection:
         self._replies.fail_all("the connection to NATS is closed")
         if not self._closing and not self._closed.done():
             reason = self.nc.last_error or "no reason given"
-            self._closed.set_exception(ConnectionClosed(f"NATS closed the connection for good: {reason}"))
+            self._closed.set_exception(ConnectionClosed(f"NATS closed the connection permanently: {reason}"))
 
 
 @asynccontextmanager
 async def connect(
     url: str, *, name: str, wait_s: float = 30.0, pending_bytes: int = PENDING_BYTES
 ) -> AsyncGenerator[Connection]:
-    """A connection to NATS, closed on the way out. `url` may be several, separated by commas."""
+    """Connect to NATS; close the connection at exit. `url` may be several URLs, separated by commas."""
     connection = Connection()
     await connection.open(url, name=name, wait_s=wait_s, pending_bytes=pending_bytes)
     try:
@@ -280,12 +281,12 @@ async def connect(
 
 
 def _public(url: str) -> str:
-    """The addresses in `url` without the passwords."""
+    """The hosts and ports in `url`, without user names and passwords."""
     try:
         parts = [urlsplit(one if "//" in one else f"nats://{one}") for one in url.split(",")]
         addresses = [(part.hostname, part.port or 4222) for part in parts]
     except ValueError:
         addresses = [(None, 0)]
     if not all(host for host, _ in addresses):
-        raise Unreachable("NATS_URL is no address; set it to nats://<host>:4222, several with commas between")
+        raise Unreachable("NATS_URL is not a valid URL; set it to nats://<host>:4222 (several: use commas)")
     return ", ".join(f"{host}:{port}" for host, port in addresses)

@@ -1,4 +1,4 @@
-"""Stored messages read without a consumer (ADR-31: JetStream direct get)."""
+"""Reads stored messages without a consumer (ADR-31: JetStream direct get)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from contracts.runtime.nats.retry import NoAnswer
 
 BATCH = 1000
 MAX_BYTES = 8 * 1024 * 1024
-"""Of one batch, well below what makes the server call us a slow consumer."""
+"""Maximum size of one batch, well below the limit at which the server drops a slow consumer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A message as the stream holds it."""
+    """A message stored in a stream."""
 
     seq: int
     subject: str
@@ -29,12 +29,12 @@ class Stored:
 
 
 async def stored_at(connection: Connection, stream: str, query: dict[str, Json]) -> Stored | None:
-    """The one message that `query` selects, `{"last_by_subj": …}` or `{"seq": …}`; None when there is none.
+    """The message that `query` selects, `{"last_by_subj": …}` or `{"seq": …}`; None if there is none.
 
-    Any replica may answer, even one that lags.
+    Any replica may answer, even one that lags behind.
 
     Raises:
-        NoAnswer: the read broke off; it may be repeated.
+        NoAnswer: the read was interrupted; retry it.
     """
     answer = await connection.request(f"$JS.API.DIRECT.GET.{stream}", orjson.dumps(query))
     match status_of(answer):
@@ -57,12 +57,11 @@ async def stored(
 ) -> list[Stored]:
     """Messages on `subject_filter` from sequence `first` on, in order.
 
-    Only those with a sequence below `before`, and at most `count`. Where `count` is known, the server stops
-    at the last one of them; otherwise it searches the rest of the stream for more. Any replica may answer,
-    even one that lags.
+    Returns at most `count` messages, with sequences below `before`. Without `count` the server searches the
+    stream to its end. Any replica may answer, even one that lags behind.
 
     Raises:
-        NoAnswer: the read broke off; it may be repeated.
+        NoAnswer: the read was interrupted; retry it.
     """
     messages: list[Stored] = []
     more = count is None or count > 0

@@ -1,4 +1,4 @@
-"""Stored messages as the leader of their stream has them: what it lacks, no replica is going to have."""
+"""Reads stored messages from the leader of a stream, which never lags behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from contracts.runtime.nats.direct import Stored
 
 
 async def first_of(connection: Connection, stream: str, subject: str, *, after: int = 0) -> Stored | None:
-    """The first message on `subject` with a sequence above `after`.
+    """The first message on `subject` with a sequence above `after`; None if there is none.
 
     Raises:
         NoAnswer: the leader does not answer, or there is none.
@@ -21,7 +21,7 @@ async def first_of(connection: Connection, stream: str, subject: str, *, after: 
 
 
 async def last_of(connection: Connection, stream: str, subject: str) -> Stored | None:
-    """The newest message on `subject`.
+    """The newest message on `subject`; None if there is none.
 
     Raises:
         NoAnswer: the leader does not answer, or there is none.
@@ -30,7 +30,7 @@ async def last_of(connection: Connection, stream: str, subject: str) -> Stored |
 
 
 async def all_of(connection: Connection, stream: str, subject: str) -> list[Stored]:
-    """Every message on `subject`, asked for one by one.
+    """All messages on `subject`, read one by one.
 
     Raises:
         NoAnswer: the leader does not answer, or there is none.

@@ -1,4 +1,4 @@
-"""A stream read in order from a position on, without gaps, through every interruption."""
+"""Reads a stream in order from a position, without gaps, across interruptions of the connection."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from contracts.runtime.nats.pull import DeliveryInfo, Pull
 from contracts.runtime.nats.retry import NoAnswer
 
 AHEAD = 2000
-"""Messages that are on their way or waiting to be taken, at most."""
+"""Maximum number of messages that are requested or buffered."""
 BATCH = 500
-"""Messages handed out at once, at most."""
+"""Maximum number of messages in one batch."""
 FORGOTTEN_AFTER_S = 60
-"""A consumer nobody pulls from is removed by the server after this."""
+"""Seconds without a pull request after which the server removes the consumer."""
 
 
 class Ordered:
     """The messages of `stream` on subjects matching `filters` with a sequence above `after`.
 
-    `check` is called before each consumer is made; what it raises ends the reading.
+    `check` is called before each consumer is created. If it raises, reading ends with that error.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Ordered:
         self._pull = Pull(connection, stream, self._create, self._receive, self._room)
 
     async def batches(self) -> AsyncGenerator[Sequence[tuple[DeliveryInfo, Msg]]]:
-        """What has arrived, as it arrives, for ever: each message once, in order, at least one at a time."""
+        """Yield batches of one or more messages as they arrive; each message once, in order. Never ends."""
         pulling = asyncio.create_task(self._pull.run())
         pulling.add_done_callback(lambda _: self._arrived.set())
         try:

@@ -1,4 +1,4 @@
-"""One message stored in a stream and acknowledged, under the condition that its headers state."""
+"""Publishes one message to a stream and waits for its acknowledgement."""
 
 from __future__ import annotations
 
@@ -11,11 +11,15 @@ from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE
 from contracts.runtime.nats.retry import NoAnswer
 
 EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
-"""Header: the message is refused unless its subject's last sequence is this; 0: unless there is none."""
+"""Header: the expected last sequence of the subject; 0: the subject has no message. JetStream rejects the
+message if it is wrong."""
 
 
 class WrongLastSequence(Exception):
-    """The subject's last sequence is not the expected one: someone has written to it, perhaps ourselves."""
+    """The last sequence of the subject is not the expected one.
+
+    Another writer, or an earlier attempt of this one, has written to it.
+    """
 
 
 async def publish(
@@ -29,9 +33,9 @@ async def publish(
     """Store one message; returns its stream sequence.
 
     Raises:
-        NoAnswer: whether it is stored is unknown.
-        WrongLastSequence: it is not stored, or was stored before.
-        APIError: the stream does not take it.
+        NoAnswer: no acknowledgement; the message may be stored.
+        WrongLastSequence: the message was not stored, or an earlier attempt has stored it.
+        APIError: the stream rejects the message.
     """
     answer = await connection.request(subject, payload, dict(headers), timeout_s=timeout_s)
     ack = orjson.loads(answer.data)

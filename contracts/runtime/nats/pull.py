@@ -1,4 +1,4 @@
-"""Pull requests kept outstanding on one JetStream consumer, so that a new message arrives at once."""
+"""Keeps pull requests open on one JetStream consumer, so that new messages arrive at once."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from contracts.runtime.nats.retry import FIRST_PAUSE_S, NoAnswer, pauses
 logger = structlog.get_logger(__name__)
 
 EXPIRES_S = 30.0
-"""After this a request that nobody renews gets no more messages."""
+"""Seconds until a pull request expires."""
 HEARTBEAT_S = 5.0
 MAX_BYTES = 16 * 1024 * 1024
-"""Of one request: keeps the server from filling its buffer for us with large messages."""
+"""Maximum size of the messages for one request. It limits the server's send buffer for this client."""
 
 HEARTBEAT = "100"
 REQUEST_OVER = ("404", "408")
 SPENT = ("Batch Completed", "Message Size Exceeds MaxBytes")
-"""Descriptions of status 409 that end one request and leave the consumer as it is."""
+"""Descriptions of status 409 that end only the request, not the consumer."""
 
 
 class DeliveryInfo(NamedTuple):
-    """Where a delivered message stands, as its ack subject tells."""
+    """The numbers in the ack subject of a delivered message."""
 
     attempt: int
     """1 on the first delivery."""
     seq: int
-    """In the stream."""
+    """Sequence in the stream."""
     delivery: int
-    """In the consumer: 1, 2, 3 … without gaps."""
+    """Number of the delivery in the consumer: 1, 2, 3 … without gaps."""
     pending: int
-    """Messages that follow."""
+    """Number of messages that are not delivered yet."""
 
     @classmethod
     def of(cls, ack_subject: str) -> DeliveryInfo:
-        """Read `$JS.ACK.[domain.account.]stream.consumer.attempt.seq.delivery.time.pending`."""
+        """Parse `$JS.ACK.[domain.account.]stream.consumer.attempt.seq.delivery.time.pending`."""
         tokens = ack_subject.split(".")
         first = 4 if len(tokens) == _PLAIN_TOKENS else 6
         attempt, seq, delivery, _, pending = map(int, tokens[first : first + 5])
@@ -55,11 +55,11 @@ _PLAIN_TOKENS = 9
 
 
 class Pull:
-    """A flow of messages from one consumer, made again whenever it breaks.
+    """Receives messages from one consumer, and restarts after every interruption.
 
-    `create` makes the consumer, or makes sure it is there, and gives its name; `receive` gets each message,
-    within the read loop; `room` says how many messages may be on their way right now. Messages stop within
-    `expires_s` seconds of the moment in which this process falls silent.
+    `create` creates the consumer if it does not exist and returns its name. `receive` is called with each
+    message, in the read loop. `room` returns how many messages may be requested at the moment. If this
+    process stops responding, the server sends no more messages after `expires_s` seconds.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class Pull:
         self._receive = receive
         self._room = room
         self._expires_s = expires_s
-        self._heartbeat_s = min(HEARTBEAT_S, expires_s / 3)  # the server refuses more than half of it
+        self._heartbeat_s = min(HEARTBEAT_S, expires_s / 3)  # the server rejects more than half of the expiry
         self._wake = asyncio.Event()
         self._asked = 0
         self._heard = 0.0
         self._trouble: str | None = None
 
     async def run(self) -> None:
-        """Keep it flowing until cancelled."""
+        """Receive messages until cancelled."""
         with self._connection.on_interruption(self._interrupted):
             while True:
                 consumer = await self._created()
@@ -96,31 +96,31 @@ class Pull:
                     await self._flow(f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{consumer}", inbox)
                 finally:
                     await self._connection.leave(subscription)
-                logger.info("messages stopped; asking anew", consumer=consumer, reason=self._trouble)
+                logger.info("pull requests failed; restarting", consumer=consumer, reason=self._trouble)
                 await asyncio.sleep(FIRST_PAUSE_S)
 
     def more_room(self) -> None:
-        """Say that `room` has grown."""
+        """Notify that the result of `room` has grown."""
         if self._wants_more():
             self._wake.set()
 
     def fail(self, reason: str) -> None:
-        """End this flow and begin another, with the consumer made again."""
+        """Restart: create the consumer again and send new pull requests."""
         self._trouble = reason
         self._wake.set()
 
     def _interrupted(self) -> None:
-        self.fail("the connection broke")
+        self.fail("the connection was interrupted")
 
     async def _created(self) -> str:
         for pause in pauses():
             try:
                 return await self._create()
             except (NoAnswer, NotFoundError, ServerError) as error:
-                # A cluster that is starting does not know all its streams yet.
+                # While a cluster starts, some of its streams are not available yet.
                 logger.info("waiting for NATS", stream=self._stream, reason=str(error))
                 await asyncio.sleep(pause)
-        raise AssertionError("pauses have no end")
+        raise AssertionError("pauses() is infinite")
 
     async def _flow(self, subject: str, inbox: str) -> None:
         loop = asyncio.get_running_loop()

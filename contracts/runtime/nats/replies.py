@@ -1,6 +1,6 @@
-"""One inbox for every answer of a connection, read without a queue or a task in between.
+"""Requests and answers on one shared inbox, without a queue or a task for each request.
 
-nats-py's own request() and callbacks cost twice as much; appends are the hottest path there is.
+The request() and callbacks of nats-py take twice as long, and appends are the most frequent operation.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ logger = structlog.get_logger(__name__)
 
 
 class Sink(asyncio.Future[Msg]):
-    """A function where nats-py takes a future: it is called for every message, within the read loop."""
+    """Passes a function as the future that nats-py expects. The read loop calls it with each message."""
 
     def __init__(self, receive: Callable[[Msg], None]) -> None:
         super().__init__()
         self._receive = receive
 
     def cancelled(self) -> bool:
-        """Never: it takes messages as long as the subscription lives."""
+        """Always False: it accepts messages until the subscription ends."""
         return False
 
     def set_result(self, result: Msg) -> None:
-        """Hand over one message. What the function raises must not end the read loop, so it ends here."""
+        """Call the function with one message. Errors are logged: they must not end the read loop."""
         try:
             self._receive(result)
         except Exception:
@@ -39,12 +39,12 @@ class Sink(asyncio.Future[Msg]):
 
 
 def status_of(msg: Msg) -> str | None:
-    """The status of a message that is the server's own word and not a stored message, else None."""
+    """The status code of a status message of the server; None for other messages."""
     return msg.headers.get(Header.STATUS) if not msg.data and msg.headers else None
 
 
 def description_of(msg: Msg) -> str:
-    """What the server says about its status."""
+    """The description of a status message; empty if there is none."""
     return (msg.headers or {}).get(Header.DESCRIPTION, "")
 
 
@@ -64,7 +64,7 @@ class _Question:
 
 
 class Replies:
-    """Asks questions on one connection and knows which answer belongs to which."""
+    """Sends requests on one connection and assigns the answers to them."""
 
     def __init__(self, nc: Client) -> None:
         self._nc = nc
@@ -73,11 +73,11 @@ class Replies:
         self._count = 0
 
     async def open(self) -> None:
-        """Start listening."""
+        """Subscribe to the inbox."""
         await self._nc.subscribe(self._inbox + "*", future=Sink(self._receive))
 
     def fail_all(self, reason: str) -> None:
-        """The connection broke: nothing that was asked on it will be answered."""
+        """Fail all open requests with `reason`, because the connection was interrupted."""
         for question in self._asked.values():
             question.fail(reason)
 
@@ -89,17 +89,19 @@ class Replies:
         timeout_s: float,
         is_last: Callable[[Msg], bool] = _first,
     ) -> list[Msg]:
-        """The messages that answer, up to the one that `is_last`; an empty `subject` answers itself.
+        """Send a request and return its answers, up to the first for which `is_last` is true.
+
+        An empty `subject` sends the request to the inbox, so that it is its own answer.
 
         Raises:
-            NoAnswer: not all there after `timeout_s`, or the connection broke.
+            NoAnswer: not all answers arrived within `timeout_s` seconds, or the connection was interrupted.
         """
         loop = asyncio.get_running_loop()
         self._count += 1
         token = str(self._count)
         reply = self._inbox + token
         question = self._asked[token] = _Question(loop.create_future(), is_last)
-        timer = loop.call_later(timeout_s, question.fail, f"nothing on {subject} after {timeout_s:g} s")
+        timer = loop.call_later(timeout_s, question.fail, f"no answer on {subject} after {timeout_s:g} s")
         try:
             await self._nc.publish(subject or reply, payload, reply, headers)
             return await question.answer

@@ -1,4 +1,4 @@
-"""Asking NATS again: what is worth it, how long to wait in between, and when to give up."""
+"""Retries of NATS requests: which errors are retried, the pauses between attempts, and the deadline."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ NAME_IN_USE = 10058
 
 
 class NoAnswer(Exception):
-    """NATS did not answer: no connection, a timeout, or nobody there yet. Asking again may succeed."""
+    """NATS did not answer: no connection, a timeout, or no subscriber yet. A retry may succeed."""
 
 
 @contextlib.contextmanager
 def asking() -> Iterator[None]:
-    """Around calls of nats-py: its many ways to say that there was no answer become NoAnswer."""
+    """Context manager for calls of nats-py. Converts its temporary errors to NoAnswer."""
     try:
         yield
     except (
@@ -46,7 +46,7 @@ def asking() -> Iterator[None]:
 
 @contextlib.contextmanager
 def unless_in_use() -> Iterator[None]:
-    """Around making a stream: one that another process has made with other replicas is as good."""
+    """Context manager for creating a stream. Ignores that it exists with another number of replicas."""
     try:
         yield
     except APIError as error:
@@ -55,7 +55,7 @@ def unless_in_use() -> Iterator[None]:
 
 
 def pauses() -> Iterator[float]:
-    """Seconds between tries, without end: doubling, with jitter, bounded."""
+    """Seconds between attempts: doubling up to LONGEST_PAUSE_S, with jitter. Infinite."""
     pause = FIRST_PAUSE_S
     while True:
         yield pause * random.uniform(0.75, 1.25)
@@ -63,7 +63,7 @@ def pauses() -> Iterator[float]:
 
 
 async def retry_until(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> T:
-    """What `ask` gives, asked again while there is no answer.
+    """Call `ask` until it does not raise NoAnswer, and return its result.
 
     Raises:
         Unavailable: no answer within `deadline_s` seconds of the first failure.
@@ -75,14 +75,14 @@ async def retry_until(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> 
 
 
 async def retry_forever(ask: Callable[[], Awaitable[T]], *, what: str) -> T:
-    """What `ask` gives, asked again for as long as this task lives: for what must not be given up."""
+    """Call `ask` until it does not raise Unavailable, and return its result. There is no deadline."""
     for pause in pauses():
         try:
             return await ask()
         except Unavailable as error:
-            logger.warning("trying again", what=what, error=str(error))
+            logger.warning("no answer; retrying", what=what, error=str(error))
         await asyncio.sleep(pause)
-    raise AssertionError("pauses have no end")
+    raise AssertionError("pauses() is infinite")
 
 
 async def _again(ask: Callable[[], Awaitable[T]], error: NoAnswer, deadline_s: float) -> T:

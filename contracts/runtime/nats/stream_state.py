@@ -1,4 +1,4 @@
-"""What a stream says of itself, and stopping it: appends are refused by the server, whoever sends them."""
+"""The state of a stream, and halting it. The server rejects every message to a halted stream."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from contracts.runtime.log import LogState
 from contracts.runtime.nats.connection import Connection
 
 HALTED = "async-agent-halted"
-"""In the stream's metadata: why it is halted."""
+"""Key in the stream's metadata: why it is halted."""
 ACCEPTED = "async-agent-accepted"
-"""In the stream's metadata: when an operator last accepted it as it was."""
+"""Key in the stream's metadata: when an operator last accepted its content."""
 NOTHING_FITS = 1
-"""Bytes a message of a halted stream may have. What is stored already is not touched by it."""
+"""Maximum message size of a halted stream. Stored messages are not affected."""
 UNLIMITED = -1
 
 
 def state_of(info: Json) -> LogState:
-    """What the answer to STREAM.INFO says."""
+    """The LogState in an answer to STREAM.INFO."""
     metadata = info["config"].get("metadata") or {}
     return LogState(
         created=info["created"],
@@ -32,7 +32,7 @@ def state_of(info: Json) -> LogState:
 
 
 async def message_at(connection: Connection, stream: str, seq: int) -> Json:
-    """The stored message at `seq`, None when there is none.
+    """The stored message at `seq`; None if there is none.
 
     Raises:
         NoAnswer: NATS did not answer.
@@ -44,7 +44,7 @@ async def message_at(connection: Connection, stream: str, seq: int) -> Json:
 
 
 async def newest(connection: Connection, stream: str, info: Json) -> int:
-    """Sequence of the newest message that is there. The last ones given out may have been removed.
+    """Sequence of the newest stored message. It is below `last_seq` if the last messages were removed.
 
     Raises:
         NoAnswer: NATS did not answer.
@@ -57,7 +57,7 @@ async def newest(connection: Connection, stream: str, info: Json) -> int:
 
 
 async def halt(connection: Connection, stream: str, reason: str) -> None:
-    """Refuse every message from now on, and keep `reason` with the stream; the first reason stays.
+    """Reject all messages and store `reason` with the stream. If it is already halted, its reason stays.
 
     Raises:
         NoAnswer: NATS did not answer.
@@ -71,7 +71,7 @@ async def halt(connection: Connection, stream: str, reason: str) -> None:
 
 
 async def accept(connection: Connection, stream: str) -> None:
-    """Take messages again, and note that the stream was accepted as it is now.
+    """Accept messages again, and store the time as that of the last acceptance.
 
     Raises:
         NoAnswer: NATS did not answer.

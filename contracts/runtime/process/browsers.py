@@ -1,14 +1,14 @@
-"""What pages in a browser may do with our HTTP ports. Pure.
+"""Checks that protect HTTP ports from web pages of other sites. Pure.
 
-A page of any site can make its visitor's browser send requests to a port that only the visitor reaches. Two
-rules keep such pages out, on every port:
+A web page can make its visitor's browser send requests to a port that only the visitor can reach. Two rules
+prevent this on every port:
 
-- `Host` must be a name that no stranger can register, or one of ALLOWED_HOSTS. A stranger's name may resolve
-  to our address (DNS rebinding); the browser then treats the page as ours.
-- A request that may change something must not come from a page of another site, unless that page's origin is
-  one of those that may call the API.
+- `Host` must be a name that cannot be registered on the Internet, or one of ALLOWED_HOSTS. An attacker's
+  domain may resolve to our address (DNS rebinding); the browser then treats the page as ours.
+- A request that may change something must not come from a page of another site, unless the origin of that
+  page is in CORS_ORIGINS.
 
-Requests that do not come from a browser name no origin and are not concerned by the second rule.
+Requests without an `Origin`, which do not come from a browser, pass the second rule.
 """
 
 from __future__ import annotations
@@ -20,29 +20,28 @@ from urllib.parse import urlsplit
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 UNREGISTRABLE = (".localhost", ".local", ".internal")
-"""Ends of host names that cannot be registered on the Internet."""
+"""Suffixes of host names that cannot be registered on the Internet."""
 ANY_HOST = "*"
 
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "frame-ancestors 'none'",
 }
-"""Sent with every answer that does not set them itself: types are not guessed, no page frames an answer."""
+"""Headers of every answer that does not set them itself. Browsers must not guess types or frame answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrowserRules:
-    """Which hosts and origins are ours."""
+    """The allowed hosts and origins."""
 
     hosts: frozenset[str] = frozenset()
-    """Lower-case names, besides IP addresses, names without a dot, and those that end in UNREGISTRABLE.
-
-    `*` stands for every name."""
+    """Additional allowed host names in lower case; `*`: every name. IP addresses, names without a dot and
+    names that end in UNREGISTRABLE are always allowed."""
     origins: frozenset[str] = frozenset()
     """Origins whose pages may send requests that change something."""
 
     def problem(self, method: str, headers: Mapping[str, str]) -> str | None:
-        """Why a request with these headers must be refused; None when it need not be."""
+        """Why a request with these headers must be refused; None if it is allowed."""
         host = headers.get("Host", "")
         if host and not self._is_ours(host):
             return f"Host {host[:100]!r} is not allowed: use localhost or an IP address, or set ALLOWED_HOSTS"
@@ -60,7 +59,10 @@ class BrowserRules:
         return _is_address(name)
 
     def _comes_from_us(self, host: str, headers: Mapping[str, str]) -> bool:
-        """Whether no page of another site sent it: as browsers say, else by comparing origin and host."""
+        """Whether no page of another site sent the request.
+
+        Uses `Sec-Fetch-Site` if present; otherwise compares `Origin` and `Host`.
+        """
         origin, site = headers.get("Origin"), headers.get("Sec-Fetch-Site")
         if origin in self.origins:
             return True
@@ -70,7 +72,7 @@ class BrowserRules:
 
 
 def host_name(host: str) -> str | None:
-    """The name in a `Host` header, in lower case and without port; None when there is none."""
+    """The name in a `Host` header, in lower case and without port; None if there is none."""
     try:
         name = urlsplit(f"//{host}").hostname
     except ValueError:

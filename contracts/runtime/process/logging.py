@@ -1,4 +1,4 @@
-"""Logs: one line per event, JSON where machines read them and console text where people do."""
+"""Logging: one line per event, as JSON or as console text."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def configure_logging(service: str, settings: Settings) -> None:
 
 
 def _json() -> list[structlog.typing.Processor]:
-    """Tracebacks name places, never the values of variables: those hold secrets and whole uploads."""
+    """JSON lines. Tracebacks omit the values of variables, which may contain secrets or uploads."""
     tracebacks = structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False))
     return [tracebacks, structlog.processors.JSONRenderer()]
 

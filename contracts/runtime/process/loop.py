@@ -1,4 +1,4 @@
-"""The event loop of every process of ours: uvloop where there is one."""
+"""The event loop of every process: uvloop if it is installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def run_on_loop(main: Coroutine[Any, Any, T]) -> T:
-    """What `main` gives, run to its end on a new loop."""
+    """Run `main` on a new event loop and return its result."""
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(main)
 

@@ -1,7 +1,8 @@
-"""The main loop of every service: a value in, a process out.
+"""The main program of every service.
 
-A service is a name, its settings and a context manager that yields the workers which must stay alive. SIGTERM
-or SIGINT ends the process with 0 after the workers had their grace; a worker that dies takes it down with 1.
+A service is a name, its settings, and a context manager that yields its workers. On SIGTERM or SIGINT the
+workers are cancelled and have `grace_s` to finish, and the process exits with 0. If a worker ends by itself,
+the process exits with 1.
 """
 
 from __future__ import annotations
@@ -29,17 +30,17 @@ Worker = Callable[[], Awaitable[None]]
 
 @dataclass
 class Running:
-    """What a started service consists of."""
+    """The parts of a started service."""
 
     workers: Sequence[Worker]
-    """Each runs until cancelled; on cancellation it drains."""
+    """Functions that run until cancelled, and then finish work in progress."""
     checks: dict[str, Check] = field(default_factory=dict)
-    """Readiness: name to a function that gives None, or what is wrong."""
+    """Readiness checks by name. Each returns None or a problem."""
 
 
 @dataclass(frozen=True)
 class Service(Generic[S]):
-    """One kind of process."""
+    """One kind of service process."""
 
     name: str
     settings: type[S]
@@ -55,7 +56,7 @@ class Service(Generic[S]):
         sys.exit(run_on_loop(self.run(settings)))
 
     async def run(self, settings: S) -> int:
-        """Serve until a signal or a failure; the process's exit status."""
+        """Serve until a signal or a failure. Returns the exit status of the process."""
         stop, started = asyncio.Event(), asyncio.Event()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -77,7 +78,7 @@ class Service(Generic[S]):
 
 
 async def _work(workers: Sequence[Worker], stop: asyncio.Event, grace_s: float) -> None:
-    """Run until `stop` is set or a worker ends; then let all of them drain."""
+    """Run until `stop` is set or a worker ends, then cancel all workers and wait for them."""
     tasks = [asyncio.ensure_future(worker()) for worker in workers]
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -104,13 +105,13 @@ def _exit_status(results: Sequence[BaseException | None]) -> int:
 
 
 class UserError(Exception):
-    """The operator can mend it; the message says how, and a stack trace would only hide that."""
+    """An error that the operator can correct. The message says how; no stack trace is logged."""
 
 
 def _spare_the_collector() -> None:
-    """Everything built so far lives as long as the process, and messages leave no cycles: look seldom.
+    """Collect garbage rarely: objects of the start live as long as the process; messages form no cycles.
 
-    With Python's defaults a tenth of a busy executor's time is spent looking for garbage there is none of.
+    With Python's defaults, a busy executor spends a tenth of its time in the garbage collector.
     """
     gc.collect()
     gc.freeze()

@@ -1,4 +1,4 @@
-"""What every process of ours reads from its environment and `.env`."""
+"""Settings that every process reads from its environment and from `.env`."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ LogLevel = Literal["trace", "debug", "info", "warn", "warning", "error", "fatal"
 
 
 class Settings(BaseSettings):
-    """Settings all services share; each service adds its own in its `settings.py`."""
+    """Settings that all services share. Each service adds its own in its `settings.py`."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     nats_url: str = "nats://127.0.0.1:4222"
     nats_replicas: int = Field(default=1, ge=1, le=5)
-    """Replicas of the streams when this process is the one that creates them."""
+    """Number of replicas for streams that this process creates."""
     data_dir: Path = Path("data")
-    """Views, leases and other local files."""
+    """Directory for views, leases and other local files."""
     artifacts_dir: Path = Path("artifacts")
-    """What the file tools read and write, and `/artifacts` serves."""
+    """Directory for the file tools. `/artifacts` serves its files."""
     instance: str = Field(default_factory=socket.gethostname)
-    """Tells several processes of one service apart, in events and on disk."""
+    """Name that distinguishes the processes of one service, in events and on disk. Default: host name."""
     node_env: str = "development"
     log_level: Annotated[LogLevel, BeforeValidator(str.lower)] = "info"
     log_format: str = Field(default="", pattern="^(json|console|)$")
     """`json`, `console`, or empty: JSON in production, console elsewhere."""
     metrics_host: str = "127.0.0.1"
     metrics_port: int = Field(default=0, ge=0, le=65535)
-    """Side port of `/healthz`, `/readyz`, `/metrics`; 0 takes a free one and logs it."""
+    """Port of `/healthz`, `/readyz` and `/metrics`; 0: any free port, which is logged."""
     allowed_hosts: Annotated[tuple[_LowerCase, ...], NoDecode, BeforeValidator(by_commas)] = ()
-    """Host names under which our ports are reached, separated by commas, besides IP addresses, names without
-    a dot, and `.localhost`, `.local` and `.internal`; `*`: every name."""
+    """Additional host names that clients may use for our ports, separated by commas; `*`: every name. IP
+    addresses, names without a dot, `.localhost`, `.local` and `.internal` are always allowed."""
     grace_s: float = Field(default=10.0, ge=0)
-    """Seconds that work in progress has to finish after SIGTERM."""
+    """Seconds for work in progress to finish after SIGTERM."""
 
     @model_validator(mode="after")
     def _artifacts_are_apart(self) -> Settings:
@@ -49,17 +49,17 @@ class Settings(BaseSettings):
 
 
 def require_apart(artifacts: Path, data: Path) -> None:
-    """Refuse a directory for files of steps that holds the settings or the data.
+    """Check that the directory `artifacts` does not contain the settings or the data.
 
     Raises:
-        ValueError: it is, or contains, the working directory or `data`.
+        ValueError: it is or contains the working directory or `data`.
     """
     directory = artifacts.resolve()
     for name, kept in (("the working directory", Path()), ("DATA_DIR", data)):
         if kept.resolve().is_relative_to(directory):
             raise ValueError(
                 f"ARTIFACTS_DIR ({artifacts}) must not be or contain {name}: steps write files there; "
-                "choose a directory of its own"
+                "choose a separate directory"
             )
 
 
@@ -72,7 +72,7 @@ class ViewsSettings(Settings):
     database_url: str = ""
     """SQLAlchemy URL of the views, `sqlite+aiosqlite:///…`."""
     database_path: Path | None = None
-    """The SQLite file, when DATABASE_URL is not given; default `<DATA_DIR>/views.db`."""
+    """The SQLite file, if DATABASE_URL is not set. Default: `<DATA_DIR>/views.db`."""
 
     @model_validator(mode="after")
     def _only_sqlite(self) -> ViewsSettings:
@@ -82,7 +82,7 @@ class ViewsSettings(Settings):
 
     @property
     def views_file(self) -> Path:
-        """The file the views are in."""
+        """Path of the views' SQLite file."""
         if self.database_url:
             return Path(self.database_url.removeprefix(SQLITE))
         return self.database_path or self.data_dir / "views.db"

@@ -13,12 +13,12 @@ from contracts.runtime.process.browsers import HEADERS, BrowserRules
 from contracts.runtime.process.settings import Settings
 
 Check = Callable[[], Awaitable[str | None]]
-"""Gives None when all is well, else what is wrong and what to do."""
+"""A readiness check. Returns None if all is well; otherwise the problem and its remedy."""
 
 
 @asynccontextmanager
 async def side_port(settings: Settings, checks: Mapping[str, Check]) -> AsyncGenerator[int]:
-    """Serve health and metrics on METRICS_HOST:METRICS_PORT; yields the port taken."""
+    """Serve health and metrics on METRICS_HOST:METRICS_PORT; yields the port."""
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})

@@ -1,4 +1,4 @@
-"""How a service's process begins."""
+"""Starts the process of a service."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from importlib import import_module
 def start(name: str) -> None:
     """Run the service of the package `name` as the process's main program; does not return.
 
-    Importing makes many objects and no garbage, and looking for it takes a tenth of a start's time, so the
-    collector is off until the service stands.
+    The garbage collector is off until the service has started. Imports create many objects and no garbage,
+    and the collector would take a tenth of the start time.
     """
     gc.disable()
     import_module(f"{name}.service").SERVICE.main()

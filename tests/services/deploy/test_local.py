@@ -210,7 +210,7 @@ async def test_a_file_of_the_current_folder_is_never_run_as_a_service(
     env = inherited({"NATS_URL": "http://[::1"})
     one = Child("it", python_module("scheduler"), env, lambda _, line: lines.append(line), cwd=tmp_path)
     await one.start()
-    await eventually(lambda: any("NATS_URL is no address" in line for line in lines))
+    await eventually(lambda: any("NATS_URL is not a valid URL" in line for line in lines))
     await one.stop()
     assert "taken over" not in lines
 
