@@ -81,7 +81,7 @@ def test_fields_are_described_by_the_text_under_them(document: Any) -> None:
         "Name of an active agent"
     )
     assert schemas["ExecutionDetail"]["properties"]["waitingTasks"]["description"].startswith(
-        "Tasks that wait"
+        "Number of tasks that wait"
     )
 
 
