@@ -8,16 +8,12 @@ read searches the whole log.
 
 from __future__ import annotations
 
-from base64 import b64decode
 from collections.abc import Sequence
 
-from nats.js.errors import NotFoundError
-
-from contracts.core.event import Json
 from contracts.core.subjects import STREAM
-from contracts.runtime.nats.client import header_lines
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import Stored, stored, stored_at
+from contracts.runtime.nats.leader import last_of
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.wire import place_in, previous_in
 
@@ -38,10 +34,9 @@ class History:
         Raises:
             NoAnswer: the read was interrupted; retry it.
         """
-        query: dict[str, Json] = {"last_by_subj": subject_filter}
         if self._replicated:
-            return await self.from_leader(query)
-        return await stored_at(self._connection, STREAM, query)
+            return await last_of(self._connection, STREAM, subject_filter)
+        return await stored_at(self._connection, STREAM, {"last_by_subj": subject_filter})
 
     async def since(self, subject_filter: str, after: int) -> Sequence[Stored]:
         """All messages of one aggregate with a sequence above `after`, in order.
@@ -57,20 +52,6 @@ class History:
         if after and (walked := await self._walk_back(newest, after)):
             return walked
         return [*await self._before(newest, subject_filter, after), newest]
-
-    async def from_leader(self, query: dict[str, Json]) -> Stored | None:
-        """The message that `query` selects, read from the leader; None if there is none.
-
-        Raises:
-            NoAnswer: there is no leader at the moment; retry it.
-        """
-        try:
-            answer = await self._connection.api(f"STREAM.MSG.GET.{STREAM}", query)
-        except NotFoundError:
-            return None
-        message = answer["message"]
-        headers = header_lines(b64decode(message.get("hdrs", "")))
-        return Stored(message["seq"], message.get("subject", ""), b64decode(message.get("data", "")), headers)
 
     async def _walk_back(self, newest: Stored, after: int) -> Sequence[Stored] | None:
         """The messages after `after`; None if there are too many or one is missing."""

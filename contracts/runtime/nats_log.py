@@ -8,10 +8,9 @@ from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 
-import orjson
 import structlog
 from nats.aio.msg import Msg
-from nats.js.errors import NotFoundError
+from nats.js.errors import APIError, NotFoundError
 
 from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.event import Json
@@ -19,10 +18,11 @@ from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
 from contracts.runtime.history import History
 from contracts.runtime.log import Conflict, Halted, LogState, Unavailable
-from contracts.runtime.nats import stream_state
-from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection, connect
+from contracts.runtime.nats import leader, stream_state
+from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.ordered import Ordered
+from contracts.runtime.nats.publish import WrongLastSequence, publish
 from contracts.runtime.nats.retry import NoAnswer, retry_forever, retry_until
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.passed_over import PassedOver
@@ -38,6 +38,9 @@ MESSAGE_TOO_LARGE = 10054
 """JetStream's error code for a message above the stream's size limit; a halted stream's is 1 byte."""
 ATTEMPT_S = 2.0
 """Seconds to wait for an acknowledgement before the commit is sent again. Duplicates are detected."""
+
+
+NATS_IS_AWAY = "NATS does not answer; start it, or set NATS_URL to where it is"
 
 
 class Refused(Exception):
@@ -110,7 +113,7 @@ class NatsLog:
 
     async def digest(self, seq: int) -> str | None:
         """See Log.digest."""
-        ask = partial(self._history.from_leader, {"seq": seq})
+        ask = partial(leader.message_at, self.connection, STREAM, seq)
         message = await retry_until(ask, deadline_s=self._deadline_s)
         return sha256(message.payload).hexdigest() if message else None
 
@@ -134,9 +137,9 @@ class NatsLog:
         self._continuity.doubt()
 
     async def problem(self) -> str | None:
-        """Why the log refuses commits; None if it accepts them. Does not wait for a disconnected server."""
+        """See Log.problem."""
         if not self.connection.is_connected:
-            return "NATS does not answer; waiting for it"
+            return NATS_IS_AWAY
         try:
             halted = stream_state.state_of(await self._info()).halted
         except NoAnswer as error:
@@ -178,20 +181,21 @@ class NatsLog:
 
     async def _publish(self, wire: Wire, after: int) -> int:
         await self._reassure()
-        answer = await self.connection.request(
-            wire.subject, wire.payload, wire.headers, timeout_s=min(ATTEMPT_S, self._deadline_s)
-        )
-        ack: dict[str, Json] = orjson.loads(answer.data)
-        error = ack.get("error")
-        if error is None:
-            return int(ack["seq"])
-        if error["err_code"] == MESSAGE_TOO_LARGE and (halted := (await self.state()).halted):
-            raise Halted(f"{halted}. {WAY_OUT}")
-        if error["err_code"] in WRONG_LAST_SEQUENCE:
+        timeout_s = min(ATTEMPT_S, self._deadline_s)
+        try:
+            return await publish(
+                self.connection, wire.subject, wire.payload, wire.headers, timeout_s=timeout_s
+            )
+        except WrongLastSequence:
             return await self._landed_before(wire, after)
-        if error["err_code"] == STILL_WRITING or error["code"] in PASSING_CODES:
-            raise NoAnswer(error["description"])
-        raise Refused(f"{wire.subject}: {error['description']} (JetStream error {error['err_code']})")
+        except APIError as error:
+            if error.err_code == STILL_WRITING:
+                raise NoAnswer(error.description) from error
+            if error.err_code == MESSAGE_TOO_LARGE and (halted := (await self.state()).halted):
+                raise Halted(f"{halted}. {WAY_OUT}") from error
+            raise Refused(
+                f"{wire.subject}: {error.description} (JetStream error {error.err_code})"
+            ) from error
 
     async def _reassure(self) -> None:
         try:
@@ -209,9 +213,9 @@ class NatsLog:
             Conflict: another commit is stored there.
             NoAnswer: it is unknown which commit is stored there.
         """
-        first = await self._history.from_leader({"seq": after + 1, "next_by_subj": wire.filter})
+        first = await leader.first_of(self.connection, STREAM, wire.filter, after=after)
         if first is None:
-            last = await self._history.from_leader({"last_by_subj": wire.filter})
+            last = await leader.last_of(self.connection, STREAM, wire.filter)
             if (last.seq if last else 0) == after:
                 raise NoAnswer("another commit of the same aggregate is still being written")
         elif first.headers.get(COMMIT_ID) == wire.headers[COMMIT_ID]:

@@ -188,7 +188,7 @@ class Deleted(Event):
 
 @UPCASTS.add("run.step_completed", from_version=1)
 def _step_completed_2(data: dict[str, Json]) -> dict[str, Json]:
-    """Version 1 has no `output`. It is derived from the results of writeFile, sendWebhook and sendEmail."""
+    """Version 1 has no `output`. It is derived from the results of the tools that had an effect outside."""
     result = data.get("result")
     match result:
         case {"path": str(path), "bytesWritten": int(), "mode": str()}:

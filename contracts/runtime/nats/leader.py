@@ -7,8 +7,18 @@ from base64 import b64decode
 from nats.js.errors import NotFoundError
 
 from contracts.core.event import Json
+from contracts.runtime.nats.client import header_lines
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import Stored
+
+
+async def message_at(connection: Connection, stream: str, seq: int) -> Stored | None:
+    """The message with sequence `seq`.
+
+    Raises:
+        NoAnswer: the leader does not answer, or there is none.
+    """
+    return await _message(connection, stream, {"seq": seq})
 
 
 async def first_of(connection: Connection, stream: str, subject: str, *, after: int = 0) -> Stored | None:
@@ -47,4 +57,5 @@ async def _message(connection: Connection, stream: str, request: dict[str, Json]
     except NotFoundError:
         return None
     message = answer["message"]
-    return Stored(message["seq"], message["subject"], b64decode(message.get("data", "")))
+    headers = header_lines(b64decode(message.get("hdrs", "")))
+    return Stored(message["seq"], message["subject"], b64decode(message.get("data", "")), headers)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from nats.js.errors import NotFoundError
-
 from contracts.core.event import Json
 from contracts.runtime.log import LogState
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.leader import message_at
 
 HALTED = "async-agent-halted"
 """Key in the stream's metadata: why it is halted."""
@@ -29,18 +28,6 @@ def state_of(info: Json) -> LogState:
         halted=metadata.get(HALTED, ""),
         accepted=metadata.get(ACCEPTED, ""),
     )
-
-
-async def message_at(connection: Connection, stream: str, seq: int) -> Json:
-    """The stored message at `seq`; None if there is none.
-
-    Raises:
-        NoAnswer: NATS did not answer.
-    """
-    try:
-        return (await connection.api(f"STREAM.MSG.GET.{stream}", {"seq": seq}))["message"]
-    except NotFoundError:
-        return None
 
 
 async def newest(connection: Connection, stream: str, info: Json) -> int:
