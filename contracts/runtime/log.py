@@ -116,3 +116,10 @@ class Log(Protocol):
             Unavailable: the log could not be reached.
         """
         ...
+
+    async def problem(self) -> str | None:
+        """Why commits are not taken, and what to do; None when they are.
+
+        Does not wait for a server that is away.
+        """
+        ...

@@ -14,6 +14,7 @@ from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.ids import new_id
 from contracts.core.subjects import EVERYTHING, aggregate_filter
 from contracts.runtime.blobs import Blobs, MemoryBlobs
+from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.log import Conflict, Halted, LogState, Unavailable
 from contracts.runtime.wire import Format, Wire, place_in
 
@@ -94,6 +95,10 @@ class MemoryLog:
     async def halt(self, reason: str) -> None:
         """See Log.halt."""
         self._state = replace(self._state, halted=reason)
+
+    async def problem(self) -> str | None:
+        """See Log.problem."""
+        return f"{self._state.halted}. {WAY_OUT}" if self._state.halted else None
 
     async def accept(self) -> None:
         """Accept commits again after `halt`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -11,7 +12,6 @@ from sqlalchemy import func, select
 from contracts.api.fields import epoch_ms
 from contracts.api.health import BUILDING, Alive, DagScheduler, Queue, Readiness, Scheduler
 from contracts.domain.run import Status
-from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.log import Unavailable
 from contracts.runtime.process.sidecar import Check
 from contracts.views import HAS_SCHEDULE, IS_UNENDED, VIEWS_VERSION, checkpoint, dags, runs
@@ -28,7 +28,7 @@ KEEP_UP_S = 1.0
 """Seconds after which views that do not include a commit lag behind."""
 OK = "ok"
 
-NO_LOG = "NATS does not answer; start it, or set NATS_URL to where it is"
+NO_LOG = f"the log did not answer within {ANSWER_S:g} s; look at nats-server, or set NATS_URL to another"
 OLD_VIEWS = "the views have another version; start the projector of this version"
 NO_EXECUTOR = "no executor has sent a heartbeat recently; start one with `async-agent run executor`"
 
@@ -59,11 +59,11 @@ def checks(gateway: Gateway) -> dict[str, Check]:
     """Return the readiness checks of this process, for its side port."""
 
     async def nats() -> str | None:
-        return _log_problem(await _log_state(gateway))
+        return (await _log_state(gateway)).problem
 
     async def database() -> str | None:
         log, found = await asyncio.gather(_log_state(gateway), _look(gateway))
-        return _views_problem(gateway, found, log.newest if log else None)
+        return _views_problem(gateway, found, log.newest)
 
     return {"nats": nats, "database": database}
 
@@ -86,9 +86,10 @@ class _Seen:
 class _Log:
     """State of the log."""
 
-    newest: int
-    halted: str
-    """Why the log is halted. Empty if it accepts commits."""
+    newest: int | None
+    """Sequence of the newest commit. None if the log does not answer."""
+    problem: str | None
+    """Why the log does not accept commits. None if it does."""
 
 
 NOTHING = _Seen(0, VIEWS_VERSION, 0, 0, [])
@@ -96,13 +97,13 @@ NOTHING = _Seen(0, VIEWS_VERSION, 0, 0, [])
 
 async def _readiness(gateway: Gateway) -> Readiness:
     log, found = await asyncio.gather(_log_state(gateway), _look(gateway))
-    newest = log.newest if log else None
+    newest = log.newest
     lag = None if newest is None or isinstance(found, str) else max(0, newest - found.seq)
     seen = NOTHING if isinstance(found, str) else found
     alive = gateway.executors.alive()
     most = gateway.settings.max_concurrent_runs
     checked = {
-        "nats": _log_problem(log),
+        "nats": log.problem,
         "database": _views_problem(gateway, found, newest),
         "projector": await _lag_problem(gateway, newest) if newest and lag else None,
         "executor": None if alive else NO_EXECUTOR,
@@ -132,19 +133,14 @@ async def _readiness(gateway: Gateway) -> Readiness:
     )
 
 
-async def _log_state(gateway: Gateway) -> _Log | None:
-    """Return the state of the log, or None if NATS does not answer."""
-    try:
+async def _log_state(gateway: Gateway) -> _Log:
+    """Return the state of the log."""
+    problem = newest = None
+    with contextlib.suppress(TimeoutError, Unavailable):
         async with asyncio.timeout(ANSWER_S):
-            return _Log(await gateway.log.last_seq(), (await gateway.log.state()).halted)
-    except (TimeoutError, Unavailable):
-        return None
-
-
-def _log_problem(log: _Log | None) -> str | None:
-    if log is None:
-        return NO_LOG
-    return f"{log.halted}. {WAY_OUT}" if log.halted else None
+            problem = await gateway.log.problem()
+            newest = await gateway.log.last_seq()
+    return _Log(newest, problem or (NO_LOG if newest is None else None))
 
 
 async def _look(gateway: Gateway) -> _Seen | str:

@@ -202,8 +202,10 @@ class LogBehaviour:
         with pytest.raises(Halted, match="lost some"):
             await log.append(counters.commit("b"), after=0)
         assert (await log.state()).halted == "lost some"
+        assert (await log.problem() or "").startswith("lost some. ")
         assert [one.commit.aggregate_id for one in await first(log, 1)] == ["a"]
         await log.accept()
+        assert await log.problem() is None
         state = await log.state()
         assert (state.halted, state.accepted > "2") == ("", True)
         assert await log.append(counters.commit("b"), after=0) == 2
