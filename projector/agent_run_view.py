@@ -1,4 +1,4 @@
-"""What only runs by an agent have: turns, tool calls, a summary, and what they leave outside."""
+"""Folds events that only agent runs have: turns, tool calls, the summary and webhook deliveries."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ fold = Fold()
 
 @fold.on(run.GoalRequested)
 def goal_requested(changes: Changes, fact: Fact, event: run.GoalRequested) -> None:
-    """A pending run by an agent."""
+    """Insert a pending agent run."""
     row = new_run(
         fact,
         strategy="agent",
@@ -44,7 +44,7 @@ def goal_requested(changes: Changes, fact: Fact, event: run.GoalRequested) -> No
 
 @fold.on(run.GoalStarted)
 def started(changes: Changes, fact: Fact, event: run.GoalStarted) -> None:
-    """An executor runs it, and the agent is known."""
+    """Set the run to running and store its agent."""
     used = event.agent
     values = {
         "status": "running",
@@ -60,7 +60,7 @@ def started(changes: Changes, fact: Fact, event: run.GoalStarted) -> None:
 
 @fold.on(run.TurnTaken)
 def turn_taken(changes: Changes, fact: Fact, event: run.TurnTaken) -> None:
-    """The model has answered; its tool calls are rows from now on."""
+    """Insert a row for the turn and one for each of its tool calls."""
     cost = spent(event)
     turn = new_step(
         fact,
@@ -90,7 +90,7 @@ def turn_taken(changes: Changes, fact: Fact, event: run.TurnTaken) -> None:
 
 @fold.on(run.CallAnswered)
 def call_answered(changes: Changes, fact: Fact, event: run.CallAnswered) -> None:
-    """A tool call has its result."""
+    """Store the result of a tool call."""
     changes.update(run_steps, (fact.id, event.step), result_of(fact, event))
     if event.output:
         add_output(changes, fact, event.step, event.output)
@@ -99,7 +99,7 @@ def call_answered(changes: Changes, fact: Fact, event: run.CallAnswered) -> None
 
 @fold.on(run.Summarised)
 def summarised(changes: Changes, fact: Fact, event: run.Summarised) -> None:
-    """The final answer, and its cost."""
+    """Store the final answer and its cost."""
     add_output(changes, fact, event.step, run.Output(kind="summary", content=event.summary))
     cost = spent(event)
     change(changes, fact, {"summary": event.summary}, {**cost, "other_cost_pico": cost["cost_pico"]})
@@ -107,20 +107,20 @@ def summarised(changes: Changes, fact: Fact, event: run.Summarised) -> None:
 
 @fold.on(run.Failed)
 def failed(changes: Changes, fact: Fact, event: run.Failed) -> None:
-    """The end; tool calls in progress have failed."""
+    """Set the run and its tool calls in progress to failed."""
     stop_steps(changes, fact, IN_PROGRESS, "failed", error=event.error, completed_at=fact.at)
     change(changes, fact, {"status": "failed", "ended_at": fact.at, "error": event.error})
 
 
 @fold.on(webhook.Delivered)
 def delivered(changes: Changes, fact: Fact, event: webhook.Delivered) -> None:
-    """The webhook of the goal has received the end of the run."""
+    """Add the webhook delivery to the outputs of the run."""
     _told(changes, fact, event.ending, {"url": event.url, "status": event.status, "success": True})
 
 
 @fold.on(webhook.AttemptFailed)
 def attempt_failed(changes: Changes, fact: Fact, event: webhook.AttemptFailed) -> None:
-    """The webhook of the goal could not be reached, and is not tried again."""
+    """Add a failed webhook delivery to the outputs of the run, unless it is retried."""
     if event.retry_at is None:
         _told(changes, fact, event.ending, {"url": event.url, "success": False, "error": event.error})
 

@@ -1,4 +1,4 @@
-"""Agents' rows."""
+"""Folds events of agents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ fold = Fold()
 
 @fold.on(agent.Created)
 def created(changes: Changes, fact: Fact, event: agent.Created) -> None:
-    """A new version, inactive."""
+    """Insert a new, inactive version."""
     changes.insert(
         agents,
         {
@@ -34,7 +34,7 @@ def created(changes: Changes, fact: Fact, event: agent.Created) -> None:
 
 @fold.on(agent.Updated)
 def updated(changes: Changes, fact: Fact, event: agent.Updated) -> None:
-    """The fields given; a renamed version stays active only if its new name stands for no other."""
+    """Change the given fields. A renamed version is deactivated if its new name has an active version."""
     values = event.model_dump(exclude_none=True)
     if "version_name" in values:
         values["version"] = values.pop("version_name")
@@ -45,7 +45,7 @@ def updated(changes: Changes, fact: Fact, event: agent.Updated) -> None:
 
 @fold.on(agent.Activated)
 def activated(changes: Changes, fact: Fact, event: agent.Activated) -> None:
-    """Active, and every other version of the name is not."""
+    """Activate the version and deactivate all other versions of the name."""
     changes.execute(
         update(agents).where(agents.c.name == event.name, agents.c.id != fact.id).values(active=False)
     )
@@ -54,7 +54,7 @@ def activated(changes: Changes, fact: Fact, event: agent.Activated) -> None:
 
 @fold.on(agent.Deleted)
 def deleted(changes: Changes, fact: Fact, _: agent.Deleted) -> None:
-    """Gone."""
+    """Delete the row."""
     changes.execute(delete(agents).where(agents.c.id == fact.id))
 
 

@@ -1,4 +1,4 @@
-"""Building views from the whole log, in large transactions. An interrupted build can be continued."""
+"""Builds the views from the whole log, in large transactions. An interrupted build can be continued."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from projector.database import Damaged, Database, remove
 from projector.fold import Fold
 
 BUILD_COMMITS = 4000
-"""Commits in one transaction of a build."""
+"""Number of commits in one transaction of a build."""
 TELL_S = 5.0
 """Seconds between two log lines about the progress of a build."""
 
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 class Building:
-    """Progress of a build."""
+    """The progress of a build."""
 
     def __init__(self, target: int) -> None:
         self.seq = 0
@@ -47,7 +47,7 @@ class Building:
 
 
 async def build(source: Log, path: Path, fold: Fold, building: Building) -> None:
-    """Fold the log up to `building.target` into the file at `path`, which is new or holds a part of it.
+    """Fold the log up to `building.target` into the file at `path`, which may contain a part of it.
 
     Raises:
         Unavailable: the log could not be reached.
@@ -97,7 +97,10 @@ def _no_collector() -> Iterator[None]:
 
 
 async def _up_to(source: Log, after: int, end: int) -> AsyncGenerator[Sequence[Recorded]]:
-    """All commits above `after` up to `end`, which exists, in large batches; the last may go beyond."""
+    """All commits above `after` up to `end` in large batches. The log must have reached `end`.
+
+    The last batch may contain later commits.
+    """
     if after >= end:
         return
     gathered: list[Recorded] = []

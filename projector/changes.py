@@ -1,4 +1,4 @@
-"""What a batch of commits changes in the views, gathered so that one statement changes many rows."""
+"""Collects the changes of the views for a batch of commits, so that one statement changes many rows."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ Row = dict[str, Any]
 Key = tuple[Any, ...]
 NOTHING: frozenset[str] = frozenset()
 Statement = tuple[Prepared, Sequence[Row]] | Update | Delete
-"""A prepared statement and its rows, by the names of its parameters; or a statement with its own WHERE."""
+"""A prepared statement and its rows by parameter name; or a statement with its own WHERE clause."""
 
 
 @dataclass(slots=True)
 class _Change:
-    """What happens to one row: it is added, or values are set and amounts added in it."""
+    """The change of one row: an insert, or values to set and amounts to add."""
 
     new: Row | None = None
     keep: frozenset[str] = NOTHING
@@ -36,9 +36,9 @@ class Changes:
         self._flushed: list[Statement] = []
 
     def insert(self, table: Table, row: Row, keep: frozenset[str] = NOTHING) -> None:
-        """Add a row; columns not given are NULL.
+        """Insert a row; columns not given are NULL.
 
-        With `keep`, a row with the same primary key may be there: it is replaced, except for these columns.
+        With `keep`, an existing row with the same primary key is replaced, except for these columns.
         """
         change = self._change(table, _key_of(table, row))
         if change.new is None:
@@ -49,7 +49,7 @@ class Changes:
     def update(
         self, table: Table, key: Key, values: Row, add: Mapping[str, int | None] | None = None
     ) -> None:
-        """Set `values` and add `add` in the row with primary key `key`; NULL counts as 0."""
+        """Set `values` and add the amounts `add` in the row with primary key `key`; NULL counts as 0."""
         change = self._change(table, key)
         if change.new is not None:
             change.new.update(values)
@@ -63,7 +63,7 @@ class Changes:
         _add(change.add, {column: amount for column, amount in (add or {}).items() if column not in in_set})
 
     def execute(self, statement: Update | Delete) -> None:
-        """Execute a statement after all changes gathered so far and before all later ones."""
+        """Execute a statement after all changes so far and before all later ones."""
         self._flushed = [*self.statements(), statement]
         self._rows = {}
 
@@ -95,7 +95,7 @@ class Changes:
 
 
 def _add(row: Row, amounts: Mapping[str, int | None]) -> None:
-    """NULL and absent count as 0."""
+    """Add amounts to a row; NULL and missing values count as 0."""
     for column, amount in amounts.items():
         if amount is not None:
             row[column] = (row.get(column) or 0) + amount

@@ -1,4 +1,4 @@
-"""DAGs' rows and their planning attempts."""
+"""Folds events of DAGs and their planning attempts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ fold = Fold()
 
 @fold.on(dag.Requested)
 def requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
-    """A DAG without a plan yet."""
+    """Insert a DAG that has no plan yet."""
     params = {
         "goalText": event.goal_text,
         "agentName": event.agent_name,
@@ -37,7 +37,7 @@ def requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
 
 @fold.on(dag.Imported)
 def imported(changes: Changes, fact: Fact, event: dag.Imported) -> None:
-    """A DAG with the plan a client brought."""
+    """Insert a DAG with a plan that a client supplied."""
     row = _new_row(
         fact, phase="planned", status="success", goal_text=event.job.original_request, agent_name=None
     )
@@ -46,7 +46,7 @@ def imported(changes: Changes, fact: Fact, event: dag.Imported) -> None:
 
 @fold.on(dag.AttemptMade)
 def attempt_made(changes: Changes, fact: Fact, event: dag.AttemptMade) -> None:
-    """One more answer of a model, and its cost."""
+    """Insert a planning attempt and add its cost to the DAG."""
     is_title = event.reason == dag.TITLE_ATTEMPT
     usage = tokens_of(event.usage)
     values: dict[str, Any] = {"phase": "planning", "updated_at": fact.at}
@@ -74,7 +74,7 @@ def attempt_made(changes: Changes, fact: Fact, event: dag.AttemptMade) -> None:
 
 @fold.on(dag.Planned)
 def planned(changes: Changes, fact: Fact, event: dag.Planned) -> None:
-    """The plan is there."""
+    """Store the plan."""
     values = {
         "phase": "planned",
         "status": "success",
@@ -88,14 +88,14 @@ def planned(changes: Changes, fact: Fact, event: dag.Planned) -> None:
 
 @fold.on(dag.ClarificationAsked)
 def clarification_asked(changes: Changes, fact: Fact, event: dag.ClarificationAsked) -> None:
-    """The model wants to know something first."""
+    """Store the model's question to the user."""
     values = {"phase": "clarification", "status": "pending", "clarification_query": event.query}
     changes.update(dags, (fact.id,), values | {"result": event.job.as_json(), "updated_at": fact.at})
 
 
 @fold.on(dag.Clarified)
 def clarified(changes: Changes, fact: Fact, event: dag.Clarified) -> None:
-    """Planning goes on, for the goal with the answer."""
+    """Append the answer to the goal and continue planning."""
     changes.update(dags, (fact.id,), {"phase": "requested", "status": "planning", "updated_at": fact.at})
     asked = func.json_extract(dags.c.params, "$.goalText")
     answered = func.json_set(dags.c.params, "$.goalText", asked + event.addition)
@@ -108,7 +108,7 @@ def clarified(changes: Changes, fact: Fact, event: dag.Clarified) -> None:
 
 @fold.on(dag.Rejected)
 def rejected(changes: Changes, fact: Fact, event: dag.Rejected) -> None:
-    """No plan came of it."""
+    """Set the DAG to failed and store the error."""
     error = {"httpStatus": event.http_status, "error": event.error, **event.details}
     changes.update(
         dags, (fact.id,), {"phase": "rejected", "status": "failed", "error": error, "updated_at": fact.at}
@@ -117,7 +117,7 @@ def rejected(changes: Changes, fact: Fact, event: dag.Rejected) -> None:
 
 @fold.on(dag.Updated)
 def updated(changes: Changes, fact: Fact, event: dag.Updated) -> None:
-    """The fields given."""
+    """Change the given fields."""
     given = {"status": event.label, "result": event.job, "params": event.params, "dag_title": event.title}
     values = {name: value for name, value in given.items() if value is not None}
     changes.update(dags, (fact.id,), values | {"updated_at": fact.at})
@@ -125,13 +125,13 @@ def updated(changes: Changes, fact: Fact, event: dag.Updated) -> None:
 
 @fold.on(dag.ScheduleSet)
 def schedule_set(changes: Changes, fact: Fact, event: dag.ScheduleSet) -> None:
-    """The schedule is this now."""
+    """Replace the schedule."""
     changes.update(dags, (fact.id,), _schedule(event.schedule) | {"updated_at": fact.at})
 
 
 @fold.on(dag.Deleted)
 def deleted(changes: Changes, fact: Fact, _: dag.Deleted) -> None:
-    """Gone, with its history of planning and ticks."""
+    """Delete the DAG, its planning attempts and its ticks."""
     changes.execute(delete(dags).where(dags.c.id == fact.id))
     changes.execute(delete(planning_attempts).where(planning_attempts.c.dag_id == fact.id))
     changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == fact.id))

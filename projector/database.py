@@ -32,13 +32,13 @@ PASSING = (
     sqlite3.SQLITE_PERM,
     sqlite3.SQLITE_READONLY,
 )
-"""Primary error codes of SQLite that do not mean that the content of the file is wrong."""
+"""Primary error codes of SQLite that do not mean that the file is damaged."""
 PRIMARY = 0xFF
-"""The bits of an error code that are its primary code."""
+"""Bit mask of the primary code in an error code."""
 
 
 class Vanished(Exception):
-    """The file was deleted or another one is in its place."""
+    """The file was deleted or replaced."""
 
 
 class Damaged(Exception):
@@ -47,12 +47,12 @@ class Damaged(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """How far the views of a file are."""
+    """The position of a views file."""
 
     version: int
-    """Of the tables."""
+    """Version of the tables."""
     mark: Mark
-    """The place in the log that they include."""
+    """The position in the log up to which the views include commits."""
 
 
 class Database:
@@ -90,10 +90,10 @@ class Database:
             await engine.dispose()
 
     async def position(self) -> Checkpoint:
-        """How far the views are.
+        """Read the checkpoint.
 
         Raises:
-            Damaged: the file does not say.
+            Damaged: the file has no checkpoint.
         """
         with damage():
             async with self.engine.connect() as connection:
@@ -107,11 +107,11 @@ class Database:
         return Checkpoint(row["version"], mark)
 
     async def write(self, statements: Sequence[Statement], mark: Mark, *, after: int) -> None:
-        """One transaction: the statements, and the checkpoint moved from sequence `after` to `mark`.
+        """Execute the statements and move the checkpoint from sequence `after` to `mark` in one transaction.
 
         Raises:
-            Vanished: the file was deleted, or another one has its path. Nothing was written to it.
-            Damaged: the file does not contain what this process wrote last.
+            Vanished: the file was deleted or replaced. Nothing was written.
+            Damaged: the file does not contain the last write of this process.
         """
         self.check()
         with damage():
@@ -130,10 +130,10 @@ class Database:
         self._stamp = _stamp(self.path)
 
     def check(self) -> None:
-        """Check that the file is as this process left it.
+        """Check that no other program has changed the file.
 
         Raises:
-            Vanished: the file was deleted, or another one has its path.
+            Vanished: the file was deleted or replaced.
             Damaged: another program has written to it.
         """
         inode, written = _stamp(self.path)
@@ -143,14 +143,14 @@ class Database:
             raise Damaged("another program has written to it")
 
     async def fold_log_into_file(self) -> None:
-        """Checkpoint: move the write-ahead log into the file itself."""
+        """Move the content of the write-ahead log into the database file (a WAL checkpoint)."""
         async with self.engine.connect() as connection:
             await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
 
 
 @contextmanager
 def damage() -> Iterator[None]:
-    """Raise Damaged for SQLite errors that mean the file is wrong; others are passed on."""
+    """Raise Damaged for SQLite errors that mean the file is damaged; raise others unchanged."""
     try:
         yield
     except (sqlite3.DatabaseError, exc.DatabaseError) as error:
@@ -162,7 +162,7 @@ def damage() -> Iterator[None]:
 
 
 async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
-    """The driver beneath SQLAlchemy: one round trip to its thread for each statement instead of three."""
+    """The driver of a connection. It takes one round trip to its thread per statement, not three."""
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
     assert isinstance(driver, aiosqlite.Connection)  # the engine's URL says so
@@ -171,7 +171,7 @@ async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
 
 def create_tables(connection: Connection) -> None:
     """Create empty tables of the current version in one transaction."""
-    # Python's driver begins a transaction by itself before it writes a row, not before it makes a table.
+    # Python's driver begins a transaction automatically before INSERT, but not before CREATE TABLE.
     connection.execute(text("BEGIN IMMEDIATE"))
     metadata.create_all(connection)
     connection.execute(insert(checkpoint).values(id=1, version=VIEWS_VERSION, seq=0))
@@ -184,9 +184,9 @@ def remove(path: Path) -> None:
 
 
 def move(path: Path, target: Path) -> None:
-    """Rename a closed views file; a file at `target` is replaced.
+    """Rename a closed views file. A file at `target` is replaced.
 
-    The file itself goes first, because SQLite applies a write-ahead log to any file of the matching name.
+    The database file is renamed first: SQLite applies a write-ahead log to any database of the matching name.
     """
     remove(target)
     for suffix in SUFFIXES:
@@ -218,7 +218,7 @@ def _create_or_check(connection: Connection) -> None:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Inode and time of the last write: they change when the file is replaced or written by others.
+    """Inode and modification time. They change if another program replaces the file or writes to it.
 
     Raises:
         Vanished: the file does not exist.

@@ -1,4 +1,4 @@
-"""Folding: which changes to the views each event makes. Pure: no I/O.
+"""The table of handlers that convert events to changes of the views. Pure: no I/O.
 
 Raise `contracts.views.VIEWS_VERSION` with any change here that alters rows already written.
 """
@@ -19,7 +19,7 @@ E = TypeVar("E", bound=Event)
 
 
 class Fact:
-    """Where an event stands: its aggregate, its place in the log, its time."""
+    """The metadata of an event: its aggregate, its position in the log, its time."""
 
     __slots__ = ("at", "commit", "id", "seq", "version")
 

@@ -1,4 +1,4 @@
-"""Goals' rows, their schedules, and what their runs leave for each other."""
+"""Folds events of goals, their schedules and their memories."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ fold = Fold()
 
 @fold.on(goal.Created)
 def created(changes: Changes, fact: Fact, event: goal.Created) -> None:
-    """A goal, active."""
+    """Insert an active goal."""
     changes.insert(
         goals,
         {
@@ -43,7 +43,7 @@ def created(changes: Changes, fact: Fact, event: goal.Created) -> None:
 
 @fold.on(goal.Updated)
 def updated(changes: Changes, fact: Fact, event: goal.Updated) -> None:
-    """The fields given."""
+    """Change the given fields."""
     values: dict[str, Any] = {}
     if event.objective is not None:
         values["objective"] = event.objective
@@ -56,25 +56,25 @@ def updated(changes: Changes, fact: Fact, event: goal.Updated) -> None:
 
 @fold.on(goal.Paused)
 def paused(changes: Changes, fact: Fact, _: goal.Paused) -> None:
-    """Not pursued for now."""
+    """Pause the goal and deactivate its schedules."""
     _set_status(changes, fact, "paused", active=False)
 
 
 @fold.on(goal.Resumed)
 def resumed(changes: Changes, fact: Fact, _: goal.Resumed) -> None:
-    """Pursued again."""
+    """Resume the goal and activate its schedules."""
     _set_status(changes, fact, "active", active=True)
 
 
 @fold.on(goal.Archived)
 def archived(changes: Changes, fact: Fact, _: goal.Archived) -> None:
-    """Put away."""
+    """Archive the goal and deactivate its schedules."""
     _set_status(changes, fact, "archived", active=False)
 
 
 @fold.on(goal.ScheduleAdded)
 def schedule_added(changes: Changes, fact: Fact, event: goal.ScheduleAdded) -> None:
-    """One more schedule."""
+    """Insert a schedule."""
     row = {"id": event.schedule_id, "goal_id": fact.id, "created_at": fact.at}
     changes.insert(goal_schedules, row | _schedule(fact, event.schedule))
     _goal(changes, fact, {})
@@ -82,14 +82,14 @@ def schedule_added(changes: Changes, fact: Fact, event: goal.ScheduleAdded) -> N
 
 @fold.on(goal.ScheduleChanged)
 def schedule_changed(changes: Changes, fact: Fact, event: goal.ScheduleChanged) -> None:
-    """The schedule is this now."""
+    """Replace the schedule."""
     changes.update(goal_schedules, (event.schedule_id,), _schedule(fact, event.schedule))
     _goal(changes, fact, {})
 
 
 @fold.on(goal.ScheduleRemoved)
 def schedule_removed(changes: Changes, fact: Fact, event: goal.ScheduleRemoved) -> None:
-    """Gone, with its ticks."""
+    """Delete the schedule and its ticks."""
     changes.execute(delete(goal_schedules).where(goal_schedules.c.id == event.schedule_id))
     changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == event.schedule_id))
     _goal(changes, fact, {})
@@ -97,7 +97,7 @@ def schedule_removed(changes: Changes, fact: Fact, event: goal.ScheduleRemoved) 
 
 @fold.on(goal.Deleted)
 def deleted(changes: Changes, fact: Fact, _: goal.Deleted) -> None:
-    """Gone, with everything that belongs to it."""
+    """Delete the goal, its runs, schedules, memories and ticks."""
     its_runs = select(runs.c.id).where(runs.c.goal_id == fact.id)
     for table in (run_steps, outputs):
         changes.execute(delete(table).where(table.c.run_id.in_(its_runs)))
@@ -108,7 +108,7 @@ def deleted(changes: Changes, fact: Fact, _: goal.Deleted) -> None:
 
 @fold.on(memory.Kept)
 def kept(changes: Changes, fact: Fact, event: memory.Kept) -> None:
-    """A run left these."""
+    """Insert the memories that a run stored."""
     for number, one in enumerate(event.added):
         changes.insert(
             memories,

@@ -1,4 +1,4 @@
-"""Inspection of a whole views file for damage while it is in use."""
+"""Checks a whole views file for damage while it is in use."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ OK = "ok"
 
 
 async def inspect(database: Database) -> None:
-    """Run `PRAGMA quick_check` in a thread. A gigabyte takes seconds.
+    """Run `PRAGMA quick_check` in a thread. It takes seconds per gigabyte.
 
     Raises:
-        Damaged: the check found something; the message says what.
-        Vanished: the file was deleted meanwhile.
+        Damaged: the file is damaged; the message is the result of the check.
+        Vanished: the file was deleted during the check.
     """
     try:
         with damage(), closing(_opened(database.path)) as connection:

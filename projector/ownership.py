@@ -1,4 +1,4 @@
-"""The lock on a views file: one projector writes it, the others wait until that one ends."""
+"""The lock on a views file. One projector writes the file; others wait until it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What only runs by a plan have: the wait for the plan, steps that are known beforehand, suspension."""
+"""Folds events that only plan runs have: waiting for the plan, planned steps, suspension."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from projector.run_rows import (
 fold = Fold()
 
 FROM_THE_START = frozenset({"goal_id", "own_plan", "trigger", "created_at", "first_seq"})
-"""Columns of a run that waited for its plan which the request for the run does not change."""
+"""Columns that keep their values when a run that waited for its plan is requested."""
 
 
 @fold.on(dag.Requested)
 def plan_requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
-    """A run that waits for its plan."""
+    """Insert a run that waits for its plan."""
     if event.run_id:
         row = new_run(
             fact,
@@ -48,32 +48,32 @@ def plan_requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
 
 @fold.on(dag.Clarified)
 def plan_clarified(changes: Changes, fact: Fact, event: dag.Clarified) -> None:
-    """The goal of the plan says more."""
+    """Append the answer to the request of the waiting run."""
     _waiting_run(changes, fact, {"request": runs.c.request + event.addition})
 
 
 @fold.on(dag.Planned)
 def plan_made(changes: Changes, fact: Fact, event: dag.Planned) -> None:
-    """The run is requested next."""
+    """Store the title, intent and number of steps of the plan in the waiting run."""
     values = {"primary_intent": event.job.intent.primary, "total_steps": len(event.job.sub_tasks)}
     _waiting_run(changes, fact, values | ({"dag_title": event.title} if event.title else {}))
 
 
 @fold.on(dag.Rejected)
 def plan_rejected(changes: Changes, fact: Fact, event: dag.Rejected) -> None:
-    """The run that waits for the plan has failed."""
+    """Set the waiting run to failed."""
     _without_plan(changes, fact, event.error)
 
 
 @fold.on(dag.Deleted)
 def plan_deleted(changes: Changes, fact: Fact, _: dag.Deleted) -> None:
-    """The run that waits for the plan has failed."""
+    """Set the waiting run to failed."""
     _without_plan(changes, fact, "its plan was deleted")
 
 
 @fold.on(run.Requested)
 def requested(changes: Changes, fact: Fact, event: run.Requested) -> None:
-    """A pending run of a plan and all its steps, the synthesis last."""
+    """Insert a pending run and all its steps; the synthesis is last."""
     tasks = {id_: step.task for id_, step in graph_of(event.job).steps.items()}
     in_order = (*natural_order(id_ for id_ in tasks if id_ != SYNTHESIS), SYNTHESIS)
     row = new_run(
@@ -96,13 +96,13 @@ def requested(changes: Changes, fact: Fact, event: run.Requested) -> None:
 
 @fold.on(run.Started)
 def started(changes: Changes, fact: Fact, event: run.Started) -> None:
-    """An executor runs it."""
+    """Set the run to running."""
     change(changes, fact, {"status": "running", "started_at": milliseconds(event.at)})
 
 
 @fold.on(run.StepCompleted)
 def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> None:
-    """A step of a plan has its result."""
+    """Store the result of a step."""
     values = {
         "provider": event.provider,
         "model": event.model,
@@ -121,7 +121,7 @@ def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> No
 
 @fold.on(run.Suspended)
 def suspended(changes: Changes, fact: Fact, event: run.Suspended) -> None:
-    """Nothing more runs until somebody resumes it."""
+    """Suspend the run; its steps in progress become pending."""
     stop_steps(changes, fact, IN_PROGRESS, "pending")
     values = {"suspended_reason": event.reason, "suspended_at": fact.at, "waiting_steps": 0}
     change(changes, fact, values | {"status": "suspended"})
@@ -129,7 +129,7 @@ def suspended(changes: Changes, fact: Fact, event: run.Suspended) -> None:
 
 @fold.on(run.Resumed)
 def resumed(changes: Changes, fact: Fact, _: run.Resumed) -> None:
-    """Failed steps may run again."""
+    """Set the run and its failed steps to pending."""
     stop_steps(changes, fact, ("failed", *IN_PROGRESS), "pending", error=None, completed_at=None)
     values = {
         "status": "pending",
@@ -159,7 +159,7 @@ def _task(fact: Fact, number: int, task: SubTask) -> dict[str, Any]:
 
 
 def _waiting_run(changes: Changes, fact: Fact, values: dict[str, Any]) -> None:
-    """Change the run that waits for this plan, if there is one."""
+    """Change the run that waits for this plan, if any."""
     waiting = (runs.c.dag_id == fact.id) & runs.c.planned_at.is_(None) & (runs.c.status == "pending")
     changes.execute(update(runs).where(waiting).values(**values, updated_at=fact.at, seq=fact.seq))
 

@@ -1,7 +1,7 @@
-"""Statements as SQLite takes them, each for many rows.
+"""Prepared SQLite statements, each executed for many rows.
 
-SQLAlchemy writes the SQL. Its work on each row would cost as much as SQLite's own, so this module puts the
-values of the rows in order itself.
+SQLAlchemy generates the SQL. This module binds the values itself, because SQLAlchemy takes as much time for
+each row as SQLite does.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from sqlalchemy.sql import Insert, Update
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 
 ADD = "add_"
-"""Before the name of a column: the parameter that is added to it."""
+"""Prefix of the parameter with the amount to add to a column."""
 KEY = "key_"
-"""Before the name of a column of the primary key: the parameter that it is compared with."""
+"""Prefix of the parameter with the value of a primary key column."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """SQL text, and the parameters it takes in the order of their places."""
+    """SQL text and the names of its parameters in order."""
 
     sql: str
     parameters: tuple[str, ...]
     as_json: frozenset[str]
-    """Parameters that are stored as JSON; None is NULL."""
+    """Names of the parameters that are stored as JSON; None is stored as NULL."""
 
     def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-        """The values of `rows`, by name, in order; a name that a row lacks is NULL."""
+        """Convert rows to tuples in the order of the parameters. Missing values are NULL."""
         return [tuple([self._stored(name, row.get(name)) for name in self.parameters]) for row in rows]
 
     def _stored(self, name: str, value: Any) -> Any:
@@ -43,7 +43,7 @@ class Prepared:
 
 @cache
 def insert_into(table: Table, keep: frozenset[str] = frozenset()) -> Prepared:
-    """Adds a row; with `keep`, replaces a row that is there, except for these columns."""
+    """A statement that inserts a row; with `keep`, it replaces an existing row except for these columns."""
     statement = sqlite.insert(table)
     if keep:
         replaced = [
@@ -58,7 +58,7 @@ def insert_into(table: Table, keep: frozenset[str] = frozenset()) -> Prepared:
 
 @cache
 def update_of(table: Table, values: frozenset[str], sums: frozenset[str]) -> Prepared:
-    """Sets the columns `values` and adds to the columns `sums`, of which NULL counts as 0."""
+    """A statement that sets the columns `values` and adds to the columns `sums`; NULL counts as 0."""
     added = {name: func.coalesce(table.c[name], literal_column("0")) + bindparam(ADD + name) for name in sums}
     where = [column == bindparam(KEY + column.name) for column in table.primary_key.columns]
     return _prepared(table, update(table).where(*where).values(added), tuple(sorted(values)))

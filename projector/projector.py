@@ -1,6 +1,6 @@
-"""The projector: it keeps the views at the head of the log.
+"""The projector: follows the log and updates the views.
 
-Each batch of commits and the checkpoint behind it are one transaction.
+Each batch of commits and its checkpoint are written in one transaction.
 """
 
 from __future__ import annotations
@@ -38,18 +38,17 @@ from projector.inspection import inspect
 from projector.ownership import owned
 
 Announce = Callable[[int], Awaitable[None]]
-"""Tells gateways that the views include a stream sequence."""
+"""Notifies gateways that the views include a stream sequence."""
 
 BUSY_COMMITS = 8
 BUSY_PAUSE_S = 0.05
-"""After a batch of more than BUSY_COMMITS the projector waits this long, so that the next transaction serves
-many commits. After a smaller batch it does not wait, so that clients see their own writes at once."""
+"""Seconds to wait after a batch of more than BUSY_COMMITS, so that the next transaction has many commits. After a smaller batch the projector does not wait, so that clients see their own writes at once."""
 MAX_LAG = 10_000
-"""With the views further behind the log than this, the projector is not ready."""
+"""Number of commits behind the log above which the projector is not ready."""
 ANSWER_S = 2.0
-"""How long a readiness check waits for the log."""
+"""Seconds that a readiness check waits for the log."""
 WATCH_S = 1.0
-"""How often a projector looks at its file, and at a log that has regressed."""
+"""Seconds between checks of the views file, and of a log that has lost commits."""
 WAITING = "another projector writes these views; waiting for it to end"
 
 log = structlog.get_logger()
@@ -74,11 +73,11 @@ def views_fold() -> Fold:
 
 
 class BuildFailed(Exception):
-    """A new views file could not be written, though nobody else writes to it."""
+    """A new views file could not be written."""
 
 
 class Projector:
-    """Folds one log into one views file until it is cancelled."""
+    """Folds one log into one views file."""
 
     def __init__(self, source: Log, path: Path, announce: Announce) -> None:
         self.source = source
@@ -87,15 +86,15 @@ class Projector:
         self.fold = views_fold()
         self._next = path.with_name(path.name + NEXT)
         self.seq = 0
-        """Stream sequence the views include."""
+        """Stream sequence that the views include."""
         self.problem: object = WAITING
-        """Why the views do not follow the log, None while they do."""
+        """Why the views do not follow the log; None if they do."""
 
     async def run(self) -> None:
-        """Project until cancelled. A file that is deleted or damaged meanwhile is built again.
+        """Follow the log until cancelled. If the file is deleted or damaged, build it again.
 
         Raises:
-            LogRegressed: the log lost commits meanwhile. Run again, this waits until an operator accepts it.
+            LogRegressed: the log lost commits. The next call waits until an operator accepts the loss.
         """
         async with owned(self.path):
             while True:
@@ -109,11 +108,11 @@ class Projector:
                     self._put_aside("damaged", str(error))
 
     async def rebuild(self) -> None:
-        """Build new views from the whole log beside the old ones, then replace the old ones.
+        """Build new views from the whole log in a separate file, then replace the old views.
 
         Raises:
-            LogRegressed: the log lacks what the views include. The views are left as they are.
-            BuildFailed: the new views could not be written. The old ones are left as they are.
+            LogRegressed: the log has lost commits that the views include. The views are unchanged.
+            BuildFailed: the new views could not be written. The old views are unchanged.
         """
         async with owned(self.path):
             try:
@@ -126,7 +125,7 @@ class Projector:
             await self._build()
 
     async def not_ready(self) -> str | None:
-        """Why the projector is not ready, None when it is."""
+        """Why the projector is not ready; None if it is ready."""
         if self.problem is not None:
             return str(self.problem)
         seq = self.seq
@@ -142,7 +141,7 @@ class Projector:
         return f"the views are {behind} commits behind the log" if behind > MAX_LAG else None
 
     async def _bring_up(self) -> None:
-        """Return when the views have the current version and the log contains what they include."""
+        """Make sure that the views have the current version, and that the log contains their commits."""
         checkpoint = await checkpoint_of(self.path)
         if checkpoint and (reason := await regression(self.source, checkpoint.mark)):
             await self._accepted(checkpoint, reason)
@@ -159,7 +158,7 @@ class Projector:
         while (state := await self._state()).accepted <= checkpoint.mark.accepted:
             if not state.halted:
                 await self.source.halt(reason)
-            self.problem = f"{reason}. The views still show what was there; {WAY_OUT}"
+            self.problem = f"{reason}. The views still include the lost commits; {WAY_OUT}"
             await asyncio.sleep(WATCH_S)
 
     async def _state(self) -> LogState:
@@ -179,12 +178,12 @@ class Projector:
         log.info("views rebuilt", seq=building.seq, version=VIEWS_VERSION)
 
     def _put_aside(self, why: str, reason: str) -> None:
-        """Rename the views file, so that it is kept. Only the newest damaged one is, but every other one."""
+        """Rename the views file to keep it. Older damaged files are deleted; regressed ones are all kept."""
         for older in self.path.parent.glob(f"{escape(self.path.name)}.damaged-*"):
             older.unlink()
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%f")
         aside = self.path.with_name(f"{self.path.name}.{why}-{now}")
-        log.error("building the views again; the old ones are kept", reason=reason, kept=str(aside))
+        log.error("building the views again; the old file is kept", reason=reason, kept=str(aside))
         move(self.path, aside)
 
     async def _follow(self, database: Database) -> None:
@@ -219,7 +218,7 @@ class Projector:
         await self.announce(mark.seq)
 
     async def _watch(self, database: Database) -> None:
-        """Inspect the file at start and when a reader reports damage; see that nobody replaces it."""
+        """Inspect the file at start and when a reader reports damage; check for changes by other programs."""
         suspect = self.path.with_name(self.path.name + SUSPECT)
         suspect.touch()
         while True:
@@ -231,10 +230,10 @@ class Projector:
 
 
 async def checkpoint_of(path: Path) -> Checkpoint | None:
-    """How far the views at `path` are, None when there are none.
+    """The checkpoint of the views at `path`; None if the file does not exist.
 
     Raises:
-        Damaged: the file does not say.
+        Damaged: the file has no checkpoint.
     """
     if not path.exists():
         return None
@@ -243,16 +242,16 @@ async def checkpoint_of(path: Path) -> Checkpoint | None:
 
 
 async def refuse_if_regressed(source: Log, path: Path) -> str | None:
-    """See that the views at `path` are not the last copy of what the log has lost.
+    """Check that the views at `path` are not the last copy of commits that the log has lost.
 
-    Returns how the log has regressed when an operator has accepted that since, None when it has not.
+    Returns None if the log has lost no commits, or how it lost them if an operator has accepted the loss.
 
     Raises:
-        LogRegressed: the log lacks what the views include.
-        Damaged: the file does not say what they include.
+        LogRegressed: the log has lost commits that the views include.
+        Damaged: the file has no checkpoint.
     """
     checkpoint = await checkpoint_of(path)
     reason = checkpoint and await regression(source, checkpoint.mark)
     if checkpoint and reason and (await source.state()).accepted <= checkpoint.mark.accepted:
-        raise LogRegressed(f"{reason}. The views are left as they are; {WAY_OUT}")
+        raise LogRegressed(f"{reason}. The views are unchanged; {WAY_OUT}")
     return reason or None

@@ -1,4 +1,4 @@
-"""Rows of runs and of their steps, as every run has them."""
+"""Helpers for the rows of runs, steps and outputs, for plan runs and agent runs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from projector.changes import Changes
 from projector.fold import Fact
 
 IN_PROGRESS = ("running", "waiting")
-"""Statuses of steps that somebody is working on."""
+"""Statuses of steps in progress."""
 
 Amounts = dict[str, int | None]
-"""What is added to columns; None adds nothing."""
+"""Amounts to add to columns; None adds nothing."""
 
 
 def new_run(fact: Fact, **values: Any) -> dict[str, Any]:
-    """A pending run that has done nothing."""
+    """The row of a new, pending run."""
     counts = ("total_steps", "completed_steps", "failed_steps", "waiting_steps", "failed_calls", "resumes")
     return {
         "id": fact.id,
@@ -37,12 +37,12 @@ def new_run(fact: Fact, **values: Any) -> dict[str, Any]:
 def change(
     changes: Changes, fact: Fact, values: dict[str, Any] | None = None, add: Amounts | None = None
 ) -> None:
-    """Set `values` and add `add` in the row of the run."""
+    """Set `values` and add the amounts `add` in the row of the run."""
     changes.update(runs, (fact.id,), {**(values or {}), "updated_at": fact.at, "seq": fact.seq}, add)
 
 
 def new_step(fact: Fact, step: str, number: int, **values: Any) -> dict[str, Any]:
-    """A step that has not been started."""
+    """The row of a new, pending step."""
     return {
         "run_id": fact.id,
         "step": step,
@@ -62,7 +62,7 @@ def new_step(fact: Fact, step: str, number: int, **values: Any) -> dict[str, Any
 
 
 def result_of(fact: Fact, event: run.StepCompleted | run.CallAnswered) -> dict[str, Any]:
-    """What changes in a step that has its result."""
+    """The values to set in the row of a completed step."""
     return {
         "status": "completed",
         "completed_at": fact.at,
@@ -74,7 +74,7 @@ def result_of(fact: Fact, event: run.StepCompleted | run.CallAnswered) -> dict[s
 
 
 def add_output(changes: Changes, fact: Fact, step: str, left: run.Output) -> None:
-    """Something that the run has left outside itself."""
+    """Insert an output of the run."""
     changes.insert(
         outputs,
         {
@@ -88,7 +88,7 @@ def add_output(changes: Changes, fact: Fact, step: str, left: run.Output) -> Non
 
 
 def suffix(run_id: str) -> str:
-    """The part of a run's id that the ids of its rows repeat."""
+    """The part of a run's id that is used in the ids of its steps and outputs."""
     return run_id.rpartition("_")[2]
 
 

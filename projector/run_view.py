@@ -1,4 +1,4 @@
-"""What all runs have, whether a plan or an agent decides what is done."""
+"""Folds events that plan runs and agent runs share."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ fold = Fold()
 
 @fold.on(run.TakenOver)
 def taken_over(changes: Changes, fact: Fact, _: run.TakenOver) -> None:
-    """Another executor runs it."""
+    """Note that another executor runs it: only the time and sequence of the row change."""
     change(changes, fact)
 
 
 @fold.on(run.Completed)
 def completed(changes: Changes, fact: Fact, event: run.Completed) -> None:
-    """The end; an agent says whether it did what it was told."""
+    """Set the run to completed; for an agent run, store the reason of its outcome."""
     values = {"status": "completed", "ended_at": fact.at, "duration_ms": event.duration_ms}
     change(changes, fact, values | {"outcome_reason": event.outcome_reason})
 
 
 @fold.on(run.StepsStarted)
 def steps_started(changes: Changes, fact: Fact, event: run.StepsStarted) -> None:
-    """These steps run now. The turn of an agent has no row until the model has answered."""
+    """Set steps to running. The turn of an agent has no row until the model has answered."""
     for step in event.steps:
         values = {
             "status": "running",
@@ -46,7 +46,7 @@ def steps_started(changes: Changes, fact: Fact, event: run.StepsStarted) -> None
 
 @fold.on(run.StepFailed)
 def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
-    """An attempt failed: the step is tried again later, or has failed for good. Its cost counts."""
+    """Set a step to waiting if it is retried, otherwise to failed. Add the cost of the attempt."""
     values: dict[str, Any] = {"error": event.error, "duration_ms": event.duration_ms, "updated_at": fact.at}
     if event.retry_at:
         values |= {"status": "waiting", "retry_at": milliseconds(event.retry_at)}
@@ -67,7 +67,7 @@ def step_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
 
 @fold.on(run.Cancelled)
 def cancelled(changes: Changes, fact: Fact, event: run.Cancelled) -> None:
-    """The end; steps in progress have failed."""
+    """Set the run to cancelled and its steps in progress to failed."""
     stopped = (run_steps.c.run_id == fact.id) & run_steps.c.status.in_(IN_PROGRESS)
     tasks = select(func.count()).where(stopped, run_steps.c.step != SYNTHESIS).scalar_subquery()
     values: dict[str, Any] = {
@@ -82,20 +82,20 @@ def cancelled(changes: Changes, fact: Fact, event: run.Cancelled) -> None:
 
 @fold.on(run.Deleted)
 def deleted(changes: Changes, fact: Fact, _: run.Deleted) -> None:
-    """The run is gone, with its steps and outputs."""
+    """Delete the run, its steps and its outputs."""
     changes.execute(delete(runs).where(runs.c.id == fact.id))
     for table in (run_steps, outputs):
         changes.execute(delete(table).where(table.c.run_id == fact.id))
 
 
 def _turn_cost(changes: Changes, fact: Fact, pico: int) -> None:
-    """Count the cost of a failed turn, which is in no step. Steps of plans have such ids, too."""
+    """Add the cost of a failed turn of an agent, which has no row. Does nothing for plan runs."""
     other = func.coalesce(runs.c.other_cost_pico, 0) + pico
     changes.execute(update(runs).where(_by_agent(fact)).values(other_cost_pico=other))
 
 
 def _call_failed(changes: Changes, fact: Fact, event: run.StepFailed) -> None:
-    """Count a failed tool call. Steps of plans may have such ids too: only the row says which it is."""
+    """Count a failed tool call of an agent. Does nothing for plan runs: their step ids may look the same."""
     tool = select(run_steps.c.name).where(run_steps.c.run_id == fact.id, run_steps.c.step == event.step)
     values = {
         "failed_calls": runs.c.failed_calls + 1,

@@ -1,4 +1,4 @@
-"""Schedules' ticks, and when DAGs and goals last ran by them."""
+"""Folds events of ticks, and the time of the last run of each schedule."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ fold = Fold()
 
 @fold.on(ticks.Ticked)
 def ticked(changes: Changes, fact: Fact, event: ticks.Ticked) -> None:
-    """The tick's record."""
+    """Insert the record of a tick."""
     changes.insert(
         schedule_ticks,
         {
@@ -34,7 +34,7 @@ def ticked(changes: Changes, fact: Fact, event: ticks.Ticked) -> None:
 
 @fold.on(ticks.Amended)
 def amended(changes: Changes, fact: Fact, event: ticks.Amended) -> None:
-    """The tick's record is another now."""
+    """Change the record of a tick."""
     values = {"decision": event.decision.value, "reason": event.reason, "run_id": event.run_id}
     changes.update(schedule_ticks, (fact.id, milliseconds(event.tick)), values)
     _ran(changes, fact, event)
@@ -42,7 +42,7 @@ def amended(changes: Changes, fact: Fact, event: ticks.Amended) -> None:
 
 @fold.on(ticks.Rewound)
 def rewound(changes: Changes, fact: Fact, event: ticks.Rewound) -> None:
-    """Records of ticks that are still to come go; they are decided again."""
+    """Delete the records of future ticks. They will be decided again."""
     to_come = schedule_ticks.c.tick > milliseconds(event.newest)
     changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == fact.id, to_come))
 

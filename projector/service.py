@@ -15,7 +15,7 @@ from projector.projector import Projector
 
 @asynccontextmanager
 async def build(settings: ViewsSettings) -> AsyncGenerator[Running]:
-    """One projector on the settings' NATS and views file."""
+    """Start a projector with the NATS server and views file in `settings`."""
     async with nats_log(settings, CODEC, name="projector") as source:
 
         async def announce(seq: int) -> None:

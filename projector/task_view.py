@@ -1,4 +1,4 @@
-"""Single tasks' rows."""
+"""Folds events of single tasks."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ fold = Fold()
 
 @fold.on(task.Answered)
 def answered(changes: Changes, fact: Fact, event: task.Answered) -> None:
-    """What it took."""
+    """Insert an answered task with its cost."""
     changes.insert(tasks, {**_row(fact, event), "status": "answered"})
 
 
 @fold.on(task.Failed)
 def failed(changes: Changes, fact: Fact, event: task.Failed) -> None:
-    """Why there is no answer, and what that took."""
+    """Insert a failed task with its error and cost."""
     changes.insert(tasks, {**_row(fact, event), "status": "failed", "error": event.error})
 
 

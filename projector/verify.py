@@ -1,4 +1,4 @@
-"""Verification: fold the log again and compare every row with the views."""
+"""Verifies the views: folds the log again and compares every row."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SqlRow = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows of one table that only one side has. A row whose values differ counts on both sides."""
+    """Number of rows of one table that exist on one side only. A row with different values counts on both."""
 
     table: str
     only_in_views: int
@@ -34,7 +34,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a comparison found, at one position of the log."""
+    """The result of a comparison at one position of the log."""
 
     seq: int
     rows: int
@@ -45,8 +45,8 @@ async def verify(source: Log, views: Path) -> Verdict:
     """Compare a snapshot of the views with a fresh fold of the log up to the snapshot's position.
 
     Raises:
-        FileNotFoundError: there are no views.
-        LogRegressed: the log lacks commits that the views include.
+        FileNotFoundError: the views file does not exist.
+        LogRegressed: the log has lost commits that the views include.
         Damaged: the file is not a views file.
     """
     if not views.exists():
@@ -58,14 +58,14 @@ async def verify(source: Log, views: Path) -> Verdict:
         async with Database.open(snapshot) as database:
             mark = (await database.position()).mark
         if reason := await regression(source, mark):
-            raise LogRegressed(f"{reason}; the views cannot be verified by it")
+            raise LogRegressed(f"{reason}; the views cannot be verified")
         await build(source, fresh, views_fold(), Building(mark.seq))
         rows, differences = await asyncio.to_thread(_compare, snapshot, fresh)
         return Verdict(mark.seq, rows, differences)
 
 
 def _compare(snapshot: Path, fresh: Path) -> tuple[int, tuple[Difference, ...]]:
-    """Number of rows in the views, and the tables that differ."""
+    """The number of rows in the views, and the tables that differ."""
     with closing(sqlite3.connect(snapshot)) as ours, closing(sqlite3.connect(fresh)) as theirs:
         compared = [
             _compare_table(table, ours, theirs) for table in metadata.sorted_tables if table is not checkpoint
@@ -77,7 +77,7 @@ def _compare(snapshot: Path, fresh: Path) -> tuple[int, tuple[Difference, ...]]:
 def _compare_table(
     table: Table, ours: sqlite3.Connection, theirs: sqlite3.Connection
 ) -> tuple[int, Difference]:
-    """Merge the rows of both files in the order of their keys, holding one row of each."""
+    """Compare the rows of both files in key order, with one row of each in memory."""
     keys = len(table.primary_key.columns)
     rows = only_ours = only_theirs = 0
     left, right = _rows(table, ours), _rows(table, theirs)
@@ -95,7 +95,7 @@ def _compare_table(
 
 
 def _rows(table: Table, connection: sqlite3.Connection) -> Iterator[SqlRow]:
-    """Every row in the order of its key, the key first; text as the bytes that SQLite orders it by."""
+    """All rows in key order, key columns first. Text is returned as bytes, which is how SQLite sorts it."""
     connection.text_factory = bytes
     keys = [f'"{column.name}"' for column in table.primary_key.columns]
     others = [f'"{column.name}"' for column in table.columns if not column.primary_key]
@@ -104,7 +104,7 @@ def _rows(table: Table, connection: sqlite3.Connection) -> Iterator[SqlRow]:
 
 
 def _order(mine: SqlRow | None, other: SqlRow | None, keys: int) -> int:
-    """Negative when `mine` comes first, 0 when both have the same key. The end comes last."""
+    """Negative if the key of `mine` is lower, positive if higher, 0 if equal. None (the end) sorts last."""
     if mine is None or other is None:
         return (mine is None) - (other is None)
     return (mine[:keys] > other[:keys]) - (mine[:keys] < other[:keys])
