@@ -42,7 +42,8 @@ Announce = Callable[[int], Awaitable[None]]
 
 BUSY_COMMITS = 8
 BUSY_PAUSE_S = 0.05
-"""Seconds to wait after a batch of more than BUSY_COMMITS, so that the next transaction has many commits. After a smaller batch the projector does not wait, so that clients see their own writes at once."""
+"""Seconds to wait after a batch of more than BUSY_COMMITS, so that the next transaction has many commits.
+After a smaller batch the projector does not wait, so that clients see their own writes at once."""
 MAX_LAG = 10_000
 """Number of commits behind the log above which the projector is not ready."""
 ANSWER_S = 2.0
