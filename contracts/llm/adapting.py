@@ -1,7 +1,7 @@
-"""How to live with models that refuse parts of a request, or have room for less.
+"""Adapts requests to models that refuse a parameter or have a smaller context.
 
-Which parameters a model takes and how long its context is, is in no list worth trusting. Both are learnt from
-what its provider answers.
+No reliable list says which parameters a model accepts and how long its context is. Both are learnt from the
+errors of the provider.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from contracts.llm.failure import CallFailed
 from contracts.llm.parameters import Body
 
 MAX_SHORTENINGS = 6
-"""Of one call: each takes at least a tenth away."""
+"""Maximum number of times one call is shortened; each time by at least a tenth."""
 
 _REFUSABLE = {
     "response_format": (
@@ -42,27 +42,27 @@ _REFUSABLE = {
     "reasoning_effort": ("reasoning_effort", "reasoning effort", "reasoning.effort", "thinking"),
     "seed": ("seed",),
 }
-"""Parameters an answer can do without, each with the words by which providers refuse it."""
+"""Optional parameters, each with words that occur in error messages about it."""
 _REPLACEMENTS = {"max_tokens": "max_completion_tokens"}
-"""What to send instead of a refused parameter; the rest is just left out."""
+"""Replacements of refused parameters; a parameter without a replacement is left out."""
 _LIMITS = ("max_tokens", "max_completion_tokens")
 _REFUSING = frozenset({400, 422})
 _UNCLEAR = frozenset({404, 405, 415, 500, 501})
-"""Statuses by which some servers refuse a format that they do not know, without saying so."""
+"""HTTP statuses with which some servers refuse an unknown format, without naming it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
-    """What is known of one model."""
+    """What is known about one model."""
 
     refused: tuple[str, ...] = ()
-    """Parameters it does not take, in the order in which they were refused."""
+    """Parameters that the model refuses, in the order of the refusals."""
     suspected: tuple[str, ...] = ()
-    """Parameters without which a call has succeeded once that had failed with them, for no stated reason."""
+    """Parameters of a call that failed for no stated reason and once succeeded without them."""
     limits: Overflow = field(default_factory=Overflow)
 
     def and_also(self, other: Learnt) -> Learnt:
-        """Both together. A parameter that was suspected before, and is again, counts as refused."""
+        """The combination of both. A parameter that is suspected in both counts as refused."""
         certain = tuple(name for name in other.suspected if name in self.suspected)
         return Learnt(
             tuple(dict.fromkeys((*self.refused, *other.refused, *certain))),
@@ -77,21 +77,21 @@ class Learnt:
 
 @dataclass(frozen=True, slots=True)
 class Adapted:
-    """A body as the model may take it, and what that supposes. True only once it has answered."""
+    """An adapted request body, and what was learnt. It is confirmed when the model answers."""
 
     body: Body
     learnt: Learnt = field(default_factory=Learnt)
     shortenings: int = 0
     is_guess: bool = False
-    """Nothing says that the last change helps. A failure that may pass by itself is waited for first."""
+    """Whether the last change is a guess. After a temporary failure the call is repeated unchanged first."""
 
     @classmethod
     def of(cls, body: Body, known: Learnt) -> Adapted:
-        """The body without what the model is known to refuse, asking for no more than it has room for."""
+        """The body without the parameters that the model refuses, and with `max_tokens` within its limits."""
         return cls(_with_room(reduce(_without_one, known.refused, body), known.limits))
 
     def after(self, failure: CallFailed, keep: Iterable[str] = ()) -> Adapted | None:
-        """What to send after `failure`; None where it is about nothing that can be changed.
+        """What to send after `failure`; None if no change can help.
 
         `keep`: parameters that must be sent.
         """
@@ -127,9 +127,9 @@ class Adapted:
 def refused_parameter(
     failure: CallFailed, body: Body, keep: frozenset[str] = frozenset()
 ) -> tuple[str | None, bool]:
-    """The parameter of `body` that a refusal is about, and whether it says so, if the answer can do without.
+    """The optional parameter of `body` that a failure is about, or None; and whether this is certain.
 
-    A refusal that names none is blamed on `response_format`, the one that providers refuse in most ways.
+    A failure that names no parameter is attributed to `response_format`, which providers refuse most often.
     """
     if failure.status not in _REFUSING | _UNCLEAR:
         return None, False
@@ -146,7 +146,7 @@ def refused_parameter(
 
 
 def with_advice(failure: CallFailed) -> CallFailed:
-    """The failure, with what to set where a conversation does not fit, however short it is made."""
+    """The failure; if the conversation is too long for the model, with advice on what to set."""
     if overflow_in(str(failure), failure.status) is None:
         return failure
     advised = CallFailed(f"{failure}; {_ADVICE}", passing=False, status=failure.status)
@@ -155,8 +155,8 @@ def with_advice(failure: CallFailed) -> CallFailed:
 
 
 _ADVICE = (
-    "the conversation does not fit the model: choose one with a larger context (a server of your own has a "
-    "setting for it, such as OLLAMA_CONTEXT_LENGTH), or lower AGENT_CONTEXT_CHARS and DEFAULT_MAX_TOKENS"
+    "the conversation does not fit the model: choose one with a larger context (a local server has a setting "
+    "for it, such as OLLAMA_CONTEXT_LENGTH), or lower AGENT_CONTEXT_CHARS and DEFAULT_MAX_TOKENS"
 )
 
 

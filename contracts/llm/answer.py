@@ -1,7 +1,7 @@
-"""From the wire to an answer: what a provider sent, field by field.
+"""Reads the answer of a provider, field by field.
 
-Each field is read by itself, so that an odd one spoils nothing else. What the answer costs is read first and
-stands in every failure. Reasoning, text, tool calls and refusals come apart here, and nowhere else.
+Each field is read separately, so an invalid field does not affect the others. The cost is read first and is
+part of every failure. This module separates reasoning, text, tool calls and refusals.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _FINISH: Mapping[str, FinishReason] = {
     "sensitive": "content_filter",
     "refusal": "content_filter",
 }
-"""Finish reasons of all providers; the others mean that the model ended by itself."""
+"""Finish reasons of all providers. Unlisted reasons mean that the model finished normally."""
 _INTERRUPTED = frozenset({"error", "abort", "insufficient_system_resource", "network_error", "timeout"})
 _MALFORMED = frozenset({"malformed_function_call", "unexpected_tool_call", "error_unexpected_tool_call"})
 _MALFORMED_CALL = (
@@ -48,11 +48,11 @@ _MALFORMED_CALL = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An answer that says something."""
+    """A usable answer."""
 
     id: str | None
     upstream: str | None
-    """The provider behind an aggregator."""
+    """The provider that an aggregator used."""
     content: str
     reasoning: str | None
     tool_calls: tuple[ToolCall, ...]
@@ -60,14 +60,14 @@ class Answer:
     native_finish_reason: str | None
     bill: Bill
     problem: str | None = None
-    """There is a tool call that cannot be read, in words fit to be sent back to the model."""
+    """The error about an unreadable tool call, written for the model."""
 
 
 def read_answer(endpoint: Endpoint, text: str, offered: Collection[str] = ()) -> Answer:
-    """The answer in the body `text` of a 2xx response. `offered`: names of the tools that may be called.
+    """The answer in the body `text` of a 2xx response. `offered`: names of the allowed tools.
 
     Raises:
-        CallFailed: it is no chat completion, reports an error, or says nothing.
+        CallFailed: the body is not a chat completion, reports an error, or is empty.
     """
     document = _parse(endpoint, text)
     bill = bill_of(document)
@@ -82,10 +82,10 @@ def _parse(endpoint: Endpoint, text: str) -> Mapping[str, Json]:
         document = clean_json(json.loads(text.lstrip("\ufeff")))
     except (ValueError, RecursionError) as error:
         raise not_an_answer(endpoint, 200, text, str(error)) from error
-    if isinstance(document, list) and document:  # some wrap an error in a list
+    if isinstance(document, list) and document:  # some providers wrap an error in a list
         document = document[0]
     if not isinstance(document, Mapping):
-        raise not_an_answer(endpoint, 200, text, "it is no JSON object")
+        raise not_an_answer(endpoint, 200, text, "it is not a JSON object")
     return document
 
 
@@ -127,7 +127,7 @@ def _choice(document: Mapping[str, Json]) -> Mapping[str, Json]:
 
 
 def _message(document: Mapping[str, Json], choice: Mapping[str, Json]) -> Mapping[str, Json]:
-    """The message of a choice, of a server with a form of its own, or a plain text."""
+    """The message of a choice; some servers use other fields, or plain text."""
     for place in (choice.get("message"), choice.get("delta"), document.get("message")):
         if isinstance(place, Mapping) and place:
             return place
@@ -137,14 +137,14 @@ def _message(document: Mapping[str, Json], choice: Mapping[str, Json]) -> Mappin
 
 
 def _finish(reason: Json) -> str:
-    """The word of a finish reason that means something: `content_filter: SAFETY` is the content filter."""
+    """The known word in a finish reason: `content_filter` for `content_filter: SAFETY`."""
     words = re.findall(r"[a-z_]+", (a_name(reason) or "").lower())
     known = _FINISH.keys() | _INTERRUPTED | _MALFORMED
     return next((word for word in words if word in known), words[0] if words else "")
 
 
 def _error(document: Mapping[str, Json], choice: Mapping[str, Json], *, has_answer: bool) -> Json:
-    """The error that a 200 reports; an `error` beside a whole answer means nothing."""
+    """The error that a 200 response reports. An `error` beside a complete answer is ignored."""
     if choice.get("error"):
         return choice["error"]
     if has_answer:
@@ -165,7 +165,7 @@ def _error(document: Mapping[str, Json], choice: Mapping[str, Json], *, has_answ
 def _calls(
     message: Mapping[str, Json], text: str, offered: Collection[str]
 ) -> tuple[tuple[ToolCall, ...], str, str | None]:
-    """The calls of a message, its text without those that stand in it, and what cannot be read."""
+    """The tool calls of a message, its text without tool calls, and the error about an unreadable call."""
     structured = _structured(message)
     if structured or not offered:
         return tuple(_tool_call(n, *one, offered) for n, one in enumerate(structured)), text, None
@@ -175,7 +175,7 @@ def _calls(
 
 
 def _structured(message: Mapping[str, Json]) -> list[tuple[str | None, WrittenCall]]:
-    """The calls that the server has read itself: their ids, names and arguments."""
+    """The tool calls in the fields of the message: their ids, names and arguments."""
     calls = message.get("tool_calls")
     if isinstance(calls, str):
         calls = _loads(calls)
@@ -209,7 +209,7 @@ def _tool_call(index: int, call_id: str | None, call: WrittenCall, offered: Coll
 
 
 def _reasoning(message: Mapping[str, Json]) -> str:
-    """The model's reasoning, where the server keeps it apart."""
+    """The model's reasoning, if the server sends it separately."""
     for key in ("reasoning", "reasoning_content", "thinking", "reasoning_details"):
         if text := any_text(message.get(key)):
             return text
@@ -245,7 +245,7 @@ def _said_nothing(
         )
     if reasoned:
         return CallFailed(
-            f"{endpoint.model} sent an empty answer: only its reasoning came", passing=True, status=200
+            f"{endpoint.model} sent an empty answer: only its reasoning arrived", passing=True, status=200
         )
     if not {"choices", "message", "usage"} & document.keys() and document:
         return not_an_answer(endpoint, 200, body, "it has no choices")

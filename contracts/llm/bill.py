@@ -1,4 +1,4 @@
-"""What a provider counts, and charges, for one answer, whether the answer is usable or not."""
+"""The tokens and the cost of one answer, usable or not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contracts.core.event import Json, Usage
 from contracts.llm.fields import a_count, a_name, an_amount, an_object
 
 MOST_TOKENS = 10**9
-"""Of one answer; a larger number is a mistake of the provider, and no sum of ours could hold it."""
+"""Maximum tokens of one answer. A larger number is an error of the provider and is ignored."""
 MOST_USD = Decimal(10_000)
 
 _PROMPT = ("prompt_tokens", "input_tokens", "prompt_eval_count", "prompt_n")
@@ -21,36 +21,36 @@ _COST = ("cost", "total_cost", "estimated_cost")
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens by price."""
+    """Numbers of tokens by kind."""
 
     prompt: int
-    """All of the prompt, cached ones too."""
+    """Tokens of the prompt, including cached ones."""
     cached: int
     completion: int
 
     @property
     def is_possible(self) -> bool:
-        """Whether it can be believed."""
+        """Whether the numbers are plausible."""
         return all(0 <= count <= MOST_TOKENS for count in (self.prompt, self.cached, self.completion))
 
     def as_usage(self) -> Usage:
-        """As events count them."""
+        """The usage as events record it."""
         return Usage(prompt_tokens=self.prompt, completion_tokens=self.completion)
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """What one answer costs."""
+    """The cost of one answer."""
 
     model: str | None
-    """The model that answered, which may be more exact than the one asked for."""
+    """The model that answered. It may be more specific than the requested one."""
     tokens: Tokens | None
     charged: Decimal | None
-    """What the provider says it charged, in US dollars."""
+    """Charge in US dollars, as the provider reports it."""
 
 
 def bill_of(document: Mapping[str, Json]) -> Bill:
-    """The bill in an answer. What is missing or makes no sense is None; the rest counts."""
+    """The bill in an answer. A missing or invalid part is None."""
     usages = list(_usages(document))
     charged = next(filter(None, (_charged(usage) for usage in usages)), None)
     tokens = next(filter(None, map(_tokens, usages)), None)
@@ -58,7 +58,7 @@ def bill_of(document: Mapping[str, Json]) -> Bill:
 
 
 def _usages(document: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
-    """Where providers keep the numbers: in `usage`, in a part of their own, beside the message."""
+    """The objects in which providers send the numbers, most common first."""
     usage = document.get("usage")
     yield an_object(usage[0] if isinstance(usage, list) and usage else usage)
     yield an_object(an_object(document.get("x_groq")).get("usage"))

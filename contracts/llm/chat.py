@@ -1,4 +1,4 @@
-"""One chat with a model: what is asked, what comes back, and how each attempt went."""
+"""A chat with a model: the request, the answer, and the attempts."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ FinishReason = Literal["stop", "tool_calls", "length", "content_filter"]
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """What to ask. None leaves a choice to the settings, or to the provider where they have none."""
+    """A request to a model. None: the value of the settings, or the default of the provider."""
 
     messages: Sequence[Mapping[str, Json]]
-    """OpenAI chat form, `{"role": …, "content": text or parts}`; images are `image_url` parts."""
+    """OpenAI chat format, `{"role": …, "content": text or parts}`; images are `image_url` parts."""
     tools: Sequence[Mapping[str, Json]] = ()
-    """OpenAI function-tool form, as `ToolSpec.as_function` gives it."""
+    """OpenAI function format, as `ToolSpec.as_function` returns it."""
     response_schema: Mapping[str, Json] | None = None
-    """JSON Schema of the answer. A model that takes no schemas is asked without one: check the answer."""
+    """JSON Schema of the answer. It is not sent to a model that refuses schemas, so validate the answer."""
     temperature: float | None = None
     max_tokens: int | None = None
     seed: int | None = None
     reasoning_effort: str | None = None
-    """Sent only when given."""
+    """None: not sent."""
     provider: str | None = None
     model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call the model wants made."""
+    """A tool call that the model asks for."""
 
     id: str
     name: str
     arguments: Mapping[str, Json]
-    """Empty when they could not be read; `error` says why."""
+    """Empty if they are unreadable; `error` says why."""
     error: str | None = None
-    """What is wrong with the arguments, in words fit to be sent back to the model."""
+    """The error about unreadable arguments, written for the model."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +48,31 @@ class Exchange:
     """One HTTP exchange with a provider."""
 
     number: int
-    """From 1."""
+    """Number of the attempt, from 1."""
     error: str | None
-    """None: this one succeeded."""
+    """None: the attempt succeeded."""
     status: int | None
-    """HTTP status; None when no answer came."""
+    """HTTP status; None: no answer arrived."""
     duration_ms: int
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What the model answered: text, tool calls, or both."""
+    """The answer of a model: text, tool calls, or both."""
 
     content: str
     tool_calls: tuple[ToolCall, ...]
     finish_reason: FinishReason
     spent: Spent
-    """On all attempts of the call; `generation_stats` has the model that answered."""
+    """Usage and cost of all attempts. `generation_stats` has the model that answered."""
     generation_stats: dict[str, Json]
     reasoning: str | None
-    """The model's reasoning, where it shows any; never a part of `content`."""
+    """The model's reasoning, if it is sent; never part of `content`."""
     attempts: tuple[Exchange, ...]
     problem: str | None = None
-    """There is a tool call that cannot be read, in words fit to be sent back to the model."""
+    """The error about an unreadable tool call, written for the model."""
 
     @property
     def is_cut(self) -> bool:
-        """Whether the answer stops where max_tokens or a content filter ended it."""
+        """Whether max_tokens or a content filter cut the answer short."""
         return self.finish_reason in ("length", "content_filter")

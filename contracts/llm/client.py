@@ -1,4 +1,4 @@
-"""The LLM client: one call and its attempts."""
+"""The LLM client."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ OnAttempt = Callable[[Exchange], None]
 
 
 class Llm:
-    """Chats with any configured provider: no probe calls, no retry unseen."""
+    """Chats with any configured provider. It makes no probe calls and reports every attempt."""
 
     def __init__(self, settings: LlmSettings, backoff: Backoff | None = None) -> None:
         self._settings = settings
@@ -42,7 +42,7 @@ class Llm:
         self._learnt: dict[tuple[Provider, str], Learnt] = {}
 
     def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
-        """What to set before such a request can be made; None: nothing is missing."""
+        """What to set before this provider and model can be called; None: nothing is missing."""
         try:
             resolve(self._settings, provider, model)
         except LlmNotConfigured as missing:
@@ -52,14 +52,14 @@ class Llm:
     async def complete(
         self, request: ChatRequest, *, retries: int | None = None, on_attempt: OnAttempt | None = None
     ) -> Completion:
-        """The model's answer, after at most `retries` (default: LLM_RETRIES) further attempts.
+        """The model's answer, after at most `retries` retries (default: LLM_RETRIES).
 
-        Asking again without a parameter that the model refuses, or with a conversation shortened to its
-        context, is an attempt, but not one of the retries.
+        A further attempt without a refused parameter, or with a conversation shortened to the context of the
+        model, does not count as a retry.
 
         Raises:
-            LlmNotConfigured: a variable must be set first.
-            Reject: the provider refuses the request.
+            LlmNotConfigured: a setting is missing.
+            Reject: the provider refused the request.
             Retry: the provider cannot answer now.
         """
         endpoint = resolve(self._settings, request.provider, request.model)
@@ -93,7 +93,7 @@ class Llm:
             await self._open.close()
 
     def _learn(self, endpoint: Endpoint, learnt: Learnt) -> None:
-        """Remember what a model refused once it has answered without: only then was it to blame."""
+        """Remember the refused parameters of a model. Only after an answer without them are they certain."""
         key = endpoint.provider, endpoint.model
         self._learnt[key] = self._learnt.get(key, Learnt()).and_also(learnt)
 
@@ -131,7 +131,7 @@ class _Call:
     def __init__(self, endpoint: Endpoint, on_attempt: OnAttempt | None, offered: Sequence[str]) -> None:
         self.endpoint = endpoint
         self.offered = offered
-        """Names of the tools that the model may call."""
+        """Names of the allowed tools."""
         self.passing_failures = 0
         self._on_attempt = on_attempt
         self._attempts: list[Exchange] = []
@@ -140,7 +140,7 @@ class _Call:
         self._log = structlog.get_logger(__name__).bind(provider=str(endpoint.provider), model=endpoint.model)
 
     def ended(self, failure: CallFailed | None, seconds: float) -> None:
-        """One more attempt is over."""
+        """Record, count and log the end of an attempt."""
         error, status = (None, 200) if failure is None else (str(failure), failure.status)
         attempt = Exchange(len(self._attempts) + 1, error, status, round(seconds * 1000))
         self._attempts.append(attempt)
@@ -152,7 +152,7 @@ class _Call:
             self._on_attempt(attempt)
 
     async def pay(self, bill: Bill | None) -> None:
-        """One more answer, of use or not, adds to what the call costs."""
+        """Add the cost of an answer, usable or not, to the cost of the call."""
         if bill is None:
             return
         cost, tokens = bill.charged, bill.tokens
@@ -166,7 +166,7 @@ class _Call:
 
     @property
     def spent(self) -> Spent:
-        """What the call has cost so far."""
+        """Usage and cost of the call so far."""
         return Spent(
             usage=self._usage,
             cost_usd=None if self._cost is None else decimal_text(self._cost),
@@ -175,7 +175,7 @@ class _Call:
         )
 
     def completion(self, answer: Answer) -> Completion:
-        """The answer with its price and its history."""
+        """The answer with the cost and the attempts of the call."""
         return Completion(
             content=answer.content,
             tool_calls=answer.tool_calls,

@@ -1,4 +1,4 @@
-"""HTTP to the providers through the OpenAI SDK. The size of an answer is bounded, packed or not.
+"""HTTP to the providers through the OpenAI SDK. The size of an answer is limited, compressed or not.
 
 Importing this module costs a second and some 50 MB, so only the first call imports it.
 """
@@ -21,30 +21,30 @@ from contracts.llm.failure import CallFailed, refusal
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_BODY_BYTES = 16 * 1024 * 1024
-"""Of an answer; the longest that a model writes has about one."""
+"""Maximum size of an answer. The longest answers of models have about 1 MiB."""
 _ANY_ZLIB = 47
-"""Window bits by which zlib tells gzip and deflate apart itself."""
+"""Window bits with which zlib detects gzip and deflate."""
 _UNPACKED_HERE = ("content-encoding", "content-length", "transfer-encoding")
-"""Headers that are no longer true of a body that has been read and unpacked."""
+"""Headers that do not apply to a decompressed body."""
 
 
 class TooLarge(Exception):
-    """The answer is longer than MAX_BODY_BYTES."""
+    """The answer is larger than MAX_BODY_BYTES."""
 
 
 class Damaged(Exception):
-    """The answer cannot be unpacked."""
+    """The answer cannot be decompressed."""
 
 
 class BoundedClient(openai.DefaultAsyncHttpxClient):
-    """The SDK's HTTP client, which reads and unpacks no more than MAX_BODY_BYTES of any answer."""
+    """The HTTP client of the SDK, which reads and decompresses at most MAX_BODY_BYTES of an answer."""
 
     async def send(self, request: Any, **options: Any) -> Any:
-        """The answer, read whole.
+        """The response with its whole body.
 
         Raises:
-            TooLarge: it is too long, as sent or when it is unpacked.
-            Damaged: it cannot be unpacked.
+            TooLarge: the body is too large, compressed or decompressed.
+            Damaged: the body cannot be decompressed.
         """
         response = await super().send(request, **{**options, "stream": True})
         try:
@@ -73,10 +73,10 @@ class Connection:
         self._clients: dict[tuple[str, str], openai.AsyncOpenAI] = {}
 
     async def post(self, endpoint: Endpoint, body: Mapping[str, Json]) -> str:
-        """The text of a 2xx answer to `body`.
+        """The text of the 2xx response to `body`.
 
         Raises:
-            CallFailed: anything else.
+            CallFailed: there was no 2xx response.
         """
         parameters = {name: value for name, value in body.items() if name not in ("model", "messages")}
         completions = self._client(endpoint).chat.completions.with_raw_response
@@ -104,7 +104,7 @@ class Connection:
         await self._http.aclose()
 
     def _client(self, endpoint: Endpoint) -> openai.AsyncOpenAI:
-        if not endpoint.api_key.isprintable():  # it would stand in the error of the HTTP client
+        if not endpoint.api_key.isprintable():  # the error of the HTTP client would show it
             name = endpoint.provider.upper()
             raise CallFailed(
                 f"the key or address of {endpoint.provider} cannot be sent: check {name}_API_KEY and "
@@ -142,9 +142,11 @@ def _no_answer(endpoint: Endpoint, cause: BaseException) -> CallFailed:
 
 def _unusable(endpoint: Endpoint, error: TooLarge | Damaged) -> CallFailed:
     if isinstance(error, Damaged):
-        return CallFailed(f"{endpoint.address} sent an answer that cannot be unpacked: {error}", passing=True)
+        return CallFailed(
+            f"{endpoint.address} sent an answer that cannot be decompressed: {error}", passing=True
+        )
     limit = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
-    return CallFailed(f"{endpoint.address} sent more than {limit}, which no model writes", passing=False)
+    return CallFailed(f"{endpoint.address} sent an answer larger than {limit}", passing=False)
 
 
 def _json_or_text(text: str) -> Json:

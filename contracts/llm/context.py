@@ -1,8 +1,8 @@
-"""When a conversation does not fit a model: what the provider says of its limits, and how we shorten.
+"""Conversations that are too long for a model: reads the limits in the provider's error, and shortens.
 
-The rule: first `max_tokens` gives way, down to LEAST_TOKENS. Then texts are cut, the longest ones to one and
-the same length, so that all together fit; the system message is cut only if nothing else is left to cut. Of a
-text that is cut, its beginning and end stay, and the model is told how much is missing between them.
+First, `max_tokens` is lowered, down to LEAST_TOKENS. Then the longest texts are cut, all to the same length,
+so that the conversation fits. The system message is cut only if cutting the others is not enough. A cut text
+keeps its beginning and end, with a note about the number of missing characters.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from dataclasses import dataclass
 from contracts.core.event import Json
 
 LEAST_TOKENS = 256
-"""An answer of fewer tokens is hardly one."""
+"""Minimum tokens for an answer."""
 LEAST_CHARS = 400
-"""Of one text; below that it says nothing."""
+"""A text is never cut below this many characters."""
 CHARS_PER_TOKEN = 3
-"""For an estimate that is rather too high: English has about four."""
+"""Characters per token, for estimates that are rather too high: English has about four."""
 _MARGIN = 0.9
-"""Of the room is used: providers count tokens for roles and tools, too."""
+"""Part of the context that is used, because providers also count tokens for roles and tools."""
 _HEAD = 0.6
-"""Of a text that is cut, this part of what stays is its beginning."""
+"""Part of a cut text that is taken from its beginning; the rest is from its end."""
 
 
 @dataclass(frozen=True, slots=True)
 class Overflow:
-    """What a provider says when something is too long; None where it does not say."""
+    """The limits in an error of a provider; None: not stated."""
 
     context: int | None = None
-    """Tokens of prompt and answer together."""
+    """Maximum tokens of prompt and answer together."""
     prompt: int | None = None
-    """Tokens of the prompt, as it counts them."""
+    """Tokens of the prompt, as the provider counts them."""
     answer: int | None = None
-    """Tokens that an answer may have at most."""
+    """Maximum tokens of an answer."""
 
 
 _N = r"(\d[\d,_.]*\d|\d)"
@@ -99,12 +99,12 @@ _TOO_LONG = re.compile(
 _IN_WORDS = re.compile(
     r"context|prompt is too long|reduce the length|request too large|input length", re.IGNORECASE
 )
-"""Clear also without a number."""
+"""Texts that mean an overflow even without a number."""
 _STATUSES = frozenset({400, 413, 422, 429, 500, 502})
 
 
 def overflow_in(said: str, status: int | None) -> Overflow | None:
-    """What a refusal says about lengths; None when it is about something else."""
+    """The limits in an error message; None if the error is not about a length."""
     if status not in _STATUSES or not _TOO_LONG.search(said):
         return None
     overflow = Overflow(_number(_CONTEXTS, said), _number(_PROMPTS, said), _number(_ANSWER_LIMITS, said))
@@ -113,14 +113,14 @@ def overflow_in(said: str, status: int | None) -> Overflow | None:
 
 
 def estimated_tokens(messages: Iterable[Mapping[str, Json]], tools: Json = None) -> int:
-    """Tokens of a prompt, rather too many."""
+    """The estimated tokens of a prompt, rather too high."""
     chars = sum(len(text) for message in messages for text in _texts(message.get("content")))
     calls = sum(len(str(message.get("tool_calls") or "")) for message in messages)
     return (chars + calls + len(str(tools or ""))) // CHARS_PER_TOKEN
 
 
 def fitting_tokens(wanted: int, overflow: Overflow, prompt: int) -> int | None:
-    """`max_tokens` that the limits leave room for; None when they leave no room for an answer."""
+    """`max_tokens` within the limits; None if there is no room for an answer."""
     room = wanted if overflow.answer is None else min(wanted, overflow.answer)
     if overflow.context is not None:
         room = min(room, overflow.context - prompt)
@@ -128,7 +128,7 @@ def fitting_tokens(wanted: int, overflow: Overflow, prompt: int) -> int | None:
 
 
 def shortened(messages: Sequence[Mapping[str, Json]], part: float) -> list[Mapping[str, Json]] | None:
-    """`messages` cut to `part` of their length, by the rule above; None when nothing is left to cut."""
+    """`messages` cut to `part` of their length, as described above; None if they cannot be cut that far."""
     for with_system in (False, True):
         lengths = [
             len(text)
@@ -144,7 +144,7 @@ def shortened(messages: Sequence[Mapping[str, Json]], part: float) -> list[Mappi
 
 
 def part_to_keep(overflow: Overflow, prompt: int) -> float:
-    """The part of a prompt to keep, so that an answer fits, too; half where the limit is unknown."""
+    """The part of a prompt to keep so that an answer fits; half if the limit is unknown."""
     if overflow.context is None or prompt <= 0:
         return 0.5
     room = max(overflow.context - LEAST_TOKENS * 2, overflow.context // 2)
@@ -152,7 +152,7 @@ def part_to_keep(overflow: Overflow, prompt: int) -> float:
 
 
 def _limit(lengths: Sequence[int], excess: int) -> int | None:
-    """The length to cut the longest texts to, so that `excess` characters go."""
+    """The length to which the longest texts are cut to remove `excess` characters; None if impossible."""
     if sum(max(0, length - LEAST_CHARS) for length in lengths) < excess:
         return None
     low, high = LEAST_CHARS, max(lengths, default=LEAST_CHARS)

@@ -1,4 +1,4 @@
-"""Where a request goes: provider, model, address and key, or what to set when something is missing."""
+"""The endpoint of a request: provider, model, address and key."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from contracts.llm.settings import LlmSettings
 OPENAI_URL = "https://api.openai.com/v1"
 OPENROUTER_HEADERS = {"HTTP-Referer": "https://github.com/async-agent", "X-Title": "Async Agent"}
 NO_KEY = "none"
-"""Sent to servers that need no key, because the SDK insists on one."""
+"""Sent to servers that need no key, because the SDK requires one."""
 
 
 class LlmNotConfigured(Reject):
-    """No call can be made as configured; the message says which variables to set."""
+    """The LLM is not configured; the message says which variables to set."""
 
 
 class Provider(StrEnum):
-    """The kinds of API we speak, all of them OpenAI-compatible."""
+    """The supported kinds of APIs, all OpenAI-compatible."""
 
     OPENAI = "openai"
     OPENROUTER = "openrouter"
@@ -34,7 +34,7 @@ _NAMES = {**{provider.value: provider for provider in Provider}, "openrouter-fet
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One model of one provider, ready to be called."""
+    """A model of a provider, with the address and key to call it."""
 
     provider: Provider
     model: str
@@ -44,27 +44,27 @@ class Endpoint:
 
     @property
     def address(self) -> str:
-        """The URL that a chat is posted to."""
+        """The URL of chat completions."""
         return f"{self.base_url.rstrip('/')}/chat/completions"
 
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """What the settings say about one provider."""
+    """The settings of one provider."""
 
     base_url: str
     api_key: SecretStr | None
     key_variable: str | None
-    """None: needs no key."""
+    """None: no key is needed."""
     model: str | None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def resolve(settings: LlmSettings, provider: str | None = None, model: str | None = None) -> Endpoint:
-    """The endpoint of a request that names `provider` and `model`, or leaves them to the settings.
+    """The endpoint for `provider` and `model`; None: those of the settings.
 
     Raises:
-        LlmNotConfigured: something is missing or unknown.
+        LlmNotConfigured: a setting is missing, or the provider is unknown.
     """
     chosen = _provider(settings, provider)
     account = _account(settings, chosen)

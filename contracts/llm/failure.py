@@ -1,4 +1,4 @@
-"""How a call fails: what the provider said, and whether asking again can help."""
+"""Failures of calls: the error of the provider, and whether a retry can help."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from contracts.llm.endpoint import Endpoint, Provider
 from contracts.llm.fields import a_name, an_object, any_text
 
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
-"""Of the 4xx, those that another try may get past; all 5xx are too."""
+"""The 4xx statuses that are retried. All 5xx statuses are retried too."""
 MAX_DETAIL = 500
-"""Characters of a provider's message that we repeat."""
+"""Maximum characters of a provider's message in our message."""
 _BROKEN_UPSTREAM = 502
-"""For an error in a 200 that does not say its status."""
+"""The status of an error in a 200 response without a status."""
 
 _PAGE = re.compile(r"\A\s*(?:<!doctype|<html|<head|<\?xml)", re.IGNORECASE)
 _TITLE = re.compile(r"<(?:title|h1)[^>]*>\s*([^<]{1,200})", re.IGNORECASE)
@@ -41,28 +41,28 @@ class CallFailed(Exception):
         """Whether another attempt may succeed."""
         self.status = status
         self.after = after
-        """Seconds the provider asked us to wait."""
+        """Seconds to wait, as the provider asked."""
         self.parameter = parameter
-        """The request parameter the provider complains about, when it says so."""
+        """The request parameter that the error is about, if the provider names it."""
         self.bill: Bill | None = None
-        """Of an unusable answer."""
+        """The bill of an unusable answer."""
 
     def billed(self, bill: Bill) -> CallFailed:
-        """The same failure, of an answer that costs something."""
+        """This failure, with the bill of the unusable answer."""
         self.bill = bill
         return self
 
     def as_outcome(self, spent: Spent | None = None) -> Retry | Reject:
-        """The failure as the callers of the client see it, with what the whole call has cost."""
+        """The exception for callers of the client. `spent`: usage and cost of the whole call."""
         if self.passing:
             return Retry(str(self), after=self.after, spent=spent)
         return Reject(str(self), spent=spent)
 
 
 def refusal(endpoint: Endpoint, status: int, error: Json, after: float | None = None) -> CallFailed:
-    """The failure that an answer of `status` with the body or error `error` means.
+    """The failure for a response of `status` with the body or error `error`.
 
-    Aggregators report errors of those behind them in a 200, with the status as `code`.
+    Aggregators report errors of their providers in a 200 response, with the status as `code`.
     """
     if isinstance(error, str) and _PAGE.search(error):
         return not_an_answer(endpoint, status, error, "")
@@ -85,12 +85,12 @@ def refusal(endpoint: Endpoint, status: int, error: Json, after: float | None = 
 
 
 def not_an_answer(endpoint: Endpoint, status: int, body: str, why: str) -> CallFailed:
-    """The failure of a body that no server of this API sends: a web page, a text, other JSON."""
+    """The failure for a body that is not from this API: a web page, text, or other JSON."""
     title = _TITLE.search(body)
     if _PAGE.search(body):
         what = "a web page" + (f" ({title[1].strip()!r})" if title else "")
     else:
-        what = f"something that is no chat completion ({why}): {body[:200]!r}"
+        what = f"something that is not a chat completion ({why}): {body[:200]!r}"
     return CallFailed(
         f"{endpoint.address} answered {status} with {what}; {_check_address(endpoint)}",
         passing=status == 200 or status in PASSING_STATUSES or status >= 500,
@@ -99,7 +99,7 @@ def not_an_answer(endpoint: Endpoint, status: int, body: str, why: str) -> CallF
 
 
 def _details(error: Json) -> Mapping[str, Json]:
-    """The error object itself, out of whatever is around it."""
+    """The error object, without the objects and lists around it."""
     if isinstance(error, list) and error:
         error = error[0]
     if not isinstance(error, Mapping):
@@ -113,7 +113,7 @@ def _details(error: Json) -> Mapping[str, Json]:
 
 
 def _said(details: Mapping[str, Json]) -> str:
-    """The provider's words, and those of the provider behind it (OpenRouter's `metadata.raw`)."""
+    """The message of the provider, and that of the upstream provider (OpenRouter's `metadata.raw`)."""
     behind = an_object(details.get("metadata")).get("raw")
     words = (details.get("message") or details.get("msg"), behind)
     return ": ".join(filter(None, (_words(one) for one in words)))[:MAX_DETAIL]

@@ -1,6 +1,6 @@
-"""Reading one field of a provider's answer, whatever stands there: each function returns None for nonsense.
+"""Functions that read one field of a provider's answer. An invalid value is None or empty; nothing is raised.
 
-One odd field never makes the rest of an answer unreadable.
+So an invalid field never makes the rest of an answer unreadable.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import orjson
 from contracts.core.event import Json
 
 _TEXT_KEYS = ("text", "content", "output_text", "value", "summary")
-"""Where the parts of a content keep their text."""
+"""Keys of the text in a content part."""
 _REASONING_TYPES = frozenset({"thinking", "reasoning", "reasoning_text", "redacted_thinking"})
 _MAX_DEPTH = 16
-"""Levels of lists and objects in which text is looked for."""
+"""Maximum nesting of lists and objects that is searched for text."""
 
 
 def an_object(value: Json) -> Mapping[str, Json]:
@@ -35,7 +35,7 @@ def a_list(value: Json) -> list[Json]:
 
 
 def a_name(value: Json) -> str | None:
-    """A short text: a name or an id. Numbers are written out; of an object its `id` or `name` is taken."""
+    """A name or an id. A number is converted to text; an object stands for its `id` or `name`."""
     match value:
         case str():
             return value.strip() or None
@@ -49,13 +49,13 @@ def a_name(value: Json) -> str | None:
 
 
 def a_count(value: Json) -> int | None:
-    """A number of tokens: an integer, a fractional number or one written as text."""
+    """A number of tokens: a number, or a number as text. It is rounded."""
     amount = an_amount(value)
     return None if amount is None or abs(amount) > 10**18 else round(amount)
 
 
 def an_amount(value: Json) -> Decimal | None:
-    """A finite number, or one written as text."""
+    """A finite number, or a finite number as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, float) and not math.isfinite(value):
@@ -68,9 +68,9 @@ def an_amount(value: Json) -> Decimal | None:
 
 
 def a_text(content: Json) -> str:
-    """The text of a content: a text, a part, or a list of either. Parts that are reasoning have none.
+    """The text of a content: a text, a part, or a list of these. Parts with reasoning are left out.
 
-    An object that is no part is an answer that the server has already parsed: it is written as JSON again.
+    An object that is not a part is an answer that the server has parsed: it is converted to JSON again.
     """
     match content:
         case str():
@@ -87,13 +87,13 @@ def a_text(content: Json) -> str:
 
 
 def reasoning_in(content: Json) -> str:
-    """The text of those parts of a content that are reasoning."""
+    """The text of the reasoning parts of a content."""
     parts = content if isinstance(content, list) else [content]
     return "\n".join(filter(None, (any_text(part) for part in parts if _is_reasoning(part))))
 
 
 def any_text(value: Json) -> str:
-    """All text in a value of unknown form, such as a list of reasoning details."""
+    """All text in a value of unknown structure, such as a list of reasoning details."""
     return "\n".join(_texts(value, _MAX_DEPTH)).strip()
 
 

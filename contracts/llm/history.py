@@ -1,9 +1,12 @@
-"""From a conversation to the wire: messages that the strictest provider takes.
+"""Converts a conversation to messages that even the strictest provider accepts.
 
-What a model has said comes back to it, and not every server takes what another one has sent. So ids are ours,
-unique in the conversation and of nine letters and digits; names have only letters, digits, `_` and `-`; an
-empty text beside tool calls is null; each call is followed by its answer; one system message stands first;
-users and assistants alternate, and the user has the last word.
+Answers of a model are sent back to it, and not every server accepts what another server sent. Therefore:
+
+- Ids of tool calls are replaced by unique ids of nine letters and digits.
+- Names of tools have only letters, digits, `_` and `-`.
+- An empty text beside tool calls is null, and the result of each call follows the call.
+- There is one system message, and it is first.
+- User and assistant alternate, and the last message is not from the assistant.
 """
 
 from __future__ import annotations
@@ -17,9 +20,9 @@ from contracts.core.event import Json
 Message = dict[str, Json]
 
 GO_ON = "Go on."
-"""Said by the user where the conversation would begin or end with the assistant."""
+"""User message, inserted where the conversation would begin or end with the assistant."""
 SEEN = "I have read the results."
-"""Said by the assistant between the results of tools and the next word of the user."""
+"""Assistant message, inserted between tool results and a user message."""
 NO_ANSWER = "(this call was not answered)"
 
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_-]")
@@ -27,7 +30,7 @@ _MAX_NAME = 64
 
 
 def wire_messages(messages: Sequence[Mapping[str, Json]]) -> list[Message]:
-    """`messages` in OpenAI chat form, as every provider takes them."""
+    """`messages` in OpenAI chat format, as every provider accepts them."""
     said = [dict(message) for message in messages]
     system = [one for one in said if one.get("role") in ("system", "developer")]
     rest = [one for one in said if one.get("role") not in ("system", "developer")]
@@ -36,7 +39,7 @@ def wire_messages(messages: Sequence[Mapping[str, Json]]) -> list[Message]:
 
 
 def safe_name(name: str) -> str:
-    """The name of a tool as every provider takes it."""
+    """The name of a tool as every provider accepts it."""
     return _UNSAFE.sub("_", name)[:_MAX_NAME] or "unnamed"
 
 
@@ -48,13 +51,13 @@ def _merged_system(messages: Iterable[Message]) -> list[Message]:
 
 
 def _answered(messages: Sequence[Message]) -> Iterator[Message]:
-    """Each assistant's calls with ids of our own, right behind them their answers, in order."""
+    """The messages with new ids of tool calls, each call followed by its result, in order."""
     number = 0
     position = 0
     while position < len(messages):
         message = messages[position]
         position += 1
-        if message.get("role") == "tool":  # an answer to no call
+        if message.get("role") == "tool":  # a result without a call
             yield {"role": "user", "content": f"Result of a tool:\n{_plain(message.get('content'))}"}
             continue
         calls = message.get("tool_calls") or []
@@ -87,7 +90,7 @@ def _call(id_: str, call: Mapping[str, Json]) -> Json:
 
 
 def _arguments(written: Json) -> str:
-    """An object as JSON text; what is none is sent as an empty one."""
+    """An object as JSON text; any other value as an empty object."""
     try:
         value = json.loads(written) if isinstance(written, str) else written
         compact = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -97,7 +100,7 @@ def _arguments(written: Json) -> str:
 
 
 def _answer_to(call: Mapping[str, Json], n: int, calls: Sequence[Json], answers: Sequence[Message]) -> str:
-    """By its id where that is unique among the calls, else by its place."""
+    """The result of the call: found by id if the id is unique among the calls, else by position."""
     id_ = call.get("id")
     named = [one for one in answers if one.get("tool_call_id") == id_]
     unique = sum(other.get("id") == id_ for other in calls) == 1
@@ -136,7 +139,7 @@ def _role(message: Message) -> str:
 
 
 def _joined(contents: Sequence[Json]) -> Json:
-    """Texts joined by a blank line; with parts among them (pictures), all as parts."""
+    """Texts joined by a blank line; if there are parts (images), a list of parts."""
     if all(isinstance(one, str) for one in contents):
         return "\n\n".join(contents)
     parts: list[Json] = []

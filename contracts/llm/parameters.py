@@ -1,4 +1,4 @@
-"""The request body that asks for everything a request wants."""
+"""The body of a request to a provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tokens cost, by the price list that comes with genai-prices: no network.
+"""The price of tokens, from the price list in genai-prices. No network is used.
 
 Importing this module costs some 27 MB, so only the first priced answer imports it.
 """
@@ -14,7 +14,7 @@ from contracts.llm.endpoint import Endpoint, Provider
 
 
 def price(endpoint: Endpoint, model: str, tokens: Tokens) -> Decimal | None:
-    """US dollars for `tokens` of `model`; None when the list does not have it, as with every local model."""
+    """US dollars for `tokens` of `model`; None if the list does not have the model, such as a local one."""
     usage = Usage(
         input_tokens=tokens.prompt,
         cache_read_tokens=min(tokens.cached, tokens.prompt),
@@ -37,5 +37,5 @@ def _listed(
         if provider_api_url is not None:
             return calc_price(usage, model, provider_api_url=provider_api_url).total_price
         return calc_price(usage, model, provider_id=provider_id).total_price
-    except (LookupError, ValueError):  # not in the list, or counts that make no sense
+    except (LookupError, ValueError):  # not in the list, or invalid counts
         return None

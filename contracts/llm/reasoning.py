@@ -1,8 +1,8 @@
-"""Tells a model's reasoning from its answer, where both come as one text.
+"""Separates a model's reasoning from its answer if both are in one text.
 
-Models and the servers that run them mark reasoning in many ways: tags (`<think>`), tokens of their templates
-(`[THINK]`, `<|channel|>analysis`), and often only the closing tag arrives, because the template of the prompt
-has the opening one. What is marked as reasoning is never used as an answer.
+Models and servers mark reasoning in many ways: by tags (`<think>`) or by tokens of their templates
+(`[THINK]`, `<|channel|>analysis`). Often only the closing tag arrives, because the opening tag is in the
+prompt template. Text that is marked as reasoning is never used as an answer.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _CLOSE = (
     r"|<\|/thinking\|>|</reasoning_engine>"
 )
 _OPENING = re.compile(rf"(?:\A|(?<=\n))[ \t]*(?:{_OPEN})", re.IGNORECASE)
-"""An opening mark counts where a line begins: elsewhere a model may write about it."""
+"""An opening mark counts only at the beginning of a line: elsewhere a model may mention it."""
 _CLOSING = re.compile(_CLOSE, re.IGNORECASE)
 _ORPHAN = re.compile(rf"(?<![`'\"])(?:{_CLOSE})[ \t]*(?=\n|\Z|```|[#*{{<\[\w])", re.IGNORECASE)
-"""A closing mark without an opening one counts where the answer can begin after it."""
+"""A closing mark without an opening mark counts only where an answer can begin after it."""
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)", re.MULTILINE)
 
 _HARMONY = re.compile(
@@ -36,18 +36,18 @@ _TOKENS = re.compile(
     r"<\|(?:im_end|im_start|eot_id|end_of_text|endoftext|eom_id|end|START_RESPONSE|END_RESPONSE"
     r"|begin_of_solution|end_of_solution)\|>|</s>\s*\Z|<end_of_turn>|\A\s*<answer>|</answer>\s*\Z"
 )
-"""Tokens of templates that servers forget to remove, and the tags that some models put around an answer."""
+"""Template tokens that servers did not remove, and tags that some models put around an answer."""
 
 
 class Parts(NamedTuple):
-    """A text taken apart."""
+    """The parts of a text."""
 
     reasoning: str
     answer: str
 
 
 def apart(text: str) -> Parts:
-    """The reasoning in `text`, and the answer."""
+    """Splits `text` into reasoning and answer."""
     if "<|channel|>" in text:
         return _harmony(text)
     reasoning: list[str] = []
@@ -57,7 +57,7 @@ def apart(text: str) -> Parts:
 
 
 def _without_orphan(text: str, reasoning: list[str]) -> str:
-    """Without what stands before a closing mark that no mark has opened."""
+    """`text` without the part before a closing mark that has no opening mark."""
     first = _ORPHAN.search(text)
     if first is None or _in_fence(text, first.start()):
         return text
@@ -69,7 +69,7 @@ def _without_orphan(text: str, reasoning: list[str]) -> str:
 
 
 def _without_blocks(text: str, reasoning: list[str]) -> str:
-    """Without the blocks that are marked. A block that never ends takes the rest of the text."""
+    """`text` without the marked blocks. A block without a closing mark extends to the end of the text."""
     kept: list[str] = []
     position = 0
     while opening := _OPENING.search(text, position):
@@ -85,7 +85,7 @@ def _without_blocks(text: str, reasoning: list[str]) -> str:
 
 
 def _end_of_block(text: str, position: int, reasoning: list[str]) -> int:
-    """Where a block really ends: a block that quotes its own marks has a second closing one."""
+    """The end of a block. A block that quotes its own marks has a second closing mark."""
     orphan = _ORPHAN.search(text, position)
     following = _OPENING.search(text, position)
     if orphan is None or (following is not None and following.start() < orphan.start()):
@@ -97,15 +97,15 @@ def _end_of_block(text: str, position: int, reasoning: list[str]) -> int:
 
 
 def _in_fence(text: str, position: int) -> bool:
-    """Whether a code block is open at `position`, and is closed after it."""
+    """Whether `position` is inside a code block that is closed later."""
     before = len(_FENCE.findall(text, 0, position))
     return before % 2 == 1 and _FENCE.search(text, position) is not None
 
 
 def _harmony(text: str) -> Parts:
-    """The channels of a template: `analysis` is reasoning, `final` the answer, `commentary` beside it.
+    """Splits a text with channels: `analysis` is reasoning, `final` is the answer.
 
-    A commentary that is addressed to a tool stays as it is, for `text_calls` to read.
+    `commentary` is the answer if there is no `final`. A commentary to a tool is kept for `text_calls`.
     """
     said: dict[str, list[str]] = {"analysis": [], "final": [], "commentary": []}
     for message in _HARMONY.finditer(text):

@@ -1,4 +1,4 @@
-"""Which models may be called, and how: read from the environment and `.env`."""
+"""Settings of LLM calls, read from the environment and `.env`."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _HTTP = "^https?://"
 
 
 class LlmSettings(BaseSettings):
-    """Providers, models and limits of LLM calls. All may be absent: processes start without an LLM."""
+    """Providers, models and limits of LLM calls. All are optional: processes start without an LLM."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     llm_provider: str | None = None
-    """`openai`, `openrouter` (alias `openrouter-fetch`) or `ollama`: used where a request names none."""
+    """`openai`, `openrouter` (alias `openrouter-fetch`) or `ollama`: used if a request names no provider."""
     llm_model: str | None = None
-    """Used where neither the request nor `<PROVIDER>_MODEL` names one."""
+    """Used if neither the request nor `<PROVIDER>_MODEL` names a model."""
 
     openai_api_key: SecretStr | None = None
     openai_model: str | None = None
     openai_base_url: str | None = Field(default=None, pattern=_HTTP)
-    """Any OpenAI-compatible server, up to and including `/v1`; such a server may need no key."""
+    """URL of any OpenAI-compatible server, up to and including `/v1`. OPENAI_API_KEY is then optional."""
 
     openrouter_api_key: SecretStr | None = None
     openrouter_model: str | None = None
@@ -37,15 +37,15 @@ class LlmSettings(BaseSettings):
     default_temperature: float = Field(default=0.7, ge=0, le=2)
     default_max_tokens: int = Field(default=10000, ge=1)
     default_reasoning_effort: str = "medium"
-    """Of a task whose request names none; left out for a model that takes none."""
+    """Reasoning effort of a task whose request names none; not sent to a model that refuses it."""
 
     llm_structured_output: StructuredOutput = "auto"
-    """How a model is held to the shape of a plan: `auto` sends a JSON Schema and learns from a refusal,
-    `json_schema` and `json_object` always send that format, `off` sends none."""
+    """Response format of plans: `auto` sends a JSON Schema unless the model refuses it, `json_schema` and
+    `json_object` always send that format, `off` sends none."""
 
     llm_timeout_s: float = Field(default=120.0, gt=0)
-    """Seconds one attempt may take, from connecting to the last byte."""
+    """Maximum seconds of one attempt, from connecting to the last byte."""
     llm_max_concurrency: int = Field(default=16, ge=1)
-    """Calls in flight per process; the others wait their turn."""
+    """Maximum concurrent calls per process; further calls wait."""
     llm_retries: int = Field(default=2, ge=0)
-    """Further attempts after one that failed in passing, where the caller has no retries of its own."""
+    """Retries after a temporary failure, for callers without retries of their own."""

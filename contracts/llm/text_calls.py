@@ -1,7 +1,7 @@
-"""Tool calls that a model writes into its text, because its server does not read them out of it.
+"""Tool calls in the text of an answer, from models whose servers do not parse them.
 
-A form whose marks nobody writes by chance is read wherever it stands. Plain JSON, or a call as Python writes
-it, is taken for a call only where it names an offered tool and the answer ends with it.
+A format with unmistakable marks is recognised anywhere in the text. Plain JSON, or a Python call, is taken as
+a tool call only if it names an offered tool and the answer ends with it.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from contracts.llm.written import NotJson
 
 @dataclass(frozen=True, slots=True)
 class TextCalls:
-    """What a text holds."""
+    """The tool calls in a text."""
 
     calls: tuple[WrittenCall, ...] = ()
     text: str = ""
-    """What stands around the calls."""
+    """The text without the calls."""
     problem: str | None = None
-    """There is a call that cannot be read, in words fit to be sent back to the model."""
+    """The error about an unreadable call, written for the model."""
 
 
 def calls_in(text: str, offered: Collection[str]) -> TextCalls:
-    """The calls that `text` holds, of the tools in `offered`."""
+    """The calls in `text` of the tools in `offered`."""
     for form in FORMS:
         matches = list(form.pattern.finditer(text))
         calls = [call for match in matches for call in _readable(form, match)]
@@ -69,14 +69,14 @@ _WRAPPING = re.compile(
     r"</?[\w:\uff5c]*(?:function_calls|tool_calls?)>|<\uff5ctool\u2581calls\u2581(?:begin|end)\uff5c>"
     r"|<\|tool_calls_section_(?:begin|end)\|>"
 )
-"""Marks around all calls of an answer."""
+"""Marks around the calls of an answer."""
 
 
 _FENCE_START = re.compile(r"```[ \t]*(?:json\w*|tool\w*|)[ \t]*\n", re.IGNORECASE)
 
 
 def _plain_json(text: str, offered: Collection[str]) -> TextCalls | None:
-    """A call as JSON, when the answer is nothing else, or ends with a fence that holds nothing else."""
+    """Calls as JSON, if the whole answer is JSON, or if it ends with a code fence with JSON only."""
     stripped = text.strip()
     starts = [0] if stripped[:1] in "{[" else []
     if stripped.endswith("```"):
@@ -94,7 +94,7 @@ def _plain_json(text: str, offered: Collection[str]) -> TextCalls | None:
 
 
 def _pythonic(text: str, offered: Collection[str]) -> TextCalls | None:
-    """`[lookUp(query="x")]`, `print(default_api.lookUp(query="x"))`, `functions.lookUp({…})`."""
+    """Calls like `[lookUp(query="x")]`, `print(default_api.lookUp(query="x"))`, `functions.lookUp({…})`."""
     stripped = text.strip()
     if "(" not in stripped or not any(name in stripped for name in offered):
         return None
@@ -126,7 +126,7 @@ def _of_tree(tree: ast.expr) -> Iterator[WrittenCall]:
 
 
 def _names_a_tool(text: str, offered: Collection[str]) -> bool:
-    """Whether the text ends with something that names a tool as a call does, and nothing could read it."""
+    """Whether the text ends with an unreadable call that names an offered tool."""
     if not offered:
         return False
     names = "|".join(map(re.escape, offered))
@@ -140,7 +140,7 @@ _INDEX = re.compile(r":\d+$")
 
 
 def resolve_name(name: str, offered: Collection[str]) -> str:
-    """The offered tool that `name` stands for, where only one can be meant; else the bare name.
+    """The offered tool that `name` means, if there is exactly one; else the name without quotes and tokens.
 
     `functions.saveNote`, `SaveNote`, `save_note` and `saveNote<|channel|>json` are all `saveNote`.
     """

@@ -1,4 +1,4 @@
-"""The marks by which families of models write tool calls into their text, and what stands between them."""
+"""The formats in which families of models write tool calls into text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "action_input", "p
 
 
 class WrittenCall(NamedTuple):
-    """A call as the model wrote it: a name, and arguments of any form."""
+    """A call as the model wrote it: a name, and arguments in any format."""
 
     name: str
     arguments: Json
@@ -28,14 +28,14 @@ Reader = Callable[[Match[str]], Iterator[WrittenCall]]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One way to mark calls."""
+    """One format of calls."""
 
     pattern: Pattern[str]
     read: Reader
 
 
 def calls_of(value: Json) -> Iterator[WrittenCall]:
-    """The calls that a JSON value describes, in whichever words."""
+    """The calls in a JSON value, with any of the known keys."""
     match value:
         case list():
             for item in value:
@@ -57,7 +57,7 @@ def _arguments(call: Mapping[str, Json]) -> Json:
 
 
 def _json_or_xml(match: Match[str]) -> Iterator[WrittenCall]:
-    """What stands between `<tool_call>` marks: JSON, a function with parameters, or names and values."""
+    """The calls between `<tool_call>` marks: JSON, a function with parameters, or names and values."""
     body = match["body"].strip()
     if body.startswith(("<function", "<invoke")):
         for function in _FUNCTION.finditer(body):
@@ -71,7 +71,7 @@ def _json_or_xml(match: Match[str]) -> Iterator[WrittenCall]:
 
 
 def _function(match: Match[str]) -> Iterator[WrittenCall]:
-    """`<function=name>` or `<invoke name="name">` around parameters, or around one JSON object."""
+    """The call in `<function=name>` or `<invoke name="name">` with parameters or one JSON object."""
     body = match["body"].strip()
     parameters = _PARAMETER.findall(body)
     yield WrittenCall(match["name"], {key: _value(text) for key, text in parameters} if parameters else body)
@@ -153,7 +153,7 @@ _JSON_VALUE = re.compile(r"[\[{]|(?:true|false|null|-?\d+(?:\.\d+)?)\Z")
 
 
 def _loads(text: str) -> Json:
-    """JSON with whatever stands behind it."""
+    """The JSON value at the beginning of `text`; text after it is ignored."""
     try:
         return json.JSONDecoder(strict=False).raw_decode(text.strip())[0]
     except (ValueError, RecursionError):
@@ -161,7 +161,7 @@ def _loads(text: str) -> Json:
 
 
 def _value(text: str) -> Json:
-    """The value of one parameter: JSON where it is a number, a list or the like, else the text."""
+    """The value of one parameter: parsed if it is a JSON number, list, object, boolean or null, else text."""
     stripped = text.strip()
     if (
         stripped[:1] in "{["

@@ -1,7 +1,7 @@
-"""JSON as models write it: the objects in a text, and the arguments of a call.
+"""Reads JSON as models write it: the objects in a text, and the arguments of a tool call.
 
-What is not correct JSON is repaired where it is clear what was meant, and refused with the place of the error
-where it is not. An object that stops in the middle is never completed: what is missing is not known.
+Invalid JSON is repaired if its meaning is clear. Otherwise it is refused with the position of the error. A
+truncated object is never completed, because the missing part is unknown.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from contracts.core.event import Json
 from contracts.core.text import clean_json, require_finite
 
 MAX_REPAIRED = 200_000
-"""Characters of a broken object that is repaired: repairing is slow."""
+"""Maximum characters of an object that is repaired, because repairing is slow."""
 
 _OBJECT = re.compile(r'(?P<fence>```[ \t]*+(?P<language>\w*+)\s*+)?(?P<brace>\{)\s*"')
 _LOOSE_OBJECT = re.compile(r"(?:```[ \t]*json\w*\s*)(\{)|(\{)", re.IGNORECASE)
@@ -32,51 +32,52 @@ _NOT_FINITE = re.compile(r"(?<![\w\"'])-?(?:NaN|Infinity|nan|inf)(?![\w\"'])")
 
 _MAX_CANDIDATES = 64
 _MAX_NESTING = 100
-"""Unclosed braces and brackets; a plan has about six."""
+"""Maximum nesting of braces and brackets; a plan has about six levels."""
 _MAX_ENCODED = 3
-"""Times that arguments may have been encoded as JSON text."""
+"""Maximum times that arguments may be encoded as JSON text."""
 _CONTEXT_LINES = 2
 _MAX_LINE = 160
 
 
 class NotJson(ValueError):
-    """There is no JSON object that can be read; the message says where it goes wrong."""
+    """There is no readable JSON object; the message says where the error is."""
 
 
 class CutOff(NotJson):
-    """The object stops in the middle."""
+    """The JSON object is truncated."""
 
 
 def _not_finite(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON: use a number, a text or null")
+    raise ValueError(f"{name} is not valid JSON: use a number, a text or null")
 
 
 _DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 _STRICT = json.JSONDecoder(strict=False, parse_constant=_not_finite)
-"""For arguments: a tool must not be called with null where the model meant a number."""
+"""Decoder for arguments. NaN and Infinity are errors, because a tool must not get null for a number."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A place where an object begins."""
+    """A possible JSON object in a text."""
 
     rank: int
-    """0 in a ```json fence, 1 in another fence, 2 in the open."""
+    """0: in a ```json fence, 1: in another fence, 2: outside fences."""
     start: int
     end: int
     value: dict[str, Json] | None
-    """None: what stands there is not correct JSON."""
+    """None: the object is not valid JSON."""
 
 
 def objects_in(text: str) -> Iterator[dict[str, Json]]:
-    """The objects in a model's answer, those first that are most likely meant.
+    """The JSON objects in a model's answer, most likely first.
 
-    First those in ```json fences, then those in other fences, the latest first: models correct themselves.
-    Then those in the open, the longest first; a broken one there counts only where there is no other.
+    Objects in ```json fences come first, then those in other fences; the last one first, because models
+    correct themselves. Then come objects outside fences, longest first; an invalid one is used only if there
+    is no other.
 
     Raises:
-        NotJson: there is none, or none that can be repaired.
-        CutOff: the latest one stops in the middle.
+        NotJson: there is no object, or none that can be repaired.
+        CutOff: the last object is truncated.
     """
     text = text.lstrip("\ufeff")
     candidates = sorted(islice(_candidates(text), _MAX_CANDIDATES), key=_likelihood)
@@ -102,10 +103,10 @@ def objects_in(text: str) -> Iterator[dict[str, Json]]:
 
 
 def arguments_of(name: str, written: Json) -> dict[str, Json]:
-    """The arguments of a call of the tool `name`, in any form that providers and models send.
+    """The arguments of a call of the tool `name`, in any format that providers and models use.
 
     Raises:
-        NotJson: they cannot be read; the message is fit to be sent back to the model.
+        NotJson: the arguments are unreadable; the message is written for the model.
     """
     value = written
     for _ in range(_MAX_ENCODED):
@@ -127,7 +128,7 @@ def arguments_of(name: str, written: Json) -> dict[str, Json]:
 
 
 def _value_of(name: str, text: str) -> Json:
-    """The value that a text of arguments stands for."""
+    """The value of arguments as text."""
     fenced = _FENCED.match(text)
     text = (fenced["inside"] if fenced else text).strip()
     if not text:
@@ -172,18 +173,18 @@ def _candidates(text: str) -> Iterator[_Candidate]:
             yield _Candidate(rank, start, position, value)
         except (ValueError, RecursionError):
             yield _Candidate(rank, start, start, None)
-            position = text.find("```", start)  # what stands inside a broken object is no answer
+            position = text.find("```", start)  # objects inside an invalid object are not answers
             if position < 0:
                 return
 
 
 def _loose_start(text: str) -> int:
-    """Where an object with unquoted keys or the like may begin."""
+    """The start of an object that may have unquoted keys."""
     found = _LOOSE_OBJECT.search(text)
     if found is None:
         shown = text.strip()
         raise NotJson(
-            f"the answer has no JSON object but {shown[:_MAX_LINE]!r}: answer with one ```json block"
+            f"the answer has no JSON object, only {shown[:_MAX_LINE]!r}: answer with one ```json block"
             if shown
             else "the answer is empty: answer with one ```json block"
         )
@@ -191,7 +192,7 @@ def _loose_start(text: str) -> int:
 
 
 def _repaired(text: str, start: int) -> Json:
-    """What the broken object at `start` was meant to be; the last resort."""
+    """The repaired object at `start`."""
     closing = [fence.start() for fence in _CLOSING_FENCE.finditer(text, start)]
     body = (text[start : closing[-1]] if closing else text[start:]).rstrip()
     error = _error_in(text, start)
@@ -234,7 +235,7 @@ def _nesting(text: str) -> int:
 
 
 def _described(error: json.JSONDecodeError) -> str:
-    """The error with its place and the lines around it."""
+    """The error with its position and the lines around it."""
     lines = error.doc.split("\n")
     first = max(0, error.lineno - 1 - _CONTEXT_LINES)
     shown = [
@@ -245,7 +246,7 @@ def _described(error: json.JSONDecodeError) -> str:
 
 
 def _storable(value: Json) -> dict[str, Json]:
-    """The object with text that every store takes."""
+    """The object with text that every store accepts."""
     try:
         cleaned: dict[str, Json] = clean_json(value)
         orjson.dumps(cleaned)

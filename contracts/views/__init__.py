@@ -1,7 +1,8 @@
-"""The tables every read is answered from: written by the projector, read by the gateway, disposable.
+"""The tables of the read views: the projector writes them, the gateway reads them, and they can be rebuilt.
 
-Times are integers, milliseconds since 1970 UTC. Money is an integer of 10⁻¹² US dollars: sums are exact.
-Raise VIEWS_VERSION whenever a table or the fold into it changes: the projector then builds them anew.
+Times are milliseconds since 1970 UTC, as integers. Money is an integer of 10⁻¹² US dollars, so sums are
+exact. Raise VIEWS_VERSION whenever a table or the fold into it changes: the projector then rebuilds all
+tables.
 """
 
 from __future__ import annotations

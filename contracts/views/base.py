@@ -1,4 +1,4 @@
-"""What all tables share: the version of the set, and how far it includes the log."""
+"""The version of the tables, and their position in the log."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ checkpoint = Table(
     Column("log_created", String, nullable=False, server_default=""),
     Column("log_accepted", String, nullable=False, server_default=""),
 )
-"""One row: the version of the views, the stream sequence they include, and how to recognise the log by it:
-the SHA-256 of that message, when the stream was made, when an operator last accepted it as it was."""
+"""One row: the version of the views, the last included stream sequence, and the identity of the log: the
+SHA-256 of the message at that sequence, the creation time of the stream, and the last time that an operator
+accepted the log."""
 SUSPECT = ".suspect"
-"""Ends the name of an empty file beside the views: a reader met damage, and the projector has to look."""
+"""Suffix of an empty file beside the views: a reader found damage, and the projector must check the views."""
 NEXT = ".next"
-"""Ends the name of the file beside the views in which the next ones are built."""
+"""Suffix of the file beside the views in which the next version is built."""

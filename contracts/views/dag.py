@@ -1,4 +1,4 @@
-"""DAGs, and how their plans came about."""
+"""DAGs and the attempts at their plans."""
 
 from __future__ import annotations
 
@@ -48,10 +48,11 @@ dags = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
-"""`phase` is the aggregate's state, `status` what clients see; `error` = {httpStatus, error, …details}."""
+"""`phase`: the status of the aggregate. `status`: the status that clients see. `error`: {httpStatus, error,
+…details}."""
 
 IS_ANSWERED: ColumnElement[bool] = literal_column("phase IN ('planned', 'clarification')")
-"""Whether a DAG is listed when no status is asked for: there is a plan, or the model asks a question."""
+"""Whether a list without a status filter includes the DAG: it has a plan or waits for a clarification."""
 HAS_SCHEDULE: ColumnElement[bool] = literal_column("cron_schedule IS NOT NULL")
 
 Index("dags_newest", dags.c.created_at, dags.c.id, sqlite_where=IS_ANSWERED)

@@ -1,4 +1,4 @@
-"""Goals, their schedules, and what their runs have left for the next ones."""
+"""Goals, their schedules, and their memories."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ goals = Table(
     Index("goals_newest", "created_at", "id"),
     Index("goals_newest_by_status", "status", "created_at", "id"),
 )
-"""`params` is what the client gave, in camelCase."""
+"""`params`: the parameters as the client sent them, in camelCase."""
 
 goal_schedules = Table(
     "goal_schedules",
@@ -51,4 +51,4 @@ memories = Table(
     Column("created_at", BigInteger, nullable=False),
     Index("memories_by_goal", "goal_id", "created_at", "id"),
 )
-"""What runs left for the next ones of their goal: notes, facts, artifacts."""
+"""Memories of goals: notes, facts and artifacts."""

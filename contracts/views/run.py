@@ -1,4 +1,4 @@
-"""Runs, by a plan or by an agent's turns, their steps, and what they leave outside."""
+"""Runs of plans and of agents, their steps and their outputs."""
 
 from __future__ import annotations
 
@@ -67,26 +67,26 @@ runs = Table(
     Column("first_seq", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
 )
-"""One row per run, from the request for the run or for its plan on.
+"""One row per run. It exists from the request for the run, or for its plan.
 
-- `strategy`: `agent` or `dag`. `status`: the run's own status, `cancelled` included.
+- `strategy`: `agent` or `dag`. `status`: the status of the aggregate, which can be `cancelled`.
 - `own_plan`: whether the plan is made for this run; `planned_at`: when the run of a plan was requested, null
-  for runs by an agent and for runs that wait for their plan.
+  for runs of agents and for runs that wait for their plan.
 - `trigger`: `api` or `schedule`.
-- `total_steps`: the steps of the plan, or the turns that the agent may take.
-- `failed_calls`: how many tool calls of an agent failed for good; `call_error`: the error of the last one.
-- `other_cost_pico`: the part of `cost_pico` that is in no step, of a run by an agent.
-- `first_seq`, `seq`: the stream sequences of the first and of the last commit."""
+- `total_steps`: the number of steps of the plan, or the maximum number of turns of the agent.
+- `failed_calls`: the number of tool calls of an agent that failed finally; `call_error`: the last error.
+- `other_cost_pico`: for runs of agents, the part of `cost_pico` that belongs to no step.
+- `first_seq`, `seq`: the stream sequences of the first and last commit."""
 
 EXECUTION_STATUS: ColumnElement[str] = literal_column(
     "CASE status WHEN 'cancelled' THEN 'failed' ELSE status END", Text
 )
-"""The status of a run as executions show it."""
+"""The status of a run as the API shows it for executions."""
 
 GOAL_RUN_STATUS: ColumnElement[str] = literal_column(
     "CASE WHEN status IN ('cancelled', 'suspended') THEN 'failed' ELSE status END", Text
 )
-"""The status of a run as runs of goals show it."""
+"""The status of a run as the API shows it for runs of goals."""
 
 IS_EXECUTION: ColumnElement[bool] = literal_column("planned_at IS NOT NULL")
 """Whether a run is listed as an execution."""
@@ -147,14 +147,14 @@ run_steps = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
 )
-"""One row per step of a plan, the synthesis among them; per turn of an agent; and per tool call of a turn.
+"""One row per step of a plan, including the synthesis; per turn of an agent; and per tool call of a turn.
 
-- `step`: the step's id in the run: `001`, `__SYNTHESIS__`; turns are `1`, `2`, …, calls `1.0`, `1.1`, …
-- `number`: the place of a step in the order of the ids of its plan, or the number of the turn, from 1.
-- `position`: of a call in its turn, from 0; null for all other steps.
-- `name`, `params`: the tool or agent, and what it is given.
+- `step`: the id of the step in the run: `001`, `__SYNTHESIS__`; turns are `1`, `2`, …, calls `1.0`, `1.1`, …
+- `number`: the position of a step in the plan, by the order of ids; or the number of the turn, from 1.
+- `position`: the position of a call in its turn, from 0; null for all other steps.
+- `name`, `params`: the tool or agent, and its parameters.
 - `result`: the JSON value or `{"$blob": …}`.
-- Tokens and cost are those of all attempts together; agent and prompt are those that gave the result."""
+- Tokens and cost: the sum of all attempts. Agent and prompt: those of the attempt with the result."""
 
 Index("run_steps_in_order", run_steps.c.run_id, run_steps.c.number, run_steps.c.position)
 
@@ -168,4 +168,4 @@ outputs = Table(
     Column("created_at", BigInteger, nullable=False),
     Index("outputs_by_run", "run_id", "created_at", "id"),
 )
-"""What runs leave outside: files, webhooks, emails, summaries by agents. The report of a plan is a step."""
+"""Outputs of runs: files, webhooks, emails, summaries of agents. The report of a plan is a step instead."""

@@ -1,4 +1,4 @@
-"""Schedules' ticks."""
+"""Ticks of schedules."""
 
 from __future__ import annotations
 
@@ -18,4 +18,4 @@ schedule_ticks = Table(
     Column("run_id", Text),
     Column("created_at", BigInteger, nullable=False),
 )
-"""What was decided about each tick of a schedule, of a DAG or of a goal."""
+"""The decision about each tick of a schedule of a DAG or a goal."""

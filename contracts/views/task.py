@@ -24,4 +24,4 @@ tasks = Table(
     Column("created_at", BigInteger, nullable=False),
     Index("tasks_by_created", "created_at"),
 )
-"""What each took, answered or failed; what was asked and said is nowhere."""
+"""Duration, usage and outcome of each task. Questions and answers are not stored."""

@@ -1,4 +1,4 @@
-"""How many rows a list has, by status. Triggers keep the numbers, so that no page has to count rows."""
+"""The number of rows of each list, by status. Triggers update the numbers, so reads do not count rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ totals = Table(
     Column("status", Text, primary_key=True),
     Column("rows", Integer, nullable=False),
 )
-"""It is created with the tables that it counts, and filled by their triggers."""
+"""Created together with the counted tables, and updated by their triggers."""
 
 _COLUMNS = "list TEXT, status TEXT, rows INTEGER NOT NULL, PRIMARY KEY (list, status)"
 _CREATE = f"CREATE TABLE IF NOT EXISTS totals ({_COLUMNS})"
@@ -24,9 +24,9 @@ _ADD = (
 
 
 def counted(name: str, table: Table, *, when: str, of: Sequence[str]) -> None:
-    """Count the rows of `table` that meet the condition `when`, which names the row as `{row}`.
+    """Count the rows of `table` that match the SQL condition `when`, in which `{row}` is the row.
 
-    `of`: the status and the columns that the condition depends on.
+    `of`: the status and the columns of the condition.
     """
     changed = f"UPDATE OF {', '.join(of)}"
     event.listen(table, "after_create", DDL(_CREATE))  # type: ignore[no-untyped-call]

@@ -177,7 +177,7 @@ async def test_a_busy_provider_is_asked_again_within_the_same_attempt(
         (ScriptedAnswer(status=500, error="out of order"), "out of order"),
         (ScriptedAnswer(drop=True), "cannot reach openai"),
         (ScriptedAnswer(text=""), "sent an empty answer"),
-        (ScriptedAnswer(cut=True), "no chat completion"),
+        (ScriptedAnswer(cut=True), "not a chat completion"),
     ],
 )
 async def test_a_model_that_does_not_answer_ends_planning_with_the_reason(

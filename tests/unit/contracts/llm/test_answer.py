@@ -103,8 +103,8 @@ def test_the_finish_reason_is_one_of_four(reported: str | None, calls: bool, mea
     ("text", "passing", "says"),
     [
         ("<html>Bad gateway</html>", True, "a web page"),
-        ('{"choices": [{"message": {"content": "ha', True, "no chat completion"),
-        ("[]", True, "no chat completion"),
+        ('{"choices": [{"message": {"content": "ha', True, "not a chat completion"),
+        ("[]", True, "not a chat completion"),
         ("{}", True, "empty answer"),
         ('{"choices": [{"message": {"content": " \\n"}}]}', True, "empty answer"),
         ('{"choices": [{"message": null, "finish_reason": "length"}]}', False, "raise max_tokens"),

@@ -104,7 +104,7 @@ def test_half_an_answer_is_refused_and_not_completed(opening: str, length: int) 
     [
         ("", "the answer is empty"),
         (" \n", "the answer is empty"),
-        ("I cannot do that.", "no JSON object but 'I cannot do that.'"),
+        ("I cannot do that.", "no JSON object, only 'I cannot do that.'"),
         ("[1, 2]", "no JSON object"),
         ("{}", "Expecting an object with keys"),
         ("```json\n{}\n```", "Expecting an object with keys"),
