@@ -1,1 +1,1 @@
-"""Turns due ticks into runs, exactly once."""
+"""Requests the runs of schedules: exactly one run for each tick that fires."""

@@ -1,4 +1,4 @@
-"""The schedules that fire, folded from DAGs and goals: when each fires, and since when. No plan is kept."""
+"""The active schedules, folded from the events of DAGs and goals. Plans are not kept in memory."""
 
 from __future__ import annotations
 
@@ -18,70 +18,70 @@ from contracts.domain.schedule.cron import Cron
 from contracts.domain.schedule.schedule import Schedule, jitter
 
 Owner = tuple[str, str]
-"""Aggregate and id of what a schedule belongs to."""
+"""Name and id of the aggregate, DAG or goal, that a schedule belongs to."""
 
 
 @dataclass(frozen=True)
 class ActiveSchedule:
-    """A schedule that fires: of an active goal, or of a DAG that has a plan and is not paused."""
+    """A schedule of an active goal, or of a DAG that has a plan and is not paused."""
 
     id: str
-    """Of the schedule; a DAG's own has the DAG's id."""
+    """Id of the schedule. The schedule of a DAG has the id of the DAG."""
     owner: Owner
     schedule: Schedule
     since: datetime
-    """When its expression or zone was set, or it was started again. Earlier instants are not ticks of it."""
+    """When its expression or time zone was set, or it was activated again. Earlier times are not ticks."""
 
     @cached_property
     def cron(self) -> Cron:
-        """The ticks.
+        """The cron expression, which computes the ticks.
 
         Raises:
-            InvalidCron: the expression names none.
-            InvalidTimezone: there is no such zone.
+            InvalidCron: the expression is invalid or has no ticks.
+            InvalidTimezone: the time zone does not exist.
         """
         return Cron.parse(self.schedule.cron, self.schedule.timezone)
 
     @property
     def of_goal(self) -> bool:
-        """Whether a goal is pursued; a DAG is executed otherwise."""
+        """Whether the schedule belongs to a goal; otherwise it belongs to a DAG."""
         return self.owner[0] == GOAL.name
 
     def delay(self, tick: datetime) -> timedelta:
-        """How much later the tick comes: by its jitter, but before the next one."""
+        """The delay of a tick by its jitter. A delayed tick is still before the next one."""
         if not self.schedule.jitter_s:
             return timedelta()
         room = self.cron.next_after(tick) - tick - timedelta(seconds=1)
         return min(jitter(self.id, tick, self.schedule.jitter_s), room)
 
     def run_id(self, tick: datetime) -> str:
-        """The id of the run that the tick asks for."""
+        """The id of the run that the tick requests."""
         return ticks.run_id(self.id, tick, RUN_PREFIX) if self.of_goal else ticks.run_id(self.id, tick)
 
 
 class ActiveSchedules:
-    """All schedules that fire, by id."""
+    """All active schedules by id."""
 
     def __init__(self) -> None:
         self._entries: dict[str, ActiveSchedule] = {}
         self._owned: dict[Owner, frozenset[str]] = {}
-        """Ids of the schedules that fire."""
+        """Ids of the active schedules of each owner."""
         self._dags: dict[str, dag.State] = {}
-        """Status, label and schedule of each that has a schedule or is paused."""
+        """Status, label and schedule of each DAG that has a schedule or is paused."""
         self._goals: dict[str, goal.State] = {}
-        """Status and schedules of each that has any, or is not active."""
+        """Status and schedules of each goal that has schedules and is not deleted."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def get(self, schedule_id: str) -> ActiveSchedule | None:
-        """The schedule, if it fires."""
+        """The schedule if it is active; None otherwise."""
         return self._entries.get(schedule_id)
 
     def fold(self, recorded: Iterable[Recorded], now: datetime) -> set[str]:
-        """Apply further commits of DAGs and goals. Returns the ids of the schedules that changed.
+        """Apply commits of DAGs and goals. Returns the ids of the schedules that changed.
 
-        A commit whose time is further ahead of `now` than clocks differ counts as made now.
+        If the time of a commit is so far after `now` that its clock was wrong, `now` is used instead.
         """
         changed: set[str] = set()
         for one in recorded:
@@ -103,7 +103,8 @@ class ActiveSchedules:
     def _dag(self, commit: Commit) -> Mapping[str, Schedule]:
         id_ = commit.aggregate_id
         folded = DAG.fold(readable(commit.events), self._dags.get(id_))
-        # Only what decides whether it fires. The status is the commit's word: a forgotten DAG has none.
+        # Keep only what determines whether it fires. The status comes from the commit: the state of a DAG
+        # that is not kept lacks it.
         state = dag.State(dag.Status(commit.state), label=folded.label, schedule=folded.schedule)
         if state.schedule or state.paused:
             self._dags[id_] = state
@@ -126,16 +127,16 @@ class ActiveSchedules:
 
 
 def entry_of(recorded: Iterable[Recorded], schedule_id: str, now: datetime) -> ActiveSchedule | None:
-    """The schedule of that id, if it fires, by the history of the DAG or goal that it belongs to."""
+    """The schedule `schedule_id` in the history of its DAG or goal; None if it is not active."""
     book = ActiveSchedules()
     book.fold(recorded, now)
     return book.get(schedule_id)
 
 
 def is_current(entry: ActiveSchedule, recorded: Iterable[Recorded], now: datetime) -> bool:
-    """Whether `entry` is what the history of the DAG or goal that it belongs to says.
+    """Whether `entry` matches the history of its DAG or goal.
 
-    The history may give a later time of the last change, if that was ahead of the clock that made `entry`.
+    `since` may be later in the history: the time of the last change was ahead of the clock that set `entry`.
     """
     found = entry_of(recorded, entry.id, now)
     return found is not None and replace(found, since=min(found.since, entry.since)) == entry

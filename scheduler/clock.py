@@ -1,4 +1,4 @@
-"""The time on the wall, and waiting for a moment of it. Tests have a clock of their own."""
+"""The wall clock, and waiting for a time. Tests implement their own clock."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """What the scheduler knows of time."""
+    """The clock that the scheduler uses."""
 
     def now(self) -> datetime:
-        """This moment, aware."""
+        """The current time, with a time zone."""
         ...
 
     async def wait(self, until: datetime, change: asyncio.Event) -> None:
@@ -24,11 +24,11 @@ class WallClock:
     """The clock of this machine."""
 
     def now(self) -> datetime:
-        """This moment in UTC."""
+        """The current time in UTC."""
         return datetime.now(UTC)
 
     async def wait(self, until: datetime, change: asyncio.Event) -> None:
-        """Return at `until`, or as soon as `change` is set. A clock set meanwhile is not noticed."""
+        """Return at `until`, or as soon as `change` is set. Does not notice that the clock is set."""
         seconds = (until - self.now()).total_seconds()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(max(seconds, 0)):

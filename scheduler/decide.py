@@ -1,9 +1,8 @@
-"""One look at one schedule: decide and record every tick that is due, and request at most one run.
+"""Decides and records all due ticks of one schedule, and requests at most one run.
 
-A tick fires exactly once, however many schedulers look and wherever one of them dies. The decision is
-recorded first, under the optimistic lock of the schedule; then the run is requested, by an id that is derived
-from the tick.
-The next look requests the run if it does not exist.
+A tick fires exactly once, with any number of schedulers and after any crash. The decision is recorded first,
+under the optimistic lock of the schedule. Then the run is requested; its id is derived from the tick. If the
+scheduler dies in between, the next look requests the run.
 """
 
 from __future__ import annotations
@@ -31,9 +30,9 @@ from scheduler.request import Unfit, asked_by
 from scheduler.runs import Runs
 
 BEHIND = timedelta(seconds=1)
-"""When to look again if the active schedules differ from the log: one of them lacks the newest commit."""
+"""When to look again if the active schedules do not match the log, because one of them lags behind."""
 STOPPED = "it was missed, and the schedule has been changed or stopped since"
-EARLY = "its run was requested before, by a clock that was ahead"
+EARLY = "its run was requested earlier, when the clock was ahead"
 TOO_LATE = "no scheduler was running to request its run in time"
 
 logger = structlog.get_logger(__name__)
@@ -43,12 +42,12 @@ History = Stream[ticks.State]
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The result of one look."""
+    """When to look at a schedule again."""
 
     again: datetime
-    """When to look again."""
+    """The time to look again."""
     awaits: str | None = None
-    """Look again when this run ends."""
+    """Id of a run after whose end to look again; None: only at the time `again`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +60,16 @@ class Case:
     defaults: Defaults
 
     def asked_by(self, tick: datetime) -> RunRequest:
-        """The run that the tick requests. Raises Unfit if the plan cannot be executed."""
+        """The run that the tick requests.
+
+        Raises:
+            Unfit: the plan cannot be executed.
+        """
         return asked_by(self.entry, tick, self.owner, self.defaults)
 
 
 class Decider:
-    """Decides ticks for one scheduler."""
+    """Decides ticks for one scheduler process."""
 
     def __init__(
         self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
@@ -82,12 +85,12 @@ class Decider:
         """Decide every tick of `entry` that is due.
 
         Raises:
-            InvalidCron: it has no ticks.
-            InvalidTimezone: it has no ticks.
-            Unavailable: look again; what was done already will not be done twice.
+            InvalidCron: the schedule has no ticks.
+            InvalidTimezone: the time zone does not exist.
+            Unavailable: the log could not be reached. Look again: nothing is done twice.
         """
         history = await Stream.newest(self._log, ticks.SCHEDULE, entry.id, Origin(self._source))
-        now = self._clock.now()  # not before: what was decided during a slow read would seem to be ahead
+        now = self._clock.now()  # after the read: ticks decided during a slow read must not seem ahead
         if ticks.rewind(history.state, now):
             await self._rewind(entry, history, now)
             return Look(now)
@@ -110,7 +113,7 @@ class Decider:
         return self._catch_up if own is None else timedelta(seconds=own)
 
     async def _owed(self, state: ticks.State) -> datetime | None:
-        """The tick that has been decided and whose run is due: its scheduler died, or it was queued."""
+        """A decided tick whose run must be requested now: its scheduler died, or the tick was queued."""
         if state.asks and state.run_id and not await self._runs.exists(state.run_id):
             return state.asks
         if state.queued and not await self._runs.going(state.run_id):
@@ -132,7 +135,7 @@ class Decider:
             return
 
     async def _make_up(self, case: Case, tick: datetime) -> None:
-        """Ask for the run of a tick that was decided before, unless it has lost its point."""
+        """Request the run of a tick that was decided earlier, if it is not too late or superseded."""
         entry, state = case.entry, case.history.state
         late = self._clock.now() - tick > max(self._late(entry), ON_TIME) and tick != state.queued
         if late or tick <= entry.since:
@@ -149,7 +152,7 @@ class Decider:
         await self._ask(case, tick, asked)
 
     async def _fire(self, case: Case, tick: datetime) -> None:
-        """Decide about a tick that is to fire, and ask for its run if it does."""
+        """Decide by the overlap policy whether a tick fires, record that, and request its run if so."""
         entry, state = case.entry, case.history.state
         try:
             asked = case.asked_by(tick)
@@ -168,9 +171,9 @@ class Decider:
             await self._ask(case, tick, asked)
 
     async def _rewind(self, entry: ActiveSchedule, history: History, now: datetime) -> None:
-        """Go on from now, when ticks were decided by a clock that was ahead."""
+        """Discard the decisions about future ticks, which were made when the clock was ahead."""
         logger.warning(
-            "ticks were decided by a clock that was ahead; they are decided again",
+            "ticks were decided while the clock was ahead; deciding them again",
             schedule=entry.id,
             newest=str(history.state.newest),
         )

@@ -1,4 +1,4 @@
-"""Which ticks are due, and which of them fires. Pure: the clock is an argument."""
+"""Computes which ticks are due, and which of them fires. Pure: the current time is an argument."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from datetime import datetime, timedelta
 from contracts.domain.schedule.cron import Cron
 
 ON_TIME = timedelta(minutes=1)
-"""A tick noticed at most this late was not missed: clocks are set, processes stall or are replaced."""
+"""Maximum delay of a tick that counts as on time: clocks are set, and processes stall or are replaced."""
 LISTED = 100
-"""Missed ticks that are recorded one by one; one more record stands for all the others."""
+"""Maximum number of missed ticks recorded one by one. One more record represents all others."""
 COUNTED = 1000
-"""Missed ticks that are counted exactly: beyond it a number means nothing, and counting takes time."""
+"""Maximum number of missed ticks that are counted exactly, because counting takes time."""
 
 Delay = Callable[[datetime], timedelta]
-"""How much later a tick comes."""
+"""Returns the delay of a tick."""
 
 
 @dataclass(frozen=True, slots=True)
 class Missed:
-    """A tick that does not fire any more."""
+    """A tick that will not fire."""
 
     tick: datetime
     reason: str
@@ -32,9 +32,9 @@ class Due:
     """All ticks to decide now; at least one."""
 
     missed: tuple[Missed, ...]
-    """In order; the last may stand for others before it."""
+    """In order; the last may represent others before it."""
     fires: datetime | None
-    """The latest tick, if it is young enough."""
+    """The latest tick, if it is not too late to fire; None otherwise."""
     first: datetime
     latest: datetime
 
@@ -44,8 +44,8 @@ def due(
 ) -> Due | None:
     """The ticks after `after` that are due at `now`; None if there are none.
 
-    Only the latest can fire: after an outage a schedule runs once, not once for each tick it slept through.
-    A tick comes `delay` later than its name says, and before the next one.
+    Only the latest can fire: after an outage a schedule runs once, not once for each missed tick. A tick is
+    due `delay` after its time, which is before the next tick.
     """
     first = cron.next_after(after)
     if first + delay(first) > now:
@@ -57,7 +57,7 @@ def due(
         before = latest - timedelta.resolution
         missed = _missed(cron, after, before, "a later tick was due before this one was decided")
         return Due(missed, fires=latest, first=first, latest=latest)
-    too_late = f"noticed later than the {catch_up // timedelta(seconds=1)} s that it may be late"
+    too_late = f"noticed more than {catch_up // timedelta(seconds=1)} s late, the limit of this schedule"
     missed = _missed(cron, after, latest, too_late)
     return Due(missed, fires=None, first=first, latest=latest)
 
@@ -68,6 +68,6 @@ def _missed(cron: Cron, after: datetime, until: datetime, reason: str) -> tuple[
     if len(ticks) <= LISTED + 1:
         return tuple(Missed(tick, reason) for tick in ticks)
     number = str(len(ticks) - LISTED) if len(ticks) <= COUNTED else f"more than {COUNTED - LISTED}"
-    others = f"stands for {number} ticks, from {ticks[LISTED].isoformat()} to this one: {reason}"
+    others = f"represents {number} ticks, from {ticks[LISTED].isoformat()} to this one: {reason}"
     last = cron.latest_before(until + timedelta.resolution)
     return (*(Missed(tick, reason) for tick in ticks[:LISTED]), Missed(last, others))

@@ -1,4 +1,4 @@
-"""What the scheduler counts."""
+"""Prometheus metrics of the scheduler."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ TICKS = Counter(
 )
 LATENESS = Histogram(
     "scheduler_lateness_seconds",
-    "From the tick to the run it asked for",
+    "Seconds from a tick to the request of its run",
     buckets=(0.01, 0.03, 0.1, 0.3, 1, 3, 10, 60, 600, 3600),
 )
-ACTIVE = Gauge("scheduler_active_schedules", "Schedules that fire")
-FAILURES = Counter("scheduler_failures", "Looks at a schedule that failed and are repeated")
+ACTIVE = Gauge("scheduler_active_schedules", "Active schedules")
+FAILURES = Counter("scheduler_failures", "Failed attempts to decide the ticks of a schedule; each is retried")
 
 
 def count_ticks(ticks: Sequence[Ticked | Amended]) -> None:
-    """These were decided and recorded."""
+    """Count ticks that were decided and recorded."""
     for ticked in ticks:
         TICKS.labels(ticked.decision.value).inc()
 
 
 def count_run(tick: datetime, now: datetime) -> None:
-    """The run of `tick` has just been asked for."""
+    """Observe the lateness of the run of `tick`, which was requested at `now`."""
     LATENESS.observe((now - tick).total_seconds())

@@ -1,4 +1,4 @@
-"""The record of a tick, given the state of its schedule. Pure."""
+"""Makes the records of ticks. Pure."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from scheduler.active_schedules import ActiveSchedule
 
 
 def judged(entry: ActiveSchedule, tick: datetime, state: ticks.State, *, going: bool) -> Ticked:
-    """The decision about a due tick, by the overlap policy; `going`: whether the last run still runs."""
+    """Decide a due tick by the overlap policy. `going`: whether the last run is in progress."""
     overlap = entry.schedule.overlap
     if not going or overlap is Overlap.ALLOW:
         return fired(entry, tick)
     if overlap is Overlap.CANCEL_RUNNING:
-        return fired(entry, tick, f"the run {state.run_id} was still going and has been cancelled for it")
-    still = f"the run {state.run_id} is still going"
+        return fired(entry, tick, f"the run {state.run_id} was in progress and has been cancelled for it")
+    still = f"the run {state.run_id} is still in progress"
     if overlap is Overlap.SKIP:
         return unfired(entry, tick, Decision.SKIPPED, still)
     if state.queued is None:
         return unfired(entry, tick, Decision.QUEUED, still)
-    waits = f"the tick of {state.queued.isoformat()} waits already"
+    waits = f"the tick of {state.queued.isoformat()} is already queued"
     return unfired(entry, tick, Decision.SKIPPED, f"{still}, and {waits}")
 
 
 def fired(entry: ActiveSchedule, tick: datetime, reason: str | None = None) -> Ticked:
-    """The tick fires: its run is requested."""
+    """The record of a tick that fires: its run is requested."""
     return _ticked(entry, tick, Decision.FIRED, reason, entry.run_id(tick))
 
 
 def unfired(entry: ActiveSchedule, tick: datetime, decision: Decision, reason: str) -> Ticked:
-    """No run is requested, for now or ever."""
+    """The record of a tick that does not fire: it is queued, skipped or missed."""
     return _ticked(entry, tick, decision, reason)
 
 

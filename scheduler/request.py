@@ -1,4 +1,4 @@
-"""What a tick asks for. Pure."""
+"""Makes the run request of a tick. Pure."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from contracts.domain.run_requests import Defaults, RunRequest, Trigger, plan_re
 from scheduler.active_schedules import ActiveSchedule
 
 SHOWN = 3
-"""Problems that a reason tells."""
+"""Maximum number of problems listed in a reason."""
 
 
 class Unfit(Exception):
-    """The DAG's plan cannot be executed as it stands; the message says why."""
+    """The DAG's plan cannot be executed; the message says why."""
 
 
 def asked_by(
     entry: ActiveSchedule, tick: datetime, history: Iterable[Event], defaults: Defaults
 ) -> RunRequest:
-    """What the tick asks of the DAG or the goal that has this history.
+    """The run that the tick requests, given the history of its DAG or goal.
 
     Raises:
-        Unfit: a client has replaced the plan by something that cannot be executed.
+        Unfit: the plan cannot be executed.
     """
     run_id = entry.run_id(tick)
     if entry.of_goal:
@@ -42,12 +42,12 @@ def asked_by(
 
 
 def request_of(entry: ActiveSchedule, tick: datetime, plan: dag.State) -> run.Requested:
-    """The plan as it is now, with the time of the tick, in the schedule's zone, where it asks for the date.
+    """The run request for the current plan. `{{currentDate}}` becomes the tick in the schedule's zone.
 
-    Whether its tools exist is for the executor to find out: it suspends the run, which can be resumed.
+    It does not check that the tools exist. If one is missing, the executor suspends the run.
 
     Raises:
-        Unfit: a client has replaced the plan by something that cannot be executed.
+        Unfit: the plan cannot be executed.
     """
     job = _executable(plan)
     timezone = entry.schedule.timezone
@@ -69,5 +69,5 @@ def _executable(plan: dag.State) -> Job:
 
 
 def _reason(complaints: Iterable[tuple[Sequence[str | int], str]]) -> str:
-    first = [f"{'.'.join(map(str, path)) or 'all of it'}: {message}" for path, message in complaints][:SHOWN]
+    first = [f"{'.'.join(map(str, path)) or 'the plan'}: {message}" for path, message in complaints][:SHOWN]
     return f"the DAG's plan cannot be executed; correct its `result`: {'; '.join(first)}"

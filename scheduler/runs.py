@@ -1,4 +1,4 @@
-"""Runs that ticks request, read from the log."""
+"""Requests and cancels the runs of ticks, and reads their states from the log."""
 
 from __future__ import annotations
 
@@ -24,46 +24,46 @@ GOING = frozenset(
         dag.Status.PLANNED.value,
     }
 )
-"""States in which a run, or the planning of one, continues without a client."""
+"""States of runs and DAGs in which the work continues without action by a client."""
 
 
 REMEMBERED = 10_000
-"""Runs that are known to exist at most."""
+"""Maximum number of run ids kept in memory."""
 
 
 class Runs:
-    """Runs by their ids. Those of goals that are pursued by a plan begin as that plan."""
+    """Runs by id. The run of a goal with a plan begins as the DAG of that plan."""
 
     def __init__(self, log: Log, source: str) -> None:
         self._log = log
         self._source = source
         self._known: dict[str, None] = {}
-        """Runs that this process knows to exist, those known longest first."""
+        """Ids of runs that this process knows to exist, oldest first."""
 
     @staticmethod
     def filters(run_id: str) -> tuple[str, str]:
-        """Every commit of a run, and of the plan that it began as."""
+        """Subject filters for all commits of a run and of the DAG of its plan."""
         return aggregate_filter(RUN.name, run_id), aggregate_filter(DAG.name, plan_id(run_id))
 
     async def exists(self, run_id: str) -> bool:
-        """Whether the run was requested."""
+        """Whether the run has been requested."""
         return run_id in self._known or await self._log.last_seq(*self.filters(run_id)) > 0
 
     def remember(self, run_id: str) -> None:
-        """Note that a run exists, so that the log is not read for it again."""
+        """Remember that a run exists, so that `exists` does not read the log."""
         self._known[run_id] = None
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
 
     async def going(self, run_id: str | None) -> bool:
-        """Whether the run was requested and continues; a suspended one does not."""
+        """Whether the run is in progress. A suspended run is not."""
         return run_id is not None and await self._state(run_id) in GOING
 
     async def ask(self, asked: RunRequest, origin: Origin) -> bool:
-        """Request a run. Returns False if it was requested before.
+        """Request a run. Returns False if it exists already.
 
         Raises:
-            TooLarge: the request is larger than the log takes.
+            TooLarge: the request does not fit into one commit.
         """
         stream = Stream(self._log, asked.aggregate, asked.id, origin)
         with suppress(Conflict):
@@ -72,7 +72,7 @@ class Runs:
         return False
 
     async def cancel(self, run_id: str, reason: str) -> None:
-        """Cancel a run, or the planning of it; no effect if it has ended."""
+        """Cancel a run or its planning. Does nothing if it has ended."""
         plan = await Stream.open(self._log, DAG, plan_id(run_id), Origin(self._source))
 
         def decide(state: run.State) -> Sequence[Event]:

@@ -1,4 +1,4 @@
-"""The loop: looks at each schedule when its next tick comes, when it changes, and again after a failure."""
+"""The main loop: looks at a schedule at its next tick, when it changes, and again after a failure."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from scheduler.waiting import Waiting
 logger = structlog.get_logger(__name__)
 
 RECHECK = timedelta(seconds=30)
-"""The wall clock is read at least this often, because it can be set."""
+"""Maximum time between reads of the wall clock, which may be set."""
 STEP = timedelta(seconds=1)
-"""A smaller step back is an ordinary adjustment of the clock."""
+"""A smaller step back of the clock is an ordinary adjustment."""
 LONGEST_PAUSE = timedelta(seconds=30)
-"""Between two tries to decide about one schedule."""
+"""Maximum pause before a failed schedule is looked at again."""
 AT_ONCE = 64
-"""Schedules looked at at the same time."""
+"""Maximum number of schedules looked at concurrently."""
 
 
 class Scheduler:
-    """All schedules of all DAGs and goals."""
+    """Decides the ticks of all schedules of all DAGs and goals."""
 
     def __init__(
         self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
@@ -47,22 +47,22 @@ class Scheduler:
         self._waiting = Waiting(log, self._wake)
         self._follower = Follower(log, state_filter("dag"), state_filter("goal"), fold=self._fold)
         self._agenda: dict[str, datetime] = {}
-        """When to look at each schedule next; those being looked at are not in it."""
+        """When to look at each schedule next. A schedule that is being looked at is not in it."""
         self._next = clock.now()
-        """When the loop looks at the agenda again."""
+        """When the loop reads the agenda again."""
         self._failures: dict[str, int] = {}
-        """Looks in a row that failed, by schedule."""
+        """Number of consecutive failures, by schedule."""
         self._last_error = ""
         self._caught_up = False
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def follow(self) -> None:
-        """A worker: follows the log and keeps the active schedules current."""
+        """A worker: follows the log and updates the active schedules, until cancelled."""
         await self._follower.run()
 
     async def run(self) -> None:
-        """A worker: decides about every tick, for ever."""
+        """A worker: decides ticks until cancelled."""
         await self._catch_up()
         async with aclosing(self._waiting), asyncio.TaskGroup() as looks:
             before = self._clock.now()
@@ -79,11 +79,11 @@ class Scheduler:
                 await self._clock.wait(self._next, self._changed)
 
     async def problem(self) -> str | None:
-        """What keeps ticks from being decided, None when nothing does."""
+        """Why ticks cannot be decided; None if they can."""
         if not self._caught_up:
             return "the schedules are still being read from the log; wait"
         if self._failures:
-            return f"{len(self._failures)} schedules cannot be decided, the last because: {self._last_error}"
+            return f"{len(self._failures)} schedules cannot be decided; the last error: {self._last_error}"
         return None
 
     async def _catch_up(self) -> None:
@@ -92,7 +92,7 @@ class Scheduler:
                 await self._follower.catch_up()
                 self._caught_up = True
             except Unavailable as error:
-                logger.warning("the log does not answer; trying again", error=str(error))
+                logger.warning("the log does not answer; retrying", error=str(error))
                 await self._clock.wait(self._clock.now() + _pause(1), asyncio.Event())
 
     def _fold(self, batch: Sequence[Recorded]) -> None:
@@ -103,7 +103,7 @@ class Scheduler:
         self._changed.set()
 
     def _look_at_all(self, now: datetime) -> None:
-        """After the clock was set back: the times of the next looks were computed by the old clock."""
+        """Look at all schedules now: the clock was set back, so the times in the agenda are wrong."""
         logger.warning("the clock was set back; looking at all schedules again")
         self._agenda = dict.fromkeys(self._agenda, now)
 
@@ -119,11 +119,11 @@ class Scheduler:
             self._failures.pop(schedule_id, None)
         else:
             self._agenda[schedule_id] = min(again, self._agenda.get(schedule_id, again))
-            if again < self._next:  # else the loop wakes soon enough, and each wake scans the agenda
+            if again < self._next:  # otherwise the loop wakes in time anyway, and each wake scans the agenda
                 self._changed.set()
 
     async def _decide(self, entry: ActiveSchedule) -> datetime | None:
-        """When to look again; None: not before it is changed."""
+        """Decide the ticks of `entry`. Returns when to look again; None: only when the schedule changes."""
         try:
             look = await self._decider.look(entry)
         except (InvalidCron, InvalidTimezone) as error:
@@ -131,7 +131,9 @@ class Scheduler:
             return None
         except Exception as error:
             expected = isinstance(error, Unavailable | UnreadHistory)
-            logger.warning("will look again", schedule=entry.id, error=str(error), exc_info=not expected)
+            logger.warning(
+                "cannot decide ticks; retrying", schedule=entry.id, error=str(error), exc_info=not expected
+            )
             return self._failed(entry.id, error)
         self._failures.pop(entry.id, None)
         if look.awaits:

@@ -1,4 +1,4 @@
-"""What the scheduler is made of."""
+"""The scheduler as a service."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "scheduler"
 
 @asynccontextmanager
 async def build(settings: SchedulerSettings) -> AsyncGenerator[Running]:
-    """The scheduler on the log that `settings` point at."""
+    """Start a scheduler with the NATS server in `settings`."""
     async with nats_log(settings, CODEC, name=NAME) as log:
         source = f"/{NAME}/{settings.instance}"
         scheduler = Scheduler(

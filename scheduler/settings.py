@@ -1,4 +1,4 @@
-"""What the scheduler reads from its environment."""
+"""Settings that the scheduler reads from its environment."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ class SchedulerSettings(Settings, GoalSettings):
     """Settings of the scheduler."""
 
     catch_up_s: int = Field(default=3600, ge=0, le=366 * 24 * 3600)
-    """The latest tick that an outage missed still fires if it is at most this many seconds late; 0: never.
+    """Maximum seconds that the latest tick missed in an outage may be late and still fire; 0: it never fires.
 
-    A tick noticed within a minute was not missed. A schedule may have a number of its own."""
+    A tick that is at most one minute late counts as on time. A schedule may override this value."""
 
     @property
     def catch_up(self) -> timedelta:
-        """`catch_up_s` as a span of time."""
+        """`catch_up_s` as a timedelta."""
         return timedelta(seconds=self.catch_up_s)

@@ -1,4 +1,4 @@
-"""Waiting for runs to end, on behalf of the schedules that have a tick queued behind them."""
+"""Waits for the end of runs, for schedules with a queued tick."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scheduler.runs import GOING, Runs
 
 
 class Waiting:
-    """Calls `ended` with the schedule whose run has ended. Follows only the runs that are waited for."""
+    """Calls `ended` with the id of a schedule when its run has ended. Follows only the awaited runs."""
 
     def __init__(self, log: Log, ended: Callable[[str], None]) -> None:
         self._log = log
@@ -19,12 +19,12 @@ class Waiting:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def wait(self, schedule_id: str, run_id: str) -> None:
-        """Call `ended` once, when the run has ended."""
+        """Call `ended` with `schedule_id` once, when the run has ended."""
         if schedule_id not in self._tasks:
             self._tasks[schedule_id] = asyncio.create_task(self._until_over(schedule_id, run_id))
 
     async def aclose(self) -> None:
-        """Stop waiting."""
+        """Cancel all waits."""
         for task in self._tasks.values():
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)

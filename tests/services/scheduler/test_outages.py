@@ -174,7 +174,7 @@ async def test_a_log_that_is_away_delays_and_loses_nothing(world: World) -> None
     world.log.refused.clear()
     await world.minute(2)
     await world.log.refused.wait()
-    assert "1 schedules cannot be decided, the last because: away" in (await scheduler.problem() or "")
+    assert "1 schedules cannot be decided; the last error: away" in (await scheduler.problem() or "")
     world.log.away = False
     await world.clock.set(START + 2.5 * MINUTE)
     assert await world.decided(2) == [(1, FIRED), (2, FIRED)]

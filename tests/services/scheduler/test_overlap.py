@@ -76,7 +76,7 @@ async def test_by_default_a_tick_is_skipped_and_says_why(world: World) -> None:
     assert Schedule(cron="* * * * *").overlap is Overlap.SKIP
     await going(world, Overlap.SKIP)
     _, skipped = await world.ticked(2)
-    assert (skipped.decision, skipped.reason) == (SKIPPED, f"the run {run_id(1)} is still going")
+    assert (skipped.decision, skipped.reason) == (SKIPPED, f"the run {run_id(1)} is still in progress")
     assert len(await world.runs()) == 1
 
 

@@ -50,7 +50,7 @@ def test_a_plan_without_a_goal_keeps_its_own_request() -> None:
     ("job", "reason"),
     [
         ({"sub_tasks": "none"}, "original_request: Required"),
-        (None, "correct its `result`: all of it: "),
+        (None, "correct its `result`: the plan: "),
         (job_json(), "nothing to do"),
         (job_json(("1", ["2"]), ("2", ["1"])), "circle"),
         (job_json(("1", ["7"])), "no sub-task has the id '7'"),
