@@ -1,4 +1,4 @@
-"""An endpoint: its route, what it takes and answers, and its handler."""
+"""Endpoints: route, input, answers and handler."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _ID_NAMES = re.compile(r"\{(id|\w+_id)\}")
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[B, Q]):
-    """One request to one endpoint, checked."""
+    """One validated request to an endpoint."""
 
     gateway: Gateway
     request: web.Request
@@ -41,20 +41,20 @@ class Call(Generic[B, Q]):
     origin: Origin
     """The writer of commits for this request."""
     key: Key | None = None
-    """The idempotency key of a request that may be carried out more than once."""
+    """The idempotency key, if the client sent one."""
 
     def missing(self) -> Refusal:
-        """The 404 error for the id in the path, to raise."""
+        """Return the 404 error for the id in the path."""
         return self.endpoint.missing_at(self.path)
 
     def new_id(self, prefix: str, *parts: str) -> str:
-        """An id for something to be made; each thing that one request makes has `parts` of its own."""
+        """Return an id for a new aggregate. `parts` distinguish the aggregates that one request creates."""
         return self.key.id(prefix, *parts) if self.key else new_id(prefix)
 
     async def made_before(self, aggregate: Aggregate[S], aggregate_id: str) -> Stream[S] | None:
-        """What the same request made when it was carried out before; None when it made nothing.
+        """Return the aggregate that an earlier attempt of the same request created, or None.
 
-        Look here before checking what a request needs: agents, plans and tools may have changed meanwhile.
+        Call it before validating the request: agents, plans and tools may have changed since that attempt.
         """
         if self.key is None:
             return None
@@ -64,7 +64,7 @@ class Call(Generic[B, Q]):
     async def create(
         self, aggregate: Aggregate[S], aggregate_id: str, decide: Callable[[S], Sequence[Event]]
     ) -> Stream[S]:
-        """A new aggregate, or the one made when the same request was carried out before."""
+        """Create an aggregate, or return the one that an earlier attempt of the same request created."""
         log = self.gateway.log
         if self.key:
             return await transact(log, aggregate, aggregate_id, decide, self.origin)
@@ -86,7 +86,7 @@ class Raw:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header that a request may have."""
+    """An optional request header."""
 
     name: str
     description: str
@@ -95,12 +95,12 @@ class Header:
 LAST_EVENT_ID = Header("Last-Event-ID", "The `id` of the last event that the client received.")
 
 Answer = Any
-"""A type that pydantic knows, Raw, or None for no content."""
+"""A type that pydantic supports, Raw, or None for an answer without content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A method and a path, and everything about them."""
+    """An operation: a method and a path, their input, answers and handler."""
 
     method: str
     path: str
@@ -111,18 +111,18 @@ class Endpoint:
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     invalid: str
-    """The error that stands above validation issues."""
+    """Error text of an answer with validation issues."""
     invalid_too: Mapping[str, Json]
     """Further keys of an answer with validation issues."""
     missing: str | None
-    """The 404 error, with the names of the path in braces. Variables called `id` or `…_id` must be ids."""
+    """Text of the 404 error, with path variables in braces. Variables named `id` or `…_id` must be ids."""
     errors: Mapping[int, str]
-    """Further error statuses, and when they happen."""
+    """Further error statuses and their descriptions."""
     form: type[BaseModel] | None
-    """A multipart body, which the handler reads itself."""
+    """Model of a multipart body. The handler reads the body."""
     headers: tuple[Header, ...]
     keyed: bool
-    """Whether it creates something, so that `Idempotency-Key` applies."""
+    """Whether the operation supports `Idempotency-Key`."""
 
     def __post_init__(self) -> None:
         if _ID_NAMES.search(self.path) and self.missing is None:
@@ -130,18 +130,18 @@ class Endpoint:
 
     @property
     def name(self) -> str:
-        """Name of the function, unique among endpoints."""
+        """Name of the handler function. It is unique among endpoints."""
         return self.handler.__name__
 
     def missing_at(self, path: Mapping[str, str]) -> Refusal:
-        """The 404 error for these path values."""
+        """Return the 404 error for these path values."""
         return Refusal(404, (self.missing or "Not found").format(**path))
 
     async def serve(self, gateway: Gateway, request: web.Request, origin: Origin) -> web.StreamResponse:
-        """Check the request and answer it.
+        """Validate the request and call the handler.
 
         Raises:
-            Refusal: it is not a valid request, or the handler refuses it.
+            Refusal: the request is invalid, or the handler refuses it.
         """
         path = bodies.checked_path(request.match_info)
         for name in _ID_NAMES.findall(self.path):
@@ -182,7 +182,7 @@ def endpoint(  # noqa: PLR0913  a declaration, every part by its name
     headers: tuple[Header, ...] = (),
     keyed: bool = False,
 ) -> Callable[[Handler], Endpoint]:
-    """Make a handler an endpoint; GET answers HEAD too."""
+    """Turn a handler into an endpoint. GET endpoints also support HEAD."""
 
     def wrap(handler: Handler) -> Endpoint:
         return Endpoint(

@@ -1,4 +1,4 @@
-"""What every handler works with."""
+"""The parts of a gateway that handlers use."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from gateway.views.progress import Progress
 from gateway.views.reader import Views
 
 ANSWER_S = 2.0
-"""A read that found nothing asks the log for its newest commit; it waits this long for the answer."""
+"""Seconds that a read that found nothing waits for the position of the newest commit."""
 CATCH_UP_S = 10.0
 
 
 def now() -> datetime:
-    """The present moment."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
@@ -45,32 +45,32 @@ class Gateway:
     blobs: Blobs
     views: Views
     progress: Progress
-    """How far the views are."""
+    """The position of the views."""
     agents: Directory
     agents_follower: Follower
-    """What keeps `agents` current."""
+    """The follower that keeps `agents` current."""
     executors: Executors
-    """Which executors are alive."""
+    """The executors that send heartbeats."""
     catalogue: Catalogue
     stored_plans: StoredPlans
-    """What can be executed."""
+    """The cache of DAGs."""
     hub: Hub
     feeds: Feeds
-    """The executions being watched."""
+    """The streams of runs."""
     log_feed: LogFeed
-    """The log being watched."""
+    """The stream of the log."""
     llm: LlmConfiguration
     chat: Llm
-    """For single tasks; what plans and runs ask of a model is asked elsewhere."""
+    """The LLM client for single tasks. Planner and executors have their own."""
     idempotency: Idempotency
     form_room: FormRoom = field(default_factory=FormRoom)
     execution_cache: ExecutionCache = field(default_factory=ExecutionCache)
     clock: Callable[[], datetime] = now
     agents_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """One change of agents at a time: their names are unique among all of them."""
+    """Serialises changes of agents, because their names must be unique."""
 
     async def agents_current(self) -> Directory:
-        """Every agent there is at this moment.
+        """Return all agents as of now.
 
         Raises:
             Unavailable: the log could not be reached in time.
@@ -83,11 +83,11 @@ class Gateway:
         return self.agents
 
     async def projected(self, seq: int, timeout: float | None = None) -> bool:
-        """Whether the views include the commit at `seq`, after waiting up to `timeout` seconds for it."""
+        """Wait up to `timeout` seconds for the views to include `seq`. Return whether they do."""
         return await self.progress.reached(seq, self.settings.views_wait_s if timeout is None else timeout)
 
     async def current(self) -> bool:
-        """Whether the views include all that is in the log at this moment, after waiting for it a little.
+        """Wait briefly for the views to include the newest commit of the log. Return whether they do.
 
         Raises:
             Unavailable: the log could not be reached.
@@ -100,5 +100,5 @@ class Gateway:
         return await self.projected(newest)
 
     def llm_problem(self, provider: str | None = None, model: str | None = None) -> str | None:
-        """What to set before these can be called (None stands for the default); None when they can."""
+        """Return which setting is missing to call the model, or None. None arguments mean the defaults."""
         return self.chat.problem(provider, model)

@@ -1,4 +1,4 @@
-"""What is known about the LLM without calling it."""
+"""The configuration of the LLM."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ NONE = "none"
 
 @dataclass(frozen=True)
 class LlmConfiguration:
-    """The providers and models that the environment names."""
+    """The providers and models of the environment."""
 
     settings: LlmSettings
 
     @property
     def default(self) -> tuple[str, str]:
-        """Provider and model of requests that name none, as far as they are set."""
+        """Default provider and model. An unset value is NONE."""
         try:
             endpoint = resolve(self.settings)
         except LlmNotConfigured:

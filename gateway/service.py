@@ -1,4 +1,4 @@
-"""What the gateway is made of."""
+"""Assembles and runs the gateway."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NAME = "gateway"
 
 @asynccontextmanager
 async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
-    """One gateway on the settings' NATS and views."""
+    """Run one gateway with the NATS and the views of the settings."""
     async with nats_log(settings, CODEC, name=NAME) as log, open_views(settings) as views:
         connection = log.connection
         llm = LlmConfiguration(LlmSettings())
@@ -62,7 +62,7 @@ def assemble(
     llm: LlmConfiguration,
     live: Live | None = None,
 ) -> Gateway:
-    """The gateway's parts, none of them running yet."""
+    """Create the parts of the gateway without starting them."""
     progress = Progress(views.position)
     agents, hub, executors = Directory(), Hub(log, progress.reached), Executors(time.monotonic)
     return Gateway(
@@ -87,9 +87,9 @@ def assemble(
 
 @asynccontextmanager
 async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[int, Worker]]:
-    """Serve HTTP until the end of the block, with `workers` and the gateway's own at work behind it.
+    """Serve HTTP and run `workers` and the gateway's own workers until the end of the block.
 
-    Yields the port, and a worker that fails when one of the others does.
+    Yields the port, and a worker that fails if one of the others fails.
     """
     async with kept_running(gateway.agents_follower.run, gateway.hub.run, *workers) as failure:
         await gateway.agents_current()
@@ -99,7 +99,7 @@ async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[in
 
 @asynccontextmanager
 async def open_views(settings: GatewaySettings) -> AsyncGenerator[Views]:
-    """The views, closed on the way out."""
+    """Open the views, and close them at the end of the block."""
     views = Views(settings.views_file)
     try:
         yield views
@@ -109,9 +109,9 @@ async def open_views(settings: GatewaySettings) -> AsyncGenerator[Views]:
 
 @asynccontextmanager
 async def kept_running(*workers: Worker) -> AsyncGenerator[Worker]:
-    """Run `workers` until the end of the block, so that requests that are being answered still have them.
+    """Run `workers` until the end of the block, so that requests in progress can still use them.
 
-    Yields a worker that fails when one of them does.
+    Yields a worker that fails if one of them fails.
     """
     tasks = [asyncio.ensure_future(worker()) for worker in workers]
 

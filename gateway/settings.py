@@ -1,4 +1,4 @@
-"""What the gateway reads from its environment."""
+"""Settings of the gateway from the environment."""
 
 from __future__ import annotations
 
@@ -24,53 +24,55 @@ from contracts.runtime.process.browsers import BrowserRules
 from contracts.runtime.process.settings import ViewsSettings
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
-"""Where the web app runs while it is developed."""
+"""Origins of the web app during development."""
 LOOPBACK = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
 _MAY_BE_EMPTY = frozenset({"rate_limit_exempt", "trusted_proxies"})
-"""Settings that are something else when they are given empty than when they are not given."""
+"""Settings for which an empty value differs from an unset one."""
 _ORIGIN = re.compile(r"https?://[^/\s*]+|null")
 
 
 class GatewaySettings(ViewsSettings, GoalSettings):
-    """Where to listen and whom to let in."""
+    """Address, access and limits of the API."""
 
     host: str = "0.0.0.0"
     port: int = Field(default=3000, ge=0, le=65535)
-    """0 takes a free one and logs it."""
+    """Port of the API. 0 chooses a free port and logs it."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)] = ()
-    """Origins whose pages may call the API, separated by commas, besides LOCAL_ORIGINS."""
+    """Origins whose pages may call the API, separated by commas, in addition to LOCAL_ORIGINS."""
     cors_credentials: bool = False
-    """Whether pages of CORS_ORIGINS may send cookies and other credentials along."""
+    """Whether pages of CORS_ORIGINS may send cookies and other credentials."""
     rate_limit_max: int = Field(default=0, ge=0)
-    """Requests a minute from one address; 0 is no limit. Health is never limited."""
+    """Maximum requests per minute from one address. 0: no limit. Health is never limited."""
     rate_limit_exempt: Annotated[
         tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(by_commas)
     ] = LOOPBACK
-    """Networks that are not limited, separated by commas; empty: none."""
+    """Networks without a rate limit, separated by commas. Empty: none."""
     trusted_proxies: Annotated[
         tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(by_commas)
     ] = LOOPBACK
-    """Networks of proxies, separated by commas: from these, `X-Forwarded-For` says who asks."""
+    """Networks of proxies whose `X-Forwarded-For` is trusted, separated by commas."""
     max_connections: int = Field(default=0, ge=0)
-    """Open connections; further ones are answered 503. 0: as many as the process may have files, less 256."""
+    """Maximum open connections; further ones get 503. 0: the limit of open files minus 256."""
 
     views_wait_s: float = Field(default=2.0, ge=0)
-    """Seconds that the answer to a write waits for the views to include it."""
+    """Maximum seconds that the answer to a write waits until the views include it."""
     planning_wait_s: float = Field(default=300.0, gt=0)
-    """Seconds that a client waits for its plan, before it is told that planning goes on without it."""
+    """Maximum seconds that a request waits for a plan. Then it gets 202, and planning continues."""
 
     experiments_parallel: int = Field(default=4, ge=1)
-    """Plans of one request for experiments that are made at once."""
+    """Maximum number of plans that one experiments request makes at the same time."""
 
     max_message_length: int = Field(default=10_000, ge=10)
-    """Characters of a goal's objective."""
+    """Maximum number of characters of a goal's objective."""
 
     @field_validator("cors_origins")
     @classmethod
     def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             if not _ORIGIN.fullmatch(origin):
-                raise ValueError(f"{origin!r} is no origin: write scheme://host[:port] without a path or a *")
+                raise ValueError(
+                    f"{origin!r} is not an origin: write scheme://host[:port] without a path or a *"
+                )
         return origins
 
     @classmethod
@@ -82,7 +84,7 @@ class GatewaySettings(ViewsSettings, GoalSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """After each source what it gives as empty, where that means something."""
+        """Add empty values of each source for settings in which they have a meaning."""
         file = dotenv_settings.env_file if isinstance(dotenv_settings, DotEnvSettingsSource) else None
         emptied = (
             EnvSettingsSource(settings_cls, env_ignore_empty=False),
@@ -93,17 +95,17 @@ class GatewaySettings(ViewsSettings, GoalSettings):
 
     @property
     def allowed_origins(self) -> frozenset[str]:
-        """Every origin whose pages may call the API."""
+        """All origins whose pages may call the API."""
         return frozenset((*LOCAL_ORIGINS, *self.cors_origins))
 
     @property
     def credentialed_origins(self) -> frozenset[str]:
-        """Those whose pages may send credentials along."""
+        """Origins whose pages may send credentials."""
         return self.allowed_origins if self.cors_credentials else frozenset(LOCAL_ORIGINS)
 
     @property
     def browser_rules(self) -> BrowserRules:
-        """What pages in a browser may send."""
+        """The hosts and origins that are allowed in requests from browsers."""
         return BrowserRules(frozenset((*self.allowed_hosts, self.host.lower())), self.allowed_origins)
 
 

@@ -1,1 +1,1 @@
-"""How any request is served, whatever it asks for: nothing here knows an endpoint."""
+"""HTTP handling that is independent of the endpoints."""

@@ -1,4 +1,4 @@
-"""What a request carries: its body, query and path, checked for what no store of ours could keep."""
+"""Reads the body, query and path of a request, and refuses values that cannot be stored."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ T = TypeVar("T")
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_VALUES = 100_000
-"""Items and members of a body: what is wrong with each takes far longer to find than the body to arrive."""
+"""Maximum number of items and members of a body, because validating each is slow."""
 MAX_DEPTH = 100
-"""Objects and lists within each other; encoders give up at 255."""
+"""Maximum nesting of objects and lists. Encoders fail at 255."""
 BODY_S = 30.0
-"""Seconds that a JSON body may take to arrive."""
+"""Maximum seconds to receive a JSON body."""
 JSON = "application/json"
 
 
 async def body_of(request: web.Request) -> Json:
-    """The JSON body; an empty one is `{}`.
+    """Read the JSON body. An empty body is `{}`.
 
     Raises:
-        FrameworkRefusal: it is not JSON, too large, too slow, or says it is something else.
-        Refusal: it holds a NUL character, an integer of more than 64 bits, or too many values or levels.
+        FrameworkRefusal: the body is not JSON, is too large or too slow, or has another Content-Type.
+        Refusal: it contains a NUL character, an integer of more than 64 bits, or too many values or levels.
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise FrameworkRefusal(413, "Request body is too large: send at most 1 MiB", BODY_TOO_LARGE)
@@ -56,10 +56,10 @@ async def body_of(request: web.Request) -> Json:
 
 
 async def within(seconds: float, received: Awaitable[T]) -> T:
-    """What arrives within so many seconds.
+    """Wait up to `seconds` for a body.
 
     Raises:
-        FrameworkRefusal: it does not.
+        FrameworkRefusal: the body did not arrive in time.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -69,7 +69,7 @@ async def within(seconds: float, received: Awaitable[T]) -> T:
 
 
 def _what_is_wrong(raw: bytes, error: ValueError) -> str:
-    """What the parser says, in more words where it is about the text itself."""
+    """Return the parser's error, with advice if the encoding is wrong."""
     try:
         raw.decode()
     except UnicodeDecodeError as where:
@@ -80,10 +80,10 @@ def _what_is_wrong(raw: bytes, error: ValueError) -> str:
 
 
 def query_of(request: web.Request) -> dict[str, Json]:
-    """The query: text by key, a list where a key comes more than once.
+    """Return the query: text by key, or a list if a key is repeated.
 
     Raises:
-        Refusal: it holds what is not text.
+        Refusal: a value contains NUL or is not UTF-8.
     """
     query = {}
     for key in request.query:
@@ -95,10 +95,10 @@ def query_of(request: web.Request) -> dict[str, Json]:
 
 
 def checked_path(match_info: Mapping[str, str]) -> dict[str, str]:
-    """The named parts of the path.
+    """Return the path variables.
 
     Raises:
-        Refusal: one holds what is not text.
+        Refusal: a value contains NUL or is not UTF-8.
     """
     for value in match_info.values():
         check_text(value, "The path")
@@ -106,10 +106,10 @@ def checked_path(match_info: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_text(text: str, where: str) -> None:
-    """`text`, which stands `where` a sentence can begin, is text.
+    """Require that `text` is valid. `where` is the start of the error message.
 
     Raises:
-        Refusal: it holds what is not.
+        Refusal: `text` contains NUL or is not UTF-8.
     """
     if "\x00" in text:
         raise Refusal(400, f"{where} contains a NUL character; remove it")
@@ -133,7 +133,7 @@ def _check_no_nul(value: Json) -> None:
 
 
 def _texts(value: Json) -> Iterator[str]:
-    """Every string in a JSON value, keys too."""
+    """Yield every string in a JSON value, including keys."""
     match value:
         case str():
             yield value
@@ -147,7 +147,7 @@ def _texts(value: Json) -> Iterator[str]:
 
 
 def _count(value: Json) -> int:
-    """How many members and items there are, at any depth."""
+    """Count the members and items at all levels."""
     count, waiting = 0, [value]
     while waiting:
         one = waiting.pop()
@@ -158,7 +158,7 @@ def _count(value: Json) -> int:
 
 
 def _depth(value: Json) -> int:
-    """How deeply lists and objects are nested; level by level, so that no depth is too much."""
+    """Return how deeply lists and objects are nested. It does not recurse, so any depth is safe."""
     depth, level = 0, [value]
     while level := [one for one in level if isinstance(one, dict | list)]:
         depth += 1

@@ -1,4 +1,4 @@
-"""Errors, and the one place that turns them into answers."""
+"""Errors, and their conversion to answers."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from gateway.http.replies import json_reply
 from gateway.views.reader import ViewsUnavailable
 
 RETRY_AFTER_S = 1
-"""Seconds that clients are told to wait when something is unavailable for a moment."""
+"""Value of `Retry-After`, in seconds, for temporary errors."""
 
 INVALID_BODY = "Invalid input parameters"
-"""The error that stands above what is wrong with a body."""
+"""Error text of an answer with validation issues of a body."""
 BODY_TOO_LARGE = "FST_ERR_CTP_BODY_TOO_LARGE"
 WRONG_MEDIA_TYPE = "FST_ERR_CTP_INVALID_MEDIA_TYPE"
 
@@ -39,7 +39,7 @@ WRONGLY_ENCODED = (
 )
 
 REASONS = {413: "Payload Too Large"}
-"""Where the standard library's name of a status changes with Python's version."""
+"""Names of statuses whose name in the standard library depends on Python's version."""
 
 STATUS: dict[type[Exception], int] = {
     DomainError: 400,
@@ -69,7 +69,7 @@ STATUS: dict[type[Exception], int] = {
 
 
 class Refusal(Exception):
-    """The request cannot be granted: `{"error": …}` and further keys."""
+    """An error answer: `{"error": …}` and further keys."""
 
     def __init__(
         self, status: int, error: str, /, *, retry_after: float | None = None, **extra: Json
@@ -80,12 +80,12 @@ class Refusal(Exception):
         self.headers = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
 
     def reply(self) -> web.Response:
-        """The error as an answer."""
+        """Return the error as an answer."""
         return json_reply(self.body, self.status, self.headers)
 
 
 class FrameworkRefusal(Refusal):
-    """The request never reaches a handler: `{"statusCode", "error": <reason>, "message", "code"?}`."""
+    """An error before a handler is called: `{"statusCode", "error": <reason>, "message", "code"?}`."""
 
     def __init__(self, status: int, message: str, code: str | None = None) -> None:
         reason = REASONS.get(status) or HTTPStatus(status).phrase
@@ -95,7 +95,7 @@ class FrameworkRefusal(Refusal):
 
 
 def refusal_of(error: Exception, request: web.Request) -> Refusal | None:
-    """The answer for `error`; None if it is a bug."""
+    """Return the answer for `error`, or None if it is unexpected."""
     if isinstance(error, Refusal):
         return error
     if isinstance(error, web.HTTPException):
@@ -112,13 +112,13 @@ def refusal_of(error: Exception, request: web.Request) -> Refusal | None:
 
 
 def internal_error(request_id: str) -> Refusal:
-    """The answer for a bug. It names the request id, by which the operator finds the cause in the log."""
-    message = f"This should not have happened; the log has the cause under request id {request_id}"
+    """Return the answer for an unexpected error. The request id leads to the cause in the server's log."""
+    message = f"Unexpected error; the server's log has the cause under request id {request_id}"
     return FrameworkRefusal(500, message)
 
 
 def of_http(error: web.HTTPException, request: web.BaseRequest) -> Refusal:
-    """The answer for an error of aiohttp."""
+    """Return the answer for an error of aiohttp."""
     match error:
         case web.HTTPRequestEntityTooLarge():
             return FrameworkRefusal(413, "Request body is too large: send at most 1 MiB", BODY_TOO_LARGE)

@@ -1,4 +1,4 @@
-"""Bodies in multipart/form-data: fields and files, all of them bounded."""
+"""Reads multipart/form-data bodies: fields and files of limited size."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ MIB = 1024 * 1024
 MAX_FIELD_BYTES = MIB
 MAX_FILE_BYTES = 10 * MIB
 MAX_BYTES = 40 * MIB
-"""Of all parts together."""
+"""Maximum size of a form."""
 FULL = "Too many files are being sent at once: try again in a moment"
 MAX_HELD_BYTES = 128 * MIB
-"""Of all forms that are being answered."""
+"""Maximum size of all forms in memory."""
 MAX_PARTS = 40
 FORM_S = 300.0
-"""Seconds that a form may take to arrive."""
+"""Maximum seconds to receive a form."""
 
 Take = Callable[[int], None]
 
 MALFORMED = (ValueError, LookupError, RuntimeError, AssertionError, BadHttpMessage)
-"""What the reader raises, each for another way to be no form."""
+"""Exceptions that the reader raises for an invalid form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,31 +36,31 @@ class Upload:
     """One file of a form."""
 
     filename: str
-    """Without folders."""
+    """File name without folders."""
     media_type: str
-    """As the client says; may be empty."""
+    """Media type from the client. It may be empty."""
     content: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A form as it was sent; of two fields with one name the last counts."""
+    """A received form. If fields have the same name, the last one counts."""
 
     fields: Mapping[str, str]
     files: Sequence[Upload]
 
 
 class FormRoom:
-    """The bytes of all forms that are held in memory at once."""
+    """Limits the total size of the forms in memory."""
 
     def __init__(self, most: int = MAX_HELD_BYTES) -> None:
         self._left = most
 
     @contextmanager
     def held(self) -> Iterator[Take]:
-        """Yields a function that takes room for so many bytes, which is free again after the block.
+        """Yield a function that reserves a number of bytes until the end of the block.
 
-        The function raises Refusal when there is no room left.
+        The function raises Refusal if the limit is exceeded.
         """
         taken = 0
 
@@ -79,11 +79,11 @@ class FormRoom:
 
 @asynccontextmanager
 async def form_of(request: web.Request, room: FormRoom) -> AsyncGenerator[Form]:
-    """The form in the body, for the time of the block. A part with a file name is a file.
+    """Read the form in the body. It is valid until the end of the block. A part with a file name is a file.
 
     Raises:
-        FrameworkRefusal: it is not a form, arrives too slowly, or says that it is something else.
-        Refusal: part of it is too large, a field is not text, or too many forms are being sent.
+        FrameworkRefusal: the body is not a form, arrives too slowly, or has another Content-Type.
+        Refusal: a part is too large, a field is not text, or too many forms are being received.
     """
     with room.held() as take:
         yield await _received(request, take)
@@ -147,7 +147,7 @@ def _text(name: str, content: bytes) -> str:
 
 
 def _base_name(filename: str) -> str:
-    """Whatever stands after the last slash of either kind, with nothing in it that ends a line."""
+    """Return the file name after the last slash or backslash, without line breaks."""
     name = clean_text(filename).replace("\\", "/").rpartition("/")[2]
     return "".join(char for char in name if char.isprintable()) or "file"
 

@@ -1,15 +1,15 @@
-"""`Idempotency-Key`: a request that may be sent again and again, to any gateway, and is done once.
+"""`Idempotency-Key`: repeating a request with the same key, at any gateway, has no further effect.
 
-1. The key is claimed for the request, which is its method, path and body, in a key-value bucket that all
-   gateways share. Another request under the same key is refused.
-2. The request is carried out with ids derived from the key and the request, and every commit it makes names
-   it as its cause. Whoever carries it out again finds in the log what is there and makes nothing twice.
-3. The answer is put under the key, and for a day everyone who asks again gets it from there.
+1. The key is claimed for the request (its method, path and body) in a key-value bucket that all gateways
+   share. Another request with the same key is refused.
+2. The request is executed with ids that are derived from the key and the request. Every commit names the
+   request as its cause. A second execution finds these commits in the log and creates nothing twice.
+3. The answer is stored under the key. For a day, repeated requests get the stored answer.
 
-So there is no lock and no lease: a request that comes while the first is still being answered, or after the
-gateway that began it was killed at any point, is simply carried out again, and comes to the same. Of several
-answers the first that is kept counts. A refusal has done nothing, so it is not kept and frees the key; after
-an error of ours the key stays claimed, because nobody knows what was done.
+There is no lock and no lease. A request that arrives while an earlier attempt is in progress, or after the
+gateway crashed during one, is executed again with the same result. If several attempts finish, the first
+stored answer counts. A refused request has no effect: its answer is not stored, and its key becomes free.
+After an unexpected error the key stays claimed, because the effect of the request is unknown.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ from gateway.http.errors import Refusal, refusal_of
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
-"""Header of answers that were given before."""
+"""Header of answers that are replayed."""
 KEPT_HEADERS = ("Content-Type", "Location")
 LARGEST_BYTES = 512 * 1024
-"""Of an answer that is kept; a request with a larger one is carried out again."""
+"""Maximum size of a stored answer. A request with a larger answer is executed again."""
 TRIES = 5
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -46,7 +46,7 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """What a client calls one request of its own."""
+    """The idempotency key of a request."""
 
     name: str
     """Hash of the client's key."""
@@ -54,12 +54,12 @@ class Key:
     """Hash of the method, path and body."""
 
     def id(self, prefix: str, *parts: str) -> str:
-        """The same id each time the request is carried out."""
+        """Return an id that is the same for every attempt of the request."""
         return derived_id(prefix, self.name, self.request, *parts)
 
     @property
     def cause(self) -> str:
-        """What commits name as their cause that were made for the request."""
+        """The causation id of commits of the request."""
         return self.id("req_")
 
 
@@ -82,7 +82,7 @@ class _Answer(BaseModel):
 
 
 class _Entry(BaseModel):
-    """The value under a key. Free when no request claims it."""
+    """The value of a key. The key is free if no request claims it."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -97,7 +97,7 @@ class _Claim:
 
 
 class Idempotency:
-    """Requests that have been answered lately, among all gateways."""
+    """The answers of the last day, shared by all gateways."""
 
     def __init__(self, key_values: KeyValue) -> None:
         self._values = key_values
@@ -105,7 +105,7 @@ class Idempotency:
     async def once(
         self, key: Key, request: web.Request, perform: Callable[[], Awaitable[web.StreamResponse]]
     ) -> web.StreamResponse:
-        """The answer given before, else that of `perform`.
+        """Return the stored answer, or else the answer of `perform`.
 
         Raises:
             Refusal: the key belongs to another request.
@@ -151,7 +151,7 @@ class Idempotency:
             entry, _ = await self._get(key)
         except Unavailable as error:
             logger.warning(
-                "an answer is not kept; asked again, the request is carried out again", error=str(error)
+                "an answer could not be stored; a repeated request is executed again", error=str(error)
             )
             return response
         kept = entry.answer if entry.request == key.request else None
@@ -165,7 +165,7 @@ class Idempotency:
         return (_Entry.model_validate_json(stored.value), stored.revision) if stored else (_Entry(), 0)
 
     async def _put(self, key: Key, entry: _Entry, after: int) -> int | None:
-        """The new revision; None when somebody else was quicker."""
+        """Write the entry. Return the new revision, or None if another writer was first."""
         try:
             return await self._values.put(key.name, entry.model_dump_json().encode(), after=after)
         except Outdated:
@@ -173,16 +173,16 @@ class Idempotency:
 
 
 def key_of(request: web.Request, body: Json) -> Key | None:
-    """The key that a client gave the request with this `body`, None when it gave none.
+    """Return the key of a request with this `body`, or None if it has no key.
 
     Raises:
-        Refusal: it cannot be one.
+        Refusal: the key is invalid.
     """
     given = request.headers.get(HEADER)
     if given is None:
         return None
     if not _KEY.fullmatch(given):
-        raise Refusal(400, f"{HEADER} must be 1 to 255 visible ASCII characters; a UUID is a good one")
+        raise Refusal(400, f"{HEADER} must be 1 to 255 visible ASCII characters, such as a UUID")
     parts = (request.method, request.path, orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode())
     return Key(_hash(given), _hash("\n".join(parts)))
 

@@ -10,7 +10,7 @@ from prometheus_client import Counter, Histogram
 REQUESTS = Counter("gateway_requests", "HTTP requests answered", ["route", "method", "status"])
 SECONDS = Histogram(
     "gateway_request_seconds",
-    "From the request's head to the answer's end",
+    "Seconds from the request's headers to the end of the answer",
     ["route", "method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 120),
 )
@@ -29,5 +29,5 @@ def count_request(request: web.Request, status: int, seconds: float) -> None:
 
 @cache
 def _of(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
-    """What counts requests of one kind; looked up once, since that takes longer than counting."""
+    """Return the metrics of a kind of request. The lookup is cached, because it is slower than counting."""
     return REQUESTS.labels(route, method, str(status)), SECONDS.labels(route, method)

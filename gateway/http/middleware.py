@@ -1,4 +1,4 @@
-"""Around every request: its trace, its count, its line in the log, its answer when it fails."""
+"""Middlewares of every request: tracing, metrics, logging, rate limit and error answers."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ logger = structlog.get_logger(__name__)
 FORWARDED = "X-Forwarded-For"
 UNLIMITED = frozenset({"/health", "/health/ready"})
 HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("headers", dict)
-"""Headers to add to the answer."""
+"""Request key: headers to add to the answer."""
 STARTED = web.RequestKey("started", bool)
-"""Set once the answer's head is on its way."""
+"""Request key: set after the headers of the answer are sent."""
 
 
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Name the request, count it, and log it in one line once it is answered."""
+    """Set the request id, count the request, and log one line after it is answered."""
     trace = request[TRACE] = Trace.of(request)
     request[HEADERS] = {REQUEST_ID: trace.request_id}
     began = time.perf_counter()
@@ -44,10 +44,10 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 @web.middleware
 async def answer_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn what was raised into an answer.
+    """Turn exceptions into answers.
 
     Raises:
-        ConnectionError: the client has left, or has part of an answer already.
+        ConnectionError: the client has disconnected, or part of the answer is already sent.
     """
     try:
         return await handler(request)
@@ -59,7 +59,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
             logger.exception("a request failed", method=request.method, path=request.path)
             refusal = internal_error(request[TRACE].request_id)
         elif refusal.status >= 500:
-            logger.warning("a request was turned away", error=str(error), cause=str(error.__cause__))
+            logger.warning("a request cannot be served", error=str(error), cause=str(error.__cause__))
         if STARTED in request or request.transport is None:
             raise ConnectionAbortedError("the answer cannot be completed") from error
         reply = refusal.reply()
@@ -69,7 +69,7 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
 
 
 def limited(rate_limit: RateLimit) -> Middleware:
-    """A middleware that refuses an address its further requests; health is free."""
+    """Return a middleware that applies the rate limit. Health endpoints are exempt."""
 
     @web.middleware
     async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -81,6 +81,6 @@ def limited(rate_limit: RateLimit) -> Middleware:
 
 
 async def complete_head(request: web.Request, response: web.StreamResponse) -> None:
-    """A signal handler that adds the headers of the request's own to its answer."""
+    """Signal handler: add the headers that the request collected to its answer."""
     request[STARTED] = True
     response.headers.update(request.get(HEADERS, {}))

@@ -1,4 +1,4 @@
-"""What a read does not find is only missing if the views include the whole log."""
+"""Answers 404 to reads only if the views are up to date."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ READS = ("GET", "HEAD")
 
 
 def certain_misses(is_current: Callable[[], Awaitable[bool]]) -> Middleware:
-    """A middleware that answers 404 to a read once the views are at the head of the log, and 503 before.
+    """Return a middleware that turns the 404 of a read into a 503 while the views lag behind the log.
 
-    While the views are built anew, what was accepted meanwhile is in the log only.
+    While the views are rebuilt, recent writes are only in the log.
     """
 
     @web.middleware

@@ -1,4 +1,4 @@
-"""Connections: what is not an HTTP request is answered in JSON, and nobody holds a connection for nothing."""
+"""Connections: JSON answers to invalid HTTP, a connection limit, and a timeout for the first request."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from gateway.http.errors import RETRY_AFTER_S, FrameworkRefusal, of_http
 from gateway.http.replies import JSON
 
 LONGEST_LINE = 8190
-"""Bytes of a URL or of a header."""
+"""Maximum bytes of a URL or of a header."""
 LONGEST_SHOWN = 200
 HEAD_S = 20.0
-"""Seconds that a new connection has for the head of its first request."""
+"""Maximum seconds to receive the headers of the first request of a connection."""
 
 FULL = FrameworkRefusal(503, "Too many open connections: try again in a moment")
 
@@ -32,7 +32,7 @@ class Protocol(web.RequestHandler):
     __slots__ = ("_head_timer",)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin to serve it, or refuse it when there are too many."""
+        """Serve the connection, or refuse it if too many are open."""
         super().connection_made(transport)
         self._head_timer = self._loop.call_later(HEAD_S, self.force_close)
         if isinstance(self._manager, Server) and self._manager.is_full and self.transport:
@@ -40,18 +40,18 @@ class Protocol(web.RequestHandler):
             self.force_close()
 
     def data_received(self, data: bytes) -> None:
-        """Take what the client has sent."""
+        """Process received data."""
         super().data_received(data)
         if self._request_count:
             self._head_timer.cancel()
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """The connection is closed."""
+        """Clean up after the connection closed."""
         self._head_timer.cancel()
         super().connection_lost(exc)
 
     def log_exception(self, *args: Any, **kw: Any) -> None:
-        """Log a failure; an unreadable rest of a body was answered already and is none."""
+        """Log a failure. An unreadable rest of a body is not a failure, because it was already answered."""
         error = kw.get("exc_info")
         if isinstance(error, web.RequestPayloadError):
             logger.debug("the rest of a body cannot be read", error=str(error.__cause__ or error))
@@ -65,10 +65,10 @@ class Protocol(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """The answer to what cannot be read, which ends the connection.
+        """Return the answer to invalid data. The connection is closed after it.
 
         Raises:
-            ConnectionError: the same as `exc`: there is nobody left to answer.
+            ConnectionError: `exc` itself, if the client has disconnected.
         """
         if isinstance(exc, ConnectionError):
             logger.debug("the client disconnected", remote=request.remote, error=str(exc))
@@ -84,7 +84,7 @@ class Protocol(web.RequestHandler):
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
-        """Send the answer; what was refused before any middleware of ours in JSON, too."""
+        """Send the answer. Errors of aiohttp before any middleware are sent as JSON, too."""
         answer = of_http(resp, request).reply() if isinstance(resp, web.HTTPException) else resp
         if not answer.prepared:
             for name, value in HEADERS.items():
@@ -93,34 +93,34 @@ class Protocol(web.RequestHandler):
 
 
 class Server(web.Server):
-    """Makes such connections."""
+    """Creates connections of the class Protocol."""
 
     max_connections: int
 
     @classmethod
     def like(cls, other: web.Server, max_connections: int) -> Server:
-        """A server of the same application with the same options."""
+        """Return a server of the same application with the same options."""
         server = cls(
             other.request_handler,
             request_factory=other.request_factory,
             handler_cancellation=other.handler_cancellation,
-            **other._kwargs,  # noqa: SLF001  aiohttp has no other way to have connections of one's own
+            **other._kwargs,  # noqa: SLF001  aiohttp has no public way to set the class of connections
         )
         server.max_connections = max_connections
         return server
 
     @property
     def is_full(self) -> bool:
-        """Whether there are more connections than may be."""
+        """Whether the connection limit is exceeded."""
         return len(self._connections) > self.max_connections
 
     def __call__(self) -> Protocol:
-        """A new connection."""
+        """Create a connection."""
         return Protocol(self, loop=self._loop, **self._kwargs)
 
 
 def _refused(refusal: FrameworkRefusal) -> bytes:
-    """A refusal as the answer to a request that was not read."""
+    """Return a refusal as the raw answer to an unread request."""
     body = orjson.dumps(refusal.body)
     head = (
         f"HTTP/1.1 {refusal.status} {refusal.body['error']}\r\nContent-Type: {JSON}\r\n"

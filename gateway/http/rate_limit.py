@@ -1,4 +1,4 @@
-"""The limit of requests a minute from one address."""
+"""The limit of requests per minute and address."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.http.errors import FrameworkRefusal
 
 WINDOW_S = 60.0
 REMEMBERED = 10_000
-"""Addresses; with more than these, those whose minute is over are forgotten."""
+"""Number of addresses above which expired windows are removed."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class _Window:
 
 
 class RateLimit:
-    """Counts requests by address, in windows of a minute that begin with the first request."""
+    """Counts requests by address, in windows of one minute that start with the first request."""
 
     def __init__(
         self,
@@ -38,13 +38,13 @@ class RateLimit:
         self._windows: dict[str, _Window] = {}
 
     def take(self, remote: str | None, forwarded: Iterable[str] = ()) -> dict[str, str]:
-        """Count one request; returns the headers that tell how many are left, none where there is no limit.
+        """Count one request and return the rate-limit headers. Without a limit, there are none.
 
-        It counts for the last address in `forwarded`, the `X-Forwarded-For` of the request, that no proxy of
-        ours has; that header is ignored unless `remote` is such a proxy.
+        If `remote` is a trusted proxy, the request counts for the last address in `forwarded`, the header
+        `X-Forwarded-For`, that is not a trusted proxy. Otherwise `forwarded` is ignored.
 
         Raises:
-            FrameworkRefusal: too many.
+            FrameworkRefusal: the limit is exceeded.
         """
         address = self._client(remote, forwarded) if self._maximum else None
         if address is None or _is_in(address, self._exempt):

@@ -1,4 +1,4 @@
-"""Answers in JSON."""
+"""JSON answers."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ JSON = "application/json; charset=utf-8"
 def json_reply(
     value: BaseModel | Json, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """An answer with `value` as JSON; models in it use their API names."""
+    """Return an answer with `value` as JSON. Models in it use their API names."""
     body = orjson.dumps(value, default=_model_as_json)
     return web.Response(body=body, status=status, headers={**(headers or {}), "Content-Type": JSON})
 
 
 def no_content() -> web.Response:
-    """An answer without a body."""
+    """Return an answer without a body."""
     return web.Response(status=204)
 
 

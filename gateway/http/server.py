@@ -1,4 +1,4 @@
-"""The HTTP server, from its first connection to its last answer."""
+"""Starting and stopping of the HTTP server."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gateway.http.protocol import Server
 from gateway.settings import GatewaySettings
 
 BACKLOG = 1024
-"""Connections that wait to be accepted, when a crowd comes at once."""
+"""Maximum number of connections that wait to be accepted."""
 IDLE_S = 75.0
-"""Seconds that a connection may wait for its next request."""
+"""Seconds after which an idle connection is closed."""
 OTHER_FILES = 256
-"""Open files besides connections: views, artifacts, NATS, models."""
+"""Number of file descriptors reserved for views, artifacts, NATS and models."""
 MOST_FILES = 65536
 
 logger = structlog.get_logger(__name__)
@@ -27,10 +27,10 @@ logger = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def serving(app: web.Application, settings: GatewaySettings) -> AsyncGenerator[int]:
-    """Serve `app` on HOST:PORT; yields the port. Leaving shuts it down and lets requests finish for GRACE_S.
+    """Serve `app` on HOST:PORT and yield the port. At the end, requests have GRACE_S seconds to finish.
 
     Raises:
-        UserError: the address cannot be had.
+        UserError: the address is not available.
     """
     most = settings.max_connections or _raised_file_limit() - OTHER_FILES
     runner = _Runner(app, most, access_log=None, keepalive_timeout=IDLE_S, shutdown_timeout=settings.grace_s)
@@ -58,7 +58,7 @@ class _Runner(web.AppRunner):
 
 
 def _raised_file_limit() -> int:
-    """How many files this process may have open, after raising that number as far as it is allowed."""
+    """Raise the limit of open files as far as allowed, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
     if soft != resource.RLIM_INFINITY and soft < most:

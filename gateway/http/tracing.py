@@ -1,4 +1,4 @@
-"""Which request this is: its id and its place in a distributed trace."""
+"""Request ids and W3C trace context."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Trace:
     """The ids of one request."""
 
     request_id: str
-    """The client's own if it is valid. It becomes the correlation id of everything that follows."""
+    """The client's request id if it is valid. It is the correlation id of all resulting commits."""
     traceparent: str
-    """W3C trace context: the client's, or the beginning of a trace."""
+    """W3C trace context: the client's, or a new one."""
 
     @classmethod
     def of(cls, request: web.Request) -> Trace:
-        """The trace that the headers of `request` name, with new ids where they name none."""
+        """Return the trace from the headers of `request`. Missing ids are created."""
         given_id = request.headers.get(REQUEST_ID, "")
         given_parent = request.headers.get("traceparent", "")
         return cls(
@@ -36,7 +36,7 @@ class Trace:
         )
 
     def origin(self, instance: str) -> Origin:
-        """The writer of commits on behalf of this request."""
+        """Return the origin of commits of this request."""
         return Origin(f"/gateway/{instance}", self.request_id, traceparent=self.traceparent)
 
 

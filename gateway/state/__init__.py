@@ -1,1 +1,1 @@
-"""What one gateway keeps in memory; after a restart it comes back by itself."""
+"""In-memory caches of a gateway."""

@@ -1,4 +1,4 @@
-"""Executions with their steps as JSON, kept until something happens to them."""
+"""A cache of executions with their steps as JSON."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from gateway.state.lru import Lru
 
 KEPT = 256
-"""Executions in memory: the ones used last."""
+"""Maximum number of cached executions."""
 LARGEST_BYTES = 64 * 1024
-"""Larger executions are not kept."""
+"""Maximum size of a cached execution."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,17 +20,17 @@ class _Kept:
 
 
 class ExecutionCache:
-    """The executions that were read last."""
+    """Caches the most recently read executions."""
 
     def __init__(self) -> None:
         self._kept: Lru[str, _Kept] = Lru(KEPT)
 
     def get(self, execution_id: str, seq: int | None) -> bytes | None:
-        """The JSON of an execution whose last commit is the one at `seq`, if it is kept."""
+        """Return the cached JSON of an execution whose last commit is at `seq`, or None."""
         kept = self._kept.get(execution_id)
         return kept.json if kept and kept.seq == seq else None
 
     def put(self, execution_id: str, seq: int, json: bytes) -> None:
-        """Keep the JSON of an execution as of the commit at `seq`, unless it is too large."""
+        """Cache the JSON of an execution as of the commit at `seq`, unless it is too large."""
         if len(json) <= LARGEST_BYTES:
             self._kept.put(execution_id, _Kept(seq, json))

@@ -1,4 +1,4 @@
-"""DAGs that are executed again and again: read once, checked once."""
+"""A cache of DAGs and of the validation of their jobs."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from contracts.runtime.log import Log
 from gateway.state.lru import Lru
 
 KEPT = 256
-"""DAGs in memory: those executed last."""
+"""Maximum number of cached DAGs."""
 LARGEST = 100
-"""Sub-tasks of a DAG that is kept; executing a larger one costs so much that reading it counts for little."""
+"""Maximum sub-tasks of a cached DAG. For larger DAGs, reading is cheap compared to execution."""
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """That the job of a plan can be executed with certain tools and agents."""
+    """A successful validation of a plan's job, with the tools and agents it depends on."""
 
     tools: Revision
     """Revision of the catalogue of tools."""
     agents: frozenset[str] | None
-    """Names of the agents there were; None when no step asks one."""
+    """Names of the agents at that time. None if no step uses an agent."""
     is_timeless: bool
-    """Whether the job is the same on every day."""
+    """Whether the job does not contain the current date."""
 
 
 @dataclass(slots=True, eq=False)
 class StoredPlan:
-    """A DAG as it stands after one of its commits."""
+    """A DAG as of one of its commits."""
 
     id: str
     state: dag.State = DAG.initial
     seq: int = 0
-    """Stream sequence of that commit, 0 before the first."""
+    """Stream sequence of that commit. 0 before the first commit."""
     approval: Approval | None = None
-    """The last one its job was given."""
+    """The last successful validation of its job."""
 
 
 class StoredPlans:
-    """Every DAG in the log, those executed last at hand: of these, only what is new is read."""
+    """Reads DAGs from the log. For cached DAGs, only new commits are read."""
 
     def __init__(self, log: Log) -> None:
         self._log = log
         self._kept: Lru[str, StoredPlan] = Lru(KEPT)
 
     async def get(self, dag_id: str) -> StoredPlan:
-        """The DAG as the log has it now.
+        """Return the current DAG.
 
         Raises:
             Unavailable: the log could not be reached.
-            InvalidId: it cannot be the id of anything.
+            InvalidId: `dag_id` is not a valid id.
         """
         plan = self._kept.get(dag_id) or StoredPlan(dag_id)
         if recorded := await self._log.read(DAG.name, dag_id, after=plan.seq):

@@ -1,1 +1,1 @@
-"""Server-sent events: the log is heard once per process and told to everyone who listens."""
+"""Server-sent events. Each process reads the log once and sends its events to all clients."""

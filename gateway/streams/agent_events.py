@@ -1,6 +1,6 @@
-"""What the events of a run by an agent say to clients. Pure.
+"""Stream events of runs with the strategy `agent`. This module does no I/O.
 
-A turn of the agent is a step; its tool calls are told as calls.
+A turn of the agent is a step. Its tool calls are calls.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Said = Iterator[tuple[str, StreamEvent]]
 
 
 def said(event: Event, state: run.State, loop: Loop) -> Said:  # noqa: C901  one event a line
-    """What `event` says; `state` and `loop` are those after it."""
+    """Yield the stream events of `event`. `state` and `loop` are the states after it."""
     match event:
         case run.GoalRequested():
             yield "run.requested", _headline(loop)
@@ -48,7 +48,7 @@ def said(event: Event, state: run.State, loop: Loop) -> Said:  # noqa: C901  one
 
 
 def name_step(step: str) -> StreamEvent:
-    """A turn by its number, a call by the number of its turn and its position in it."""
+    """Return the fields that name a turn (its number), or a call (its turn's number and its position)."""
     turn, _, position = step.partition(".")
     named: StreamEvent = {"stepNo": int(turn)}
     return {**named, "position": int(position)} if position else named
@@ -79,7 +79,7 @@ def _step_failed(event: run.StepFailed, state: run.State, loop: Loop) -> Said:
 
 
 def _turn_completed(state: run.State, loop: Loop) -> Said:
-    """That the last turn has completed, if every call of it has its answer."""
+    """Yield the end of the last turn if all its calls have ended."""
     last = loop.turns[-1]
     if last.is_answered:
         yield "step.completed", {"step": last.taken.step, "thought": last.taken.thought, **_observed(last)}
@@ -109,7 +109,7 @@ def _calls(taken: run.TurnTaken) -> list[StreamEvent]:
 
 
 def _observed(turn: Turn) -> StreamEvent:
-    """The tool that stands for a turn, and the error if every call failed."""
+    """Return the main tool of a turn, and the error if every call failed."""
     observed = [
         Observed(turn.number, position, turn.taken.calls[position].name, {}, error=answer.error)
         for position, answer in turn.answers.items()

@@ -1,4 +1,4 @@
-"""The words in which clients of one HTTP resource know a run."""
+"""Dialects: the names of events and fields that the streams of each HTTP resource use."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from contracts.core.event import Json
 from contracts.domain import dag, run
 
 StreamEvent = dict[str, Json]
-"""One event as clients see it: `type`, id of the run, `timestamp` in milliseconds since 1970, and fields."""
+"""One event of a stream: `type`, id of the run, `timestamp` in milliseconds since 1970, and fields."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Dialect:
-    """Names of events and fields, by the names that StreamProjection uses."""
+    """Names of events and fields in one resource, by the names that StreamProjection uses."""
 
     id: str
     """Name of the field with the id of the run."""
     events: Mapping[str, str]
-    """Names of events; an event that is not here keeps its name."""
+    """Names of events. Other events keep their name."""
     fields: Mapping[str, str]
-    """Names of fields; a field that is not here keeps its name."""
+    """Names of fields. Other fields keep their name."""
     unsaid: frozenset[str]
-    """Fields that these clients do not get."""
+    """Fields that are omitted."""
     statuses: Mapping[str, str]
-    """Statuses that these clients know by another name."""
+    """Names of statuses. Other statuses keep their name."""
     counters: Callable[[run.State], tuple[str, ...]]
-    """Fields that say how far a run is, beside its status."""
+    """Fields with the progress of a run, in addition to its status."""
     name_step: Callable[[str, int | None], StreamEvent]
-    """How events name a step of a plan, by its id and its place in the order of ids, from 1."""
+    """Returns the fields that name a step of a plan, from its id and its position by id, from 1."""
     knows: Callable[[run.State, dag.Requested | None], bool]
-    """Whether a run, or a run that waits for the requested plan, is one of this resource."""
+    """Whether a run, or a run that waits for the requested plan, belongs to this resource."""
     with_counters: frozenset[str] = field(default_factory=frozenset)
-    """Events that also say how far the run is."""
+    """Events that include the counters."""
 
     def event(self, run_id: str, name: str, at: int, fields: Mapping[str, Json]) -> StreamEvent:
-        """An event of a run in these words."""
+        """Return an event of a run in this dialect."""
         named = {
             self.fields.get(key, key): self.statuses.get(value, value) if key == "status" else value
             for key, value in fields.items()

@@ -1,7 +1,7 @@
-"""The live stream of one run: projected once, and sent to all its clients.
+"""The live stream of one run. Its events are made once and sent to all clients.
 
-A client's position is a stream sequence. A commit that makes several events gives its sequence as `id` to
-the last of them only: a client that is cut off in between gets all of them again.
+A client's position is a stream sequence. If a commit has several events, only the last has the sequence as
+`id`: a client that disconnects in between receives all of them again.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from gateway.streams.sse import Client, Piece, frame
 from gateway.views.results import result_text
 
 RESULTS = ("result", "finalResult", "summary")
-"""Fields of events that may be in the object store."""
+"""Fields whose values may be in the object store."""
 TURN = 256
-"""Clients that are sent something before others may use the loop."""
+"""Number of clients to serve before other tasks of the event loop run."""
 REPLAYS = 8
-"""Beginnings of the past that are kept, because clients tend to come back together."""
+"""Number of cached replays. Clients often reconnect at the same time."""
 
 Input = Recorded | bytes
 """A commit, or the progress of a tool as an executor published it."""
@@ -34,21 +34,21 @@ Input = Recorded | bytes
 
 @dataclass(frozen=True, slots=True)
 class Present:
-    """What has been sent to all clients."""
+    """The state that has been sent to all clients."""
 
     seq: int = 0
     """Stream sequence of the last commit."""
     standing: StreamEvent = field(default_factory=dict)
     ending: bytes = b""
-    """The event that told the end of the run."""
+    """The final event of the run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What was sent after some position, up to a later one."""
+    """The events after one position, up to a later one."""
 
     before: StreamEvent
-    """Where the run stood at the position."""
+    """State of the run at the first position."""
     data: bytes
     upto: int
 
@@ -66,7 +66,7 @@ class Feed:
     ) -> None:
         self.run_id = run_id
         self.closed = False
-        """Whether nothing more will be sent."""
+        """Whether the feed is closed."""
         self._log = log
         self._blobs = blobs
         self._clock = clock
@@ -78,21 +78,21 @@ class Feed:
 
     @property
     def is_known(self) -> bool:
-        """Whether there is such a run."""
+        """Whether the run exists."""
         return self._projection.is_known
 
     @property
     def sources(self) -> Sequence[tuple[str, str]]:
-        """Aggregates, by name and id, whose commits it takes."""
+        """Aggregates, by name and id, whose commits the feed uses."""
         return self._projection.sources
 
     @property
     def seq(self) -> int:
-        """Stream sequence of the last commit that it has taken."""
+        """Stream sequence of the last processed commit."""
         return self._present.seq
 
     async def open(self) -> None:
-        """Take what has happened so far, without sending it.
+        """Process the past commits without sending their events.
 
         Raises:
             Unavailable: the log or the object store could not be read.
@@ -102,9 +102,9 @@ class Feed:
         self._present = await self._news()
 
     async def send(self, inputs: Sequence[Input]) -> None:
-        """Send all clients the events of `inputs`, at once.
+        """Send the events of `inputs` to all clients.
 
-        A commit that was taken before is ignored; commits that are missing in between are read from the log.
+        Repeated commits are ignored. Missing commits are read from the log.
 
         Raises:
             Unavailable: the log or the object store could not be read.
@@ -127,13 +127,13 @@ class Feed:
             client.leave()
 
     async def serve(self, client: Client, after: int | None = None) -> None:
-        """Send one client where the run stands at position `after`, by default now; then all that follows.
+        """Send one client the state at position `after` (default: now), and then all later events.
 
-        Returns when the client has left or the feed is closed.
+        Returns when the client disconnects or the feed is closed.
 
         Raises:
-            ConnectionResetError: the client left before it had caught up.
-            TimeoutError: it does not read.
+            ConnectionResetError: the client disconnected during the replay.
+            TimeoutError: the client does not read.
             Unavailable: the log or the object store could not be read.
         """
         position = await self._greet(client, after)
@@ -143,14 +143,14 @@ class Feed:
             await client.write(past.data)
         if self.closed:
             return
-        self._clients.add(client)  # nothing was sent since the last look at the position
+        self._clients.add(client)  # nothing was sent since the position was read
         try:
             await client.left()
         finally:
             self._clients.discard(client)
 
     async def _greet(self, client: Client, after: int | None) -> int:
-        """Send where the run stands at a position, and what followed; returns the position reached."""
+        """Send the state at a position and the events after it. Return the position reached."""
         present = self._present
         if after is None or after > present.seq:
             position = None if present.ending else present.seq
@@ -161,7 +161,7 @@ class Feed:
         return past.upto
 
     async def _past(self, after: int) -> Past:
-        """What was sent after a position."""
+        """Return the events after a position, from the cache if possible."""
         if after == self._present.seq:
             return Past(self._present.standing, b"", after)
         async with self._reading:
@@ -186,9 +186,9 @@ class Feed:
         return Past(before, b"".join(frames), upto)
 
     async def _history(self, after: int = 0) -> list[Recorded]:
-        """The commits of all sources above a position, in order.
+        """Read the commits of all sources above a position, in order.
 
-        A commit that is appended to one source while another is read has no effect on the other any more.
+        Commits that are appended to one source during the read do not affect the other source.
         """
         commits = [one for source in self.sources for one in await self._log.read(*source, after=after)]
         return sorted(commits, key=lambda one: one.seq)
@@ -208,7 +208,7 @@ class Feed:
         return frames
 
     def _frames_of_tool(self, payload: bytes) -> bytes:
-        """The progress of a tool, which is not in the log; nothing, if it cannot be read."""
+        """Return the frame of a tool's progress. An unreadable message has none."""
         try:
             progress = ToolProgress.model_validate_json(payload)
             fields = {"toolName": progress.tool, "message": progress.message}
@@ -227,7 +227,7 @@ class Feed:
         return {**event, **texts}
 
     async def _news(self) -> Present:
-        """Where the run stands now, and its end for clients that come later."""
+        """Return the current state, and the final event for clients that connect later."""
         projection, ending = self._projection, self._present.ending
         if projection.ending and not ending:
             ending = frame(await self._shown(projection.ending), projection.seq)

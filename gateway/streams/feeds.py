@@ -1,4 +1,4 @@
-"""The runs that clients watch: one feed for each run and dialect, kept while it has clients."""
+"""The feeds of watched runs: one per run and dialect, as long as it has clients."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ logger = structlog.get_logger(__name__)
 
 
 class Live(Protocol):
-    """Where executors publish the progress of tools."""
+    """The source of the progress of tools."""
 
     def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AbstractAsyncContextManager[None]:
         """Pass every message about one run to `listener`."""
@@ -66,7 +66,7 @@ class _Watched:
 
 
 class Feeds:
-    """Opens a feed for the first client of a run, closes it after the last."""
+    """Opens a feed for the first client of a run, and closes it after the last client."""
 
     def __init__(
         self,
@@ -87,9 +87,9 @@ class Feeds:
 
     @asynccontextmanager
     async def watching(self, run_id: str, dialect: Dialect) -> AsyncGenerator[Feed]:
-        """The feed of one run in a dialect, current while the block lasts.
+        """Yield the feed of one run in a dialect. It is kept current until the end of the block.
 
-        Ask the feed whether the run is known.
+        `is_known` of the feed states whether the run exists.
 
         Raises:
             Unavailable: the log could not be read.
@@ -133,7 +133,7 @@ class Feeds:
                     await feed.send(await _all_in(inbox))
         except Exception as error:
             if ready.done():
-                logger.exception("a stream broke; its clients will come back", run=feed.run_id)
+                logger.exception("a stream failed; its clients will reconnect", run=feed.run_id)
             else:
                 ready.set_exception(error)
         finally:
@@ -147,7 +147,7 @@ class Feeds:
 
 
 async def answer(feed: Feed, request: web.Request) -> web.StreamResponse:
-    """The stream as the answer to a request, until the client leaves or the feed is closed."""
+    """Send the stream as the answer to a request, until the client disconnects or the feed is closed."""
     client = HttpClient(request)
     await client.open()
     if request.method != "HEAD":
@@ -165,7 +165,7 @@ async def _end(watched: _Watched) -> None:
 
 
 async def _all_in(inbox: asyncio.Queue[Input]) -> list[Input]:
-    """Everything that has arrived, at least one: under load many events are sent to clients as one piece."""
+    """Wait for input and return all that has arrived. Under load, many events are sent as one piece."""
     inputs = [await inbox.get()]
     while not inbox.empty():
         inputs.append(inbox.get_nowait())

@@ -1,7 +1,7 @@
-"""The newest commits of the log, read once per process and passed on in memory to all who listen.
+"""The hub reads new commits of the log once per process and passes them to all listeners.
 
-What a stream has told can be read: a commit is passed on when the views include it. When the views are behind
-for longer than PATIENCE_S, commits are passed on at once, until the views have caught up.
+A commit is passed on after the views include it, so that clients can read what an event announces. If the
+views lag behind for longer than PATIENCE_S, commits are passed on at once until the views catch up.
 """
 
 from __future__ import annotations
@@ -23,21 +23,21 @@ PATIENCE_S = 1.0
 logger = structlog.get_logger(__name__)
 
 Listener = Callable[[Recorded], None]
-"""Called with each commit, in order; must not block."""
+"""Called with each commit, in order. It must not block."""
 
 Reached = Callable[[int, float], Awaitable[bool]]
-"""Whether the views include a stream sequence, after waiting at most so many seconds for it."""
+"""Waits up to a number of seconds for the views to include a stream sequence. Returns whether they do."""
 
 
 async def included(_: int, __: float) -> bool:
-    """Where there are no views to wait for."""
+    """The default for `reached`: do not wait for views."""
     return True
 
 
 class Hub:
-    """One tail of the log, followed only while somebody listens, with an index from aggregates to listeners.
+    """Follows the log while it has listeners, and passes each commit to the listeners of its aggregate.
 
-    A commit costs a look-up, however many listen to others.
+    The cost of a commit does not depend on the number of listeners of other aggregates.
     """
 
     def __init__(self, log: Log, reached: Reached = included) -> None:
@@ -50,24 +50,24 @@ class Hub:
         self._following = asyncio.Event()
 
     async def run(self) -> None:
-        """A worker: passes commits on for ever."""
+        """Pass commits on until cancelled. Run it as a worker."""
         try:
             while True:
                 await self._wanted.wait()
                 try:
                     await self._follow()
                 except Unavailable as error:
-                    logger.warning("the log cannot be followed; trying again", error=str(error))
+                    logger.warning("the log cannot be followed; retrying", error=str(error))
                     await asyncio.sleep(RETRY_S)
         finally:
             self._following.clear()
 
     @asynccontextmanager
     async def listening(self, aggregate: str, aggregate_id: str, listener: Listener) -> AsyncGenerator[None]:
-        """Pass every new commit of one aggregate to `listener`.
+        """Pass every new commit of one aggregate to `listener` until the end of the block.
 
-        Whatever is not in the log yet when the block is entered will be heard: read the log inside the block,
-        pass over what is heard twice, and nothing is missed.
+        Every commit after the start of the block is passed on. To miss nothing, read the log inside the block
+        and ignore repeated commits.
 
         Raises:
             Unavailable: the log could not be followed in time.
@@ -86,7 +86,7 @@ class Hub:
 
     @asynccontextmanager
     async def overhearing(self, listener: Listener) -> AsyncGenerator[None]:
-        """Pass every new commit of everything to `listener`, on the same terms as `listening`.
+        """Pass every new commit of all aggregates to `listener`, in the same way as `listening`.
 
         Raises:
             Unavailable: the log could not be followed in time.
@@ -103,9 +103,9 @@ class Hub:
     async def wait_for(
         self, aggregate: str, aggregate_id: str, states: Container[str], *, after: int = 0
     ) -> Recorded:
-        """The first commit above sequence `after` that leaves the aggregate in one of `states`.
+        """Return the first commit above sequence `after` that leaves the aggregate in one of `states`.
 
-        Waits as long as it takes: bound it with `asyncio.timeout`.
+        It waits without a limit: use `asyncio.timeout`.
 
         Raises:
             Unavailable: the log could not be read.
@@ -122,7 +122,7 @@ class Hub:
             return await found
 
     async def readable(self, seq: int) -> None:
-        """Wait until the views include `seq`, but not for views that are far behind."""
+        """Wait until the views include `seq`, but at most PATIENCE_S seconds."""
         self._views_are_behind = not await self._reached(seq, 0 if self._views_are_behind else PATIENCE_S)
 
     async def _followed(self) -> None:
@@ -133,7 +133,7 @@ class Hub:
             raise Unavailable(f"the log could not be followed within {FOLLOW_S:g} s") from None
 
     async def _follow(self) -> None:
-        """Pass batches on until one finds nobody listening."""
+        """Pass batches on until there are no listeners."""
         after = await self._log.last_seq()
         async with aclosing(self._log.tail(EVERYTHING, after=after)) as batches:
             self._following.set()

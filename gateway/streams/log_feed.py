@@ -1,8 +1,8 @@
-"""The live stream of the log: for each client the events of every commit that pass its filter.
+"""The live stream of the log. Each client receives the events that pass its filter.
 
-A client's position is a stream sequence. Of the events of one commit only the last has it as `id`, so that a
-client that is cut off in between gets all of them again. Heartbeats have an `id`, too: a client whose filter
-passes few events still resumes from the position of the last heartbeat.
+A client's position is a stream sequence. If a commit has several events, only the last has the sequence as
+`id`: a client that disconnects in between receives all of them again. Heartbeats have an `id`, too: a client
+with a narrow filter resumes from the position of the last heartbeat.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from gateway.streams.sse import Client, Piece, frame
 
 HEARTBEAT_S = 15.0
 REPLAYS = 8
-"""How many clients read the past at the same time; each needs a consumer of the stream meanwhile."""
+"""Maximum number of clients that read the past at the same time. Each needs a JetStream consumer."""
 SHORT = 1000
-"""Commits. A client that is no further behind does not queue behind clients that read a long past."""
+"""Number of commits. A client that is at most this far behind does not wait for other replays."""
 ANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """Which events a client gets; an empty part passes all."""
+    """Which events a client receives. An empty part matches all events."""
 
     aggregates: frozenset[str] = frozenset()
     id: str | None = None
@@ -43,12 +43,12 @@ class EventFilter:
 
     @classmethod
     def of(cls, query: EventQuery) -> EventFilter:
-        """The filter that a client gives."""
+        """Return the filter of a query."""
         return cls(frozenset(query.aggregate), query.id, frozenset(query.type))
 
     @property
     def filters(self) -> tuple[str, ...]:
-        """Subjects of all commits with such events, and perhaps of others."""
+        """Subjects of all commits that may have matching events."""
         of_types = frozenset(name.partition(".")[0] for name in self.types)
         kinds = (self.aggregates & of_types) or self.aggregates or of_types
         if self.id:
@@ -56,7 +56,7 @@ class EventFilter:
         return tuple(state_filter(kind) for kind in sorted(kinds)) or (EVERYTHING,)
 
     def events(self, commit: Commit) -> tuple[int, ...]:
-        """The events of a commit that pass, by their places in it."""
+        """Return the indexes of the events of a commit that match."""
         if self.aggregates and commit.aggregate not in self.aggregates:
             return ()
         if self.id is not None and commit.aggregate_id != self.id:
@@ -65,7 +65,7 @@ class EventFilter:
 
 
 class _Encoded:
-    """One commit as it is sent, encoded once for all clients that get the same events of it."""
+    """One commit, encoded once for all clients that receive the same events of it."""
 
     def __init__(self, recorded: Recorded, codec: Codec) -> None:
         self.seq = recorded.seq
@@ -82,7 +82,7 @@ class _Encoded:
 
 @dataclass(eq=False)
 class _Listener:
-    """One client that gets new commits."""
+    """One client that receives new commits."""
 
     client: Client
     wants: EventFilter
@@ -90,7 +90,7 @@ class _Listener:
     heard: int = 0
     """Stream sequence of the newest commit received."""
     since: int | None = None
-    """The position up to which the past was sent; nothing is sent before it is known."""
+    """The position up to which the past was sent. New commits wait until it is known."""
 
     @property
     def position(self) -> int:
@@ -108,7 +108,7 @@ class _Listener:
 
 
 class LogFeed:
-    """All clients that watch the log."""
+    """All clients of the stream of the log."""
 
     def __init__(
         self,
@@ -134,13 +134,13 @@ class LogFeed:
             client.leave()
 
     async def serve(self, client: Client, wants: EventFilter, after: int | None) -> None:
-        """Send one client the events after position `after` that pass its filter, by default from now on.
+        """Send one client the matching events after position `after` (default: now).
 
-        Returns when the client has left, or must come back because it missed a commit.
+        Returns when the client disconnects, or must reconnect because it missed a commit.
 
         Raises:
-            ConnectionResetError: the client left before it had caught up.
-            TimeoutError: it does not read.
+            ConnectionResetError: the client disconnected during the replay.
+            TimeoutError: the client does not read.
             Unavailable: the log could not be read.
         """
         newest = await self._log.last_seq()
@@ -168,7 +168,7 @@ class LogFeed:
             listener.client.push(Piece.of(self._heartbeat(listener.position)))
 
     async def _replay(self, client: Client, wants: EventFilter, position: int, newest: int) -> int:
-        """Send what the log has after `position`, at least up to `newest`; returns the position reached."""
+        """Send past events after `position`, at least up to `newest`. Return the position reached."""
         if position >= newest:
             return position
         async with self._short_replays if newest - position <= SHORT else self._replays:

@@ -1,4 +1,4 @@
-"""What the events of a run by a plan say to clients, in the words of no dialect. Pure."""
+"""Stream events of runs with the strategy `dag`, in dialect-independent names. This module does no I/O."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Said = Iterator[tuple[str, StreamEvent]]
 def said(  # noqa: C901, PLR0912  one event a line
     event: Event, before: run.State, state: run.State, counters: Mapping[str, Json]
 ) -> Said:
-    """What `event` says; `before` and `state` are the run before and after it, `counters` how far it is."""
+    """Yield the stream events of `event`. `before` and `state` are the run before and after it."""
     done = {"completed": counters["completed"], "failed": counters["failed"]}
     match event:
         case run.Requested():
@@ -53,19 +53,19 @@ def said(  # noqa: C901, PLR0912  one event a line
 
 
 def failed(counters: Mapping[str, Json], error: str) -> StreamEvent:
-    """The fields of the event that a run has failed."""
+    """Return the fields of the event for a failed run."""
     return {"status": counters["status"], "error": error} | {
         name: counters[name] for name in ("completed", "failed")
     }
 
 
 def in_progress(state: run.State) -> list[str]:
-    """Steps that run or wait for another attempt, but for the synthesis; in the order of the plan."""
+    """Return the steps that run or wait for a retry, except the synthesis, in the order of the plan."""
     return [step for step in state.graph.tasks if step in state.running or step in state.retrying]
 
 
 def settles_a_task(event: Event) -> bool:
-    """Whether a step other than the synthesis has completed, or an attempt of it has failed."""
+    """Whether the event ends an attempt of a step other than the synthesis."""
     match event:
         case run.StepCompleted(step=step) | run.StepFailed(step=step):
             return step != SYNTHESIS

@@ -1,4 +1,4 @@
-"""The commits of a run as the events that its clients see. Pure: no clock, no I/O."""
+"""Converts the commits of a run to stream events. This module does no I/O and reads no clock."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from gateway.streams import agent_events, plan_events
 from gateway.streams.dialect import Dialect, StreamEvent
 
 ENDS = frozenset({"run.completed", "run.failed"})
-"""Events after which nothing more happens."""
+"""Final events."""
 
 Said = Iterator[tuple[str, StreamEvent]]
-"""Events by name, with their fields, in the words of no dialect."""
+"""Names and fields of events, before a dialect is applied."""
 
 
 class StreamProjection:
-    """Folds a run, and the plan it may wait for, into stream events. Takes every commit of both, in order."""
+    """Converts all commits of a run, and of the plan it may wait for, to stream events, in order."""
 
     def __init__(self, run_id: str, dialect: Dialect) -> None:
         self.run_id = run_id
@@ -30,21 +30,21 @@ class StreamProjection:
         self.seq = 0
         """Stream sequence of the last commit."""
         self.ending: StreamEvent | None = None
-        """The event that told the end of the run."""
+        """The final event of the run."""
         self.state = run.State()
         self._plan: dag.Requested | None = None
-        """The request for the plan that the run waits for, or waited for."""
+        """The request for the plan of the run, if the run waits or waited for one."""
         self._rejected = False
-        """Whether there will be no plan."""
+        """Whether planning failed."""
         self._stopped_steps = 0
-        """Steps that were in progress when the run was cancelled."""
+        """Number of steps in progress when the run was cancelled."""
         self._numbers: dict[str, int] = {}
         self._versions: dict[str, int] = {}
         """Position of the last event, by the name of its aggregate."""
 
     @property
     def is_known(self) -> bool:
-        """Whether there is such a run."""
+        """Whether the run exists."""
         if self.state.status is run.Status.DELETED or not (self._plan or self._is_requested):
             return False
         return self.dialect.knows(self.state, self._plan)
@@ -59,7 +59,7 @@ class StreamProjection:
 
     @property
     def standing(self) -> StreamEvent:
-        """How far the run is, in neutral words."""
+        """Status and progress of the run, before a dialect is applied."""
         values = self._counters()
         return {name: values[name] for name in ("status", *self.dialect.counters(self.state))}
 
@@ -68,7 +68,7 @@ class StreamProjection:
         return recorded.commit.version == self._versions.get(recorded.commit.aggregate, 0) + 1
 
     def apply(self, recorded: Recorded) -> list[StreamEvent]:
-        """The events of the next commit."""
+        """Process the next commit and return its stream events."""
         commit = recorded.commit
         at = epoch_ms(commit.time)
         said = list(self._said(commit))
@@ -80,16 +80,16 @@ class StreamProjection:
         return events
 
     def event(self, name: str, at: int, fields: StreamEvent) -> StreamEvent:
-        """One event of this run in the words of the dialect."""
+        """Return an event of this run in its dialect."""
         counters = self.standing if name in self.dialect.with_counters else {}
         return self.dialect.event(self.run_id, name, at, {**self._named(fields), **counters})
 
     def update(self, at: int, standing: StreamEvent | None = None) -> StreamEvent:
-        """The event that says how far the run is: now, or as `standing` had it."""
+        """Return the event with status and progress: the current ones, or those of `standing`."""
         return self.event("run.updated", at, standing or self.standing)
 
     def name_step(self, step: str) -> StreamEvent:
-        """How events name a step."""
+        """Return the fields that name a step."""
         if self.state.loop:
             return agent_events.name_step(step)
         return self.dialect.name_step(step, self._numbers.get(step))
@@ -104,7 +104,7 @@ class StreamProjection:
         return {**self.name_step(fields["step"]), **{key: fields[key] for key in fields if key != "step"}}
 
     def _said(self, commit: Commit) -> Said:
-        """The last step of a plan that a commit settles is followed by the counters."""
+        """Yield the events of a commit. The counters follow the last task that it settles."""
         settled = [n for n, event in enumerate(commit.events) if plan_events.settles_a_task(event)]
         for n, event in enumerate(commit.events):
             if commit.aggregate == dag.DAG.name:
@@ -128,7 +128,7 @@ class StreamProjection:
             yield from plan_events.said(event, before, self.state, self._counters())
 
     def _said_of_plan(self, event: Event) -> Said:
-        """What happens to the plan, as long as the run waits for it."""
+        """Yield the events of the plan while the run waits for it."""
         if isinstance(event, dag.Requested) and event.run_id == self.run_id:
             self._plan = event
         if self._plan is None or self._rejected or self.state.status is not run.Status.ABSENT:

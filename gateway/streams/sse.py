@@ -1,4 +1,4 @@
-"""Server-sent events: frames, and the clients that they are sent to."""
+"""Server-sent events: encoding and the connections to clients."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from aiohttp import HttpVersion11, web
 from contracts.core.event import Json
 
 WRITE_S = 30.0
-"""A client that takes longer to read what it is sent at first is cut off."""
+"""Maximum seconds for one write during the replay. Slower clients are disconnected."""
 BEHIND_BYTES = 4 * 1024 * 1024
-"""A client that has left more than this unread is cut off; it comes back and resumes by its id."""
+"""Maximum unread bytes of a client. Slower clients are disconnected. They can resume by `id`."""
 
 HEADERS = {
     "Content-Type": "text/event-stream",
@@ -25,28 +25,28 @@ HEADERS = {
 
 
 def frame(event: dict[str, Json], event_id: int | None = None) -> bytes:
-    """One event on the wire, named by its `type`. JSON has no raw line breaks, so its data is one line."""
+    """Encode an event. Its name is its `type`. JSON has no raw line breaks, so the data is one line."""
     named = b"" if event_id is None else b"id: %d\n" % event_id
     return b"%sevent: %s\ndata: %s\n\n" % (named, event["type"].encode(), orjson.dumps(event))
 
 
 def last_event_id(request: web.Request) -> int | None:
-    """The position a client wants to go on from, None when it gives none that could be one."""
+    """Return the position to resume from, or None if it is missing or invalid."""
     text = request.headers.get("Last-Event-ID") or request.query.get("lastEventId") or ""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """What clients are sent at once, made ready for all of them."""
+    """Bytes to send to many clients, encoded once."""
 
     data: bytes
     chunk: bytes
-    """The same as a chunk of an HTTP/1.1 body."""
+    """The data as a chunk of an HTTP/1.1 body."""
 
     @classmethod
     def of(cls, data: bytes) -> Piece:
-        """The piece that consists of `data`, which must not be empty."""
+        """Return a piece of `data`, which must not be empty."""
         return cls(data, b"%x\r\n%s\r\n" % (len(data), data))
 
 
@@ -54,20 +54,20 @@ class Client(Protocol):
     """One open stream."""
 
     async def write(self, data: bytes) -> None:
-        """Send what only this client gets; returns when most of it is on its way.
+        """Send data to this client only. Returns when most of it has left the buffer.
 
         Raises:
-            ConnectionResetError: the client has left.
-            TimeoutError: it does not read.
+            ConnectionResetError: the client has disconnected.
+            TimeoutError: the client does not read.
         """
         ...
 
     def push(self, piece: Piece) -> None:
-        """Send what all clients get, without waiting. One that has left, or is too far behind, is let go."""
+        """Send a piece without waiting. A client that is too far behind is disconnected."""
         ...
 
     def leave(self) -> None:
-        """End the stream after what was sent."""
+        """End the stream after the data sent so far."""
         ...
 
     async def left(self) -> None:
@@ -76,9 +76,9 @@ class Client(Protocol):
 
 
 class HttpClient:
-    """A stream as the answer to a request.
+    """A stream that answers a request.
 
-    Pieces go straight to the connection: a thousand clients must not cost a thousand tasks for each event.
+    Pieces are written to the connection directly, because a task per client and event would be too slow.
     """
 
     def __init__(self, request: web.Request) -> None:
@@ -88,7 +88,7 @@ class HttpClient:
         self._left = asyncio.Event()
 
     async def open(self) -> None:
-        """Send the head of the answer."""
+        """Send the headers of the answer."""
         if self._chunked:
             self.response.enable_chunked_encoding()
         await self.response.prepare(self._request)
@@ -117,7 +117,7 @@ class HttpClient:
         await self._left.wait()
 
     def cut_off(self) -> None:
-        """Close the connection at once: what is unread would wait for a reader that does not read."""
+        """Close the connection at once and discard unread data."""
         if self._request.transport is not None:
             self._request.transport.abort()
         self._left.set()

@@ -1,1 +1,1 @@
-"""Reading the tables that the projector writes."""
+"""Reading the views, the tables that the projector writes."""

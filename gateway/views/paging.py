@@ -1,4 +1,4 @@
-"""Pages of a list: the statement for the ids of a page, and what a client needs for the next one."""
+"""Paging of lists: statements for a page, and the cursor of the next page."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from contracts.api.paging import Cursor
 from gateway.views.reader import Row
 
 EVERYTHING = -1
-"""The limit of a list that is not limited, in SQL."""
+"""The SQL limit that means no limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Which part of a list a client asks for: after a cursor, or after so many rows."""
+    """Which part of a list to return: the rows after a cursor or after an offset."""
 
     limit: int = EVERYTHING
     offset: int = 0
     cursor: str | None = None
-    """Empty: the first page by cursor."""
+    """Cursor of the page. An empty cursor means the first page."""
 
     @property
     def by_cursor(self) -> bool:
@@ -32,14 +32,14 @@ class Part:
 
     @property
     def given(self) -> dict[str, Any]:
-        """The parameters of the statement for the page."""
+        """Parameters of the statement for the page."""
         given: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         if self.cursor:
             given["created_at"], given["last_id"] = Cursor.of(self.cursor)
         return given
 
     def next(self, rows: Sequence[Row], prefix: str = "") -> str | None:
-        """The cursor of the page after `rows`; None after the last page."""
+        """Return the cursor of the page after `rows`, or None after the last page."""
         if not self.by_cursor or self.limit == EVERYTHING or len(rows) < self.limit:
             return None
         last = rows[-1]
@@ -49,7 +49,7 @@ class Part:
 def page_of(
     order: Column[int], id_: Column[str], wanted: Sequence[ColumnElement[bool]], *, after: bool
 ) -> Select[Any]:
-    """The ids of one page, the largest `order` first; `after`: only rows after the cursor."""
+    """Return a statement for the ids of one page, largest `order` first. `after` starts after the cursor."""
     rows = select(id_).where(*wanted).order_by(order.desc(), id_.desc())
     if after:
         rows = rows.where(tuple_(order, id_) < tuple_(bindparam("created_at"), bindparam("last_id")))
@@ -57,12 +57,12 @@ def page_of(
 
 
 def in_order(rows: Sequence[Row], order: str, id_: str) -> list[Row]:
-    """The rows of one page in the order of its ids."""
+    """Sort the rows of one page."""
     return sorted(rows, key=lambda row: (row[order], row[id_]), reverse=True)
 
 
 def link(url: URL, cursor: str | None) -> dict[str, str]:
-    """The header that names the next page."""
+    """Return the header `Link` with the URL of the next page."""
     if cursor is None:
         return {}
     return {"Link": f'<{url.update_query(cursor=cursor).relative()}>; rel="next"'}

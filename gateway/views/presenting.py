@@ -1,7 +1,7 @@
-"""Helpers for presenters, which make the JSON of answers from rows of the views.
+"""Helpers for presenters. Presenters convert rows of the views to the JSON of answers.
 
-Answers are plain dictionaries, because models would cost more than the reading of the rows. The models in
-`contracts.api` describe the same; tests compare the two.
+Presenters return plain dictionaries, because creating models takes longer than reading the rows. The models
+in `contracts.api` describe the dictionaries. Tests compare the two.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from contracts.api.fields import iso
 from contracts.core.event import Json
 
 JsonRow = dict[str, Json]
-"""A row as the API shows it."""
+"""A row as JSON of the API."""
 
 
 def columns(table: Table, prefix: str = "") -> list[Label[Any]]:
-    """Every column of `table`; JSON as stored text, which goes into answers unparsed."""
+    """Return every column of `table`. JSON columns are text, which answers include without parsing it."""
     return [
         (cast(column, Text) if isinstance(column.type, JSON) else column).label(prefix + column.name)
         for column in table.columns
@@ -27,15 +27,15 @@ def columns(table: Table, prefix: str = "") -> list[Label[Any]]:
 
 
 def pagination(limit: int, offset: int, count: int, total: int) -> JsonRow:
-    """Which part of a list a page by offset is."""
+    """Return the pagination of a page by offset."""
     return {"limit": limit, "offset": offset, "count": count, "total": total}
 
 
 def json_of(stored: str | None) -> Json:
-    """A value that the views hold as JSON, which goes into an answer unparsed."""
+    """Wrap stored JSON so that an answer includes it without parsing it."""
     return None if stored is None else orjson.Fragment(stored)
 
 
 def time_of(ms: int | None) -> str | None:
-    """Milliseconds since 1970 as ISO 8601."""
+    """Format milliseconds since 1970 as ISO 8601."""
     return None if ms is None else iso(ms)

@@ -1,4 +1,4 @@
-"""How far the views are, for clients that want to read what they have just written."""
+"""The position of the views, so that clients can read their own writes."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from collections.abc import Awaitable, Callable
 from gateway.views.reader import ViewsUnavailable
 
 POLL_S = 0.25
-"""How long to rely on announcements, which may get lost, before looking."""
+"""Seconds to wait for an announcement before reading the checkpoint. Announcements may be lost."""
 
 
 class Progress:
-    """The position of the views.
+    """Tracks the position of the views.
 
-    An announcement is a hint, because it may come from the projector of another database; the checkpoint in
-    our own views is the truth.
+    An announcement is only a hint, because it may come from the projector of another database. The checkpoint
+    in the views decides.
     """
 
     def __init__(self, position: Callable[[], Awaitable[int]]) -> None:
@@ -24,11 +24,11 @@ class Progress:
         self._announced = 0
         self._included = -1
         self._waiting: dict[asyncio.Future[None], int] = {}
-        """What is resolved by an announcement of at least that sequence."""
+        """Futures that an announcement of at least their sequence resolves."""
 
     def announce(self, seq: int) -> None:
-        """A projector has reached `seq`."""
-        if seq < self._included:  # the views are being built anew
+        """Process the announcement that a projector has reached `seq`."""
+        if seq < self._included:  # the views are being rebuilt
             self._included = 0
         self._announced = seq
         for heard, wanted in self._waiting.items():
@@ -36,7 +36,7 @@ class Progress:
                 heard.set_result(None)
 
     async def reached(self, seq: int, timeout: float) -> bool:
-        """Whether the views include `seq`, after waiting up to `timeout` seconds for it."""
+        """Wait up to `timeout` seconds for the views to include `seq`. Return whether they do."""
         loop = asyncio.get_running_loop()
         ends = loop.time() + timeout
         if self._announced < seq:
@@ -49,14 +49,14 @@ class Progress:
         return True
 
     async def _include(self, seq: int) -> bool:
-        """Whether our views do; of those who ask because of one announcement, the first looks for all."""
+        """Whether the views include `seq`. The checkpoint is read once per announcement."""
         if self._included < seq:
             with contextlib.suppress(ViewsUnavailable):
                 self._included = await self._position()
         return self._included >= seq
 
     async def _next_hint(self, seq: int, timeout: float) -> None:
-        """Until the next announcement of `seq` or more, or until it may have got lost."""
+        """Wait for an announcement of `seq` or more, or until it may have been lost."""
         heard = asyncio.get_running_loop().create_future()
         self._waiting[heard] = seq
         try:

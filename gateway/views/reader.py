@@ -1,8 +1,8 @@
-"""Reading the views, read-only. A file that is replaced is opened again at the next read.
+"""Read-only access to the views. A replaced file is reopened at the next read.
 
-Reads happen in the event loop, not in a thread: one row of a WAL database comes in a fraction of the time
-that handing the question to a thread and back takes, and a page of fifty in less than half a millisecond.
-What goes through much of the history, such as a sum over it, is read in a long snapshot, which uses a thread.
+Reads run in the event loop, not in a thread. Reading one row of a WAL database takes a fraction of the time
+of a thread switch, and a page of fifty rows takes less than half a millisecond. Queries over much of the
+history, such as sums, use a long snapshot, which runs in a thread.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ logger = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LOCKED_S = 0.1
-"""How long a read may wait for a lock. Writers never hold one against readers of a WAL database, except for
-a moment when the file is made."""
+"""Maximum seconds that a read waits for a lock. Writers of a WAL database block readers only while the file
+is created."""
 
 INODE = "inode"
 
 DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-"""Error codes of a file that is damaged, or no database at all."""
+"""Error codes of a file that is damaged or not a database."""
 
 _POSITION = select(checkpoint.c.seq)
 
@@ -48,25 +48,25 @@ class ViewsUnavailable(Exception):
 
 
 class Reader(ABC):
-    """Select statements on the views; `given` are the values of a statement's parameters.
+    """Executes SELECT statements on the views. `given` are the parameters of a statement.
 
-    Every method raises ViewsUnavailable when there is no such file, or it is not of our version yet.
+    Every method raises ViewsUnavailable if the file is missing or has another version.
     """
 
     async def all(self, statement: Executable, **given: Any) -> Sequence[Row]:
-        """Every row."""
+        """Return all rows."""
         return await self._read(
             lambda connection: cast("Sequence[Row]", connection.execute(statement, given).mappings().all())
         )
 
     async def first(self, statement: Executable, **given: Any) -> Row | None:
-        """The first row, if any."""
+        """Return the first row, or None."""
         return await self._read(
             lambda connection: cast("Row | None", connection.execute(statement, given).mappings().first())
         )
 
     async def value(self, statement: Executable, **given: Any) -> Any:
-        """The first column of the first row, None when there is no row."""
+        """Return the first column of the first row, or None if there is no row."""
         return await self._read(lambda connection: connection.execute(statement, given).scalar())
 
     @abstractmethod
@@ -74,7 +74,7 @@ class Reader(ABC):
 
 
 class Views(Reader):
-    """The views in one SQLite file, opened read-only, and opened again when another file is in its place."""
+    """The views in one SQLite file. It is opened read-only, and reopened after it is replaced."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -93,14 +93,14 @@ class Views(Reader):
         event.listen(self._engine, "do_connect", self._opening)
         event.listen(self._engine, "checkout", self._taken)
         self._open: Connection | None = None
-        """For every read that is not in a snapshot."""
+        """The connection for reads outside of snapshots."""
 
     async def position(self) -> int:
-        """Stream sequence that the views include."""
+        """Return the stream sequence up to which the views are current."""
         return int(await self.value(_POSITION) or 0)
 
     def building(self) -> int | None:
-        """Stream sequence that the next views include already; None when none are being built."""
+        """Return the stream sequence that the rebuild has reached, or None if no rebuild is in progress."""
         url = f"file:{quote(str(self._beside(NEXT).absolute()))}?mode=ro"
         try:
             with contextlib.closing(sqlite3.connect(url, uri=True, timeout=LOCKED_S)) as connection:
@@ -111,7 +111,7 @@ class Views(Reader):
 
     @asynccontextmanager
     async def snapshot(self, *, long: bool = False) -> AsyncGenerator[Reader]:
-        """Several statements that see the same moment; those that may take long are executed in a thread."""
+        """Yield a reader whose statements see the same state. `long` runs them in a thread."""
         with self._unavailable(), self._engine.connect() as connection:
             connection.exec_driver_sql("BEGIN")
             try:
@@ -121,7 +121,7 @@ class Views(Reader):
                     connection.exec_driver_sql("ROLLBACK")
 
     async def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._let_go()
         self._engine.dispose()
 
@@ -134,7 +134,7 @@ class Views(Reader):
                 raise
 
     def _connection(self) -> Connection:
-        """To the file that is there now. As long as one is open, no other has its inode."""
+        """Return a connection to the current file. While a file is open, its inode is not reused."""
         if self._open is None or self._open.info[INODE] != self._path.stat().st_ino:
             self._let_go()
             self._open = self._engine.connect()
@@ -159,7 +159,7 @@ class Views(Reader):
             raise ViewsUnavailable("the views are being rebuilt") from error
 
     def _report_damage(self, error: str) -> None:
-        """Make the projector inspect the file; it replaces a damaged one."""
+        """Make the projector inspect the file. It replaces a damaged file."""
         suspect = self._beside(SUSPECT)
         if suspect.exists():
             return
@@ -190,7 +190,7 @@ class _Snapshot(Reader):
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """What `work` gives, done in a thread; when cancelled, not before the thread is done."""
+    """Run `work` in a thread and return its result. A cancellation waits for the thread."""
     done = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(done)

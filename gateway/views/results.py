@@ -1,4 +1,4 @@
-"""Results of steps as clients see them: text, wherever the value itself is kept."""
+"""Results of steps as text, including large results from the object store."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from contracts.runtime.blobs import BlobLost, Blobs
 LOST = "(this result is lost: {})"
 
 _NOT_AS_IT_IS = ('"', '{"$blob":')
-"""How JSON begins that is shown otherwise than as itself."""
+"""First characters of stored JSON that needs conversion."""
 
 
 async def result_text(value: Json, blobs: Blobs) -> str | None:
-    """A string as it is, anything else as JSON; large values are fetched.
+    """Return a string unchanged, and any other value as JSON text. Large values are fetched.
 
     Raises:
         Unavailable: the object store could not be reached.
@@ -30,7 +30,7 @@ async def result_text(value: Json, blobs: Blobs) -> str | None:
 
 
 async def stored_text(stored: str | None, blobs: Blobs) -> str | None:
-    """`result_text` of a value that the views hold as JSON."""
+    """Return `result_text` of a stored JSON value."""
     if stored is None or not stored.startswith(_NOT_AS_IT_IS):
         return stored
     value = orjson.loads(stored)
@@ -38,7 +38,7 @@ async def stored_text(stored: str | None, blobs: Blobs) -> str | None:
 
 
 async def stored_value(stored: str | None, blobs: Blobs) -> Json:
-    """A value that the views hold as JSON, fetched if it is large.
+    """Parse a stored JSON value. Large values are fetched.
 
     Raises:
         Unavailable: the object store could not be reached.
