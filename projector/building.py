@@ -21,7 +21,7 @@ from projector.fold import Fold
 
 BUILD_COMMITS = 4000
 """Number of commits in one transaction of a build."""
-TELL_S = 5.0
+LOG_INTERVAL_S = 5.0
 """Seconds between two log lines about the progress of a build."""
 
 log = structlog.get_logger()
@@ -33,16 +33,16 @@ class Building:
     def __init__(self, target: int) -> None:
         self.seq = 0
         self.target = target
-        self._told = time.monotonic()
+        self._logged_at = time.monotonic()
 
     def __str__(self) -> str:
         return f"building the views: {self.seq} of {self.target}"
 
     def reached(self, seq: int) -> None:
-        """Record the progress and log it every TELL_S seconds."""
+        """Record the progress and log it every LOG_INTERVAL_S seconds."""
         self.seq = seq
-        if time.monotonic() - self._told >= TELL_S:
-            self._told = time.monotonic()
+        if time.monotonic() - self._logged_at >= LOG_INTERVAL_S:
+            self._logged_at = time.monotonic()
             log.info("building the views", seq=seq, of=self.target)
 
 

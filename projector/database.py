@@ -165,7 +165,7 @@ async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
     """The driver of a connection. It takes one round trip to its thread per statement, not three."""
     raw = await connection.get_raw_connection()
     driver = raw.driver_connection
-    assert isinstance(driver, aiosqlite.Connection)  # the engine's URL says so
+    assert isinstance(driver, aiosqlite.Connection)  # the engine's URL selects it
     return driver
 
 

@@ -28,11 +28,11 @@ async def owned(path: Path) -> AsyncGenerator[None]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with lock_of(path).open("a") as lock:
-        told = False
+        logged = False
         while not _taken(lock.fileno()):
-            if not told:
+            if not logged:
                 log.warning("another projector writes these views; waiting for it to end", path=str(path))
-                told = True
+                logged = True
             await asyncio.sleep(RETRY_S)
         yield
 

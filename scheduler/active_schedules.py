@@ -128,9 +128,9 @@ class ActiveSchedules:
 
 def entry_of(recorded: Iterable[Recorded], schedule_id: str, now: datetime) -> ActiveSchedule | None:
     """The schedule `schedule_id` in the history of its DAG or goal; None if it is not active."""
-    book = ActiveSchedules()
-    book.fold(recorded, now)
-    return book.get(schedule_id)
+    schedules = ActiveSchedules()
+    schedules.fold(recorded, now)
+    return schedules.get(schedule_id)
 
 
 def is_current(entry: ActiveSchedule, recorded: Iterable[Recorded], now: datetime) -> bool:

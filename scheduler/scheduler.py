@@ -42,7 +42,7 @@ class Scheduler:
         self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
     ) -> None:
         self._clock = clock
-        self._book = ActiveSchedules()
+        self._schedules = ActiveSchedules()
         self._decider = Decider(log, source, clock, catch_up=catch_up, defaults=defaults)
         self._waiting = Waiting(log, self._wake)
         self._follower = Follower(log, state_filter("dag"), state_filter("goal"), fold=self._fold)
@@ -97,9 +97,9 @@ class Scheduler:
 
     def _fold(self, batch: Sequence[Recorded]) -> None:
         now = self._clock.now()
-        for schedule_id in self._book.fold(batch, now):
+        for schedule_id in self._schedules.fold(batch, now):
             self._agenda[schedule_id] = now
-        ACTIVE.set(len(self._book))
+        ACTIVE.set(len(self._schedules))
         self._changed.set()
 
     def _look_at_all(self, now: datetime) -> None:
@@ -113,7 +113,7 @@ class Scheduler:
 
     async def _look(self, schedule_id: str) -> None:
         async with self._slots:
-            entry = self._book.get(schedule_id)
+            entry = self._schedules.get(schedule_id)
             again = await self._decide(entry) if entry else None
         if again is None:
             self._failures.pop(schedule_id, None)

@@ -118,8 +118,8 @@ class Log(Protocol):
         ...
 
     async def problem(self) -> str | None:
-        """Why commits are not taken, and what to do; None when they are.
+        """Why the log refuses commits, and what to do; None if it accepts them.
 
-        Does not wait for a server that is away.
+        Does not wait for a disconnected server.
         """
         ...

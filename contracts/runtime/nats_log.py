@@ -40,7 +40,7 @@ ATTEMPT_S = 2.0
 """Seconds to wait for an acknowledgement before the commit is sent again. Duplicates are detected."""
 
 
-NATS_IS_AWAY = "NATS does not answer; start it, or set NATS_URL to where it is"
+NO_NATS = "NATS does not answer; start it, or set NATS_URL to its address"
 
 
 class Refused(Exception):
@@ -139,7 +139,7 @@ class NatsLog:
     async def problem(self) -> str | None:
         """See Log.problem."""
         if not self.connection.is_connected:
-            return NATS_IS_AWAY
+            return NO_NATS
         try:
             halted = stream_state.state_of(await self._info()).halted
         except NoAnswer as error:

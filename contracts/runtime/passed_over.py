@@ -25,7 +25,7 @@ class PassedOver:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._told: set[object] = set()
+        self._reported: set[object] = set()
 
     def tell_unread(self, recorded: Recorded) -> None:
         """Count and log the events of a commit that this process cannot read."""
@@ -63,7 +63,7 @@ class PassedOver:
             logger.warning("the message could not be parked", seq=seq, error=str(trouble))
 
     def _is_new(self, what: object) -> bool:
-        if what in self._told:
+        if what in self._reported:
             return False
-        self._told.add(what)
+        self._reported.add(what)
         return True

@@ -23,8 +23,8 @@ from contracts.runtime.nats_log import NatsLog
 
 REPLAYS_AT_ONCE = 1
 TAKE_OVER_AFTER_S = 0.02
-"""Seconds after which a dead process's messages are delivered again. By then the server has noticed that it
-is gone, and does not deliver to it."""
+"""Seconds until the messages of a dead process are delivered again. By then the server has noticed that the
+process has ended, and does not deliver them to it."""
 
 
 class Consumer:

@@ -49,7 +49,7 @@ ACK = b"+ACK"
 TERM = b"+TERM"
 IN_PROGRESS = b"+WPI"
 
-TOLD = {
+MESSAGES = {
     GiveUp: "parked a message",
     Again: "a message will be delivered again",
     Ignore: "lost a message to another process",
@@ -96,7 +96,7 @@ class Subscription:
         """Creation time of the consumer. It differs if the consumer was lost and created again."""
         self._log_end = 0
         """Last sequence of the log when this process first saw that consumer."""
-        self._in_hand: dict[int, Delivery] = {}
+        self._held: dict[int, Delivery] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._draining = False
         self._position = Position(log.connection, source.stream, source.durable)
@@ -131,14 +131,14 @@ class Subscription:
 
     async def keep_alive(self) -> bool:
         """Send a sign of life for all held messages. Returns whether the server has confirmed it."""
-        in_hand = tuple(self._in_hand.values())
-        for number, delivery in enumerate(in_hand[:-1]):
+        held = tuple(self._held.values())
+        for number, delivery in enumerate(held[:-1]):
             await self._send(delivery.ack_subject, IN_PROGRESS)
             if number % 100 == 0:
                 await asyncio.sleep(0)
-        return not in_hand or await self._is_heard(in_hand[-1])
+        return not held or await self._is_confirmed(held[-1])
 
-    async def _is_heard(self, last: Delivery) -> bool:
+    async def _is_confirmed(self, last: Delivery) -> bool:
         """Send the sign of life for the last message as a request, which the server answers."""
         try:
             await self._log.connection.request(last.ack_subject, IN_PROGRESS)
@@ -147,7 +147,7 @@ class Subscription:
         return True
 
     def _room(self) -> int:
-        return 0 if self._draining else self._source.at_once - len(self._in_hand)
+        return 0 if self._draining else self._source.at_once - len(self._held)
 
     async def _ensure(self) -> str:
         name = self._source.durable
@@ -180,7 +180,7 @@ class Subscription:
         info = DeliveryInfo.of(msg.reply)
         if self._leases:
             self._leases.add(msg.reply)
-        if held := self._in_hand.get(info.seq):
+        if held := self._held.get(info.seq):
             # The server redelivered it. Its handler continues, and settles the newest delivery.
             if self._leases:
                 self._leases.remove(held.ack_subject)
@@ -189,7 +189,7 @@ class Subscription:
         of_log = self._source.stream == STREAM
         seq = info.seq if of_log else int(msg.subject.rpartition(".")[2])
         is_new = of_log and info.attempt == 1 and seq > self._log_end
-        delivery = self._in_hand[info.seq] = Delivery(seq, info.attempt, msg.reply, self._lease, is_new)
+        delivery = self._held[info.seq] = Delivery(seq, info.attempt, msg.reply, self._lease, is_new)
         task = asyncio.create_task(self._work(msg, info.seq, delivery))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
@@ -212,7 +212,7 @@ class Subscription:
                 outcome = await self._give_up(msg, delivery, recorded, error)
             await self._settle(delivery, outcome, error)
         finally:
-            del self._in_hand[key]
+            del self._held[key]
             if self._leases:
                 self._leases.remove(delivery.ack_subject)
             self._pull.more_room()
@@ -237,7 +237,7 @@ class Subscription:
         return GiveUp()
 
     async def _settle(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
-        self._tell(delivery, outcome, error)
+        self._log_failure(delivery, outcome, error)
         match outcome:
             case Done():
                 await self._send(delivery.ack_subject, ACK)
@@ -252,11 +252,11 @@ class Subscription:
         with contextlib.suppress(NoAnswer):  # then it is delivered again; all handlers support that
             await self._log.connection.publish(ack_subject, word)
 
-    def _tell(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
+    def _log_failure(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
         if error is None or isinstance(error, asyncio.CancelledError):
             return
         logger.warning(
-            TOLD[type(outcome)],
+            MESSAGES[type(outcome)],
             consumer=self._source.durable,
             seq=delivery.seq,
             attempt=delivery.attempt,

@@ -51,7 +51,7 @@ class Connection:
         self._connected = asyncio.Event()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
-        self._told = ""
+        self._last_error = ""
         self._listeners: set[Callable[[], None]] = set()
 
     async def open(self, url: str, *, name: str, wait_s: float, pending_bytes: int = PENDING_BYTES) -> None:
@@ -73,7 +73,7 @@ class Connection:
                 f"no NATS server at {where} after {wait_s:g} s ({reason}); "
                 "set NATS_URL, or let `async-agent up` start one"
             ) from None
-        self._told = ""
+        self._last_error = ""
         self._connected.set()
         await self._replies.open()
 
@@ -241,8 +241,8 @@ class Connection:
 
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
-        if text != self._told:  # while NATS is disconnected, the same error occurs twice a second
-            self._told = text
+        if text != self._last_error:  # while NATS is disconnected, the same error occurs twice a second
+            self._last_error = text
             logger.warning("NATS client", error=text)
 
     async def _on_disconnect(self) -> None:
@@ -256,7 +256,7 @@ class Connection:
 
     async def _on_reconnect(self) -> None:
         logger.info("NATS is connected again")
-        self._told = ""
+        self._last_error = ""
         self._connected.set()
 
     async def _on_close(self) -> None:

@@ -16,7 +16,7 @@ async def message_at(connection: Connection, stream: str, seq: int) -> Stored | 
     """The message with sequence `seq`.
 
     Raises:
-        NoAnswer: the leader does not answer, or there is none.
+        NoAnswer: the leader does not answer, or the stream has no leader at the moment.
     """
     return await _message(connection, stream, {"seq": seq})
 
@@ -25,7 +25,7 @@ async def first_of(connection: Connection, stream: str, subject: str, *, after: 
     """The first message on `subject` with a sequence above `after`; None if there is none.
 
     Raises:
-        NoAnswer: the leader does not answer, or there is none.
+        NoAnswer: the leader does not answer, or the stream has no leader at the moment.
     """
     return await _message(connection, stream, {"seq": after + 1, "next_by_subj": subject})
 
@@ -34,7 +34,7 @@ async def last_of(connection: Connection, stream: str, subject: str) -> Stored |
     """The newest message on `subject`; None if there is none.
 
     Raises:
-        NoAnswer: the leader does not answer, or there is none.
+        NoAnswer: the leader does not answer, or the stream has no leader at the moment.
     """
     return await _message(connection, stream, {"last_by_subj": subject})
 
@@ -43,7 +43,7 @@ async def all_of(connection: Connection, stream: str, subject: str) -> list[Stor
     """All messages on `subject`, read one by one.
 
     Raises:
-        NoAnswer: the leader does not answer, or there is none.
+        NoAnswer: the leader does not answer, or the stream has no leader at the moment.
     """
     messages: list[Stored] = []
     while found := await first_of(connection, stream, subject, after=messages[-1].seq if messages else 0):
