@@ -48,6 +48,10 @@ class Halted(Unavailable):
     """The log has lost commits and refuses new ones until an operator accepts the loss."""
 
 
+class StorageFailed(Unavailable):
+    """The server of the log cannot store messages: its disk or a limit is full, or a write to disk failed."""
+
+
 class Log(Protocol):
     """Append with an optimistic lock, read one aggregate, follow all commits."""
 
@@ -61,6 +65,7 @@ class Log(Protocol):
             TooLarge: the commit exceeds MAX_MESSAGE_BYTES.
             Unavailable: the commit was not acknowledged before the deadline.
             Halted: the log refuses commits.
+            StorageFailed: the log cannot store commits at the moment.
             InvalidId: the aggregate id is not a valid id.
         """
         ...

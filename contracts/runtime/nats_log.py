@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -17,13 +17,14 @@ from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
 from contracts.runtime.history import History
-from contracts.runtime.log import Conflict, Halted, LogState, Unavailable
+from contracts.runtime.log import Conflict, Halted, LogState, StorageFailed, Unavailable
 from contracts.runtime.nats import leader, stream_state
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.ordered import Ordered
-from contracts.runtime.nats.publish import WrongLastSequence, publish
+from contracts.runtime.nats.publish import WrongLastSequence
 from contracts.runtime.nats.retry import NoAnswer, retry_forever, retry_until
+from contracts.runtime.nats.storage import Storage
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.passed_over import PassedOver
 from contracts.runtime.process.settings import Settings
@@ -62,6 +63,7 @@ class NatsLog:
         self.format = form
         self._history = History(connection, replicated=replicated)
         self._passed_over = PassedOver(connection)
+        self._storage = Storage(connection, replicated=replicated)
         self._deadline_s = deadline_s
         self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
 
@@ -141,12 +143,13 @@ class NatsLog:
         if not self.connection.is_connected:
             return NO_NATS
         try:
-            halted = stream_state.state_of(await self._info()).halted
+            state = stream_state.state_of(await self._info())
+            storage_problem = await self._storage.problem(state.last_seq)
         except NoAnswer as error:
             return f"NATS does not answer: {error}"
         except Unavailable as error:
             return str(error)
-        return f"{halted}. {WAY_OUT}" if halted else None
+        return f"{state.halted}. {WAY_OUT}" if state.halted else storage_problem
 
     async def recorded(self, seq: int, payload: bytes) -> Recorded:
         """Decode message `seq` of the log.
@@ -183,11 +186,15 @@ class NatsLog:
         await self._reassure()
         timeout_s = min(ATTEMPT_S, self._deadline_s)
         try:
-            return await publish(
-                self.connection, wire.subject, wire.payload, wire.headers, timeout_s=timeout_s
-            )
+            return await self._storage.store(wire.subject, wire.payload, wire.headers, timeout_s=timeout_s)
         except WrongLastSequence:
             return await self._landed_before(wire, after)
+        except StorageFailed:
+            with suppress(NoAnswer):
+                seq = await self._landed_before(wire, after)
+                self._storage.works()
+                return seq
+            raise
         except APIError as error:
             if error.err_code == STILL_WRITING:
                 raise NoAnswer(error.description) from error

@@ -21,6 +21,9 @@ from deploy.local.lifeline import end_with_parent
 
 MEMORY_LIMIT = "256MiB"
 """Above this the server's garbage is collected at once. It is no bound: what is in use may be more."""
+NO_LIMIT = "1EB"
+"""Of the store. By default it is three quarters of the free space at the start, without what is stored: a
+server whose store is larger than that would refuse every message after a restart."""
 START_S = 20.0
 """For a server that has nothing to restore. Reading a large store takes as long as it takes."""
 STOP_S = 15.0
@@ -134,6 +137,7 @@ listen: "127.0.0.1:{self.port or -1}"
 pid_file: {quoted(self.directory / "nats.pid")}
 jetstream {{
   store_dir: {quoted(self.directory / "jetstream")}
+  max_file_store: {NO_LIMIT}
   {sync}
 }}
 """

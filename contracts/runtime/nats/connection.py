@@ -52,6 +52,8 @@ class Connection:
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
         self._last_error = ""
+        self.interruptions = 0
+        """How often the connection has been interrupted."""
         self._listeners: set[Callable[[], None]] = set()
 
     async def open(self, url: str, *, name: str, wait_s: float, pending_bytes: int = PENDING_BYTES) -> None:
@@ -250,6 +252,7 @@ class Connection:
             return
         logger.warning("NATS is disconnected; reconnecting")
         self._connected.clear()
+        self.interruptions += 1
         self._replies.fail_all("the connection to NATS was interrupted")
         for listener in tuple(self._listeners):
             listener()

@@ -7,12 +7,18 @@ from collections.abc import Mapping
 import orjson
 from nats.js.errors import APIError
 
+from contracts.runtime.log import StorageFailed
 from contracts.runtime.nats.connection import PASSING_CODES, WRONG_LAST_SEQUENCE, Connection
 from contracts.runtime.nats.retry import NoAnswer
 
 EXPECTED_LAST = "Nats-Expected-Last-Subject-Sequence"
 """Header: the expected last sequence of the subject; 0: the subject has no message. JetStream rejects the
 message if it is wrong."""
+
+STORAGE_FULL = (10002, 10023, 10047, 10077)
+"""JetStream's error codes for a limit of the account or the server, and for a failed write."""
+CLOSED = "store closed"
+"""JetStream's words, under the code of a failed write, while the server stops."""
 
 
 class WrongLastSequence(Exception):
@@ -35,6 +41,7 @@ async def publish(
     Raises:
         NoAnswer: no acknowledgement; the message may be stored.
         WrongLastSequence: the message was not stored, or an earlier attempt has stored it.
+        StorageFailed: the server cannot store messages at the moment.
         APIError: the stream rejects the message.
     """
     answer = await connection.request(subject, payload, dict(headers), timeout_s=timeout_s)
@@ -44,6 +51,11 @@ async def publish(
         return int(ack["seq"])
     if error.get("err_code") in WRONG_LAST_SEQUENCE:
         raise WrongLastSequence(f"{subject}: {error['description']}")
+    if error.get("err_code") in STORAGE_FULL and CLOSED not in error["description"]:
+        raise StorageFailed(
+            f"NATS cannot store messages: {error['description']} (JetStream error {error['err_code']}); "
+            "make room on its disk or raise its limit `max_file_store`"
+        )
     if error.get("code") in PASSING_CODES:
         raise NoAnswer(f"{subject}: {error['description']}")
     raise APIError.from_error(error)

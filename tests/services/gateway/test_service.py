@@ -20,7 +20,7 @@ from contracts.domain.executors import ExecutorAlive
 from contracts.runtime.catalogue import publish
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.process.settings import ViewsSettings
-from deploy.local.nats_server import NatsServer
+from deploy.local.nats_server import NO_LIMIT, NatsServer, running
 from gateway import service
 from gateway.service import kept_running
 from gateway.settings import GatewaySettings
@@ -109,6 +109,27 @@ async def test_with_a_deleted_log_it_is_not_ready_and_says_so(
     assert answer.status == 503
     assert told["nats"] == told["problems"]["nats"]
     assert told["nats"].startswith("the stream LOG does not exist: it was deleted. ")
+
+
+@pytest.mark.nats
+async def test_with_a_full_log_it_is_not_ready_and_refuses_at_once(tmp_path: Path) -> None:
+    class Full(NatsServer):
+        def _configuration(self) -> str:
+            return super()._configuration().replace(NO_LIMIT, "1KB")
+
+    async with running(Full(tmp_path / "nats")) as server, started(server.url, tmp_path) as http:
+        status, version = 201, 0
+        while status == 201:
+            version += 1
+            async with http.post("/api/v1/agents", json=AGENT | {"version": str(version)}) as created:
+                refused, status = await created.json(), created.status
+        assert status == 503
+        assert "insufficient resources" in refused["error"]
+        assert created.headers["Retry-After"]
+        async with http.get("/health/ready") as answer:
+            told = await answer.json()
+        assert answer.status == 503
+        assert "insufficient resources" in told["problems"]["nats"]
 
 
 async def test_a_request_that_is_being_answered_when_the_gateway_stops_is_answered(

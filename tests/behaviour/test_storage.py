@@ -1,0 +1,134 @@
+"""A server that cannot store commits is reported at once, and so is the end of that."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contracts.runtime import nats_log
+from contracts.runtime.log import StorageFailed
+from contracts.runtime.nats.connection import connect
+from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats.storage import Storage
+from contracts.runtime.nats_blobs import NatsBlobs
+from contracts.runtime.nats_log import NatsLog
+from contracts.runtime.topology import ensure_topology
+from contracts.runtime.wire import Format
+from deploy.local.nats_server import NO_LIMIT, NatsServer, running
+
+if TYPE_CHECKING:
+    from tests.behaviour.conftest import Counters
+
+pytestmark = pytest.mark.nats
+
+
+class SmallServer(NatsServer):
+    """A server that stores one megabyte."""
+
+    def _configuration(self) -> str:
+        return super()._configuration().replace(NO_LIMIT, "1MB")
+
+
+@asynccontextmanager
+async def log_on(server: NatsServer, counters: Counters) -> AsyncGenerator[NatsLog]:
+    """A log that waits longer than any test for an answer."""
+    async with connect(server.url, name="test") as connection:
+        await ensure_topology(connection)
+        yield NatsLog(connection, Format(counters.codec, NatsBlobs(connection)), deadline_s=3600)
+
+
+async def fill(log: NatsLog) -> None:
+    """Send to the log's stream until the server stores nothing more."""
+    answer = b""
+    while b"error" not in answer:
+        try:
+            message = await log.connection.request("evt.filler.f.x", os.urandom(500_000), timeout_s=2)
+        except NoAnswer:
+            return
+        answer = message.data
+
+
+def messages_of(server: NatsServer) -> Path:
+    """The directory of the log's messages."""
+    (directory,) = server.directory.glob("**/LOG/msgs")
+    return directory
+
+
+async def test_a_reached_limit_is_a_problem_until_there_is_room(tmp_path: Path, counters: Counters) -> None:
+    async with running(SmallServer(tmp_path)) as server, log_on(server, counters) as log:
+        await log.append(counters.commit("a"), after=0)
+        assert await log.problem() is None
+        await fill(log)
+        with pytest.raises(StorageFailed, match=r"insufficient resources.*10023.*max_file_store"):
+            await log.append(counters.commit("b"), after=0)
+        assert "insufficient resources" in (await log.problem() or "")
+        await log.connection.api("STREAM.PURGE.LOG", {"keep": 1})
+        assert await log.problem() is None
+        await log.append(counters.commit("b"), after=0)
+
+
+async def test_a_failed_write_is_a_problem_until_the_server_is_started_again(
+    nats_server: NatsServer, counters: Counters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server stays silent, also when the disk is well again; the append does not wait for it."""
+    monkeypatch.setattr(nats_log, "ATTEMPT_S", 0.2)
+    async with log_on(nats_server, counters) as log:
+        await log.append(counters.commit("a"), after=0)
+        directory = messages_of(nats_server)
+        away = directory.rename(directory.with_name("away"))
+        await fill(log)
+        away.rename(directory)
+        for _ in range(2):
+            with pytest.raises(StorageFailed, match="restart nats-server"):
+                await log.append(counters.commit("b"), after=0)
+        assert "restart nats-server" in (await log.problem() or "")
+        await nats_server.kill()
+        await nats_server.start()
+        await log.connection.connected()
+        assert await log.problem() is None
+        await log.append(counters.commit("b"), after=0)
+        assert len(await log.read("counter", "b")) == 1
+
+
+async def test_an_append_whose_answer_was_only_late_is_no_failure(
+    nats_server: NatsServer, counters: Counters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with log_on(nats_server, counters) as log:
+        request = log.connection.request
+
+        async def late(subject: str, *args: Any, **options: Any) -> Any:
+            answer = await request(subject, *args, **options)
+            if b'"seq":1' in answer.data and subject.startswith("evt."):
+                raise NoAnswer("the acknowledgement is late")
+            return answer
+
+        monkeypatch.setattr(log.connection, "request", late)
+        assert await log.append(counters.commit("a"), after=0) == 1
+        assert await log.problem() is None
+
+
+async def test_a_stream_that_grows_has_no_problem(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process has stored a message since."""
+    async with connect(nats_server.url, name="test") as connection:
+        await ensure_topology(connection)
+        request = connection.request
+
+        async def lost(subject: str, payload: bytes, *args: Any, **options: Any) -> Any:
+            if payload == b"lost":
+                raise NoAnswer("no acknowledgement")
+            return await request(subject, payload, *args, **options)
+
+        monkeypatch.setattr(connection, "request", lost)
+        storage = Storage(connection, replicated=False)
+        with pytest.raises(StorageFailed):
+            await storage.store("evt.counter.a.positive", b"lost", {}, timeout_s=1)
+        assert await storage.problem(7)
+        assert await storage.problem(7)
+        assert await storage.problem(8) is None
