@@ -126,7 +126,7 @@ class Database:
                 place = (mark.seq, mark.digest, mark.created, mark.accepted, after)
                 moved = await driver.execute(MOVE_CHECKPOINT, place)
                 if moved.rowcount != 1:
-                    raise Damaged(f"its checkpoint is not at {after}, where this projector left it")
+                    raise Damaged(f"its checkpoint is not at {after}, where this projector last set it")
         self._stamp = _stamp(self.path)
 
     def check(self) -> None:

@@ -121,7 +121,7 @@ class NatsLog:
 
     async def halt(self, reason: str) -> None:
         """See Log.halt."""
-        logger.error("the log is halted and refuses commits", reason=reason, way_out=WAY_OUT)
+        logger.error("halting the log: it refuses all commits from now on", reason=reason, way_out=WAY_OUT)
         halt = partial(stream_state.halt, self.connection, STREAM, reason)
         await retry_until(halt, deadline_s=self._deadline_s)
 

@@ -49,4 +49,4 @@ class Lease:
             LeaseLost: another process may own the messages of `term`.
         """
         if not self.holds(term):
-            raise LeaseLost("this process was silent for longer than its lease")
+            raise LeaseLost("this process sent no sign of life for longer than its lease")

@@ -61,8 +61,8 @@ class Leases:
     def take_over(self, *, lease_s: float) -> list[str]:
         """Remove the files of ended processes in this directory and return the ack subjects in them.
 
-        Stale files are ignored: their messages may have been delivered to other processes, which must not
-        lose them. A file is stale if it is older than the lease minus one interval between signs of life:
+        Stale files are ignored: their messages may have been delivered to other processes already, and a
+        redelivery would take the messages from those. A file is stale if it is older than the lease minus one interval between signs of life:
         every `add` and `remove` changes its time, so the last sign of life may be that much older.
         """
         youngest_s = lease_s - lease_s / SIGNS_OF_LIFE

@@ -291,5 +291,7 @@ def _public(url: str) -> str:
     except ValueError:
         addresses = [(None, 0)]
     if not all(host for host, _ in addresses):
-        raise Unreachable("NATS_URL is not a valid URL; set it to nats://<host>:4222 or a list with commas")
+        raise Unreachable(
+            "NATS_URL is not a valid URL; set it to nats://<host>:4222 or to several URLs separated by commas"
+        )
     return ", ".join(f"{host}:{port}" for host, port in addresses)

@@ -13,7 +13,7 @@ from contracts.runtime.nats.direct import Stored
 
 
 async def message_at(connection: Connection, stream: str, seq: int) -> Stored | None:
-    """The message with sequence `seq`.
+    """The message with sequence `seq`; None if there is none.
 
     Raises:
         NoAnswer: the leader does not answer, or the stream has no leader at the moment.
