@@ -62,8 +62,9 @@ class Leases:
         """Remove the files of ended processes in this directory and return the ack subjects in them.
 
         Stale files are ignored: their messages may have been delivered to other processes already, and a
-        redelivery would take the messages from those. A file is stale if it is older than the lease minus one interval between signs of life:
-        every `add` and `remove` changes its time, so the last sign of life may be that much older.
+        redelivery would take the messages from those. A file is stale if it is older than the lease minus
+        one interval between signs of life. Every `add` and `remove` changes its time, so the last sign of
+        life may be that much older than the file.
         """
         youngest_s = lease_s - lease_s / SIGNS_OF_LIFE
         left = []
