@@ -1,1 +1,1 @@
-"""Runs the steps of runs under a lease."""
+"""Executes the steps of runs under a lease."""

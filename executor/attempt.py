@@ -1,4 +1,4 @@
-"""One attempt at one step: what a performer is given."""
+"""One attempt at one step."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from contracts.domain.run.steps import Step
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A step to execute now, in a run as it stood when the step was started."""
+    """A step to execute, with the state of the run when the step started."""
 
     run_id: str
     state: run.State
     step: Step
     number: int
-    """From 1."""
+    """Number of the attempt, from 1."""
     still_ours: Callable[[], Awaitable[None]]
-    """Returns when this process has the run for certain. Called right before what must not be done twice."""
+    """Returns once this process certainly owns the run. Call it before work that must not be repeated."""
 
     @property
     def idempotency_key(self) -> str:
@@ -29,12 +29,12 @@ class Attempt:
 
     @property
     def timezone(self) -> str:
-        """Whose date is meant where the date is asked for."""
+        """IANA time zone of the dates that the step asks for."""
         return (self.state.request and self.state.request.timezone) or "UTC"
 
     @property
     def job(self) -> Job:
-        """The plan."""
+        """The plan of the run."""
         if self.state.request is None:
             raise ValueError("a run without a request has no steps")
         return self.state.request.job

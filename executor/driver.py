@@ -1,14 +1,13 @@
-"""Drives one run: starts what may start, waits for outcomes, commits them, until it has ended or is not ours.
+"""Drives one run: starts steps, waits for outcomes and commits them, until the run ends or is lost.
 
-Nothing here is remembered that the log does not hold: the driver of another process, given the same commits,
-goes on from the same place.
+All state is in the log: the driver of another process can continue from the same commits.
 
-A step that changes nothing outside and costs nothing begins while the commit that starts it is still on its
-way, and what came of it goes with the next commit: if the first is lost with this process, the step simply
-runs again. Everything else waits until its start, and every result that it builds on, are in the log.
+A step without side effects and cost starts before the commit of its start is acknowledged. If the process
+dies first, the step runs again. All other steps wait until their start, and the results they use, are in the
+log.
 
-While the log does not answer, what was decided is kept and steps in progress go on, for as long as this
-process lives: stopping them would leave the outcome of some unknown.
+While the log is unavailable, decisions are kept in memory and steps in progress continue: stopping them would
+leave some outcomes unknown.
 """
 
 from __future__ import annotations
@@ -41,16 +40,16 @@ from executor.stopwatch import ms_since
 from executor.workload import Workload
 
 Key = tuple[str, int]
-"""An attempt: its step and its number."""
+"""An attempt: the step id and the number of the attempt."""
 
 MAX_AHEAD = 64
-"""Decisions that the log does not have, with which steps still begin before their start is in it."""
+"""Maximum number of unsaved decisions with which steps may start before their start is in the log."""
 
 log = structlog.get_logger()
 
 
 class Driver:
-    """One run in the hands of this executor."""
+    """Drives one run of this executor."""
 
     def __init__(
         self,
@@ -65,25 +64,27 @@ class Driver:
         self._hold = Hold(stream, lease, self.look_again)
         self._policy = workload.policy
         self._begun: list[Key] = []
-        """Attempts decided to start, whose code has not been started."""
+        """Attempts that are decided to start but not started."""
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._outcomes: list[Outcome] = []
         self._wake = asyncio.Event()
         self._look_again = False
         self._saving = False
         self.released = asyncio.Event()
-        """Set when this executor has let go of the run."""
+        """Set when this executor has released the run."""
 
     @property
     def ours(self) -> bool:
-        """Whether the run is running and this executor holds it, as far as the log tells."""
+        """Whether the run is running on this executor, according to the log."""
         return self._holds(self._run.saved)
 
     def _holds(self, state: run.State) -> bool:
         return state.status is run.Status.RUNNING and state.executor == self.executor
 
     async def drive(self, claim: Sequence[Event]) -> None:
-        """Claim the run and go on until it has ended, has been called off, went away, or is drained."""
+        """Claim the run and drive it until it ends, is cancelled, is lost to another executor, or is
+        drained.
+        """
         try:
             self._decide(claim)
             await self._save_all()
@@ -104,12 +105,12 @@ class Driver:
             await self._stop(list(self._tasks))
 
     def look_again(self) -> None:
-        """Somebody else changed the run: read what, and stop if it is over."""
+        """Read changes of the run by others, and stop if it has ended."""
         self._look_again = True
         self._wake.set()
 
     def drain(self) -> None:
-        """Finish the steps in progress but start no more."""
+        """Finish the steps in progress and start no more."""
         self._policy = replace(self._policy, parallel=0)
         self._wake.set()
 
@@ -125,11 +126,11 @@ class Driver:
                 self._begun += [(step, self._run.state.attempts[step]) for step in event.steps]
 
     def _launch(self) -> None:
-        """Start the code of attempts that may: their start is in the log, or need not be yet."""
+        """Start the attempts whose start is in the log or need not be."""
         state, waiting = self._run.state, []
         for step, number in self._begun:
             if state.running.get(step) != number:
-                continue  # it ran ahead of a start that had to be decided again, and has ended since
+                continue  # it ran before its start was saved, the start was decided again, and it has ended
             if self._run.saved.running.get(step) == number or self._may_run_ahead(step):
                 attempt = Attempt(self._run.id, state, state.graph.steps[step], number, self._hold.confirm)
                 self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
@@ -138,7 +139,7 @@ class Driver:
         self._begun = waiting
 
     def _may_run_ahead(self, step: str) -> bool:
-        """Whether an attempt that the log knows nothing of does no harm: it changes and costs nothing."""
+        """Whether a step may start before its start is in the log: it has no side effects and no cost."""
         one = self._run.state.graph.steps[step]
         is_free = not one.task.is_inference and self._policy.effect_of(one) is Effect.READ
         return is_free and self._run.unsaved <= MAX_AHEAD
@@ -159,7 +160,7 @@ class Driver:
         except asyncio.CancelledError:
             if _is_being_cancelled():
                 raise
-            outcome = self._erred(attempt, "the step was cancelled, and not by us", begun)
+            outcome = self._erred(attempt, "the step was cancelled by the tool or a library", begun)
         except Exception as error:
             log.exception(
                 "step raised", run=attempt.run_id, step=attempt.step.task.id, attempt=attempt.number
@@ -171,7 +172,7 @@ class Driver:
         self._ended(outcome)
 
     def _ended(self, outcome: Outcome) -> None:
-        """Take in what came of a step: at once while a commit is on its way, else with what comes now."""
+        """Take in the outcome of a step: at once during a save, else in the main loop."""
         self._outcomes.append(outcome)
         if self._saving:
             self._settle()
@@ -212,7 +213,7 @@ class Driver:
             timer.cancel()
 
     def _settle(self) -> None:
-        """Decide what follows from the outcomes at hand; they count for nothing once the run is not ours."""
+        """Decide what follows from the new outcomes. They are ignored if the run is not ours."""
         outcomes, self._outcomes = self._outcomes, []
         for outcome in outcomes:
             self._tasks.pop(_key_of(outcome), None)
@@ -225,10 +226,10 @@ class Driver:
         return run.settle(state, outcomes, datetime.now(UTC), self._policy) if self._holds(state) else []
 
     async def _save_all(self) -> None:
-        """Append what was decided; after a conflict decide again about the same outcomes.
+        """Append the decisions. After a conflict, decide again about the same outcomes.
 
-        Not `Stream.decide`, because decisions build on one another before the first is in the log, and
-        because an outcome must survive the decision that it led to: the step has run.
+        `Stream.decide` is not used, because decisions follow one another before the first is saved, and
+        because an outcome must be kept when its decision is discarded: the step has run.
         """
         while self._run.unsaved:
             self._launch()
@@ -245,7 +246,7 @@ class Driver:
         begun = time.perf_counter()
         self._saving = True
         try:
-            saved = await retry_forever(self._run.save, what=f"to save what was decided about {self._run.id}")
+            saved = await retry_forever(self._run.save, what=f"to save the events of {self._run.id}")
         finally:
             self._saving = False
         metrics.APPEND_SECONDS.observe(time.perf_counter() - begun)
@@ -253,10 +254,10 @@ class Driver:
             log_event(self._run.stream, event)
 
     async def _refresh(self) -> None:
-        await retry_forever(self._run.refresh, what=f"to read what became of {self._run.id}")
+        await retry_forever(self._run.refresh, what=f"to read {self._run.id}")
 
     async def _reconsider(self, outcomes: Sequence[Outcome]) -> None:
-        """Decide anew from what the log has; attempts that have not been started by that are stopped."""
+        """Decide again from the state in the log. Attempts that are not running there are stopped."""
         await self._refresh()
         self._outcomes = [*outcomes, *self._outcomes]
         running = self._run.saved.running.items() if self.ours else ()
@@ -274,7 +275,7 @@ class Driver:
 
 
 def _is_being_cancelled() -> bool:
-    """Whether somebody wants this task to end; a library may raise the same with nobody wanting it."""
+    """Whether this task was really cancelled; libraries may raise CancelledError by themselves."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
@@ -285,13 +286,13 @@ def _key_of(outcome: Outcome) -> Key:
 
 
 def _with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """The same outcomes, but for the first, which no commit can hold."""
+    """The outcomes, with the first one, which is too large for a commit, replaced by an error."""
     first, *others = outcomes
     completed = first.completed if isinstance(first, Succeeded) else first
     error = Erred(
         step=completed.step,
         attempt=completed.attempt,
-        error="what the step returned is too large for one event; let it return less, or write it to a file",
+        error="the result of the step is too large for one event; return less, or write it to a file",
         duration_ms=completed.duration_ms,
         retryable=False,
     )

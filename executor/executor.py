@@ -1,4 +1,4 @@
-"""Takes runs from the queue under a lease and drives each to its end."""
+"""Takes runs from the queue under a lease and drives them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from executor.workload import Workload, Workloads
 
 
 class Executor:
-    """All runs this process holds. `name` tells it from every other executor process that ever was."""
+    """All runs of this process. `name` is unique among all executor processes, past and present."""
 
     def __init__(self, source: Log, workloads: Workloads, name: str) -> None:
         self.log = source
@@ -33,11 +33,11 @@ class Executor:
         self._drivers: dict[str, Driver] = {}
 
     async def handle(self, recorded: Recorded, delivery: Delivery) -> None:
-        """Take the run that became pending, and drive it until it has ended or another executor has it.
+        """Take a pending run, and drive it until it ends or another executor takes it over.
 
         Raises:
-            Retry: this process is stopping, another executor should go on at once.
-            LeaseLost: another executor has it, and settles the message.
+            Retry: this process is stopping; another executor should continue at once.
+            LeaseLost: another executor has the run, and acknowledges the message.
         """
         run_id = recorded.commit.aggregate_id
         if run_id in self._drivers:
@@ -48,12 +48,12 @@ class Executor:
         async with self._slots[stream.state.kind].one():
             await self._hold(stream, self._workloads[stream.state.kind], delivery.lease)
         if stream.state.status is run.Status.RUNNING:
-            raise LeaseLost(f"{stream.id} went to another executor")
+            raise LeaseLost(f"another executor has taken over {stream.id}")
 
     async def given_up(self, recorded: Recorded, error: BaseException) -> None:
-        """The message that was the lease of a run is parked: nobody goes on with the run, so it says so."""
+        """Stop a run whose message was parked, because no executor continues it."""
         cause = f"{type(error).__name__}: {error}"
-        reason = f"the executor cannot go on with it: {cause} (`async-agent parked list` has more)"
+        reason = f"the executor cannot continue the run: {cause} (for details: `async-agent parked list`)"
         stream = await self._leased(recorded)
         if stream is None:
             return
@@ -66,8 +66,8 @@ class Executor:
 
     async def _hold(self, stream: Stream[run.State], workload: Workload, lease: Lease) -> None:
         run_id = stream.id
-        if run_id in self._drivers:  # by another message of it, which came while we read or waited
-            raise Retry("this process is at work on it already", after=1)
+        if run_id in self._drivers:  # another message of the run arrived while this one waited
+            raise Retry("this process is already executing the run", after=1)
         driver = Driver(stream, self.name, workload, lease)
         self._drivers[run_id] = driver
         metrics.RUNS_IN_PROGRESS.inc()
@@ -82,13 +82,13 @@ class Executor:
             driver.released.set()
 
     def changed(self, recorded: Recorded) -> None:
-        """A client changed a run that may be ours: let its driver look."""
+        """Tell the driver of a run that a client changed the run."""
         driver = self._drivers.get(recorded.commit.aggregate_id)
         if driver:
             driver.look_again()
 
     def drain(self) -> None:
-        """Start nothing more; what is in progress may finish."""
+        """Start no more runs and steps; steps in progress may finish."""
         for slots in self._slots.values():
             slots.close()
         for driver in self._drivers.values():
@@ -99,7 +99,7 @@ class Executor:
             await driver.released.wait()
 
     async def _open(self, recorded: Recorded, delivery: Delivery) -> Stream[run.State] | None:
-        """The run as it stands, or None when this message is not the one that holds its lease."""
+        """The current run, or None if this message does not hold its lease."""
         if delivery.is_new and recorded.commit.version == 1:
             stream = self._stream(recorded)
             stream.fold(recorded)
@@ -126,14 +126,14 @@ class Executor:
 
 
 async def watch(source: Log, executor: Executor, filters: tuple[str, ...]) -> None:
-    """Let the drivers know what clients do to runs in progress."""
+    """Tell the drivers about changes by clients."""
     async for batch in source.tail(*filters, after=await source.last_seq()):
         for recorded in batch:
             executor.changed(recorded)
 
 
 async def until_drained(worker: asyncio.Task[None], executor: Executor) -> None:
-    """Run `worker`; when cancelled, let the executor start nothing more before the worker drains."""
+    """Run `worker`. When cancelled, drain the executor before the worker."""
     try:
         await asyncio.shield(worker)
     except asyncio.CancelledError:

@@ -1,4 +1,4 @@
-"""What the executor counts."""
+"""Metrics of the executor."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 RUNS_IN_PROGRESS = Gauge("executor_runs_in_progress", "Runs this process holds a lease on.")
 STEPS_IN_PROGRESS = Gauge("executor_steps_in_progress", "Steps being executed.")
-TAKEOVERS = Counter("executor_takeovers", "Runs taken over from an executor that went silent.")
+TAKEOVERS = Counter("executor_takeovers", "Runs taken over from an executor that stopped responding.")
 STEP_SECONDS = Histogram(
     "executor_step_seconds",
     "Seconds of one attempt at a step.",

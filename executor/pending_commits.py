@@ -1,4 +1,4 @@
-"""A run as it has been decided: what the log has of it, and what the log is yet to be told."""
+"""Decisions about a run that are not in the log yet."""
 
 from __future__ import annotations
 
@@ -12,61 +12,61 @@ from contracts.runtime.log import TooLarge
 from contracts.runtime.stream import Stream
 
 MAX_DECISIONS = 256
-"""In one commit."""
+"""Maximum number of decisions in one commit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Events that are to land together."""
+    """The events of one decision."""
 
     events: Sequence[Event]
     outcome: Outcome | None
-    """What of a step led to them; None for the claim of the run."""
+    """The outcome that led to the decision; None for the claim of the run."""
     becomes: run.State
 
 
 class PendingCommits:
-    """A stream, and decisions that build on one another before the log has acknowledged the first of them."""
+    """A stream with unsaved decisions, each based on the ones before."""
 
     def __init__(self, stream: Stream[run.State]) -> None:
         self.stream = stream
         self._unsaved: list[Decision] = []
         self.state = stream.state
-        """After everything decided."""
+        """The state after all decisions."""
 
     @property
     def id(self) -> str:
-        """Of the run."""
+        """The id of the run."""
         return self.stream.id
 
     @property
     def saved(self) -> run.State:
-        """What is in the log for certain."""
+        """The state in the log."""
         return self.stream.state
 
     @property
     def unsaved(self) -> int:
-        """Decisions that are not in the log yet."""
+        """The number of decisions that are not in the log."""
         return len(self._unsaved)
 
     @property
     def oldest(self) -> Outcome | None:
-        """What led to the oldest unsaved decision, if it was an outcome."""
+        """The outcome that led to the oldest unsaved decision, or None."""
         return self._unsaved[0].outcome
 
     def decide(self, events: Sequence[Event], outcome: Outcome | None = None) -> None:
-        """Take in the events of one decision about `state`."""
+        """Add the events of one decision about `state`."""
         self.state = RUN.fold(events, self.state)
         self._unsaved.append(Decision(events, outcome, self.state))
 
     async def save(self) -> Sequence[Event]:
-        """Append decisions, the oldest first, as one commit: as many as fit. Returns the events appended.
+        """Append the oldest decisions as one commit, as many as fit. Returns the appended events.
 
-        Of a decision that does not fit, as many events as do: a run can go on after any of them.
+        If a decision does not fit, as many of its events as fit are appended.
 
         Raises:
-            Conflict: somebody else has changed the run; `forget` what was decided and `refresh`.
-            TooLarge: not even the oldest event fits.
+            Conflict: another process changed the run. Call `forget` and `refresh`, and decide again.
+            TooLarge: the oldest event does not fit.
         """
         count = min(len(self._unsaved), MAX_DECISIONS)
         while count:
@@ -92,16 +92,18 @@ class PendingCommits:
             else:
                 self._unsaved[0] = replace(decision, events=decision.events[count:])
                 return events
-        raise TooLarge(f"an event of {self.id} is larger than a commit may be")
+        raise TooLarge(f"an event of {self.id} is larger than the maximum size of a commit")
 
     def forget(self) -> Sequence[Outcome]:
-        """Give up what is not saved; returns the outcomes that led to it, to be decided about again."""
+        """Discard the unsaved decisions. Returns the outcomes that led to them, to decide about them
+        again.
+        """
         outcomes = [one.outcome for one in self._unsaved if one.outcome is not None]
         self._unsaved.clear()
         self.state = self.stream.state
         return outcomes
 
     async def refresh(self) -> None:
-        """Take in what others have done to the run; nothing may be unsaved."""
+        """Read changes by other processes. There must be no unsaved decisions."""
         await self.stream.refresh()
         self.state = self.stream.state

@@ -1,4 +1,4 @@
-"""What the steps of all runs of this process share: tools, agents, models, large values, and slots."""
+"""Resources that all runs of this process share: tools, agents, models, large values and slots."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from executor.values import Values
 T = TypeVar("T")
 
 Tell = Callable[[str, dict[str, Json]], Awaitable[None]]
-"""Tells watchers of a run something that is not stored: run id, message."""
+"""Sends a message that is not stored to the watchers of a run. Arguments: run id, message."""
 
 
 class Resources:
@@ -51,17 +51,17 @@ class Resources:
         self._slots = asyncio.Semaphore(max_steps)
 
     async def in_slot(self, work: Callable[[], Awaitable[T]]) -> T:
-        """The result of `work`, which begins when one of the slots is free."""
+        """Run `work` as soon as a slot is free, and return its result."""
         async with self._slots:
             with metrics.STEPS_IN_PROGRESS.track_inprogress():
                 return await work()
 
     async def ask(self, request: ChatRequest) -> Completion:
-        """One answer of a model. The client does not retry; the step does, and each attempt is logged.
+        """The answer of a model. The client does not retry; the step does, and each attempt is logged.
 
         Raises:
-            Retry: no answer within the time of a step, or it may work later.
-            Reject: it never will as it is.
+            Retry: the model did not answer within the timeout of a step, or it may work later.
+            Reject: it cannot work without a change.
         """
         try:
             async with asyncio.timeout(self._timeout_s):
@@ -70,11 +70,11 @@ class Resources:
             raise Retry(f"the model did not answer within {self._timeout_s:g} s") from error
 
     async def call(self, tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt) -> Json:
-        """The result of a tool; what it tells on the way goes to the watchers of the run.
+        """The result of a tool call. Progress messages are sent to the watchers of the run.
 
         Raises:
             Retry: it may work later.
-            Reject: it never will as it is.
+            Reject: it cannot work without a change.
         """
 
         async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
@@ -87,12 +87,14 @@ class Resources:
         return await tool.invoke(params, CallContext(attempt.idempotency_key, progress, self._timeout_s))
 
     async def stored(self, result: Json) -> Json:
-        """`result` as an event holds it. Waits while the store is away: what has been done is not lost."""
+        """`result` as an event stores it: large values go to the object store. Waits while it is
+        unavailable.
+        """
         return await retry_forever(
             partial(self._blobs.store_if_large, result), what="to store a large result"
         )
 
     async def value(self, result: Json) -> Json:
-        """The value of `result`, as an event holds it; a large one is fetched."""
+        """The value of `result` of an event; a large value is fetched from the object store."""
         ref = BlobRef.of(result)
         return await self._values.get(ref) if ref else result

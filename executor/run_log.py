@@ -1,4 +1,4 @@
-"""One line in the log of the process for each end of a run, and for each step that failed for good."""
+"""Writes a line to the process log for each end of a run and each finally failed step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ logger = structlog.get_logger(__name__)
 
 
 def log_event(stream: Stream[run.State], event: Event) -> None:
-    """Write the line about an event of a run that has been saved, if there is one to write."""
+    """Write the log line for a saved event, if the event has one."""
     ids = {"run": stream.id, "correlation_id": stream.origin.correlation_id, **_trace(stream.origin)}
     match event:
         case run.StepFailed(retry_at=None):

@@ -1,4 +1,4 @@
-"""Slots for runs in progress; runs that wait for one can be sent away."""
+"""Slots that limit the runs in progress."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contracts.core.outcome import Retry
 
 
 class RunSlots:
-    """`count` slots, first come, first served; any number when `count` is None."""
+    """`count` slots, first come, first served; None: unlimited."""
 
     def __init__(self, count: int | None) -> None:
         self._free = None if count is None else asyncio.Semaphore(count)
@@ -19,10 +19,10 @@ class RunSlots:
 
     @asynccontextmanager
     async def one(self) -> AsyncGenerator[None]:
-        """One slot, as soon as it is free.
+        """Hold one slot. Waits until a slot is free.
 
         Raises:
-            Retry: this process gives no more.
+            Retry: the slots are closed.
         """
         if self._closed:
             raise Retry("stopping", after=0)
@@ -49,7 +49,7 @@ class RunSlots:
             self._waiting.discard(task)
 
     def close(self) -> None:
-        """Give no more, and send away whoever waits."""
+        """Give out no more slots, and raise Retry in all waiting tasks."""
         self._closed = True
         for task in self._waiting:
             if task:

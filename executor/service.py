@@ -1,4 +1,4 @@
-"""What the executor is made of."""
+"""Builds the executor service."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CALLED_OFF = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, S
 
 @asynccontextmanager
 async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
-    """The executor on the log that `settings` point at, with the tools and LLM that the environment names."""
+    """Build the executor, with the log of `settings` and the tools and LLM of the environment."""
     tool_settings, llm_settings = ToolSettings(), LlmSettings()
     agents = Directory()
     async with (

@@ -1,4 +1,4 @@
-"""What the executor reads from its environment."""
+"""Settings of the executor."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from contracts.runtime.process.settings import Settings
 
 
 class ExecutorSettings(Settings, GoalSettings):
-    """Limits and retries."""
+    """Limits and retries of the executor."""
 
     executor_max_runs: int = Field(default=4000, ge=1)
-    """Runs this process holds a lease on at once."""
+    """Maximum number of runs in progress in one process."""
     executor_max_steps: int = Field(default=4000, ge=1)
-    """Steps this process executes at once, over all its runs."""
+    """Maximum number of steps in progress in one process, over all runs."""
     run_max_parallel: int = Field(default=1000, ge=1)
-    """Steps of one run in progress at once."""
+    """Maximum number of steps in progress in one run."""
     step_retries: int = Field(default=2, ge=0)
     step_backoff_s: float = Field(default=1.0, ge=0)
-    """Before the first retry of a step; doubled for each further one, with jitter."""
+    """Seconds before the first retry of a step; doubled for each further retry, with jitter."""
     step_timeout_s: float = Field(default=600.0, gt=0)
-    """An attempt that takes longer has failed; tools have shorter limits of their own."""
+    """Maximum seconds of one attempt at a step. Tools have shorter timeouts of their own."""
     agent_context_chars: int = Field(default=200_000, ge=4000)
-    """Characters of the conversation that a goal run's model is shown, its newest turns first; four or so are
-    a token, so set it to suit a model with a small context."""
+    """Maximum characters of the conversation of a goal run; the newest turns are kept. A token has about four
+    characters. Lower it for a model with a small context."""
     lease_s: float = Field(default=15.0, gt=0)
-    """A run whose executor is silent for this long is given to another."""
+    """Seconds after which another executor takes over a run whose executor does not respond."""
 
     @property
     def policy(self) -> RunPolicy:
-        """How steps are limited and retried."""
+        """Limits and retries of steps."""
         return RunPolicy(
             parallel=self.run_max_parallel, retries=self.step_retries, backoff_s=self.step_backoff_s
         )

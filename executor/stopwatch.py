@@ -1,4 +1,4 @@
-"""How long something took."""
+"""Measures durations."""
 
 from __future__ import annotations
 

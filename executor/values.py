@@ -1,4 +1,4 @@
-"""Large values, fetched from the object store once while there is room for them."""
+"""A cache of large values from the object store."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contracts.core.event import BlobRef, Json
 from contracts.runtime.blobs import Blobs
 
 ROOM = 64 * 1024 * 1024
-"""Bytes of stored values that a process keeps: those used most recently."""
+"""Maximum bytes in the cache. The least recently used values are removed."""
 
 
 class Values:
-    """Values by their hash: what a hash names never changes."""
+    """Cached values by hash. They never become stale, because a hash always names the same value."""
 
     def __init__(self, blobs: Blobs, room: int = ROOM) -> None:
         self._blobs = blobs
@@ -29,7 +29,7 @@ class Values:
         return value
 
     def _keep(self, ref: BlobRef, value: Json) -> None:
-        if ref.blob in self._kept:  # somebody else fetched it meanwhile
+        if ref.blob in self._kept:  # another task fetched it meanwhile
             return
         self._kept[ref.blob] = ref.size, value
         self._left -= ref.size

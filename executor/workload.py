@@ -1,4 +1,4 @@
-"""The kinds of work that a run can be: the executor drives them all in the same way."""
+"""The interface of the kinds of runs."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from executor.tools.registry import Registry
 
 
 class Workload(Protocol):
-    """One kind of work: how a run of it is started, and how its steps are executed."""
+    """One kind of runs: starts a run, and executes its steps."""
 
     policy: RunPolicy
-    """Limits and retries of the steps of one run, and what is known of their effects."""
+    """Limits and retries of the steps of one run, and the effects of their tools."""
 
     @property
     def max_runs(self) -> int | None:
-        """Runs of this kind that one process has in progress at once; None: any number."""
+        """Maximum number of runs of this kind in progress in one process; None: unlimited."""
         ...
 
     async def claim(self, state: run.State, executor: str, now: datetime) -> Sequence[Event]:
-        """The start of a pending run; nothing for a run that is not pending."""
+        """The events that start a pending run; none for a run that is not pending."""
         ...
 
     async def perform(self, attempt: Attempt) -> run.Achieved:
@@ -36,7 +36,7 @@ class Workload(Protocol):
 
         Raises:
             Retry: it may work later.
-            Reject: it never will as it is.
+            Reject: it cannot work without a change.
         """
         ...
 
@@ -45,7 +45,7 @@ Workloads = Mapping[run.Kind, Workload]
 
 
 def knowing_effects(policy: RunPolicy, tools: Registry) -> RunPolicy:
-    """`policy`, for steps that call `tools`."""
+    """`policy` with the effects of `tools`."""
 
     def effect_of(step: Step) -> Effect:
         call = step.task.tool_or_prompt

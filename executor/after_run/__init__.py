@@ -1,1 +1,1 @@
-"""What follows from the end of a goal's run: memories for the next one, and its webhook."""
+"""The work after the end of a goal's run: it stores memories and calls the webhook."""

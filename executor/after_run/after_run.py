@@ -1,7 +1,7 @@
-"""What follows from the end of a goal's run: memories for the next run are kept, its webhook is called.
+"""The work after the end of a goal's run: it stores memories for the next run and calls the webhook.
 
-It is work of its own, given out by a durable consumer on the commits that end runs, so that a slow webhook
-keeps nobody from the run. Everything follows from the log: a message that comes again finds what was done.
+It has its own durable consumer, so a slow webhook does not delay runs. It is idempotent: when a message is
+delivered again, the log shows which work is already done.
 """
 
 from __future__ import annotations
@@ -33,24 +33,24 @@ from executor.tools.send_webhook import NAME as SEND_WEBHOOK
 from executor.tools.tool import CallContext
 
 NAME = "after-run"
-"""Of the durable consumer."""
+"""Name of the durable consumer."""
 ENDS = (*(state_filter(RUN.name, status) for status in SHOWN), state_filter(DAG.name, dag.Status.REJECTED))
-"""The commits that it is given: ends of runs, and of plans for runs that never began."""
+"""Subjects of the consumer: ends of runs, and rejected plans."""
 AT_ONCE = 100
-"""Ends of runs in hand, per process."""
+"""Maximum number of ends that a process handles at once."""
 LOOK_BACK = timedelta(days=7)
-"""A consumer that is made on a log with a history begins with ends of this age. Older ones are settled, since
-a webhook is given up within hours."""
+"""A consumer that is created on an existing log starts with ends of this age. Older ends are done, because
+retries of a webhook end within hours."""
 
 
 def _is_no_goals(recorded: Recorded) -> bool:
-    """Whether the commit itself says that the run is no goal's: most runs are not, and need no look."""
+    """Whether the commit itself says that the run has no goal. Most runs have none and are skipped early."""
     last = recorded.commit.events[-1]
     return isinstance(last, run.Completed) and not last.for_goal
 
 
 class AfterRun:
-    """Keeps memories and calls webhooks. `source`: `/executor/<name>`."""
+    """Stores memories and calls webhooks. `source`: `/executor/<name>`."""
 
     def __init__(self, log: Log, resources: Resources, policy: RunPolicy, source: str) -> None:
         self._log = log
@@ -59,11 +59,11 @@ class AfterRun:
         self._source = source
 
     async def handle(self, recorded: Recorded, delivery: Delivery) -> None:
-        """Do what is left to be done about a run that ended with this commit.
+        """Store the memories and call the webhook of a run that ended with this commit, unless done.
 
         Raises:
-            Retry: the webhook could not be delivered yet.
-            LeaseLost: this process was silent for too long; another may be at it.
+            Retry: the webhook call failed and is retried later.
+            LeaseLost: the lease expired; another process may handle the message.
         """
         still_ours = partial(delivery.lease.require, delivery.lease.term)
         origin = Origin(self._source).caused_by(recorded.commit)
@@ -79,7 +79,7 @@ class AfterRun:
             await self._tell(result, result.webhook_url, origin, still_ours)
 
     async def _of_run(self, recorded: Recorded) -> RunResult | None:
-        """How the run ended with this commit; None when it has been deleted, or is no goal's."""
+        """The result of the run at this commit; None if the run was deleted or has no goal."""
         run_id = recorded.commit.aggregate_id
         history = await self._log.read(RUN.name, run_id)
         if history[-1].commit.state == run.Status.DELETED:
@@ -91,7 +91,7 @@ class AfterRun:
         return result_of(run_id, state)
 
     async def _of_plan(self, recorded: Recorded, origin: Origin) -> RunResult | None:
-        """The end of a run for which there is no plan; None when no goal waits for one."""
+        """The result of a run whose plan was rejected; None if the plan was not for a goal."""
         rejected = next((one for one in recorded.commit.events if isinstance(one, dag.Rejected)), None)
         if rejected is None:
             return None
@@ -99,7 +99,7 @@ class AfterRun:
         return result_without_plan(stream.state.request, rejected)
 
     async def _remember(self, result: RunResult, ended: int, origin: Origin) -> None:
-        """`ended`: the sequence of the commit that ended the run; its memories are kept after it."""
+        """Store the memories of the run, once. `ended`: sequence of the commit that ended the run."""
         kept = await Stream.newest(self._log, MEMORY, result.goal_id, origin)
         since = await self._log.read(MEMORY.name, result.goal_id, after=ended)
         if result.run_id in MEMORY.fold(all_events(one.commit for one in since)).runs:
@@ -114,12 +114,12 @@ class AfterRun:
         while not (told := delivery.state.of(result.number)).is_settled:
             wait = told.retry_at
             if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
-                raise Retry("the webhook is to be called again", after=seconds)
+                raise Retry("the webhook is retried later", after=seconds)
             still_ours()
             came = await self._call(result, url, told.attempts)
             metrics.WEBHOOK_CALLS.labels(type(came).__name__).inc()
             record = partial(delivery.decide, partial(webhook.settle, came=came))
-            # a process that forgets that it called the webhook would call it again
+            # an unrecorded call would be repeated
             await retry_forever(record, what=f"to record the call of the webhook of {result.run_id}")
 
     async def _call(self, result: RunResult, url: str, attempts: int) -> Delivered | AttemptFailed:

@@ -1,10 +1,10 @@
-"""What is counted of the work after a run."""
+"""Metrics of the work after a run."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter
 
-MEMORIES_KEPT = Counter("executor_memories_kept", "Runs that left memories for the next one of their goal.")
+MEMORIES_KEPT = Counter("executor_memories_kept", "Runs whose memories were stored.")
 WEBHOOK_CALLS = Counter(
     "executor_webhook_calls", "Calls of goals' webhooks, by outcome: Delivered, AttemptFailed.", ["outcome"]
 )

@@ -1,6 +1,6 @@
-"""How a run of a goal has ended, whether an agent pursued it by turns or a plan was executed. Pure.
+"""The result of a run of a goal, by an agent or by a plan. Pure.
 
-Clients know no suspended runs of goals: to them one has failed, and may run again.
+Clients see a suspended run of a goal as failed. It can be resumed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ SHOWN = {
     run.Status.FAILED: run.Status.FAILED,
     run.Status.SUSPENDED: run.Status.FAILED,
 }
-"""States in which a run is at an end, as clients are shown them."""
+"""The statuses of ended runs, and the status that clients see."""
 CALLED_OFF = 409
-"""What a waiting client is told of a plan that was called off."""
+"""HTTP status of a plan that was cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
-    """What there is to tell."""
+    """The result of a run."""
 
     run_id: str
     goal_id: str
@@ -36,28 +36,28 @@ class RunResult:
     summary: str | None = None
     error: str | None = None
     steps: int = 0
-    """Executed."""
+    """Number of executed steps."""
     outputs: tuple[Output, ...] = ()
     facts: tuple[str, ...] = ()
     number: int = 0
-    """Ends it had before, from which it was resumed."""
+    """Number of earlier ends, after which the run was resumed."""
     is_final: bool = True
     """Whether the run cannot be resumed."""
 
     @property
     def webhook_key(self) -> str:
-        """The idempotency key of the call that tells it."""
+        """The idempotency key of the webhook call."""
         return f"{self.run_id}/webhook" + (f"/{self.number}" if self.number else "")
 
     def memories(self) -> list[Memory]:
-        """What the run leaves for the next one of its goal; its summary comes last."""
+        """The memories of the run; the summary is last."""
         files = [one.content for one in self.outputs if one.kind == "file"]
         left = [(Kind.ARTIFACT, path) for path in files] + [(Kind.FACT, fact) for fact in self.facts]
         notes = [] if self.summary is None else [(Kind.NOTE, self.summary)]
         return [Memory(type=kind, content=text, run_id=self.run_id) for kind, text in [*left, *notes]]
 
     def payload(self) -> dict[str, Json]:
-        """What the webhook is told: the same at every attempt."""
+        """The payload of the webhook call, the same in every attempt."""
         return {
             "type": f"run.{self.status.value}",
             "data": {
@@ -74,7 +74,7 @@ class RunResult:
 
 
 def result_of(run_id: str, state: run.State) -> RunResult | None:
-    """How it ended, or None for a run that has not, or that is no goal's. Large results must be in place."""
+    """The result of a run; None if it has not ended or has no goal. The report must be fetched already."""
     if state.status not in SHOWN or state.goal_id is None:
         return None
     if state.loop:
@@ -83,7 +83,7 @@ def result_of(run_id: str, state: run.State) -> RunResult | None:
 
 
 def result_without_plan(requested: dag.Requested | None, rejected: dag.Rejected) -> RunResult | None:
-    """How a run ended that was to execute a plan, or None when it was called off or is no goal's."""
+    """The result of a run whose plan was rejected; None if it was cancelled or has no goal."""
     if requested is None or rejected.http_status == CALLED_OFF:
         return None
     if requested.run_id is None or requested.goal_id is None:

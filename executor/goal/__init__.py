@@ -1,1 +1,1 @@
-"""Goal runs: what an agent is told, what it does, and what comes after it has ended."""
+"""Runs of a goal by an agent."""

@@ -1,4 +1,4 @@
-"""The tool calls a model asks for: which of them are made, and why the others are not. Pure."""
+"""The tool calls that a model asks for: accepts or refuses each. Pure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ CUT = "The answer was cut short by max_tokens before the arguments were complete
 def read_calls(
     completion: Completion, offered: Collection[str], known: Collection[str]
 ) -> tuple[run.Call, ...]:
-    """The calls of an answer, in order, each with the reason if it is not made.
+    """The tool calls of an answer, in order, each with a reason if it is refused.
 
-    `offered`: tools that the run may call; `known`: all there are.
+    `offered`: tools that the run may call. `known`: all tools of the process.
     """
     seen: Counter[str] = Counter()
     calls = []
@@ -44,9 +44,9 @@ def _refusal(call: ToolCall, position: int, offered: Collection[str], known: Col
             return f"{call.name} is not allowed in this run. {choice}"
         return f"Tool not found: {call.name[:64]}. {choice}"
     if position >= MAX_CALLS:
-        return f"only the first {MAX_CALLS} calls of one answer are made; make this one in the next"
+        return f"only the first {MAX_CALLS} calls of one answer are executed; make this one in the next"
     if not _storable(call.arguments):
-        return f"the arguments of {call.name} hold a number beyond 64 bits; write it as a string"
+        return f"the arguments of {call.name} have a number beyond 64 bits; write it as a string"
     return None
 
 

@@ -1,10 +1,13 @@
-"""The conversation of a goal run, rebuilt from its turns before each of them. Pure.
+"""The conversation of a goal run. It is rebuilt from the turns before each turn. Pure.
 
-What does not fit is cut by a fixed rule, and the model is told how much was left out: the newest turns are
-shown in full, as many as fit; older ones with every text cut to SHORT_CHARS; still older ones not at all. One
-text, whether said by the model or observed, takes at most a quarter of the room; of a turn that would take
-more than half of it, all texts are cut to the same length, though not below LEAST_CHARS. The arguments of a
-call are one text, and stay JSON: the texts within are cut, and where that is not enough they are left out.
+A conversation that is too long is cut, and notes say how much is missing:
+
+- The newest turns are shown in full, as many as fit. In older turns every text is cut to SHORT_CHARS. The
+  oldest turns are left out.
+- One text, of the model or of a tool, has at most a quarter of `context_chars`. If a turn has more than half
+  of it, all its texts are cut to the same length, but not below LEAST_CHARS.
+- The arguments of a call count as one text and stay valid JSON: the strings in them are cut, or the arguments
+  are left out.
 """
 
 from __future__ import annotations
@@ -25,10 +28,10 @@ from contracts.domain.prompts.templates import fill
 from executor.goal.limits import LEAST_CHARS, SHORT_CHARS, Limits
 
 LEAST_KEPT = 16
-"""Characters of one text among the arguments of a call; below that they say nothing."""
+"""A string in the arguments of a call is never cut below this many characters."""
 Message = dict[str, Json]
 Shown = Mapping[tuple[int, int], Observed]
-"""What came of each call, by turn and position."""
+"""The results of tool calls, by turn and position."""
 
 START = "This is the start. Think briefly about the way to the objective, then take the first step."
 WHEN_DONE = "When the objective is reached, call no tool and answer with a summary."
@@ -38,23 +41,23 @@ _CUT = {"length": "it was longer than max_tokens", "content_filter": "by a conte
 
 @dataclass(frozen=True, slots=True)
 class SystemPrompt:
-    """What an agent is told beside the conversation."""
+    """The system prompt of an agent."""
 
     template: str
     values: Mapping[str, Json]
-    """Of the names in the template."""
+    """Values of the names in the template."""
 
     def system(self) -> str:
-        """The system prompt."""
+        """The template with its values filled in."""
         return fill(self.template, self.values)
 
     def mentions(self, name: str) -> bool:
-        """Whether the template has a place for this value."""
+        """Whether the template uses the name."""
         return fill(self.template, {name: ""}) != self.template
 
 
 def conversation(loop: run.Loop, briefing: SystemPrompt, shown: Shown, limits: Limits) -> list[Message]:
-    """All messages for the next turn."""
+    """The messages for the next turn."""
     first = _first_message(loop, briefing)
     turns = fitting(loop.turns, shown, limits.context_chars - len(first), limits)
     return [
@@ -65,7 +68,7 @@ def conversation(loop: run.Loop, briefing: SystemPrompt, shown: Shown, limits: L
 
 
 def fitting(turns: Sequence[run.Turn], shown: Shown, room: int, limits: Limits) -> list[Message]:
-    """The messages of the turns, newest kept, oldest shortened or left out."""
+    """The messages of the turns within `room` characters; the oldest are cut or left out."""
     blocks: list[list[Message]] = []
     whole = True
     left_out = list(turns)
@@ -111,7 +114,7 @@ def _short(turn: run.Turn, shown: Shown) -> list[Message]:
 
 
 def _messages(turn: run.Turn, shown: Shown, length: int) -> Iterator[Message]:
-    """`length`: characters of one text."""
+    """The messages of a turn. `length`: maximum characters of one text."""
     taken = turn.taken
     calls = [_call(call, length) for call in taken.calls]
     thought = cut(taken.thought, length)
@@ -124,7 +127,7 @@ def _messages(turn: run.Turn, shown: Shown, length: int) -> Iterator[Message]:
 
 
 def _next_word(taken: run.TurnTaken) -> str:
-    """What the model is told after a turn that has called nothing and was not the last."""
+    """The user message after a turn without tool calls that is not the last turn."""
     if taken.problem is not None:
         return f"{taken.problem[:1].upper()}{taken.problem[1:]}. {WHEN_DONE}"
     return GO_ON.format(reason=_CUT.get(taken.finish_reason, taken.finish_reason))
@@ -151,7 +154,7 @@ def _gap(left_out: Sequence[run.Turn], shown: Shown) -> list[Message]:
         return []
     texts = (one.text for (turn, _), one in shown.items() if turn <= len(left_out))
     size = sum(map(len, texts)) + sum(len(turn.taken.thought) for turn in left_out)
-    what = f"The first {len(left_out)} turns ({size} characters) are left out here for want of room."
+    what = f"The first {len(left_out)} turns ({size} characters) are left out here because of limited space."
     return [{"role": "user", "content": what}]
 
 

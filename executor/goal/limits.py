@@ -1,39 +1,39 @@
-"""How much of everything a goal run may take."""
+"""Limits of goal runs."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 MAX_CALLS = 32
-"""Tool calls of one turn that are made; the model is told to repeat the others."""
+"""Maximum tool calls of one turn. Further calls are refused; the model can repeat them."""
 SHORT_CHARS = 500
-"""Of a text in an older turn that is shown shortened."""
+"""Maximum characters of a text in an older turn."""
 LEAST_CHARS = 200
-"""Of a text, however many there are."""
+"""A text of a turn is never cut below this many characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits of goal runs, and what is used where a goal does not say."""
+    """Limits of goal runs, and default parameters."""
 
     concurrent: int = 3
-    """Runs in progress at once."""
+    """Maximum number of runs in progress."""
     context_chars: int = 200_000
-    """Of the conversation that a model is shown, the system prompt aside."""
+    """Maximum characters of the conversation, without the system prompt."""
     temperature: float = 0.7
     max_tokens: int = 10_000
 
     @property
     def text_chars(self) -> int:
-        """Of one text of a turn that is shown in full."""
+        """Maximum characters of one text in a turn that is shown in full."""
         return max(LEAST_CHARS, self.context_chars // 4)
 
     @property
     def turn_chars(self) -> int:
-        """Of all texts of such a turn."""
+        """Maximum characters of a turn that is shown in full."""
         return self.context_chars // 2
 
     @property
     def memory_chars(self) -> int:
-        """Of the working memory in the system prompt."""
+        """Maximum characters of the working memory in the system prompt."""
         return max(LEAST_CHARS, self.context_chars // 10)

@@ -1,4 +1,4 @@
-"""Executes one attempt at a step of a goal run: a turn, a tool call of it, or the summary."""
+"""Executes one attempt at a step of a goal run: a turn, a tool call, or the summary."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from executor.stopwatch import ms_since
 from executor.tools.registry import Registry
 
 SUMMARY_COOLNESS = 0.7
-"""The summary is asked for at this part of the temperature, and with half of the tokens."""
+"""Factor of the temperature for the summary. The summary also has half of the tokens."""
 
 
 class GoalPerformer:
-    """Does what the steps of goal runs say, with the tools and models of this process."""
+    """Executes the steps of goal runs with the tools and models of this process."""
 
     def __init__(self, resources: Resources, tools: Registry, limits: Limits) -> None:
         self._resources = resources
@@ -38,15 +38,15 @@ class GoalPerformer:
         self._limits = limits
 
     async def perform(self, attempt: Attempt) -> run.Achieved:
-        """What the step gives.
+        """The result of the step.
 
         Raises:
             Retry: it may work later.
-            Reject: it never will as it is.
+            Reject: it cannot work without a change.
         """
         loop, step = attempt.state.loop, attempt.step.task.id
         if loop is None or loop.started is None:
-            raise Reject("this is no step of a goal run that has been started")
+            raise Reject("the run is not a started goal run")
         work: Callable[[], Awaitable[run.Achieved]]
         if "." in step:
             work = partial(self._call, attempt, loop)
@@ -129,7 +129,7 @@ class GoalPerformer:
         return await self._resources.ask(request)
 
     async def _shown(self, loop: Loop) -> Shown:
-        """What came of every call so far, large results fetched."""
+        """The results of all tool calls so far, with large results fetched."""
         pairs = [(turn, position, answer) for turn in loop.turns for position, answer in turn.answers.items()]
         values = await asyncio.gather(*(self._resources.value(answer.result) for _, _, answer in pairs))
         shown = {}
@@ -142,7 +142,7 @@ class GoalPerformer:
 
 
 def _accounted(completion: Completion, begun: float) -> dict[str, Any]:
-    """What an answer took and cost."""
+    """Duration, usage and cost of an answer, as event fields."""
     return {
         "duration_ms": ms_since(begun),
         **completion.spent.as_fields,

@@ -1,4 +1,4 @@
-"""What a model is told in a goal run: the system prompt of a turn, and the request for the summary. Pure."""
+"""The prompts of a goal run: the system prompt of a turn, and the request for the summary. Pure."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ CLOSING = (
     "State only what the steps show."
 )
 OBSERVED_CHARS = 1000
-"""Of one result shown to the model that writes the summary."""
+"""Maximum characters of one result in the request for the summary."""
 
 
 def briefing(
     loop: run.Loop, template: str, tools: Sequence[ToolSpec], shown: Shown, now: datetime, limits: Limits
 ) -> SystemPrompt:
-    """The agent's prompt and what its places are filled with, for the turn that comes next."""
+    """The agent's prompt template and its values for the next turn."""
     request = loop.request
     values = {
         **tool_texts(tools),
@@ -42,7 +42,7 @@ def briefing(
 
 
 def memory_text(calls: Sequence[Observed], room: int) -> str:
-    """The results so far by their keys, each cut to SHORT_CHARS; the oldest are left out where room ends."""
+    """The results so far by key, each cut to SHORT_CHARS, within `room` characters; the newest are kept."""
     lines: list[str] = []
     results = [call for call in calls if call.error is None]
     for call in reversed(results):
@@ -56,14 +56,14 @@ def memory_text(calls: Sequence[Observed], room: int) -> str:
 
 
 def summary_prompt(loop: run.Loop, shown: Shown, limits: Limits) -> str:
-    """The one message that asks for the summary."""
+    """The message that asks for the summary."""
     room = limits.context_chars
     steps: list[str] = []
     for turn in reversed(loop.turns):
         step = _step(turn, shown)
         room -= len(step)
         if room < 0 and steps:
-            steps.append(f"(The first {turn.number} steps are left out here for want of room.)")
+            steps.append(f"(The first {turn.number} steps are left out here because of limited space.)")
             break
         steps.append(step)
     return "\n\n".join(

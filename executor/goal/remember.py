@@ -1,4 +1,6 @@
-"""remember: how an agent leaves a fact for the next run of its goal. Only goal runs have it."""
+"""remember: the tool with which an agent stores a fact for the next run of its goal. Only goal runs have
+it.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ NAME = "remember"
 
 
 class Remember(ToolInput):
-    """What to remember."""
+    """The fact to remember."""
 
     fact: str = Field(min_length=1, max_length=2000, description="One fact, in a sentence that stands alone")
 
@@ -30,4 +32,4 @@ REMEMBER = Tool(
     run=_run,
     timeout_s=5,
 )
-"""The fact is in the log as the call's result; what runs leave is gathered from there."""
+"""The call does nothing else: after the run, the facts are read from the calls in the log."""

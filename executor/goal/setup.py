@@ -1,4 +1,4 @@
-"""What a goal run is run with, fixed when it starts: agent, model, tools, memories."""
+"""Prepares a goal run: agent, model, tools and memories are fixed when the run starts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from executor.tools.registry import Registry
 
 
 class Setup:
-    """Finds what goal runs need."""
+    """Prepares goal runs."""
 
     def __init__(self, log: Log, resources: Resources, tools: Registry, limits: Limits) -> None:
         self._log = log
@@ -28,7 +28,7 @@ class Setup:
         self._limits = limits
 
     async def prepare(self, request: GoalRequested, executor: str, now: datetime) -> run.GoalStarted | Failed:
-        """The start of the run, or why it cannot be run."""
+        """The start of the run, or its failure if no agent or model is available."""
         remarks: list[str] = []
         used = await self._agent(request, remarks)
         if used is None:
@@ -53,20 +53,20 @@ class Setup:
         )
 
     async def _agent(self, request: GoalRequested, remarks: list[str]) -> AgentUsed | None:
-        """The version that the goal names, else the active one of the default agent."""
+        """The version that the goal names, else the active version of the default agent."""
         if request.agent_id:
             history = await self._log.read(AGENT.name, request.agent_id)
             state = AGENT.fold(all_events(one.commit for one in history))
             if state.status not in {agent.Status.ABSENT, agent.Status.DELETED}:
                 return _used(request.agent_id, state)
-            remarks.append(f"the agent {request.agent_id} is gone; {DEFAULT_AGENT} does its work")
+            remarks.append(f"the agent {request.agent_id} does not exist; {DEFAULT_AGENT} is used instead")
         entry = self._resources.agents.active(DEFAULT_AGENT)
         return _used(entry.id, entry.state) if entry else None
 
     def _unknown_tools(self, request: GoalRequested) -> Iterator[str]:
         for name in request.allowed_tools:
             if name not in self._tools.tools:
-                yield f"the tool {name} is allowed, and there is none of that name"
+                yield f"the tool {name} is allowed but does not exist"
 
 
 def _used(id_: str, state: agent.State) -> AgentUsed:

@@ -1,4 +1,4 @@
-"""Runs that pursue a goal by an agent's turns: few at a time, what each is run with fixed at its start."""
+"""The workload of runs of a goal by an agent."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from executor.workload import knowing_effects
 
 
 class AgentWorkload:
-    """Runs of an agent's turns, with the tools of the process and `remember`."""
+    """Runs of a goal by an agent, with the tools of the process and `remember`."""
 
     def __init__(self, log: Log, resources: Resources, policy: RunPolicy, limits: Limits) -> None:
         self.max_runs: int | None = limits.concurrent
@@ -29,12 +29,12 @@ class AgentWorkload:
         self._setup = Setup(log, resources, tools, limits)
 
     async def claim(self, state: run.State, executor: str, now: datetime) -> Sequence[Event]:
-        """The start of a pending run, or why it cannot be run; see Workload."""
+        """The start of a pending run, or its failure; see Workload."""
         if state.loop is None or state.status is not run.Status.PENDING:
             return []
         prepared = await self._setup.prepare(state.loop.request, executor, now)
         return run.start_goal(state, prepared, self.policy)
 
     async def perform(self, attempt: Attempt) -> run.Achieved:
-        """What a step gives; see Workload."""
+        """The result of a step; see Workload."""
         return await self._performer.perform(attempt)

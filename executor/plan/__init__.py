@@ -1,1 +1,1 @@
-"""Runs that execute a plan: tool calls, inferences and the report."""
+"""Runs of a plan: tool calls, inferences and the report."""

@@ -1,8 +1,8 @@
-"""What a model is told when it does one step, and when it writes the report.
+"""The prompts of inference steps and of the report.
 
-The results it is shown have a room together. Where they do not fit, the short ones are shown whole and the
-long ones are all cut to the same length, which the model is told. A result stands in one place: where the
-instruction asks for it, or else among the dependencies.
+All results in a prompt share a maximum size. If they do not fit, the longest results are cut to the same
+length, with a note. A result is shown once: in the instruction if it has a placeholder there, else in the
+dependencies.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from contracts.domain.plan.placeholders import SYNTAX, Resolver, compact, id_in,
 from contracts.domain.run.steps import as_text
 
 STEP_CHARS = 100_000
-"""Of all results together shown to a model that builds on them."""
+"""Maximum characters of all results in the prompt of an inference step."""
 REPORT_CHARS = 200_000
-"""Of all results together shown to the model that writes the report."""
+"""Maximum characters of all results in the prompt of the report."""
 
 IN_THE_INSTRUCTION = "(its result stands in the instruction below)"
 
@@ -32,14 +32,14 @@ SYNTHESIS_SYSTEM = (
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """How results are shown that have a room together."""
+    """Cuts results that share a maximum size."""
 
     limit: int | None
-    """To which the long ones are cut; None: all are whole."""
+    """Characters to which long results are cut; None: no result is cut."""
 
     @classmethod
     def fitting(cls, lengths: Iterable[int], room: int) -> Excerpt:
-        """For results of these lengths."""
+        """The excerpt for results of these lengths, within `room` characters."""
         ascending = sorted(lengths)
         for n, length in enumerate(ascending):
             share = room // (len(ascending) - n)
@@ -49,26 +49,26 @@ class Excerpt:
         return cls(None)
 
     def of(self, text: str) -> str:
-        """As much of it as is shown."""
+        """The shown part of `text`."""
         return text if self.limit is None or len(text) <= self.limit else f"{text[: self.limit]}…"
 
     def notes(self) -> list[str]:
-        """What a model is told of it."""
+        """The note for the model."""
         if self.limit is None:
             return []
-        said = f"for want of room, results longer than {self.limit} characters are cut to that and end in “…”"
+        said = f"results longer than {self.limit} characters are cut to that length and end in “…”"
         return [f"(Note: {said}.)"]
 
 
 def instruction_of(task: SubTask) -> Json:
-    """What an inference step is to do, with its placeholders."""
+    """The instruction of an inference step, with its placeholders."""
     return task.tool_or_prompt.params.get("prompt") or task.description
 
 
 def inference_prompt(job: Job, task: SubTask, needs: Sequence[str], results: Mapping[str, Json]) -> str:
-    """The user message of an inference step: the whole goal for context, then the one thing to do.
+    """The user message of an inference step: the goal as context, then the instruction.
 
-    `results`: of the steps that it needs, and of all others that its instruction asks for.
+    `results`: the results of its dependencies, and of all other steps in its placeholders.
     """
     number = next((n for n, other in enumerate(job.sub_tasks, 1) if other.id == task.id), 0)
     given = instruction_of(task)
@@ -95,7 +95,7 @@ def inference_prompt(job: Job, task: SubTask, needs: Sequence[str], results: Map
 
 
 def synthesis_prompt(job: Job, results: Mapping[str, Json]) -> str:
-    """The user message of the synthesis: the plan for it, then all results."""
+    """The user message of the synthesis: the synthesis plan, then all results."""
     texts = {id_: as_text(result) for id_, result in results.items()}
     excerpt = Excerpt.fitting(map(len, texts.values()), REPORT_CHARS)
     shown = [f"Task {id_} result:\n{excerpt.of(text)}" for id_, text in texts.items()]

@@ -1,4 +1,4 @@
-"""The execution of a plan: how a run is started, and one attempt at a step of it."""
+"""The workload of runs of a plan."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SYNTHESIS_TEMPERATURE = 0.5
 
 
 class PlanWorkload:
-    """Runs that execute a plan; any number at once."""
+    """Runs of a plan. The number of concurrent runs is not limited."""
 
     max_runs: int | None = None
     """See Workload."""
@@ -52,7 +52,7 @@ class PlanWorkload:
         return run.start(state, executor, now, self.policy, llm=self._resources.llm.problem() is None)
 
     async def perform(self, attempt: Attempt) -> run.Achieved:
-        """A step's result; see Workload."""
+        """The result of a step; see Workload."""
         return await self._resources.in_slot(partial(self._perform, attempt))
 
     async def _perform(self, attempt: Attempt) -> run.StepCompleted:
@@ -137,7 +137,7 @@ class PlanWorkload:
         return await self._resources.ask(request)
 
     async def _results(self, attempt: Attempt, wanted: set[str]) -> Mapping[str, Json]:
-        """Results of the steps in `wanted` that have completed, large ones fetched."""
+        """The results of the completed steps in `wanted`, with large results fetched."""
         keys = {id_key(id_) for id_ in wanted}
         return {
             id_: await self._resources.value(result)

@@ -176,7 +176,7 @@ async def test_a_step_that_says_it_was_cancelled_when_nobody_did_has_failed() ->
     await handle(system.executor(), await system.request(task("001", "odd")))
     state = await system.state()
     assert state.status is Status.SUSPENDED
-    assert "not by us" in state.failed["001"]
+    assert "cancelled by the tool or a library" in state.failed["001"]
 
 
 async def test_a_step_that_hangs_is_given_up() -> None:

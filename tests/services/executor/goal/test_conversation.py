@@ -262,4 +262,4 @@ async def test_an_agent_that_is_gone_or_whose_model_cannot_be_called_is_stood_in
     assert foreign.agent.name == "foreign"
     assert "OPENROUTER_API_KEY" in foreign.remarks[0]
     assert gone.agent.name == "defaultAgent"
-    assert gone.remarks == ("the agent agent_9 is gone; defaultAgent does its work",)
+    assert gone.remarks == ("the agent agent_9 does not exist; defaultAgent is used instead",)

@@ -124,7 +124,7 @@ async def test_a_tool_that_is_not_allowed_is_neither_offered_nor_run(
     assert made["content"] == "null"
     (started,) = await world.of(run.GoalStarted)
     assert started.tools == ("echo",)
-    assert started.remarks == ("the tool nonesuch is allowed, and there is none of that name",)
+    assert started.remarks == ("the tool nonesuch is allowed but does not exist",)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ GOAL_STARTED = run.GoalStarted(
     agent=run.AgentUsed(id="agent_1", name="A", version_name="2", prompt_template="p"),
     temperature=0.7,
     max_tokens=100,
-    remarks=("the tool x is allowed, and there is none of that name",),
+    remarks=("the tool x is allowed but does not exist",),
 )
 
 

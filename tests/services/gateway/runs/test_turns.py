@@ -75,7 +75,7 @@ async def test_a_completed_run_is_shown_with_what_it_found_and_what_it_took(api:
         "agentId": "agent_1",
         "agentName": "A",
         "agentVersion": "2",
-        "remarks": ["the tool x is allowed, and there is none of that name"],
+        "remarks": ["the tool x is allowed but does not exist"],
         "totalUsage": {"promptTokens": 33, "completionTokens": 21, "totalTokens": 54},
         "totalCostUsd": "0.0025",
         "outcomeReason": "done",
