@@ -1,1 +1,1 @@
-"""Ways to run the services."""
+"""The command line, local systems, benchmarks and the scripted LLM."""

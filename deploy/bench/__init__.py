@@ -1,1 +1,1 @@
-"""Measures a complete system from outside, by HTTP and events, as a user would."""
+"""Benchmarks of a complete system, through its HTTP API and its events."""

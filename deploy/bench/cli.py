@@ -1,4 +1,4 @@
-"""`async-agent bench`: measure, print a table, write JSON."""
+"""`async-agent bench`: run workloads, print a table, write JSON."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ WORKLOADS: dict[str, Workload] = {
     "growth": growth,
 }
 ON_REQUEST = ("growth",)
-"""Workloads that take too long to be measured unless they are named."""
+"""Slow workloads, which run only if they are named."""
 PACKAGES = (
     "async-agent",
     "nats-py",
@@ -57,20 +57,20 @@ def bench(
         typer.Argument(help=f"Workloads to run: {', '.join(WORKLOADS)}. Default: all but growth."),
     ] = None,
     durability: Annotated[
-        Durability, typer.Option(help="fsync: sync every append to disk; fast: do not.")
+        Durability, typer.Option(help="fsync: sync every append to disk. fast: do not sync.")
     ] = Durability.FSYNC,
     commits: Annotated[
         list[int] | None,
-        typer.Option(help="For growth: measure when the log has this many commits; repeat for more."),
+        typer.Option(help="For growth: number of commits in the log to measure at; repeat for more."),
     ] = None,
     json: Annotated[
         Path | None, typer.Option(help="Write one JSON object per workload to this file.")
     ] = None,
 ) -> None:
-    """Measure a temporary system from outside, by HTTP and events."""
+    """Measure a temporary system through its HTTP API and its events."""
     names = workloads or [name for name in WORKLOADS if name not in ON_REQUEST]
     if unknown := [name for name in names if name not in WORKLOADS]:
-        raise typer.BadParameter(f"no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
+        raise typer.BadParameter(f"unknown workload {unknown[0]!r}; choose from {', '.join(WORKLOADS)}")
     console = Terminal()
     results = []
     for name in names:

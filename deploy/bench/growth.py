@@ -1,4 +1,4 @@
-"""Whether anything costs more in a long log: the same requests at several lengths of it."""
+"""Measures whether requests become slower as the log grows."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ RUNS = 100
 STEPS = 10
 IN_FLIGHT = 50
 TIMES = 50
-"""How often each request is sent; its median counts."""
+"""Number of times that each request is sent. The result is the median."""
 START_S = 120.0
 GOAL = {"objective": "Find out what a long log costs"}
 
 
 async def growth(bench: Bench) -> Figures:
-    """The same work at 10,000, 100,000 and 1,000,000 commits: milliseconds, and the last by the first."""
+    """The same work at 10,000, 100,000 and 1,000,000 commits: milliseconds, and the ratio last/first."""
     dag_id = await bench.plan(chain(STEPS))
     old_run = await bench.start(await bench.plan(single("benchNoop")))
     await bench.end_of(old_run)
@@ -59,12 +59,12 @@ async def _costs(bench: Bench, dag_id: str, old_run: str, old_goal: str) -> dict
             "list_failed": await get("/api/v1/dag-executions?status=failed&limit=50"),
         }
     starts = {f"start_{name}": await _start_ms(bench, name) for name in bench.system.children}
-    bench.http.close()  # its connections ended with the gateway
+    bench.http.close()  # the restarted gateway has closed its connections
     return costs | starts
 
 
 async def _step_ms(bench: Bench, dag_id: str) -> float:
-    """Milliseconds of the whole machine that one step of a chain takes, with many runs at once."""
+    """Return the milliseconds per step of a chain, with many runs in parallel."""
     places = asyncio.Semaphore(IN_FLIGHT)
 
     async def one() -> float:
@@ -92,7 +92,7 @@ async def _median_ms(ask: Callable[[], Awaitable[tuple[int, bytes]]]) -> float:
 
 
 async def _start_ms(bench: Bench, name: str) -> float:
-    """From killing a service until the next process of it is ready."""
+    """Kill a service and return the milliseconds until its next process is ready."""
     side = urlsplit(bench.system.metrics[name])
     child = bench.system.children[name]
     starts = child.starts

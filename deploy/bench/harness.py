@@ -1,4 +1,4 @@
-"""A system to measure, and what is observed of it from outside."""
+"""The system under measurement, and access to it."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Figures = dict[str, float | int]
 
 
 class WorkloadFailed(Exception):
-    """The system did not do what the workload asked, so there is nothing to measure."""
+    """The system did not complete the workload, so there is no result."""
 
 
 @dataclass
@@ -51,17 +51,17 @@ class Bench:
     _ended: dict[str, asyncio.Future[tuple[float, Recorded]]] = field(default_factory=dict)
 
     async def plan(self, job: Job) -> str:
-        """Run a plan once, which stores it and warms the system up; return the DAG's id."""
+        """Run a plan once to store it and to warm up the system. Return the id of the DAG."""
         answer = await self.post("/api/v1/execute-dag", job)
         await self.end_of(answer["executionId"])
         return str(answer["dagId"])
 
     async def start(self, dag_id: str) -> str:
-        """Execute a stored plan; return the execution's id when the system has accepted it."""
+        """Execute a stored plan. Return the id of the accepted execution."""
         return str((await self.post("/api/v1/execute-dag", {"dagId": dag_id}))["executionId"])
 
     async def post(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the JSON answer to a request that must succeed."""
+        """Send a request that must succeed, and return its JSON answer."""
         status, answer = await self.http.post(path, body)
         if status >= 300:
             raise WorkloadFailed(f"POST {path}: {status} {answer.decode()}")
@@ -69,10 +69,10 @@ class Bench:
         return result
 
     async def end_of(self, execution_id: str, timeout_s: float = 120.0) -> float:
-        """Return when (`time.perf_counter`) an execution was seen to complete in the log.
+        """Wait for the end of an execution in the log. Return the time by `time.perf_counter`.
 
         Raises:
-            WorkloadFailed: it did not complete.
+            WorkloadFailed: the execution did not complete.
         """
         try:
             async with asyncio.timeout(timeout_s):
@@ -84,11 +84,11 @@ class Bench:
         return at
 
     async def commits(self, execution_id: str) -> Sequence[Recorded]:
-        """The history of a run."""
+        """Return the commits of a run."""
         return await self.log.read("run", execution_id)
 
     async def call_times_ns(self, execution_id: str) -> dict[str, int]:
-        """When each step's code ran, by the machine's clock."""
+        """Return the time at which each step's code ran, by the machine's clock."""
         return {
             event.step: event.result["at_ns"]
             for recorded in await self.commits(execution_id)
@@ -97,7 +97,7 @@ class Bench:
         }
 
     async def listen(self) -> None:
-        """Record the end of every run, without end."""
+        """Record the end of every run, until cancelled."""
         async for batch in self.log.tail(*ENDS, after=await self.log.last_seq()):
             at = time.perf_counter()
             for recorded in batch:
@@ -113,7 +113,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench_system(durability: Durability, sizes: tuple[int, ...] = ()) -> AsyncGenerator[Bench]:
-    """A ready and idle system on a temporary directory, with the benchmark's tools."""
+    """Start a system in a temporary directory, with the tools of the benchmark."""
     with TemporaryDirectory(prefix="async-agent-bench-", ignore_cleanup_errors=True) as directory:
         data = Path(directory)
         env = {
@@ -142,6 +142,6 @@ async def bench_system(durability: Durability, sizes: tuple[int, ...] = ()) -> A
 
 
 def percentiles(milliseconds: Sequence[float]) -> Figures:
-    """`p50_ms` and `p99_ms`."""
+    """Return `p50_ms` and `p99_ms`."""
     cuts = quantiles(milliseconds, n=100, method="inclusive")
     return {"p50_ms": round(cuts[49], 3), "p99_ms": round(cuts[98], 3)}

@@ -9,17 +9,17 @@ Job = dict[str, Any]
 
 
 def chain(length: int, tool: str = "benchNoop", **params: Any) -> Job:
-    """`length` steps, each depending on the one before."""
+    """Return a job of `length` steps. Each depends on the previous step."""
     return _job([_task(n, tool, params, [n - 1] if n > 1 else []) for n in range(1, length + 1)])
 
 
 def single(tool: str, **params: Any) -> Job:
-    """One step."""
+    """Return a job of one step."""
     return chain(1, tool, **params)
 
 
 def fan(width: int, ms: int) -> Job:
-    """One step, then `width` parallel steps of `ms` milliseconds, then one that depends on all of them."""
+    """Return a job of one step, then `width` parallel steps of `ms` milliseconds, then one final step."""
     middle = range(2, width + 2)
     return _job(
         [

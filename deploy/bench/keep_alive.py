@@ -1,4 +1,4 @@
-"""A minimal HTTP/1.1 client with persistent connections, cheap enough not to disturb the figures."""
+"""A minimal HTTP/1.1 client with persistent connections. It is fast enough not to affect measurements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HEAD_END = b"\r\n\r\n"
 
 
 class KeepAlive:
-    """One connection, which carries one request at a time."""
+    """One connection. It handles one request at a time."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
         self._reader = reader
@@ -23,15 +23,15 @@ class KeepAlive:
         self._host = host
 
     async def get(self, path: str) -> tuple[int, bytes]:
-        """Status and body."""
+        """Return the status and the body."""
         return await self._answer(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
 
     async def post(self, path: str, body: Json) -> tuple[int, bytes]:
-        """Status and body."""
+        """Return the status and the body."""
         return await self._send("POST", path, body)
 
     async def patch(self, path: str, body: Json) -> tuple[int, bytes]:
-        """Status and body."""
+        """Return the status and the body."""
         return await self._send("PATCH", path, body)
 
     async def _send(self, method: str, path: str, body: Json) -> tuple[int, bytes]:
@@ -52,14 +52,14 @@ class KeepAlive:
 
 
 class Pool:
-    """As many connections to one server as there are requests at once."""
+    """A pool of connections to one server. It has one connection per concurrent request."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._idle: list[KeepAlive] = []
 
     async def post(self, path: str, body: Json) -> tuple[int, bytes]:
-        """Status and body."""
+        """Return the status and the body."""
         connection = self._idle.pop() if self._idle else await _connect(self._url)
         try:
             answer = await connection.post(path, body)
@@ -70,14 +70,14 @@ class Pool:
         return answer
 
     def close(self) -> None:
-        """Close the idle connections; the next request opens a new one."""
+        """Close the idle connections. The next request opens a new one."""
         while self._idle:
             self._idle.pop().close()
 
 
 @asynccontextmanager
 async def keep_alive(url: str) -> AsyncGenerator[KeepAlive]:
-    """A connection to the server of `url`, closed at the end of the block."""
+    """Open a connection to the server of `url`, and close it at the end of the block."""
     connection = await _connect(url)
     try:
         yield connection

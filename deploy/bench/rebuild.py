@@ -1,4 +1,4 @@
-"""How fast the views are rebuilt from the log."""
+"""Measures a rebuild of the views from the log."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRITERS = 200
 
 
 async def rebuild(bench: Bench) -> Figures:
-    """Delete the views and kill the projector; until it announces the last of 100,000 commits."""
+    """Delete the views and kill the projector: time until it announces the last of 100,000 commits."""
     await fill(bench, COMMITS)
     target = await bench.log.last_seq()
     await projected(bench, target)
@@ -40,7 +40,7 @@ async def rebuild(bench: Bench) -> Figures:
 
 
 async def fill(bench: Bench, commits: int) -> None:
-    """Add histories of runs until the log has at least so many commits."""
+    """Append runs until the log has at least `commits` commits."""
     job = Job.model_validate(chain(STEPS))
     runs = iter(range(-(-max(0, commits - await bench.log.last_seq()) // (STEPS + 1))))
 
@@ -52,7 +52,7 @@ async def fill(bench: Bench, commits: int) -> None:
 
 
 async def _history(bench: Bench, job: Job) -> None:
-    """One run as an executor writes it; never pending, so that no executor takes it."""
+    """Append one run as an executor would. It is never pending, so that no executor takes it."""
     stream = Stream(bench.log, RUN, new_id("dag-exec_"), Origin("/bench/1"))
     now = datetime.now(UTC)
     wanted = run.Requested(dag_id="bench", original_request="benchmark", job=job)
@@ -68,7 +68,7 @@ async def _history(bench: Bench, job: Job) -> None:
 
 
 async def projected(bench: Bench, target: int, act: Callable[[], None] = lambda: None) -> None:
-    """Do `act`, then wait until the projector announces `target` or more."""
+    """Call `act`, then wait until the projector announces `target` or more."""
     subscription = await bench.log.connection.nc.subscribe(PROJECTED)
     try:
         act()

@@ -15,7 +15,7 @@ from deploy.bench.jobs import chain
 CLIENTS = 1000
 STEPS = 20
 HEAD_START_MS = 8000
-"""The first step takes so long that every client is connected before anything else happens."""
+"""Duration of the first step. All clients connect during it."""
 
 
 async def sse(bench: Bench) -> Figures:

@@ -1,4 +1,4 @@
-"""Tools that do nothing, for measuring everything around them. Loaded by TOOL_MODULES in benchmarks only."""
+"""Tools that do nothing. Benchmarks load them by TOOL_MODULES to measure the rest of the system."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from executor.tools.inputs import ToolInput
 from executor.tools.tool import CallContext, Tool
 
 PADDING = "x" * 280
-"""Text that makes a result about 300 bytes long."""
+"""Filler for results of about 300 bytes."""
 
 
 class NoopInput(ToolInput):
@@ -39,21 +39,21 @@ async def _sleep(wanted: SleepInput, _: CallContext) -> Json:
 TOOLS: list[Tool[NoopInput] | Tool[SleepInput]] = [
     Tool(
         name="benchNoop",
-        description="Do nothing and tell the time at which it was done.",
+        description="Do nothing and return the time.",
         accepts=NoopInput,
         effect=Effect.READ,
         run=_noop,
     ),
     Tool(
         name="benchWrite",
-        description="The same, but declared to change something: it begins when its start is in the log.",
+        description="As benchNoop, but with side effects: it starts after its start is in the log.",
         accepts=NoopInput,
         effect=Effect.IDEMPOTENT,
         run=_noop,
     ),
     Tool(
         name="benchSleep",
-        description="Take some time and tell when it began.",
+        description="Sleep and return the start time.",
         accepts=SleepInput,
         effect=Effect.IDEMPOTENT,
         run=_sleep,

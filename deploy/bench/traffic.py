@@ -1,4 +1,4 @@
-"""Reading and creating over HTTP: answers per second, and latency."""
+"""Measures reads and writes over HTTP: answers per second, and latency."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CONNECTIONS = 32
 SECONDS = 5
 STEPS = 10
 EXECUTIONS = 60
-"""Enough to fill a page of 50."""
+"""Number of executions, enough for a page of 50."""
 VIEWS_S = 30.0
 GOALS = 300
 GOAL = {"objective": "Find out what there is to know about benchmarks"}
@@ -45,7 +45,7 @@ async def reads(bench: Bench) -> Figures:
 
 
 async def post(bench: Bench) -> Figures:
-    """Goals are created one after another, with and without reading each one back at once."""
+    """Create goals one after another, with and without reading each back."""
     posted, read = [], []
     async with keep_alive(bench.system.url) as client:
         for _ in range(GOALS):
@@ -64,7 +64,7 @@ async def post(bench: Bench) -> Figures:
 
 
 async def _shown_completed(bench: Bench, execution_ids: Sequence[str]) -> None:
-    """Wait until reads show the end of each."""
+    """Wait until reads show that each execution is completed."""
     async with keep_alive(bench.system.url) as client:
         for execution_id in execution_ids:
             await _shown(client, execution_id, "completed")
@@ -94,7 +94,7 @@ async def _got(client: KeepAlive, path: str) -> bytes:
 
 
 async def _rate(bench: Bench, path: str) -> float:
-    """Successful answers per second."""
+    """Return the number of successful answers per second."""
     url = bench.system.url + path
     return round(await (_rate_by_wrk(url) if shutil.which("wrk") else _rate_by_ourselves(url)), 1)
 
@@ -105,7 +105,7 @@ async def _rate_by_wrk(url: str) -> float:
     said = (await process.communicate())[0].decode()
     rate = _WRK_RATE.search(said)
     if rate is None or _WRK_REFUSED.search(said):
-        raise WorkloadFailed(f"{url} was not always answered:\n{said}")
+        raise WorkloadFailed(f"some requests to {url} failed:\n{said}")
     return float(rate[1])
 
 

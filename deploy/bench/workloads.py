@@ -1,4 +1,4 @@
-"""The workloads. Each takes a ready system and returns its figures."""
+"""The workloads. Each measures a ready system and returns its figures."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ KILL_AFTER_S = 1.0
 
 
 async def chains(bench: Bench) -> Figures:
-    """500 runs of 10 no-op steps in a chain, 100 in progress: steps that read, then steps that write."""
+    """500 runs of 10 no-op steps in a chain, 100 in parallel: read-only, then with side effects."""
     return {
         "steps_per_s": await _chains(bench, "benchNoop"),
         "writing_steps_per_s": await _chains(bench, "benchWrite"),
@@ -41,7 +41,7 @@ async def _chains(bench: Bench, tool: str) -> float:
 
 
 async def latency(bench: Bench) -> Figures:
-    """200 no-op steps in a chain, one run: from one step's code to the next; then the same as writes."""
+    """200 no-op steps in a chain, one run: time from step to step, read-only and with side effects."""
     figures = await _latency(bench, "benchNoop")
     writing = await _latency(bench, "benchWrite")
     return {**figures, **{f"writing_{name}": value for name, value in writing.items()}}
@@ -57,7 +57,7 @@ async def _latency(bench: Bench, tool: str) -> Figures:
 
 
 async def fanout(bench: Bench) -> Figures:
-    """1 step, then 100 (or 1,000) parallel steps of 50 ms, then 1: from the first code to the last."""
+    """1 step, then 100 (or 1,000) parallel steps of 50 ms, then 1: time from the first to the last step."""
     figures: Figures = {}
     for width in (100, 1000):
         dag_id = await bench.plan(fan(width, 50))
@@ -72,7 +72,7 @@ async def fanout(bench: Bench) -> Figures:
 
 
 async def start(bench: Bench) -> Figures:
-    """From sending POST execute-dag to the code of the first step, one run at a time."""
+    """Time from POST execute-dag to the first step, one run at a time."""
     dag_id = await bench.plan(single("benchNoop"))
     taken = []
     for _ in range(100):
@@ -85,7 +85,7 @@ async def start(bench: Bench) -> Figures:
 
 
 async def recovery(bench: Bench) -> Figures:
-    """50 runs of 10 steps of 200 ms; the executor is killed after 1 s and started again by its supervisor."""
+    """50 runs of 10 steps of 200 ms. The executor is killed after 1 s, and its supervisor restarts it."""
     runs = 50
     dag_id = await bench.plan(chain(10, "benchSleep", ms=200))
     execution_ids = await asyncio.gather(*(bench.start(dag_id) for _ in range(runs)))
@@ -102,7 +102,7 @@ async def recovery(bench: Bench) -> Figures:
 
 
 async def inflight(bench: Bench) -> Figures:
-    """2,000 runs at once, each in one step of 30 s: the peak memory of the executor."""
+    """2,000 parallel runs of one step of 30 s: peak memory of the executor."""
     runs = 2000
     first = await bench.post("/api/v1/execute-dag", single("benchSleep", ms=30_000))
     places = asyncio.Semaphore(50)
@@ -117,7 +117,7 @@ async def inflight(bench: Bench) -> Figures:
     ends = await asyncio.gather(*(bench.end_of(execution_id) for execution_id in execution_ids))
     pid = bench.system.children["executor"].pid
     if pid is None:
-        raise WorkloadFailed("the executor died")
+        raise WorkloadFailed("the executor ended")
     return {
         "accepted_s": round(accepted, 2),
         "makespan_s": round(max(ends) - begun, 2),
@@ -129,7 +129,7 @@ def _peak_rss_mb(pid: int) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
-    raise WorkloadFailed("this system does not tell the memory of a process")
+    raise WorkloadFailed("this operating system does not report the memory of a process")
 
 
 async def _completions(bench: Bench, execution_id: str) -> Sequence[str]:

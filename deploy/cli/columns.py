@@ -1,4 +1,4 @@
-"""Which parts of an answer make the columns of its table. The last column is the one that may be long."""
+"""The columns of tables, by type of row. The last column may be long."""
 
 from __future__ import annotations
 
@@ -44,4 +44,4 @@ LISTS: dict[type, str] = {
     schedules.TickList: "ticks",
     experiments.ExperimentsCompleted: "results",
 }
-"""Answers that are a list with something around it, and the field that is the list."""
+"""Answers that contain a list, and the field of the list."""

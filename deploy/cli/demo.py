@@ -1,4 +1,4 @@
-"""`async-agent demo`: a whole system on a temporary directory, one goal, its steps live, and the report."""
+"""`async-agent demo`: run one goal on a temporary system, show its steps live, and print the report."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ LOG = "services.log"
 TAIL_LINES = 40
 CANNED = (
     "No LLM is configured, so a scripted one answers: its plan and its texts are canned, word for word from "
-    "a file. The steps, the files they write and read, and every event are real. To use your own model, set "
-    "LLM_PROVIDER and LLM_MODEL."
+    "a file. The steps, their files and all events are real. To use your own model, set LLM_PROVIDER and "
+    "LLM_MODEL."
 )
 
 
 @dataclass(frozen=True)
 class Show:
-    """What to demonstrate."""
+    """Options of the demo."""
 
     goal: str = GOAL
     keep: bool = False
-    """Leave the directory there afterwards."""
+    """Whether to keep the temporary directory."""
     kill: str | None = None
-    """A service, or `nats`, to end by SIGKILL as soon as one step has completed."""
+    """A service, or `nats`, to kill with SIGKILL after the first completed step."""
 
 
 async def demo(show: Show, progress: Terminal, output: Terminal) -> bool:
-    """Run it; whether the execution completed. The directory stays if it failed.
+    """Run the demo. Return whether the execution completed. The directory is kept if it failed.
 
     Raises:
         UserError: the system cannot be started.
-        ClientError: the goal came to nothing.
+        ClientError: planning or a request failed.
     """
     directory = Path(tempfile.mkdtemp(prefix="async-agent-demo-"))
     log = Filed(directory / LOG)
@@ -84,7 +84,7 @@ async def _demo(show: Show, directory: Path, log: Filed, progress: Terminal, out
 
 
 class _Killer:
-    """Ends one process without warning, once, when the first step has completed."""
+    """Kills one process once, after the first step completes."""
 
     def __init__(self, system: LocalSystem, name: str | None) -> None:
         self._system = system
@@ -94,13 +94,13 @@ class _Killer:
         if self._name is None or board.done == 0:
             return
         self._system.kill(self._name)
-        note(f"kill -9 {self._name}: it is started again, and the execution goes on where it was")
+        note(f"kill -9 {self._name}: it restarts, and the execution continues where it stopped")
         self._name = None
 
 
 @asynccontextmanager
 async def _llm(progress: Terminal) -> AsyncGenerator[dict[str, str]]:
-    """Environment for the LLM that the user has configured, or for a scripted one that runs meanwhile."""
+    """Yield the environment of the configured LLM, or of a scripted one that runs during the block."""
     try:
         endpoint = resolve(LlmSettings())
     except LlmNotConfigured:

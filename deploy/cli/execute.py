@@ -1,4 +1,4 @@
-"""How the commands of `async-agent` run: signals cancel them, errors become a message and an exit status."""
+"""Runs the commands of `async-agent`. Signals cancel them. Errors become a message and an exit status."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Status(IntEnum):
     DONE = 0
     FAILED = 1
     UNUSABLE = 2
-    """Wrong usage or settings, or nothing answers."""
+    """Invalid usage or settings, or no server answers."""
     INTERRUPTED = 130
 
 
 def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.INTERRUPTED) -> Status:
-    """Run `main` and return its status, or `interrupted` when a signal ended it."""
+    """Run `main` and return its status, or `interrupted` if a signal ended it."""
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),

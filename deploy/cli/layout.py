@@ -1,4 +1,4 @@
-"""Tables and records that show ids whole at every width: what there is no room for gives way."""
+"""Tables and records that never cut ids. Other columns are omitted if the terminal is too narrow."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ GAP = 3
 """Characters between two columns of a table."""
 INDENT = 2
 LAST_COLUMN = 24
-"""Characters that the last column of a table gets at least, unless it needs less."""
+"""Minimum width of the last column of a table, unless its content is shorter."""
 VALUE = 16
-"""Characters that the values of a record get at least, unless they need less."""
+"""Minimum width of the values of a record, unless they are shorter."""
 _ID = re.compile(r"\S*[a-z]_[0-9a-z]{26}\S*")
 
 
 class Rows:
-    """A list with headers. The last column wraps; the ones before it never do.
+    """A list with headers. Only the last column wraps.
 
-    Where there is not enough room, columns without ids are left out, the rightmost first, and named below the
-    table. Where that is not enough, the cells of a row stand below each other.
+    If the terminal is too narrow, columns without ids are omitted, starting on the right, and named below the
+    table. If that is not enough, the cells of each row are printed below each other.
     """
 
     def __init__(self, headers: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
@@ -44,7 +44,7 @@ class Rows:
             yield Text(f"no room for: {', '.join(left_out)}", style="dim")
 
     def _fitting(self, width: int) -> list[int] | None:
-        """The columns to show in a table, None where the first, the last and those with ids do not fit."""
+        """Return the columns to show, or None if the first, the last and the id columns do not fit."""
         kept = list(range(len(self._headers)))
         widths = [self._width(number) for number in kept]
         while sum(widths[number] for number in kept) + GAP * (len(kept) - 1) > width:
@@ -81,7 +81,7 @@ class Rows:
 
 
 class Record:
-    """Names and values; the values stand below their names where there is not enough room beside them."""
+    """Names and values. If the terminal is too narrow, values are printed below their names."""
 
     def __init__(self, fields: Sequence[tuple[str, Text | Rows | Record]]) -> None:
         self._fields = fields
@@ -103,7 +103,7 @@ class Record:
 
 
 def needs(value: Text | Rows | Record) -> int:
-    """Characters that the longest word with an id takes."""
+    """Return the width of the longest word that contains an id."""
     if isinstance(value, Text):
         return max(map(len, _ID.findall(value.plain)), default=0)
     return value.needs

@@ -1,4 +1,4 @@
-"""The command line, `async-agent`: the options of each command. Its code is imported when it runs."""
+"""The command line `async-agent`: options of all commands. The code of a command is imported when it runs."""
 
 # ruff: noqa: PLC0415  other commands must not cost start-up time
 
@@ -48,7 +48,7 @@ PASSING_ON = {
     "ignore_unknown_options": True,
     "allow_interspersed_args": False,
 }
-"""For commands that another program, imported when needed, reads all arguments of."""
+"""Settings of commands whose arguments are parsed by another Typer app, which is imported when needed."""
 
 ServiceName = Literal["gateway", "planner", "executor", "scheduler", "projector"]
 Victim = Literal["gateway", "planner", "executor", "scheduler", "projector", "nats"]
@@ -116,11 +116,13 @@ def run(service: ServiceName) -> None:
 
 @app.command()
 def demo(
-    goal: Annotated[str | None, typer.Option(help="The goal, in plain words.")] = None,
+    goal: Annotated[str | None, typer.Option(help="The goal in plain language.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the temporary directory.")] = False,
     kill: Annotated[
         Victim | None,
-        typer.Option(help="Kill this process (kill -9) in the middle; the goal completes all the same."),
+        typer.Option(
+            help="Kill this process (kill -9) during the run. The goal completes despite the crash."
+        ),
     ] = None,
 ) -> None:
     """Run one goal on a temporary system and watch it. Without an LLM, a scripted one answers."""
@@ -138,10 +140,10 @@ def demo(
 
 @app.command("run-goal")
 def run_goal(
-    goal: Annotated[str, typer.Argument(help="The goal, in plain words.")],
+    goal: Annotated[str, typer.Argument(help="The goal in plain language.")],
     url: Url = DEFAULT_URL,
     agent: Annotated[
-        str | None, typer.Option(help="Name of the agent that plans. Default: the newest of ours.")
+        str | None, typer.Option(help="Name of the agent that plans. Default: the newest built-in planner.")
     ] = None,
 ) -> None:
     """Plan a goal, execute the plan and watch it. Exit status: 0 completed, 1 failed, 2 not reachable."""
@@ -176,14 +178,14 @@ def watch(
 @app.command("scripted-llm")
 def scripted_llm(
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")
+        int, typer.Option(min=0, max=65535, help="Port to listen on; 0 chooses a free port.")
     ] = 11500,
     rules: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="TOML file with rules. Default: the demo's rules."),
     ] = None,
 ) -> None:
-    """Serve canned answers on an OpenAI-compatible port, in place of an LLM."""
+    """Serve canned answers through an OpenAI-compatible API, in place of an LLM."""
     from deploy.cli.execute import Status, execute
     from deploy.scripted_llm import default_rules, environment, load_rules, serve
 
@@ -192,7 +194,7 @@ def scripted_llm(
 
     try:
         served = load_rules(rules) if rules else default_rules()
-    except ValueError as error:  # no UTF-8, no TOML, or no rules
+    except ValueError as error:  # invalid UTF-8, TOML or rules
         raise typer.BadParameter(f"{rules}: {error}", param_hint="--rules") from None
 
     async def main() -> Status:
@@ -230,7 +232,7 @@ def _exit(status: Status) -> NoReturn:
 
 
 def main() -> None:
-    """The console script."""
+    """Entry point of the console script."""
     accept_every_character()
     for argument in sys.argv[1:]:
         if not is_unicode(argument):

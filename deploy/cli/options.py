@@ -12,10 +12,10 @@ DEFAULT_URL = "http://127.0.0.1:3000"
 
 
 def web_address(text: str) -> str:
-    """`text`, if it is the URL of an HTTP server.
+    """Return `text` if it is the URL of an HTTP server.
 
     Raises:
-        BadParameter: it is not; the message gives an example.
+        BadParameter: it is not a URL. The message has an example.
     """
     try:
         url = urlsplit(text)
@@ -34,7 +34,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer as 
 Limit = Annotated[int | None, typer.Option(min=1, help="Show at most this many rows.")]
 Offset = Annotated[int | None, typer.Option(min=0, help="Skip this many rows.")]
 Status = Annotated[str | None, typer.Option(help="Show only rows with this status.")]
-Reason = Annotated[str | None, typer.Option(help="Why; stored with the cancellation.")]
+Reason = Annotated[str | None, typer.Option(help="Reason, stored with the cancellation.")]
 
 Data = Annotated[
     Path | None,
@@ -53,7 +53,7 @@ MetricsPort = Annotated[
     typer.Option(
         min=0,
         max=65530,
-        help="Port of the first service's metrics; the others follow. Default: $METRICS_PORT or 9465.",
+        help="First port for metrics; each service uses the next one. Default: $METRICS_PORT or 9465.",
     ),
 ]
 Host = Annotated[str | None, typer.Option(help="Address to listen on. Default: $HOST or 127.0.0.1.")]

@@ -1,4 +1,4 @@
-"""What the API answers, as people read it: tables of lists, records of single things."""
+"""Prints answers of the API for people: tables for lists, records for single rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from deploy.terminal import Terminal
 
 
 def show(answer: object, output: Terminal, notes: Terminal) -> None:
-    """Print an answer; `notes` gets what is not part of it."""
+    """Print an answer on `output`, and notes about it on `notes`."""
     rows = getattr(answer, LISTS[type(answer)]) if type(answer) in LISTS else answer
     match rows:
         case None:
@@ -33,14 +33,14 @@ def show(answer: object, output: Terminal, notes: Terminal) -> None:
 
 
 def show_page(answer: object, notes: Terminal) -> None:
-    """Say how to get the rest where `answer` is a part of a list."""
+    """Print how to get the next page if `answer` is one page of a list."""
     page = getattr(answer, "pagination", None)
     if page and page.offset + page.count < page.total:
         notes.note(f"{page.count} of {page.total}; more with --offset {page.offset + page.count}")
 
 
 def rows_of(rows: Sequence[BaseModel]) -> Rows:
-    """One or more rows of one kind, by the columns of their kind."""
+    """Return a table of rows of one type, with the columns of the type."""
     columns = COLUMNS[type(rows[0])]
     cells = []
     for row in rows:
@@ -51,7 +51,7 @@ def rows_of(rows: Sequence[BaseModel]) -> Rows:
 
 
 def record_of(answer: BaseModel) -> Record:
-    """Everything that is known of one thing."""
+    """Return a record with all fields of an answer."""
     given = answer.model_dump(mode="json", by_alias=True)
     fields = []
     for name, field in type(answer).model_fields.items():

@@ -1,4 +1,4 @@
-"""`async-agent up`: everything on this machine until it is told to stop."""
+"""`async-agent up`: run the whole system on this machine until it is stopped."""
 
 from __future__ import annotations
 
@@ -17,16 +17,18 @@ from deploy.local.system import API, NATS, STOP_WITHIN_S, LocalSystem, Options, 
 from deploy.terminal import Terminal
 
 PROMISES = {
-    Durability.FSYNC: "fsync: what was accepted survives a power cut",
-    Durability.FAST: "fast: a power cut may lose the last two minutes; a crash of any process loses nothing",
+    Durability.FSYNC: "fsync: accepted events survive a power cut",
+    Durability.FAST: "fast: a power cut may lose the last two minutes; crashes of processes lose nothing",
 }
 
 
 async def up(options: Options, artifacts: Path, console: Terminal) -> None:
-    """Run the system until cancelled; its logs and addresses go to `console`. Only this user reads its files.
+    """Run the system until cancelled. Print its logs and addresses on `console`.
+
+    Only the current user can read its files.
 
     Raises:
-        UserError: it cannot be started; the message says what to do.
+        UserError: the system cannot be started. The message explains what to do.
     """
     os.umask(0o077)
     console.print(f"starting on {options.data} …", style="dim")
@@ -47,7 +49,7 @@ async def _until_cancelled(console: Terminal) -> None:
 
 
 def overview(system: LocalSystem, readiness: Readiness, options: Options, artifacts: Path) -> Table:
-    """Where everything is."""
+    """Return a table with the addresses and directories of the system."""
     table = Table(title="Async Agent is up; Ctrl-C stops it", show_header=False, title_justify="left")
     table.add_column(style="bold")
     table.add_column(overflow="fold")
@@ -77,11 +79,11 @@ def _facts(
 
 
 def _moved(system: LocalSystem, part: str) -> str:
-    """A note where a part of the system does not have its default port."""
+    """Return a note if a part of the system does not have its default port."""
     default = system.ports.moved.get(part)
     return f"  (port {default} was taken by another program; this one is kept)" if default else ""
 
 
 def _public(url: str) -> str:
-    """Without name and password."""
+    """Remove user name and password from a URL."""
     return re.sub(r"//[^@/]*@", "//", url)

@@ -1,4 +1,4 @@
-"""Single values of an answer as text: times with their zone, lists, truth values."""
+"""Formats values of answers as text: times with their zone, lists, booleans."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _CRON = ("cronExpr", "cronSchedule", "cron_schedule")
 
 
 def text_of(value: Json, zone: tzinfo | None = None) -> Text:
-    """`value` in full; a status in its colour. Times are in `zone`, by default in local time."""
+    """Return `value` in full. A status is coloured. Times are in `zone`, by default in local time."""
     return Text(_plain(value, zone), style=COLOURS.get(value, "") if isinstance(value, str) else "")
 
 
 def cell_of(value: Json, zone: tzinfo | None = None) -> Text:
-    """The first line of `value`, and `…` where there is more."""
+    """Return the first line of `value`, with `…` if it is cut."""
     text = text_of(value, zone)
     first, *more = text.plain.split("\n", 1)
     if more or len(first) > CELL_CHARACTERS:
@@ -46,12 +46,12 @@ def cell_of(value: Json, zone: tzinfo | None = None) -> Text:
 
 
 def clock(moment: datetime, zone: tzinfo | None = None) -> str:
-    """`2026-11-28 09:00:00 CET`; in local time where no `zone` is given."""
+    """Format a time as `2026-11-28 09:00:00 CET`. Default zone: local time."""
     return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def zone_of(row: Mapping[str, Json]) -> tzinfo | None:
-    """The time zone of the schedule that `row` is or has, None where it has none."""
+    """Return the time zone of a row's schedule, or None if it has none."""
     if not any(row.get(name) for name in _CRON):
         return None
     try:
@@ -61,7 +61,7 @@ def zone_of(row: Mapping[str, Json]) -> tzinfo | None:
 
 
 def value_at(value: Json, path: Sequence[str]) -> Json:
-    """What is at a path of keys; for a list, what is there in each of its items."""
+    """Return the value at a path of keys. For a list, return the value of each item."""
     for position, name in enumerate(path):
         if isinstance(value, list):
             return [value_at(item, path[position:]) for item in value]
@@ -70,7 +70,7 @@ def value_at(value: Json, path: Sequence[str]) -> Json:
 
 
 def words(name: str) -> str:
-    """`createdAt` as `created at`."""
+    """Convert `createdAt` to `created at`."""
     return _HUMP.sub(" ", name).replace("_", " ").lower()
 
 

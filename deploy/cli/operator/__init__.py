@@ -1,1 +1,1 @@
-"""Commands for operators: views and parked messages."""
+"""Commands for operators: log, views and parked messages."""

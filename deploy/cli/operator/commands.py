@@ -1,4 +1,4 @@
-"""The options of `async-agent log`, `views` and `parked`. Their code is imported when it runs."""
+"""The options of `async-agent log`, `views` and `parked`. Their code is imported when a command runs."""
 
 # ruff: noqa: PLC0415  other commands must not cost start-up time
 
@@ -23,9 +23,9 @@ parked_app = typer.Typer(
 
 @log_app.command("accept")
 def log_accept(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Continue with a log that has lost commits. Restore the lost commits instead if you can.
+    """Continue with a log that has lost commits. If possible, restore the lost commits instead.
 
-    The log accepts commits again. The projector rebuilds the views from the log and keeps the old ones.
+    The log accepts commits again. The projector rebuilds the views from the log and keeps the old views.
     """
     from deploy.cli.execute import Status, execute
     from deploy.cli.operator.log import accept, log_of
@@ -41,7 +41,7 @@ def log_accept(data: Data = None, nats_url: NatsUrl = None) -> None:
 
 @views_app.command("rebuild")
 def views_rebuild(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """Rebuild the views from the log, whether the system runs or not."""
+    """Rebuild the views from the log. The system may be running or stopped."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.operator.views import rebuild, views_of
     from deploy.terminal import Terminal
@@ -69,7 +69,7 @@ def views_verify(data: Data = None, nats_url: NatsUrl = None) -> None:
 
 @parked_app.command("list")
 def parked_list(data: Data = None, nats_url: NatsUrl = None) -> None:
-    """List parked messages and why they were given up."""
+    """List parked messages and the reason of each."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.operator.parked import connection_to, show_parked
     from deploy.terminal import Terminal

@@ -1,4 +1,4 @@
-"""`async-agent log`: what an operator decides about a log that has regressed."""
+"""`async-agent log`: recovery of a log that has lost commits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from deploy.terminal import Terminal
 
 @asynccontextmanager
 async def log_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[NatsLog]:
-    """The log of the system on `data`, running or not; by default as the environment says."""
+    """Open the log of the system on `data`, running or not. Default: the settings of the environment."""
     async with (
         attached(data, nats_url) as nats,
         nats_log(Settings(data_dir=nats.data, nats_url=nats.url), CODEC, name="log") as log,
@@ -24,13 +24,13 @@ async def log_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Nats
 
 
 async def accept(log: NatsLog, console: Terminal) -> None:
-    """Let the log take commits again, and say what follows from it."""
+    """Let the log accept commits again, and print the consequences."""
     state = await log.state()
     await log.accept()
     if state.halted:
         console.print(f"It was halted: {state.halted}.")
     console.print(
-        f"The log is accepted as it is, up to seq {state.last_seq}, and takes commits again. What it lacks "
-        "is lost to the services; views that include it are kept beside the new ones, as "
+        f"The log is accepted as complete up to seq {state.last_seq} and takes commits again. The missing "
+        "commits are lost. Views that include them are kept beside the new views, as "
         "<file>.regressed-<seq>-<time>.",
     )

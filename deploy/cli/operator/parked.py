@@ -1,4 +1,4 @@
-"""`async-agent parked`: messages that a service gave up on, and delivering them again."""
+"""`async-agent parked`: list messages that a service gave up on, and deliver them again."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from deploy.terminal import Terminal
 
 @asynccontextmanager
 async def connection_to(data: Path | None, nats_url: str | None) -> AsyncGenerator[Connection]:
-    """The NATS of the system on `data`; by default as the environment says."""
+    """Connect to the NATS of the system on `data`. Default: the settings of the environment."""
     async with attached(data, nats_url) as nats, connect(nats.url, name="parked") as connection:
         yield connection
 

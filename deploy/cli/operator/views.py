@@ -1,4 +1,4 @@
-"""`async-agent views`: build the views anew, or prove that they are what the log says."""
+"""`async-agent views`: rebuild the views, or compare them with the log."""
 
 from __future__ import annotations
 
@@ -24,28 +24,29 @@ from projector.projector import Projector, refuse_if_regressed
 from projector.verify import Verdict, verify
 
 PATIENCE_S = 60.0
-"""A running projector sees within a second that its file is gone. While it builds, time does not count."""
+"""Seconds to wait for a running projector, which notices a missing file within a second. The time of the
+rebuild does not count."""
 
 LOOK_S = 1.0
 
 
 class NoViews(UserError):
-    """There is no views file to compare; start a projector first, or run `async-agent views rebuild`."""
+    """There is no views file to compare."""
 
 
 @dataclass(frozen=True)
 class Views:
-    """A views file and the log it is made of."""
+    """A views file and its log."""
 
     log: NatsLog
     file: Path
     offline: bool
-    """Whether it is certain that no projector writes the file."""
+    """Whether no projector can be writing the file."""
 
 
 @asynccontextmanager
 async def views_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Views]:
-    """The views of the system on `data`, running or not; by default as the environment says."""
+    """Open the views of the system on `data`, running or not. Default: the settings of the environment."""
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(attached(data, nats_url))
         settings = ViewsSettings(data_dir=nats.data, nats_url=nats.url)
@@ -54,27 +55,28 @@ async def views_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Vi
 
 
 async def rebuild(views: Views, console: Terminal) -> bool:
-    """Build the views anew; whether they are there now.
+    """Rebuild the views. Return whether the new views exist.
 
-    Where a projector may be running, it alone writes the file: taking the file away makes it build a new one.
-    Only where certainly none runs is it done here; the old views stay readable until the new ones are there.
+    A running projector must be the only writer of the file, so the file is removed and the projector rebuilds
+    it. If no projector can be running, this process rebuilds the views. The old views stay readable until the
+    new views replace them.
     """
     if views.offline:
         await Projector(views.log, views.file, _announce_nothing).rebuild()
     else:
         await _have_rebuilt(views)
     if views.file.exists():
-        console.print(f"{views.file} is built anew")
+        console.print(f"{views.file} is rebuilt")
         return True
-    console.print(f"{views.file} is away; the next projector that starts builds it anew")
+    console.print(f"{views.file} is removed; the next projector that starts rebuilds it")
     return False
 
 
 async def _have_rebuilt(views: Views) -> None:
-    """A projector announces its position as soon as it has opened the new file.
+    """Remove the views and wait until a projector announces its position, after it opened the new file.
 
     Raises:
-        LogRegressed: the log lacks what the views include, so they must not go.
+        LogRegressed: the log lacks commits that the views include, so the views must be kept.
     """
     await refuse_if_regressed(views.log, views.file)
     announcements = await views.log.connection.nc.subscribe(PROJECTED)
@@ -91,7 +93,7 @@ async def _have_rebuilt(views: Views) -> None:
 
 
 async def _extend_while_built(limit: asyncio.Timeout, file: Path) -> None:
-    """Move the deadline as long as the next views grow."""
+    """Extend the deadline while the new views grow."""
     loop, growing, before = asyncio.get_running_loop(), file.with_name(f"{file.name}{NEXT}-wal"), 0
     while True:
         with contextlib.suppress(FileNotFoundError):
@@ -103,10 +105,10 @@ async def _extend_while_built(limit: asyncio.Timeout, file: Path) -> None:
 
 
 async def compare(views: Views, console: Terminal) -> bool:
-    """Fold the log afresh, compare every row, and print what differs; whether nothing does.
+    """Build the views from the log, compare every row, and print the differences. Return whether all match.
 
     Raises:
-        NoViews: there is no file.
+        NoViews: there is no views file.
     """
     try:
         verdict = await verify(views.log, views.file)
@@ -121,11 +123,11 @@ async def compare(views: Views, console: Terminal) -> bool:
 
 
 async def _announce_nothing(_: int) -> None:
-    """Nobody listens: no system runs."""
+    """Do nothing: no system is running."""
 
 
 def _outcome(verdict: Verdict) -> str:
-    return "they DIFFER" if verdict.differences else "the views are what the log says"
+    return "the views DIFFER from the log" if verdict.differences else "the views match the log"
 
 
 def _differences(verdict: Verdict) -> Rows:

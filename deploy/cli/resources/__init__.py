@@ -10,10 +10,10 @@ RESOURCES = {
     "agents": "Named and versioned system prompts.",
     "tools": "Tools that steps can call.",
     "schedules": "Schedules of goals and plans.",
-    "costs": "What model calls cost.",
+    "costs": "Costs of model calls.",
     "artifacts": "Files written by steps.",
     "tasks": "Single tasks for an agent, with files.",
     "experiments": "Plan one goal with several models and temperatures.",
-    "events": "Events of the log, live.",
+    "events": "Live events of the log.",
 }
-"""Modules of this package, and what their commands are about."""
+"""Modules of this package, and the help texts of their commands."""

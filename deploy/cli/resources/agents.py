@@ -80,7 +80,7 @@ async def update(
     provider: Provider = None,
     model: Model = None,
 ) -> AgentRow:
-    """Change a version. Options that are left out keep their value."""
+    """Change a version. Omitted options stay unchanged."""
     template = text_in(prompt) if prompt else None
     changes = body(
         AgentPatch, name=name, version=version, promptTemplate=template, provider=provider, model=model

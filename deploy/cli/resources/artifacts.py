@@ -43,7 +43,7 @@ def get(
 
 
 def _write(content: Content, output: Path | None) -> None:
-    """Raises Unusable when it cannot be shown or written there."""
+    """Write or print the content. Raises Unusable if this is not possible."""
     if output is None:
         _print(content)
         return
@@ -58,5 +58,7 @@ def _print(content: Content) -> None:
         sys.stdout.buffer.write(content.body)
         return
     if not content.media_type.startswith("text/"):
-        raise Unusable(f"it is {content.media_type}, which a terminal cannot show; name a file with --output")
+        raise Unusable(
+            f"the content is {content.media_type}, which a terminal cannot show; choose a file with --output"
+        )
     sys.stdout.write(printable(content.body.decode(errors="replace")))

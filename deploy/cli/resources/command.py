@@ -1,4 +1,4 @@
-"""How a function that asks the API becomes a command: its options, its output, its exit status."""
+"""Turns functions that call the API into commands: options, output and exit status."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ Ask = Callable[..., Coroutine[Any, Any, object]]
 """Takes a Client and the command's own options."""
 A = TypeVar("A", bound=Ask)
 Show = Callable[[Any, Terminal, Terminal], None]
-"""Prints an answer on the first terminal, and on the second what is not part of it."""
+"""Prints an answer on the first terminal, and notes about it on the second."""
 Extend = Callable[[Client, Any], Awaitable[object]]
-"""Asks for more about an answer that is shown to a person."""
+"""Requests further data for an answer that is printed for people."""
 COMMON = (
     Parameter("url", Parameter.KEYWORD_ONLY, default=DEFAULT_URL, annotation=Url),
     Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson),
@@ -39,11 +39,11 @@ COMMON = (
 
 
 class Unusable(UserError):
-    """What was given cannot be sent."""
+    """An argument cannot be sent."""
 
 
 def group(module: str) -> typer.Typer:
-    """The commands of the resource that a module is about."""
+    """Return the command group of a module's resource."""
     name = module.rpartition(".")[2]
     return typer.Typer(
         name=name,
@@ -58,7 +58,7 @@ def group(module: str) -> typer.Typer:
 def command(
     app: typer.Typer, name: str, *, shown: Show = show, extended: Extend | None = None
 ) -> Callable[[A], A]:
-    """Make a command of a function that asks a client: its answer is shown, or printed as JSON."""
+    """Turn a function that uses a client into a command. Its answer is printed as a table or as JSON."""
 
     def register(ask: A) -> A:
         def run(*, url: str, as_json: bool, **given: Json) -> None:
@@ -86,10 +86,10 @@ def command(
 
 
 def body(model: type[B], /, **given: Json) -> B:
-    """A body of those options that were given, by their names in the API.
+    """Return a body with the given options, by their names in the API.
 
     Raises:
-        Unusable: it is not valid.
+        Unusable: the body is not valid.
     """
     try:
         return model.model_validate({name: value for name, value in given.items() if value not in (None, [])})
@@ -99,10 +99,10 @@ def body(model: type[B], /, **given: Json) -> B:
 
 
 def json_of(text: str | None, what: str) -> Json:
-    """An option that is JSON, None where it was not given.
+    """Parse an option that is JSON. Return None if it is omitted.
 
     Raises:
-        Unusable: it is not JSON.
+        Unusable: the option is not JSON.
     """
     try:
         return None if text is None else parse_json(text.encode())
@@ -113,10 +113,10 @@ def json_of(text: str | None, what: str) -> Json:
 
 
 def text_in(file: typer.FileBinaryRead) -> str:
-    """What is in a file of UTF-8 text.
+    """Read a file of UTF-8 text.
 
     Raises:
-        Unusable: it is not UTF-8.
+        Unusable: the file is not UTF-8.
     """
     try:
         return file.read().decode("utf-8-sig")
@@ -125,7 +125,7 @@ def text_in(file: typer.FileBinaryRead) -> str:
 
 
 async def _print_json(url: str, ask: Callable[[Client], Awaitable[object]]) -> Status:
-    """Print the API's answer as it came; a list as an array, whatever the API puts around it."""
+    """Print the API's answer unchanged. Of an answer that contains a list, print only the array."""
     heard = b""
 
     def hear(answer: bytes) -> None:

@@ -19,8 +19,10 @@ async def show(
     since: Annotated[
         str | None, typer.Option("--from", help="Start: ISO 8601, or `7d`, `2w`, `1m` ago. Default: 30d.")
     ] = None,
-    until: Annotated[str | None, typer.Option("--to", help="End, written as --from. Default: now.")] = None,
+    until: Annotated[
+        str | None, typer.Option("--to", help="End, in the same forms as --from. Default: now.")
+    ] = None,
     by: Annotated[GroupBy, typer.Option(help="Sum by day, week or month.")] = "day",
 ) -> CostSummary:
-    """Show what plans and executions cost. For a single one see `dags costs` and `executions costs`."""
+    """Show costs by period. For one plan or execution, use `dags costs` or `executions costs`."""
     return await client.costs(since=since, until=until, by=by)

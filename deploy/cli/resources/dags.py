@@ -25,7 +25,7 @@ Timezone = Annotated[
 
 @command(app, "list")
 async def find(client: Client, status: Status = None, limit: Limit = None, offset: Offset = None) -> DagList:
-    """List DAGs that have a plan or a question, newest first."""
+    """List DAGs that have a plan or a clarification question, newest first."""
     return await client.dags.find(status=status, limit=limit, offset=offset)
 
 
@@ -44,7 +44,7 @@ async def show(client: Client, dag: Id) -> DagRow:
 @command(app, "create", extended=of_dag)
 async def create(
     client: Client,
-    goal: Annotated[str, typer.Argument(help="The goal, in plain words.")],
+    goal: Annotated[str, typer.Argument(help="The goal in plain language.")],
     agent: Annotated[str, typer.Option(help="Name of the agent that plans.")] = PLANNER_AGENT,
     cron: Cron = None,
     timezone: Timezone = None,
@@ -57,13 +57,13 @@ async def create(
 
 @command(app, "clarify")
 async def clarify(client: Client, dag: Id, answer: str) -> DagRow:
-    """Answer the planner's question, and wait for the plan."""
+    """Answer the clarification question, and wait for the plan."""
     return await client.dags.clarify(dag, answer)
 
 
 @command(app, "run")
 async def run(client: Client, dag: Id) -> Started:
-    """Start an execution of the plan, and do not wait for its end."""
+    """Start an execution of the plan. Does not wait for it to end."""
     return await client.dags.execute(dag)
 
 
@@ -75,19 +75,19 @@ async def update(
     cron: Cron = None,
     timezone: Timezone = None,
 ) -> DagRow:
-    """Change a DAG or its schedule. A first --cron is paused until `dags resume`; an empty one removes it."""
+    """Change a DAG or its schedule. A first --cron is paused until `dags resume`; an empty one clears it."""
     return await client.dags.update(dag, body(DagPatch, dagTitle=title, cronSchedule=cron, timezone=timezone))
 
 
 @command(app, "pause")
 async def pause(client: Client, dag: Id) -> DagRow:
-    """Pause its schedule."""
+    """Pause the schedule of a DAG."""
     return await client.dags.update(dag, DagPatch(scheduleActive=False))
 
 
 @command(app, "resume", extended=of_dag)
 async def resume(client: Client, dag: Id) -> DagRow:
-    """Resume its schedule."""
+    """Resume the schedule of a DAG."""
     return await client.dags.update(dag, DagPatch(scheduleActive=True))
 
 
@@ -101,11 +101,11 @@ async def delete(client: Client, dag: Id) -> DagDeleted:
 async def executions(
     client: Client, dag: Id, status: Status = None, limit: Limit = None, offset: Offset = None
 ) -> DagExecutionList:
-    """List its executions, newest first."""
+    """List the executions of a DAG, newest first."""
     return await client.dags.executions(dag, status=status, limit=limit, offset=offset)
 
 
 @command(app, "costs")
 async def costs(client: Client, dag: Id) -> DagCosts:
-    """Show what the plan and its executions cost."""
+    """Show the costs of a plan and its executions."""
     return await client.dags.costs(dag)

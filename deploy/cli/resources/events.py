@@ -25,7 +25,7 @@ from deploy.terminal import Terminal
 app = group(__name__)
 
 LINE_CHARACTERS = 240
-"""Length of a line where no terminal limits it."""
+"""Length of a line if the output is not a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Filter:
     after: int | None
 
     def of(self, client: Client) -> AsyncGenerator[LogEvent]:
-        """The events, without end."""
+        """Yield the events until cancelled."""
         return client.events(
             aggregates=self.aggregates or None,
             aggregate_id=self.id,
@@ -51,7 +51,7 @@ class Filter:
 def follow(
     aggregate: Annotated[
         list[str] | None,
-        typer.Option(help="Show only events of this kind of thing, such as `run`; repeat for more."),
+        typer.Option(help="Show only events of this kind of aggregate, such as `run`; repeat for more."),
     ] = None,
     id_: Annotated[
         str | None, typer.Option("--id", help="Show only events of the goal, run or DAG with this id.")
@@ -72,11 +72,11 @@ def follow(
         bool, typer.Option("--json", help="Print one CloudEvent with its `seq` per line.")
     ] = False,
 ) -> None:
-    """Print events as they happen, until Ctrl-C. Nothing is lost when the connection breaks."""
+    """Print events as they happen, until Ctrl-C. A broken connection loses no events."""
     wanted = Filter(tuple(aggregate or ()), id_, tuple(type_ or ()), after)
     try:
         status = execute(_followed(url, wanted, most, as_json=as_json), interrupted=Status.DONE)
-    except BrokenPipeError:  # whoever read this has had enough
+    except BrokenPipeError:  # the reader of the pipe has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = Status.DONE
     raise typer.Exit(status)
@@ -101,7 +101,7 @@ async def _followed(url: str, wanted: Filter, most: int | None, *, as_json: bool
 
 
 def _print(event: LogEvent, terminal: Terminal) -> None:
-    """Time, type, id and state; the data as far as there is room on the line."""
+    """Print time, type, id and state, and as much of the data as fits on the line."""
     line = Text.assemble(
         (clock(event.time), "dim"),
         f"  {event.type:<22}  {event.subject:<30}  ",

@@ -42,7 +42,7 @@ async def show(client: Client, execution: Id) -> ExecutionDetail:
 
 @command(app, "steps")
 async def steps(client: Client, execution: Id) -> SubStepList:
-    """List its steps. The last one is the synthesis."""
+    """List the steps of an execution. The last step is the synthesis."""
     return await client.executions.steps(execution)
 
 
@@ -53,7 +53,7 @@ async def create(
         typer.FileBinaryRead, typer.Argument(help="File with the plan as JSON; `-` reads standard input.")
     ],
 ) -> Started:
-    """Start an execution of your own plan, and do not wait for its end."""
+    """Start an execution of your own plan. Does not wait for it to end."""
     return await client.dags.execute_job(json_of(text_in(job), job.name))
 
 
@@ -71,13 +71,13 @@ async def resume(client: Client, execution: Id) -> ExecutionResumed:
 
 @command(app, "delete")
 async def delete(client: Client, execution: Id) -> ExecutionDeleted:
-    """Delete an execution. One in progress is cancelled first."""
+    """Delete an execution. An execution in progress is cancelled first."""
     return await client.executions.delete(execution)
 
 
 @command(app, "costs")
 async def costs(client: Client, execution: Id) -> ExecutionCosts:
-    """Show what the execution and its plan cost."""
+    """Show the costs of an execution and its plan."""
     return await client.executions.costs(execution)
 
 

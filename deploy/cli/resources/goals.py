@@ -29,9 +29,11 @@ Id = Annotated[str, typer.Argument(help="Id of the goal.")]
 Webhook = Annotated[str | None, typer.Option(help="URL to call when a run ends.")]
 Strategy = Annotated[
     Literal["agent", "dag"] | None,
-    typer.Option(help="agent: an agent chooses tools turn by turn; dag: plan first. Default: agent."),
+    typer.Option(
+        help="agent: an agent chooses tools turn by turn. dag: plan first, then execute. Default: agent."
+    ),
 ]
-Budget = Annotated[int | None, typer.Option("--step-budget", help="Most turns that one run may take.")]
+Budget = Annotated[int | None, typer.Option("--step-budget", help="Maximum number of turns of a run.")]
 Tools = Annotated[list[str] | None, typer.Option("--tool", help="Allow only this tool; repeat for more.")]
 Params = Annotated[str | None, typer.Option(help="Further params of the goal, as JSON.")]
 
@@ -53,8 +55,8 @@ async def show(client: Client, goal: Id) -> GoalDetail:
 @command(app, "create", extended=of_goal)
 async def create(  # noqa: PLR0913, PLR0917  each is an option
     client: Client,
-    objective: Annotated[str, typer.Argument(help="The goal, in plain words.")],
-    agent: Annotated[str | None, typer.Option(help="Name of the agent that pursues the goal.")] = None,
+    objective: Annotated[str, typer.Argument(help="The goal in plain language.")],
+    agent: Annotated[str | None, typer.Option(help="Name of the agent that works on the goal.")] = None,
     webhook: Webhook = None,
     strategy: Strategy = None,
     step_budget: Budget = None,
@@ -65,7 +67,7 @@ async def create(  # noqa: PLR0913, PLR0917  each is an option
     ] = None,
     timezone: Annotated[str, typer.Option(help="Time zone of --cron, such as Europe/Paris.")] = "UTC",
 ) -> GoalRow:
-    """Create a goal. Without --cron it runs only when you run it."""
+    """Create a goal. Without --cron, it runs only with `goals run`."""
     schedule = {"cronExpr": cron, "timezone": timezone} if cron else None
     wanted = body(
         GoalCreate,
@@ -84,7 +86,8 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
     goal: Id,
     objective: Annotated[str | None, typer.Option(help="New objective.")] = None,
     status: Annotated[
-        GoalStatus | None, typer.Option(help="New status, as `pause` and `resume` set it.")
+        GoalStatus | None,
+        typer.Option(help="New status. paused and active do the same as `pause` and `resume`."),
     ] = None,
     webhook: Webhook = None,
     strategy: Strategy = None,
@@ -92,7 +95,7 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
     tool: Tools = None,
     params: Params = None,
 ) -> GoalRow:
-    """Change a goal. Options that are left out keep their value; params are replaced as a whole."""
+    """Change a goal. Omitted options stay unchanged. Params are replaced as a whole."""
     changes = body(
         GoalPatch,
         objective=objective,
@@ -105,19 +108,19 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
 
 @command(app, "run")
 async def run(client: Client, goal: Id) -> RunTriggered:
-    """Start a run now, and do not wait for its end."""
+    """Start a run now. Does not wait for it to end."""
     return await client.goals.run(goal)
 
 
 @command(app, "pause")
 async def pause(client: Client, goal: Id) -> GoalChanged:
-    """Pause its schedules. Runs in progress continue."""
+    """Pause the schedules of a goal. Runs in progress continue."""
     return await client.goals.pause(goal)
 
 
 @command(app, "resume")
 async def resume(client: Client, goal: Id) -> GoalChanged:
-    """Resume its schedules."""
+    """Resume the schedules of a goal."""
     return await client.goals.resume(goal)
 
 
@@ -129,12 +132,12 @@ async def delete(client: Client, goal: Id) -> None:
 
 @command(app, "memories")
 async def memories(client: Client, goal: Id, limit: Limit = None, offset: Offset = None) -> list[MemoryRow]:
-    """List what its runs remember for later runs."""
+    """List what the runs of a goal stored for later runs."""
     return await client.goals.memories(goal, limit=limit, offset=offset)
 
 
 def _params(text: str | None, strategy: str | None, step_budget: int | None, tools: list[str] | None) -> Json:
-    """None where none is given."""
+    """Return the params of the goal, or None if no option is given."""
     options = {"strategy": strategy, "stepBudget": step_budget, "allowedTools": tools or None}
     given = {name: value for name, value in options.items() if value is not None}
     return {**(json_of(text, "--params") or {}), **given} or None

@@ -44,7 +44,7 @@ async def steps(client: Client, run: Id) -> list[RunStepRow]:
 
 @command(app, "outputs")
 async def outputs(client: Client, run: Id) -> list[RunOutputRow]:
-    """List what the run left outside: files, mails, webhooks."""
+    """List the outputs of a run: files, e-mails, webhooks, the summary."""
     return await client.runs.outputs(run)
 
 
@@ -56,7 +56,7 @@ async def cancel(client: Client, run: Id, reason: Reason = None) -> RunRow:
 
 @command(app, "delete")
 async def delete(client: Client, run: Id) -> None:
-    """Delete a run. One in progress is cancelled first."""
+    """Delete a run. A run in progress is cancelled first."""
     await client.runs.delete(run)
 
 

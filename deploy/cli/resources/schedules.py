@@ -22,11 +22,11 @@ from deploy.cli.resources.upcoming import of_schedule
 app = group(__name__)
 
 Goal = Annotated[str, typer.Argument(help="Id of the goal.")]
-Id = Annotated[str, typer.Argument(help="Id of the schedule; a DAG's schedule has the id of the DAG.")]
+Id = Annotated[str, typer.Argument(help="Id of the schedule. The schedule of a DAG has the id of the DAG.")]
 Timezone = Annotated[str | None, typer.Option(help="Time zone, such as Europe/Paris. Default: UTC.")]
 Overlap = Annotated[
     OverlapPolicy | None,
-    typer.Option(help="What a tick does while an earlier run is in progress. Default: skip."),
+    typer.Option(help="What happens to a tick while an earlier run is in progress. Default: skip."),
 ]
 CatchUp = Annotated[int | None, typer.Option(help="Fire a missed tick up to this many seconds late.")]
 Jitter = Annotated[int | None, typer.Option(help="Delay each tick by up to this many seconds.")]
@@ -71,7 +71,7 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
     catch_up: CatchUp = None,
     jitter: Jitter = None,
 ) -> ScheduleRow:
-    """Change a schedule. Options that are left out keep their value."""
+    """Change a schedule. Omitted options stay unchanged."""
     changes = body(
         SchedulePatch,
         cronExpr=cron,
@@ -103,7 +103,7 @@ async def delete(client: Client, goal: Goal, schedule: Id) -> None:
 
 @command(app, "ticks")
 async def ticks(client: Client, schedule: Id, limit: Limit = None, offset: Offset = None) -> TickList:
-    """List what was decided about each tick, newest first."""
+    """List the decisions about ticks, newest first."""
     return await client.schedules.ticks(schedule, limit=limit, offset=offset)
 
 
@@ -111,7 +111,7 @@ async def ticks(client: Client, schedule: Id, limit: Limit = None, offset: Offse
 async def show_next(
     client: Client,
     schedule: Id,
-    count: Annotated[int | None, typer.Option(min=1, help="Show this many ticks. Default: 10.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="Number of ticks. Default: 10.")] = None,
 ) -> NextTicks:
     """Show the next ticks of a schedule, in its time zone."""
     return await client.schedules.next(schedule, count=count)

@@ -13,7 +13,7 @@ from deploy.cli.resources.command import body, command, group
 from deploy.terminal import Terminal
 
 app = group(__name__)
-app.callback()(lambda: None)  # with one verb only, typer would take it for the whole
+app.callback()(lambda: None)  # without a callback, typer turns a single command into the whole app
 
 Files = Annotated[
     list[Path] | None,
@@ -25,14 +25,14 @@ Effort = Annotated[ReasoningEffort | None, typer.Option("--reasoning-effort", he
 
 
 def answered(result: TaskResult, output: Terminal, notes: Terminal) -> None:
-    """Print the answer on `output`; agent, model and cost on `notes`."""
+    """Print the answer on `output`, and agent, model and cost on `notes`."""
     output.markdown(result.response)
     tokens = f", {result.usage.total_tokens} tokens" if result.usage else ""
     cost = f", {result.cost_usd} USD" if result.cost_usd else ""
     said = f"{result.agent_name} {result.agent_version}, {result.params.model}{tokens}{cost}"
     notes.note(said, "dim")
     if result.finish_reason != "stop":
-        notes.note(f"the answer was cut short: {result.finish_reason}", "yellow")
+        notes.note(f"the answer is incomplete: {result.finish_reason}", "yellow")
 
 
 @command(app, "run", shown=answered)
@@ -42,7 +42,7 @@ async def run(
     prompt: Annotated[str, typer.Argument(help="The task.")],
     file: Files = None,
     temperature: Annotated[float | None, typer.Option(help="0 to 2. Default: the system's.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Most tokens of the answer.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Maximum number of tokens of the answer.")] = None,
     reasoning_effort: Effort = None,
 ) -> TaskResult:
     """Give an agent one task, and wait for the answer. Only usage and cost are stored."""

@@ -1,4 +1,4 @@
-"""What people are shown after they changed a schedule: the schedule in words and its next tick."""
+"""Output after a change of a schedule: the schedule in words and its next tick."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class ScheduledDag(DagRow):
 
 
 async def of_goal(client: Client, goal: GoalRow) -> GoalRow:
-    """The goal with its schedules, if it has any."""
+    """Return the goal with its schedules, if it has any."""
     schedules = await client.schedules.find(goal.id)
     ticks = [await client.schedules.next(schedule.id, count=1) for schedule in schedules]
     return ScheduledGoal(**dict(goal), schedules=ticks)
 
 
 async def of_schedule(client: Client, schedule: ScheduleRow) -> ScheduleRow:
-    """The schedule with its next tick."""
+    """Return the schedule with its next tick."""
     return Upcoming(**dict(schedule), upcoming=await client.schedules.next(schedule.id, count=1))
 
 
 async def of_dag(client: Client, dag: DagRow) -> DagRow:
-    """The DAG with its next tick, if it has a schedule."""
+    """Return the DAG with its next tick, if it has a schedule."""
     if not dag.cron_schedule:
         return dag
     return ScheduledDag(**dict(dag), upcoming=await client.schedules.next(dag.id, count=1))

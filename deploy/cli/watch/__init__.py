@@ -1,1 +1,1 @@
-"""Live progress of runs in a terminal."""
+"""Live progress of executions and runs in a terminal."""

@@ -1,4 +1,4 @@
-"""Watching a run: a live view for people, one event per line for machines."""
+"""Watches a run: a live view for people, or one JSON event per line."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ async def follow(client: Client, id_: str) -> Status:
     try:
         run = await watch(client, id_, progress)
     except asyncio.CancelledError:
-        progress.print(f"the run goes on; watch it again with: async-agent watch {id_}")
+        progress.print(f"the run continues; watch it again with: async-agent watch {id_}")
         raise
     show_end(run, progress, Terminal())
     return Status.DONE if run.is_completed else Status.FAILED
 
 
 def whole(received: bytes, seq: int | None) -> str:
-    """An event as it was received, with its place in the log, if it has one."""
+    """Return a received event with its position in the log, if it has one."""
     return orjson.dumps({**orjson.loads(received), "seq": seq}).decode()
 
 
 async def watched(url: str, id_: str, *, as_json: bool = False) -> Status:
-    """Watch a run, for people or (`as_json`) for machines."""
+    """Watch a run, with a live view or as JSON."""
     if as_json:
         return await _printed(url, id_)
     async with Client(url) as client:

@@ -1,4 +1,4 @@
-"""Watching in a terminal: a live table of steps, or lines where no table can be drawn."""
+"""Live view of a run: a table of steps on a terminal, or plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from deploy.terminal import Terminal
 
 REDRAW_S = 0.125
 RUN = "run_"
-"""The beginning of the ids of runs of goals; other ids are those of executions."""
+"""Prefix of ids of runs of goals. All other ids are ids of executions."""
 LOOKS = {
     State.WAITING: ("·", "dim"),
     State.RUNNING: ("▶", "cyan"),
@@ -31,10 +31,10 @@ LOOKS = {
 }
 NOTE_CHARACTERS = 200
 QUIET_S = 15.0
-"""After so long without an event, the reason is looked for."""
+"""Seconds without an event after which the view looks for the reason."""
 
 Note = Callable[[str], None]
-"""Shows a text as one line, above the table where there is one."""
+"""Prints a line, above the table if there is one."""
 OnProgress = Callable[[RunProgress, Note], None]
 """Called after each event."""
 
@@ -46,10 +46,10 @@ def nothing(_: RunProgress, __: Note) -> None:
 async def watch(
     client: Client, id_: str, console: Terminal, on_progress: OnProgress = nothing
 ) -> RunProgress:
-    """Show an execution, or the run of a goal, until it has ended or is suspended; how it stands then.
+    """Show an execution or a run of a goal until it ends or is suspended. Return its final state.
 
     Raises:
-        ClientError: there is no such run, or the system cannot be reached any more.
+        ClientError: the run does not exist, or the system is not reachable.
     """
     progress, events = await _opened(client, id_)
     async with (
@@ -67,7 +67,7 @@ async def watch(
 
 
 async def _opened(client: Client, id_: str) -> tuple[RunProgress, AsyncGenerator[Event]]:
-    """How a run stands, and the events that follow."""
+    """Return the state of a run, and the events that follow."""
     if id_.startswith(RUN):
         return RunProgress.of_goal_run(await client.runs.get(id_)), client.runs.events(id_, after=0)
     execution = await client.executions.get(id_)
@@ -75,7 +75,7 @@ async def _opened(client: Client, id_: str) -> tuple[RunProgress, AsyncGenerator
 
 
 def show_end(run: RunProgress, progress: Terminal, output: Terminal) -> None:
-    """Print the report on `output`, as plain Markdown if it is not a terminal, and errors on `progress`."""
+    """Print the report on `output`, as raw Markdown if it is not a terminal, and errors on `progress`."""
     if run.problem:
         style = "yellow" if run.is_completed else "red"
         progress.print(Text(f"{run.status}: {run.problem}", style=style))
@@ -85,7 +85,7 @@ def show_end(run: RunProgress, progress: Terminal, output: Terminal) -> None:
 
 
 def table_of(run: RunProgress, now_ms: float) -> Table:
-    """The steps of a run as a table."""
+    """Return a table of the steps of a run."""
     took = f" in {seconds(run.took_ms)}" if run.is_completed else ""
     trouble = f", {len(run.failed_calls)} tool calls failed" if run.failed_calls else ""
     table = Table(
@@ -133,7 +133,7 @@ def _clock(ms: int) -> str:
 
 @asynccontextmanager
 async def _shown(run: RunProgress, console: Terminal) -> AsyncGenerator[Note]:
-    """Show the table while the block lasts, if the console can show one. Yields a way to show lines."""
+    """Show the table during the block, if the console is a terminal. Yields a function that prints lines."""
 
     def note(line: str) -> None:
         line = " ".join(part.strip() for part in line.splitlines())
@@ -158,7 +158,7 @@ async def _shown(run: RunProgress, console: Terminal) -> AsyncGenerator[Note]:
 
 @asynccontextmanager
 async def _explained(client: Client, run: RunProgress, note: Note) -> AsyncGenerator[None]:
-    """While the block lasts, show why nothing happens when nothing happens."""
+    """Until the end of the block, explain long pauses between events."""
     explaining = asyncio.create_task(_explain(client, run, note))
     try:
         yield
@@ -183,7 +183,7 @@ async def _explain(client: Client, run: RunProgress, note: Note) -> None:
 
 
 async def _why_quiet(client: Client, run: RunProgress) -> str | None:
-    """What keeps the run from going on; None while a step runs."""
+    """Return why no step is running, or None if a step is running."""
     try:
         problems = (await client.ready()).problems
     except ClientError as error:
@@ -192,7 +192,7 @@ async def _why_quiet(client: Client, run: RunProgress) -> str | None:
         return "; ".join(missing)
     if run.is_at_work:
         return None
-    return f"it is {run.status}, and no step of it is running; the logs of planner and executors may say why"
+    return f"the run is {run.status}, but no step is running; see the logs of planner and executors"
 
 
 async def _redraw(live: Live, run: RunProgress) -> None:

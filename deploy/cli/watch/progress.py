@@ -1,7 +1,7 @@
-"""What a terminal knows of a run: its steps, kept current by the events of its stream.
+"""The progress of a run: its steps, updated by the events of its stream.
 
-Executions and runs of goals differ in the names of their events and of their steps, and in where they begin:
-an execution is read with its steps and goes on from there, a run of a goal is made of all its events.
+Executions and runs of goals have different names of events and steps, and different starts: an execution is
+read with its steps and continues with later events. A run of a goal is built from all its events.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from contracts.client import ExecutionEvent, RunEvent
 from contracts.domain.run.steps import SYNTHESIS
 
 REPORT = "report"
-"""The name of the synthesis for people."""
+"""Displayed name of the synthesis."""
 ANSWER = "the answer below"
-"""Stands beside the turn of an agent whose text is the report."""
+"""Shown beside the turn of an agent whose text is the report."""
 
 Event = ExecutionEvent | RunEvent
 
 
 class State(StrEnum):
-    """Where a step stands."""
+    """State of a step."""
 
     WAITING = "waiting"
     RUNNING = "running"
@@ -49,12 +49,12 @@ _STATES = {
 REMARKS = {
     "budget_exhausted": "its turns were used up before the agent was done",
     "truncated": "its last answer was cut short by max_tokens or a content filter",
-    "calls_failed": "a tool call failed and was not made up for",
-    "nothing_done": "none of the tool calls that the agent asked for was made",
+    "calls_failed": "a tool call failed and no later call of that tool succeeded",
+    "nothing_done": "none of the requested tool calls was made",
 }
-"""What is said of a completed run that may not have done what it was told, by its outcome reason."""
+"""Remarks about completed runs that may have missed their goal, by outcome reason."""
 _SUBJECTS = {"execution": "run", "substep": "step"}
-"""The subjects of events of executions, by the names that runs of goals have for them."""
+"""Prefixes of event names of executions, and the prefixes that runs of goals use instead."""
 
 
 @dataclass(slots=True)
@@ -64,18 +64,18 @@ class Row:
     id: str
     what: str
     who: str
-    """Its tool or agent."""
+    """Tool or agent of the step."""
     state: State = State.WAITING
     since_ms: int = 0
-    """When it was started last, in milliseconds since 1970."""
+    """Time of the last start, in milliseconds since 1970."""
     took_ms: int | None = None
     starts: int = 0
     note: str = ""
-    """What a tool says of its progress, or why the step failed."""
+    """Progress of the tool, or the error of the step."""
 
 
 class RunProgress:
-    """One run, as an execution or as a run of a goal."""
+    """The progress of an execution or of a run of a goal."""
 
     def __init__(self, id_: str, title: str, status: str, rows: Iterable[Row] = ()) -> None:
         self.id = id_
@@ -83,15 +83,15 @@ class RunProgress:
         self.status = status
         self.report: str | None = None
         self.problem: str | None = None
-        """Why the run has not completed, or what went wrong although it has."""
+        """Why the run did not complete, or what went wrong in a completed run."""
         self.took_ms: int | None = None
         self.rows = {row.id: row for row in rows}
         self.failed_calls: list[str] = []
-        """The errors of tool calls that failed for good."""
+        """Errors of tool calls that failed after all retries."""
         self.news = 0
-        """How many events were understood."""
+        """Number of known events."""
         self._read_at = 0
-        """Stream sequence at which the run was read: endings before it were not the last one."""
+        """Stream sequence at which the run was read. Earlier final events are outdated."""
         self._began_ms = 0
         self._handlers: Mapping[str, Callable[[Any], str | None]] = {
             "run.created": self._created,
@@ -115,7 +115,7 @@ class RunProgress:
 
     @classmethod
     def of_execution(cls, execution: ExecutionDetail) -> RunProgress:
-        """An execution as it was read; it takes the events after that."""
+        """Create the progress of an execution. It processes the events after the read."""
         title = execution.dag_title or execution.original_request
         progress = cls(execution.id, title, execution.status, map(_row, execution.sub_steps))
         progress.report = execution.final_result
@@ -125,13 +125,13 @@ class RunProgress:
 
     @classmethod
     def of_goal_run(cls, run: RunRow) -> RunProgress:
-        """A run of a goal; it takes all events from the first one on."""
+        """Create the progress of a run of a goal. It processes all events from the first one."""
         progress = cls(run.id, run.goal.objective, "pending")
         progress._read_at = run.seq
         return progress
 
     def take(self, event: Event) -> str | None:
-        """Take an event; what it says as one line, if that is worth showing."""
+        """Process an event. Return a line to print, or None."""
         subject, _, what = event.type.partition(".")
         handler = self._handlers.get(f"{_SUBJECTS.get(subject, subject)}.{what}")
         self.news += handler is not None
@@ -139,22 +139,22 @@ class RunProgress:
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more happens unless somebody resumes it."""
+        """Whether the run has ended or is suspended."""
         return self.status in OVER
 
     @property
     def is_completed(self) -> bool:
-        """Whether every step and the report are done."""
+        """Whether the run is completed."""
         return self.status == COMPLETED
 
     @property
     def is_at_work(self) -> bool:
-        """Whether a step runs or waits for another attempt."""
+        """Whether a step runs or waits for a retry."""
         return any(row.state in _IN_PROGRESS for row in self.rows.values())
 
     @property
     def done(self) -> int:
-        """How many steps are done, the report among them."""
+        """Number of completed steps, including the report."""
         return sum(row.state in _FINISHED for row in self.rows.values())
 
     def _step(self, event: Event) -> Row:
@@ -171,7 +171,7 @@ class RunProgress:
         return f"requested: {self.title}"
 
     def _updated(self, event: Event) -> None:
-        if event.status in {"pending", "running"}:  # an ending has an event of its own
+        if event.status in {"pending", "running"}:  # final statuses have their own events
             self.status = event.status
 
     def _asks(self, event: RunEvent) -> str:
@@ -196,7 +196,7 @@ class RunProgress:
         return f"completed in {seconds(self.took_ms)}" + (f", but {self.problem}" if self.problem else "")
 
     def _trouble(self, event: Event) -> str | None:
-        """What went wrong in a run that has completed."""
+        """Return what went wrong in a completed run."""
         remark = REMARKS.get((isinstance(event, RunEvent) and event.outcome_reason) or "")
         if not self.failed_calls:
             return remark
@@ -229,7 +229,7 @@ class RunProgress:
         for call in event.calls or ():
             if call.get("error"):
                 self._note_failed_call(row, call["toolName"], call["error"])
-        if event.calls == []:  # the report, as a rule, which is shown whole at the end
+        if event.calls == []:  # usually the report, which is printed in full at the end
             return f"{row.id} answers"
         return f"{row.id} thinks: {row.what}" if row.what else None
 
@@ -244,7 +244,7 @@ class RunProgress:
     def _step_retrying(self, event: Event) -> str:
         row = self._step(event)
         row.state, row.note = State.RETRYING, event.error or ""
-        return f"{row.id} failed and will be tried again: {row.note}"
+        return f"{row.id} failed and will be retried: {row.note}"
 
     def _step_failed(self, event: Event) -> str:
         row = self._step(event)
@@ -275,7 +275,7 @@ class RunProgress:
 
 
 def seconds(ms: int | None) -> str:
-    """`12 ms`, `1.5 s`, `2 min 5 s`."""
+    """Format a duration as `12 ms`, `1.5 s` or `2 min 5 s`."""
     if ms is None:
         return "?"
     if ms < 1000:

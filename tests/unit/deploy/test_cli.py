@@ -169,7 +169,7 @@ def test_an_invalid_setting_is_told_by_its_name(
         ("events --count 0", "--count"),
         ("scripted-llm --rules nowhere.toml", "nowhere.toml"),
         ("scripted-llm --rules README.md", "README.md: "),
-        ("bench a[/b]", "no workload 'a[/b]'"),
+        ("bench a[/b]", "unknown workload 'a[/b]'"),
         ("costs --json --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
         ("goals list --url http://[::1", "not an HTTP address"),
         ("watch run_1 --url 127.0.0.1:3000", "not an HTTP address"),

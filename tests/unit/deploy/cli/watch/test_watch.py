@@ -59,7 +59,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ("system", "reason"),
     [
         (System("executor", "llm"), "start one"),
-        (System("llm"), "it is pending, and no step of it is running"),
+        (System("llm"), "the run is pending, but no step is running"),
     ],
 )
 async def test_when_nothing_happens_it_says_why(
