@@ -1,7 +1,7 @@
 """Detects that nats-server answers but does not store the messages of a stream.
 
-After a failed write to disk, nats-server (seen with 2.15) goes on to answer reads and API requests, but does
-not acknowledge messages of that stream any more, even when the disk has room again. Only a restart ends this.
+After a failed write to disk, nats-server (seen with 2.15) still answers reads and API requests, but no
+longer acknowledges messages of that stream, even after the disk has room again. Only a restart helps.
 A stream with one replica processes messages in their order: when a later message is answered, an earlier one
 that is neither acknowledged nor in the stream was not stored.
 """
@@ -29,7 +29,7 @@ SILENT = (
 
 
 class Storage:
-    """Publishes to a stream, and keeps the last storage error until there is a sign that it has passed."""
+    """Publishes to a stream, and remembers the last storage error until the server stores messages again."""
 
     def __init__(self, connection: Connection, *, replicated: bool) -> None:
         self._connection = connection
@@ -37,9 +37,9 @@ class Storage:
         self._failure: StorageFailed | None = None
         self._is_silent = False
         self._interruptions = 0
-        """Of the connection, when the failure was seen. After a reconnect the server may be another one."""
+        """Interruptions of the connection before the failure. After a reconnect the server may be another one."""
         self._last_seq: int | None = None
-        """Of the stream, when `problem` first reported the failure."""
+        """Last sequence of the stream when `problem` first reported the failure."""
 
     async def store(
         self, subject: str, payload: bytes, headers: Mapping[str, str], *, timeout_s: float
@@ -48,7 +48,7 @@ class Storage:
 
         Raises:
             StorageFailed: the server does not store messages; an earlier attempt may have stored this one.
-            NoAnswer: as `publish`; so are WrongLastSequence and APIError.
+            NoAnswer, WrongLastSequence, APIError: as `publish`.
         """
         interruptions, was_connected = self._connection.interruptions, self._connection.is_connected
         wait_s = min(timeout_s, FAILING_ATTEMPT_S) if self._is_failing() else timeout_s
