@@ -37,7 +37,7 @@ class Storage:
         self._failure: StorageFailed | None = None
         self._is_silent = False
         self._interruptions = 0
-        """Interruptions of the connection before the failure. After a reconnect the server may be another one."""
+        """Interruptions of the connection before the failure. A reconnect may lead to another server."""
         self._last_seq: int | None = None
         """Last sequence of the stream when `problem` first reported the failure."""
 
