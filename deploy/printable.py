@@ -1,4 +1,4 @@
-"""Text that any terminal can show: no control characters, and no character that the encoding lacks."""
+"""Makes text safe for terminals: escapes control characters and characters that the encoding lacks."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import sys
 _CONTROLS = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""Characters that a terminal obeys or that change the order of text; not tab and line feed."""
+"""Characters that control a terminal or change the direction of text, except tab and line feed."""
 _ERRORS = "json-escapes"
 
 
 def printable(text: str) -> str:
-    r"""`text` with each control character as JSON writes it, such as `\u001b`; JSON stays valid JSON."""
+    r"""Escape control characters as in JSON, such as `\u001b`. JSON stays valid JSON."""
     return _CONTROLS.sub(lambda found: _escaped(found[0]), text)
 
 
@@ -31,7 +31,7 @@ def _encode_as_json(error: UnicodeError) -> tuple[str, int]:
 
 
 def accept_every_character() -> None:
-    """Let standard output and error write what their encoding lacks as JSON escapes instead of failing."""
+    """Make standard output and error escape characters that their encoding lacks, instead of failing."""
     codecs.register_error(_ERRORS, _encode_as_json)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -44,5 +44,5 @@ def is_unicode(text: str) -> bool:
 
 
 def show_error(message: str) -> None:
-    """Print why a command failed to standard error."""
+    """Print an error message to standard error."""
     print(printable(f"async-agent: {message}"), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Standard output and standard error, where strings are literal text."""
+"""Consoles for standard output and standard error that print strings literally."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from rich.text import Text
 from deploy.printable import printable
 
 PIPE_WIDTH = 10_000
-"""Characters of a line where no terminal limits it."""
+"""Maximum length of a line if the output is not a terminal."""
 
 
 class Terminal(Console):
-    """A console that prints strings as they are: no markup, no emoji codes, no control characters."""
+    """A console without markup, emoji codes and control characters."""
 
     def __init__(self, *, stderr: bool = False, **options: object) -> None:
         super().__init__(stderr=stderr, markup=False, emoji=False, highlight=False, **options)  # type: ignore[arg-type]  # as Console
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """As `Console.render`, with every text printable."""
+        """Render as `Console.render` does, with control characters escaped."""
         for segment in super().render(renderable, options):
             yield segment if segment.control else segment._replace(text=printable(segment.text))
 
     def literal(self, text: str) -> None:
-        """Print lines as they are, however long; unchanged where this is no terminal."""
+        """Print lines without wrapping. Control characters are escaped only on a terminal."""
         if self.quiet:
             return
         self.file.write(f"{printable(text) if self.is_terminal else text}\n")
         self.file.flush()
 
     def markdown(self, text: str) -> None:
-        """Print Markdown, laid out where this is a terminal, else as it is."""
+        """Print Markdown, formatted on a terminal and unchanged elsewhere."""
         if not self.is_terminal:
             self.literal(text)
             return
@@ -43,7 +43,7 @@ class Terminal(Console):
         self.print(Markdown(text, hyperlinks=False))
 
     def print_whole(self, renderable: RenderableType) -> None:
-        """Print tables; where this is no terminal, lines are as long as their text and end with it."""
+        """Print tables. Without a terminal, lines are not wrapped and have no trailing spaces."""
         if self.is_terminal:
             self.print(renderable)
             return
@@ -52,9 +52,9 @@ class Terminal(Console):
             self.literal("".join(segment.text for segment in line).rstrip())
 
     def busy(self, text: str) -> Status:
-        """Show that something is going on, for the length of a `with`."""
+        """Show a spinner with a text during a `with` block."""
         return self.status(Text(text))
 
     def note(self, text: str, style: str = "") -> None:
-        """Print a message; only the terminal wraps it."""
+        """Print a message. Only the terminal wraps it."""
         self.print(Text(text, style=style), soft_wrap=True)

@@ -1,1 +1,1 @@
-"""Everything on one machine, by one command."""
+"""A complete system on one machine."""

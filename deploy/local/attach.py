@@ -1,4 +1,4 @@
-"""Reaching the log of a system by its data directory, whether the system runs or not."""
+"""Access to the log of a system by its data directory. The system may be running or stopped."""
 
 from __future__ import annotations
 
@@ -20,23 +20,24 @@ class NothingThere(UserError):
 
 @dataclass(frozen=True)
 class Attached:
-    """A NATS that has the log, and the directory of the other files."""
+    """The NATS that stores the log, and the directory of the other files."""
 
     data: Path
     url: str
     offline: bool
-    """Whether no other process of the system can be running as long as we are attached."""
+    """Whether no other process of the system can run during the attachment."""
 
 
 @asynccontextmanager
 async def attached(data: Path | None, nats_url: str | None) -> AsyncGenerator[Attached]:
-    """The NATS at `nats_url`; else that of the system running on `data`; else its own, started for as long.
+    """Yield the NATS at `nats_url`, or the NATS of the system that runs on `data`.
 
-    What is None is taken from the environment and `.env`.
+    If no system runs on `data`, its NATS is started until the end of the block. The environment and `.env`
+    replace arguments that are None.
 
     Raises:
-        NothingThere: there is no such system.
-        InUse: it is just starting, or cannot be used.
+        NothingThere: no system has run on the directory.
+        InUse: the system is just starting, or the directory cannot be used.
     """
     settings = local_settings(data_dir=data, nats_url=nats_url)
     directory = settings.data_dir

@@ -1,4 +1,4 @@
-"""A service as a child process: its lines passed on, started again with backoff when it ends by itself."""
+"""A supervised child process: its output is passed on, and it is restarted with backoff if it ends."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from pathlib import Path
 from deploy.local.lifeline import end_with_parent
 
 OnLine = Callable[[str, str], None]
-"""Takes the name of a process and one line it wrote."""
+"""Receives the name of a process and a line of its output."""
 
 STOP_S = 20.0
 HEAR_OUT_S = 1.0
 READ_BYTES = 1 << 16
 LINE_BYTES = 1 << 20
-"""A longer line is cut in two."""
+"""Maximum length of a line. Longer lines are split."""
 REMEMBERED_LINES = 15
 
 
 class Backoff:
-    """Pauses between starts: doubling, until a process has lived long enough to count as well."""
+    """Pauses between starts. They double until a process has run long enough."""
 
     FIRST_S = 0.01
     LONGEST_S = 10.0
@@ -37,7 +37,7 @@ class Backoff:
         self._next = self.FIRST_S
 
     def after(self, lived_s: float) -> float:
-        """Seconds to wait after a process that lived for `lived_s`."""
+        """Return the seconds to wait after a process that ran for `lived_s` seconds."""
         pause = self.FIRST_S if lived_s > self.HEALTHY_S else self._next
         self._next = min(pause * 2, self.LONGEST_S)
         return pause
@@ -61,7 +61,7 @@ class Child:
         self.cwd = cwd
         self.starts = 0
         self.last_words: tuple[str, ...] = ()
-        """The last lines of the process that ended last."""
+        """Last output lines of the previous process."""
         self._on_line = on_line
         self._newest: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self._process: Process | None = None
@@ -70,21 +70,21 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """Of the running process, None while there is none."""
+        """Process id, or None if no process is running."""
         return self._process.pid if self._process and self._process.returncode is None else None
 
     async def start(self) -> None:
-        """Start it and keep it running from now on."""
+        """Start the process and keep it running."""
         await self._spawn()
         self._keeper = asyncio.create_task(self._keep())
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal; the process is started again when it ends."""
+        """Send a signal. If the process ends, it is restarted."""
         if self._process and self._process.returncode is None:
             self._process.send_signal(number)
 
     async def stop(self) -> None:
-        """End it in good order, by force if it takes longer than STOP_S."""
+        """Stop the process. It is killed if it does not end within STOP_S seconds."""
         if self._keeper:
             self._keeper.cancel()
             await asyncio.wait([self._keeper])
@@ -123,7 +123,7 @@ class Child:
         self._reader = asyncio.create_task(self._pass_on(self._process))
 
     async def _hear_out(self) -> None:
-        """Read what a process that has ended left in its pipe, unless a child of its own keeps that open."""
+        """Read the remaining output of an ended process, unless one of its children keeps the pipe open."""
         if self._reader:
             await asyncio.wait([self._reader], timeout=HEAR_OUT_S)
             self._reader.cancel()
@@ -131,7 +131,7 @@ class Child:
         self._newest.clear()
 
     async def _pass_on(self, process: Process) -> None:
-        """Always read on: a process whose pipe is full would stand still."""
+        """Pass output on without a pause, because a full pipe would block the process."""
         assert process.stdout is not None  # it is a pipe
         rest = b""
         while piece := await process.stdout.read(READ_BYTES):
@@ -150,15 +150,15 @@ class Child:
 
 
 def describe_status(status: int) -> str:
-    """`status 1`, or `SIGKILL` for a process that a signal ended."""
+    """Format an exit status as `status 1`, or as `SIGKILL` if a signal ended the process."""
     return signal.Signals(-status).name if status < 0 else f"status {status}"
 
 
 def python_module(module: str, *args: str) -> list[str]:
-    """Command line that runs an installed `module`, never a file of that name in the current folder."""
+    """Return a command line that runs an installed `module`, never a file of the current directory."""
     return [sys.executable, "-P", "-m", module, *args]
 
 
 def inherited(extra: Mapping[str, str]) -> dict[str, str]:
-    """This process's environment with `extra` on top."""
+    """Return the environment of this process, updated with `extra`."""
     return {**os.environ, **extra}

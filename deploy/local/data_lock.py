@@ -1,4 +1,4 @@
-"""A data directory belongs to one running system, which says in it where it can be reached."""
+"""The lock of a data directory. The running system owns the directory and stores its addresses there."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ FILE = "system.json"
 
 
 class InUse(UserError):
-    """Another system runs on the data directory, or it cannot be used at all."""
+    """Another system runs on the data directory, or the directory cannot be used."""
 
 
 class Claim(BaseModel):
-    """The system that has a data directory."""
+    """The system that owns a data directory."""
 
     model_config = ConfigDict(frozen=True)
 
     pid: int = 0
-    """0 when no system runs there."""
+    """Process id. 0 if no system runs on the directory."""
     url: str = ""
-    """Of its API; empty until it is ready."""
+    """URL of the API. Empty until the system is ready."""
     nats_url: str = ""
     ports: Mapping[str, int] = Field(default_factory=dict)
-    """By part of the system; a start that is not told other ones uses them again."""
+    """Ports by part of the system. The next start reuses them by default."""
 
     def __str__(self) -> str:
         where = f", {self.url}" if self.url else ""
@@ -38,19 +38,19 @@ class Claim(BaseModel):
 
 
 Announce = Callable[[Claim], None]
-"""Tells others how to reach the system."""
+"""Stores the addresses of the system in the data directory."""
 
 
 @contextlib.contextmanager
 def claimed(data: Path) -> Iterator[Announce]:
-    """The data directory, made if need be, ours alone as long as the block lasts or this process lives.
+    """Lock the data directory until the end of the block or of this process. Create it if it is missing.
 
     Raises:
-        InUse: another system has it, or it cannot be made.
+        InUse: another system owns the directory, or it cannot be created.
     """
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (data / FILE).touch(mode=0o600)  # the URL of a NATS may hold a password
+        (data / FILE).touch(mode=0o600)  # the URL of NATS may contain a password
         file = (data / FILE).open("a+")
     except OSError as error:
         raise InUse(
@@ -76,13 +76,13 @@ def claimed(data: Path) -> Iterator[Announce]:
 
 
 def claim_on(data: Path) -> Claim | None:
-    """What the system that runs on `data`, or was killed there, says of itself; None where none was."""
+    """Return the addresses of the system that runs or was killed on `data`, or None."""
     claim = _last_claim(data)
     return claim if claim and claim.pid else None
 
 
 def ports_of(data: Path) -> Mapping[str, int]:
-    """The ports of the system that was started on `data` last."""
+    """Return the ports of the last system on `data`."""
     claim = _last_claim(data)
     return claim.ports if claim else {}
 

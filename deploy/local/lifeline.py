@@ -1,4 +1,4 @@
-"""Children that do not outlive their parent, even one that is killed."""
+"""Ends child processes with their parent, even if the parent is killed."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ _PR_SET_PDEATHSIG = 1
 
 
 def end_with_parent() -> None:
-    """Linux: SIGTERM for this process when its parent ends. Called in the child, before its program."""
+    """On Linux, send SIGTERM to this process when its parent ends. Call it in the child before exec."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""The lines that several processes write, as one readable stream."""
+"""Prints or stores the output lines of several processes."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ COLOURS = {
 
 
 def is_chatter(name: str, line: str) -> bool:
-    """Whether nats-server itself marks the line as of no importance."""
+    """Whether the line is an informational line of nats-server."""
     return name == "nats" and "[INF]" in line
 
 
 class Printed:
-    """Prints each line behind the name of its process, in that one's colour."""
+    """Prints each line after the coloured name of its process."""
 
     def __init__(self, console: Terminal, names: Iterable[str]) -> None:
         self._console = console
@@ -42,7 +42,7 @@ class Printed:
 
 
 class Filed:
-    """Writes each line to a file, for the length of a `with`."""
+    """Writes each line to a file. Use it with `with`."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -63,6 +63,6 @@ class Filed:
             self._file.write(f"{name} | {line}\n")
 
     def tail(self, lines: int) -> str:
-        """The last of it."""
+        """Return the last lines of the file."""
         with self.path.open(encoding="utf-8") as file:
             return "".join(deque(file, maxlen=lines))

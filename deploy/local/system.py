@@ -1,4 +1,4 @@
-"""Everything on one machine: a nats-server and the five services as child processes on one data directory."""
+"""A local system: nats-server and the five services as child processes with one data directory."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ API = "API"
 NATS = "nats"
 API_PORT = 3000
 NATS_PORT = 4222
-"""Where NATS tools look first."""
+"""Default port of NATS."""
 METRICS_PORT = 9465
-"""Of the first service; the others follow."""
+"""Default metrics port of the first service. The others use the next ports."""
 CALL_MODELS = ("gateway", "planner", "executor")
 SECRETS = {
     "OPENAI_API_KEY": CALL_MODELS,
@@ -40,18 +40,18 @@ SECRETS = {
     "WEBHOOK_SECRET": ("executor",),
     "SEARCH_PROXY": ("executor",),
 }
-"""Variables of the environment that only some services get."""
+"""Environment variables that only some services receive."""
 READY_S = 60.0
 STOP_WITHIN_S = STOP_S + NATS_STOP_S
 ASK_S = 0.05
 UNHURRIED = (BUILDING, WAY_OUT)
-"""In the problems of a system that makes progress, or whose operator has to act: it is not given up."""
+"""Problems during which the start has no time limit: the system makes progress, or an operator must act."""
 HOPELESS_RESTARTS = 3
-"""A service that ends that often before the system is ready will not do it at all."""
+"""Number of starts before the system is ready, after which a service is considered broken."""
 
 
 class NotStarted(UserError):
-    """The system did not come up; the message says what to do."""
+    """The system did not start. The message explains what to do."""
 
 
 @dataclass(frozen=True)
@@ -60,24 +60,24 @@ class Options:
 
     data: Path
     port: int | None = 0
-    """Of the API. 0 is any free port; None is the port of the last start, else the default if it is free."""
+    """Port of the API. 0: any free port. None: the port of the last start, or else the default if free."""
     host: str = "127.0.0.1"
     nats_url: str | None = None
-    """An existing NATS instead of one of our own."""
+    """URL of an existing NATS. None: start a nats-server."""
     nats_port: int | None = 0
-    """Of our own NATS, as `port`."""
+    """Port of the started NATS, in the same form as `port`."""
     metrics_port: int | None = 0
-    """Of the first service's metrics, as `port`; the other services have the ports after it."""
+    """Metrics port of the first service, in the same form as `port`. The others use the next ports."""
     durability: Durability = Durability.FSYNC
     env: Mapping[str, str] = field(default_factory=dict)
-    """Further environment of every service."""
+    """Further environment variables of every service."""
     executors: int = 1
     cwd: Path | None = None
-    """Where the services run, and look for `.env`; by default here."""
+    """Working directory of the services, where they read `.env`. Default: the current directory."""
 
 
 def names(options: Options) -> list[str]:
-    """Of the services' processes."""
+    """Return the names of the processes of the services."""
     return [name for name, _ in _instances(options.executors)]
 
 
@@ -86,25 +86,25 @@ class LocalSystem:
     """A running system."""
 
     url: str
-    """Of the gateway."""
+    """URL of the gateway."""
     nats_url: str
     children: dict[str, Child]
     nats: NatsServer | None
     metrics: dict[str, str]
-    """URL of each service's metrics."""
+    """URL of the metrics of each service."""
     ports: Ports = field(default_factory=lambda: Ports({}))
-    """Which ports the parts have, and which are not the default ones."""
+    """Ports of the parts, and the defaults that were in use."""
 
     async def ready(
         self, timeout_s: float = READY_S, tell: Callable[[str], None] = lambda _: None
     ) -> Readiness:
-        """What `/health/ready` says once nothing is missing but, perhaps, an LLM.
+        """Wait until the system is ready, except for a missing LLM, and return its readiness.
 
-        While the views are being built, or an operator has to decide about the log, time does not count; what
-        is waited for goes to `tell`.
+        The time limit is suspended while the views are rebuilt, or while an operator must decide about the
+        log. `tell` receives the reason for waiting.
 
         Raises:
-            NotStarted: it did not within `timeout_s`, or a service keeps ending; the message says more.
+            NotStarted: the system is not ready after `timeout_s` seconds, or a service keeps ending.
         """
         said = "nothing"
         starts = {name: child.starts for name, child in self.children.items()}
@@ -128,7 +128,7 @@ class LocalSystem:
         raise NotStarted(f"not ready after {timeout_s:g} s: {said}")
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
-        """Send a signal to a service, or to `nats`; it is started again when it ends."""
+        """Send a signal to a service, or to `nats`. If it ends, it is restarted."""
         if name != NATS:
             self.children[name].kill(number)
         elif self.nats is not None and self.nats.pid is not None:
@@ -138,16 +138,16 @@ class LocalSystem:
         for name, child in self.children.items():
             if child.starts - starts[name] >= HOPELESS_RESTARTS:
                 said = "\n".join(child.last_words)
-                raise NotStarted(f"{name} keeps ending as soon as it is started; the last it said:\n{said}")
+                raise NotStarted(f"{name} keeps ending right after its start; its last output:\n{said}")
 
 
 @asynccontextmanager
 async def local_system(options: Options, on_line: OnLine) -> AsyncGenerator[LocalSystem]:
-    """Start everything, wait until it is ready, and stop it on the way out.
+    """Start a system, wait until it is ready, and stop it at the end of the block.
 
     Raises:
         InUse: another system uses the data directory.
-        NotStarted: it did not become ready.
+        NotStarted: the system did not become ready.
         ServerFailed: nats-server did not start.
     """
     async with AsyncExitStack() as stack:
@@ -166,7 +166,7 @@ async def local_system(options: Options, on_line: OnLine) -> AsyncGenerator[Loca
 
 
 def private(directory: Path) -> dict[str, str]:
-    """Environment that keeps every file of a system in `directory`, whatever else the environment says."""
+    """Return an environment that keeps all files of a system in `directory`. It overrides other settings."""
     views = directory.absolute() / "views.db"
     return {"ARTIFACTS_DIR": str(directory.absolute() / "artifacts"), "DATABASE_URL": f"{SQLITE}{views}"}
 

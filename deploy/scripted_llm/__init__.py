@@ -1,6 +1,6 @@
-"""A stand-in for an LLM: an OpenAI-compatible server whose every answer is canned, read from a file of rules.
+"""The scripted LLM: an OpenAI-compatible server that gives canned answers from a file of rules.
 
-It understands nothing. It is there so that the demo and the tests run without a model, a key or a network.
+The demo and the tests use it to run without a model, an API key or a network.
 """
 
 from __future__ import annotations

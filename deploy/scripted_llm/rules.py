@@ -1,8 +1,8 @@
-r"""The rules of a scripted LLM, as they stand in a TOML file:
+r"""The rules of a scripted LLM, in a TOML file:
 
     [[rule]]
     name = "busy at first"
-    times = 2                             # applies twice, then never again
+    times = 2                             # applies twice
     when.user = 'weather in (?P<city>\w+)' # regex, in the last user message
     answer.status = 429
     answer.retry_after = "1"
@@ -11,9 +11,9 @@ r"""The rules of a scripted LLM, as they stand in a TOML file:
     when.user = 'weather in (?P<city>\w+)'
     answer.text = "Rain in $city."
 
-The first rule whose conditions all hold answers. In each string of an answer, `$name` is what the group of
-that name matched and `$name_slug` its first words as a file name; `$user` is the last user message, `$slug`
-its first words as a file name, `$model` the model.
+The first rule whose conditions all match gives the answer. In strings of an answer, `$name` is the text that
+the group `name` matched, and `$name_slug` is a file name made from its first words. `$user` is the last user
+message, `$slug` is a file name made from its first words, and `$model` is the model.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 
 class _Part(BaseModel):
-    """Part of a rule: a misspelt key is an error."""
+    """Part of a rule. Unknown keys are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
 
 class When(_Part):
-    """Conditions on a request; those left out hold for every request."""
+    """Conditions on a request. Omitted conditions match every request."""
 
     model: Pattern[str] | None = None
     system: Pattern[str] | None = None
-    """Searched in the system messages, joined."""
+    """Pattern to search in the joined system messages."""
     user: Pattern[str] | None = None
-    """Searched in the last user message."""
+    """Pattern to search in the last user message."""
     any: Pattern[str] | None = None
-    """Searched in all messages, joined."""
+    """Pattern to search in all messages, joined."""
     tool: Pattern[str] | None = None
-    """Found in the name of one of the offered tools."""
+    """Pattern to search in the names of the offered tools."""
     tools: tuple[str, ...] = ()
     """Names of tools that must all be offered."""
     turn: int | None = Field(default=None, ge=1)
-    """Which answer of the model in its conversation this is to be."""
+    """Number of the requested answer in the conversation, from 1."""
     has: tuple[str, ...] = ()
-    """Fields the request must have, such as `tools` or `response_format`."""
+    """Fields that the request must have, such as `tools` or `response_format`."""
     lacks: tuple[str, ...] = ()
-    """Fields it must not have."""
+    """Fields that the request must not have."""
     last_role: Literal["system", "user", "assistant", "tool"] | None = None
     """Role of the last message."""
     after_calls: int = 0
-    """Only once the server has had that many requests."""
+    """Number of earlier requests that the server must have received."""
 
 
 class ScriptedCall(_Part):
@@ -65,36 +65,36 @@ class ScriptedCall(_Part):
 
     name: str
     arguments: dict[str, Any] | str = {}
-    """A string is sent as it stands, so that it may be broken."""
+    """A string is sent unchanged. It may be invalid JSON."""
 
 
 class ScriptedAnswer(_Part):
-    """What to send back, and how badly."""
+    """The answer to send, and the faults to simulate."""
 
     text: str = ""
     job: dict[str, Any] | None = None
-    """Sent as text, in a fenced JSON block."""
+    """A job, sent as text in a fenced JSON block."""
     tool_calls: tuple[ScriptedCall, ...] = ()
     finish_reason: str | None = None
     usage: dict[str, int] | None = None
-    """None: four characters are a token."""
+    """Token counts. None: estimated as one token per four characters."""
     cost: float | None = None
-    """US dollars, reported as OpenRouter does."""
+    """Cost in US dollars, reported as OpenRouter does."""
     body: dict[str, Any] | list[Any] | None = None
-    """Sent as the whole body, as JSON, in place of a chat completion: for answers as odd as real ones."""
+    """The whole body as JSON, in place of a chat completion. Simulates unusual answers of providers."""
     raw: str | None = None
-    """Sent as the whole body, as it stands."""
+    """The whole body as text, sent unchanged."""
     content_type: str = "application/json"
-    """Of `raw`."""
+    """Content type of `raw`."""
     gzip: bool = False
-    """Send the body packed."""
+    """Send the body compressed with gzip."""
     status: int = 200
     error: str = "a scripted error"
     """Message of an answer whose status is not 200."""
     parameter: str | None = None
-    """The request field such an error complains about."""
+    """Request field that the error names."""
     retry_after: str | None = None
-    """Seconds, or an HTTP date."""
+    """`Retry-After`: seconds, or an HTTP date."""
     delay_ms: int = 0
     hang: bool = False
     """Never answer."""
@@ -105,35 +105,35 @@ class ScriptedAnswer(_Part):
 
 
 class Rule(_Part):
-    """When to answer what."""
+    """Conditions and the answer to matching requests."""
 
     name: str = ""
     when: When = When()
     answer: ScriptedAnswer = ScriptedAnswer()
     times: int | None = Field(default=None, ge=1)
-    """How often it applies; None: always."""
+    """Maximum number of times that the rule applies. None: no limit."""
 
 
 _RULES = TypeAdapter(tuple[Rule, ...])
 
 
 def parse_rules(toml: str) -> Sequence[Rule]:
-    """The rules in a TOML text.
+    """Parse rules from a TOML text.
 
     Raises:
-        ValueError: it is no TOML, or a rule has a wrong key or value.
+        ValueError: the text is not TOML, or a rule has an invalid key or value.
     """
     document = tomllib.loads(toml)
     if unknown := document.keys() - {"rule"}:
-        raise ValueError(f"a file of rules holds [[rule]] tables only, not {', '.join(sorted(unknown))}")
+        raise ValueError(f"a file of rules has only [[rule]] tables, not {', '.join(sorted(unknown))}")
     return _RULES.validate_python(document.get("rule", []))
 
 
 def load_rules(path: Path) -> Sequence[Rule]:
-    """The rules in the file `path`; raises as `parse_rules` does."""
+    """Read the rules of the file `path`. Raises the errors of `parse_rules`."""
     return parse_rules(path.read_text(encoding="utf-8"))
 
 
 def default_rules() -> Sequence[Rule]:
-    """The rules of the demo: they plan and carry out any goal, in the same few words."""
+    """Return the rules of the demo. They plan and execute any goal with generic texts."""
     return parse_rules(files(__package__).joinpath("demo.toml").read_text(encoding="utf-8"))

@@ -1,4 +1,4 @@
-"""Which rule answers a request, and with what: pure but for counting."""
+"""Selects the rule for a request and fills in its answer. Apart from counters, it has no state."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ SLUG_WORDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A chat request, as rules look at it."""
+    """A chat request, with the properties that rules match."""
 
     body: Mapping[str, Any]
 
     @property
     def model(self) -> str:
-        """The model asked for."""
+        """The requested model."""
         return str(self.body.get("model", ""))
 
     @property
@@ -38,7 +38,7 @@ class Request:
         return [tool.get("function", {}).get("name", "") for tool in self.body.get("tools") or []]
 
     def texts(self, role: str | None = None) -> Sequence[str]:
-        """The text of each message, or of those with that role."""
+        """Return the text of each message, or of the messages with `role`."""
         return [_text(message) for message in self.messages if role in (None, message.get("role"))]
 
     @property
@@ -48,26 +48,26 @@ class Request:
 
     @property
     def turn(self) -> int:
-        """Which answer of the model in this conversation is asked for, from 1."""
+        """Number of the requested answer in this conversation, from 1."""
         return len([one for one in self.messages if one.get("role") == "assistant"]) + 1
 
     @property
     def tokens(self) -> int:
-        """Tokens of the prompt, by the rule of thumb that four characters are one."""
+        """Estimated tokens of the prompt, at four characters per token."""
         return sum(count_tokens(text) for text in self.texts())
 
 
 class Script:
-    """A list of rules and how often each has applied."""
+    """A list of rules and the number of times that each has applied."""
 
     def __init__(self, rules: Iterable[Rule]) -> None:
         self._rules = tuple(rules)
         self._applied: Counter[int] = Counter()
         self.calls = 0
-        """Requests so far."""
+        """Number of requests so far."""
 
     def answer(self, request: Request) -> ScriptedAnswer | None:
-        """The filled-in answer of the first rule that applies; None when none does."""
+        """Return the filled-in answer of the first matching rule, or None."""
         before, self.calls = self.calls, self.calls + 1
         for index, rule in enumerate(self._rules):
             if rule.times is not None and self._applied[index] >= rule.times:
@@ -80,7 +80,7 @@ class Script:
 
 
 def completion(request: Request, answer: ScriptedAnswer, number: int) -> dict[str, Any]:
-    """`answer` as the body of an OpenAI chat completion."""
+    """Return `answer` as the body of an OpenAI chat completion."""
     text = answer.text if answer.job is None else f"```json\n{json.dumps(answer.job, indent=2)}\n```"
     calls = [_tool_call(f"call_{number}_{index}", call) for index, call in enumerate(answer.tool_calls)]
     message = {"role": "assistant", "content": text, **({"tool_calls": calls} if calls else {})}
@@ -96,7 +96,7 @@ def completion(request: Request, answer: ScriptedAnswer, number: int) -> dict[st
 
 
 def count_tokens(text: str) -> int:
-    """The same number for the same text, always."""
+    """Return the estimated number of tokens. It depends only on the text."""
     return (len(text) + 3) // 4
 
 
@@ -116,7 +116,7 @@ def _usage(request: Request, answer: ScriptedAnswer, said: str) -> dict[str, Any
 
 
 def _captures(when: When, request: Request, calls_before: int) -> dict[str, str] | None:
-    """The named groups of the patterns; None when a condition does not hold."""
+    """Return the named groups of the patterns, or None if a condition does not match."""
     role = request.messages[-1].get("role") if request.messages else None
     plain = (
         calls_before >= when.after_calls
@@ -138,7 +138,7 @@ def _captures(when: When, request: Request, calls_before: int) -> dict[str, str]
 
 
 def _searches(when: When, request: Request) -> Iterable[tuple[Pattern[str], Sequence[str]]]:
-    """Each pattern with the texts of which one must match."""
+    """Yield each pattern with its texts. The pattern must match one of them."""
     searches = (
         (when.model, [request.model]),
         (when.system, ["\n".join(request.texts("system"))]),
@@ -158,7 +158,7 @@ def _slugs(captured: Mapping[str, str]) -> dict[str, str]:
 
 
 def _slug(text: str) -> str:
-    """The first words of a text as a file name."""
+    """Return the first words of a text as a file name."""
     words = re.findall(r"[a-z0-9]+", text.lower())
     return "-".join(words[:SLUG_WORDS]) or "empty"
 

@@ -1,4 +1,4 @@
-"""The HTTP side of the scripted LLM: `POST /v1/chat/completions` and `GET /v1/models`."""
+"""The HTTP server of the scripted LLM: `POST /v1/chat/completions` and `GET /v1/models`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from deploy.scripted_llm.rules import Rule, ScriptedAnswer
 from deploy.scripted_llm.script import Request, Script, completion
 
 MODEL = "scripted"
-"""The model it lists; it answers whatever model it is asked for."""
+"""The listed model. Requests may name any model."""
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A chat request as it came."""
+    """A received chat request."""
 
     body: Mapping[str, Any]
     headers: Mapping[str, str]
-    """Names in any case."""
+    """Headers. Names are case-insensitive."""
 
 
 @dataclass
 class _Server:
-    """What the handlers share."""
+    """State that the handlers share."""
 
     script: Script
     delays: bool
@@ -45,7 +45,7 @@ _SERVER = web.AppKey("server", _Server)
 
 
 def create_app(rules: Iterable[Rule], *, delays: bool = True) -> web.Application:
-    """The application that answers by `rules`; without `delays` at once, whatever they say."""
+    """Return the web application that answers by `rules`. Without `delays`, it ignores their delays."""
     app = web.Application(client_max_size=MAX_REQUEST_BYTES)
     app[_SERVER] = _Server(Script(rules), delays)
     app.router.add_post("/v1/chat/completions", _chat)
@@ -55,7 +55,7 @@ def create_app(rules: Iterable[Rule], *, delays: bool = True) -> web.Application
 
 
 class ScriptedLlm:
-    """A running scripted LLM, for the length of an `async with`."""
+    """A scripted LLM. It runs during an `async with` block."""
 
     def __init__(
         self, rules: Iterable[Rule], *, host: str = "127.0.0.1", port: int = 0, delays: bool = True
@@ -80,13 +80,13 @@ class ScriptedLlm:
 
     @property
     def url(self) -> str:
-        """`http://host:port`, what OLLAMA_BASE_URL takes."""
+        """`http://host:port`, for OLLAMA_BASE_URL."""
         host, port = self._runner.addresses[0][:2]
         return f"http://{host}:{port}"
 
     @property
     def base_url(self) -> str:
-        """`http://host:port/v1`, what OPENAI_BASE_URL takes."""
+        """`http://host:port/v1`, for OPENAI_BASE_URL."""
         return f"{self.url}/v1"
 
     @property
@@ -96,7 +96,7 @@ class ScriptedLlm:
 
     @property
     def most_in_flight(self) -> int:
-        """The largest number of requests that were being answered at one time."""
+        """Maximum number of concurrent requests so far."""
         return self._app[_SERVER].most_in_flight
 
 
@@ -107,14 +107,14 @@ async def serve(
     port: int = 0,
     started: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Answer until cancelled; `started` is told the base URL once the port is open."""
+    """Serve until cancelled. `started` receives the base URL after the port is open."""
     async with ScriptedLlm(rules, host=host, port=port) as llm:
         started(llm.base_url)
         await asyncio.Event().wait()
 
 
 def environment(base_url: str) -> dict[str, str]:
-    """Environment of services that take the scripted LLM at `base_url` for theirs, whatever else is set."""
+    """Return the environment that makes services use the scripted LLM at `base_url`."""
     return {
         "LLM_PROVIDER": "openai",
         "LLM_MODEL": MODEL,
@@ -144,7 +144,7 @@ async def _chat(http: web.Request) -> web.StreamResponse:
     answer = server.script.answer(request)
     number = server.script.calls
     if answer is None:
-        return _error(404, f"no rule answers this request, add one: {request.user[:200]!r}")
+        return _error(404, f"no rule matches this request, add one: {request.user[:200]!r}")
     server.in_flight += 1
     server.most_in_flight = max(server.most_in_flight, server.in_flight)
     try:

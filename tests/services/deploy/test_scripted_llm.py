@@ -32,7 +32,7 @@ async def test_a_request_that_no_rule_answers_says_so() -> None:
         answer = await http.post(f"{llm.base_url}/chat/completions", json=CHAT)
         message = (await answer.json())["error"]["message"]
 
-    assert (answer.status, message) == (404, "no rule answers this request, add one: 'Hello'")
+    assert (answer.status, message) == (404, "no rule matches this request, add one: 'Hello'")
 
 
 async def test_a_request_that_is_not_json_is_refused() -> None:
