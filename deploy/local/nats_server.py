@@ -31,6 +31,7 @@ STOP_S = 15.0
 _LISTENING = re.compile(r"Listening for client connections on .*:(\d+)")
 _READY = "Server is ready"
 _RESTORING = "Starting restore for stream"
+_STORE_FAILED = "Critical write error"
 
 
 class Durability(StrEnum):
@@ -66,6 +67,8 @@ class NatsServer:
         """Port for clients. 0 before the start if a free port was requested."""
         self.durability = durability
         self._on_line = on_line
+        self.store_failed = asyncio.Event()
+        """Set when a write to its disk failed. It does not store messages of that stream until a restart."""
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -89,6 +92,7 @@ class NatsServer:
         self.directory.mkdir(parents=True, exist_ok=True)
         config = self.directory / "nats.conf"
         config.write_text(self._configuration())
+        self.store_failed.clear()
         with self._locked_store() as lock:
             # The child inherits the lock: it is held as long as any server uses the store, even an orphan.
             self._process = await asyncio.create_subprocess_exec(
@@ -126,6 +130,11 @@ class NatsServer:
         await self._reading
         self._process = self._reading = None
 
+    def crash(self) -> None:
+        """Send SIGKILL and return; nothing happens when it is not running."""
+        if self._process and self._process.returncode is None:
+            self._process.kill()
+
     async def ended(self) -> int:
         """Wait until the server ends, and return its exit status."""
         return await self._process.wait() if self._process else 0
@@ -160,6 +169,8 @@ jetstream {{
         async for raw in process.stderr:
             line = raw.decode(errors="replace").rstrip()
             self._on_line(line)
+            if _STORE_FAILED in line:
+                self.store_failed.set()
             if ready.done():
                 continue
             said = f"{said}\n{line}"[-2000:]

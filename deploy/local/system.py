@@ -7,10 +7,10 @@ import contextlib
 import os
 import signal
 import socket
-import time
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from contracts.api.health import BUILDING, Readiness
@@ -18,10 +18,11 @@ from contracts.client import Client, ClientError
 from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import SQLITE
-from deploy.local.child import STOP_S, Backoff, Child, OnLine, describe_status, inherited, python_module
+from deploy.local.child import STOP_S, Child, OnLine, inherited, python_module
 from deploy.local.data_lock import Claim, claimed, ports_of
+from deploy.local.nats_keeper import keep_running
 from deploy.local.nats_server import STOP_S as NATS_STOP_S
-from deploy.local.nats_server import Durability, NatsServer, ServerFailed, running
+from deploy.local.nats_server import Durability, NatsServer, running
 from deploy.local.ports import Ports
 
 SERVICES = ("projector", "gateway", "planner", "executor", "scheduler")
@@ -172,14 +173,15 @@ def private(directory: Path) -> dict[str, str]:
 
 
 async def _own_nats(stack: AsyncExitStack, options: Options, ports: Ports, on_line: OnLine) -> NatsServer:
+    tell = partial(on_line, NATS)
     nats = NatsServer(
         options.data.absolute() / NATS,
         port=ports.choose(NATS, "127.0.0.1", options.nats_port, NATS_PORT),
         durability=options.durability,
-        on_line=lambda line: on_line(NATS, line),
+        on_line=tell,
     )
     await stack.enter_async_context(running(nats))
-    stack.push_async_callback(_cancelled, asyncio.create_task(_keep_nats(nats, on_line)))
+    stack.push_async_callback(_cancelled, asyncio.create_task(keep_running(nats, tell)))
     return nats
 
 
@@ -226,21 +228,6 @@ def _reachable(host: str) -> str:
         case "::":
             return "[::1]"
     return f"[{host}]" if ":" in host else host
-
-
-async def _keep_nats(nats: NatsServer, on_line: OnLine) -> None:
-    backoff = Backoff()
-    while True:
-        since = time.monotonic()
-        status = await nats.ended()
-        await nats.kill()
-        pause = backoff.after(time.monotonic() - since)
-        on_line(NATS, f"ended with {describe_status(status)}; starting it again in {pause:g} s")
-        await asyncio.sleep(pause)
-        try:
-            await nats.start()
-        except ServerFailed as error:
-            on_line(NATS, str(error))
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

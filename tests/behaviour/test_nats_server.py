@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import shutil
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from contracts.runtime.nats.connection import connect
+from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.topology import ensure_topology
+from deploy.local import nats_keeper
 from deploy.local import nats_server as nats_server_module
 from deploy.local.nats_server import Durability, NatsServer, ServerFailed, StoreInUse, running
+
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
 
 pytestmark = pytest.mark.nats
 
@@ -103,3 +113,39 @@ async def test_a_server_that_restores_its_store_is_given_the_time_it_takes(
     else:
         with pytest.raises(ServerFailed, match="not ready within 1 s"):
             await server.start()
+
+
+async def test_it_is_restarted_when_a_write_failed_and_the_disk_has_room(
+    nats_server: NatsServer, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until then it answers, and stores nothing."""
+    free = 0
+
+    def disk_usage(_: Path) -> SimpleNamespace:
+        asked.append(free)
+        return SimpleNamespace(free=free)
+
+    asked: list[int] = []
+    monkeypatch.setattr(nats_keeper, "ASK_S", 0.01)
+    monkeypatch.setattr(shutil, "disk_usage", disk_usage)
+    told: list[str] = []
+    async with connect(nats_server.url, name="test") as connection:
+        await ensure_topology(connection)
+        (messages,) = nats_server.directory.glob("**/LOG/msgs")
+        away = messages.rename(messages.with_name("away"))
+        keeping = asyncio.create_task(nats_keeper.keep_running(nats_server, told.append))
+        while not nats_server.store_failed.is_set():
+            with suppress(NoAnswer):
+                await connection.request("evt.filler.f.x", os.urandom(500_000), timeout_s=0.2)
+        failed = nats_server.pid
+        await eventually(lambda: len(asked) > 3)
+        assert nats_server.pid == failed
+        away.rename(messages)
+        free = nats_keeper.ROOM_BYTES
+        await eventually(
+            lambda: nats_server.pid not in {None, failed} and not nats_server.store_failed.is_set()
+        )
+        await connection.connected()
+        assert b"error" not in (await connection.request("evt.counter.a.positive", b"kept")).data
+        keeping.cancel()
+    assert "restarted when the disk has room" in told[0]
