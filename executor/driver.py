@@ -82,9 +82,7 @@ class Driver:
         return state.status is run.Status.RUNNING and state.executor == self.executor
 
     async def drive(self, claim: Sequence[Event]) -> None:
-        """Claim the run and drive it until it ends, is cancelled, is lost to another executor, or is
-        drained.
-        """
+        """Claim the run and drive it until it ends, is taken over by another executor, or is drained."""
         try:
             self._decide(claim)
             await self._save_all()

@@ -95,9 +95,7 @@ class PendingCommits:
         raise TooLarge(f"an event of {self.id} is larger than the maximum size of a commit")
 
     def forget(self) -> Sequence[Outcome]:
-        """Discard the unsaved decisions. Returns the outcomes that led to them, to decide about them
-        again.
-        """
+        """Discard the unsaved decisions. Returns the outcomes that led to them."""
         outcomes = [one.outcome for one in self._unsaved if one.outcome is not None]
         self._unsaved.clear()
         self.state = self.stream.state

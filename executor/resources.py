@@ -87,9 +87,7 @@ class Resources:
         return await tool.invoke(params, CallContext(attempt.idempotency_key, progress, self._timeout_s))
 
     async def stored(self, result: Json) -> Json:
-        """`result` as an event stores it: large values go to the object store. Waits while it is
-        unavailable.
-        """
+        """`result` for an event. Large values go to the object store; waits while it is unavailable."""
         return await retry_forever(
             partial(self._blobs.store_if_large, result), what="to store a large result"
         )

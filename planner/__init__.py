@@ -1,1 +1,1 @@
-"""Goal text in, validated DAG out, by an LLM."""
+"""Makes a validated plan for a goal with an LLM."""

@@ -1,4 +1,4 @@
-"""Asking a model once."""
+"""Asks a model once."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from contracts.llm import ChatRequest, Completion, Exchange, Llm
 from planner.reply import Reply
 
 ADVICE = "try again {when}, or set another provider and model"
-"""What helps when a model does not answer, or not as it should."""
+"""Advice if a model does not answer."""
 
 
 async def ask(llm: Llm, request: ChatRequest) -> Reply:
-    """What the model says, or why it says nothing: the client's own retries are over by then."""
+    """The answer of the model, or the error after all retries of the client."""
     calls: list[Exchange] = []
     try:
         completion = await llm.complete(request, on_attempt=calls.append)
@@ -29,7 +29,7 @@ async def ask(llm: Llm, request: ChatRequest) -> Reply:
 
 
 def _when(after_s: float | None) -> str:
-    """When to try again, as the provider says it."""
+    """When to try again, in words."""
     if after_s is None or after_s < 5:
         return "in a moment"
     return f"in {after_s:.0f} s" if after_s < 120 else f"in {math.ceil(after_s / 60)} min"

@@ -1,4 +1,4 @@
-"""A plan as models write it, made exact where only one thing can be meant: ids and dependencies. Pure."""
+"""Corrects ids, dependencies and action types in plans of models if their meaning is unambiguous. Pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _KINDS = {
 
 
 def coerced(document: Mapping[str, Json]) -> dict[str, Json]:
-    """The plan with ids and dependencies as texts and lists of texts; what is unclear stays as it is."""
+    """The plan with ids as text and dependencies as lists of text. Ambiguous values are unchanged."""
     plan = dict(document)
     tasks = plan.get("sub_tasks")
-    if isinstance(tasks, Mapping):  # by their ids
+    if isinstance(tasks, Mapping):  # tasks by id
         tasks = [{"id": id_, **task} for id_, task in tasks.items() if isinstance(task, Mapping)]
     if isinstance(tasks, list):
         plan["sub_tasks"] = [_task(task) if isinstance(task, Mapping) else task for task in tasks]
@@ -53,7 +53,7 @@ def _dependencies(value: Json) -> Json:
 
 
 def _id(value: Json) -> Json:
-    """An id as text: `1`, 1 and 1.0 are one. An object stands for the id it has."""
+    """An id as text: `1`, 1 and 1.0 are the same. Of an object, its `id`."""
     match value:
         case bool():
             return value

@@ -1,4 +1,4 @@
-"""Having a new plan executed at once, where the request for it asked for that."""
+"""Requests the run of a new plan, if the request for the plan includes a run."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from contracts.runtime.stream import Stream, transact
 
 
 async def request_run(planned: Stream[dag.State], now: datetime) -> None:
-    """Request the run that the DAG was to become, once, however often this is called.
+    """Request the run of the DAG, once, if the request for the plan includes a run.
 
     Raises:
-        Reject: the plan was replaced meanwhile by something that cannot be executed.
+        Reject: the plan was replaced meanwhile by an invalid one.
     """
     state = planned.state
     if state.status is not dag.Status.PLANNED or state.request is None or state.request.run_id is None:
@@ -33,7 +33,7 @@ async def request_run(planned: Stream[dag.State], now: datetime) -> None:
 
 
 async def call_off_run(planned: Stream[dag.State], reason: str) -> None:
-    """Let the run end that nobody will request any more; nothing where it was requested or none wanted."""
+    """Cancel the run of the DAG, unless it was already requested or the request includes no run."""
     request = planned.state.request
     if request is None or request.run_id is None:
         return
@@ -49,5 +49,5 @@ def _job(state: dag.State) -> Job:
         return Job.model_validate(state.job)
     except ValidationError as error:
         raise Reject(
-            f"the plan was replaced before its run was requested, by one that cannot be executed: {error}"
+            f"the plan was replaced before its run was requested, and the new one cannot be executed: {error}"
         ) from error

@@ -1,13 +1,13 @@
-"""What the planner counts."""
+"""Metrics of the planner."""
 
 from __future__ import annotations
 
 from prometheus_client import Counter, Histogram
 
-PLANS = Counter("plans", "Requests for a plan that came to an end, by the event that ended them", ["outcome"])
-ATTEMPTS = Counter("planning_attempts", "Times a model was asked for a plan, by why", ["reason"])
+PLANS = Counter("plans", "Finished requests for a plan, by outcome", ["outcome"])
+ATTEMPTS = Counter("planning_attempts", "Attempts at a plan, by reason", ["reason"])
 SECONDS = Histogram(
     "planning_seconds",
-    "From taking a request until it came to an end",
+    "Seconds from taking a request until its end",
     buckets=(0.3, 1, 3, 10, 30, 60, 120, 300, 600),
 )

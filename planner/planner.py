@@ -1,4 +1,4 @@
-"""Takes requests for a plan from the queue and brings each to its end."""
+"""Takes requests for a plan from the queue and makes the plans."""
 
 from __future__ import annotations
 
@@ -41,25 +41,25 @@ logger = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Planner:
-    """Makes plans with a model. What a planner has recorded is not done again."""
+    """Makes plans with a model. Recorded attempts are not repeated."""
 
     log: Log
     llm: Llm
     agents: Directory
     agents_follower: Follower
-    """What keeps `agents` current."""
+    """Keeps `agents` up to date."""
     catalogue: Catalogue
     source: str
     """`/planner/<instance>`."""
     clock: Callable[[], datetime]
-    """Now. The model reads it as the clocks of the DAG's time zone show it."""
+    """Returns the current time. The model sees it in the time zone of the DAG."""
     title_patience_s: float = 10.0
-    """How long a finished plan waits for its title."""
+    """Maximum seconds that a finished plan waits for its title."""
     tools_patience_s: float = 5.0
-    """How long planning waits for the first tool of all."""
+    """Maximum seconds that planning waits for the first tool of the catalogue."""
 
     async def handle(self, recorded: Recorded, _: Delivery) -> None:
-        """Plan what was requested, then have it executed if that was asked for too."""
+        """Make the requested plan, and request its run if the request includes one."""
         stream = await self._open(recorded)
         if stream is None:
             return
@@ -74,14 +74,14 @@ class Planner:
         stream = await self._open(recorded)
         if stream is None:
             return
-        cause = f"{type(error).__name__}: {error} (`async-agent parked list` has more)"
+        cause = f"{type(error).__name__}: {error} (for details: `async-agent parked list`)"
         rejected = Rejected(http_status=500, error=f"the planner gave up: {cause}; ask for the plan again")
         await _append(stream, lambda state: dag.plan(state, [rejected]))
         if stream.state.status is dag.Status.PLANNED:
-            await call_off_run(stream, f"the planner gave up before it had asked for the run: {cause}")
+            await call_off_run(stream, f"the planner gave up before it requested the run: {cause}")
 
     async def _open(self, recorded: Recorded) -> Stream[dag.State] | None:
-        """The DAG as it stands, or None when a later message of the queue is about the same request."""
+        """The current DAG, or None if a later message of the queue is about the same DAG."""
         commit = recorded.commit
         stream = Stream(self.log, DAG, commit.aggregate_id, Origin(self.source).caused_by(commit))
         history = await self.log.read(DAG.name, commit.aggregate_id)
@@ -128,7 +128,7 @@ class Planner:
         return kept.state.recalled
 
     async def _tools_known(self) -> None:
-        """Give the first executor time to publish its tools; a plan without tools is possible too."""
+        """Wait for the first executor to publish its tools. After the timeout, plan without tools."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.tools_patience_s):
                 await self.catalogue.known()
@@ -151,7 +151,7 @@ class Planner:
         await _append(stream, lambda now: with_title(conclude(now, question, reply, verdict), proposal))
 
     async def _proposal(self, title: asyncio.Task[Proposal | None], *, wanted: bool) -> Proposal | None:
-        """The title as far as it is there: only a plan waits for one."""
+        """The title, if available. If `wanted`, wait for it."""
         if wanted:
             await asyncio.wait([title], timeout=self.title_patience_s)
         if title.done():
@@ -160,7 +160,7 @@ class Planner:
 
 
 async def _append(stream: Stream[dag.State], decide: Decide) -> None:
-    """Decide, and count and log the end of planning."""
+    """Decide and append. Count and log the end of planning."""
     if await stream.decide(decide) and not dag.is_planning(stream.state):
         metrics.PLANS.labels(stream.state.status).inc()
         logger.info("planning ended", dag=stream.id, status=stream.state.status)
@@ -168,7 +168,7 @@ async def _append(stream: Stream[dag.State], decide: Decide) -> None:
 
 @contextlib.asynccontextmanager
 async def _in_background(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Task[T]]:
-    """`work` as a task that does not outlive the block."""
+    """Run `work` as a task that is cancelled at the end of the block."""
     task = asyncio.create_task(work)
     try:
         yield task

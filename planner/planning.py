@@ -1,4 +1,4 @@
-"""The attempts at a plan: what to ask next, and what an answer means. Pure."""
+"""The attempts at a plan: decides what to ask next, and judges the answers. Pure."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ from planner.reply import Reason, Reply
 from planner.title import Proposal
 
 MAX_ATTEMPTS = 3
-"""Since the request, or since the last clarification."""
+"""Maximum attempts since the request or the last clarification."""
 MAX_ANSWER = MAX_STEPS * 1000
-"""Characters: room for as many steps as a plan may have. A longer answer is not worth another try."""
+"""Maximum characters of an answer, enough for MAX_STEPS steps. After a longer answer planning fails."""
 MAX_DRAFTS = 8
-"""Objects of one answer that are tried as the plan."""
+"""Maximum number of JSON objects of one answer that are tried as the plan."""
 MAX_TOLD = 30
-"""Problems or gaps that the model is told about at once."""
+"""Maximum number of problems or gaps in the next question."""
 MAX_TOLD_TEXT = 500
-"""Characters of one of them."""
+"""Maximum characters of one problem or gap."""
 PREVIEW = 500
-"""Characters of an unreadable answer that the client sees."""
+"""Maximum characters of an unreadable answer in the error for the client."""
 
 
 @dataclass(frozen=True, slots=True)
 class Vocabulary:
-    """What a plan may use."""
+    """The tools and agents that a plan may use."""
 
     tools: Mapping[str, ToolSpec]
     agents: Collection[str]
@@ -46,35 +46,35 @@ class Vocabulary:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What to ask the model next."""
+    """The next question to the model."""
 
     goal_text: str
-    """The goal as it was when asked, clarifications included."""
+    """The goal at that time, including clarifications."""
     reason: Reason
     messages: Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why an answer is no plan, and what the client is told if there is no better one."""
+    """Why an answer is not a valid plan, and the rejection if no attempt follows."""
 
     rejected: Rejected
     error: str | None = None
     gaps: tuple[str, ...] = ()
     retry: Reason | None = None
-    """Why to ask again; None where that would not help."""
+    """Reason of the next attempt; None: another attempt would not help."""
 
 
 Verdict = Planned | ClarificationAsked | Fault
 
 
 def tries(state: dag.State) -> tuple[AttemptMade, ...]:
-    """The attempts at a plan so far."""
+    """The attempts at a plan so far, without attempts at the title."""
     return tuple(attempt for attempt in state.attempts if attempt.reason != Reason.TITLE)
 
 
 def next_question(state: dag.State, system: str, goal: str) -> Question:
-    """What to ask now. `goal` is the goal text as the model is to read it."""
+    """The next question. `goal`: the goal text for the model."""
     last = next(reversed(tries(state)), None)
     user = goal if last is None else prompt.goal_again(goal, last)
     reason = Reason.INITIAL if last is None or last.retry is None else Reason(last.retry)
@@ -83,7 +83,7 @@ def next_question(state: dag.State, system: str, goal: str) -> Question:
 
 
 def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
-    """Whether a reply is a plan, a question, or neither."""
+    """The verdict about a reply: a plan, a question to the user, or a fault."""
     if reply.error is not None:
         return Fault(Rejected(http_status=500, error=reply.error), reply.error)
     if len(reply.text) > MAX_ANSWER:
@@ -106,9 +106,9 @@ def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
 
 
 def conclude(state: dag.State, question: Question, reply: Reply, verdict: Verdict) -> list[Event]:
-    """What the reply to `question` means for the DAG as it is now: one more attempt, and perhaps the end.
+    """The events after the reply to `question`: the attempt, and the end of planning if there is one.
 
-    Nothing when planning is over, or when the goal is another one by now.
+    Returns no events if planning has ended, or if the goal has changed since the question.
     """
     if not dag.is_planning(state) or state.goal_text != question.goal_text:
         return []
@@ -128,7 +128,7 @@ def conclude(state: dag.State, question: Question, reply: Reply, verdict: Verdic
 
 
 def with_title(events: Sequence[Event], proposal: Proposal | None) -> list[Event]:
-    """The end of planning with the title proposed, and with the proposal as an attempt of its own."""
+    """`events` with the proposed title, and with the proposal as an attempt, if planning ends."""
     if proposal is None or not events or isinstance(events[-1], AttemptMade):
         return list(events)
     *made, end = events
@@ -191,7 +191,7 @@ def _incomplete(gaps: tuple[str, ...]) -> Fault:
 
 
 def _told_problems(found: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
-    """The first problems, with texts that an answer may have made huge cut short."""
+    """The first problems, with long texts cut."""
     return [map_texts(issue, lambda text: text[:MAX_TOLD_TEXT]) for issue in found[:MAX_TOLD]]
 
 

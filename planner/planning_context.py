@@ -1,4 +1,4 @@
-"""What stays the same over all attempts at one plan: the model, the system prompt, what the plan may use."""
+"""The context of all attempts at one plan: the model, the system prompt, tools and agents."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ from planner.planning import Question, Vocabulary
 
 @dataclass(frozen=True, slots=True)
 class PlanningContext:
-    """One request for a plan, made ready for a model."""
+    """The context of one request for a plan."""
 
     request: Requested
     provider: str | None
-    """None leaves the choice to the settings; so does no model."""
+    """None: the provider of the settings. The same applies to `model`."""
     model: str | None
     system: str
     now: datetime
-    """In the time zone of the DAG."""
+    """The current time in the time zone of the DAG."""
     vocabulary: Vocabulary
     memories: tuple[Memory, ...] = ()
-    """What earlier runs of the goal left for this one."""
+    """Memories of earlier runs of the goal."""
 
     def goal(self, text: str) -> str:
-        """The goal as the model reads it: with the date where it asks for it, and what earlier runs left."""
+        """The goal for the model: with date placeholders filled, and with the memories."""
         known = as_section(self.memories)
         return "\n\n".join(filter(None, (prompt.goal(text, self.now), known)))
 
     def chat(self, question: Question) -> ChatRequest:
-        """The call that asks `question`; a provider that can holds the answer to the shape of a plan."""
+        """The request for `question`, with the JSON Schema of a plan."""
         return ChatRequest(
             messages=question.messages,
             response_schema=job_schema(),
@@ -59,7 +59,7 @@ def brief(
     now: datetime,
     memories: tuple[Memory, ...] = (),
 ) -> PlanningContext:
-    """The context for the agent `planner`, asked by `model`."""
+    """The context for the agent `planner` and the model `model`."""
     return PlanningContext(
         request=request,
         provider=model.provider,
@@ -72,7 +72,7 @@ def brief(
 
 
 def unusable(request: Requested, problem: str) -> Rejected:
-    """What a client is told when the model of its request cannot be called; `problem` says what to set."""
+    """The rejection if the model of the request cannot be called. `problem` says what to set."""
     if request.provider and request.model:
         error = "Invalid LLM provider configuration"
         return Rejected(http_status=400, error=error, details={"details": problem})

@@ -1,4 +1,4 @@
-"""What the planner says to the model: the agent's prompt, the goal, what was wrong with the answer before."""
+"""The prompts of the planner: the agent's prompt, the goal, and the errors of the previous answer."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from contracts.domain.prompts.templates import dates, fill, tool_texts
 from planner.reply import Reason
 
 MAX_SHOWN = 16_000
-"""Characters of an earlier answer that the model sees again."""
+"""Maximum characters of the previous answer in the next question."""
 
 
 def system(template: str, tools: Sequence[ToolSpec], now: datetime) -> str:
-    """The planning agent's prompt with tools and date filled in; `now` is in the time zone of the DAG."""
+    """The agent's prompt with tools and date filled in. `now`: in the time zone of the DAG."""
     return fill(template, {**dates(now), **tool_texts(tools), "skills": "none"})
 
 
 def goal(goal_text: str, now: datetime) -> str:
-    """The goal, with the date where it asks for it."""
+    """The goal with date placeholders filled in."""
     return fill(goal_text, dates(now))
 
 
 def goal_again(goal: str, last: AttemptMade) -> str:
-    """The goal, what was wrong with the last answer, and that answer."""
+    """The goal, the errors of the previous answer, and that answer."""
     parts = [goal, *_complaints(last)]
     if last.answer:
         shown = last.answer if len(last.answer) < MAX_SHOWN else f"{last.answer[:MAX_SHOWN]}\n… (cut)"

@@ -1,4 +1,4 @@
-"""The reason why a model is asked, and its reply."""
+"""The reason of an attempt, and the reply of the model."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from contracts.domain.dag import TITLE_ATTEMPT, AttemptMade
 
 
 class Reason(StrEnum):
-    """Why a model is asked, as clients know it."""
+    """The reason of an attempt, as clients see it."""
 
     INITIAL = "initial"
     GAPS = "retry_gaps"
@@ -22,19 +22,19 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer, or why there is none."""
+    """The answer of a model, or the error."""
 
     text: str = ""
     error: str | None = None
-    """Why there is no answer, after every retry of the call."""
+    """Why there is no answer after all retries; None: there is an answer."""
     cut_off: bool = False
-    """The answer was cut by max_tokens or a content filter."""
+    """Whether max_tokens or a content filter cut the answer."""
     spent: Spent = field(default_factory=Spent)
     stats: dict[str, Json] | None = None
-    """What the provider tells about the call, and which tries of it failed."""
+    """Statistics of the provider, and the failed attempts of the call."""
 
     def as_attempt(self, number: int, reason: Reason) -> AttemptMade:
-        """The event that records the reply, before it is judged."""
+        """The event that records the reply, without a verdict."""
         return AttemptMade(
             attempt=number,
             reason=reason,

@@ -1,4 +1,4 @@
-"""The default agents, written to the log once in its life."""
+"""Creates the default agents, once per log."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = structlog.get_logger(__name__)
 
 
 async def seed_agents(log: Log, known: Directory, defaults: Iterable[DefaultAgent], origin: Origin) -> None:
-    """Create those of `defaults` that the log never had; any number of planners may do so at once.
+    """Create those of `defaults` that never existed. Several planners may call this at the same time.
 
     `known` must have caught up with the log.
     """
@@ -33,7 +33,7 @@ async def seed_agents(log: Log, known: Directory, defaults: Iterable[DefaultAgen
 
 
 def seeding(state: agent.State, wanted: agent.Created, *, activate: bool) -> list[Event]:
-    """A default agent that nobody ever made or deleted; without `activate` an inactive one."""
+    """The events that create a default agent, and activate it if `activate`; none if it ever existed."""
     events = agent.seed(state, wanted)
     return [event for event in events if activate or not isinstance(event, agent.Activated)]
 

@@ -1,4 +1,4 @@
-"""What the planner is made of."""
+"""Builds the planner service."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NAME = "planner"
 
 @asynccontextmanager
 async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
-    """The planner on the log that `settings` point at, with the LLM that the environment names."""
+    """Build the planner, with the log of `settings` and the LLM of the environment."""
     source = f"/{NAME}/{settings.instance}"
     agents, executors = Directory(), Executors(time.monotonic)
     catalogue = Catalogue(offered=executors.offered)
@@ -57,7 +57,7 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
 
 
 def now() -> datetime:
-    """The present moment."""
+    """The current time in UTC."""
     return datetime.now(UTC)
 
 

@@ -1,4 +1,4 @@
-"""What the planner reads from its environment."""
+"""Settings of the planner."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contracts.runtime.process.settings import Settings
 
 
 class PlannerSettings(Settings):
-    """Limits of one planner process; the LLM has settings of its own."""
+    """Limits of one planner process. The LLM has separate settings."""
 
     max_concurrent_plans: int = Field(default=8, ge=1)
-    """Goals that one process plans at a time; the others wait in the log."""
+    """Maximum number of plans in progress in one process; further requests wait in the log."""

@@ -1,4 +1,4 @@
-"""A short title for a goal, by the agent that makes titles; planning never fails for want of one."""
+"""Asks the title agent for a short title of a plan. Planning does not fail without a title."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from contracts.llm import ChatRequest
 from planner.reply import Reply
 
 MAX_GOAL = 2000
-"""Characters of the goal that the agent reads."""
+"""Maximum characters of the goal in the request."""
 MAX_TITLE = 120
-"""Characters."""
+"""Maximum characters of a title."""
 _AROUND = " \t#*_`\"'\u2018\u2019\u201c\u201d\xab\xbb"
-"""What models put around titles."""
+"""Characters that models put around titles."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """What the agent said."""
+    """A proposed title."""
 
     reply: Reply
 
     @property
     def title(self) -> str | None:
-        """The first line that says something, bare."""
+        """The first line with text, without the characters around it."""
         lines = (line.strip(_AROUND) for line in self.reply.text.splitlines())
         return next((line[:MAX_TITLE].rstrip() for line in lines if line), None)
 
@@ -35,7 +35,7 @@ class Proposal:
 def title_request(
     agents: Directory, goal_text: str, now: datetime, problem: ModelProblem
 ) -> ChatRequest | None:
-    """The call that asks for a title; None when no version of the agent is active."""
+    """The request for a title; None if the agent is not active or no model can be called."""
     entry = agents.active(TITLE_AGENT)
     if entry is None:
         return None

@@ -1,1 +1,1 @@
-"""The tools a step may call, one module each."""
+"""The tools that steps can call, one module per tool."""

@@ -1,4 +1,4 @@
-"""Which network addresses tools may connect to: public ones, and those the operator has allowed."""
+"""The network addresses that tools may connect to: public ones, and those that the operator allows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SPECIAL: tuple[tuple[Network, str], ...] = (
     (ip_network("192.0.0.0/24"), "protocol assignments"),
     (ip_network("64:ff9b:1::/48"), "local NAT64"),
 )
-"""Ranges that ipaddress calls global in some version, or that deserve a better name than it gives them."""
+"""Ranges that some versions of ipaddress treat as global, or that need a clearer name in messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class AllowedHost:
             host, port = "", None
         if not host or parts.netloc != entry or "@" in entry:
             raise ValueError(
-                f"ALLOWED_PRIVATE_HOSTS: {entry!r} is no host, host:port, IP address or CIDR network"
+                f"ALLOWED_PRIVATE_HOSTS: {entry!r} is not a host, host:port, IP address or CIDR network"
             )
         try:
             return cls(network=ip_network(host), port=port)
@@ -63,16 +63,16 @@ class AllowedHost:
             return cls(name=_folded(host), port=port)
 
     def covers_name(self, host: str, port: int) -> bool:
-        """Whether this entry is the name `host` on `port`."""
+        """Whether this entry allows the host name `host` on `port`."""
         return self.name == _folded(host) and self.port in {None, port}
 
     def covers_address(self, address: Address, port: int) -> bool:
-        """Whether this entry is a network that holds `address`, on `port`."""
+        """Whether this entry is a network that contains `address`, and allows `port`."""
         return self.network is not None and address in self.network and self.port in {None, port}
 
 
 def refusal(host: str, port: int, allowed: Iterable[AllowedHost]) -> str | None:
-    """Why no socket may be opened to the numeric address `host`; None if it may."""
+    """Why connecting to the numeric address `host` is not allowed; None if it is allowed."""
     address = _effective(ip_address(host))
     reason = _not_public(address)
     if reason and not any(entry.covers_address(address, port) for entry in allowed):
@@ -81,7 +81,7 @@ def refusal(host: str, port: int, allowed: Iterable[AllowedHost]) -> str | None:
 
 
 def _effective(address: Address) -> Address:
-    """Where packets to `address` end up: IPv4 in the forms that wrap it in IPv6."""
+    """The real destination of `address`: an IPv4 address that is embedded in an IPv6 address is extracted."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:

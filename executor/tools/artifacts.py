@@ -1,4 +1,4 @@
-"""The artifacts folder: the only files that tools may touch."""
+"""The artifacts folder: the only folder in which tools may read and write files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from contracts.core.outcome import Reject
 
 @dataclass(frozen=True, slots=True)
 class Artifacts:
-    """Paths inside one folder, wherever symbolic links lead."""
+    """Access to files inside one folder. Symbolic links that lead outside are refused."""
 
     root: Path
 
     def locate(self, path: str) -> Path:
-        """The real path of `path`, which is relative to the folder (or absolute, and inside it).
+        """The real path of `path`, which is relative to the folder, or absolute and inside it.
 
         Raises:
-            Reject: empty, not a possible name, or outside the folder.
+            Reject: the path is empty, invalid, or outside the folder.
         """
         if not path.strip():
             raise Reject("Invalid path: it is empty; name a file in the artifacts directory")
@@ -35,10 +35,10 @@ class Artifacts:
         return real
 
     def read_at_most(self, path: str, limit: int) -> tuple[bytes, int]:
-        """Up to `limit` bytes of a file, and its size.
+        """The first `limit` bytes of a file, and its size in bytes.
 
         Raises:
-            Reject: no such file in the folder, or not readable.
+            Reject: the file does not exist in the folder, or is not readable.
         """
         real = self.locate(path)
         try:

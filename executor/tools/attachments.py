@@ -1,4 +1,4 @@
-"""Attachments of an e-mail: where their bytes come from, and the MIME part that carries them."""
+"""Attachments of an e-mail: their content and their MIME parts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import Line, ToolInput
 
 MAX_BYTES = 20 * 1024 * 1024
-"""Of all attachments together; servers refuse more than that."""
+"""Maximum bytes of all attachments of a message. Mail servers refuse larger messages."""
 MAIL = "message/rfc822"
 _ANY = "application/octet-stream"
 _COMPRESSED = {
@@ -27,7 +27,7 @@ _COMPRESSED = {
     "compress": "application/x-compress",
     "br": "application/x-brotli",
 }
-"""Media type of a file by the encoding that its name ends in: `data.csv.gz` is a gzip file, not CSV."""
+"""Media types of compressed files by encoding: `data.csv.gz` is a gzip file, not CSV."""
 
 
 class Attachment(ToolInput):
@@ -66,7 +66,7 @@ class Attachment(ToolInput):
 
     @property
     def media_type(self) -> str:
-        """As given, else by the file name."""
+        """The given media type, else the one guessed from the file name."""
         return (self.content_type or _guessed(self.filename)).lower()
 
 
@@ -74,7 +74,8 @@ def attach(message: EmailMessage, attachments: Sequence[Attachment], artifacts: 
     """Add `attachments` to `message`.
 
     Raises:
-        Reject: one is not there, outside the artifacts folder, not base64, or all are too large together.
+        Reject: a file does not exist or is outside the artifacts folder, a content is not base64, or the
+            attachments are too large.
     """
     left = MAX_BYTES
     for attachment in attachments:

@@ -1,6 +1,6 @@
-"""Title and readable text of web pages, PDF files and plain text.
+"""Extracts title and readable text from web pages, PDF files and plain text.
 
-Takes CPU time and memory without bounds: call it through `parsers`.
+It may use unlimited CPU time and memory: call it through `parsers`.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 UNTITLED = "Untitled"
 LARGEST_ARTICLE = 2 * 1024 * 1024
-"""Bytes of HTML. Finding the main text takes a second or two per MiB; of larger pages all text is taken."""
+"""Maximum bytes of HTML in which the main text is searched; this takes one or two seconds per MiB. Of larger
+pages all text is returned."""
 ENOUGH = 200_000
-"""Characters of a PDF file after which no more pages are read: several times what any tool returns."""
+"""Characters of a PDF file after which no more pages are read; more than any tool returns."""
 SOON_S = 10
-"""A page that names another one to go to within so many seconds only leads there."""
+"""A page with a refresh within this many seconds counts as a redirect."""
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT = frozenset({"application/json", "application/xml", "application/javascript"})
 _TEXT_SUFFIXES = ("+json", "+xml")
@@ -32,23 +33,23 @@ _REFRESH = re.compile(r"""\s*(\d+)(?:\.\d*)?\s*[;,]\s*(?:url\s*=\s*)?["']?([^"']
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """What a reader would see."""
+    """The title and text of a document."""
 
     title: str
     text: str
     content_type: str = "text/plain"
-    """As found, where the sender did not say."""
+    """The content type of the sender, or the detected one."""
     encoding: str | None = None
-    """In which its text was written; None for types that have their own way."""
+    """The encoding of the text; None for types without a text encoding, such as PDF."""
     refresh: str | None = None
-    """The address, perhaps a relative one, of the page that this one leads to by itself."""
+    """The URL of a refresh, possibly relative; None: no refresh."""
 
 
 def read_document(body: bytes, said: str, charset: str | None) -> Document:
-    """The document in `body`, of which the server says that it is of the content type `said`; "" for none.
+    """The document in `body`. `said`: the content type that the server sent; "" if it sent none.
 
     Raises:
-        Reject: of a type that has no text, or broken.
+        Reject: the type has no text, or the document is damaged.
     """
     content_type = content_type_of(body, said)
     try:
@@ -74,7 +75,7 @@ def _html(body: bytes, content_type: str, charset: str | None) -> Document:
     page = decode(body, charset, markup=True)
     tree = load_html(page.text)
     if tree is None:
-        tree = load_html(f"<html><body>{page.text}</body></html>")  # a fragment: browsers show these too
+        tree = load_html(f"<html><body>{page.text}</body></html>")  # browsers show fragments too
     if tree is None:
         return Document(UNTITLED, "", content_type, page.encoding)
     title = " ".join((tree.findtext(".//title") or "").split())
@@ -112,6 +113,6 @@ def _plain(body: bytes, content_type: str, charset: str | None) -> Document:
 
 
 def _require_text(body: bytes, content_type: str) -> None:
-    """Raises Reject for a file that only claims to be text."""
+    """Raises Reject for a binary file that is declared as text."""
     if found := known_binary_type(body):
         raise Reject(f"Unsupported content type: {found}, though the server says {content_type}")

@@ -1,7 +1,7 @@
-"""Text from bytes as browsers read it, by the Encoding Standard (https://encoding.spec.whatwg.org). Pure.
+"""Decodes text as browsers do, by the Encoding Standard (https://encoding.spec.whatwg.org). Pure.
 
-A byte order mark decides, then a label (of HTTP, or of the page itself), then UTF-8 if the bytes are valid
-UTF-8. Otherwise the encoding is guessed from the bytes, and windows-1252 is the last resort.
+The encoding is, in this order: that of the byte order mark; that of the label in the HTTP header or the page;
+UTF-8, if the bytes are valid UTF-8; a guess from the bytes; windows-1252.
 """
 
 from __future__ import annotations
@@ -14,45 +14,45 @@ import cchardet
 import webencodings
 
 _WINDOWS_1252 = webencodings.Encoding("windows-1252", codecs.lookup("cp1252"))
-"""The last resort."""
+"""The default encoding."""
 _BOMS = (
     (codecs.BOM_UTF8, webencodings.UTF8),
     (codecs.BOM_UTF16_BE, webencodings.Encoding("utf-16be", codecs.lookup("utf-16-be"))),
     (codecs.BOM_UTF16_LE, webencodings.Encoding("utf-16le", codecs.lookup("utf-16-le"))),
 )
 _HEAD = 4096
-"""Bytes of a page in which its own label is looked for."""
+"""Bytes at the beginning of a page that are searched for a label."""
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
 _LABEL = re.compile(rb"""<meta\s[^>]*?charset\s*=\s*["']?\s*([^\s"'/>;]+)""", re.IGNORECASE)
 _XML_LABEL = re.compile(rb"""^\s*<\?xml\s[^>]*?encoding\s*=\s*["']([^"']+)""")
 _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
-"""Bytes that no text has, by the MIME Sniffing Standard."""
+"""Bytes that do not occur in text, by the MIME Sniffing Standard."""
 _SNIFFED = 1445
-"""Bytes of a file that tell whether it is text, by the same standard: further on, stray ones do no harm."""
+"""Bytes at the beginning of a file that decide whether it is text, by the same standard."""
 _GUESSED_FROM = 1024 * 1024
 _SURE = 0.6
-"""Least confidence of a guess; those of short texts in Latin letters are below."""
+"""Minimum confidence of a guess. Guesses for short texts in Latin letters are below it."""
 _UNREADABLE = "replacement"
-"""By which the standard decodes nothing, because its labels are of encodings that were used in attacks."""
+"""The encoding of the standard for labels that were used in attacks. It decodes nothing."""
 _SUPERSETS = {"gbk": "gb18030"}
-"""What the standard decodes by a larger encoding than Python's of that name."""
+"""Encodings for which the standard uses a larger encoding than Python does."""
 _LABELS_OF_GUESSES = {"UHC": "euc-kr", "CP949": "euc-kr"}
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A text, and the encoding that it was in, by its name in the Encoding Standard."""
+    """A text and its encoding, by the name in the Encoding Standard."""
 
     text: str
     encoding: str
 
 
 def decode(data: bytes, label: str | None = None, *, markup: bool = False, whole: bool = True) -> Decoded:
-    """The text in `data`; bytes that do not belong to it become U+FFFD.
+    """The text in `data`; invalid bytes become U+FFFD.
 
-    `label`: what the sender says; labels that the standard does not know are ignored. `markup`: HTML or XML,
-    which may name its encoding itself. `whole`: False if `data` is the beginning of something longer, and may
-    end in the middle of a character.
+    `label`: the encoding that the sender declares; unknown labels are ignored. `markup`: whether `data` is
+    HTML or XML, which may declare its encoding. `whole`: False if `data` is only the beginning and may end in
+    the middle of a character.
     """
     for mark, encoding in _BOMS:
         if data.startswith(mark):
@@ -62,14 +62,14 @@ def decode(data: bytes, label: str | None = None, *, markup: bool = False, whole
 
 
 def is_binary(data: bytes) -> bool:
-    """Whether these bytes are not text; text in UTF-16 is only known by its byte order mark."""
+    """Whether `data` is not text. UTF-16 is recognised only by its byte order mark."""
     if any(data.startswith(mark) for mark, _ in _BOMS):
         return False
     return _BINARY.search(data, 0, _SNIFFED) is not None
 
 
 def _own_label(data: bytes) -> str | None:
-    """What a page says of itself. It cannot be UTF-16 if its label can be read as ASCII."""
+    """The label in a page. The label UTF-16 is read as UTF-8, because UTF-16 is not readable as ASCII."""
     head = _COMMENT.sub(b"", data[:_HEAD])
     found = _XML_LABEL.search(head) or _LABEL.search(head)
     label = found[1].decode("ascii", "replace") if found else None

@@ -1,4 +1,4 @@
-"""The search engines of ddgs. ddgs takes a refusal for nothing found; these tell them apart."""
+"""The search engines of ddgs, with a record of refusals: ddgs reports a refusal as "nothing found"."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ddgs.exceptions import DDGSException
 __all__ = ["DDGSException", "Engines"]
 
 _REFUSALS = frozenset({202, 403, 429})
-"""Statuses by which engines keep robots out; duckduckgo does it by 202."""
+"""HTTP statuses with which engines refuse robots; duckduckgo uses 202."""
 
 
 class Engines(DDGS):
-    """Engines for one search."""
+    """The engines for one search."""
 
     def __init__(self, *, proxy: str | None, timeout: int) -> None:
         super().__init__(proxy=proxy, timeout=timeout)
         self.refusals: list[str] = []
-        """Engines that refused to answer, each with the status that it gave."""
+        """Engines that refused to answer, each with its HTTP status."""
 
     def _get_engines(self, category: str, backend: str) -> list[Any]:
         engines: list[Any] = super()._get_engines(category, backend)
@@ -30,7 +30,7 @@ class Engines(DDGS):
 
 
 class _Noted:
-    """An HTTP client of ddgs that notes refusals."""
+    """An HTTP client of ddgs that records refusals."""
 
     def __init__(self, client: Any, engine: str, refusals: list[str]) -> None:
         self._client = client

@@ -12,7 +12,7 @@ from executor.tools.tool import CallContext, Tool
 
 
 class FetchPage(ToolInput):
-    """Which page, and how much of it."""
+    """The page to fetch."""
 
     url: HttpUrl = Field(description="Address of the page, http:// or https://")
     max_length: int = Field(
@@ -21,7 +21,7 @@ class FetchPage(ToolInput):
 
 
 def fetch_page(pages: Pages) -> Tool[FetchPage]:
-    """The tool, fetching from `pages`."""
+    """The tool fetchPage."""
 
     async def run(request: FetchPage, call: CallContext) -> Json:
         return await pages.fetch(request.url, request.max_length, call)

@@ -1,4 +1,4 @@
-"""fetchURLs: the text of many pages at once, each with its own outcome."""
+"""fetchURLs: the text of several pages, or an error for each."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from executor.tools.pages import Pages
 from executor.tools.tool import CallContext, Tool
 
 MAX_LENGTH = 10_000
-"""Characters of each page."""
+"""Maximum characters of each page."""
 AT_ONCE = 5
 MAX_URLS = 100
-"""Of one call, each counted once."""
+"""Maximum number of distinct URLs in one call."""
 TOO_MANY = f"Not fetched: a call fetches {MAX_URLS} pages at most; give the rest to another call"
 ALL_WITHIN_S = 110.0
-"""Pages not read by then are reported as failed; the others are returned."""
+"""Seconds after which unfinished pages are reported as failed; the others are returned."""
 _URL_KEYS = ("url", "URL", "link", "href", "uri")
 
 
 class FetchURLs(ToolInput):
-    """Which pages."""
+    """The pages to fetch."""
 
     urls: list[str | dict[str, Any]] = Field(
         description="Addresses, or objects with one under url, link, href or uri, as webSearch returns"
@@ -35,7 +35,7 @@ class FetchURLs(ToolInput):
 
 
 def fetch_urls(pages: Pages) -> Tool[FetchURLs]:
-    """The tool, fetching from `pages`."""
+    """The tool fetchURLs."""
 
     async def run(request: FetchURLs, call: CallContext) -> Json:
         gate = asyncio.Semaphore(AT_ONCE)
@@ -74,7 +74,7 @@ def fetch_urls(pages: Pages) -> Tool[FetchURLs]:
 
 
 def url_in(item: str | dict[str, Any]) -> str:
-    """The URL that `item` is or holds; when it holds none that is valid, what stands in its place."""
+    """The URL in `item`. If there is no valid URL, the invalid text, or an empty text."""
     if isinstance(item, str):
         return item.strip()
     found = [value.strip() for key in _URL_KEYS if isinstance(value := item.get(key), str) and value.strip()]
@@ -82,7 +82,7 @@ def url_in(item: str | dict[str, Any]) -> str:
 
 
 async def _settled(tasks: Sequence[asyncio.Task[Json]]) -> list[Json | Exception]:
-    """What came of each task; those still going when the time is up are cancelled."""
+    """The outcome of each task. Tasks that are not finished after ALL_WITHIN_S are cancelled."""
     try:
         if tasks:
             await asyncio.wait(tasks, timeout=ALL_WITHIN_S)

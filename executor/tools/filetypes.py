@@ -1,4 +1,4 @@
-"""The media type of a file by its bytes, for files that declare none or a wrong one. Pure."""
+"""Detects the media type of a file by its bytes, for files that declare none or a wrong one. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from executor.tools.encodings import is_binary
 
 UNKNOWN = "application/octet-stream"
 _UNTOLD = frozenset({"", UNKNOWN, "unknown/unknown", "application/unknown", "*/*"})
-"""Content types that say nothing."""
+"""Content types that mean "unknown"."""
 _PDF = re.compile(rb"^\s*%PDF-")
 _HTML = re.compile(
     rb"^(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->)*<(?:!doctype\s+html|html|head|body|script|iframe|h1|div|font|table|a|style"
@@ -21,7 +21,7 @@ _XML = re.compile(rb"^(?:\xef\xbb\xbf)?\s*<\?xml")
 
 
 def content_type_of(data: bytes, said: str) -> str:
-    """The media type of `data`, of which the sender says that it is `said`."""
+    """The media type of `data`. `said`: the type that the sender declares."""
     if _PDF.match(data):
         return "application/pdf"
     if said not in _UNTOLD:
@@ -34,13 +34,13 @@ def content_type_of(data: bytes, said: str) -> str:
 
 
 def binary_type(data: bytes) -> str | None:
-    """The media type of a file that is not text; None if it is text."""
+    """The media type of a binary file; None for text."""
     if _PDF.match(data):
         return "application/pdf"
     return known_binary_type(data) or (UNKNOWN if is_binary(data) else None)
 
 
 def known_binary_type(data: bytes) -> str | None:
-    """The media type of a file that is not text and that is known by its first bytes; None of any other."""
+    """The media type of a binary file that is known by its first bytes; None for other files."""
     known: str | None = filetype.guess_mime(data) if is_binary(data) else None
     return known

@@ -1,7 +1,7 @@
-"""HTTP sessions that reach only what tools may reach: every socket of every hop is checked when it is made.
+"""HTTP sessions for tools: every connection, also after redirects, is checked when its socket is created.
 
-Checking the URL would not do: names resolve to anything, redirects lead anywhere, and addresses can be spelt
-in many ways. The socket's own address is what counts.
+Checking the URL is not enough: names resolve to any address, redirects lead anywhere, and addresses can be
+written in many ways. So the address of the socket is checked.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from executor.tools.addresses import AllowedHost, refusal
 from executor.tools.threads import NAMES
 
 CONNECTIONS = 100
-"""At a time, over all tools of a process."""
+"""Maximum number of connections of all tools of a process."""
 
 
 class Blocked(OSError):
-    """The guard refused a socket; `why` says which address, and what to do.
+    """The guard refused a connection; `why` says which address, and what to do.
 
-    The text is the same for every address: connecting to a host of several addresses ends in one of the
-    exceptions only if all of them say the same.
+    The text of the exception is the same for every address: for a host with several addresses, asyncio raises
+    one of the exceptions only if all have the same text.
     """
 
     def __init__(self, why: str) -> None:
@@ -39,12 +39,12 @@ class Vouched(str):
 
 
 class SystemResolver(AbstractResolver):
-    """Resolves names as the system does, in threads of their own."""
+    """Resolves host names with the system resolver, in separate threads."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of `host` that this machine may have a route to."""
+        """The addresses of `host`, of the address families that this machine has."""
         found = await NAMES.run(
             socket.getaddrinfo, host, port, family, socket.SOCK_STREAM, flags=socket.AI_ADDRCONFIG
         )
@@ -59,7 +59,7 @@ class SystemResolver(AbstractResolver):
 
 
 class VouchingResolver(AbstractResolver):
-    """Resolves names, and vouches for the addresses of those on the allow-list."""
+    """Resolves host names, and marks the addresses of allowed hosts as Vouched."""
 
     def __init__(self, allowed: Sequence[AllowedHost], resolver: AbstractResolver) -> None:
         self._allowed = allowed
@@ -76,12 +76,12 @@ class VouchingResolver(AbstractResolver):
         return found
 
     async def close(self) -> None:
-        """Close the resolver that does the work."""
+        """Close the inner resolver."""
         await self._resolver.close()
 
 
 class GuardedConnector(TCPConnector):
-    """Opens sockets to public addresses and to allowed hosts, to no others."""
+    """Connects only to public addresses and to allowed hosts."""
 
     def __init__(self, allowed: Sequence[AllowedHost], resolver: AbstractResolver | None = None) -> None:
         super().__init__(
@@ -101,5 +101,5 @@ class GuardedConnector(TCPConnector):
 def guarded_session(
     allowed: Sequence[AllowedHost], resolver: AbstractResolver | None = None
 ) -> ClientSession:
-    """The session for `build_registry`: guarded, no cookies kept, no proxy taken from the environment."""
+    """The session for `build_registry`: guarded, without cookies and without proxies of the environment."""
     return ClientSession(connector=GuardedConnector(allowed, resolver), cookie_jar=DummyCookieJar())

@@ -1,4 +1,4 @@
-"""Input of tools: the base of their models, shared field types, JSON Schemas and readable error messages."""
+"""Input of tools: base model, shared field types, JSON Schemas and readable error messages."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ NOT_A_URL = "it must be an absolute http:// or https:// URL"
 
 
 class ToolInput(BaseModel):
-    """Input of a tool: camelCase outside, unknown keys ignored."""
+    """Base of the inputs of tools. Keys are in camelCase; unknown keys are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
 
 
 def http_url(text: str) -> str:
-    """`text` without the space around it.
+    """`text` without surrounding space.
 
     Raises:
-        ValueError: it is no absolute HTTP URL.
+        ValueError: `text` is not an absolute HTTP URL.
     """
     text = text.strip()
     try:
@@ -54,7 +54,7 @@ def is_http_url(text: str) -> bool:
 
 
 def email_address(text: str) -> str:
-    """`text` without the space around it, its domain in ASCII (IDNA); other letters may stand before the @.
+    """`text` without surrounding space, with its domain in ASCII (IDNA). The local part may be non-ASCII.
 
     Raises:
         ValueError: it is not one bare `local@domain` address.
@@ -71,10 +71,10 @@ def email_address(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """`text`, which may become part of a mail header.
+    """`text`, checked to be safe in a mail header.
 
     Raises:
-        ValueError: it has a line break, or an encoded word (`=?utf-8?q?…?=`) in it stands for one.
+        ValueError: `text` has a line break, also as an encoded word (`=?utf-8?q?…?=`).
     """
     if any("\0" in shown or shown.splitlines() not in ([], [shown]) for shown in (text, _as_header(text))):
         raise ValueError("it must be a single line")
@@ -82,12 +82,12 @@ def one_line(text: str) -> str:
 
 
 def _as_header(text: str) -> str:
-    """What Python's e-mail package makes of `text` in a header: it decodes encoded words."""
+    """`text` as Python's e-mail package reads it in a header, with encoded words decoded."""
     return "" if text.splitlines() not in ([], [text]) else str(SMTP.header_factory("Subject", text))
 
 
 def _letters_as_ascii(text: str) -> str:
-    """`text` with every printable letter beyond ASCII as an `x`: such letters are valid where SMTPUTF8 is."""
+    """`text` with every printable non-ASCII character as `x`: such characters are valid with SMTPUTF8."""
     return "".join("x" if one.isprintable() and not one.isascii() else one for one in text)
 
 
@@ -99,7 +99,9 @@ EmailAddress = Annotated[
 
 
 def json_schema(model: type[BaseModel]) -> dict[str, Json]:
-    """The schema models and plans are shown: no titles, no references, no nulls, objects closed."""
+    """The JSON Schema for models and plans: without titles, references and nulls, and without additional
+    properties.
+    """
     schema = model.model_json_schema(schema_generator=_PlainSchema)
     definitions = schema.pop("$defs", {})
     plain: dict[str, Json] = _inlined(schema, definitions)
@@ -107,7 +109,7 @@ def json_schema(model: type[BaseModel]) -> dict[str, Json]:
 
 
 def explain(error: ValidationError, schema: Mapping[str, Json]) -> str:
-    """Which fields are at fault and what they expect, for a reader who cannot see the code."""
+    """The invalid fields and what they expect, for a reader who cannot see the code."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     faults = dict.fromkeys(f"{_place(fault['loc'])}: {_complaint(fault['msg'])}" for fault in found)
     fields = dict.fromkeys(fault["loc"][0] for fault in found if fault["loc"])
@@ -125,7 +127,7 @@ def _complaint(message: str) -> str:
 
 
 class _PlainSchema(GenerateJsonSchema):
-    """pydantic's schemas without what says nothing to a reader who is about to fill in a form."""
+    """pydantic's schemas without titles, null types and null defaults."""
 
     def generate(self, schema: CoreSchema, mode: JsonSchemaMode = "validation") -> JsonSchemaValue:
         plain = super().generate(schema, mode)

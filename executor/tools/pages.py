@@ -1,4 +1,4 @@
-"""Fetching one page: what fetchPage and fetchURLs share."""
+"""Fetches one page, for fetchPage and fetchURLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from executor.tools.tool import CallContext
 from executor.tools.web import network_outcomes, raise_for_status, read_at_most, status_line
 
 ANNOUNCED_AS = "fetchPage"
-"""Whatever tool fetches, watchers see pages fetched."""
+"""Tool name in progress messages, for both tools."""
 TIMEOUT_S = 15.0
 MAX_REDIRECTS = 5
 MAX_BODY = 10 * 1024 * 1024
@@ -39,7 +39,7 @@ class Pages:
 
         Raises:
             Retry: the network or the server failed.
-            Reject: blocked, not there, too large, or nothing with text in it.
+            Reject: the page is blocked, not found, too large, or has no text.
         """
         await call.progress("progress", ANNOUNCED_AS, f"Fetching {url}")
         document = await self._read(url)
@@ -60,7 +60,7 @@ class Pages:
         }
 
     async def _read(self, url: str) -> Document:
-        """The document at `url`, or the one that it leads to by itself: one step, whatever that one says."""
+        """The document at `url`, or at the URL of its refresh. Only one refresh is followed."""
         async with self._visit() as visit:
             document, address = await self._document(visit, url)
             onward = urljoin(address, document.refresh) if document.refresh else address
@@ -71,13 +71,13 @@ class Pages:
         return document
 
     def _visit(self) -> ClientSession:
-        """A session with cookies of its own, which some redirects need, over the guarded connections."""
+        """A session with its own cookies, which some redirects need, over the guarded connections."""
         return ClientSession(
             connector=self.http.connector, connector_owner=False, cookie_jar=CookieJar(unsafe=True)
         )
 
     async def _document(self, visit: ClientSession, url: str) -> tuple[Document, str]:
-        """The document at `url`, and the address at which redirects have ended."""
+        """The document at `url`, and the URL after all redirects."""
         with network_outcomes(url, TIMEOUT_S):
             async with visit.get(
                 url, headers=_HEADERS, timeout=ClientTimeout(total=TIMEOUT_S), max_redirects=MAX_REDIRECTS
@@ -93,7 +93,7 @@ class Pages:
 
 
 _WITHOUT_TEXT = {
-    "application/pdf": "it is a PDF of images, a scan perhaps",
+    "application/pdf": "it is a PDF of images, perhaps a scan",
     "text/html": "it may need JavaScript to show any",
     "application/xhtml+xml": "it may need JavaScript to show any",
 }

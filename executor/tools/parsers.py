@@ -1,6 +1,6 @@
-"""A pool of processes that parse documents. One that takes too long or too much memory is killed.
+"""A pool of processes that parse documents. A process that uses too much time or memory is killed.
 
-A crafted HTML or PDF file can keep a parser busy for minutes, and a thread cannot be stopped.
+A malicious HTML or PDF file can keep a parser busy for minutes, and a thread cannot be stopped.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ T = TypeVar("T")
 
 PROCESSES = max(2, min(4, os.cpu_count() or 2))
 TIME_S = 30.0
-"""Of one document, from when a process begins with it."""
+"""Maximum seconds for one document, from the start of parsing."""
 MEMORY = 1024 * 1024 * 1024
-"""Bytes that one process may allocate."""
+"""Maximum bytes that one process may allocate."""
 DOCUMENTS_PER_PROCESS = 500
-"""Then it is replaced, because parsers leak."""
+"""Documents after which a process is replaced, because parsers leak memory."""
 
 
 class Parsers:
-    """A pool of processes, started when it is first needed. Close it, or they stay."""
+    """A pool of processes, started on first use. Close it to stop the processes."""
 
     def __init__(self, *, time_s: float = TIME_S, memory: int = MEMORY) -> None:
         self._time_s = time_s
@@ -47,20 +47,20 @@ class Parsers:
             await asyncio.to_thread(self._pool.join)
 
     async def run(self, parse: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `parse`, a function of a module, gives in one of the processes; when cancelled, it is killed.
+        """Call `parse`, a module-level function, in one of the processes. Cancelling kills the process.
 
         Raises:
-            Reject: it took too long, or it took its process down. What `parse` raises is raised, too.
+            Reject: `parse` took too long or ended its process. Exceptions of `parse` are raised, too.
         """
         job = self._pool.schedule(parse, args=args, kwargs=kwargs, timeout=self._time_s)
         try:
             result: T = await asyncio.wrap_future(job)
         except TimeoutError as error:
-            raise Reject(f"It takes more than {self._time_s:g} s to read") from error
+            raise Reject(f"Reading the document takes more than {self._time_s:g} s") from error
         except MemoryError as error:
-            raise Reject("It takes too much memory to read") from error
+            raise Reject("Reading the document takes too much memory") from error
         except ProcessExpired as error:
-            raise Reject(f"Reading it ended the process that did ({error.exitcode})") from error
+            raise Reject(f"Reading the document crashed the parser process ({error.exitcode})") from error
         return result
 
     @cached_property
@@ -75,7 +75,7 @@ class Parsers:
 
 
 def _begin(memory: int) -> None:
-    """The first thing that a process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that this one works for
+    """Initialises a process of the pool."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C stops the main process, which stops this one
     with suppress(ValueError, OSError):  # not every system limits this
         resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))

@@ -1,4 +1,4 @@
-"""Tools from elsewhere: named in TOOL_MODULES, or `async_agent.tools` entry points of installed packages."""
+"""Plug-in tools: named in TOOL_MODULES, or `async_agent.tools` entry points of installed packages."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ GROUP = "async_agent.tools"
 
 
 class BrokenPlugin(UserError):
-    """A plug-in could not be loaded, or is not what it should be. The message is one line."""
+    """A plug-in could not be loaded, or has the wrong type. The message is one line."""
 
 
 def plugged_in(
     settings: ToolSettings, installed: Iterable[EntryPoint] | None = None
 ) -> Iterator[tuple[str, Tool[Any]]]:
-    """Each plug-in tool and where it comes from: those of TOOL_MODULES, then those of installed packages.
+    """The plug-in tools, each with its origin: those of TOOL_MODULES, then those of installed packages.
 
     Raises:
-        BrokenPlugin: the operator must mend or remove it.
+        BrokenPlugin: a plug-in cannot be loaded.
     """
     found = entry_points(group=GROUP) if installed is None else installed
     named = [EntryPoint(name=reference, value=reference, group=GROUP) for reference in settings.tool_modules]
@@ -34,10 +34,10 @@ def plugged_in(
 
 
 def search_backend(settings: ToolSettings) -> SearchBackend:
-    """What SEARCH_BACKEND names: engines of ddgs, or a backend of one's own as `package.module:attribute`.
+    """The backend in SEARCH_BACKEND: engines of ddgs, or a custom backend as `package.module:attribute`.
 
     Raises:
-        BrokenPlugin: the operator must mend or remove it.
+        BrokenPlugin: the backend cannot be loaded.
     """
     reference = settings.search_backend
     if ":" not in reference:
@@ -45,7 +45,7 @@ def search_backend(settings: ToolSettings) -> SearchBackend:
     backend = load(EntryPoint(name=reference, value=reference, group="SEARCH_BACKEND"))
     made = _made(backend, settings, reference)
     if not callable(getattr(made, "search", None)):
-        raise BrokenPlugin(f"{reference} is no search backend: it needs `async def search(query, limit)`")
+        raise BrokenPlugin(f"{reference} is not a search backend: it needs `async def search(query, limit)`")
     search: SearchBackend = made
     return search
 
@@ -54,11 +54,11 @@ def load(entry: EntryPoint) -> Any:
     """The object that `entry` names.
 
     Raises:
-        BrokenPlugin: there is no such module or attribute, or importing it failed.
+        BrokenPlugin: the module or attribute does not exist, or importing it failed.
     """
     try:
         return entry.load()
-    except Exception as error:  # importing runs foreign code
+    except Exception as error:  # importing runs code of others, which may raise anything
         raise _broken("load", entry.value, error) from error
 
 
@@ -74,7 +74,7 @@ def _tools(plugin: Any, settings: ToolSettings, origin: str) -> list[Tool[Any]]:
 
 
 def _made(plugin: Any, settings: ToolSettings, origin: str) -> Any:
-    """What the plug-in is, or what it makes of the settings when it is a function."""
+    """The plug-in, or its result for `settings` if it is a function."""
     try:
         return plugin(settings) if callable(plugin) else plugin
     except Exception as error:

@@ -15,18 +15,18 @@ from executor.tools.threads import FILES
 from executor.tools.tool import CallContext, Tool
 
 _BYTES_PER_CHARACTER = 4
-"""At most, in any encoding."""
+"""Maximum bytes of a character in any encoding."""
 
 
 class ReadFile(ToolInput):
-    """Which file, and how much of it."""
+    """The file to read."""
 
     path: str = Field(description="Path of the file, relative to the artifacts directory")
     max_length: int = Field(default=50_000, ge=1, le=100_000, description="Characters to return at most")
 
 
 def read_file(artifacts: Artifacts) -> Tool[ReadFile]:
-    """The tool, reading in `artifacts`."""
+    """The tool readFile."""
 
     async def run(request: ReadFile, _: CallContext) -> Json:
         enough = _BYTES_PER_CHARACTER * (request.max_length + 1)

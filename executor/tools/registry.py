@@ -1,4 +1,4 @@
-"""All tools of this process: the seven built in, and the plug-ins."""
+"""All tools of this process: the built-in ones and the plug-ins."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class DuplicateTool(UserError):
 
 @dataclass(frozen=True)
 class Registry:
-    """Tools by name, in the order of listings."""
+    """Tools by name, in display order."""
 
     tools: Mapping[str, Tool[Any]]
 
     @classmethod
     def of(cls, tools: Iterable[tuple[str, Tool[Any]]]) -> Registry:
-        """The tools given, each with where it comes from.
+        """A registry of `tools`, each with its origin.
 
         Raises:
-            DuplicateTool: two of one name.
+            DuplicateTool: two tools have the same name.
         """
         origins: dict[str, str] = {}
         by_name: dict[str, Tool[Any]] = {}
@@ -68,20 +68,20 @@ class Registry:
             raise Reject(f"Tool not found: {name}. There are: {', '.join(self.tools)}") from None
 
     def only(self, names: Collection[str]) -> Registry:
-        """Those of `names`."""
+        """A registry with only the tools in `names`."""
         return Registry({name: tool for name, tool in self.tools.items() if name in names})
 
     def including(self, tool: Tool[Any]) -> Registry:
-        """With `tool` too, unless there is one of its name."""
+        """A registry with `tool` added, unless a tool of its name exists."""
         return Registry({**self.tools, tool.name: self.tools.get(tool.name, tool)})
 
     def effect_of(self, name: str, params: Mapping[str, Json]) -> Effect:
-        """What a second call does; ONCE where there is no such tool, because nothing is known about it."""
+        """What a second call does; ONCE for an unknown tool."""
         return self.tools[name].effect_of(params) if name in self.tools else Effect.ONCE
 
     @property
     def specs(self) -> list[ToolSpec]:
-        """What to publish in the catalogue."""
+        """The specifications for the catalogue."""
         return [tool.spec for tool in self.tools.values()]
 
     def __iter__(self) -> Iterator[Tool[Any]]:
@@ -89,11 +89,11 @@ class Registry:
 
 
 def build_registry(settings: ToolSettings, http: ClientSession, parsers: Parsers) -> Registry:
-    """The registry of a process; `http` comes from `guarded_session`, and both stay the caller's to close.
+    """The registry of a process. `http` comes from `guarded_session`. The caller closes `http` and `parsers`.
 
     Raises:
-        ValueError: an unguarded session.
-        UserError: a broken plug-in, or two tools of one name.
+        ValueError: `http` is not a guarded session.
+        UserError: a plug-in cannot be loaded, or two tools have the same name.
     """
     if not isinstance(http.connector, GuardedConnector):
         raise ValueError("tools must not fetch through an unguarded session: use guarded_session()")

@@ -1,4 +1,4 @@
-"""Search engines as webSearch sees them, and the one used unless another is configured: ddgs."""
+"""The interface of search backends for webSearch, and the default backend: ddgs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contracts.core.outcome import Retry
 from executor.tools.threads import SEARCHES
 
 TIMEOUT_S = 10
-"""Of each engine that ddgs asks."""
+"""Seconds to wait for each engine of ddgs."""
 _NOTHING_FOUND = "No results found."
 
 
@@ -23,13 +23,13 @@ class Hit:
 
 
 class SearchBackend(Protocol):
-    """Answers one query."""
+    """A search backend."""
 
     async def search(self, query: str, limit: int) -> list[Hit]:
-        """At most `limit` hits, best first; none when nothing was found.
+        """At most `limit` hits, best first; an empty list if nothing was found.
 
         Raises:
-            Retry: the engines could not be asked.
+            Retry: the engines did not answer.
         """
 
 
@@ -42,10 +42,10 @@ class Ddgs:
     proxy: str = ""
 
     async def search(self, query: str, limit: int) -> list[Hit]:
-        """Hits of the first engines that have any.
+        """The hits of the first engines with results.
 
         Raises:
-            Retry: none has, and an engine failed or refused to answer.
+            Retry: there are no hits, and an engine failed or refused to answer.
         """
         return await SEARCHES.run(self._search, query, limit)
 
@@ -60,6 +60,6 @@ class Ddgs:
                 raise Retry(f"The search engines refused to answer: {', '.join(engines.refusals)}") from error
             if str(error) == _NOTHING_FOUND:
                 return []
-            raise Retry(f"The search engines could not be asked: {error}") from error
+            raise Retry(f"The search engines failed: {error}") from error
         hits = (Hit(item.get("title", ""), item.get("href", ""), item.get("body", "")) for item in found)
         return [hit for hit in hits if hit.url]

@@ -1,4 +1,4 @@
-"""sendEmail: one message by SMTP, with attachments from the artifacts folder or given in the call."""
+"""sendEmail: sends one message by SMTP, with attachments from the artifacts folder or from the call."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Recipients = Annotated[
 
 
 class SendEmail(ToolInput):
-    """What to send to whom."""
+    """The message to send."""
 
     to: EmailAddress = Field(description="Receiver")
     subject: Line = Field(description="Subject line")
@@ -48,7 +48,7 @@ class SendEmail(ToolInput):
 
 
 def send_email(settings: ToolSettings, artifacts: Artifacts) -> Tool[SendEmail]:
-    """The tool, sending through the server that `settings` names."""
+    """The tool sendEmail. It uses the SMTP server in `settings`."""
 
     async def run(request: SendEmail, call: CallContext) -> Json:
         _require(settings)
@@ -77,10 +77,10 @@ def send_email(settings: ToolSettings, artifacts: Artifacts) -> Tool[SendEmail]:
 
 
 def compose(request: SendEmail, sender: str, artifacts: Artifacts, idempotency_key: str) -> EmailMessage:
-    """The message. Its Message-ID follows from the key, so that receivers recognise a repetition.
+    """The message. Its Message-ID is derived from the key, so receivers recognise a repetition.
 
     Raises:
-        Reject: an attachment is not there, outside the artifacts folder, not base64, or too large.
+        Reject: an attachment does not exist, is outside the artifacts folder, not base64, or too large.
     """
     in_ascii = "".join([request.to, *request.cc]).isascii()
     message = EmailMessage(policy=SMTP if in_ascii else SMTPUTF8)

@@ -1,4 +1,4 @@
-"""sendWebhook: POST JSON to a URL, with a key by which the receiver knows repetitions, signed on demand."""
+"""sendWebhook: posts JSON to a URL, with an idempotency key, and signed if WEBHOOK_SECRET is set."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from executor.tools.web import network_outcomes, raise_for_retry, read_at_most, 
 NAME = "sendWebhook"
 TIMEOUT_S = 10.0
 MAX_RESPONSE = 1024 * 1024
-"""Bytes of the answer that are kept."""
+"""Maximum bytes of the answer that are kept."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _BREAK = re.compile(r"[\r\n\0]")
 _OURS = frozenset(
@@ -46,7 +46,7 @@ _OURS = frozenset(
 
 
 class SendWebhook(ToolInput):
-    """What to send where."""
+    """The webhook call to make."""
 
     url: HttpUrl = Field(description="Where to POST, http:// or https://")
     payload: dict[str, Any] = Field(description="JSON object to send as the body")
@@ -58,7 +58,7 @@ class SendWebhook(ToolInput):
         if broken := [
             name for name, value in headers.items() if not _NAME.match(name) or _BREAK.search(value)
         ]:
-            raise ValueError(f"these are no HTTP headers: {', '.join(map(repr, broken))}")
+            raise ValueError(f"these are not valid HTTP headers: {', '.join(map(repr, broken))}")
         if taken := sorted(name for name in headers if name.lower() in _OURS):
             raise ValueError(f"these headers are set by the system, leave them out: {', '.join(taken)}")
         return headers
@@ -67,7 +67,7 @@ class SendWebhook(ToolInput):
 def send_webhook(
     http: ClientSession, secret: bytes, now: Callable[[], float] = time.time
 ) -> Tool[SendWebhook]:
-    """The tool, sending through `http` and signing with `secret` unless that is empty."""
+    """The tool sendWebhook. It signs with `secret` unless that is empty."""
 
     async def run(request: SendWebhook, call: CallContext) -> Json:
         body = orjson.dumps(request.payload)
@@ -90,7 +90,7 @@ def send_webhook(
 
 
 def signature(secret: bytes, message_id: str, timestamp: int, body: bytes) -> str:
-    """The signature of Standard Webhooks (https://www.standardwebhooks.com), version v1: HMAC-SHA256."""
+    """The signature by Standard Webhooks (https://www.standardwebhooks.com), version v1: HMAC-SHA256."""
     digest = hmac.digest(secret, f"{message_id}.{timestamp}.".encode() + body, hashlib.sha256)
     return f"v1,{base64.b64encode(digest).decode()}"
 
@@ -123,6 +123,6 @@ async def _answer(response: ClientResponse) -> Json:
     if not more and (response.content_type == "application/json" or response.content_type.endswith("+json")):
         try:
             return parse_json(body)
-        except ValueError:  # as text, nothing of it is lost
+        except ValueError:  # invalid JSON is returned as text
             pass
     return body.decode("utf-8", "replace")

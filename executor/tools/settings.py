@@ -1,4 +1,4 @@
-"""What the tools read from the environment, besides what every service reads."""
+"""Settings of the tools."""
 
 from __future__ import annotations
 
@@ -27,26 +27,27 @@ AllowedHosts = Annotated[
 
 
 class ToolSettings(Settings):
-    """Settings of the built-in tools; plug-ins get them too."""
+    """Settings of the built-in tools; they are also passed to plug-ins."""
 
     allowed_private_hosts: AllowedHosts = ()
-    """Hosts, `host:port`, addresses and CIDR networks that tools may reach although they are not public."""
+    """Hosts, `host:port`, addresses and CIDR networks that are not public but that tools may connect to."""
     smtp_host: str = ""
     smtp_port: int = Field(default=587, ge=1, le=65535)
-    """465 means TLS from the first byte; on others STARTTLS is used, see `smtp_tls`."""
+    """465 means implicit TLS; other ports use STARTTLS, see `smtp_tls`."""
     smtp_tls: Literal["auto", "required", "off"] = "auto"
-    """auto: TLS where the server offers it, and required if there is a password; off: never TLS."""
+    """auto: TLS if the server offers it, required if there is a password; off: never TLS."""
     smtp_user: str = ""
     smtp_pass: SecretStr = SecretStr("")
     smtp_from: str = ""
     webhook_secret: SecretStr = SecretStr("")
-    """Base64, with or without `whsec_` in front: webhooks are signed with it."""
+    """Key that signs webhooks: base64, with or without the prefix `whsec_`."""
     search_backend: str = "auto"
-    """Engines of ddgs, comma separated (`auto`, `duckduckgo`, …), or your own: `package.module:attribute`."""
+    """Engines of ddgs, comma separated (`auto`, `duckduckgo`, …), or a custom backend
+    `package.module:attribute`."""
     search_proxy: str = ""
     """HTTP or SOCKS proxy for searches."""
     tool_modules: CommaSeparated = ()
-    """Plug-ins, `package.module:attribute`: a Tool, a list of them, or a function of ToolSettings."""
+    """Plug-ins, `package.module:attribute`: a Tool, a list of Tools, or a function of ToolSettings."""
 
     @field_validator("webhook_secret")
     @classmethod
@@ -56,10 +57,10 @@ class ToolSettings(Settings):
 
 
 def webhook_key(secret: SecretStr) -> bytes:
-    """The bytes that `WEBHOOK_SECRET` stands for; none when it is empty.
+    """The bytes of `WEBHOOK_SECRET`; empty if it is empty.
 
     Raises:
-        ValueError: it is not base64.
+        ValueError: `secret` is not base64.
     """
     encoded = secret.get_secret_value().removeprefix("whsec_")
     try:

@@ -1,4 +1,4 @@
-"""Handing one message to an SMTP server, and what it means when that fails."""
+"""Sends one message to an SMTP server, and classifies failures."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from executor.tools.settings import ToolSettings
 
 IMPLICIT_TLS_PORT = 465
 TIMEOUT_S = 20.0
-"""Of each exchange with the server."""
+"""Maximum seconds of each exchange with the server."""
 
 
 class _Client(SMTP):
-    """Remembers whether the message itself has begun to leave: before that, failing is harmless."""
+    """Records whether sending the message has begun: a failure before that is safe to retry."""
 
     data_begun = False
 
@@ -33,27 +33,27 @@ class _Client(SMTP):
         return await super().data(*args, **kwargs)
 
     async def secure(self, *, required: bool) -> None:
-        """Start TLS where the server offers it.
+        """Start TLS if the server offers it.
 
         Raises:
-            Reject: it is required, and the server does not offer it.
+            Reject: TLS is required, and the server does not offer it.
         """
         await self._ehlo_or_helo_if_needed()
         if self.supports_extension("starttls"):
             await self.starttls()
         elif required:
             raise Reject(
-                f"The mail server {self.hostname}:{self.port} offers no TLS, so no password is sent to it. "
+                f"The mail server {self.hostname}:{self.port} offers no TLS, so the password is not sent. "
                 "Use a port with TLS, or set SMTP_TLS=off to send without"
             )
 
 
 async def deliver(message: EmailMessage, recipients: Sequence[str], settings: ToolSettings) -> dict[str, str]:
-    """Send `message`; returns what the server said of the recipients it refused, if it took the others.
+    """Send `message`. Returns the refused recipients, each with the answer of the server.
 
     Raises:
-        Retry: not sent, and it may work later.
-        Reject: not sent, and it never will be; or the connection broke when it may have been sent.
+        Retry: the message was not sent; it may work later.
+        Reject: the message cannot be sent, or the connection broke and it may have been sent.
     """
     user, password = settings.smtp_user, settings.smtp_pass.get_secret_value()
     with_tls = settings.smtp_tls != "off"
@@ -81,7 +81,7 @@ def _outcome(error: OSError | SMTPException, data_begun: bool, server: str) -> R
     if isinstance(error.__cause__ or error, SSLCertVerificationError):
         return Reject(
             f"The certificate of the mail server {server} is not valid: {error}. "
-            "Name the authority that signed it in SSL_CERT_FILE"
+            "Set SSL_CERT_FILE to the certificate of the authority that signed it"
         )
     match error:
         case SMTPRecipientsRefused():

@@ -1,4 +1,4 @@
-"""Threads for calls that block: each kind of work has its own, so that none waits behind another."""
+"""Threads for blocking calls. Each kind of work has its own threads, so no kind delays another."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ T = TypeVar("T")
 
 
 class Threads:
-    """At most `count` threads, started as they are needed."""
+    """At most `count` threads, started on demand."""
 
     def __init__(self, name: str, count: int) -> None:
         self._pool = ThreadPoolExecutor(count, thread_name_prefix=name)
 
     async def run(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """What `work` gives. Cancelling only stops waiting for it."""
+        """Run `work` in a thread and return its result. Cancelling does not stop `work`."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, partial(work, *args, **kwargs))
 
 
 FILES = Threads("files", 16)
 NAMES = Threads("names", 16)
-"""Name resolution: a name server that does not answer holds a thread for half a minute."""
+"""Threads for name resolution: a name server that does not answer blocks a thread for half a minute."""
 SEARCHES = Threads("searches", 16)

@@ -1,4 +1,4 @@
-"""A tool: name, input, what it leaves outside, what running it twice does, and the function that does it."""
+"""A tool: name, input, output, effect of a second call, and the function that runs it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ InputT = TypeVar("InputT", bound=ToolInput)
 
 ProgressKind = Literal["progress", "completed"]
 Progress = Callable[[ProgressKind, str, str], Awaitable[None]]
-"""Tells watchers what a tool is at: kind, tool name, message. Not stored."""
+"""Sends progress to watchers: kind, tool name, message. It is not stored."""
 
 
 async def silent(kind: ProgressKind, tool_name: str, message: str) -> None:
@@ -33,34 +33,34 @@ async def silent(kind: ProgressKind, tool_name: str, message: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What a tool knows of the call besides its input."""
+    """The context of a tool call."""
 
     idempotency_key: str
     """`<run>/<step>`: the same for every attempt at one step."""
     progress: Progress = silent
     longest_s: float = math.inf
-    """Seconds that any step has in this process."""
+    """Maximum seconds of a step in this process."""
 
 
 @dataclass(frozen=True)
 class Tool(Generic[InputT]):
-    """One tool. `run` raises Retry or Reject where it knows which; `invoke` settles the rest."""
+    """A tool. `run` may raise Retry or Reject; `invoke` converts other exceptions to one of them."""
 
     name: str
     description: str
     accepts: type[InputT]
     effect: Effect
-    """Of the worst call there is."""
+    """What a second call does, in the worst case."""
     run: Callable[[InputT, CallContext], Awaitable[Json]]
     timeout_s: float = 60.0
     output: OutputSpec | None = None
-    """What a call leaves outside the run, for the tools that exist for that."""
+    """The side effect of a call, recorded as an output of the run; None: no output."""
     filled_from_results: Mapping[str, Fill] = field(default_factory=dict)
-    """Parameters that the results of a step's dependencies fill when a plan leaves them out."""
+    """Parameters that are filled from the results of the dependencies if a plan omits them."""
     order: int = 1000
-    """Place in listings."""
+    """Position in lists of tools."""
     effect_by_params: Callable[[Mapping[str, Json]], Effect] | None = None
-    """For tools of which some calls are gentler than `effect`."""
+    """Returns the effect of a call by its parameters; None: `effect` applies to all calls."""
 
     def __post_init__(self) -> None:
         require_id(self.name)
@@ -73,7 +73,7 @@ class Tool(Generic[InputT]):
 
     @cached_property
     def spec(self) -> ToolSpec:
-        """How the catalogue shows it."""
+        """The specification of the tool in the catalogue."""
         return ToolSpec(
             name=self.name,
             description=self.description,
@@ -85,15 +85,16 @@ class Tool(Generic[InputT]):
         )
 
     def effect_of(self, params: Mapping[str, Json]) -> Effect:
-        """What a second call with `params` does; these may be unresolved, even invalid."""
+        """What a second call with `params` does. `params` may have placeholders or be invalid."""
         return self.effect_by_params(params) if self.effect_by_params else self.effect
 
     async def invoke(self, params: Mapping[str, Json], call: CallContext) -> Json:
-        """The tool's result for `params`: JSON without NUL and lone surrogates.
+        """Call the tool. Returns JSON without NUL and lone surrogates.
 
         Raises:
-            Retry: it may work later, and trying again does no harm.
-            Reject: bad parameters, a refusal, a defect, or an interrupted call not to be repeated unasked.
+            Retry: the call failed, and repeating it later is safe.
+            Reject: the parameters are invalid, the call failed finally, or it was interrupted and must not be
+                repeated automatically.
         """
         request = self._accept(params)
         timeout_s = min(self.timeout_s, call.longest_s)
@@ -136,6 +137,6 @@ def _interrupted(reason: str, effect: Effect) -> Retry | Reject:
 
 def _as_json(result: Json) -> Json:
     clean = clean_json(result)
-    orjson.dumps(clean)  # raises what is not JSON here, where the tool is to blame
+    orjson.dumps(clean)  # raises here if the result of the tool is not JSON
     require_finite(clean)
     return clean

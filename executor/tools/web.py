@@ -1,4 +1,4 @@
-"""HTTP as tools see it: what a failure means, and bodies of bounded size."""
+"""HTTP helpers for tools: converts failures to Retry or Reject, and limits the size of bodies."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ _TRY_LATER = frozenset({408, 425, 429})
 
 @contextmanager
 def network_outcomes(url: str, timeout_s: float) -> Iterator[None]:
-    """Turn what aiohttp raises into the two outcomes.
+    """Convert exceptions of aiohttp to Retry or Reject.
 
     Raises:
-        Retry: the network or the other side failed, or took longer than `timeout_s`.
-        Reject: the guard blocked it, or `url` or a redirect cannot be followed.
+        Retry: the network or the server failed, or did not answer within `timeout_s`.
+        Reject: the guard blocked the address, or `url` or a redirect is invalid.
     """
     try:
         yield
@@ -54,31 +54,31 @@ def network_outcomes(url: str, timeout_s: float) -> Iterator[None]:
 
 
 def raise_for_retry(response: ClientResponse) -> None:
-    """Raises Retry when the server says that it may work later."""
+    """Raises Retry for a status that means a temporary failure."""
     if response.status in _TRY_LATER or response.status >= 500:
         asked = response.headers.get("Retry-After")
         raise Retry(status_line(response), after=retry_after(asked, datetime.now(UTC)))
 
 
 def raise_for_status(response: ClientResponse) -> None:
-    """Raises Retry or Reject unless the answer is a success."""
+    """Raises Retry or Reject unless the status is 2xx."""
     raise_for_retry(response)
     if not 200 <= response.status < 300:
         raise Reject(status_line(response))
 
 
 def status_line(response: ClientResponse) -> str:
-    """`HTTP 404: Not Found`."""
+    """The status as text, such as `HTTP 404: Not Found`."""
     return f"HTTP {response.status}: {reason_of(response)}"
 
 
 def reason_of(response: ClientResponse) -> str:
-    """The reason the server gave, or else the standard one."""
+    """The reason phrase of the server, else the standard one."""
     return response.reason or _STANDARD_REASONS.get(response.status, "")
 
 
 async def read_at_most(response: ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """Up to `limit` bytes of the decompressed body, and whether there were more."""
+    """The first `limit` bytes of the decompressed body, and whether there are more."""
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_chunked(64 * 1024):

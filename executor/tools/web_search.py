@@ -1,4 +1,4 @@
-"""webSearch: what the web says about one query, or about several, one a line."""
+"""webSearch: searches the web for one query, or for several, one per line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def _lines(value: object) -> object:
 
 
 class WebSearch(ToolInput):
-    """What to search for."""
+    """The search to make."""
 
     query: Annotated[str, BeforeValidator(_lines)] = Field(
         description="What to search for. May be a list, one query per line; every line is searched for"
@@ -36,7 +36,7 @@ class WebSearch(ToolInput):
 
 
 def web_search(backend: SearchBackend) -> Tool[WebSearch]:
-    """The tool, asking `backend`."""
+    """The tool webSearch. It uses `backend`."""
 
     async def run(request: WebSearch, _: CallContext) -> Json:
         queries = queries_in(request.query)
@@ -58,7 +58,7 @@ def web_search(backend: SearchBackend) -> Tool[WebSearch]:
 
 
 def queries_in(text: str) -> list[str]:
-    """One query per line of a plain, bulleted or numbered list; if part of a line is "quoted", only that."""
+    """The queries of a plain, bulleted or numbered list, one per line. A quoted part replaces its line."""
     bare = (_MARKER.sub("", line) for line in text.splitlines())
     quoted = (match[1] if (match := _QUOTED.search(line)) else line for line in bare)
     return [query for line in quoted if (query := line.strip())]

@@ -1,7 +1,8 @@
-"""writeFile: put text into a file in the artifacts folder.
+"""writeFile: writes text to a file in the artifacts folder.
 
 Overwriting is idempotent: a reader sees the old file or the new one, and a second call changes nothing.
-Appending is not: the file does not tell whether the text at its end is ours. So the effect is the call's.
+Appending is not: the file does not show whether the text was already appended. So the effect depends on the
+mode of the call.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from executor.tools.threads import FILES
 from executor.tools.tool import CallContext, Tool
 
 TEMPORARY = ".tmp-"
-"""First characters of the names of files not yet complete."""
+"""Prefix of the names of incomplete files."""
 
 
 def _as_text(value: object) -> object:
@@ -31,7 +32,7 @@ def _as_text(value: object) -> object:
 
 
 class WriteFile(ToolInput):
-    """What to write where."""
+    """The text to write."""
 
     path: str = Field(
         description="Path of the file, relative to the artifacts directory; folders are created"
@@ -43,7 +44,7 @@ class WriteFile(ToolInput):
 
 
 def write_file(artifacts: Artifacts) -> Tool[WriteFile]:
-    """The tool, writing in `artifacts`."""
+    """The tool writeFile."""
 
     async def run(request: WriteFile, _: CallContext) -> Json:
         data = request.content.encode()
@@ -69,7 +70,7 @@ def write_file(artifacts: Artifacts) -> Tool[WriteFile]:
 
 
 def effect_of(params: Mapping[str, Json]) -> Effect:
-    """Idempotent unless it appends, or may: the mode can still be a placeholder."""
+    """ONCE if the call appends, or if the mode is a placeholder; else IDEMPOTENT."""
     return Effect.IDEMPOTENT if params.get("mode") in (None, "overwrite") else Effect.ONCE
 
 

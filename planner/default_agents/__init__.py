@@ -1,4 +1,4 @@
-"""The agents every installation starts with, one prompt file each."""
+"""The default agents of every installation, with one prompt file each."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _DESCRIPTIONS = {
 
 @dataclass(frozen=True, slots=True)
 class DefaultAgent:
-    """An agent as it is first created; it uses whatever provider and model the system is set to."""
+    """A default agent. It uses the provider and model of the settings."""
 
     name: str
     description: str
@@ -33,12 +33,12 @@ class DefaultAgent:
 
     @property
     def metadata(self) -> dict[str, Json]:
-        """What the agent's row tells about it."""
+        """The `metadata` of the agent."""
         return {"description": self.description, "createdBy": "system"}
 
 
 def default_agents() -> list[DefaultAgent]:
-    """All of them, with their prompts."""
+    """All default agents, with their prompts."""
     folder = files(__package__)
     return [
         DefaultAgent(name, description, (folder / f"{name}.md").read_text(encoding="utf-8").strip())

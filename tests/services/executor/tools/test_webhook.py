@@ -163,6 +163,6 @@ async def test_a_key_that_no_header_can_hold_is_escaped(http: ClientSession, rec
 async def test_headers_cannot_smuggle_others_in(
     http: ClientSession, receiver: Receiver, header: dict[str, str]
 ) -> None:
-    with pytest.raises(Reject, match="these are no HTTP headers"):
+    with pytest.raises(Reject, match="these are not valid HTTP headers"):
         await send(http, url=receiver.url, headers=header)
     assert receiver.got == []

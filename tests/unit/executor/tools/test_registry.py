@@ -214,7 +214,7 @@ def test_the_search_backend_is_ddgs_or_one_of_your_own(plugin: ModuleType) -> No
     plugin.__dict__["mine"] = lambda given: SimpleNamespace(search=given.data_dir.exists)
     assert callable(search_backend(settings(search_backend="plugin:mine")).search)
     plugin.__dict__["broken"] = 7
-    with pytest.raises(BrokenPlugin, match="no search backend"):
+    with pytest.raises(BrokenPlugin, match="not a search backend"):
         search_backend(settings(search_backend="plugin:broken"))
 
 

@@ -103,5 +103,5 @@ async def test_ddgs_finding_nothing_is_an_empty_list(answer: dict[str, Any]) -> 
 )
 async def test_ddgs_failing_is_tried_again(answer: dict[str, Any], error: Exception) -> None:
     answer["answer"] = error
-    with pytest.raises(Retry, match="could not be asked"):
+    with pytest.raises(Retry, match="The search engines failed"):
         await Ddgs().search("cats", 7)
