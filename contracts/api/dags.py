@@ -96,7 +96,7 @@ class DagRow(Row):
     updated_at: Timestamp
     planning_total_usage: TokenUsage | None
     planning_total_cost_usd: str | None
-    """Exact decimal text."""
+    """US dollars as exact decimal text."""
     planning_attempts: list[PlanningAttempt] | None
 
 

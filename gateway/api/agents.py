@@ -31,7 +31,7 @@ EXISTS = "An agent with that name and version exists."
 @endpoint(
     "POST",
     "/api/v1/agents",
-    summary="Create a version of an agent, inactive",
+    summary="Create a version of an agent",
     tag=TAG,
     body=AgentCreate,
     responses={201: AgentRow},
@@ -39,7 +39,7 @@ EXISTS = "An agent with that name and version exists."
     keyed=True,
 )
 async def create_agent(call: Call[AgentCreate, None]) -> web.StreamResponse:
-    """Name and version together must be unique."""
+    """A new version is inactive. The combination of name and version must be unique."""
     try:
         stream = await _created(call)
     except AgentExists:
@@ -129,7 +129,7 @@ async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
 @endpoint(
     "POST",
     "/api/v1/agents/{id}/activate",
-    summary="Make a version the active one",
+    summary="Activate a version of an agent",
     tag=TAG,
     responses={200: AgentRow},
     missing=MISSING,

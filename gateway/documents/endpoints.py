@@ -80,10 +80,14 @@ async def get_asyncapi(call: Call[None, None]) -> web.StreamResponse:
 
 
 @endpoint(
-    "GET", "/docs", summary="Get this page", tag=TAG, responses={200: Raw("text/html", "The reference.")}
+    "GET",
+    "/docs",
+    summary="Get the API reference",
+    tag=TAG,
+    responses={200: Raw("text/html", "The reference.")},
 )
 async def get_reference(call: Call[None, None]) -> web.StreamResponse:
-    """The API reference as one page without scripts or external resources."""
+    """Returns this reference as one HTML page without scripts or external resources."""
     return await _sent(call, "text/html; charset=utf-8", lambda documents: documents.reference)
 
 

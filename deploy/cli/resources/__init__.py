@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 RESOURCES = {
-    "goals": "Goals that agents pursue, now or on a schedule.",
+    "goals": "Goals that agents work on, on request or on a schedule.",
     "runs": "Runs of goals.",
     "dags": "Plans made from goals.",
     "executions": "Executions of plans.",

@@ -1,4 +1,4 @@
-"""Costs of one plan or one execution. Sums are exact."""
+"""Costs of plans and executions. Sums are exact."""
 
 from __future__ import annotations
 

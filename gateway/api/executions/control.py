@@ -1,4 +1,4 @@
-"""Executing DAGs: starting, resuming and cancelling."""
+"""Starting, resuming and cancelling executions of DAGs."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ async def list_goals(call: Call[None, GoalQuery]) -> web.StreamResponse:
 
 
 @endpoint(
-    "GET", "/api/v1/goals/{id}", summary="One goal", tag=TAG, responses={200: GoalDetail}, missing=MISSING
+    "GET", "/api/v1/goals/{id}", summary="Get a goal", tag=TAG, responses={200: GoalDetail}, missing=MISSING
 )
 async def get_goal(call: Call[None, None]) -> web.StreamResponse:
     """Includes its schedules."""

@@ -39,7 +39,7 @@ async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
     return json_reply(shown, headers=link(call.request.url, cursor))
 
 
-@endpoint("GET", "/api/v1/runs/{id}", summary="One run", tag=TAG, responses={200: RunRow}, missing=MISSING)
+@endpoint("GET", "/api/v1/runs/{id}", summary="Get a run", tag=TAG, responses={200: RunRow}, missing=MISSING)
 async def get_run(call: Call[None, None]) -> web.StreamResponse:
     """Includes its goal and all its results."""
     return await _reply(call)

@@ -1,4 +1,4 @@
-"""Endpoints to list, add, change and remove the schedules of a goal."""
+"""Schedules of goals, and the ticks of all schedules."""
 
 from __future__ import annotations
 
