@@ -21,7 +21,7 @@ from contracts.core.suggestions import did_you_mean
 MOST = 100
 """Maximum number of issues in one answer."""
 MOST_EXAMINED = 5_000
-"""With more pydantic errors than this none is listed: listing them takes seconds and blocks the process."""
+"""Maximum number of pydantic errors that are listed: listing more takes seconds and blocks the process."""
 
 UNKNOWN_KEY = "unknown_key"
 

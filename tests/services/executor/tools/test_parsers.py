@@ -76,7 +76,7 @@ async def test_what_takes_too_much_memory_is_rejected(impatient: Parsers) -> Non
 
 
 async def test_what_takes_its_process_down_is_rejected_and_the_next_is_done(impatient: Parsers) -> None:
-    with pytest.raises(Reject, match="ended the process"):
+    with pytest.raises(Reject, match="crashed the parser process"):
         await impatient.run(die)
     assert await impatient.run(double, 2) == 4
 
