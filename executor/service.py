@@ -43,7 +43,7 @@ from executor.workload import Workloads
 
 NAME = "executor"
 QUEUE = state_filter(RUN.name, Status.PENDING)
-CALLED_OFF = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Status.DELETED))
+CANCELLED = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Status.DELETED))
 
 
 @asynccontextmanager
@@ -90,7 +90,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 follower.run,
                 consume,
                 ends.run,
-                partial(watch, log, executor, CALLED_OFF),
+                partial(watch, log, executor, CANCELLED),
                 partial(_be_seen, log.connection, settings, tools.tools),
             ]
             yield Running(workers, {"nats": log.problem})

@@ -149,7 +149,7 @@ def _judge_document(goal_text: str, document: dict[str, Json], vocabulary: Vocab
 
 
 def _judge_plan(job: Job, document: Json, vocabulary: Vocabulary) -> Verdict:
-    gaps = () if job.is_complete else _told_gaps(job.validation.gaps)
+    gaps = () if job.is_complete else _gaps_to_send(job.validation.gaps)
     found = problems(job, vocabulary.tools, agents=vocabulary.agents)
     if found:
         return _invalid([one.as_json() for one in found], document, gaps)
@@ -178,7 +178,7 @@ def _invalid(found: Sequence[dict[str, Json]], document: Json, gaps: tuple[str, 
         error="Invalid DAG structure after multiple attempts",
         details={"validation_errors": list(found), "attempts": MAX_ATTEMPTS, "result": document},
     )
-    return Fault(rejected, orjson.dumps(_told_problems(found)).decode(), gaps, Reason.INVALID)
+    return Fault(rejected, orjson.dumps(_problems_to_send(found)).decode(), gaps, Reason.INVALID)
 
 
 def _incomplete(gaps: tuple[str, ...]) -> Fault:
@@ -190,10 +190,10 @@ def _incomplete(gaps: tuple[str, ...]) -> Fault:
     return Fault(rejected, gaps=gaps, retry=Reason.GAPS)
 
 
-def _told_problems(found: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
+def _problems_to_send(found: Sequence[dict[str, Json]]) -> list[dict[str, Json]]:
     """The first problems, with long texts cut."""
     return [map_texts(issue, lambda text: text[:MAX_TOLD_TEXT]) for issue in found[:MAX_TOLD]]
 
 
-def _told_gaps(gaps: Sequence[str]) -> tuple[str, ...]:
+def _gaps_to_send(gaps: Sequence[str]) -> tuple[str, ...]:
     return tuple(gap[:MAX_TOLD_TEXT] for gap in gaps if gap.strip())[:MAX_TOLD]

@@ -43,7 +43,7 @@ LOOK_BACK = timedelta(days=7)
 retries of a webhook end within hours."""
 
 
-def _is_no_goals(recorded: Recorded) -> bool:
+def _has_no_goal(recorded: Recorded) -> bool:
     """Whether the commit itself says that the run has no goal. Most runs have none and are skipped early."""
     last = recorded.commit.events[-1]
     return isinstance(last, run.Completed) and not last.for_goal
@@ -67,7 +67,7 @@ class AfterRun:
         """
         still_ours = partial(delivery.lease.require, delivery.lease.term)
         origin = Origin(self._source).caused_by(recorded.commit)
-        if _is_no_goals(recorded):
+        if _has_no_goal(recorded):
             return
         is_run = recorded.commit.aggregate == RUN.name
         result = await (self._of_run(recorded) if is_run else self._of_plan(recorded, origin))

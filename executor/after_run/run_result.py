@@ -20,7 +20,7 @@ SHOWN = {
     run.Status.SUSPENDED: run.Status.FAILED,
 }
 """The statuses of ended runs, and the status that clients see."""
-CALLED_OFF = 409
+CANCELLED_STATUS = 409
 """HTTP status of a plan that was cancelled."""
 
 
@@ -84,7 +84,7 @@ def result_of(run_id: str, state: run.State) -> RunResult | None:
 
 def result_without_plan(requested: dag.Requested | None, rejected: dag.Rejected) -> RunResult | None:
     """The result of a run whose plan was rejected; None if it was cancelled or has no goal."""
-    if requested is None or rejected.http_status == CALLED_OFF:
+    if requested is None or rejected.http_status == CANCELLED_STATUS:
         return None
     if requested.run_id is None or requested.goal_id is None:
         return None

@@ -9,7 +9,7 @@ import filetype  # type: ignore[import-untyped]
 from executor.tools.encodings import is_binary
 
 UNKNOWN = "application/octet-stream"
-_UNTOLD = frozenset({"", UNKNOWN, "unknown/unknown", "application/unknown", "*/*"})
+_UNKNOWN_TYPES = frozenset({"", UNKNOWN, "unknown/unknown", "application/unknown", "*/*"})
 """Content types that mean "unknown"."""
 _PDF = re.compile(rb"^\s*%PDF-")
 _HTML = re.compile(
@@ -24,7 +24,7 @@ def content_type_of(data: bytes, said: str) -> str:
     """The media type of `data`. `said`: the type that the sender declares."""
     if _PDF.match(data):
         return "application/pdf"
-    if said not in _UNTOLD:
+    if said not in _UNKNOWN_TYPES:
         return said
     if _HTML.match(data):
         return "text/html"

@@ -27,24 +27,24 @@ def finish(loop: Loop, duration_ms: int) -> list[Event]:
 def outcome_reason(loop: Loop) -> OutcomeReason:
     """Why a finished run ended. If several reasons apply, the worst one."""
     last = loop.turns[-1]
-    if _asked_in_vain(loop):
+    if _no_call_was_executed(loop):
         return "nothing_done"
     if last.taken.finish_reason in CUT_SHORT:
         return "truncated"
     if not last.says_done and not loop.is_stuck:
         return "budget_exhausted"
-    if last.taken.problem or _a_tool_stayed_failed(loop):
+    if last.taken.problem or _last_call_of_a_tool_failed(loop):
         return "calls_failed"
     return "truncated" if loop.summary_cut else "done"
 
 
-def _asked_in_vain(loop: Loop) -> bool:
+def _no_call_was_executed(loop: Loop) -> bool:
     """Whether the model asked for tool calls, and none was executed."""
     asked = [turn for turn in loop.turns if turn.taken.calls or turn.taken.problem]
     return bool(asked) and all(call.refusal for turn in asked for call in turn.taken.calls)
 
 
-def _a_tool_stayed_failed(loop: Loop) -> bool:
+def _last_call_of_a_tool_failed(loop: Loop) -> bool:
     """Whether the last call of some tool failed."""
     failed: dict[str, bool] = {}
     for turn in loop.turns:

@@ -77,7 +77,7 @@ def fields_of(expression: str) -> list[str]:
         )
     known = []
     for position, text in enumerate(fields, start=6 - len(fields)):
-        known.append(_as_croniter_knows_it(position, text))
+        known.append(_croniter_syntax(position, text))
         if not _is_field(position, known[-1]):
             raise InvalidCron(f"{text!r} in {expression!r} is not a valid {_FIELDS[position]}")
         if _steps_over_the_end(position, known[-1]):
@@ -85,7 +85,7 @@ def fields_of(expression: str) -> list[str]:
     return known
 
 
-def _as_croniter_knows_it(position: int, text: str) -> str:
+def _croniter_syntax(position: int, text: str) -> str:
     if position not in _NAMES:
         return text
     short = re.sub(r"[a-z]+", lambda name: _IN_FULL.get(name[0], name[0]), text)
@@ -111,10 +111,10 @@ def _number(position: int, text: str) -> int:
 def _is_field(position: int, text: str) -> bool:
     if re.match(r"[hr](\W|$)", text):  # croniter picks a random or hashed value for these
         return False
-    return all(_is_known_to_croniter(position, part) for part in _parts(text))
+    return all(_croniter_accepts(position, part) for part in _parts(text))
 
 
-def _is_known_to_croniter(position: int, text: str) -> bool:
+def _croniter_accepts(position: int, text: str) -> bool:
     alone = ["*"] * len(_FIELDS)
     alone[position] = text
     try:
