@@ -386,7 +386,7 @@ async def test_a_commit_of_a_newer_version_waits_for_a_consumer_that_can_read_it
     assert await parked_messages(log.connection) == []
     upgraded = NatsLog(log.connection, Format(Codec((NEWER,)), log.format.blobs))
     handler = Handler()
-    async with consuming(Consumer(upgraded, "worker", ALL, handler)):
+    async with consuming(Consumer(upgraded, "worker", ALL, handler, policy=QUICK)):
         await eventually(lambda: handler.commits)
         await eventually(lambda: settled(log))
     assert [event.version for one in handler.commits for event in one.commit.events] == [2]
