@@ -126,7 +126,7 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if _ID_NAMES.search(self.path) and self.missing is None:
-            raise TypeError(f"{self.method} {self.path} has an id: say what its 404 is by `missing`")
+            raise TypeError(f"{self.method} {self.path} has an id: set its 404 error with `missing`")
 
     @property
     def name(self) -> str:

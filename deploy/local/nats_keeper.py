@@ -11,15 +11,15 @@ from deploy.local.child import Backoff, describe_status
 from deploy.local.nats_server import NatsServer, ServerFailed
 
 ROOM_BYTES = 64 * 1024 * 1024
-"""Free space on the disk from which on a server whose write failed is restarted."""
+"""Minimum free disk space to restart a server after a failed write."""
 ASK_S = 0.5
-"""Seconds between looks at the disk."""
+"""Seconds between checks of the disk."""
 
 Tell = Callable[[str], None]
 
 
 async def keep_running(nats: NatsServer, tell: Tell) -> None:
-    """Start `nats` again whenever it ends; restart it when a write to its disk has failed. Never returns."""
+    """Restart `nats` if it ends, or after a failed write to its disk. Never returns."""
     backoff = Backoff()
     while True:
         since = time.monotonic()
@@ -43,7 +43,7 @@ async def _ended(nats: NatsServer, tell: Tell) -> int:
 
 
 async def _end_after_failed_write(nats: NatsServer, tell: Tell) -> None:
-    """End a server whose write failed once its disk has room: only then can it store messages again."""
+    """After a failed write, wait for free disk space and end the server, so that it stores messages again."""
     await nats.store_failed.wait()
     tell("a write to its disk failed, so it stores nothing more; it is restarted when the disk has room")
     while True:

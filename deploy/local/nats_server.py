@@ -68,7 +68,7 @@ class NatsServer:
         self.durability = durability
         self._on_line = on_line
         self.store_failed = asyncio.Event()
-        """Set when a write to its disk failed. It does not store messages of that stream until a restart."""
+        """Set after a failed write to disk. Until a restart, that stream stores no messages."""
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
 
@@ -131,7 +131,7 @@ class NatsServer:
         self._process = self._reading = None
 
     def crash(self) -> None:
-        """Send SIGKILL and return; nothing happens when it is not running."""
+        """Send SIGKILL and return at once. Does nothing if the server is not running."""
         if self._process and self._process.returncode is None:
             self._process.kill()
 

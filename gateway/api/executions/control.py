@@ -144,7 +144,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
 async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamResponse:
     """Stops the running steps. Completed steps keep their results. Cancelling again changes nothing."""
     gateway, execution_id = call.gateway, call.path["id"]
-    reason = call.body.reason or "a client asked for it"
+    reason = call.body.reason or "requested by a client"
     try:
         seq = await cancelling.cancel(gateway, execution_id, reason, call.origin, require_execution)
     except run.UnknownRun:

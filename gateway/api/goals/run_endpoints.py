@@ -90,7 +90,7 @@ async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
 async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
     """Stops the running steps. Completed steps keep their results. Cancelling again changes nothing."""
     gateway, run_id = call.gateway, call.path["id"]
-    reason = call.body.reason or "a client asked for it"
+    reason = call.body.reason or "requested by a client"
     try:
         seq = await running.cancel(gateway, run_id, reason, call.origin)
     except run.UnknownRun:

@@ -22,7 +22,7 @@ from gateway.http.replies import json_reply
 
 PREFIX = "dag_"
 """Prefix of the ids of DAGs that experiments create. Clients rely on it."""
-STILL_PLANNING = "planning goes on; look at the DAG later"
+STILL_PLANNING = "planning continues; get the DAG later"
 
 
 @endpoint(

@@ -159,7 +159,7 @@ async def test_planning_that_takes_too_long_goes_on_without_the_client(start_gat
     await add_agent(api)
     answer = await api.post(PATH, BODY | {"models": ["small"], "temperatures": [0]})
     ((dag_id, success, error),) = told(answer, "dagId", "success", "error")
-    assert (success, error) == (False, "planning goes on; look at the DAG later")
+    assert (success, error) == (False, "planning continues; get the DAG later")
     assert len(await api.log.read("dag", dag_id)) == 1
 
 
