@@ -16,8 +16,9 @@ import pytest
 import structlog
 
 from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
-from deploy.local.nats_server import Durability, NatsServer, running
+from deploy.local.nats_server import NatsServer, running
 
 T = TypeVar("T")
 

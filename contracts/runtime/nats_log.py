@@ -16,6 +16,7 @@ from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
+from contracts.runtime.durability import check_durability
 from contracts.runtime.history import History
 from contracts.runtime.log import Conflict, Halted, LogState, StorageFailed, Unavailable
 from contracts.runtime.nats import leader, stream_state
@@ -237,6 +238,7 @@ class NatsLog:
 async def nats_log(settings: Settings, codec: Codec, *, name: str) -> AsyncGenerator[NatsLog]:
     """Connect to the log at `settings.nats_url` as `name`; create and check its streams and buckets."""
     async with connect(settings.nats_url, name=f"{name}/{settings.instance}") as connection:
+        await check_durability(connection, settings)
         replicas = await ensure_topology(connection, replicas=settings.nats_replicas)
         log = NatsLog(connection, Format(codec, NatsBlobs(connection)), replicated=replicas > 1)
         with connection.on_interruption(log.doubt):

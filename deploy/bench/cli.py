@@ -14,13 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.runtime.process.loop import run_on_loop
+from contracts.runtime.process.settings import Durability
 from deploy.bench.growth import growth
 from deploy.bench.harness import Figures, WorkloadFailed, bench_system
 from deploy.bench.rebuild import rebuild
 from deploy.bench.sse import sse
 from deploy.bench.traffic import post, reads
 from deploy.bench.workloads import Workload, chains, fanout, inflight, latency, recovery, start
-from deploy.local.nats_server import Durability
 from deploy.printable import show_error
 from deploy.terminal import Terminal
 

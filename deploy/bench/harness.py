@@ -21,10 +21,9 @@ from contracts.domain import run
 from contracts.domain.registry import CODEC
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.runtime.nats_log import NatsLog, nats_log
-from contracts.runtime.process.settings import Settings
+from contracts.runtime.process.settings import Durability, Settings
 from deploy.bench.jobs import Job
 from deploy.bench.keep_alive import Pool
-from deploy.local.nats_server import Durability
 from deploy.local.system import LocalSystem, Options, local_system
 
 ENDS = tuple(state_filter("run", state) for state in ("completed", "suspended", "cancelled"))

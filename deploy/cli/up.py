@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.api.health import Readiness
+from contracts.runtime.process.settings import Durability
 from deploy.local.log_lines import Printed
-from deploy.local.nats_server import Durability
 from deploy.local.system import API, NATS, STOP_WITHIN_S, LocalSystem, Options, local_system, names
 from deploy.terminal import Terminal
 

@@ -13,10 +13,11 @@ import sysconfig
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
-from enum import StrEnum
 from pathlib import Path
 
+from contracts.runtime.durability import OWN_SERVER
 from contracts.runtime.process.service import UserError
+from contracts.runtime.process.settings import Durability
 from deploy.local.lifeline import end_with_parent
 
 MEMORY_LIMIT = "256MiB"
@@ -32,15 +33,6 @@ _LISTENING = re.compile(r"Listening for client connections on .*:(\d+)")
 _READY = "Server is ready"
 _RESTORING = "Starting restore for stream"
 _STORE_FAILED = "Critical write error"
-
-
-class Durability(StrEnum):
-    """What acknowledged commits survive."""
-
-    FSYNC = "fsync"
-    """Commits survive a power cut: every append is synced to disk."""
-    FAST = "fast"
-    """Commits survive crashes of processes, but not of the machine: data is synced every two minutes."""
 
 
 class ServerFailed(UserError):
@@ -143,6 +135,7 @@ class NatsServer:
         sync = "sync_interval: always" if self.durability is Durability.FSYNC else ""
         return f"""\
 listen: "127.0.0.1:{self.port or -1}"
+server_name: {OWN_SERVER}
 pid_file: {quoted(self.directory / "nats.pid")}
 jetstream {{
   store_dir: {quoted(self.directory / "jetstream")}

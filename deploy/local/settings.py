@@ -8,8 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.runtime.process.settings import require_apart
-from deploy.local.nats_server import Durability
+from contracts.runtime.process.settings import Durability, require_apart
 from deploy.local.system import Options
 
 Port = Annotated[int | None, Field(ge=0, le=65535)]

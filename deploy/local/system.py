@@ -17,12 +17,12 @@ from contracts.api.health import BUILDING, Readiness
 from contracts.client import Client, ClientError
 from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.process.service import UserError
-from contracts.runtime.process.settings import SQLITE
+from contracts.runtime.process.settings import SQLITE, Durability
 from deploy.local.child import STOP_S, Child, OnLine, inherited, python_module
 from deploy.local.data_lock import Claim, claimed, ports_of
 from deploy.local.nats_keeper import keep_running
 from deploy.local.nats_server import STOP_S as NATS_STOP_S
-from deploy.local.nats_server import Durability, NatsServer, running
+from deploy.local.nats_server import NatsServer, running
 from deploy.local.ports import Ports
 
 SERVICES = ("projector", "gateway", "planner", "executor", "scheduler")
@@ -210,6 +210,7 @@ def _environment(options: Options, nats_url: str, name: str) -> dict[str, str]:
     shared = options.nats_url is not None
     return {
         "NATS_URL": nats_url,
+        "DURABILITY": options.durability,
         "DATA_DIR": str(options.data.absolute()),
         "HOST": options.host,
         "INSTANCE": f"{socket.gethostname()}-{name}" if shared else name,

@@ -14,10 +14,11 @@ import pytest
 
 from contracts.runtime.nats.connection import connect
 from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
 from deploy.local import nats_keeper
 from deploy.local import nats_server as nats_server_module
-from deploy.local.nats_server import Durability, NatsServer, ServerFailed, StoreInUse, running
+from deploy.local.nats_server import NatsServer, ServerFailed, StoreInUse, running
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually

@@ -15,8 +15,8 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
+from contracts.runtime.process.settings import Durability
 from deploy.local.child import Child, python_module
-from deploy.local.nats_server import Durability
 from deploy.local.system import NATS, LocalSystem, Options, local_system, private
 from deploy.scripted_llm import ScriptedLlm, default_rules
 from deploy.scripted_llm import environment as scripted_environment

@@ -25,8 +25,7 @@ from contracts.core.event import Event
 from contracts.domain import run
 from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
-from contracts.runtime.process.settings import Settings
-from deploy.local.nats_server import Durability
+from contracts.runtime.process.settings import Durability, Settings
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import Rule, ScriptedAnswer, ScriptedCall, ScriptedLlm, When, default_rules
 from deploy.scripted_llm import environment as scripted_environment

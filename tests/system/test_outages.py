@@ -12,7 +12,8 @@ import pytest_asyncio
 
 from contracts.client import Client
 from contracts.domain import run
-from deploy.local.nats_server import Durability, NatsServer, running
+from contracts.runtime.process.settings import Durability
+from deploy.local.nats_server import NatsServer, running
 
 if TYPE_CHECKING:
     from tests.system.conftest import Bed, StartBed

@@ -17,6 +17,11 @@ SPACE = ord(" ")
 class NatsClient(Client):
     """The client of nats-py with faster headers, and an unsubscribe that does not lose messages."""
 
+    @property
+    def server_name(self) -> str:
+        """The name of the connected server; empty if it has none."""
+        return str(self._server_info.get("server_name", ""))
+
     async def stop_sending(self, subscription: Subscription) -> None:
         """Ask the server to stop sending. Messages that it has already sent are still received."""
         await self._send_unsubscribe(subscription._id)  # noqa: SLF001

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,6 +16,15 @@ _LowerCase = Annotated[str, StringConstraints(to_lower=True)]
 LogLevel = Literal["trace", "debug", "info", "warn", "warning", "error", "fatal"]
 
 
+class Durability(StrEnum):
+    """What acknowledged commits survive."""
+
+    FSYNC = "fsync"
+    """Commits survive a power cut: every append is synced to disk."""
+    FAST = "fast"
+    """Commits survive crashes of processes, but not of the machine: data is synced every two minutes."""
+
+
 class Settings(BaseSettings):
     """Settings that all services share. Each service adds its own in its `settings.py`."""
 
@@ -23,6 +33,10 @@ class Settings(BaseSettings):
     nats_url: str = "nats://127.0.0.1:4222"
     nats_replicas: int = Field(default=1, ge=1, le=5)
     """Number of replicas for streams that this process creates."""
+    nats_monitor_url: Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)] = ()
+    """Monitoring addresses of the NATS servers, separated by commas, to check that they sync each message."""
+    durability: Durability = Durability.FSYNC
+    """What an acknowledged commit must survive."""
     data_dir: Path = Path("data")
     """Directory for views, leases and other local files."""
     artifacts_dir: Path = Path("artifacts")

@@ -8,9 +8,12 @@ from pathlib import Path
 
 from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
-from contracts.runtime.process.settings import Settings
+from contracts.runtime.process.settings import Durability, Settings
 from deploy.local.attach import attached
 from deploy.terminal import Terminal
+
+ANY = Durability.FAST
+"""A command works with every NATS: what it syncs concerns the services."""
 
 
 @asynccontextmanager
@@ -18,7 +21,7 @@ async def log_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Nats
     """Open the log of the system on `data`, running or not. Default: the settings of the environment."""
     async with (
         attached(data, nats_url) as nats,
-        nats_log(Settings(data_dir=nats.data, nats_url=nats.url), CODEC, name="log") as log,
+        nats_log(Settings(data_dir=nats.data, nats_url=nats.url, durability=ANY), CODEC, name="log") as log,
     ):
         yield log
 

@@ -15,7 +15,7 @@ from contracts.core.subjects import PROJECTED
 from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import UserError
-from contracts.runtime.process.settings import ViewsSettings
+from contracts.runtime.process.settings import Durability, ViewsSettings
 from contracts.views import NEXT
 from deploy.cli.layout import Rows
 from deploy.local.attach import attached
@@ -28,6 +28,9 @@ PATIENCE_S = 60.0
 rebuild does not count."""
 
 LOOK_S = 1.0
+
+ANY = Durability.FAST
+"""A command works with every NATS: what it syncs concerns the services."""
 
 
 class NoViews(UserError):
@@ -49,7 +52,7 @@ async def views_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Vi
     """Open the views of the system on `data`, running or not. Default: the settings of the environment."""
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(attached(data, nats_url))
-        settings = ViewsSettings(data_dir=nats.data, nats_url=nats.url)
+        settings = ViewsSettings(data_dir=nats.data, nats_url=nats.url, durability=ANY)
         log = await stack.enter_async_context(nats_log(settings, CODEC, name="views"))
         yield Views(log, settings.views_file, nats.offline)
 

@@ -18,12 +18,12 @@ from typer.testing import CliRunner
 
 from contracts.client import ClarificationRequired, Refused, Unreachable
 from contracts.runtime.consumer.parking import NotParked
+from contracts.runtime.process.settings import Durability
 from deploy.cli.execute import SIGNALS, Status, execute
 from deploy.cli.main import app
 from deploy.cli.resources import RESOURCES
 from deploy.local.attach import NothingThere
 from deploy.local.data_lock import InUse
-from deploy.local.nats_server import Durability
 from deploy.local.settings import local_settings
 
 COMMANDS = (
