@@ -102,7 +102,8 @@ async def test_a_server_that_restores_its_store_is_given_the_time_it_takes(
     said = "Starting restore for stream '$G > LOG'" if restoring else "Thinking"
     program.write_text(
         f'#!/bin/sh\necho "{said}" >&2\nsleep 2\n'
-        'echo "Listening for client connections on 127.0.0.1:4" >&2\necho "Server is ready" >&2\nsleep 60\n'
+        'echo "Listening for client connections on 127.0.0.1:4" >&2\n'
+        'echo "Server is ready" >&2\nexec sleep 60\n'
     )
     program.chmod(0o755)
     monkeypatch.setattr(nats_server_module, "binary", lambda: str(program))

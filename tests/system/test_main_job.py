@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contracts.domain.run.steps import SYNTHESIS
+
 if TYPE_CHECKING:
     from tests.system.conftest import Bed, RunCli
 
@@ -19,7 +21,8 @@ async def test_a_goal_becomes_a_plan_steps_files_and_a_report(bed: Bed) -> None:
     told = await bed.told(started.execution_id)
     execution = await bed.shown(started.execution_id)
 
-    assert [event.sub_step_id for event in told if event.type == "substep.completed"][-1] == "006"
+    completed = [event.sub_step_id for event in told if event.type == "substep.completed"]
+    assert completed[-2:] == ["006", SYNTHESIS]
     assert told[-1].type == "execution.completed"
     assert (execution.status, execution.completed_tasks) == ("completed", 6)
     assert {step.status for step in execution.sub_steps} == {"completed"}

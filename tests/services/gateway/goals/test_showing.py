@@ -47,7 +47,7 @@ async def test_a_goal_whose_agent_is_gone_has_none(api: Api) -> None:
     assert (listed["id"], listed["agentId"], listed["agent"]) == (goal_id, agent_id, None)
 
 
-async def test_goals_are_listed_by_status_and_an_unknown_status_has_none(api: Api) -> None:
+async def test_goals_are_listed_by_status_and_an_unknown_status_is_refused(api: Api) -> None:
     active, paused, archived = [(await create(api))["id"] for _ in range(3)]
     await api.post(f"{GOALS}/{paused}/pause")
     await api.patch(f"{GOALS}/{archived}", {"status": "archived"})
@@ -55,12 +55,14 @@ async def test_goals_are_listed_by_status_and_an_unknown_status_has_none(api: Ap
     async def ids(status: str) -> list[str]:
         return [one["id"] for one in (await api.get(f"{GOALS}?status={status}")).json]
 
-    assert [await ids(status) for status in ("active", "paused", "archived", "odd")] == [
+    assert [await ids(status) for status in ("active", "paused", "archived")] == [
         [active],
         [paused],
         [archived],
-        [],
     ]
+    refused = await api.get(f"{GOALS}?status=actve")
+    assert refused.status == 400
+    assert "did you mean 'active'" in str(refused.json)
 
 
 async def test_all_goals_are_listed_unless_a_part_is_asked_for(api: Api) -> None:
