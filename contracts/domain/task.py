@@ -66,6 +66,6 @@ def evolve(state: State, event: Event) -> State:
 TASK = Aggregate("task", State(), evolve, lambda state: state.status.value, (Answered, Failed))
 
 
-def settle(state: State, came: Answered | Failed) -> list[Event]:
+def settle(state: State, outcome: Answered | Failed) -> list[Event]:
     """Record the outcome, once."""
-    return [came] if state.status is Status.ABSENT else []
+    return [outcome] if state.status is Status.ABSENT else []

@@ -88,7 +88,7 @@ def evolve(state: State, event: Event) -> State:
 WEBHOOK = Aggregate("webhook", State(), evolve, lambda state: state.status.value, (Delivered, AttemptFailed))
 
 
-def settle(state: State, came: Delivered | AttemptFailed) -> list[Event]:
+def settle(state: State, outcome: Delivered | AttemptFailed) -> list[Event]:
     """Record the outcome of an attempt. Returns no events if it is recorded, or the delivery is settled."""
-    told = state.of(came.ending)
-    return [] if told.is_settled or came.attempt <= told.attempts else [came]
+    told = state.of(outcome.ending)
+    return [] if told.is_settled or outcome.attempt <= told.attempts else [outcome]

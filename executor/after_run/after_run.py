@@ -116,9 +116,9 @@ class AfterRun:
             if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
                 raise Retry("the webhook is retried later", after=seconds)
             still_ours()
-            came = await self._call(result, url, told.attempts)
-            metrics.WEBHOOK_CALLS.labels(type(came).__name__).inc()
-            record = partial(delivery.decide, partial(webhook.settle, came=came))
+            outcome = await self._call(result, url, told.attempts)
+            metrics.WEBHOOK_CALLS.labels(type(outcome).__name__).inc()
+            record = partial(delivery.decide, partial(webhook.settle, outcome=outcome))
             # an unrecorded call would be repeated
             await retry_forever(record, what=f"to record the call of the webhook of {result.run_id}")
 

@@ -30,7 +30,7 @@ from executor.goal.limits import LEAST_CHARS, SHORT_CHARS, Limits
 LEAST_KEPT = 16
 """A string in the arguments of a call is never cut below this many characters."""
 Message = dict[str, Json]
-Shown = Mapping[tuple[int, int], Observed]
+Observations = Mapping[tuple[int, int], Observed]
 """The results of tool calls, by turn and position."""
 
 START = "This is the start. Think briefly about the way to the objective, then take the first step."
@@ -56,25 +56,27 @@ class SystemPrompt:
         return fill(self.template, {name: ""}) != self.template
 
 
-def conversation(loop: run.Loop, briefing: SystemPrompt, shown: Shown, limits: Limits) -> list[Message]:
+def conversation(
+    loop: run.Loop, system_prompt: SystemPrompt, observed: Observations, limits: Limits
+) -> list[Message]:
     """The messages for the next turn."""
-    first = _first_message(loop, briefing)
-    turns = fitting(loop.turns, shown, limits.context_chars - len(first), limits)
+    first = _first_message(loop, system_prompt)
+    turns = fitting(loop.turns, observed, limits.context_chars - len(first), limits)
     return [
-        {"role": "system", "content": briefing.system()},
+        {"role": "system", "content": system_prompt.system()},
         {"role": "user", "content": first},
         *turns,
     ]
 
 
-def fitting(turns: Sequence[run.Turn], shown: Shown, room: int, limits: Limits) -> list[Message]:
+def fitting(turns: Sequence[run.Turn], observed: Observations, room: int, limits: Limits) -> list[Message]:
     """The messages of the turns within `room` characters; the oldest are cut or left out."""
     blocks: list[list[Message]] = []
     whole = True
     left_out = list(turns)
     while left_out:
         turn = left_out[-1]
-        block = _full(turn, shown, limits) if whole else _short(turn, shown)
+        block = _full(turn, observed, limits) if whole else _short(turn, observed)
         if whole and blocks and _size(block) > room:
             whole = False
             continue
@@ -84,43 +86,43 @@ def fitting(turns: Sequence[run.Turn], shown: Shown, room: int, limits: Limits) 
         blocks.append(block)
         left_out.pop()
     messages = [message for block in reversed(blocks) for message in block]
-    return [*_gap(left_out, shown), *messages]
+    return [*_gap(left_out, observed), *messages]
 
 
-def _first_message(loop: run.Loop, briefing: SystemPrompt) -> str:
+def _first_message(loop: run.Loop, system_prompt: SystemPrompt) -> str:
     request = loop.request
     sections = [
         START,
-        "" if briefing.mentions("objective") else f"# Objective\n{request.objective}",
+        "" if system_prompt.mentions("objective") else f"# Objective\n{request.objective}",
         ""
-        if briefing.mentions("constraints") or not request.constraints
+        if system_prompt.mentions("constraints") or not request.constraints
         else f"# Constraints\n{as_lines(request.constraints)}",
         memory.as_section(loop.started.memories if loop.started else ()),
     ]
     return "\n\n".join(filter(None, sections))
 
 
-def _full(turn: run.Turn, shown: Shown, limits: Limits) -> list[Message]:
+def _full(turn: run.Turn, observed: Observations, limits: Limits) -> list[Message]:
     length = limits.text_chars
-    block = list(_messages(turn, shown, length))
+    block = list(_messages(turn, observed, length))
     while _size(block) > limits.turn_chars and length > LEAST_CHARS:
         length = max(length // 2, LEAST_CHARS)
-        block = list(_messages(turn, shown, length))
+        block = list(_messages(turn, observed, length))
     return block
 
 
-def _short(turn: run.Turn, shown: Shown) -> list[Message]:
-    return list(_messages(turn, shown, SHORT_CHARS))
+def _short(turn: run.Turn, observed: Observations) -> list[Message]:
+    return list(_messages(turn, observed, SHORT_CHARS))
 
 
-def _messages(turn: run.Turn, shown: Shown, length: int) -> Iterator[Message]:
+def _messages(turn: run.Turn, observed: Observations, length: int) -> Iterator[Message]:
     """The messages of a turn. `length`: maximum characters of one text."""
     taken = turn.taken
     calls = [_call(call, length) for call in taken.calls]
     thought = cut(taken.thought, length)
     yield {"role": "assistant", "content": thought, **({"tool_calls": calls} if calls else {})}
     for position, call in enumerate(taken.calls):
-        text = shown[turn.number, position].text
+        text = observed[turn.number, position].text
         yield {"role": "tool", "tool_call_id": call.id, "content": cut(text, length)}
     if not calls:
         yield {"role": "user", "content": _next_word(taken)}
@@ -149,10 +151,10 @@ def _arguments(given: Json, length: int) -> str:
     return written
 
 
-def _gap(left_out: Sequence[run.Turn], shown: Shown) -> list[Message]:
+def _gap(left_out: Sequence[run.Turn], observed: Observations) -> list[Message]:
     if not left_out:
         return []
-    texts = (one.text for (turn, _), one in shown.items() if turn <= len(left_out))
+    texts = (one.text for (turn, _), one in observed.items() if turn <= len(left_out))
     size = sum(map(len, texts)) + sum(len(turn.taken.thought) for turn in left_out)
     what = f"The first {len(left_out)} turns ({size} characters) are left out here because of limited space."
     return [{"role": "user", "content": what}]

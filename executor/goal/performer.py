@@ -18,9 +18,9 @@ from contracts.domain.run.outputs import output_of
 from contracts.llm import ChatRequest, Completion
 from executor.attempt import Attempt
 from executor.goal.calls import read_calls
-from executor.goal.conversation import Message, Shown, conversation
+from executor.goal.conversation import Message, Observations, conversation
 from executor.goal.limits import Limits
-from executor.goal.prompts import briefing, summary_prompt
+from executor.goal.prompts import summary_prompt, system_prompt
 from executor.resources import Resources
 from executor.stopwatch import ms_since
 from executor.tools.registry import Registry
@@ -58,11 +58,11 @@ class GoalPerformer:
 
     async def _turn(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.TurnTaken:
         tools = self._tools.only(started.tools)
-        shown = await self._shown(loop)
-        told = briefing(
-            loop, started.agent.prompt_template, tools.specs, shown, datetime.now(UTC), self._limits
+        observed = await self._observations(loop)
+        told = system_prompt(
+            loop, started.agent.prompt_template, tools.specs, observed, datetime.now(UTC), self._limits
         )
-        messages = conversation(loop, told, shown, self._limits)
+        messages = conversation(loop, told, observed, self._limits)
         begun = time.perf_counter()
         completion = await self._ask(
             started, messages, tools.specs, temperature=started.temperature, max_tokens=started.max_tokens
@@ -93,7 +93,7 @@ class GoalPerformer:
         )
 
     async def _summarise(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.Summarised:
-        prompt = summary_prompt(loop, await self._shown(loop), self._limits)
+        prompt = summary_prompt(loop, await self._observations(loop), self._limits)
         begun = time.perf_counter()
         completion = await self._ask(
             started,
@@ -128,17 +128,17 @@ class GoalPerformer:
         )
         return await self._resources.ask(request)
 
-    async def _shown(self, loop: Loop) -> Shown:
+    async def _observations(self, loop: Loop) -> Observations:
         """The results of all tool calls so far, with large results fetched."""
         pairs = [(turn, position, answer) for turn in loop.turns for position, answer in turn.answers.items()]
         values = await asyncio.gather(*(self._resources.value(answer.result) for _, _, answer in pairs))
-        shown = {}
+        observed = {}
         for (turn, position, answer), value in zip(pairs, values, strict=True):
             call = turn.taken.calls[position]
-            shown[turn.number, position] = Observed(
+            observed[turn.number, position] = Observed(
                 turn.number, position, call.name, call.arguments, value, answer.error
             )
-        return dict(sorted(shown.items()))
+        return dict(sorted(observed.items()))
 
 
 def _accounted(completion: Completion, begun: float) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from contracts.domain.plan import in_zone
 from contracts.domain.prompts.constraints import as_lines
 from contracts.domain.prompts.observations import Observed
 from contracts.domain.prompts.templates import dates, tool_texts
-from executor.goal.conversation import Shown, SystemPrompt
+from executor.goal.conversation import Observations, SystemPrompt
 from executor.goal.limits import SHORT_CHARS, Limits
 
 NOTHING = "None"
@@ -24,8 +24,13 @@ OBSERVED_CHARS = 1000
 """Maximum characters of one result in the request for the summary."""
 
 
-def briefing(
-    loop: run.Loop, template: str, tools: Sequence[ToolSpec], shown: Shown, now: datetime, limits: Limits
+def system_prompt(
+    loop: run.Loop,
+    template: str,
+    tools: Sequence[ToolSpec],
+    observed: Observations,
+    now: datetime,
+    limits: Limits,
 ) -> SystemPrompt:
     """The agent's prompt template and its values for the next turn."""
     request = loop.request
@@ -36,7 +41,7 @@ def briefing(
         "constraints": as_lines(request.constraints) or NOTHING,
         "stepBudget": str(request.step_budget),
         "stepsRemaining": str(request.step_budget - len(loop.turns) - 1),
-        "workingMemory": memory_text(list(shown.values()), limits.memory_chars),
+        "workingMemory": memory_text(list(observed.values()), limits.memory_chars),
     }
     return SystemPrompt(template, values)
 
@@ -55,12 +60,12 @@ def memory_text(calls: Sequence[Observed], room: int) -> str:
     return "\n".join(reversed(lines)) or NOTHING
 
 
-def summary_prompt(loop: run.Loop, shown: Shown, limits: Limits) -> str:
+def summary_prompt(loop: run.Loop, observed: Observations, limits: Limits) -> str:
     """The message that asks for the summary."""
     room = limits.context_chars
     steps: list[str] = []
     for turn in reversed(loop.turns):
-        step = _step(turn, shown)
+        step = _step(turn, observed)
         room -= len(step)
         if room < 0 and steps:
             steps.append(f"(The first {turn.number} steps are left out here because of limited space.)")
@@ -76,8 +81,8 @@ def summary_prompt(loop: run.Loop, shown: Shown, limits: Limits) -> str:
     )
 
 
-def _step(turn: run.Turn, shown: Shown) -> str:
+def _step(turn: run.Turn, observed: Observations) -> str:
     said = [f"Step {turn.number}: {cut(turn.taken.thought, OBSERVED_CHARS * 4) or '(no comment)'}"]
     for position, call in enumerate(turn.taken.calls):
-        said.append(f"[{call.name}] {cut(shown[turn.number, position].text, OBSERVED_CHARS)}")
+        said.append(f"[{call.name}] {cut(observed[turn.number, position].text, OBSERVED_CHARS)}")
     return "\n".join(said)

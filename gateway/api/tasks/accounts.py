@@ -20,8 +20,8 @@ from gateway.endpoint import Call
 
 logger = structlog.get_logger(__name__)
 
-Came = type[task.Answered] | type[task.Failed]
-Account = tuple[Came, dict[str, Json]]
+Ending = type[task.Answered] | type[task.Failed]
+Account = tuple[Ending, dict[str, Json]]
 """The event that ends a task, and its fields without agent and duration."""
 
 
@@ -44,10 +44,10 @@ async def record(call: Call[Any, Any], entry: AgentVersion, account: Account, be
         "agent_name": entry.state.name,
         "agent_version": entry.state.version_name,
     }
-    came = kind(**agent, **fields, duration_ms=round((time.perf_counter() - begun) * 1000))
+    event = kind(**agent, **fields, duration_ms=round((time.perf_counter() - begun) * 1000))
     try:
-        stream = await call.create(TASK, call.new_id("task_", "task"), partial(task.settle, came=came))
+        stream = await call.create(TASK, call.new_id("task_", "task"), partial(task.settle, outcome=event))
     except Unavailable as error:
-        logger.error("a task could not be recorded", error=str(error), task=came.model_dump(mode="json"))
+        logger.error("a task could not be recorded", error=str(error), task=event.model_dump(mode="json"))
         return
     await call.gateway.projected(stream.seq)
