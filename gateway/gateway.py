@@ -94,10 +94,10 @@ class Gateway:
         """
         try:
             async with asyncio.timeout(ANSWER_S):
-                newest = await self.log.last_seq()
+                newest, state = await self.log.last_seq(), await self.log.state()
         except TimeoutError:
             raise Unavailable(f"the log did not answer within {ANSWER_S:g} s") from None
-        return await self.projected(newest)
+        return await self.views.belong_to(state) and await self.projected(newest)
 
     def llm_problem(self, provider: str | None = None, model: str | None = None) -> str | None:
         """Return which setting is missing to call the model, or None. None arguments mean the defaults."""

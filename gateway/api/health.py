@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from contracts.api.fields import epoch_ms
 from contracts.api.health import BUILDING, Alive, DagScheduler, Queue, Readiness, Scheduler
 from contracts.domain.run import Status
-from contracts.runtime.log import Unavailable
+from contracts.runtime.log import LogState, Unavailable
 from contracts.runtime.process.sidecar import Check
 from contracts.views import HAS_SCHEDULE, IS_UNENDED, VIEWS_VERSION, checkpoint, dags, runs
 from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
@@ -30,6 +30,7 @@ OK = "ok"
 
 NO_LOG = f"the log did not answer within {ANSWER_S:g} s; look at nats-server, or set NATS_URL to another"
 OLD_VIEWS = "the views have another version; start the projector of this version"
+OTHER_LOG = "the views are of an earlier log; the projector rebuilds them"
 NO_EXECUTOR = "no executor has sent a heartbeat recently; start one with `async-agent run executor`"
 
 
@@ -90,6 +91,8 @@ class _Log:
     """Sequence of the newest commit. None if the log does not answer."""
     problem: str | None
     """Why the log does not accept commits. None if it does."""
+    state: LogState | None = None
+    """None if the log does not answer."""
 
 
 NOTHING = _Seen(0, VIEWS_VERSION, 0, 0, [])
@@ -104,7 +107,7 @@ async def _readiness(gateway: Gateway) -> Readiness:
     most = gateway.settings.max_concurrent_runs
     checked = {
         "nats": log.problem,
-        "database": _views_problem(gateway, found, newest),
+        "database": _views_problem(gateway, found, newest) or await _origin_problem(gateway, log),
         "projector": await _lag_problem(gateway, newest) if newest and lag else None,
         "executor": None if alive else NO_EXECUTOR,
         "llm": gateway.llm_problem(),
@@ -135,12 +138,12 @@ async def _readiness(gateway: Gateway) -> Readiness:
 
 async def _log_state(gateway: Gateway) -> _Log:
     """Return the state of the log."""
-    problem = newest = None
+    problem = newest = state = None
     with contextlib.suppress(TimeoutError, Unavailable):
         async with asyncio.timeout(ANSWER_S):
             problem = await gateway.log.problem()
-            newest = await gateway.log.last_seq()
-    return _Log(newest, problem or (NO_LOG if newest is None else None))
+            newest, state = await gateway.log.last_seq(), await gateway.log.state()
+    return _Log(newest, problem or (NO_LOG if newest is None else None), state)
 
 
 async def _look(gateway: Gateway) -> _Seen | str:
@@ -168,6 +171,14 @@ def _views_problem(gateway: Gateway, found: _Seen | str, newest: int | None) -> 
     if built is not None:
         return f"{BUILDING}: {built} of {newest}"
     return found if isinstance(found, str) else OLD_VIEWS
+
+
+async def _origin_problem(gateway: Gateway, log: _Log) -> str | None:
+    """Return the problem if the views were built from a log that this one replaced, or None."""
+    with contextlib.suppress(ViewsUnavailable):
+        if log.state and not await gateway.views.belong_to(log.state):
+            return OTHER_LOG
+    return None
 
 
 async def _lag_problem(gateway: Gateway, newest: int) -> str | None:

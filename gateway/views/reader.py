@@ -22,6 +22,7 @@ import structlog
 from sqlalchemy import URL, Connection, Executable, create_engine, event, exc, select
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from contracts.runtime.log import LogState
 from contracts.views import NEXT, SUSPECT, checkpoint
 
 logger = structlog.get_logger(__name__)
@@ -38,6 +39,7 @@ DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 """Error codes of a file that is damaged or not a database."""
 
 _POSITION = select(checkpoint.c.seq)
+_LOG = select(checkpoint.c.log_created, checkpoint.c.log_accepted)
 
 Row = Mapping[str, Any]
 """A row's values by column name."""
@@ -98,6 +100,11 @@ class Views(Reader):
     async def position(self) -> int:
         """Return the stream sequence up to which the views are current."""
         return int(await self.value(_POSITION) or 0)
+
+    async def belong_to(self, log: LogState) -> bool:
+        """Return whether the views were built from this log, and not from one that it replaced."""
+        row = await self.first(_LOG)
+        return row is None or not row["log_created"] or tuple(row.values()) == (log.created, log.accepted)
 
     def building(self) -> int | None:
         """Return the stream sequence that the rebuild has reached, or None if no rebuild is in progress."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -153,6 +155,22 @@ async def test_what_views_do_not_include_yet_is_not_called_missing(start_gateway
         answer = await api.get(f"{AGENTS}/{made.json['id']}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert "do not include the whole log yet" in answer.json["error"]
+
+
+async def test_views_of_a_log_that_was_replaced_do_not_say_what_is_missing(
+    start_gateway: StartGateway,
+) -> None:
+    """They are ahead of the new log, so their position alone tells nothing."""
+    api = await start_gateway(projector=False)
+    views = api.gateway.settings.views_file
+    async with Database.open(views):
+        assert (await api.get("/health/ready")).json["problems"].keys() >= {"executor"}
+        with closing(sqlite3.connect(views)) as other, other:
+            other.execute("UPDATE checkpoint SET seq = 99, log_created = 'once'")
+        missing = await api.get(f"{AGENTS}/agent_1")
+        readiness = await api.get("/health/ready")
+    assert missing.status == 503
+    assert "earlier log" in readiness.json["error"]
 
 
 async def test_a_read_that_finds_nothing_does_not_wait_long_for_a_log_that_is_away(
