@@ -479,7 +479,7 @@ async def test_an_answer_is_bounded_though_it_comes_packed(lab: Lab) -> None:
 
     bomb = ScriptedAnswer(raw='{"x": "' + " " * (20 * 1024 * 1024), gzip=True)
     server = await lab.serve([Rule(answer=bomb)])
-    with pytest.raises(Reject, match="more than 16 MiB"):
+    with pytest.raises(Reject, match="larger than 16 MiB"):
         await lab.client(server).complete(ChatRequest(HELLO))
     assert len(server.requests) == 1
 

@@ -44,6 +44,9 @@ WRONG_LAST = [10071, 10164, 10201]
 class Script:
     """A connection that answers what it is told to, and notes what it was asked."""
 
+    interruptions = 0
+    is_connected = False
+
     def __init__(self, *answers: dict[str, Any] | Exception, stored: dict[str, Any] | None = None) -> None:
         self.answers = list(answers)
         self.stored = stored or {}
@@ -74,7 +77,7 @@ def refusal(code: int, err_code: int) -> dict[str, Any]:
 
 def message(commit_id: str, seq: int) -> dict[str, Any]:
     headers = f"NATS/1.0\r\nNats-Msg-Id: {commit_id}\r\n\r\n".encode()
-    return {"seq": seq, "hdrs": b64encode(headers).decode()}
+    return {"seq": seq, "subject": "evt.thing.t1.done", "hdrs": b64encode(headers).decode()}
 
 
 async def test_an_ack_is_the_sequence() -> None:
