@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import orjson
 
 from contracts.domain.run.steps import SYNTHESIS
@@ -11,6 +13,7 @@ from gateway.api.runs.queries import EXECUTIONS, Filter
 from gateway.gateway import Gateway
 from gateway.views.paging import Part
 from gateway.views.presenting import JsonRow, pagination
+from gateway.views.reader import Row
 from gateway.views.results import stored_text
 
 
@@ -21,12 +24,16 @@ async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[Jso
         ViewsUnavailable: the views cannot be read at the moment.
         Unavailable: a large result could not be fetched.
     """
-    rows = await queries.page(gateway, EXECUTIONS, wanted, part)
-    shown = [execution_row(row, await stored_text(row["report"], gateway.blobs)) for row in rows]
     if part.by_cursor:
-        return shown, {"limit": part.limit, "count": len(shown), "nextCursor": part.next(rows, "run_")}
-    total = await queries.total(gateway, EXECUTIONS, wanted)
-    return shown, pagination(part.limit, part.offset, len(shown), total)
+        rows = await queries.page(gateway, EXECUTIONS, wanted, part)
+        following = part.next(rows, "run_")
+        return await _rows(gateway, rows), {"limit": part.limit, "count": len(rows), "nextCursor": following}
+    rows, total = await queries.page_and_total(gateway, wanted, part)
+    return await _rows(gateway, rows), pagination(part.limit, part.offset, len(rows), total)
+
+
+async def _rows(gateway: Gateway, rows: Sequence[Row]) -> list[JsonRow]:
+    return [execution_row(row, await stored_text(row["report"], gateway.blobs)) for row in rows]
 
 
 async def one(gateway: Gateway, execution_id: str) -> JsonRow | None:

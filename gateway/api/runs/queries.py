@@ -109,18 +109,24 @@ async def page(gateway: Gateway, kind: Kind, wanted: Filter, part: Part) -> list
     """
     by = _filters_of(wanted)
     order = runs.c.created_at if part.by_cursor or wanted.dag_id else kind.order
-    statement = _page(kind, by, order, after=bool(part.cursor))
+    statement = _page(kind, by, order, after=bool(part.cursor), counted=False)
     rows = await gateway.views.all(statement, **_given(wanted), **part.given)
     return in_order(rows, f"run_{order.name}", "run_id")
 
 
-async def total(gateway: Gateway, kind: Kind, wanted: Filter) -> int:
-    """Return the number of executions on all pages.
+async def page_and_total(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[Row], int]:
+    """Return a page of executions by offset and the number on all pages, read at the same moment.
 
     Raises:
         ViewsUnavailable: the views cannot be read at the moment.
     """
-    return int(await gateway.views.value(_total(kind, _filters_of(wanted)), **_given(wanted)) or 0)
+    by = _filters_of(wanted)
+    order = runs.c.created_at if wanted.dag_id else EXECUTIONS.order
+    statement = _page(EXECUTIONS, by, order, after=False, counted=True)
+    rows = await gateway.views.all(statement, **_given(wanted), **part.given)
+    if rows:
+        return in_order(rows, f"run_{order.name}", "run_id"), int(rows[0]["total"] or 0)
+    return [], int(await gateway.views.value(_total(EXECUTIONS, by), **_given(wanted)) or 0)
 
 
 async def one(gateway: Gateway, kind: Kind, run_id: str) -> Row | None:
@@ -214,9 +220,11 @@ def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:
 
 
 @cache
-def _page(kind: Kind, by: tuple[str, ...], order: Column[int], *, after: bool) -> Select[Any]:
+def _page(kind: Kind, by: tuple[str, ...], order: Column[int], *, after: bool, counted: bool) -> Select[Any]:
+    """Return the statement for a page. `counted` adds the total to each row."""
     ids = page_of(order, runs.c.id, _conditions(kind, by), after=after)
-    return select(*kind.columns).select_from(kind.source).where(runs.c.id.in_(ids))
+    extra = [_total(kind, by).scalar_subquery().label("total")] if counted else []
+    return select(*kind.columns, *extra).select_from(kind.source).where(runs.c.id.in_(ids))
 
 
 @cache
