@@ -19,7 +19,7 @@ class Attempt:
     step: Step
     number: int
     """Number of the attempt, from 1."""
-    still_ours: Callable[[], Awaitable[None]]
+    require_ownership: Callable[[], Awaitable[None]]
     """Returns once this process certainly owns the run. Call it before work that must not be repeated."""
 
     @property

@@ -26,7 +26,7 @@ from contracts.core.outcome import Reject, Retry
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.run import Erred, Outcome, Succeeded
+from contracts.domain.run import Failure, Outcome, Success
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import retry_forever
@@ -146,24 +146,24 @@ class Driver:
         begun = time.perf_counter()
         outcome: Outcome
         try:
-            outcome = Succeeded(await self._workload.perform(attempt))
+            outcome = Success(await self._workload.perform(attempt))
         except Retry as error:
-            outcome = self._erred(
+            outcome = self._failure(
                 attempt, str(error), begun, retry_after=error.after, retryable=True, spent=error.spent
             )
         except Unavailable as error:
-            outcome = self._erred(attempt, str(error), begun, retryable=True)
+            outcome = self._failure(attempt, str(error), begun, retryable=True)
         except Reject as error:
-            outcome = self._erred(attempt, str(error), begun, spent=error.spent)
+            outcome = self._failure(attempt, str(error), begun, spent=error.spent)
         except asyncio.CancelledError:
             if _is_being_cancelled():
                 raise
-            outcome = self._erred(attempt, "the step was cancelled by the tool or a library", begun)
+            outcome = self._failure(attempt, "the step was cancelled by the tool or a library", begun)
         except Exception as error:
             log.exception(
                 "step raised", run=attempt.run_id, step=attempt.step.task.id, attempt=attempt.number
             )
-            outcome = self._erred(attempt, f"{type(error).__name__}: {error}", begun)
+            outcome = self._failure(attempt, f"{type(error).__name__}: {error}", begun)
         metrics.STEP_SECONDS.labels(
             attempt.step.task.tool_or_prompt.name, type(outcome).__name__.lower()
         ).observe(time.perf_counter() - begun)
@@ -179,7 +179,7 @@ class Driver:
             self._wake.set()
 
     @staticmethod
-    def _erred(
+    def _failure(
         attempt: Attempt,
         error: str,
         begun: float,
@@ -187,8 +187,8 @@ class Driver:
         retry_after: float | None = None,
         retryable: bool = False,
         spent: Spent | None = None,
-    ) -> Erred:
-        return Erred(
+    ) -> Failure:
+        return Failure(
             step=attempt.step.task.id,
             attempt=attempt.number,
             error=error,
@@ -279,15 +279,15 @@ def _is_being_cancelled() -> bool:
 
 
 def _key_of(outcome: Outcome) -> Key:
-    ended = outcome.completed if isinstance(outcome, Succeeded) else outcome
+    ended = outcome.completed if isinstance(outcome, Success) else outcome
     return ended.step, ended.attempt
 
 
 def _with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
     """The outcomes, with the first one, which is too large for a commit, replaced by an error."""
     first, *others = outcomes
-    completed = first.completed if isinstance(first, Succeeded) else first
-    error = Erred(
+    completed = first.completed if isinstance(first, Success) else first
+    error = Failure(
         step=completed.step,
         attempt=completed.attempt,
         error="the result of the step is too large for one event; return less, or write it to a file",

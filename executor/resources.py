@@ -23,7 +23,7 @@ from executor.values import Values
 
 T = TypeVar("T")
 
-Tell = Callable[[str, dict[str, Json]], Awaitable[None]]
+PublishLive = Callable[[str, dict[str, Json]], Awaitable[None]]
 """Sends a message that is not stored to the watchers of a run. Arguments: run id, message."""
 
 
@@ -36,7 +36,7 @@ class Resources:
         llm: Llm,
         agents: Directory,
         blobs: Blobs,
-        tell: Tell,
+        publish_live: PublishLive,
         *,
         max_steps: int,
         timeout_s: float,
@@ -46,7 +46,7 @@ class Resources:
         self.agents = agents
         self._blobs = blobs
         self._values = Values(blobs)
-        self._tell = tell
+        self._publish_live = publish_live
         self._timeout_s = timeout_s
         self._slots = asyncio.Semaphore(max_steps)
 
@@ -80,10 +80,10 @@ class Resources:
         async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
             step = attempt.step.task.id
             said = ToolProgress(kind=kind, tool=tool_name, message=message, step=step)
-            await self._tell(attempt.run_id, said.model_dump())
+            await self._publish_live(attempt.run_id, said.model_dump())
 
         if tool.effect_of(params) is Effect.ONCE:
-            await attempt.still_ours()
+            await attempt.require_ownership()
         return await tool.invoke(params, CallContext(attempt.idempotency_key, progress, self._timeout_s))
 
     async def stored(self, result: Json) -> Json:

@@ -58,13 +58,13 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
         aclosing(Llm(llm_settings)) as llm,
     ):
         tools = build_registry(tool_settings, http, parsers)
-        tell = partial(_tell, log.connection)
+        publish_live = partial(_publish_live, log.connection)
         resources = Resources(
             tools,
             llm,
             agents,
             log.format.blobs,
-            tell,
+            publish_live,
             max_steps=settings.executor_max_steps,
             timeout_s=settings.step_timeout_s,
         )
@@ -91,7 +91,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 consume,
                 ends.run,
                 partial(watch, log, executor, CANCELLED),
-                partial(_be_seen, log.connection, settings, tools.tools),
+                partial(_send_heartbeats, log.connection, settings, tools.tools),
             ]
             yield Running(workers, {"nats": log.problem})
 
@@ -124,11 +124,11 @@ def _limits(settings: ExecutorSettings, llm: LlmSettings) -> Limits:
     )
 
 
-async def _tell(connection: Connection, run_id: str, message: dict[str, Json]) -> None:
+async def _publish_live(connection: Connection, run_id: str, message: dict[str, Json]) -> None:
     await connection.publish_ephemeral(live_run(run_id), orjson.dumps(clean_json(message)))
 
 
-async def _be_seen(connection: Connection, settings: ExecutorSettings, tools: Iterable[str]) -> None:
+async def _send_heartbeats(connection: Connection, settings: ExecutorSettings, tools: Iterable[str]) -> None:
     alive = ExecutorAlive(instance=settings.instance, capacity=settings.executor_max_runs, tools=tuple(tools))
     while True:
         await connection.publish_ephemeral(EXECUTOR_ALIVE, alive.model_dump_json().encode())

@@ -31,7 +31,7 @@ class Workload(Protocol):
         """The events that start a pending run; none for a run that is not pending."""
         ...
 
-    async def perform(self, attempt: Attempt) -> run.Achieved:
+    async def perform(self, attempt: Attempt) -> run.CompletionEvent:
         """The result of one attempt at a step.
 
         Raises:

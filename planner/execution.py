@@ -32,7 +32,7 @@ async def request_run(planned: Stream[dag.State], now: datetime) -> None:
     )
 
 
-async def call_off_run(planned: Stream[dag.State], reason: str) -> None:
+async def cancel_run(planned: Stream[dag.State], reason: str) -> None:
     """Cancel the run of the DAG, unless it was already requested or the request includes no run."""
     request = planned.state.request
     if request is None or request.run_id is None:

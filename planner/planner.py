@@ -27,7 +27,7 @@ from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from planner import metrics
 from planner.asking import ask
-from planner.execution import call_off_run, request_run
+from planner.execution import cancel_run, request_run
 from planner.planning import conclude, judge, next_question, with_title
 from planner.planning_context import PlanningContext, brief, unusable
 from planner.reply import Reply
@@ -78,7 +78,7 @@ class Planner:
         rejected = Rejected(http_status=500, error=f"the planner gave up: {cause}; ask for the plan again")
         await _append(stream, lambda state: dag.plan(state, [rejected]))
         if stream.state.status is dag.Status.PLANNED:
-            await call_off_run(stream, f"the planner gave up before it requested the run: {cause}")
+            await cancel_run(stream, f"the planner gave up before it requested the run: {cause}")
 
     async def _open(self, recorded: Recorded) -> Stream[dag.State] | None:
         """The current DAG, or None if a later message of the queue is about the same DAG."""

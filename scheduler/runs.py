@@ -81,7 +81,7 @@ class Runs:
         with suppress(run.UnknownRun, run.AlreadyFinished):
             await transact(self._log, RUN, run_id, decide, plan.origin)
         with suppress(dag.UnknownDag):
-            await transact(self._log, DAG, plan.id, partial(dag.call_off, reason=reason), plan.origin)
+            await transact(self._log, DAG, plan.id, partial(dag.cancel_planning, reason=reason), plan.origin)
 
     async def _state(self, run_id: str) -> str | None:
         for aggregate, id_ in ((RUN.name, run_id), (DAG.name, plan_id(run_id))):

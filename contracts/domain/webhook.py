@@ -90,5 +90,5 @@ WEBHOOK = Aggregate("webhook", State(), evolve, lambda state: state.status.value
 
 def settle(state: State, outcome: Delivered | AttemptFailed) -> list[Event]:
     """Record the outcome of an attempt. Returns no events if it is recorded, or the delivery is settled."""
-    told = state.of(outcome.ending)
-    return [] if told.is_settled or outcome.attempt <= told.attempts else [outcome]
+    progress = state.of(outcome.ending)
+    return [] if progress.is_settled or outcome.attempt <= progress.attempts else [outcome]

@@ -90,24 +90,24 @@ class Continuity:
         self._seq = 0
         self._payload = b""
         self._first: LogState | None = None
-        self._doubtful = False
+        self._check_required = False
         """Whether the log may have lost commits since the last check."""
         self._checking = asyncio.Lock()
 
-    def saw(self, seq: int, payload: bytes) -> None:
+    def record_seen(self, seq: int, payload: bytes) -> None:
         """Record that message `seq` is in the log."""
         if seq > self._seq:
             self._seq, self._payload = seq, payload
 
-    def doubt(self) -> None:
+    def require_check(self) -> None:
         """Record that the connection was interrupted: the server may return with a different log."""
-        self._doubtful = True
+        self._check_required = True
 
-    async def reassure(self) -> None:
+    async def check_if_required(self) -> None:
         """Call `check` if the connection was interrupted since the last check."""
-        if self._doubtful:
+        if self._check_required:
             async with self._checking:
-                if self._doubtful:
+                if self._check_required:
                     await self.check()
 
     async def check(self) -> None:
@@ -121,7 +121,7 @@ class Continuity:
         mark = Mark(self._seq, sha256(self._payload).hexdigest(), self._first.created, self._first.accepted)
         reason = await self._confirmed(mark)
         if reason is None:
-            self._doubtful = False
+            self._check_required = False
             return
         if (await self._log.state()).accepted == mark.accepted:
             await self._log.halt(reason)

@@ -27,8 +27,8 @@ from contracts.runtime.nats.publish import WrongLastSequence
 from contracts.runtime.nats.retry import NoAnswer, retry_forever, retry_until
 from contracts.runtime.nats.storage import Storage
 from contracts.runtime.nats_blobs import NatsBlobs
-from contracts.runtime.passed_over import PassedOver
 from contracts.runtime.process.settings import Settings
+from contracts.runtime.skip_reporter import SkipReporter
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import COMMIT_ID, Format, Wire, place_in
 
@@ -63,7 +63,7 @@ class NatsLog:
         self.connection = connection
         self.format = form
         self._history = History(connection, replicated=replicated)
-        self._passed_over = PassedOver(connection)
+        self._skip_reporter = SkipReporter(connection)
         self._storage = Storage(connection, replicated=replicated)
         self._deadline_s = deadline_s
         self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
@@ -72,7 +72,7 @@ class NatsLog:
         """See Log.append."""
         wire = await self.format.encode(commit, after)
         seq = await retry_until(partial(self._publish, wire, after), deadline_s=self._deadline_s)
-        self._continuity.saw(seq, wire.payload)
+        self._continuity.record_seen(seq, wire.payload)
         return seq
 
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
@@ -96,7 +96,7 @@ class NatsLog:
         async with aclosing(ordered.batches()) as batches:
             async for batch in batches:
                 place, msg = batch[-1]
-                self._continuity.saw(place.seq, msg.data)
+                self._continuity.record_seen(place.seq, msg.data)
                 yield [await self._passed_on(place.seq, msg) for place, msg in batch]
 
     async def last_seq(self, *filters: str) -> int:
@@ -135,9 +135,9 @@ class NatsLog:
         accept = partial(stream_state.accept, self.connection, STREAM)
         await retry_until(accept, deadline_s=self._deadline_s)
 
-    def doubt(self) -> None:
+    def require_check(self) -> None:
         """Check the log before the next append: after a reconnect the server may have a different one."""
-        self._continuity.doubt()
+        self._continuity.require_check()
 
     async def problem(self) -> str | None:
         """See Log.problem."""
@@ -172,9 +172,9 @@ class NatsLog:
         try:
             recorded = await retry_forever(partial(self.recorded, seq, msg.data), what="to read the log")
         except Undecodable as error:
-            await self._passed_over.tell_broken(seq, msg.subject, msg.data, error)
+            await self._skip_reporter.report_broken(seq, msg.subject, msg.data, error)
             return Recorded.nothing(seq, msg.data)
-        self._passed_over.tell_unread(recorded)
+        self._skip_reporter.report_unread(recorded)
         return recorded
 
     async def _info(self) -> Json:
@@ -184,7 +184,7 @@ class NatsLog:
             raise Unavailable(f"the stream {STREAM} does not exist: it was deleted. {WAY_OUT}") from None
 
     async def _publish(self, wire: Wire, after: int) -> int:
-        await self._reassure()
+        await self._check_continuity()
         timeout_s = min(ATTEMPT_S, self._deadline_s)
         try:
             return await self._storage.store(wire.subject, wire.payload, wire.headers, timeout_s=timeout_s)
@@ -205,9 +205,9 @@ class NatsLog:
                 f"{wire.subject}: {error.description} (JetStream error {error.err_code})"
             ) from error
 
-    async def _reassure(self) -> None:
+    async def _check_continuity(self) -> None:
         try:
-            await self._continuity.reassure()
+            await self._continuity.check_if_required()
         except LogRegressed as error:
             raise Halted(f"{error}. {WAY_OUT}") from error
 
@@ -241,5 +241,5 @@ async def nats_log(settings: Settings, codec: Codec, *, name: str) -> AsyncGener
         await check_durability(connection, settings)
         replicas = await ensure_topology(connection, replicas=settings.nats_replicas)
         log = NatsLog(connection, Format(codec, NatsBlobs(connection)), replicated=replicas > 1)
-        with connection.on_interruption(log.doubt):
+        with connection.on_interruption(log.require_check):
             yield log

@@ -61,7 +61,7 @@ async def _history(bench: Bench, job: Job) -> None:
     while events:
         await stream.append(events)
         done: list[run.Outcome] = [
-            run.Succeeded(run.StepCompleted(step=step, result={"padding": "x" * 280}))
+            run.Success(run.StepCompleted(step=step, result={"padding": "x" * 280}))
             for step in stream.state.running
         ]
         events = run.settle(stream.state, done, now, run.RunPolicy()) if done else []

@@ -65,7 +65,7 @@ class AfterRun:
             Retry: the webhook call failed and is retried later.
             LeaseLost: the lease expired; another process may handle the message.
         """
-        still_ours = partial(delivery.lease.require, delivery.lease.term)
+        require_lease = partial(delivery.lease.require, delivery.lease.term)
         origin = Origin(self._source).caused_by(recorded.commit)
         if _has_no_goal(recorded):
             return
@@ -76,7 +76,7 @@ class AfterRun:
         if result.is_final:
             await self._remember(result, recorded.seq, origin)
         if result.webhook_url is not None:
-            await self._tell(result, result.webhook_url, origin, still_ours)
+            await self._call_webhook(result, result.webhook_url, origin, require_lease)
 
     async def _of_run(self, recorded: Recorded) -> RunResult | None:
         """The result of the run at this commit; None if the run was deleted or has no goal."""
@@ -107,22 +107,22 @@ class AfterRun:
         if await kept.decide(partial(memory.keep, run_id=result.run_id, added=result.memories())):
             metrics.MEMORIES_KEPT.inc()
 
-    async def _tell(
-        self, result: RunResult, url: str, origin: Origin, still_ours: Callable[[], None]
+    async def _call_webhook(
+        self, result: RunResult, url: str, origin: Origin, require_lease: Callable[[], None]
     ) -> None:
         delivery = await Stream.open(self._log, WEBHOOK, result.run_id, origin)
-        while not (told := delivery.state.of(result.number)).is_settled:
-            wait = told.retry_at
+        while not (progress := delivery.state.of(result.number)).is_settled:
+            wait = progress.retry_at
             if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
                 raise Retry("the webhook is retried later", after=seconds)
-            still_ours()
-            outcome = await self._call(result, url, told.attempts)
+            require_lease()
+            outcome = await self._attempt(result, url, progress.attempts)
             metrics.WEBHOOK_CALLS.labels(type(outcome).__name__).inc()
             record = partial(delivery.decide, partial(webhook.settle, outcome=outcome))
             # an unrecorded call would be repeated
             await retry_forever(record, what=f"to record the call of the webhook of {result.run_id}")
 
-    async def _call(self, result: RunResult, url: str, attempts: int) -> Delivered | AttemptFailed:
+    async def _attempt(self, result: RunResult, url: str, attempts: int) -> Delivered | AttemptFailed:
         begun = time.perf_counter()
 
         def failed(error: str, retry_at: datetime | None = None) -> AttemptFailed:

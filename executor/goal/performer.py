@@ -37,7 +37,7 @@ class GoalPerformer:
         self._tools = tools
         self._limits = limits
 
-    async def perform(self, attempt: Attempt) -> run.Achieved:
+    async def perform(self, attempt: Attempt) -> run.CompletionEvent:
         """The result of the step.
 
         Raises:
@@ -47,7 +47,7 @@ class GoalPerformer:
         loop, step = attempt.state.loop, attempt.step.task.id
         if loop is None or loop.started is None:
             raise Reject("the run is not a started goal run")
-        work: Callable[[], Awaitable[run.Achieved]]
+        work: Callable[[], Awaitable[run.CompletionEvent]]
         if "." in step:
             work = partial(self._call, attempt, loop)
         elif step == SUMMARY:

@@ -35,6 +35,6 @@ class AgentWorkload:
         prepared = await self._setup.prepare(state.loop.request, executor, now)
         return run.start_goal(state, prepared, self.policy)
 
-    async def perform(self, attempt: Attempt) -> run.Achieved:
+    async def perform(self, attempt: Attempt) -> run.CompletionEvent:
         """The result of a step; see Workload."""
         return await self._performer.perform(attempt)

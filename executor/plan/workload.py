@@ -51,7 +51,7 @@ class PlanWorkload:
         """The start of a pending run; see Workload."""
         return run.start(state, executor, now, self.policy, llm=self._resources.llm.problem() is None)
 
-    async def perform(self, attempt: Attempt) -> run.Achieved:
+    async def perform(self, attempt: Attempt) -> run.CompletionEvent:
         """The result of a step; see Workload."""
         return await self._resources.in_slot(partial(self._perform, attempt))
 

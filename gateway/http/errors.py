@@ -48,7 +48,7 @@ STATUS: dict[type[Exception], int] = {
     agent.NameTaken: 409,
     agent.AgentActive: 400,
     dag.UnknownDag: 404,
-    dag.NothingAsked: 409,
+    dag.NoClarificationPending: 409,
     goal.UnknownGoal: 404,
     goal.UnknownSchedule: 404,
     run.UnknownRun: 404,

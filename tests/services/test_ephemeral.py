@@ -41,7 +41,7 @@ async def test_an_executor_lives_on_while_nobody_can_see_it(
     monkeypatch.setattr(service, "INTERVAL_S", 0.001)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await service._be_seen(cut_off, ExecutorSettings(_env_file=None), ())
+            await service._send_heartbeats(cut_off, ExecutorSettings(_env_file=None), ())
 
 
 async def test_an_executor_tells_its_tools(
@@ -52,7 +52,9 @@ async def test_an_executor_tells_its_tools(
     async with connect(nats_server.url, name="test") as connection:
         await connection.listen(EXECUTOR_ALIVE, heard.append)
         seen = asyncio.ensure_future(
-            service._be_seen(connection, ExecutorSettings(_env_file=None), {"fetchPage": 1, "noop": 2})
+            service._send_heartbeats(
+                connection, ExecutorSettings(_env_file=None), {"fetchPage": 1, "noop": 2}
+            )
         )
         await eventually(lambda: heard)
         seen.cancel()
@@ -61,11 +63,11 @@ async def test_an_executor_tells_its_tools(
 
 async def test_a_tool_may_tell_of_its_progress_to_nobody(cut_off: Connection) -> None:
     said = executors.ToolProgress(kind="progress", tool="fetchPage", message="half way", step="001")
-    await service._tell(cut_off, "run_1", said.model_dump())
+    await service._publish_live(cut_off, "run_1", said.model_dump())
 
 
 async def test_what_a_tool_says_may_be_any_text_of_any_length(nats_server: NatsServer) -> None:
     async with connect(nats_server.url, name="test") as connection:
         for message in ("half \ud800 way", "x" * 2_000_000):
-            await service._tell(connection, "run_1", {"kind": "progress", "message": message})
+            await service._publish_live(connection, "run_1", {"kind": "progress", "message": message})
         await connection.fence()

@@ -6,9 +6,9 @@ The gateway writes requested, clarified, imported, updated, schedule_set and del
 from __future__ import annotations
 
 from contracts.domain.dag.decisions import (
-    NothingAsked,
+    NoClarificationPending,
     UnknownDag,
-    call_off,
+    cancel_planning,
     clarify,
     delete,
     import_job,
@@ -51,14 +51,14 @@ __all__ = [
     "ScheduleSet",
     "Deleted",
     "UnknownDag",
-    "NothingAsked",
+    "NoClarificationPending",
     "request",
     "import_job",
     "plan",
     "clarify",
     "update",
     "set_schedule",
-    "call_off",
+    "cancel_planning",
     "delete",
     "is_planning",
     "require_known",

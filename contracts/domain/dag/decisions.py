@@ -24,7 +24,7 @@ class UnknownDag(DomainError):
     """There is no such DAG."""
 
 
-class NothingAsked(DomainError):
+class NoClarificationPending(DomainError):
     """The DAG does not wait for a clarification."""
 
 
@@ -51,11 +51,11 @@ def clarify(state: State, answer: str) -> list[Event]:
 
     Raises:
         UnknownDag: there is no such DAG.
-        NothingAsked: the DAG does not wait for a clarification.
+        NoClarificationPending: the DAG does not wait for a clarification.
     """
     require_known(state)
     if state.status is not Status.CLARIFICATION:
-        raise NothingAsked(
+        raise NoClarificationPending(
             f"the DAG is {state.status}: only a DAG that waits for a clarification can be clarified"
         )
     return [Clarified(answer=answer)]
@@ -73,7 +73,7 @@ def set_schedule(state: State, schedule: Schedule | None) -> list[Event]:
     return [] if schedule == state.schedule else [ScheduleSet(schedule=schedule)]
 
 
-def call_off(state: State, reason: str) -> list[Event]:
+def cancel_planning(state: State, reason: str) -> list[Event]:
     """Cancel planning, or the wait for a clarification. Returns no events if planning has ended."""
     require_known(state)
     if not is_planning(state) and state.status is not Status.CLARIFICATION:

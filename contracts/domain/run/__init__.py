@@ -7,7 +7,7 @@ writes the other events.
 
 from __future__ import annotations
 
-from contracts.domain.run.attempts import Achieved, Erred, Outcome, RunPolicy, Succeeded
+from contracts.domain.run.attempts import CompletionEvent, Failure, Outcome, RunPolicy, Success
 from contracts.domain.run.decisions import (
     AlreadyFinished,
     CannotResume,
@@ -92,9 +92,9 @@ __all__ = [
     "UnknownRun",
     "CannotResume",
     "AlreadyFinished",
-    "Achieved",
-    "Succeeded",
-    "Erred",
+    "CompletionEvent",
+    "Success",
+    "Failure",
     "Outcome",
     "RunPolicy",
     "request",

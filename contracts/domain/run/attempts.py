@@ -12,19 +12,19 @@ from contracts.domain.run.events import StepCompleted
 from contracts.domain.run.goal_events import CallAnswered, Summarised, TurnTaken
 from contracts.domain.run.steps import Step
 
-Achieved = StepCompleted | TurnTaken | CallAnswered | Summarised
+CompletionEvent = StepCompleted | TurnTaken | CallAnswered | Summarised
 """The event of a completed step."""
 
 
 @dataclass(frozen=True, slots=True)
-class Succeeded:
+class Success:
     """The outcome of an attempt that succeeded."""
 
-    completed: Achieved
+    completed: CompletionEvent
 
 
 @dataclass(frozen=True, slots=True)
-class Erred:
+class Failure:
     """The outcome of an attempt that failed."""
 
     step: str
@@ -39,7 +39,7 @@ class Erred:
     spent: Spent | None = None
 
 
-Outcome = Succeeded | Erred
+Outcome = Success | Failure
 
 
 def unknown_effect(_: Step) -> Effect:

@@ -10,7 +10,7 @@ from contracts.core.event import Event
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.domain.run import goal_decisions
-from contracts.domain.run.attempts import Achieved, Erred, Outcome, RunPolicy, Succeeded
+from contracts.domain.run.attempts import CompletionEvent, Failure, Outcome, RunPolicy, Success
 from contracts.domain.run.events import (
     Cancelled,
     Completed,
@@ -236,8 +236,8 @@ def _elapsed_ms(state: State, now: datetime) -> int:
 
 def _outcome_event(
     state: State, outcome: Outcome, now: datetime, policy: RunPolicy
-) -> Achieved | StepFailed | None:
-    if isinstance(outcome, Succeeded):
+) -> CompletionEvent | StepFailed | None:
+    if isinstance(outcome, Success):
         event = outcome.completed
         return event if state.running.get(event.step) == event.attempt else None
     if state.running.get(outcome.step) != outcome.attempt:
@@ -253,7 +253,7 @@ def _outcome_event(
     )
 
 
-def _retry_at(state: State, outcome: Erred, now: datetime, policy: RunPolicy) -> datetime | None:
+def _retry_at(state: State, outcome: Failure, now: datetime, policy: RunPolicy) -> datetime | None:
     failures = state.failures.get(outcome.step, 0)
     if not outcome.retryable or failures >= policy.retries:
         return None

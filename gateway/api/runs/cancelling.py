@@ -55,4 +55,5 @@ async def _stop_planning(gateway: Gateway, plan: Stream[dag.State], reason: str)
     """Stop the planner. A finished plan is kept."""
     if plan.state.status in {dag.Status.ABSENT, dag.Status.DELETED}:
         return 0
-    return (await transact(gateway.log, DAG, plan.id, partial(dag.call_off, reason=reason), plan.origin)).seq
+    decide = partial(dag.cancel_planning, reason=reason)
+    return (await transact(gateway.log, DAG, plan.id, decide, plan.origin)).seq

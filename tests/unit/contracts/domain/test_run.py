@@ -17,7 +17,7 @@ from contracts.core.event import Event
 from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.plan import Job
-from contracts.domain.run import RUN, Erred, RunPolicy, Status, Succeeded
+from contracts.domain.run import RUN, Failure, RunPolicy, Status, Success
 from contracts.domain.run.decisions import FAILED_AT_ONCE
 from contracts.domain.run.steps import SYNTHESIS, Step
 from tests import jobs
@@ -58,8 +58,10 @@ def done(step: str, result: Any = "r", attempt: int = 1) -> run.StepCompleted:
     return run.StepCompleted(step=step, attempt=attempt, result=result)
 
 
-def erred(step: str, attempt: int = 1, *, retryable: bool = False, retry_after: float | None = None) -> Erred:
-    return Erred(step, attempt, "broke", 5, retryable, retry_after)
+def failure(
+    step: str, attempt: int = 1, *, retryable: bool = False, retry_after: float | None = None
+) -> Failure:
+    return Failure(step, attempt, "broke", 5, retryable, retry_after)
 
 
 def failed(step: str, attempt: int = 1, retry_at: datetime | None = None) -> run.StepFailed:
@@ -99,21 +101,21 @@ def test_without_a_model_the_results_of_inferences_are_put_together(given: Given
 
 
 def test_a_completed_step_and_those_it_sets_free_are_one_decision(given: Given) -> None:
-    given(RUN, DIAMOND, started(), began("1")).when(
-        run.settle, [Succeeded(done("1"))], NOW, POLICY
-    ).then_once(done("1"), began("2", "3"))
+    given(RUN, DIAMOND, started(), began("1")).when(run.settle, [Success(done("1"))], NOW, POLICY).then_once(
+        done("1"), began("2", "3")
+    )
 
 
 def test_a_step_waits_for_all_it_needs(given: Given) -> None:
     given(RUN, DIAMOND, started(), began("1"), done("1"), began("2", "3")).when(
-        run.settle, [Succeeded(done("3"))], NOW, POLICY
+        run.settle, [Success(done("3"))], NOW, POLICY
     ).then_once(done("3"))
 
 
 def test_the_last_step_ends_the_run_with_the_merged_report(given: Given) -> None:
     later = NOW + timedelta(seconds=2)
     given(RUN, CHAIN, started(), began("1"), done("1"), began("2")).when(
-        run.settle, [Succeeded(done("2", "the end"))], later, POLICY
+        run.settle, [Success(done("2", "the end"))], later, POLICY
     ).then_once(
         done("2", "the end"),
         done(SYNTHESIS, "the end"),
@@ -124,38 +126,38 @@ def test_the_last_step_ends_the_run_with_the_merged_report(given: Given) -> None
 def test_a_report_by_a_model_is_a_step_like_any_other(given: Given) -> None:
     asks = requested(("1", []), plan="put it together")
     history = (asks, started("llm"), began("1"))
-    given(RUN, *history).when(run.settle, [Succeeded(done("1"))], NOW, POLICY).then_once(
+    given(RUN, *history).when(run.settle, [Success(done("1"))], NOW, POLICY).then_once(
         done("1"), began(SYNTHESIS)
     )
     given(RUN, *history, done("1"), began(SYNTHESIS)).when(
-        run.settle, [Succeeded(done(SYNTHESIS, "report"))], NOW, POLICY
+        run.settle, [Success(done(SYNTHESIS, "report"))], NOW, POLICY
     ).then_once(done(SYNTHESIS, "report"), run.Completed(completed_steps=1, duration_ms=0, for_goal=False))
 
 
 def test_a_result_that_comes_twice_counts_once(given: Given) -> None:
     given(RUN, CHAIN, started(), began("1"), done("1"), began("2")).when(
-        run.settle, [Succeeded(done("1", "again"))], NOW, POLICY
+        run.settle, [Success(done("1", "again"))], NOW, POLICY
     ).then_nothing()
 
 
 def test_a_result_of_an_attempt_that_was_given_up_does_not_count(given: Given) -> None:
     history = (CHAIN, started(), began("1"), run.TakenOver(executor=OTHER), began("1"))
-    given(RUN, *history).when(run.settle, [Succeeded(done("1", attempt=1))], NOW, POLICY).then_nothing()
+    given(RUN, *history).when(run.settle, [Success(done("1", attempt=1))], NOW, POLICY).then_nothing()
 
 
 def test_a_passing_error_is_tried_again_after_a_growing_wait(given: Given) -> None:
     history = (CHAIN, started(), began("1"))
     first = failed("1", retry_at=NOW + timedelta(seconds=1))
-    given(RUN, *history).when(run.settle, [erred("1", retryable=True)], NOW, POLICY).then_once(first)
+    given(RUN, *history).when(run.settle, [failure("1", retryable=True)], NOW, POLICY).then_once(first)
     second = failed("1", 2, retry_at=NOW + timedelta(seconds=2))
     given(RUN, *history, first, began("1", retried=("1",))).when(
-        run.settle, [erred("1", 2, retryable=True)], NOW, POLICY
+        run.settle, [failure("1", 2, retryable=True)], NOW, POLICY
     ).then_once(second)
 
 
 def test_a_retry_waits_as_long_as_the_other_side_asks(given: Given) -> None:
     given(RUN, CHAIN, started(), began("1")).when(
-        run.settle, [erred("1", retryable=True, retry_after=30)], NOW, POLICY
+        run.settle, [failure("1", retryable=True, retry_after=30)], NOW, POLICY
     ).then_once(failed("1", retry_at=NOW + timedelta(seconds=30)))
 
 
@@ -166,7 +168,7 @@ def test_nobody_makes_a_run_wait_for_longer_than_the_policy_allows(
     given: Given, asked: float, waits: float
 ) -> None:
     given(RUN, CHAIN, started(), began("1")).when(
-        run.settle, [erred("1", retryable=True, retry_after=asked)], NOW, POLICY
+        run.settle, [failure("1", retryable=True, retry_after=asked)], NOW, POLICY
     ).then_once(failed("1", retry_at=NOW + timedelta(seconds=waits)))
 
 
@@ -183,9 +185,9 @@ def test_a_retry_starts_when_it_is_due_and_not_before(given: Given) -> None:
 
 def test_an_error_for_good_suspends_once_independent_branches_are_through(given: Given) -> None:
     history = (requested(("1", []), ("2", []), ("3", ["2"])), started(), began("1", "2"))
-    given(RUN, *history).when(run.settle, [erred("1")], NOW, POLICY).then_once(failed("1"))
+    given(RUN, *history).when(run.settle, [failure("1")], NOW, POLICY).then_once(failed("1"))
     given(RUN, *history, failed("1"), done("2"), began("3")).when(
-        run.settle, [Succeeded(done("3"))], NOW, POLICY
+        run.settle, [Success(done("3"))], NOW, POLICY
     ).then_once(done("3"), run.Suspended(reason="broke"))
 
 
@@ -200,7 +202,7 @@ def test_retries_are_bounded(given: Given) -> None:
         failed("1", 2, once),
         began("1"),
     )
-    given(RUN, *history).when(run.settle, [erred("1", 3, retryable=True)], NOW, POLICY).then_once(
+    given(RUN, *history).when(run.settle, [failure("1", 3, retryable=True)], NOW, POLICY).then_once(
         failed("1", 3), run.Suspended(reason="broke")
     )
 
@@ -317,7 +319,7 @@ def test_a_limit_on_steps_in_progress_is_kept(given: Given) -> None:
     narrow = RunPolicy(parallel=2)
     given(RUN, wide).when(run.start, ME, NOW, narrow, llm=False).then_once(started(), began("1", "2"))
     given(RUN, wide, started(), began("1", "2")).when(
-        run.settle, [Succeeded(done("1"))], NOW, narrow
+        run.settle, [Success(done("1"))], NOW, narrow
     ).then_once(done("1"), began("3"))
 
 
@@ -335,7 +337,7 @@ def test_a_cancelled_run_is_over_and_cancelling_twice_is_nothing(given: Given) -
         run.Cancelled(reason="enough")
     )
     over = given(RUN, CHAIN, started(), began("1"), run.Cancelled(reason="enough"))
-    over.when(run.settle, [Succeeded(done("1"))], NOW, POLICY).then_nothing()
+    over.when(run.settle, [Success(done("1"))], NOW, POLICY).then_nothing()
     over.when(run.resume).then_raises(run.CannotResume)
 
 
@@ -411,8 +413,8 @@ def _some_of(steps: list[str]) -> st.SearchStrategy[list[str]]:
 def _outcome(data: st.DataObject, step: str, attempt: int, *, lucky: bool) -> run.Outcome:
     kind = "ok" if lucky else data.draw(st.sampled_from(["ok", "ok", "ok", "passing", "final"]))
     if kind == "ok":
-        return Succeeded(done(step, attempt=attempt))
-    return erred(step, attempt, retryable=kind == "passing")
+        return Success(done(step, attempt=attempt))
+    return failure(step, attempt, retryable=kind == "passing")
 
 
 def check(history: list[Event], parallel: int) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from contracts.core.event import Event
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Erred, OutcomeReason, RunPolicy, Status, Succeeded
+from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Failure, OutcomeReason, RunPolicy, Status, Success
 
 Given = Callable[..., Any]
 
@@ -57,8 +57,8 @@ def summarised(text: str = "done") -> run.Summarised:
     return run.Summarised(summary=text)
 
 
-def erred(step: str, attempt: int = 1, *, retryable: bool = False) -> Erred:
-    return Erred(step, attempt, "broke", 5, retryable)
+def failure(step: str, attempt: int = 1, *, retryable: bool = False) -> Failure:
+    return Failure(step, attempt, "broke", 5, retryable)
 
 
 def failed(step: str, attempt: int = 1, retry_at: datetime | None = None) -> run.StepFailed:
@@ -100,15 +100,15 @@ def test_the_execution_of_a_plan_is_not_started_as_a_goal_run_nor_the_other_way_
 
 
 def test_a_turn_and_the_calls_it_asks_for_are_one_decision(given: Given) -> None:
-    given(RUN, *BEGUN).when(run.settle, [Succeeded(took(1, "a", "b"))], NOW, POLICY).then_once(
+    given(RUN, *BEGUN).when(run.settle, [Success(took(1, "a", "b"))], NOW, POLICY).then_once(
         took(1, "a", "b"), began("1.0", "1.1")
     )
 
 
 def test_the_next_turn_waits_for_every_answer(given: Given) -> None:
     history = (*BEGUN, took(1, "a", "b"), began("1.0", "1.1"))
-    given(RUN, *history).when(run.settle, [Succeeded(answered(1, 1))], NOW, POLICY).then_once(answered(1, 1))
-    given(RUN, *history, answered(1, 1)).when(run.settle, [Succeeded(answered(1, 0))], NOW, POLICY).then_once(
+    given(RUN, *history).when(run.settle, [Success(answered(1, 1))], NOW, POLICY).then_once(answered(1, 1))
+    given(RUN, *history, answered(1, 1)).when(run.settle, [Success(answered(1, 0))], NOW, POLICY).then_once(
         answered(1, 0), began("2")
     )
 
@@ -116,41 +116,41 @@ def test_the_next_turn_waits_for_every_answer(given: Given) -> None:
 def test_answers_that_come_together_are_one_decision(given: Given) -> None:
     both = [answered(1, 1), answered(1, 0)]
     given(RUN, *BEGUN, took(1, "a", "b"), began("1.0", "1.1")).when(
-        run.settle, [Succeeded(one) for one in both], NOW, POLICY
+        run.settle, [Success(one) for one in both], NOW, POLICY
     ).then_once(*both, began("2"))
 
 
 def test_a_refused_call_is_not_made(given: Given) -> None:
     mixed, refused = took(1, "!a", "b"), took(1, "!a")
-    given(RUN, *BEGUN).when(run.settle, [Succeeded(mixed)], NOW, POLICY).then_once(mixed, began("1.1"))
-    given(RUN, *BEGUN).when(run.settle, [Succeeded(refused)], NOW, POLICY).then_once(refused, began("2"))
+    given(RUN, *BEGUN).when(run.settle, [Success(mixed)], NOW, POLICY).then_once(mixed, began("1.1"))
+    given(RUN, *BEGUN).when(run.settle, [Success(refused)], NOW, POLICY).then_once(refused, began("2"))
     assert given(RUN, *BEGUN, refused).state.loop.turns[0].answers[0].error == "no"
 
 
 def test_a_turn_that_calls_nothing_and_stops_is_the_last(given: Given) -> None:
-    given(RUN, *BEGUN).when(run.settle, [Succeeded(took(1))], NOW, POLICY).then_once(took(1), began(SUMMARY))
+    given(RUN, *BEGUN).when(run.settle, [Success(took(1))], NOW, POLICY).then_once(took(1), began(SUMMARY))
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter", "tool_calls"])
 def test_a_turn_that_was_cut_short_is_followed_by_another(given: Given, reason: str) -> None:
     short = took(1, reason=reason)
-    given(RUN, *BEGUN).when(run.settle, [Succeeded(short)], NOW, POLICY).then_once(short, began("2"))
+    given(RUN, *BEGUN).when(run.settle, [Success(short)], NOW, POLICY).then_once(short, began("2"))
 
 
 def test_the_last_turn_of_the_budget_still_has_its_calls_made(given: Given) -> None:
     history = (wanted(1), STARTED, began("1"))
-    given(RUN, *history).when(run.settle, [Succeeded(took(1, "a"))], NOW, POLICY).then_once(
+    given(RUN, *history).when(run.settle, [Success(took(1, "a"))], NOW, POLICY).then_once(
         took(1, "a"), began("1.0")
     )
     given(RUN, *history, took(1, "a"), began("1.0")).when(
-        run.settle, [Succeeded(answered(1, 0))], NOW, POLICY
+        run.settle, [Success(answered(1, 0))], NOW, POLICY
     ).then_once(answered(1, 0), began(SUMMARY))
 
 
 def test_the_summary_ends_the_run(given: Given) -> None:
     later = NOW + timedelta(seconds=2)
     given(RUN, *BEGUN, took(1), began(SUMMARY)).when(
-        run.settle, [Succeeded(summarised())], later, POLICY
+        run.settle, [Success(summarised())], later, POLICY
     ).then_once(summarised(), completed(1).model_copy(update={"duration_ms": 2000}))
 
 
@@ -190,41 +190,39 @@ def test_a_run_that_ended_says_whether_it_did_what_it_was_told(
 
     taken = sum(isinstance(event, run.TurnTaken) for event in turns)
     end = completed(taken, reason)
-    given(RUN, *history).when(run.settle, [Succeeded(written)], NOW, POLICY).then_once(written, end)
+    given(RUN, *history).when(run.settle, [Success(written)], NOW, POLICY).then_once(written, end)
     assert given(RUN, *history, written, end).state.loop.outcome_reason == reason
 
 
 def test_a_call_that_failed_and_was_made_again_is_made_up_for(given: Given) -> None:
     turns = started(*FAILED, took(2, "a"), answered(2, 0), took(3))
     history = (REQUESTED, STARTED, *turns, began(SUMMARY))
-    given(RUN, *history).when(run.settle, [Succeeded(summarised())], NOW, POLICY).then_once(
+    given(RUN, *history).when(run.settle, [Success(summarised())], NOW, POLICY).then_once(
         summarised(), completed(3)
     )
 
 
 def test_a_model_is_told_once_that_its_call_cannot_be_read(given: Given) -> None:
     again = took(2, problem="nor that")
-    given(RUN, *BEGUN).when(run.settle, [Succeeded(UNREADABLE)], NOW, POLICY).then_once(
-        UNREADABLE, began("2")
-    )
-    given(RUN, *BEGUN, UNREADABLE, began("2")).when(run.settle, [Succeeded(again)], NOW, POLICY).then_once(
+    given(RUN, *BEGUN).when(run.settle, [Success(UNREADABLE)], NOW, POLICY).then_once(UNREADABLE, began("2"))
+    given(RUN, *BEGUN, UNREADABLE, began("2")).when(run.settle, [Success(again)], NOW, POLICY).then_once(
         again, began(SUMMARY)
     )
     turns = started(*FIRST, took(2, problem="no"), took(3, problem="no"))
     stuck = (REQUESTED, STARTED, *turns, began(SUMMARY))
-    given(RUN, *stuck).when(run.settle, [Succeeded(summarised())], NOW, POLICY).then_once(
+    given(RUN, *stuck).when(run.settle, [Success(summarised())], NOW, POLICY).then_once(
         summarised(), completed(3, "calls_failed")
     )
 
 
 def test_a_summary_that_fails_for_good_is_admitted_to(given: Given) -> None:
-    given(RUN, *BEGUN, took(1), began(SUMMARY)).when(run.settle, [erred(SUMMARY)], NOW, POLICY).then_once(
+    given(RUN, *BEGUN, took(1), began(SUMMARY)).when(run.settle, [failure(SUMMARY)], NOW, POLICY).then_once(
         failed(SUMMARY), summarised(NO_SUMMARY), completed(1)
     )
 
 
 def test_a_model_that_fails_for_good_fails_the_run(given: Given) -> None:
-    given(RUN, *BEGUN).when(run.settle, [erred("1")], NOW, POLICY).then_once(
+    given(RUN, *BEGUN).when(run.settle, [failure("1")], NOW, POLICY).then_once(
         failed("1"), run.Failed(error="broke")
     )
 
@@ -232,13 +230,13 @@ def test_a_model_that_fails_for_good_fails_the_run(given: Given) -> None:
 def test_a_model_that_fails_in_passing_is_asked_again(given: Given) -> None:
     due = NOW + timedelta(seconds=1)
     later = failed("1", retry_at=due)
-    given(RUN, *BEGUN).when(run.settle, [erred("1", retryable=True)], NOW, POLICY).then_once(later)
+    given(RUN, *BEGUN).when(run.settle, [failure("1", retryable=True)], NOW, POLICY).then_once(later)
     given(RUN, *BEGUN, later).when(run.settle, [], due, POLICY).then_once(began("1", retried=("1",)))
 
 
 def test_a_call_that_fails_for_good_is_an_answer(given: Given) -> None:
     history = (*BEGUN, took(1, "a"), began("1.0"))
-    given(RUN, *history).when(run.settle, [erred("1.0")], NOW, POLICY).then_once(failed("1.0"), began("2"))
+    given(RUN, *history).when(run.settle, [failure("1.0")], NOW, POLICY).then_once(failed("1.0"), began("2"))
     state = given(RUN, *history, failed("1.0")).state
     assert state.loop.turns[0].answers[0].error == "broke"
     assert state.status is Status.RUNNING
@@ -275,7 +273,7 @@ def test_a_goal_run_can_be_cancelled_and_deleted_but_not_resumed(given: Given) -
     over = given(RUN, *BEGUN, failed("1"), run.Failed(error="broke"))
     over.when(run.resume).then_raises(run.CannotResume)
     over.when(run.cancel, "late").then_raises(run.AlreadyFinished)
-    over.when(run.settle, [Succeeded(took(1))], NOW, POLICY).then_nothing()
+    over.when(run.settle, [Success(took(1))], NOW, POLICY).then_nothing()
 
 
 # ── what holds for every goal run ───────────────────────────────────────────────────────────────────────
@@ -312,15 +310,15 @@ def test_every_history_keeps_the_rules(data: st.DataObject, budget: int, paralle
 def _outcome(data: st.DataObject, state: run.State, step: str, *, lucky: bool) -> run.Outcome:
     attempt = state.running[step]
     if not lucky and data.draw(st.sampled_from([True, False, False])):
-        return erred(step, attempt, retryable=data.draw(st.booleans()))
+        return failure(step, attempt, retryable=data.draw(st.booleans()))
     if step == SUMMARY:
-        return Succeeded(run.Summarised(summary="done", attempt=attempt))
+        return Success(run.Summarised(summary="done", attempt=attempt))
     turn, _, position = step.partition(".")
     if position:
-        return Succeeded(answered(int(turn), int(position), attempt=attempt))
+        return Success(answered(int(turn), int(position), attempt=attempt))
     calls = data.draw(st.lists(st.sampled_from(["a", "b", "!c"]), max_size=3))
     reason = data.draw(st.sampled_from(["", "length"]))
-    return Succeeded(took(int(turn), *calls, reason=reason, attempt=attempt))
+    return Success(took(int(turn), *calls, reason=reason, attempt=attempt))
 
 
 def check(history: Sequence[Event], budget: int) -> None:

@@ -20,14 +20,14 @@ UNREAD = Counter("log_unread_events", "Events skipped: too new for this service,
 logger = structlog.get_logger(__name__)
 
 
-class PassedOver:
+class SkipReporter:
     """Reports the events and messages of the log that one process skips."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._reported: set[object] = set()
 
-    def tell_unread(self, recorded: Recorded) -> None:
+    def report_unread(self, recorded: Recorded) -> None:
         """Count and log the events of a commit that this process cannot read."""
         for event in recorded.commit.events:
             if isinstance(event, Unread):
@@ -41,7 +41,7 @@ class PassedOver:
                         reason=event.reason,
                     )
 
-    async def tell_broken(self, seq: int, subject: str, payload: bytes, error: Undecodable) -> None:
+    async def report_broken(self, seq: int, subject: str, payload: bytes, error: Undecodable) -> None:
         """Count, log and park a message that is not a commit."""
         BROKEN.inc()
         if not self._is_new(seq):
