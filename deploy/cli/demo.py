@@ -13,8 +13,9 @@ from pathlib import Path
 from contracts.client import PLANNER_AGENT, Client
 from contracts.llm import LlmNotConfigured, LlmSettings
 from contracts.llm.endpoint import resolve
-from deploy.cli.watch.live import Note, show_end, watch
+from deploy.cli.watch.live import show_end, watch
 from deploy.cli.watch.progress import RunProgress
+from deploy.cli.watch.quiet import Note
 from deploy.local.log_lines import Filed
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import ScriptedLlm, default_rules, environment

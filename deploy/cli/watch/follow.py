@@ -41,7 +41,7 @@ async def watched(url: str, id_: str, *, as_json: bool = False) -> Status:
 
 
 async def _printed(url: str, id_: str) -> Status:
-    received = b""
+    received, output = b"", Terminal()
 
     def receive(data: bytes) -> None:
         nonlocal received
@@ -52,6 +52,6 @@ async def _printed(url: str, id_: str) -> Status:
         async with aclosing(asked.events(id_)) as events:
             while not (event := await anext(events)).is_last and event.status not in OVER:
                 if event.type != HEARTBEAT:
-                    print(whole(received, event.seq), flush=True)
-        print(whole(received, event.seq), flush=True)
+                    output.literal(whole(received, event.seq))
+        output.literal(whole(received, event.seq))
     return Status.DONE if COMPLETED in {event.status, event.type.partition(".")[2]} else Status.FAILED

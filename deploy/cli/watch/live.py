@@ -14,8 +14,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from contracts.client import Client, ClientError
-from deploy.cli.watch.progress import Event, Row, RunProgress, State, seconds
+from contracts.client import Client
+from deploy.cli.watch.progress import Event, RunProgress
+from deploy.cli.watch.quiet import Note, explained
+from deploy.cli.watch.steps import Row, State, seconds
 from deploy.terminal import Terminal
 
 REDRAW_S = 0.125
@@ -30,11 +32,7 @@ LOOKS = {
     State.FAILED: ("✘", "red"),
 }
 NOTE_CHARACTERS = 200
-QUIET_S = 15.0
-"""Seconds without an event after which the view looks for the reason."""
 
-Note = Callable[[str], None]
-"""Prints a line, above the table if there is one."""
 OnProgress = Callable[[RunProgress, Note], None]
 """Called after each event."""
 
@@ -54,13 +52,13 @@ async def watch(
     progress, events = await _opened(client, id_)
     async with (
         _shown(progress, console) as note,
-        _explained(client, progress, note),
+        explained(client, progress, note),
         aclosing(events),
     ):
         while not progress.is_over:
             event = await anext(events)
             line = progress.take(event)
-            if line and not console.is_terminal:
+            if line and not console.is_terminal and not progress.has_trouble:  # `show_end` prints trouble
                 note(f"{_clock(event.timestamp)}  {line}")
             on_progress(progress, note)
     return progress
@@ -76,9 +74,8 @@ async def _opened(client: Client, id_: str) -> tuple[RunProgress, AsyncGenerator
 
 def show_end(run: RunProgress, progress: Terminal, output: Terminal) -> None:
     """Print the report on `output`, as raw Markdown if it is not a terminal, and errors on `progress`."""
-    if run.problem:
-        style = "yellow" if run.is_completed else "red"
-        progress.print(Text(f"{run.status}: {run.problem}", style=style))
+    if run.has_trouble:
+        progress.note(run.outcome, "yellow" if run.is_completed else "red")
     if run.report is None:
         return
     output.markdown(run.report)
@@ -97,9 +94,12 @@ def table_of(run: RunProgress, now_ms: float) -> Table:
         title_justify="left",
         caption_justify="left",
         box=box.SIMPLE_HEAD,
+        min_width=len(run.id) + 1,
     )
-    for header in ("", "step", "what", "with"):
-        table.add_column(header)
+    table.add_column("", no_wrap=True)
+    table.add_column("step", no_wrap=True)
+    table.add_column("what", overflow="fold")
+    table.add_column("with", overflow="fold")
     table.add_column("time", justify="right", no_wrap=True, min_width=8)
     for row in run.rows.values():
         mark, style = LOOKS[row.state]
@@ -128,7 +128,7 @@ def _time(row: Row, now_ms: float) -> str:
 
 
 def _clock(ms: int) -> str:
-    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%H:%M:%S")
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%H:%M:%S %Z")
 
 
 @asynccontextmanager
@@ -154,45 +154,6 @@ async def _shown(run: RunProgress, console: Terminal) -> AsyncGenerator[Note]:
             with contextlib.suppress(asyncio.CancelledError):
                 await drawing
             live.update(table_of(run, time.time() * 1000), refresh=True)
-
-
-@asynccontextmanager
-async def _explained(client: Client, run: RunProgress, note: Note) -> AsyncGenerator[None]:
-    """Until the end of the block, explain long pauses between events."""
-    explaining = asyncio.create_task(_explain(client, run, note))
-    try:
-        yield
-    finally:
-        explaining.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await explaining
-
-
-async def _explain(client: Client, run: RunProgress, note: Note) -> None:
-    told = ""
-    while True:
-        before = run.news
-        await asyncio.sleep(QUIET_S)
-        if run.news != before:
-            told = ""
-            continue
-        why = await _why_quiet(client, run)
-        if why and why != told:
-            note(f"nothing has happened for {QUIET_S:g} s: {why}")
-            told = why
-
-
-async def _why_quiet(client: Client, run: RunProgress) -> str | None:
-    """Return why no step is running, or None if a step is running."""
-    try:
-        problems = (await client.ready()).problems
-    except ClientError as error:
-        return str(error)
-    if missing := [problem for name, problem in problems.items() if name != "llm"]:
-        return "; ".join(missing)
-    if run.is_at_work:
-        return None
-    return f"the run is {run.status}, but no step is running; see the logs of planner and executors"
 
 
 async def _redraw(live: Live, run: RunProgress) -> None:

@@ -7,45 +7,22 @@ read with its steps and continues with later events. A run of a goal is built fr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
-from contracts.api.executions import ExecutionDetail, SubStepRow
+from contracts.api.executions import ExecutionDetail
 from contracts.api.runs import RunRow
 from contracts.client import ExecutionEvent, RunEvent
 from contracts.domain.run.steps import SYNTHESIS
+from deploy.cli.watch.steps import FINISHED, IN_PROGRESS, REPORT, Row, State, row_of, seconds
 
-REPORT = "report"
-"""Displayed name of the synthesis."""
 ANSWER = "the answer below"
 """Shown beside the turn of an agent whose text is the report."""
 
 Event = ExecutionEvent | RunEvent
 
 
-class State(StrEnum):
-    """State of a step."""
-
-    WAITING = "waiting"
-    RUNNING = "running"
-    RETRYING = "retrying"
-    DONE = "done"
-    TROUBLED = "done, with failed calls"
-    FAILED = "failed"
-
-
 COMPLETED = "completed"
 OVER = frozenset({COMPLETED, "failed", "partial", "suspended", "deleted"})
-_IN_PROGRESS = frozenset({State.RUNNING, State.RETRYING})
-_FINISHED = frozenset({State.DONE, State.TROUBLED})
-_STATES = {
-    "pending": State.WAITING,
-    "running": State.RUNNING,
-    "waiting": State.RETRYING,
-    "completed": State.DONE,
-    "failed": State.FAILED,
-}
 REMARKS = {
     "budget_exhausted": "its turns were used up before the agent was done",
     "truncated": "its last answer was cut short by max_tokens or a content filter",
@@ -55,23 +32,6 @@ REMARKS = {
 """Remarks about completed runs that may have missed their goal, by outcome reason."""
 _SUBJECTS = {"execution": "run", "substep": "step"}
 """Prefixes of event names of executions, and the prefixes that runs of goals use instead."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One step."""
-
-    id: str
-    what: str
-    who: str
-    """Tool or agent of the step."""
-    state: State = State.WAITING
-    since_ms: int = 0
-    """Time of the last start, in milliseconds since 1970."""
-    took_ms: int | None = None
-    starts: int = 0
-    note: str = ""
-    """Progress of the tool, or the error of the step."""
 
 
 class RunProgress:
@@ -117,7 +77,7 @@ class RunProgress:
     def of_execution(cls, execution: ExecutionDetail) -> RunProgress:
         """Create the progress of an execution. It processes the events after the read."""
         title = execution.dag_title or execution.original_request
-        progress = cls(execution.id, title, execution.status, map(_row, execution.sub_steps))
+        progress = cls(execution.id, title, execution.status, map(row_of, execution.sub_steps))
         progress.report = execution.final_result
         progress.problem = execution.suspended_reason or execution.cancelled_reason
         progress.took_ms = execution.duration_ms
@@ -148,14 +108,27 @@ class RunProgress:
         return self.status == COMPLETED
 
     @property
+    def outcome(self) -> str:
+        """How the run ended, and what went wrong."""
+        if not self.is_completed:
+            return f"{self.status}: {self.problem}" if self.problem else self.status
+        took = "" if self.took_ms is None else f" in {seconds(self.took_ms)}"
+        return f"completed{took}" + (f", but {self.problem}" if self.problem else "")
+
+    @property
+    def has_trouble(self) -> bool:
+        """Whether the run is over and did not complete, or something went wrong in it."""
+        return self.is_over and (self.problem is not None or not self.is_completed)
+
+    @property
     def is_at_work(self) -> bool:
         """Whether a step runs or waits for a retry."""
-        return any(row.state in _IN_PROGRESS for row in self.rows.values())
+        return any(row.state in IN_PROGRESS for row in self.rows.values())
 
     @property
     def done(self) -> int:
         """Number of completed steps, including the report."""
-        return sum(row.state in _FINISHED for row in self.rows.values())
+        return sum(row.state in FINISHED for row in self.rows.values())
 
     def _step(self, event: Event) -> Row:
         if isinstance(event, RunEvent):
@@ -181,7 +154,7 @@ class RunProgress:
     def _resumed(self, _: Event) -> str:
         self.status, self.problem = "pending", None
         for row in self.rows.values():
-            if row.state not in _FINISHED:
+            if row.state not in FINISHED:
                 row.state, row.note = State.WAITING, ""
         return "resumed"
 
@@ -193,7 +166,7 @@ class RunProgress:
                 row.what = ANSWER
         own = event.duration_ms if isinstance(event, ExecutionEvent) else None
         self.took_ms = event.timestamp - self._began_ms if own is None else own
-        return f"completed in {seconds(self.took_ms)}" + (f", but {self.problem}" if self.problem else "")
+        return self.outcome
 
     def _trouble(self, event: Event) -> str | None:
         """Return what went wrong in a completed run."""
@@ -208,11 +181,11 @@ class RunProgress:
         if event.seq is not None and event.seq < self._read_at:
             return None
         self.status = event.type.partition(".")[2]
-        self.problem = event.reason or event.error or self.status
+        self.problem = event.reason or event.error
         for row in self.rows.values():
-            if row.state in _IN_PROGRESS:
+            if row.state in IN_PROGRESS:
                 row.state = State.WAITING
-        return f"{self.status}: {self.problem}"
+        return self.outcome
 
     # ── its steps ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -272,29 +245,3 @@ class RunProgress:
 
     def _tool_progress(self, event: Event) -> None:
         self._step(event).note = event.message or ""
-
-
-def seconds(ms: int | None) -> str:
-    """Format a duration as `12 ms`, `1.5 s` or `2 min 5 s`."""
-    if ms is None:
-        return "?"
-    if ms < 1000:
-        return f"{ms} ms"
-    if ms < 60_000:
-        return f"{ms / 1000:.1f} s"
-    minutes, rest = divmod(round(ms / 1000), 60)
-    return f"{minutes} min {rest} s"
-
-
-def _row(step: SubStepRow) -> Row:
-    is_report = step.task_id == SYNTHESIS
-    return Row(
-        id=REPORT if is_report else step.task_id,
-        what="Put all results together" if is_report else step.description,
-        who="" if is_report else step.tool_or_prompt_name,
-        state=_STATES.get(step.status, State.WAITING),
-        since_ms=step.started_at or 0,
-        took_ms=step.duration_ms if step.status == "completed" else None,
-        starts=step.attempt,
-        note=step.error or "",
-    )

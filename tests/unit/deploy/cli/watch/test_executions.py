@@ -10,7 +10,8 @@ import pytest
 from contracts.api.executions import ExecutionDetail, SubStepRow
 from contracts.client import ExecutionEvent
 from deploy.cli.watch.live import show_end, table_of
-from deploy.cli.watch.progress import REPORT, RunProgress, State, seconds
+from deploy.cli.watch.progress import RunProgress
+from deploy.cli.watch.steps import REPORT, State, seconds
 from deploy.terminal import Terminal
 
 

@@ -11,7 +11,8 @@ from contracts.api.goals import GoalRow
 from contracts.api.runs import RunRow
 from contracts.client import RunEvent
 from deploy.cli.watch.live import show_end, table_of
-from deploy.cli.watch.progress import RunProgress, State
+from deploy.cli.watch.progress import RunProgress
+from deploy.cli.watch.steps import State
 from deploy.terminal import Terminal
 
 
@@ -126,4 +127,6 @@ def test_a_completed_run_with_failed_calls_is_amber_and_says_which() -> None:
     assert [row.state for row in board.rows.values()] == [State.TROUBLED, State.TROUBLED]
     assert "\x1b[33m✔" in drawn.export_text(styles=True)
     assert str(table_of(board, 0).caption).endswith("2 of 2 steps done, 2 tool calls failed")
-    assert said.export_text() == "completed: 2 tool calls failed, the last one: writeFile: disk full\n"
+    assert said.export_text() == (
+        "completed in 1.0 s, but 2 tool calls failed, the last one: writeFile: disk full\n"
+    )
