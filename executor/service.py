@@ -37,7 +37,7 @@ from executor.resources import Resources
 from executor.settings import ExecutorSettings
 from executor.tools.guard import guarded_session
 from executor.tools.parsers import Parsers
-from executor.tools.registry import build_registry
+from executor.tools.registry import Registry, build_registry
 from executor.tools.settings import ToolSettings
 from executor.workload import Workloads
 
@@ -52,12 +52,10 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
     tool_settings, llm_settings = ToolSettings(), LlmSettings()
     agents = Directory()
     async with (
-        nats_log(settings, CODEC, name=NAME) as log,
-        guarded_session(tool_settings.allowed_private_hosts) as http,
-        Parsers() as parsers,
+        _registry(tool_settings) as tools,
         aclosing(Llm(llm_settings)) as llm,
+        nats_log(settings, CODEC, name=NAME) as log,
     ):
-        tools = build_registry(tool_settings, http, parsers)
         publish_live = partial(_publish_live, log.connection)
         resources = Resources(
             tools,
@@ -94,6 +92,13 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 partial(_send_heartbeats, log.connection, settings, tools.tools),
             ]
             yield Running(workers, {"nats": log.problem})
+
+
+@asynccontextmanager
+async def _registry(settings: ToolSettings) -> AsyncGenerator[Registry]:
+    """The tools of this process. Built before connecting to NATS, so that a wrong plug-in is told at once."""
+    async with guarded_session(settings.allowed_private_hosts) as http, Parsers() as parsers:
+        yield build_registry(settings, http, parsers)
 
 
 def _leases(settings: ExecutorSettings, consumer: str) -> closing[Leases]:

@@ -41,9 +41,9 @@ NAME = "gateway"
 @asynccontextmanager
 async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
     """Run one gateway with the NATS and the views of the settings."""
+    llm = LlmConfiguration(LlmSettings())
     async with nats_log(settings, CODEC, name=NAME) as log, open_views(settings) as views:
         connection = log.connection
-        llm = LlmConfiguration(LlmSettings())
         blobs, key_values, live = NatsBlobs(connection), NatsKeyValue(connection), NatsLive(connection)
         gateway = assemble(settings, log, blobs, key_values, views, llm, live)
         await connection.listen(subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))

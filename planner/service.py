@@ -36,7 +36,7 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
     source = f"/{NAME}/{settings.instance}"
     agents, executors = Directory(), Executors(time.monotonic)
     catalogue = Catalogue(offered=executors.offered)
-    async with nats_log(settings, CODEC, name=NAME) as log, aclosing(Llm(LlmSettings())) as llm:
+    async with aclosing(Llm(LlmSettings())) as llm, nats_log(settings, CODEC, name=NAME) as log:
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         planner = Planner(log, llm, agents, follower, catalogue, source, now)
         await log.connection.listen(EXECUTOR_ALIVE, executors.hear)

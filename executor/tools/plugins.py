@@ -12,6 +12,9 @@ from executor.tools.settings import ToolSettings
 from executor.tools.tool import Tool
 
 GROUP = "async_agent.tools"
+"""Entry points of installed packages."""
+SETTING = "TOOL_MODULES"
+"""The environment variable that names plug-ins."""
 
 
 class BrokenPlugin(UserError):
@@ -27,9 +30,11 @@ def plugged_in(
         BrokenPlugin: a plug-in cannot be loaded.
     """
     found = entry_points(group=GROUP) if installed is None else installed
-    named = [EntryPoint(name=reference, value=reference, group=GROUP) for reference in settings.tool_modules]
+    named = [
+        EntryPoint(name=reference, value=reference, group=SETTING) for reference in settings.tool_modules
+    ]
     for entry in [*named, *sorted(found, key=lambda entry: entry.name)]:
-        for tool in _tools(load(entry), settings, entry.value):
+        for tool in _tools(entry, settings):
             yield entry.value, tool
 
 
@@ -42,10 +47,11 @@ def search_backend(settings: ToolSettings) -> SearchBackend:
     reference = settings.search_backend
     if ":" not in reference:
         return Ddgs(engines=reference, proxy=settings.search_proxy)
-    backend = load(EntryPoint(name=reference, value=reference, group="SEARCH_BACKEND"))
-    made = _made(backend, settings, reference)
+    made = _made(EntryPoint(name=reference, value=reference, group="SEARCH_BACKEND"), settings)
     if not callable(getattr(made, "search", None)):
-        raise BrokenPlugin(f"{reference} is not a search backend: it needs `async def search(query, limit)`")
+        raise BrokenPlugin(
+            f"SEARCH_BACKEND: {reference} is not a search backend: it needs `async def search(query, limit)`"
+        )
     search: SearchBackend = made
     return search
 
@@ -59,28 +65,29 @@ def load(entry: EntryPoint) -> Any:
     try:
         return entry.load()
     except Exception as error:  # importing runs code of others, which may raise anything
-        raise _broken("load", entry.value, error) from error
+        raise _broken("load", entry, error) from error
 
 
-def _tools(plugin: Any, settings: ToolSettings, origin: str) -> list[Tool[Any]]:
-    made = _made(plugin, settings, origin)
+def _tools(entry: EntryPoint, settings: ToolSettings) -> list[Tool[Any]]:
+    made = _made(entry, settings)
     tools = list(made) if isinstance(made, Iterable) else [made]
     if not all(isinstance(tool, Tool) for tool in tools):
         raise BrokenPlugin(
-            f"{origin} is neither a Tool, nor a list of Tools, nor a function that makes one; "
-            "name one as package.module:attribute"
+            f"{entry.group}: {entry.value} is neither a Tool, nor a list of Tools, nor a function that makes "
+            "one; name one as package.module:attribute"
         )
     return tools
 
 
-def _made(plugin: Any, settings: ToolSettings, origin: str) -> Any:
-    """The plug-in, or its result for `settings` if it is a function."""
+def _made(entry: EntryPoint, settings: ToolSettings) -> Any:
+    """The plug-in that `entry` names, or its result for `settings` if it is a function."""
+    plugin = load(entry)
     try:
         return plugin(settings) if callable(plugin) else plugin
     except Exception as error:
-        raise _broken("call", origin, error) from error
+        raise _broken("call", entry, error) from error
 
 
-def _broken(what: str, reference: str, error: Exception) -> BrokenPlugin:
+def _broken(what: str, entry: EntryPoint, error: Exception) -> BrokenPlugin:
     why = " ".join(f"{type(error).__name__}: {error}".split())
-    return BrokenPlugin(f"cannot {what} {reference!r}: {why}")
+    return BrokenPlugin(f"{entry.group}: cannot {what} {entry.value!r}: {why}")

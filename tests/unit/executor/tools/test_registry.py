@@ -164,13 +164,13 @@ def test_installed_packages_bring_tools_by_entry_point(plugin: ModuleType) -> No
 @pytest.mark.parametrize("attribute", ["text", 7, [tool("a"), "b"], lambda _: None])
 def test_a_plugin_that_is_no_tool_stops_the_start(attribute: Any, plugin: ModuleType) -> None:
     plugin.__dict__["attribute"] = attribute
-    with pytest.raises(BrokenPlugin, match="plugin:attribute is neither a Tool"):
+    with pytest.raises(BrokenPlugin, match=r"^TOOL_MODULES: plugin:attribute is neither a Tool"):
         list(plugged_in(settings(tool_modules="plugin:attribute"), []))
 
 
 @pytest.mark.parametrize("reference", ["no_such_module:x", "plugin:missing", "not a reference"])
 def test_a_plugin_that_cannot_be_loaded_stops_the_start(reference: str, plugin: ModuleType) -> None:
-    with pytest.raises(BrokenPlugin, match="cannot load"):
+    with pytest.raises(BrokenPlugin, match=r"^TOOL_MODULES: cannot load"):
         list(plugged_in(settings(tool_modules=reference), []))
 
 
@@ -214,7 +214,7 @@ def test_the_search_backend_is_ddgs_or_one_of_your_own(plugin: ModuleType) -> No
     plugin.__dict__["mine"] = lambda given: SimpleNamespace(search=given.data_dir.exists)
     assert callable(search_backend(settings(search_backend="plugin:mine")).search)
     plugin.__dict__["broken"] = 7
-    with pytest.raises(BrokenPlugin, match="not a search backend"):
+    with pytest.raises(BrokenPlugin, match=r"^SEARCH_BACKEND: .* not a search backend"):
         search_backend(settings(search_backend="plugin:broken"))
 
 
