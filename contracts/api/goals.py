@@ -96,7 +96,7 @@ class GoalQuery(ByCursor):
     offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0
 
 
-class MemoryQuery(Page):
+class MemoryQuery(Page, ByCursor):
     """Which memories to list."""
 
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from contracts.api.fields import Body, Omissible, Query, Row, Timestamp
 from contracts.api.numbers import COERCED, INTEGRAL
-from contracts.api.paging import Page, Pagination
+from contracts.api.paging import ByCursor, Page, Pagination
 from contracts.domain.schedule.schedule import MAX_CATCH_UP_S, MAX_JITTER_S
 
 OverlapPolicy = Literal["skip", "allow", "queue_one", "cancel_running"]
@@ -96,7 +96,7 @@ class TickList(Row):
     pagination: Pagination
 
 
-class TickQuery(Page):
+class TickQuery(Page, ByCursor):
     """Which ticks to list."""
 
 

@@ -73,9 +73,13 @@ class Goals:
         return await self._http.send(GoalChanged, "POST", path(GOALS, goal_id, "resume"))
 
     async def memories(
-        self, goal_id: str, *, limit: int | None = None, offset: int | None = None
+        self,
+        goal_id: str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
     ) -> list[MemoryRow]:
-        """List what the runs of a goal stored for later runs."""
-        return await self._http.get(
-            list[MemoryRow], path(GOALS, goal_id, "memories"), limit=limit, offset=offset
-        )
+        """List what the runs of a goal stored for later runs, newest first."""
+        of_goal = path(GOALS, goal_id, "memories")
+        return await self._http.get(list[MemoryRow], of_goal, limit=limit, offset=offset, cursor=cursor)

@@ -32,12 +32,16 @@ class Schedules:
         await self._http.call("DELETE", path("goals", goal_id, SCHEDULES, schedule_id))
 
     async def ticks(
-        self, schedule_id: str, *, limit: int | None = None, offset: int | None = None
+        self,
+        schedule_id: str,
+        *,
+        limit: int | None = None,
+        offset: int | None = None,
+        cursor: str | None = None,
     ) -> TickList:
         """List the decisions about the ticks of a schedule, newest first."""
-        return await self._http.get(
-            TickList, path(SCHEDULES, schedule_id, "ticks"), limit=limit, offset=offset
-        )
+        of_schedule = path(SCHEDULES, schedule_id, "ticks")
+        return await self._http.get(TickList, of_schedule, limit=limit, offset=offset, cursor=cursor)
 
     async def next(self, schedule_id: str, *, count: int | None = None) -> NextTicks:
         """Get the next ticks of a schedule."""

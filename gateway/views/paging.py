@@ -38,12 +38,15 @@ class Part:
             given["created_at"], given["last_id"] = Cursor.of(self.cursor)
         return given
 
-    def next(self, rows: Sequence[Row], prefix: str = "") -> str | None:
-        """Return the cursor of the page after `rows`, or None after the last page."""
+    def next(self, rows: Sequence[Row], order: str = "created_at", id_: str = "id") -> str | None:
+        """Return the cursor of the page after `rows`, or None after the last page.
+
+        `order` and `id_` are the columns by which the list is ordered.
+        """
         if not self.by_cursor or self.limit == EVERYTHING or len(rows) < self.limit:
             return None
         last = rows[-1]
-        return Cursor(last[f"{prefix}created_at"], last[f"{prefix}id"]).text
+        return Cursor(last[order], last[id_]).text
 
 
 def page_of(

@@ -31,6 +31,11 @@ def pagination(limit: int, offset: int, count: int, total: int) -> JsonRow:
     return {"limit": limit, "offset": offset, "count": count, "total": total}
 
 
+def pagination_by_cursor(limit: int, count: int, following: str | None) -> JsonRow:
+    """Return the pagination of a page by cursor. `following` is the cursor of the next page."""
+    return {"limit": limit, "count": count, "nextCursor": following}
+
+
 def json_of(stored: str | None) -> Json:
     """Wrap stored JSON so that an answer includes it without parsing it."""
     return None if stored is None else orjson.Fragment(stored)

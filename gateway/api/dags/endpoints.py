@@ -27,7 +27,7 @@ from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
 from gateway.views.paging import Part, in_order, link, page_of
-from gateway.views.presenting import JsonRow, pagination
+from gateway.views.presenting import JsonRow, pagination, pagination_by_cursor
 from gateway.views.reader import Row
 
 TAG = "dags"
@@ -59,7 +59,7 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     rows = in_order(await views.all(statement, status=query.status, **part.given), "created_at", "id")
     shown, cursor = await _shown(call.gateway, rows), part.next(rows)
     if part.by_cursor:
-        listed: JsonRow = {"limit": query.limit, "count": len(shown), "nextCursor": cursor}
+        listed = pagination_by_cursor(query.limit, len(shown), cursor)
     else:
         total = await views.value(_total(of_status=query.status is not None), status=query.status)
         listed = pagination(query.limit, query.offset, len(shown), total or 0)

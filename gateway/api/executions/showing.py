@@ -12,7 +12,7 @@ from gateway.api.runs import queries
 from gateway.api.runs.queries import EXECUTIONS, Filter
 from gateway.gateway import Gateway
 from gateway.views.paging import Part
-from gateway.views.presenting import JsonRow, pagination
+from gateway.views.presenting import JsonRow, pagination, pagination_by_cursor
 from gateway.views.reader import Row
 from gateway.views.results import stored_text
 
@@ -26,8 +26,8 @@ async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[Jso
     """
     if part.by_cursor:
         rows = await queries.page(gateway, EXECUTIONS, wanted, part)
-        following = part.next(rows, "run_")
-        return await _rows(gateway, rows), {"limit": part.limit, "count": len(rows), "nextCursor": following}
+        following = part.next(rows, "run_created_at", "run_id")
+        return await _rows(gateway, rows), pagination_by_cursor(part.limit, len(rows), following)
     rows, total = await queries.page_and_total(gateway, wanted, part)
     return await _rows(gateway, rows), pagination(part.limit, part.offset, len(rows), total)
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+from functools import cache
+from typing import Any
+
 from aiohttp import web
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from contracts.api.fields import iso
 from contracts.api.goals import MemoryQuery, MemoryRow
 from contracts.views import goals, memories
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
+from gateway.views.paging import Part, link, page_of
 from gateway.views.presenting import JsonRow, columns
 from gateway.views.reader import Row
 
 _IS_THERE = select(goals.c.id).where(goals.c.id == bindparam("goal_id"))
-_MEMORIES = (
-    select(*columns(memories))
-    .where(memories.c.goal_id == bindparam("goal_id"))
-    .order_by(memories.c.created_at.desc(), memories.c.id.desc())
-    .limit(bindparam("limit"))
-    .offset(bindparam("offset"))
-)
 
 
 @endpoint(
@@ -38,11 +35,20 @@ async def list_memories(call: Call[None, MemoryQuery]) -> web.StreamResponse:
     goal_id, query, views = call.path["id"], call.query, call.gateway.views
     if await views.value(_IS_THERE, goal_id=goal_id) is None:
         raise call.missing()
-    rows = await views.all(_MEMORIES, goal_id=goal_id, limit=query.limit, offset=query.offset)
-    return json_reply([_shown(row) for row in rows])
+    part = Part(query.limit, query.offset, query.cursor)
+    rows = await views.all(_page(after=bool(query.cursor)), goal_id=goal_id, **part.given)
+    return json_reply([_shown(row) for row in rows], headers=link(call.request.url, part.next(rows)))
 
 
 ENDPOINTS = (list_memories,)
+
+
+@cache
+def _page(*, after: bool) -> Select[Any]:
+    """Return the statement for a page of memories."""
+    of_goal = memories.c.goal_id == bindparam("goal_id")
+    ids = page_of(memories.c.created_at, memories.c.id, [of_goal], after=after)
+    return ids.with_only_columns(*columns(memories))
 
 
 def _shown(row: Row) -> JsonRow:

@@ -56,7 +56,7 @@ async def listed(gateway: Gateway, query: GoalQuery) -> tuple[list[JsonRow], str
     in_time = sorted(rows, key=lambda row: (row["schedule_created_at"] or 0, row["schedule_id"] or ""))
     newest = sorted(in_time, key=lambda row: (row["goal_created_at"], row["goal_id"]), reverse=True)
     firsts = [next(some) for _, some in groupby(newest, key=lambda row: row["goal_id"])]
-    return goals_with_schedules(newest, agents=True), part.next(firsts, "goal_")
+    return goals_with_schedules(newest, agents=True), part.next(firsts, "goal_created_at", "goal_id")
 
 
 async def one(gateway: Gateway, goal_id: str) -> JsonRow | None:

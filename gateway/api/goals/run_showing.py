@@ -50,7 +50,7 @@ async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[Jso
     results = await _results(gateway, [row["run_id"] for row in rows], LISTED_CHARS)
     by_run = {run_id: list(some) for run_id, some in groupby(results, key=lambda row: row["run_id"])}
     shown = [await _shown(gateway, row, by_run.get(row["run_id"], []), whole=False) for row in rows]
-    return shown, part.next(rows, "run_")
+    return shown, part.next(rows, "run_created_at", "run_id")
 
 
 async def one(gateway: Gateway, run_id: str) -> JsonRow | None:

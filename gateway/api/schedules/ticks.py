@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import Select, bindparam, func, select
 
 from contracts.api.fields import epoch_ms, iso
 from contracts.api.schedules import NextQuery, NextTicks, TickList, TickQuery
@@ -17,7 +18,8 @@ from contracts.views import dags, goal_schedules, schedule_ticks
 from gateway.api.schedules.firing import DAG_FIRES, DAG_HAS_SCHEDULE, GOAL_FIRES
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
-from gateway.views.presenting import JsonRow, columns, pagination
+from gateway.views.paging import Part, link, page_of
+from gateway.views.presenting import JsonRow, columns, pagination, pagination_by_cursor
 from gateway.views.reader import Row
 
 TAG = "schedules"
@@ -25,13 +27,6 @@ MISSING = "Schedule not found"
 
 _is_it = schedule_ticks.c.schedule_id == bindparam("schedule_id")
 _COUNT = select(func.count()).select_from(schedule_ticks).where(_is_it)
-_TICKS = (
-    select(*columns(schedule_ticks))
-    .where(_is_it)
-    .order_by(schedule_ticks.c.tick.desc())
-    .limit(bindparam("limit"))
-    .offset(bindparam("offset"))
-)
 _OF_GOAL = select(
     goal_schedules.c.cron_expr.label("cron"),
     goal_schedules.c.timezone,
@@ -59,9 +54,17 @@ async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
     total = await views.value(_COUNT, schedule_id=schedule_id)
     if not total:
         await _known(call)
-    rows = await views.all(_TICKS, schedule_id=schedule_id, limit=query.limit, offset=query.offset)
-    part = pagination(query.limit, query.offset, len(rows), total)
-    return json_reply({"ticks": [_shown(row) for row in rows], "pagination": part})
+    part = Part(query.limit, query.offset, query.cursor)
+    rows = await views.all(_page(after=bool(query.cursor)), schedule_id=schedule_id, **part.given)
+    following = part.next(rows, "tick", "schedule_id")
+    if part.by_cursor:
+        listed = pagination_by_cursor(query.limit, len(rows), following)
+    else:
+        listed = pagination(query.limit, query.offset, len(rows), total)
+    return json_reply(
+        {"ticks": [_shown(row) for row in rows], "pagination": listed},
+        headers=link(call.request.url, following),
+    )
 
 
 @endpoint(
@@ -91,6 +94,13 @@ async def list_next_ticks(call: Call[None, NextQuery]) -> web.StreamResponse:
 
 
 ENDPOINTS = (list_ticks, list_next_ticks)
+
+
+@cache
+def _page(*, after: bool) -> Select[Any]:
+    """Return the statement for a page of ticks."""
+    ids = page_of(schedule_ticks.c.tick, schedule_ticks.c.schedule_id, [_is_it], after=after)
+    return ids.with_only_columns(*columns(schedule_ticks))
 
 
 async def _known(call: Call[Any, Any]) -> Row:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from contracts.domain import goal, run
 from contracts.domain.goal import GOAL
+from contracts.domain.memory import MEMORY, Kept, Kind, Memory
 from contracts.domain.run import RUN
+from contracts.domain.schedule.ticks import SCHEDULE, Decision, Ticked
 from tests.services.gateway.executions.executions import STARTED, requested, task
 from tests.services.gateway.runs.runs import wanted
 
@@ -46,6 +49,41 @@ async def test_lists_that_are_arrays_name_the_next_page_in_a_header(api: Api, pa
         following = answer.headers.get("link", "").partition(">")[0].removeprefix("<")
 
     assert found == [f"{prefix}2", f"{prefix}1", f"{prefix}0"]
+
+
+async def test_a_page_of_ticks_by_cursor_is_not_moved_by_a_new_tick(api: Api) -> None:
+    async def tick(hour: int) -> None:
+        at = datetime(2026, 1, 1, hour, tzinfo=UTC)
+        await api.write(SCHEDULE, "sched_1", Ticked(tick=at, decision=Decision.FIRED, goal_id="goal_1"))
+
+    async def page(cursor: str) -> Any:
+        return (await api.get(f"/api/v1/schedules/sched_1/ticks?limit=2&cursor={cursor}")).json
+
+    for hour in range(3):
+        await tick(hour)
+    first = await page("")
+    await tick(3)
+    second = await page(first["pagination"]["nextCursor"])
+
+    assert [one["tick"][11:13] for one in first["ticks"] + second["ticks"]] == ["02", "01", "00"]
+    assert second["pagination"] == {"limit": 2, "count": 1, "nextCursor": None}
+
+
+async def test_a_page_of_memories_by_cursor_is_not_moved_by_a_new_memory(api: Api) -> None:
+    await api.write(GOAL, "goal_1", goal.Created(objective="Find out what grows here"))
+
+    async def keep(number: int) -> None:
+        kept = (Memory(type=Kind.FACT, content=str(number), run_id=f"run_{number}"),)
+        await api.write(MEMORY, "goal_1", Kept(run_id=f"run_{number}", added=kept, recalled=kept))
+
+    for number in (1, 2, 3):
+        await keep(number)
+    first = await api.get("/api/v1/goals/goal_1/memories?limit=2&cursor=")
+    await keep(4)
+    second = await api.get(first.headers["link"].partition(">")[0].removeprefix("<"))
+
+    assert [one["content"] for one in first.json + second.json] == ["3", "2", "1"]
+    assert "link" not in second.headers
 
 
 @pytest.mark.parametrize("query", ["cursor=odd", "cursor=&offset=1"])

@@ -33,6 +33,8 @@ LISTS = {
     "/api/v1/runs": ("status=failed", "goalId=goal_1"),
     "/api/v1/goals": ("status=active",),
     "/api/v1/dags": ("status=success",),
+    "/api/v1/goals/goal_1/memories": (),
+    "/api/v1/schedules/sched_1/ticks": (),
 }
 PAGES = ("limit=2", "limit=2&offset=1", "limit=2&cursor=", f"limit=2&cursor={Cursor(2**41, 'x').text}")
 SINGLE = (
@@ -44,9 +46,7 @@ SINGLE = (
     "/api/v1/runs/run_1/outputs",
     "/api/v1/runs/run_2/outputs",
     "/api/v1/goals/goal_1",
-    "/api/v1/goals/goal_1/memories",
     "/api/v1/goals/goal_1/schedules",
-    "/api/v1/schedules/sched_1/ticks",
     "/api/v1/dags/d1",
     "/api/v1/dags/d1/costs",
     "/api/v1/dags/scheduled",
