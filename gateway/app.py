@@ -7,6 +7,7 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from contracts.core.actors import ANONYMOUS
 from gateway.access.browsers import guarded, heads
 from gateway.api import agents, artifacts, events, health, tools
 from gateway.api.costs import breakdown, summary
@@ -84,6 +85,7 @@ async def _end_streams(gateway: Gateway, _: web.Application) -> None:
 
 def _bound(endpoint: Endpoint, gateway: Gateway) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
-        return await endpoint.serve(gateway, request, request[TRACE].origin(gateway.settings.instance))
+        origin = request[TRACE].origin(gateway.settings.instance, ANONYMOUS)
+        return await endpoint.serve(gateway, request, origin)
 
     return serve

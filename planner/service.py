@@ -8,6 +8,7 @@ from contextlib import aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
 
+from contracts.core.actors import of_service
 from contracts.core.subjects import EXECUTOR_ALIVE, state_filter
 from contracts.domain.agent import AGENT, Directory
 from contracts.domain.dag import DAG, Status
@@ -49,7 +50,7 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
 
             async def consume() -> None:
                 await follower.catch_up()
-                await seed_agents(log, agents, default_agents(), Origin(source))
+                await seed_agents(log, agents, default_agents(), Origin(source, actor=of_service(NAME)))
                 await consumer.run()
 
             watching = partial(watch, log.connection, catalogue)

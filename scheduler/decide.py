@@ -27,7 +27,7 @@ from scheduler.due import ON_TIME, Due, due
 from scheduler.metrics import count_run, count_ticks
 from scheduler.records import fired, judged, unfired
 from scheduler.request import Unfit, asked_by
-from scheduler.runs import Runs
+from scheduler.runs import ACTOR, Runs
 
 BEHIND = timedelta(seconds=1)
 """When to look again if the active schedules do not match the log, because one of them lags behind."""
@@ -89,7 +89,8 @@ class Decider:
             InvalidTimezone: the time zone does not exist.
             Unavailable: the log could not be reached. Look again: nothing is done twice.
         """
-        history = await Stream.newest(self._log, ticks.SCHEDULE, entry.id, Origin(self._source))
+        origin = Origin(self._source, actor=ACTOR)
+        history = await Stream.newest(self._log, ticks.SCHEDULE, entry.id, origin)
         now = self._clock.now()  # after the read: ticks decided during a slow read must not seem ahead
         if ticks.rewind(history.state, now):
             await self._rewind(entry, history, now)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 
+from contracts.core.actors import of_service
 from contracts.core.event import Event
 from contracts.core.subjects import aggregate_filter
 from contracts.domain import dag, run, run_requests
@@ -27,6 +28,8 @@ GOING = frozenset(
 """States of runs and DAGs in which the work continues without action by a client."""
 
 
+ACTOR = of_service("scheduler")
+"""The actor of everything that happens because of the time."""
 REMEMBERED = 10_000
 """Maximum number of run ids kept in memory."""
 
@@ -73,7 +76,7 @@ class Runs:
 
     async def cancel(self, run_id: str, reason: str) -> None:
         """Cancel a run or its planning. Does nothing if it has ended."""
-        plan = await Stream.open(self._log, DAG, plan_id(run_id), Origin(self._source))
+        plan = await Stream.open(self._log, DAG, plan_id(run_id), Origin(self._source, actor=ACTOR))
 
         def decide(state: run.State) -> Sequence[Event]:
             return run_requests.cancel(run_id, state, plan.state, reason)

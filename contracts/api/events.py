@@ -10,6 +10,7 @@ from pydantic_core import PydanticCustomError
 
 from contracts.api.fields import Query
 from contracts.api.numbers import COERCED
+from contracts.core.actors import LONGEST_ACTOR
 from contracts.core.event import Json
 from contracts.core.suggestions import did_you_mean
 from contracts.core.text import by_commas
@@ -55,5 +56,7 @@ class EventQuery(Query):
         tuple[str, ...], BeforeValidator(by_commas), AfterValidator(_TYPED), WithJsonSchema(_TYPED.schema)
     ] = ()
     """Only events of these types, separated by commas."""
+    actor: Annotated[str, Field(min_length=1, max_length=LONGEST_ACTOR)] | None = None
+    """Only events that this actor asked for, such as `key:ci` or `service:scheduler`."""
     after: Annotated[int, Field(ge=0, le=LAST_SEQ), COERCED] | None = None
     """Start after this position in the log; 0 starts with the first event."""

@@ -90,6 +90,8 @@ class LogEvent(Row):
     """State of the aggregate after the commit."""
     commit: str
     """Id of the commit. All events of a commit share it."""
+    actor: str | None = None
+    """Who asked for the commit; None in commits of older versions."""
     dataschema: str
     data: Json
     seq: int | None = None

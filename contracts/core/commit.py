@@ -2,9 +2,9 @@
 
 Format: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md (section 4, batch).
 Extension attributes: `commit`, `version` (position in the aggregate, 1, 2, 3 … without gaps), `state` (after
-the commit), `correlationid`, `causationid`, `traceparent` of the distributed tracing extension, and, for
-some aggregates, on the first event, `snapshot` (the state after the commit) and `began` (the time of the
-aggregate's first commit).
+the commit), `correlationid`, `causationid`, `actor` (who asked, see contracts.core.actors), `traceparent` of
+the distributed tracing extension, and, for some aggregates, on the first event, `snapshot` (the state after
+the commit) and `began` (the time of the aggregate's first commit).
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class _Envelope(BaseModel):
     source: str
     correlationid: str
     causationid: str | None = None
+    actor: str | None = None
     traceparent: str | None = None
     snapshot: str | None = None
     began: str | None = None
@@ -76,6 +77,8 @@ class Commit:
     events: tuple[Event, ...]
     correlation_id: str
     causation_id: str | None = None
+    actor: str | None = None
+    """Who asked for the commit, see contracts.core.actors; None: an older version wrote the commit."""
     traceparent: str | None = None
     snapshot: str | None = field(default=None, compare=False)
     """The aggregate's state after this commit, in the format of `aggregate.Snapshots`; None: no snapshot."""
@@ -157,6 +160,8 @@ class Codec:
         }
         if commit.causation_id:
             common["causationid"] = commit.causation_id
+        if commit.actor:
+            common["actor"] = commit.actor
         if commit.traceparent:
             common["traceparent"] = commit.traceparent
         batch: list[dict[str, Json]] = [
@@ -217,6 +222,7 @@ class Codec:
                 events=tuple(self._event(one, (lost or {}).get(n)) for n, one in enumerate(batch)),
                 correlation_id=first.correlationid,
                 causation_id=first.causationid,
+                actor=first.actor,
                 traceparent=first.traceparent,
                 snapshot=first.snapshot,
                 began=_moment(first.began) if first.began else None,

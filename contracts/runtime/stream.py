@@ -28,11 +28,13 @@ class Origin:
     """`/<service>/<instance>`."""
     correlation_id: str = field(default_factory=unique)
     causation_id: str | None = None
+    actor: str | None = None
+    """Who asked for the commits, see contracts.core.actors."""
     traceparent: str | None = None
 
     def caused_by(self, cause: Commit) -> Origin:
         """The origin of a commit of the same writer that `cause` caused."""
-        return Origin(self.source, cause.correlation_id, cause.id, cause.traceparent)
+        return Origin(self.source, cause.correlation_id, cause.id, cause.actor, cause.traceparent)
 
 
 class Contended(Exception):
@@ -109,6 +111,7 @@ class Stream(Generic[S]):
             events=tuple(events),
             correlation_id=self.origin.correlation_id,
             causation_id=self.origin.causation_id,
+            actor=self.origin.actor,
             traceparent=self.origin.traceparent,
             snapshot=snapshots.taken(state) if snapshots else None,
             began=self.began or now,

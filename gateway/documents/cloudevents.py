@@ -50,6 +50,11 @@ CLOUD_EVENT: Schema = {
         "state": {**TEXT, "description": "State of the aggregate after the commit."},
         "correlationid": {**TEXT, "description": "Shared by all commits that result from one request."},
         "causationid": {**TEXT, "description": "The commit or the request that caused this one."},
+        "actor": {
+            **TEXT,
+            "description": "Who asked for the commit: `anonymous`, `key:<name>`, `user:<subject>` or "
+            "`service:<name>`. Missing in commits of older versions.",
+        },
         "traceparent": {**TEXT, "description": "W3C trace context."},
         "snapshot": {
             **TEXT,

@@ -35,9 +35,9 @@ class Trace:
             given_parent if _TRACEPARENT.fullmatch(given_parent) else _new_traceparent(),
         )
 
-    def origin(self, instance: str) -> Origin:
-        """Return the origin of commits of this request."""
-        return Origin(f"/gateway/{instance}", self.request_id, traceparent=self.traceparent)
+    def origin(self, instance: str, actor: str) -> Origin:
+        """Return the origin of commits of this request, which `actor` sent."""
+        return Origin(f"/gateway/{instance}", self.request_id, actor=actor, traceparent=self.traceparent)
 
 
 TRACE = web.RequestKey("trace", Trace)

@@ -40,11 +40,12 @@ class EventFilter:
     aggregates: frozenset[str] = frozenset()
     id: str | None = None
     types: frozenset[str] = frozenset()
+    actor: str | None = None
 
     @classmethod
     def of(cls, query: EventQuery) -> EventFilter:
         """Return the filter of a query."""
-        return cls(frozenset(query.aggregate), query.id, frozenset(query.type))
+        return cls(frozenset(query.aggregate), query.id, frozenset(query.type), query.actor)
 
     @property
     def filters(self) -> tuple[str, ...]:
@@ -60,6 +61,8 @@ class EventFilter:
         if self.aggregates and commit.aggregate not in self.aggregates:
             return ()
         if self.id is not None and commit.aggregate_id != self.id:
+            return ()
+        if self.actor is not None and commit.actor != self.actor:
             return ()
         return tuple(n for n, event in enumerate(commit.events) if not self.types or event.type in self.types)
 

@@ -30,7 +30,7 @@ from executor.tools.tool import CallContext, Tool
 from executor.workload import Workloads
 from tests import jobs
 
-ORIGIN = Origin("/test/1")
+ORIGIN = Origin("/test/1", actor="key:ci")
 QUICK = RunPolicy(backoff_s=0.0)
 RUN_ID = "dag-exec_1"
 

@@ -18,6 +18,14 @@ from tests.services.executor.system import RUN_ID, Calls, System, handle, task, 
 # ── the ordinary course ─────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_all_commits_of_a_run_name_who_asked_for_it() -> None:
+    system = System()
+    await handle(system.executor(), await system.request(task("001"), task("002", needs=["001"])))
+    commits = [one.commit for one in await system.log.read("run", RUN_ID)]
+    assert {one.source for one in commits} > {"/test/1"}
+    assert {one.actor for one in commits} == {"key:ci"}
+
+
 async def test_results_flow_along_the_dependencies_with_their_types() -> None:
     system = System()
     lease = await system.request(

@@ -98,6 +98,23 @@ async def test_what_happens_from_now_on_is_told_as_it_stands_in_the_log(api: Api
     assert [told.data] == orjson.loads(CODEC.encode(recorded.commit))
 
 
+async def test_the_events_of_one_actor_can_be_asked_for(api: Api) -> None:
+    for number, actor in enumerate(("key:ci", "key:other", None, "key:ci")):
+        stream = await Stream.open(api.log, DAG, f"d{number}", Origin("/test/1", actor=actor))
+        await stream.append([REQUESTED])
+    async with watching(api, "?after=0&actor=key:ci") as client:
+        await client.next()
+        told = await client.some(2)
+        assert briefly(told) == [(1, "dag.requested", "d0"), (4, "dag.requested", "d3")]
+        assert {one.data["actor"] for one in told} == {"key:ci"}
+
+
+async def test_a_request_without_a_key_is_asked_for_by_nobody_known(api: Api) -> None:
+    answer = await api.post("/api/v1/goals", {"objective": "tidy up the shed"})
+    (recorded,) = await api.log.read("goal", answer.json["id"])
+    assert recorded.commit.actor == "anonymous"
+
+
 async def test_of_the_events_of_one_commit_the_last_has_the_id(api: Api) -> None:
     """So that a client that is cut off in between gets all of them again."""
     async with watching(api) as client:

@@ -34,7 +34,7 @@ from deploy.scripted_llm import ScriptedLlm
 from deploy.scripted_llm.rules import Rule, ScriptedAnswer, When
 from planner.planner import Planner
 
-ORIGIN = Origin("/test/1")
+ORIGIN = Origin("/test/1", actor="key:ci")
 PLANNER = "/planner/test"
 NOW = datetime(2026, 11, 23, 6, 45, 42, tzinfo=UTC)
 READ_FILE = ToolSpec(

@@ -42,6 +42,7 @@ async def test_a_goal_becomes_a_plan_with_title_and_costs_in_one_commit(
     assert (ended.commit.state, ended.commit.source) == ("planned", "/planner/test")
     assert ended.commit.causation_id == requested.commit.id
     assert ended.commit.correlation_id == requested.commit.correlation_id
+    assert ended.commit.actor == requested.commit.actor == "key:ci"
 
 
 async def test_the_model_is_asked_as_the_request_says(world: World, job: dict[str, Any]) -> None:

@@ -55,6 +55,7 @@ async def test_a_tick_and_its_run_are_told_as_one_story(world: World) -> None:
     (one_run,) = await world.runs()
     (tick,) = await world.log.read("schedule", "d")
     assert one_run.commit.correlation_id == tick.commit.correlation_id
+    assert one_run.commit.actor == tick.commit.actor == "service:scheduler"
 
 
 async def test_many_schedulers_fire_once(world: World) -> None:

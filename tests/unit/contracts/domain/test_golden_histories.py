@@ -48,6 +48,12 @@ def test_versions_count_events_without_gaps(path: Path) -> None:
         following = commit.last_version + 1
 
 
+def test_commits_that_name_no_actor_are_read_like_those_that_do() -> None:
+    (older,), (newer,) = (lines_of(GOLDEN / name)[0] for name in ("memory.jsonl", "memory_actor.jsonl"))
+    assert (CODEC.decode(older).actor, CODEC.decode(newer).actor) == (None, "key:ci")
+    assert CODEC.decode(older).events == CODEC.decode(newer).events
+
+
 def test_every_event_of_every_version_has_been_recorded() -> None:
     """No shape without a history: an event type is added together with a line that shows it."""
     recorded = {

@@ -57,3 +57,16 @@ async def test_a_decision_that_is_always_too_late_is_given_up() -> None:
     with pytest.raises(Contended, match="memory goal_1"):
         await stream.decide(lambda state: keep_once("run_1", state))
     assert log.appends == ATTEMPTS
+
+
+async def test_a_commit_says_who_asked_for_it_and_so_do_the_commits_that_follow_from_it() -> None:
+    log = MemoryLog(CODEC)
+    asked = Origin("/gateway/1", actor="key:ci")
+    cause = await Stream.open(log, MEMORY, "goal_1", asked)
+    await cause.decide(lambda state: keep_once("run_1", state))
+    (recorded,) = await log.read("memory", "goal_1")
+    following = await Stream.open(log, MEMORY, "goal_2", Origin("/executor/1").caused_by(recorded.commit))
+    await following.decide(lambda state: keep_once("run_1", state))
+    (after,) = await log.read("memory", "goal_2")
+    assert (recorded.commit.actor, after.commit.actor) == ("key:ci", "key:ci")
+    assert after.commit.causation_id == recorded.commit.id
