@@ -33,7 +33,7 @@ from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Stream
 from executor import metrics
 from executor.attempt import Attempt
-from executor.hold import Hold
+from executor.ownership import Ownership
 from executor.pending_commits import PendingCommits
 from executor.run_log import log_event
 from executor.stopwatch import ms_since
@@ -61,24 +61,24 @@ class Driver:
         self.executor = executor
         self._run = PendingCommits(stream)
         self._workload = workload
-        self._hold = Hold(stream, lease, self.look_again)
+        self._ownership = Ownership(stream, lease, self.request_refresh)
         self._policy = workload.policy
         self._begun: list[Key] = []
         """Attempts that are decided to start but not started."""
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._outcomes: list[Outcome] = []
         self._wake = asyncio.Event()
-        self._look_again = False
+        self._refresh_requested = False
         self._saving = False
         self.released = asyncio.Event()
         """Set when this executor has released the run."""
 
     @property
-    def ours(self) -> bool:
+    def is_owner(self) -> bool:
         """Whether the run is running on this executor, according to the log."""
-        return self._holds(self._run.saved)
+        return self._owns(self._run.saved)
 
-    def _holds(self, state: run.State) -> bool:
+    def _owns(self, state: run.State) -> bool:
         return state.status is run.Status.RUNNING and state.executor == self.executor
 
     async def drive(self, claim: Sequence[Event]) -> None:
@@ -86,25 +86,25 @@ class Driver:
         try:
             self._decide(claim)
             await self._save_all()
-            if self.ours and isinstance(claim[0], run.TakenOver):
+            if self.is_owner and isinstance(claim[0], run.TakenOver):
                 metrics.TAKEOVERS.inc()
                 log.info("run taken over", run=self._run.id)
-            while self.ours:
+            while self.is_owner:
                 self._launch()
                 if not self._tasks and not self._outcomes and self._draining:
                     return
-                await self._something_happened()
-                if self._look_again:
-                    self._look_again = False
+                await self._wait_for_work()
+                if self._refresh_requested:
+                    self._refresh_requested = False
                     await self._refresh()
                 self._settle()
                 await self._save_all()
         finally:
             await self._stop(list(self._tasks))
 
-    def look_again(self) -> None:
+    def request_refresh(self) -> None:
         """Read changes of the run by others, and stop if it has ended."""
-        self._look_again = True
+        self._refresh_requested = True
         self._wake.set()
 
     def drain(self) -> None:
@@ -129,14 +129,15 @@ class Driver:
         for step, number in self._begun:
             if state.running.get(step) != number:
                 continue  # it ran before its start was saved, the start was decided again, and it has ended
-            if self._run.saved.running.get(step) == number or self._may_run_ahead(step):
-                attempt = Attempt(self._run.id, state, state.graph.steps[step], number, self._hold.confirm)
+            if self._run.saved.running.get(step) == number or self._may_start_early(step):
+                one = state.graph.steps[step]
+                attempt = Attempt(self._run.id, state, one, number, self._ownership.confirm)
                 self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
             else:
                 waiting.append((step, number))
         self._begun = waiting
 
-    def _may_run_ahead(self, step: str) -> bool:
+    def _may_start_early(self, step: str) -> bool:
         """Whether a step may start before its start is in the log: it has no side effects and no cost."""
         one = self._run.state.graph.steps[step]
         is_free = not one.task.is_inference and self._policy.effect_of(one) is Effect.READ
@@ -199,7 +200,7 @@ class Driver:
             spent=spent,
         )
 
-    async def _something_happened(self) -> None:
+    async def _wait_for_work(self) -> None:
         due = run.next_retry(self._run.state, self._policy)
         timer = None
         if due:
@@ -221,7 +222,7 @@ class Driver:
 
     def _settled(self, *outcomes: Outcome) -> list[Event]:
         state = self._run.state
-        return run.settle(state, outcomes, datetime.now(UTC), self._policy) if self._holds(state) else []
+        return run.settle(state, outcomes, datetime.now(UTC), self._policy) if self._owns(state) else []
 
     async def _save_all(self) -> None:
         """Append the decisions. After a conflict, decide again about the same outcomes.
@@ -234,11 +235,11 @@ class Driver:
             try:
                 await self._save()
             except Conflict:
-                await self._reconsider(self._run.forget())
+                await self._decide_again(self._run.forget())
             except TooLarge:
                 if self._run.oldest is None:
                     raise
-                await self._reconsider(_with_error(self._run.forget()))
+                await self._decide_again(_with_error(self._run.forget()))
 
     async def _save(self) -> None:
         begun = time.perf_counter()
@@ -254,11 +255,11 @@ class Driver:
     async def _refresh(self) -> None:
         await retry_forever(self._run.refresh, what=f"to read {self._run.id}")
 
-    async def _reconsider(self, outcomes: Sequence[Outcome]) -> None:
+    async def _decide_again(self, outcomes: Sequence[Outcome]) -> None:
         """Decide again from the state in the log. Attempts that are not running there are stopped."""
         await self._refresh()
         self._outcomes = [*outcomes, *self._outcomes]
-        running = self._run.saved.running.items() if self.ours else ()
+        running = self._run.saved.running.items() if self.is_owner else ()
         await self._stop([key for key in self._tasks if key not in running])
         ended = {_key_of(outcome) for outcome in self._outcomes}
         self._begun = [key for key in running if key not in self._tasks and key not in ended]

@@ -41,12 +41,12 @@ class Executor:
         """
         run_id = recorded.commit.aggregate_id
         if run_id in self._drivers:
-            await self._released(run_id)
+            await self._wait_until_released(run_id)
         stream = await self._open(recorded, delivery)
         if stream is None or stream.state.status not in run.OPEN:
             return
         async with self._slots[stream.state.kind].one():
-            await self._hold(stream, self._workloads[stream.state.kind], delivery.lease)
+            await self._drive(stream, self._workloads[stream.state.kind], delivery.lease)
         if stream.state.status is run.Status.RUNNING:
             raise LeaseLost(f"another executor has taken over {stream.id}")
 
@@ -64,7 +64,7 @@ class Executor:
             for event in events:
                 log_event(stream, event)
 
-    async def _hold(self, stream: Stream[run.State], workload: Workload, lease: Lease) -> None:
+    async def _drive(self, stream: Stream[run.State], workload: Workload, lease: Lease) -> None:
         run_id = stream.id
         if run_id in self._drivers:  # another message of the run arrived while this one waited
             raise Retry("this process is already executing the run", after=1)
@@ -74,7 +74,7 @@ class Executor:
         try:
             if claim := await self._claim(stream.state, workload):
                 await driver.drive(claim)
-            if driver.ours:
+            if driver.is_owner:
                 raise Retry("stopping", after=0)
         finally:
             metrics.RUNS_IN_PROGRESS.dec()
@@ -85,7 +85,7 @@ class Executor:
         """Tell the driver of a run that a client changed the run."""
         driver = self._drivers.get(recorded.commit.aggregate_id)
         if driver:
-            driver.look_again()
+            driver.request_refresh()
 
     def drain(self) -> None:
         """Start no more runs and steps; steps in progress may finish."""
@@ -94,7 +94,7 @@ class Executor:
         for driver in self._drivers.values():
             driver.drain()
 
-    async def _released(self, run_id: str) -> None:
+    async def _wait_until_released(self, run_id: str) -> None:
         while driver := self._drivers.get(run_id):
             await driver.released.wait()
 

@@ -25,10 +25,10 @@ class Values:
             self._kept.move_to_end(ref.blob)
             return self._kept[ref.blob][1]
         value = await self._blobs.get_json(ref)
-        self._keep(ref, value)
+        self._cache(ref, value)
         return value
 
-    def _keep(self, ref: BlobRef, value: Json) -> None:
+    def _cache(self, ref: BlobRef, value: Json) -> None:
         if ref.blob in self._kept:  # another task fetched it meanwhile
             return
         self._kept[ref.blob] = ref.size, value

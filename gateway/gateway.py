@@ -14,7 +14,7 @@ from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
-from gateway.http.forms import FormRoom
+from gateway.http.forms import FormMemory
 from gateway.http.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
 from gateway.settings import GatewaySettings
@@ -63,7 +63,7 @@ class Gateway:
     chat: Llm
     """The LLM client for single tasks. Planner and executors have their own."""
     idempotency: Idempotency
-    form_room: FormRoom = field(default_factory=FormRoom)
+    form_room: FormMemory = field(default_factory=FormMemory)
     execution_cache: ExecutionCache = field(default_factory=ExecutionCache)
     clock: Callable[[], datetime] = now
     agents_lock: asyncio.Lock = field(default_factory=asyncio.Lock)

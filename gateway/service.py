@@ -47,7 +47,7 @@ async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
         blobs, key_values, live = NatsBlobs(connection), NatsKeyValue(connection), NatsLive(connection)
         gateway = assemble(settings, log, blobs, key_values, views, llm, live)
         await connection.listen(subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))
-        await connection.listen(subjects.EXECUTOR_ALIVE, gateway.executors.hear)
+        await connection.listen(subjects.EXECUTOR_ALIVE, gateway.executors.record_heartbeat)
         background = (connection.watch, partial(watch, connection, gateway.catalogue))
         async with running(gateway, *background) as (_, worker):
             yield Running([worker], checks(gateway))

@@ -21,14 +21,14 @@ async def ask(llm: Llm, request: ChatRequest) -> Reply:
     try:
         completion = await llm.complete(request, on_attempt=calls.append)
     except Retry as failure:
-        advice = ADVICE.format(when=_when(failure.after))
+        advice = ADVICE.format(when=_wait_text(failure.after))
         return _unanswered(f"{failure}; {advice}", failure.spent, calls)
     except Reject as failure:
         return _unanswered(str(failure), failure.spent, calls)
     return _answered(completion, calls)
 
 
-def _when(after_s: float | None) -> str:
+def _wait_text(after_s: float | None) -> str:
     """When to try again, in words."""
     if after_s is None or after_s < 5:
         return "in a moment"

@@ -16,7 +16,7 @@ from contracts.domain.dag import AttemptMade, ClarificationAsked, Planned, Rejec
 from contracts.domain.issues import issues
 from contracts.domain.plan import MAX_PROBLEMS, MAX_STEPS, Job, problems, renumber
 from contracts.domain.plan.placeholders import map_texts
-from contracts.llm.written import CutOff, NotJson, objects_in
+from contracts.llm.written import NotJson, Truncated, objects_in
 from planner import prompt
 from planner.coercion import coerced
 from planner.reply import Reason, Reply
@@ -76,7 +76,7 @@ def tries(state: dag.State) -> tuple[AttemptMade, ...]:
 def next_question(state: dag.State, system: str, goal: str) -> Question:
     """The next question. `goal`: the goal text for the model."""
     last = next(reversed(tries(state)), None)
-    user = goal if last is None else prompt.goal_again(goal, last)
+    user = goal if last is None else prompt.goal_with_errors(goal, last)
     reason = Reason.INITIAL if last is None or last.retry is None else Reason(last.retry)
     messages = ({"role": "system", "content": system}, {"role": "user", "content": user})
     return Question(state.goal_text, reason, messages)
@@ -98,7 +98,7 @@ def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
                 return verdict
             faults.append(verdict)
             plans.append("sub_tasks" in document)
-    except CutOff as error:
+    except Truncated as error:
         return _unreadable(reply, str(error))
     except NotJson as error:
         faults.append(_unreadable(reply, str(error)))

@@ -26,7 +26,7 @@ def goal(goal_text: str, now: datetime) -> str:
     return fill(goal_text, dates(now))
 
 
-def goal_again(goal: str, last: AttemptMade) -> str:
+def goal_with_errors(goal: str, last: AttemptMade) -> str:
     """The goal, the errors of the previous answer, and that answer."""
     parts = [goal, *_complaints(last)]
     if last.answer:

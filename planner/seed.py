@@ -27,12 +27,12 @@ async def seed_agents(log: Log, known: Directory, defaults: Iterable[DefaultAgen
         if known.get(agent_id) is not None:
             continue
         activate = known.active(default.name) is None
-        decide = partial(seeding, wanted=_created(default), activate=activate)
+        decide = partial(seed_events, wanted=_created(default), activate=activate)
         stream = await transact(log, AGENT, agent_id, decide, origin)
         logger.debug("default agent", name=default.name, version=default.version, status=stream.state.status)
 
 
-def seeding(state: agent.State, wanted: agent.Created, *, activate: bool) -> list[Event]:
+def seed_events(state: agent.State, wanted: agent.Created, *, activate: bool) -> list[Event]:
     """The events that create a default agent, and activate it if `activate`; none if it ever existed."""
     events = agent.seed(state, wanted)
     return [event for event in events if activate or not isinstance(event, agent.Activated)]

@@ -40,7 +40,7 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
     async with aclosing(Llm(LlmSettings())) as llm, nats_log(settings, CODEC, name=NAME) as log:
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         planner = Planner(log, llm, agents, follower, catalogue, source, now)
-        await log.connection.listen(EXECUTOR_ALIVE, executors.hear)
+        await log.connection.listen(EXECUTOR_ALIVE, executors.record_heartbeat)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
             policy = DeliveryPolicy(max_in_flight=settings.max_concurrent_plans, grace_s=settings.grace_s)
             queue = state_filter(DAG.name, Status.REQUESTED)

@@ -10,7 +10,7 @@ import orjson
 from contracts.domain import run, webhook
 from contracts.views import run_steps, runs
 from projector.changes import Changes
-from projector.fold import Fact, Fold, milliseconds, spent
+from projector.fold import EventMeta, Fold, milliseconds, spent
 from projector.run_rows import (
     IN_PROGRESS,
     add_output,
@@ -26,10 +26,10 @@ fold = Fold()
 
 
 @fold.on(run.GoalRequested)
-def goal_requested(changes: Changes, fact: Fact, event: run.GoalRequested) -> None:
+def goal_requested(changes: Changes, meta: EventMeta, event: run.GoalRequested) -> None:
     """Insert a pending agent run."""
     row = new_run(
-        fact,
+        meta,
         strategy="agent",
         goal_id=event.goal_id,
         own_plan=False,
@@ -43,7 +43,7 @@ def goal_requested(changes: Changes, fact: Fact, event: run.GoalRequested) -> No
 
 
 @fold.on(run.GoalStarted)
-def started(changes: Changes, fact: Fact, event: run.GoalStarted) -> None:
+def started(changes: Changes, meta: EventMeta, event: run.GoalStarted) -> None:
     """Set the run to running and store its agent."""
     used = event.agent
     values = {
@@ -55,22 +55,22 @@ def started(changes: Changes, fact: Fact, event: run.GoalStarted) -> None:
         "agent_version": used.version_name,
         "prompt_sha256": hashlib.sha256(used.prompt_template.encode()).hexdigest(),
     }
-    change(changes, fact, values)
+    change(changes, meta, values)
 
 
 @fold.on(run.TurnTaken)
-def turn_taken(changes: Changes, fact: Fact, event: run.TurnTaken) -> None:
+def turn_taken(changes: Changes, meta: EventMeta, event: run.TurnTaken) -> None:
     """Insert a row for the turn and one for each of its tool calls."""
     cost = spent(event)
     turn = new_step(
-        fact,
+        meta,
         event.step,
         event.turn,
-        id=f"step_{suffix(fact.id)}-{event.turn}",
+        id=f"step_{suffix(meta.id)}-{event.turn}",
         thought=event.thought,
         status="completed",
         attempt=event.attempt,
-        completed_at=fact.at,
+        completed_at=meta.at,
         duration_ms=event.duration_ms,
         finish_reason=event.finish_reason,
         provider=event.provider,
@@ -80,54 +80,55 @@ def turn_taken(changes: Changes, fact: Fact, event: run.TurnTaken) -> None:
     )
     changes.insert(run_steps, turn)
     for position, call in enumerate(event.calls):
-        changes.insert(run_steps, _call(fact, event.turn, position, call))
+        changes.insert(run_steps, _call(meta, event.turn, position, call))
     values: dict[str, Any] = {"provider": event.provider, "model": event.model}
     refused = [call for call in event.calls if call.refusal]
     if refused:
         values["call_error"] = f"{refused[-1].name}: {refused[-1].refusal}"
-    change(changes, fact, values, {"completed_steps": 1, "failed_calls": len(refused), **cost})
+    change(changes, meta, values, {"completed_steps": 1, "failed_calls": len(refused), **cost})
 
 
 @fold.on(run.CallAnswered)
-def call_answered(changes: Changes, fact: Fact, event: run.CallAnswered) -> None:
+def call_answered(changes: Changes, meta: EventMeta, event: run.CallAnswered) -> None:
     """Store the result of a tool call."""
-    changes.update(run_steps, (fact.id, event.step), result_of(fact, event))
+    changes.update(run_steps, (meta.id, event.step), result_of(meta, event))
     if event.output:
-        add_output(changes, fact, event.step, event.output)
-    change(changes, fact)
+        add_output(changes, meta, event.step, event.output)
+    change(changes, meta)
 
 
 @fold.on(run.Summarised)
-def summarised(changes: Changes, fact: Fact, event: run.Summarised) -> None:
+def summarised(changes: Changes, meta: EventMeta, event: run.Summarised) -> None:
     """Store the final answer and its cost."""
-    add_output(changes, fact, event.step, run.Output(kind="summary", content=event.summary))
+    add_output(changes, meta, event.step, run.Output(kind="summary", content=event.summary))
     cost = spent(event)
-    change(changes, fact, {"summary": event.summary}, {**cost, "other_cost_pico": cost["cost_pico"]})
+    change(changes, meta, {"summary": event.summary}, {**cost, "other_cost_pico": cost["cost_pico"]})
 
 
 @fold.on(run.Failed)
-def failed(changes: Changes, fact: Fact, event: run.Failed) -> None:
+def failed(changes: Changes, meta: EventMeta, event: run.Failed) -> None:
     """Set the run and its tool calls in progress to failed."""
-    stop_steps(changes, fact, IN_PROGRESS, "failed", error=event.error, completed_at=fact.at)
-    change(changes, fact, {"status": "failed", "ended_at": fact.at, "error": event.error})
+    stop_steps(changes, meta, IN_PROGRESS, "failed", error=event.error, completed_at=meta.at)
+    change(changes, meta, {"status": "failed", "ended_at": meta.at, "error": event.error})
 
 
 @fold.on(webhook.Delivered)
-def delivered(changes: Changes, fact: Fact, event: webhook.Delivered) -> None:
+def delivered(changes: Changes, meta: EventMeta, event: webhook.Delivered) -> None:
     """Add the webhook delivery to the outputs of the run."""
-    _told(changes, fact, event.ending, {"url": event.url, "status": event.status, "success": True})
+    _add_delivery(changes, meta, event.ending, {"url": event.url, "status": event.status, "success": True})
 
 
 @fold.on(webhook.AttemptFailed)
-def attempt_failed(changes: Changes, fact: Fact, event: webhook.AttemptFailed) -> None:
+def attempt_failed(changes: Changes, meta: EventMeta, event: webhook.AttemptFailed) -> None:
     """Add a failed webhook delivery to the outputs of the run, unless it is retried."""
     if event.retry_at is None:
-        _told(changes, fact, event.ending, {"url": event.url, "success": False, "error": event.error})
+        payload = {"url": event.url, "success": False, "error": event.error}
+        _add_delivery(changes, meta, event.ending, payload)
 
 
-def _call(fact: Fact, turn: int, position: int, call: run.Call) -> dict[str, Any]:
+def _call(meta: EventMeta, turn: int, position: int, call: run.Call) -> dict[str, Any]:
     return new_step(
-        fact,
+        meta,
         run.call_step(turn, position),
         turn,
         position=position,
@@ -140,6 +141,6 @@ def _call(fact: Fact, turn: int, position: int, call: run.Call) -> dict[str, Any
     )
 
 
-def _told(changes: Changes, fact: Fact, ending: int, payload: dict[str, Any]) -> None:
+def _add_delivery(changes: Changes, meta: EventMeta, ending: int, payload: dict[str, Any]) -> None:
     step = f"end-{ending}" if ending else "end"
-    add_output(changes, fact, step, run.Output(kind="webhook", content=orjson.dumps(payload).decode()))
+    add_output(changes, meta, step, run.Output(kind="webhook", content=orjson.dumps(payload).decode()))

@@ -68,7 +68,7 @@ async def build(source: Log, path: Path, fold: Fold, building: Building) -> None
         await database.fold_log_into_file()
 
 
-async def discard_unless_fit(source: Log, path: Path) -> None:
+async def discard_if_unusable(source: Log, path: Path) -> None:
     """Remove the file that an interrupted build left at `path`, unless it can be continued.
 
     Raises:

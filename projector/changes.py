@@ -9,12 +9,12 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.sql import Delete, Update
 
-from projector.prepared import ADD, KEY, Prepared, insert_into, update_of
+from projector.prepared import ADD, KEY, PreparedStatement, insert_into, update_of
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 NOTHING: frozenset[str] = frozenset()
-Statement = tuple[Prepared, Sequence[Row]] | Update | Delete
+Statement = tuple[PreparedStatement, Sequence[Row]] | Update | Delete
 """A prepared statement and its rows by parameter name; or a statement with its own WHERE clause."""
 
 
@@ -82,8 +82,8 @@ class Changes:
 
     def _row_statements(self) -> Iterator[Statement]:
         for table, changes in self._rows.items():
-            new: dict[Prepared, list[Row]] = {}
-            changed: dict[Prepared, list[Row]] = {}
+            new: dict[PreparedStatement, list[Row]] = {}
+            changed: dict[PreparedStatement, list[Row]] = {}
             for key, change in changes.items():
                 if change.new is not None:
                     new.setdefault(insert_into(table, change.keep), []).append(change.new)

@@ -11,13 +11,13 @@ from contracts.domain import dag
 from contracts.domain.schedule.schedule import Schedule
 from contracts.views import dags, planning_attempts, schedule_ticks
 from projector.changes import Changes
-from projector.fold import Fact, Fold, spent
+from projector.fold import EventMeta, Fold, spent
 
 fold = Fold()
 
 
 @fold.on(dag.Requested)
-def requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
+def requested(changes: Changes, meta: EventMeta, event: dag.Requested) -> None:
     """Insert a DAG that has no plan yet."""
     params = {
         "goalText": event.goal_text,
@@ -29,39 +29,39 @@ def requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
         "seed": event.seed,
     }
     row = _new_row(
-        fact, phase="requested", status="planning", goal_text=event.goal_text, agent_name=event.agent_name
+        meta, phase="requested", status="planning", goal_text=event.goal_text, agent_name=event.agent_name
     )
     row["params"] = {name: value for name, value in params.items() if value is not None}
     changes.insert(dags, row | _schedule(event.schedule))
 
 
 @fold.on(dag.Imported)
-def imported(changes: Changes, fact: Fact, event: dag.Imported) -> None:
+def imported(changes: Changes, meta: EventMeta, event: dag.Imported) -> None:
     """Insert a DAG with a plan that a client supplied."""
     row = _new_row(
-        fact, phase="planned", status="success", goal_text=event.job.original_request, agent_name=None
+        meta, phase="planned", status="success", goal_text=event.job.original_request, agent_name=None
     )
     changes.insert(dags, row | {"result": event.job.as_json(), "dag_title": event.title})
 
 
 @fold.on(dag.AttemptMade)
-def attempt_made(changes: Changes, fact: Fact, event: dag.AttemptMade) -> None:
+def attempt_made(changes: Changes, meta: EventMeta, event: dag.AttemptMade) -> None:
     """Insert a planning attempt and add its cost to the DAG."""
     is_title = event.reason == dag.TITLE_ATTEMPT
     usage = tokens_of(event.usage)
-    values: dict[str, Any] = {"phase": "planning", "updated_at": fact.at}
+    values: dict[str, Any] = {"phase": "planning", "updated_at": meta.at}
     if not is_title:
         values |= {"usage": usage, "generation_stats": event.generation_stats}
     add = {
         "attempts": 0 if is_title else 1,
         **{f"planning_{name}": more for name, more in spent(event).items()},
     }
-    changes.update(dags, (fact.id,), values, add)
+    changes.update(dags, (meta.id,), values, add)
     changes.insert(
         planning_attempts,
         {
-            "dag_id": fact.id,
-            "version": fact.version,
+            "dag_id": meta.id,
+            "version": meta.version,
             "attempt": event.attempt,
             "reason": event.reason,
             "usage": usage,
@@ -73,7 +73,7 @@ def attempt_made(changes: Changes, fact: Fact, event: dag.AttemptMade) -> None:
 
 
 @fold.on(dag.Planned)
-def planned(changes: Changes, fact: Fact, event: dag.Planned) -> None:
+def planned(changes: Changes, meta: EventMeta, event: dag.Planned) -> None:
     """Store the plan."""
     values = {
         "phase": "planned",
@@ -83,69 +83,69 @@ def planned(changes: Changes, fact: Fact, event: dag.Planned) -> None:
     }
     if event.title is not None:
         values["dag_title"] = event.title
-    changes.update(dags, (fact.id,), values | {"updated_at": fact.at})
+    changes.update(dags, (meta.id,), values | {"updated_at": meta.at})
 
 
 @fold.on(dag.ClarificationAsked)
-def clarification_asked(changes: Changes, fact: Fact, event: dag.ClarificationAsked) -> None:
+def clarification_asked(changes: Changes, meta: EventMeta, event: dag.ClarificationAsked) -> None:
     """Store the model's question to the user."""
     values = {"phase": "clarification", "status": "pending", "clarification_query": event.query}
-    changes.update(dags, (fact.id,), values | {"result": event.job.as_json(), "updated_at": fact.at})
+    changes.update(dags, (meta.id,), values | {"result": event.job.as_json(), "updated_at": meta.at})
 
 
 @fold.on(dag.Clarified)
-def clarified(changes: Changes, fact: Fact, event: dag.Clarified) -> None:
+def clarified(changes: Changes, meta: EventMeta, event: dag.Clarified) -> None:
     """Append the answer to the goal and continue planning."""
-    changes.update(dags, (fact.id,), {"phase": "requested", "status": "planning", "updated_at": fact.at})
+    changes.update(dags, (meta.id,), {"phase": "requested", "status": "planning", "updated_at": meta.at})
     asked = func.json_extract(dags.c.params, "$.goalText")
     answered = func.json_set(dags.c.params, "$.goalText", asked + event.addition)
     goal = {
         "goal_text": dags.c.goal_text + event.addition,
         "params": case((asked.is_not(None), answered), else_=dags.c.params),
     }
-    changes.execute(update(dags).where(dags.c.id == fact.id).values(goal))
+    changes.execute(update(dags).where(dags.c.id == meta.id).values(goal))
 
 
 @fold.on(dag.Rejected)
-def rejected(changes: Changes, fact: Fact, event: dag.Rejected) -> None:
+def rejected(changes: Changes, meta: EventMeta, event: dag.Rejected) -> None:
     """Set the DAG to failed and store the error."""
     error = {"httpStatus": event.http_status, "error": event.error, **event.details}
     changes.update(
-        dags, (fact.id,), {"phase": "rejected", "status": "failed", "error": error, "updated_at": fact.at}
+        dags, (meta.id,), {"phase": "rejected", "status": "failed", "error": error, "updated_at": meta.at}
     )
 
 
 @fold.on(dag.Updated)
-def updated(changes: Changes, fact: Fact, event: dag.Updated) -> None:
+def updated(changes: Changes, meta: EventMeta, event: dag.Updated) -> None:
     """Change the given fields."""
     given = {"status": event.label, "result": event.job, "params": event.params, "dag_title": event.title}
     values = {name: value for name, value in given.items() if value is not None}
-    changes.update(dags, (fact.id,), values | {"updated_at": fact.at})
+    changes.update(dags, (meta.id,), values | {"updated_at": meta.at})
 
 
 @fold.on(dag.ScheduleSet)
-def schedule_set(changes: Changes, fact: Fact, event: dag.ScheduleSet) -> None:
+def schedule_set(changes: Changes, meta: EventMeta, event: dag.ScheduleSet) -> None:
     """Replace the schedule."""
-    changes.update(dags, (fact.id,), _schedule(event.schedule) | {"updated_at": fact.at})
+    changes.update(dags, (meta.id,), _schedule(event.schedule) | {"updated_at": meta.at})
 
 
 @fold.on(dag.Deleted)
-def deleted(changes: Changes, fact: Fact, _: dag.Deleted) -> None:
+def deleted(changes: Changes, meta: EventMeta, _: dag.Deleted) -> None:
     """Delete the DAG, its planning attempts and its ticks."""
-    changes.execute(delete(dags).where(dags.c.id == fact.id))
-    changes.execute(delete(planning_attempts).where(planning_attempts.c.dag_id == fact.id))
-    changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == fact.id))
+    changes.execute(delete(dags).where(dags.c.id == meta.id))
+    changes.execute(delete(planning_attempts).where(planning_attempts.c.dag_id == meta.id))
+    changes.execute(delete(schedule_ticks).where(schedule_ticks.c.schedule_id == meta.id))
 
 
-def _new_row(fact: Fact, **values: Any) -> dict[str, Any]:
+def _new_row(meta: EventMeta, **values: Any) -> dict[str, Any]:
     return {
-        "id": fact.id,
+        "id": meta.id,
         "attempts": 0,
         "schedule_active": False,
         "schedule_paused": False,
         "timezone": "UTC",
-        "created_at": fact.at,
-        "updated_at": fact.at,
+        "created_at": meta.at,
+        "updated_at": meta.at,
         **values,
     }
 

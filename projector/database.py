@@ -37,7 +37,7 @@ PRIMARY = 0xFF
 """Bit mask of the primary code in an error code."""
 
 
-class Vanished(Exception):
+class FileReplaced(Exception):
     """The file was deleted or replaced."""
 
 
@@ -110,7 +110,7 @@ class Database:
         """Execute the statements and move the checkpoint from sequence `after` to `mark` in one transaction.
 
         Raises:
-            Vanished: the file was deleted or replaced. Nothing was written.
+            FileReplaced: the file was deleted or replaced. Nothing was written.
             Damaged: the file does not contain the last write of this process.
         """
         self.check()
@@ -133,12 +133,12 @@ class Database:
         """Check that no other program has changed the file.
 
         Raises:
-            Vanished: the file was deleted or replaced.
+            FileReplaced: the file was deleted or replaced.
             Damaged: another program has written to it.
         """
         inode, written = _stamp(self.path)
         if inode != self._stamp[0]:
-            raise Vanished(str(self.path))
+            raise FileReplaced(str(self.path))
         if written != self._stamp[1]:
             raise Damaged("another program has written to it")
 
@@ -221,12 +221,12 @@ def _stamp(path: Path) -> tuple[int, int]:
     """Inode and modification time. They change if another program replaces the file or writes to it.
 
     Raises:
-        Vanished: the file does not exist.
+        FileReplaced: the file does not exist.
     """
     try:
         found = path.stat()
     except FileNotFoundError:
-        raise Vanished(str(path)) from None
+        raise FileReplaced(str(path)) from None
     return found.st_ino, found.st_mtime_ns
 
 

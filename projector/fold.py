@@ -18,7 +18,7 @@ from projector.changes import Changes
 E = TypeVar("E", bound=Event)
 
 
-class Fact:
+class EventMeta:
     """The metadata of an event: its aggregate, its position in the log, its time."""
 
     __slots__ = ("at", "commit", "id", "seq", "version")
@@ -33,7 +33,8 @@ class Fact:
         """Milliseconds since 1970."""
 
 
-Handler = Callable[[Changes, Fact, Any], None]
+HandlerOf = Callable[[Changes, EventMeta, E], None]
+Handler = HandlerOf[Any]
 
 
 class Fold:
@@ -42,12 +43,10 @@ class Fold:
     def __init__(self) -> None:
         self._handlers: dict[type[Event], Handler] = {}
 
-    def on(
-        self, event_type: type[E]
-    ) -> Callable[[Callable[[Changes, Fact, E], None]], Callable[[Changes, Fact, E], None]]:
+    def on(self, event_type: type[E]) -> Callable[[HandlerOf[E]], HandlerOf[E]]:
         """Register the handler of one event type."""
 
-        def register(handler: Callable[[Changes, Fact, E], None]) -> Callable[[Changes, Fact, E], None]:
+        def register(handler: HandlerOf[E]) -> HandlerOf[E]:
             if event_type in self._handlers:
                 raise ValueError(f"two handlers for {event_type.type}")
             self._handlers[event_type] = handler
@@ -65,19 +64,19 @@ class Fold:
         """The changes that a batch of commits makes."""
         changes = Changes()
         for one in recorded:
-            fact = Fact(one, milliseconds(one.commit.time))
+            meta = EventMeta(one, milliseconds(one.commit.time))
             for event in one.commit.events:
                 handler = self._handlers.get(type(event))
                 if handler:
-                    handler(changes, fact, event)
-                fact.version += 1
+                    handler(changes, meta, event)
+                meta.version += 1
         return changes
 
 
 def _both(first: Handler, second: Handler) -> Handler:
-    def both(changes: Changes, fact: Fact, event: Event) -> None:
-        first(changes, fact, event)
-        second(changes, fact, event)
+    def both(changes: Changes, meta: EventMeta, event: Event) -> None:
+        first(changes, meta, event)
+        second(changes, meta, event)
 
     return both
 

@@ -18,7 +18,7 @@ async def inspect(database: Database) -> None:
 
     Raises:
         Damaged: the file is damaged; the message is the result of the check.
-        Vanished: the file was deleted during the check.
+        FileReplaced: the file was deleted during the check.
     """
     try:
         with damage(), closing(_opened(database.path)) as connection:

@@ -11,7 +11,7 @@ from contracts.domain.plan import SubTask, natural_order
 from contracts.domain.run.steps import SYNTHESIS, graph_of
 from contracts.views import run_steps, runs
 from projector.changes import Changes
-from projector.fold import Fact, Fold, milliseconds, spent
+from projector.fold import EventMeta, Fold, milliseconds, spent
 from projector.run_rows import (
     IN_PROGRESS,
     add_output,
@@ -30,15 +30,15 @@ FROM_THE_START = frozenset({"goal_id", "own_plan", "trigger", "created_at", "fir
 
 
 @fold.on(dag.Requested)
-def plan_requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
+def plan_requested(changes: Changes, meta: EventMeta, event: dag.Requested) -> None:
     """Insert a run that waits for its plan."""
     if event.run_id:
         row = new_run(
-            fact,
+            meta,
             id=event.run_id,
             strategy="dag",
             goal_id=event.goal_id,
-            dag_id=fact.id,
+            dag_id=meta.id,
             own_plan=True,
             request=event.goal_text,
             trigger=event.trigger,
@@ -47,37 +47,37 @@ def plan_requested(changes: Changes, fact: Fact, event: dag.Requested) -> None:
 
 
 @fold.on(dag.Clarified)
-def plan_clarified(changes: Changes, fact: Fact, event: dag.Clarified) -> None:
+def plan_clarified(changes: Changes, meta: EventMeta, event: dag.Clarified) -> None:
     """Append the answer to the request of the waiting run."""
-    _waiting_run(changes, fact, {"request": runs.c.request + event.addition})
+    _waiting_run(changes, meta, {"request": runs.c.request + event.addition})
 
 
 @fold.on(dag.Planned)
-def plan_made(changes: Changes, fact: Fact, event: dag.Planned) -> None:
+def plan_made(changes: Changes, meta: EventMeta, event: dag.Planned) -> None:
     """Store the title, intent and number of steps of the plan in the waiting run."""
     values = {"primary_intent": event.job.intent.primary, "total_steps": len(event.job.sub_tasks)}
-    _waiting_run(changes, fact, values | ({"dag_title": event.title} if event.title else {}))
+    _waiting_run(changes, meta, values | ({"dag_title": event.title} if event.title else {}))
 
 
 @fold.on(dag.Rejected)
-def plan_rejected(changes: Changes, fact: Fact, event: dag.Rejected) -> None:
+def plan_rejected(changes: Changes, meta: EventMeta, event: dag.Rejected) -> None:
     """Set the waiting run to failed."""
-    _without_plan(changes, fact, event.error)
+    _without_plan(changes, meta, event.error)
 
 
 @fold.on(dag.Deleted)
-def plan_deleted(changes: Changes, fact: Fact, _: dag.Deleted) -> None:
+def plan_deleted(changes: Changes, meta: EventMeta, _: dag.Deleted) -> None:
     """Set the waiting run to failed."""
-    _without_plan(changes, fact, "its plan was deleted")
+    _without_plan(changes, meta, "its plan was deleted")
 
 
 @fold.on(run.Requested)
-def requested(changes: Changes, fact: Fact, event: run.Requested) -> None:
+def requested(changes: Changes, meta: EventMeta, event: run.Requested) -> None:
     """Insert a pending run and all its steps; the synthesis is last."""
     tasks = {id_: step.task for id_, step in graph_of(event.job).steps.items()}
     in_order = (*natural_order(id_ for id_ in tasks if id_ != SYNTHESIS), SYNTHESIS)
     row = new_run(
-        fact,
+        meta,
         strategy="dag",
         goal_id=event.goal_id,
         dag_id=event.dag_id,
@@ -86,22 +86,22 @@ def requested(changes: Changes, fact: Fact, event: run.Requested) -> None:
         request=event.original_request,
         primary_intent=event.job.intent.primary,
         trigger="schedule" if event.trigger == "schedule" else "api",
-        planned_at=fact.at,
+        planned_at=meta.at,
         total_steps=len(tasks) - 1,
     )
     changes.insert(runs, row, keep=FROM_THE_START)
     for number, step in enumerate(in_order, start=1):
-        changes.insert(run_steps, _task(fact, number, tasks[step]))
+        changes.insert(run_steps, _task(meta, number, tasks[step]))
 
 
 @fold.on(run.Started)
-def started(changes: Changes, fact: Fact, event: run.Started) -> None:
+def started(changes: Changes, meta: EventMeta, event: run.Started) -> None:
     """Set the run to running."""
-    change(changes, fact, {"status": "running", "started_at": milliseconds(event.at)})
+    change(changes, meta, {"status": "running", "started_at": milliseconds(event.at)})
 
 
 @fold.on(run.StepCompleted)
-def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> None:
+def step_completed(changes: Changes, meta: EventMeta, event: run.StepCompleted) -> None:
     """Store the result of a step."""
     values = {
         "provider": event.provider,
@@ -113,42 +113,42 @@ def step_completed(changes: Changes, fact: Fact, event: run.StepCompleted) -> No
         "generation_stats": event.generation_stats,
     }
     cost = spent(event)
-    changes.update(run_steps, (fact.id, event.step), values | result_of(fact, event), cost)
+    changes.update(run_steps, (meta.id, event.step), values | result_of(meta, event), cost)
     if event.output:
-        add_output(changes, fact, event.step, event.output)
-    change(changes, fact, add={"completed_steps": 1 if event.step != SYNTHESIS else None, **cost})
+        add_output(changes, meta, event.step, event.output)
+    change(changes, meta, add={"completed_steps": 1 if event.step != SYNTHESIS else None, **cost})
 
 
 @fold.on(run.Suspended)
-def suspended(changes: Changes, fact: Fact, event: run.Suspended) -> None:
+def suspended(changes: Changes, meta: EventMeta, event: run.Suspended) -> None:
     """Suspend the run; its steps in progress become pending."""
-    stop_steps(changes, fact, IN_PROGRESS, "pending")
-    values = {"suspended_reason": event.reason, "suspended_at": fact.at, "waiting_steps": 0}
-    change(changes, fact, values | {"status": "suspended"})
+    stop_steps(changes, meta, IN_PROGRESS, "pending")
+    values = {"suspended_reason": event.reason, "suspended_at": meta.at, "waiting_steps": 0}
+    change(changes, meta, values | {"status": "suspended"})
 
 
 @fold.on(run.Resumed)
-def resumed(changes: Changes, fact: Fact, _: run.Resumed) -> None:
+def resumed(changes: Changes, meta: EventMeta, _: run.Resumed) -> None:
     """Set the run and its failed steps to pending."""
-    stop_steps(changes, fact, ("failed", *IN_PROGRESS), "pending", error=None, completed_at=None)
+    stop_steps(changes, meta, ("failed", *IN_PROGRESS), "pending", error=None, completed_at=None)
     values = {
         "status": "pending",
         "failed_steps": 0,
         "waiting_steps": 0,
         "suspended_reason": None,
         "suspended_at": None,
-        "last_resumed_at": fact.at,
+        "last_resumed_at": meta.at,
     }
-    change(changes, fact, values, {"resumes": 1})
+    change(changes, meta, values, {"resumes": 1})
 
 
-def _task(fact: Fact, number: int, task: SubTask) -> dict[str, Any]:
+def _task(meta: EventMeta, number: int, task: SubTask) -> dict[str, Any]:
     name = "synthesis" if task.id == SYNTHESIS else task.id
     return new_step(
-        fact,
+        meta,
         task.id,
         number,
-        id=f"sub-step_{suffix(fact.id)}-{name}",
+        id=f"sub-step_{suffix(meta.id)}-{name}",
         description=task.description,
         thought=task.thought,
         action_type=task.action_type,
@@ -158,11 +158,11 @@ def _task(fact: Fact, number: int, task: SubTask) -> dict[str, Any]:
     )
 
 
-def _waiting_run(changes: Changes, fact: Fact, values: dict[str, Any]) -> None:
+def _waiting_run(changes: Changes, meta: EventMeta, values: dict[str, Any]) -> None:
     """Change the run that waits for this plan, if any."""
-    waiting = (runs.c.dag_id == fact.id) & runs.c.planned_at.is_(None) & (runs.c.status == "pending")
-    changes.execute(update(runs).where(waiting).values(**values, updated_at=fact.at, seq=fact.seq))
+    waiting = (runs.c.dag_id == meta.id) & runs.c.planned_at.is_(None) & (runs.c.status == "pending")
+    changes.execute(update(runs).where(waiting).values(**values, updated_at=meta.at, seq=meta.seq))
 
 
-def _without_plan(changes: Changes, fact: Fact, error: str) -> None:
-    _waiting_run(changes, fact, {"status": "failed", "error": error, "ended_at": fact.at})
+def _without_plan(changes: Changes, meta: EventMeta, error: str) -> None:
+    _waiting_run(changes, meta, {"status": "failed", "error": error, "ended_at": meta.at})

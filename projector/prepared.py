@@ -25,7 +25,7 @@ KEY = "key_"
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedStatement:
     """SQL text and the names of its parameters in order."""
 
     sql: str
@@ -42,7 +42,7 @@ class Prepared:
 
 
 @cache
-def insert_into(table: Table, keep: frozenset[str] = frozenset()) -> Prepared:
+def insert_into(table: Table, keep: frozenset[str] = frozenset()) -> PreparedStatement:
     """A statement that inserts a row; with `keep`, it replaces an existing row except for these columns."""
     statement = sqlite.insert(table)
     if keep:
@@ -57,14 +57,14 @@ def insert_into(table: Table, keep: frozenset[str] = frozenset()) -> Prepared:
 
 
 @cache
-def update_of(table: Table, values: frozenset[str], sums: frozenset[str]) -> Prepared:
+def update_of(table: Table, values: frozenset[str], sums: frozenset[str]) -> PreparedStatement:
     """A statement that sets the columns `values` and adds to the columns `sums`; NULL counts as 0."""
     added = {name: func.coalesce(table.c[name], literal_column("0")) + bindparam(ADD + name) for name in sums}
     where = [column == bindparam(KEY + column.name) for column in table.primary_key.columns]
     return _prepared(table, update(table).where(*where).values(added), tuple(sorted(values)))
 
 
-def _prepared(table: Table, statement: Insert | Update, columns: Sequence[str]) -> Prepared:
+def _prepared(table: Table, statement: Insert | Update, columns: Sequence[str]) -> PreparedStatement:
     compiled = statement.compile(dialect=_DIALECT, column_keys=list(columns))
     as_json = frozenset(column.name for column in table.columns if isinstance(column.type, JSON))
-    return Prepared(str(compiled), tuple(compiled.positiontup or ()), as_json)
+    return PreparedStatement(str(compiled), tuple(compiled.positiontup or ()), as_json)

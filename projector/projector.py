@@ -31,8 +31,8 @@ from projector import (
     schedule_view,
     task_view,
 )
-from projector.building import Building, build, discard_unless_fit
-from projector.database import Checkpoint, Damaged, Database, Vanished, move, remove
+from projector.building import Building, build, discard_if_unusable
+from projector.database import Checkpoint, Damaged, Database, FileReplaced, move, remove
 from projector.fold import Fold
 from projector.inspection import inspect
 from projector.ownership import owned
@@ -100,13 +100,13 @@ class Projector:
         async with owned(self.path):
             while True:
                 try:
-                    await self._bring_up()
+                    await self._ensure_current()
                     async with Database.open(self.path) as database:
                         await self._follow(database)
-                except Vanished:
+                except FileReplaced:
                     log.warning("the views file is gone; building it again", path=str(self.path))
                 except Damaged as error:
-                    self._put_aside("damaged", str(error))
+                    self._move_aside("damaged", str(error))
 
     async def rebuild(self) -> None:
         """Build new views from the whole log in a separate file, then replace the old views.
@@ -119,10 +119,10 @@ class Projector:
             try:
                 accepted = await refuse_if_regressed(self.source, self.path)
             except Damaged as error:
-                self._put_aside("damaged", str(error))
+                self._move_aside("damaged", str(error))
             else:
                 if accepted:
-                    self._put_aside("regressed", accepted)
+                    self._move_aside("regressed", accepted)
             await self._build()
 
     async def not_ready(self) -> str | None:
@@ -141,12 +141,12 @@ class Projector:
         behind = newest - seq
         return f"the views are {behind} commits behind the log" if behind > MAX_LAG else None
 
-    async def _bring_up(self) -> None:
+    async def _ensure_current(self) -> None:
         """Make sure that the views have the current version, and that the log contains their commits."""
         checkpoint = await checkpoint_of(self.path)
         if checkpoint and (reason := await regression(self.source, checkpoint.mark)):
             await self._accepted(checkpoint, reason)
-            self._put_aside(f"regressed-{checkpoint.mark.seq}", reason)
+            self._move_aside(f"regressed-{checkpoint.mark.seq}", reason)
             checkpoint = None
         if checkpoint is None or checkpoint.version != VIEWS_VERSION:
             await self._build()
@@ -168,7 +168,7 @@ class Projector:
                 return await self.source.state()
 
     async def _build(self) -> None:
-        await discard_unless_fit(self.source, self._next)
+        await discard_if_unusable(self.source, self._next)
         self.problem = building = Building(await self.source.last_seq())
         try:
             await build(self.source, self._next, self.fold, building)
@@ -178,7 +178,7 @@ class Projector:
         move(self._next, self.path)
         log.info("views rebuilt", seq=building.seq, version=VIEWS_VERSION)
 
-    def _put_aside(self, why: str, reason: str) -> None:
+    def _move_aside(self, why: str, reason: str) -> None:
         """Rename the views file to keep it. Older damaged files are deleted; regressed ones are all kept."""
         for older in self.path.parent.glob(f"{escape(self.path.name)}.damaged-*"):
             older.unlink()

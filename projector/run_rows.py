@@ -9,7 +9,7 @@ from sqlalchemy import update
 from contracts.domain import run
 from contracts.views import outputs, run_steps, runs
 from projector.changes import Changes
-from projector.fold import Fact
+from projector.fold import EventMeta
 
 IN_PROGRESS = ("running", "waiting")
 """Statuses of steps in progress."""
@@ -18,33 +18,33 @@ Amounts = dict[str, int | None]
 """Amounts to add to columns; None adds nothing."""
 
 
-def new_run(fact: Fact, **values: Any) -> dict[str, Any]:
+def new_run(meta: EventMeta, **values: Any) -> dict[str, Any]:
     """The row of a new, pending run."""
     counts = ("total_steps", "completed_steps", "failed_steps", "waiting_steps", "failed_calls", "resumes")
     return {
-        "id": fact.id,
+        "id": meta.id,
         "primary_intent": "",
         "status": "pending",
         **dict.fromkeys(counts, 0),
-        "created_at": fact.at,
-        "updated_at": fact.at,
-        "first_seq": fact.seq,
-        "seq": fact.seq,
+        "created_at": meta.at,
+        "updated_at": meta.at,
+        "first_seq": meta.seq,
+        "seq": meta.seq,
         **values,
     }
 
 
 def change(
-    changes: Changes, fact: Fact, values: dict[str, Any] | None = None, add: Amounts | None = None
+    changes: Changes, meta: EventMeta, values: dict[str, Any] | None = None, add: Amounts | None = None
 ) -> None:
     """Set `values` and add the amounts `add` in the row of the run."""
-    changes.update(runs, (fact.id,), {**(values or {}), "updated_at": fact.at, "seq": fact.seq}, add)
+    changes.update(runs, (meta.id,), {**(values or {}), "updated_at": meta.at, "seq": meta.seq}, add)
 
 
-def new_step(fact: Fact, step: str, number: int, **values: Any) -> dict[str, Any]:
+def new_step(meta: EventMeta, step: str, number: int, **values: Any) -> dict[str, Any]:
     """The row of a new, pending step."""
     return {
-        "run_id": fact.id,
+        "run_id": meta.id,
         "step": step,
         "number": number,
         "description": "",
@@ -55,34 +55,34 @@ def new_step(fact: Fact, step: str, number: int, **values: Any) -> dict[str, Any
         "dependencies": [],
         "status": "pending",
         "attempt": 0,
-        "created_at": fact.at,
-        "updated_at": fact.at,
+        "created_at": meta.at,
+        "updated_at": meta.at,
         **values,
     }
 
 
-def result_of(fact: Fact, event: run.StepCompleted | run.CallAnswered) -> dict[str, Any]:
+def result_of(meta: EventMeta, event: run.StepCompleted | run.CallAnswered) -> dict[str, Any]:
     """The values to set in the row of a completed step."""
     return {
         "status": "completed",
-        "completed_at": fact.at,
+        "completed_at": meta.at,
         "duration_ms": event.duration_ms,
         "result": event.result,
         "error": None,
-        "updated_at": fact.at,
+        "updated_at": meta.at,
     }
 
 
-def add_output(changes: Changes, fact: Fact, step: str, left: run.Output) -> None:
+def add_output(changes: Changes, meta: EventMeta, step: str, left: run.Output) -> None:
     """Insert an output of the run."""
     changes.insert(
         outputs,
         {
-            "id": f"output_{suffix(fact.id)}-{step}",
-            "run_id": fact.id,
+            "id": f"output_{suffix(meta.id)}-{step}",
+            "run_id": meta.id,
             "kind": left.kind,
             "path_or_payload": left.content,
-            "created_at": fact.at,
+            "created_at": meta.at,
         },
     )
 
@@ -92,8 +92,8 @@ def suffix(run_id: str) -> str:
     return run_id.rpartition("_")[2]
 
 
-def stop_steps(changes: Changes, fact: Fact, statuses: tuple[str, ...], to: str, **values: Any) -> None:
+def stop_steps(changes: Changes, meta: EventMeta, statuses: tuple[str, ...], to: str, **values: Any) -> None:
     """Set the status and other values of the steps of a run that have one of `statuses`."""
-    stopped = (run_steps.c.run_id == fact.id) & run_steps.c.status.in_(statuses)
-    values |= {"status": to, "retry_at": None, "updated_at": fact.at}
+    stopped = (run_steps.c.run_id == meta.id) & run_steps.c.status.in_(statuses)
+    values |= {"status": to, "retry_at": None, "updated_at": meta.at}
     changes.execute(update(run_steps).where(stopped).values(values))

@@ -7,26 +7,26 @@ from typing import Any
 from contracts.domain import task
 from contracts.views import tasks
 from projector.changes import Changes
-from projector.fold import Fact, Fold, spent
+from projector.fold import EventMeta, Fold, spent
 
 fold = Fold()
 
 
 @fold.on(task.Answered)
-def answered(changes: Changes, fact: Fact, event: task.Answered) -> None:
+def answered(changes: Changes, meta: EventMeta, event: task.Answered) -> None:
     """Insert an answered task with its cost."""
-    changes.insert(tasks, {**_row(fact, event), "status": "answered"})
+    changes.insert(tasks, {**_row(meta, event), "status": "answered"})
 
 
 @fold.on(task.Failed)
-def failed(changes: Changes, fact: Fact, event: task.Failed) -> None:
+def failed(changes: Changes, meta: EventMeta, event: task.Failed) -> None:
     """Insert a failed task with its error and cost."""
-    changes.insert(tasks, {**_row(fact, event), "status": "failed", "error": event.error})
+    changes.insert(tasks, {**_row(meta, event), "status": "failed", "error": event.error})
 
 
-def _row(fact: Fact, event: task.Answered | task.Failed) -> dict[str, Any]:
+def _row(meta: EventMeta, event: task.Answered | task.Failed) -> dict[str, Any]:
     return {
-        "id": fact.id,
+        "id": meta.id,
         "agent_id": event.agent_id,
         "agent_name": event.agent_name,
         "agent_version": event.agent_version,
@@ -34,5 +34,5 @@ def _row(fact: Fact, event: task.Answered | task.Failed) -> dict[str, Any]:
         "model": event.model,
         **spent(event),
         "duration_ms": event.duration_ms,
-        "created_at": fact.at,
+        "created_at": meta.at,
     }

@@ -2,7 +2,7 @@
 
 A tick fires exactly once, with any number of schedulers and after any crash. The decision is recorded first,
 under the optimistic lock of the schedule. Then the run is requested; its id is derived from the tick. If the
-scheduler dies in between, the next look requests the run.
+scheduler dies in between, the next check requests the run.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from scheduler.active_schedules import ActiveSchedule, is_current
 from scheduler.clock import Clock
 from scheduler.due import ON_TIME, Due, due
 from scheduler.metrics import count_run, count_ticks
-from scheduler.records import fired, judged, unfired
-from scheduler.request import Unfit, asked_by
+from scheduler.records import fired, judged, not_fired
+from scheduler.request import InvalidPlan, asked_by
 from scheduler.runs import ACTOR, Runs
 
 BEHIND = timedelta(seconds=1)
-"""When to look again if the active schedules do not match the log, because one of them lags behind."""
+"""When to check again if the active schedules do not match the log, because one of them lags behind."""
 STOPPED = "it was missed, and the schedule has been changed or stopped since"
 EARLY = "its run was requested earlier, when the clock was ahead"
 TOO_LATE = "no scheduler was running to request its run in time"
@@ -41,13 +41,13 @@ History = Stream[ticks.State]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """When to look at a schedule again."""
+class NextCheck:
+    """When to check a schedule again."""
 
     again: datetime
-    """The time to look again."""
+    """The time of the next check."""
     awaits: str | None = None
-    """Id of a run after whose end to look again; None: only at the time `again`."""
+    """Id of a run after whose end to check again; None: only at the time `again`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Case:
         """The run that the tick requests.
 
         Raises:
-            Unfit: the plan cannot be executed.
+            InvalidPlan: the plan cannot be executed.
         """
         return asked_by(self.entry, tick, self.owner, self.defaults)
 
@@ -81,72 +81,72 @@ class Decider:
         self._defaults = defaults or Defaults()
         self._runs = Runs(log, source)
 
-    async def look(self, entry: ActiveSchedule) -> Look:
+    async def check(self, entry: ActiveSchedule) -> NextCheck:
         """Decide every tick of `entry` that is due.
 
         Raises:
             InvalidCron: the schedule has no ticks.
             InvalidTimezone: the time zone does not exist.
-            Unavailable: the log could not be reached. Look again: nothing is done twice.
+            Unavailable: the log could not be reached. A repeated check does nothing twice.
         """
         origin = Origin(self._source, actor=ACTOR)
         history = await Stream.newest(self._log, ticks.SCHEDULE, entry.id, origin)
         now = self._clock.now()  # after the read: ticks decided during a slow read must not seem ahead
         if ticks.rewind(history.state, now):
             await self._rewind(entry, history, now)
-            return Look(now)
-        owed = await self._owed(history.state)
+            return NextCheck(now)
+        owed = await self._pending_tick(history.state)
         newest = history.state.newest
         decided = max(entry.since, newest) if newest else entry.since
-        late = self._late(entry)
+        late = self._catch_up_limit(entry)
         ahead = due(entry.cron, after=decided, now=now, catch_up=late, delay=entry.delay)
         if owed is None and ahead is None:
             tick = entry.cron.next_after(decided)
-            return Look(tick + entry.delay(tick), history.state.run_id if history.state.queued else None)
+            return NextCheck(tick + entry.delay(tick), history.state.run_id if history.state.queued else None)
         commits = await self._log.read(*entry.owner)
         if not is_current(entry, commits, now):
-            return Look(now + BEHIND)
+            return NextCheck(now + BEHIND)
         await self._decide(Case(entry, history, _events(commits), self._defaults), owed, ahead)
-        return Look(now)
+        return NextCheck(now)
 
-    def _late(self, entry: ActiveSchedule) -> timedelta:
+    def _catch_up_limit(self, entry: ActiveSchedule) -> timedelta:
         own = entry.schedule.catch_up_s
         return self._catch_up if own is None else timedelta(seconds=own)
 
-    async def _owed(self, state: ticks.State) -> datetime | None:
+    async def _pending_tick(self, state: ticks.State) -> datetime | None:
         """A decided tick whose run must be requested now: its scheduler died, or the tick was queued."""
         if state.asks and state.run_id and not await self._runs.exists(state.run_id):
             return state.asks
-        if state.queued and not await self._runs.going(state.run_id):
+        if state.queued and not await self._runs.is_running(state.run_id):
             return state.queued
         return None
 
     async def _decide(self, case: Case, owed: datetime | None, ahead: Due | None) -> None:
         try:
             if owed:
-                await self._make_up(case, owed)
+                await self._request_late(case, owed)
             elif ahead:
                 await self._record(
                     case.history,
-                    [unfired(case.entry, one.tick, Decision.MISSED, one.reason) for one in ahead.missed],
+                    [not_fired(case.entry, one.tick, Decision.MISSED, one.reason) for one in ahead.missed],
                 )
                 if ahead.fires:
                     await self._fire(case, ahead.fires)
-        except Conflict:  # another scheduler decided first; the next look reads its decision
+        except Conflict:  # another scheduler decided first; the next check reads its decision
             return
 
-    async def _make_up(self, case: Case, tick: datetime) -> None:
+    async def _request_late(self, case: Case, tick: datetime) -> None:
         """Request the run of a tick that was decided earlier, if it is not too late or superseded."""
         entry, state = case.entry, case.history.state
-        late = self._clock.now() - tick > max(self._late(entry), ON_TIME) and tick != state.queued
+        late = self._clock.now() - tick > max(self._catch_up_limit(entry), ON_TIME) and tick != state.queued
         if late or tick <= entry.since:
             reason = TOO_LATE if late else STOPPED
-            await self._amend(case.history, unfired(entry, tick, Decision.MISSED, reason))
+            await self._amend(case.history, not_fired(entry, tick, Decision.MISSED, reason))
             return
         try:
             asked = case.asked_by(tick)
-        except Unfit as why:
-            await self._amend(case.history, unfired(entry, tick, Decision.SKIPPED, str(why)))
+        except InvalidPlan as why:
+            await self._amend(case.history, not_fired(entry, tick, Decision.SKIPPED, str(why)))
             return
         if tick == state.queued:
             await self._amend(case.history, fired(entry, tick))
@@ -157,15 +157,15 @@ class Decider:
         entry, state = case.entry, case.history.state
         try:
             asked = case.asked_by(tick)
-        except Unfit as why:
-            await self._record(case.history, [unfired(entry, tick, Decision.SKIPPED, str(why))])
+        except InvalidPlan as why:
+            await self._record(case.history, [not_fired(entry, tick, Decision.SKIPPED, str(why))])
             return
         if state.passed_over and tick <= state.passed_over and await self._runs.exists(entry.run_id(tick)):
             await self._record(case.history, [fired(entry, tick, EARLY)])
             return
-        going = await self._runs.going(state.run_id)
-        decided = judged(entry, tick, state, going=going)
-        if going and state.run_id and decided.decision is Decision.FIRED and decided.reason:
+        is_running = await self._runs.is_running(state.run_id)
+        decided = judged(entry, tick, state, is_running=is_running)
+        if is_running and state.run_id and decided.decision is Decision.FIRED and decided.reason:
             await self._runs.cancel(state.run_id, f"the schedule {entry.id} starts the next run")
         await self._record(case.history, [decided])
         if decided.decision is Decision.FIRED:
@@ -187,7 +187,7 @@ class Decider:
                 count_run(tick, self._clock.now())
             self._runs.remember(case.entry.run_id(tick))
         except TooLarge as why:
-            await self._amend(case.history, unfired(case.entry, tick, Decision.SKIPPED, str(why)))
+            await self._amend(case.history, not_fired(case.entry, tick, Decision.SKIPPED, str(why)))
 
     async def _record(self, history: History, decided: Sequence[Ticked]) -> None:
         if events := ticks.record(history.state, decided):

@@ -10,20 +10,20 @@ from contracts.domain.schedule.ticks import Decision, Ticked
 from scheduler.active_schedules import ActiveSchedule
 
 
-def judged(entry: ActiveSchedule, tick: datetime, state: ticks.State, *, going: bool) -> Ticked:
+def judged(entry: ActiveSchedule, tick: datetime, state: ticks.State, *, is_running: bool) -> Ticked:
     """Decide a due tick by the overlap policy. `going`: whether the last run is in progress."""
     overlap = entry.schedule.overlap
-    if not going or overlap is Overlap.ALLOW:
+    if not is_running or overlap is Overlap.ALLOW:
         return fired(entry, tick)
     if overlap is Overlap.CANCEL_RUNNING:
         return fired(entry, tick, f"the run {state.run_id} was in progress and has been cancelled for it")
     still = f"the run {state.run_id} is still in progress"
     if overlap is Overlap.SKIP:
-        return unfired(entry, tick, Decision.SKIPPED, still)
+        return not_fired(entry, tick, Decision.SKIPPED, still)
     if state.queued is None:
-        return unfired(entry, tick, Decision.QUEUED, still)
+        return not_fired(entry, tick, Decision.QUEUED, still)
     waits = f"the tick of {state.queued.isoformat()} is already queued"
-    return unfired(entry, tick, Decision.SKIPPED, f"{still}, and {waits}")
+    return not_fired(entry, tick, Decision.SKIPPED, f"{still}, and {waits}")
 
 
 def fired(entry: ActiveSchedule, tick: datetime, reason: str | None = None) -> Ticked:
@@ -31,7 +31,7 @@ def fired(entry: ActiveSchedule, tick: datetime, reason: str | None = None) -> T
     return _ticked(entry, tick, Decision.FIRED, reason, entry.run_id(tick))
 
 
-def unfired(entry: ActiveSchedule, tick: datetime, decision: Decision, reason: str) -> Ticked:
+def not_fired(entry: ActiveSchedule, tick: datetime, decision: Decision, reason: str) -> Ticked:
     """The record of a tick that does not fire: it is queued, skipped or missed."""
     return _ticked(entry, tick, decision, reason)
 

@@ -22,7 +22,7 @@ SHOWN = 3
 """Maximum number of problems listed in a reason."""
 
 
-class Unfit(Exception):
+class InvalidPlan(Exception):
     """The DAG's plan cannot be executed; the message says why."""
 
 
@@ -32,7 +32,7 @@ def asked_by(
     """The run that the tick requests, given the history of its DAG or goal.
 
     Raises:
-        Unfit: the plan cannot be executed.
+        InvalidPlan: the plan cannot be executed.
     """
     run_id = entry.run_id(tick)
     if entry.of_goal:
@@ -47,7 +47,7 @@ def request_of(entry: ActiveSchedule, tick: datetime, plan: dag.State) -> run.Re
     It does not check that the tools exist. If one is missing, the executor suspends the run.
 
     Raises:
-        Unfit: the plan cannot be executed.
+        InvalidPlan: the plan cannot be executed.
     """
     job = _executable(plan)
     timezone = entry.schedule.timezone
@@ -60,11 +60,11 @@ def _executable(plan: dag.State) -> Job:
         job = plan.job if isinstance(plan.job, Job) else Job.model_validate(plan.job)
     except ValidationError as error:
         complaints = ((issue["path"], issue["message"]) for issue in issues(error, Job))
-        raise Unfit(_reason(complaints)) from error
+        raise InvalidPlan(_reason(complaints)) from error
     if job.clarification_needed:
-        raise Unfit(f"the plan asks a question first: {job.clarification_query}")
+        raise InvalidPlan(f"the plan asks a question first: {job.clarification_query}")
     if found := problems(job, tools=None):
-        raise Unfit(_reason((issue.path, issue.message) for issue in found))
+        raise InvalidPlan(_reason((issue.path, issue.message) for issue in found))
     return job
 
 

@@ -16,7 +16,7 @@ from contracts.domain.run_requests import RunRequest, plan_id
 from contracts.runtime.log import Conflict, Log
 from contracts.runtime.stream import Origin, Stream, transact
 
-GOING = frozenset(
+IN_PROGRESS = frozenset(
     {
         run.Status.PENDING.value,
         run.Status.RUNNING.value,
@@ -58,9 +58,9 @@ class Runs:
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
 
-    async def going(self, run_id: str | None) -> bool:
+    async def is_running(self, run_id: str | None) -> bool:
         """Whether the run is in progress. A suspended run is not."""
-        return run_id is not None and await self._state(run_id) in GOING
+        return run_id is not None and await self._state(run_id) in IN_PROGRESS
 
     async def ask(self, asked: RunRequest, origin: Origin) -> bool:
         """Request a run. Returns False if it exists already.

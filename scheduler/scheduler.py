@@ -1,4 +1,4 @@
-"""The main loop: looks at a schedule at its next tick, when it changes, and again after a failure."""
+"""The main loop: checks a schedule at its next tick, when it changes, and again after a failure."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ RECHECK = timedelta(seconds=30)
 STEP = timedelta(seconds=1)
 """A smaller step back of the clock is an ordinary adjustment."""
 LONGEST_PAUSE = timedelta(seconds=30)
-"""Maximum pause before a failed schedule is looked at again."""
+"""Maximum pause before a failed schedule is checked again."""
 AT_ONCE = 64
-"""Maximum number of schedules looked at concurrently."""
+"""Maximum number of schedules that are checked concurrently."""
 
 
 class Scheduler:
@@ -44,10 +44,10 @@ class Scheduler:
         self._clock = clock
         self._schedules = ActiveSchedules()
         self._decider = Decider(log, source, clock, catch_up=catch_up, defaults=defaults)
-        self._waiting = Waiting(log, self._wake)
+        self._waiting = Waiting(log, self._check_soon)
         self._follower = Follower(log, state_filter("dag"), state_filter("goal"), fold=self._fold)
         self._agenda: dict[str, datetime] = {}
-        """When to look at each schedule next. A schedule that is being looked at is not in it."""
+        """When to check each schedule next. A schedule that is being checked is not in it."""
         self._next = clock.now()
         """When the loop reads the agenda again."""
         self._failures: dict[str, int] = {}
@@ -64,17 +64,17 @@ class Scheduler:
     async def run(self) -> None:
         """A worker: decides ticks until cancelled."""
         await self._catch_up()
-        async with aclosing(self._waiting), asyncio.TaskGroup() as looks:
+        async with aclosing(self._waiting), asyncio.TaskGroup() as checks:
             before = self._clock.now()
             while True:
                 self._changed.clear()
                 now = self._clock.now()
                 if before - now > STEP:
-                    self._look_at_all(now)
+                    self._check_all(now)
                 before = now
                 for schedule_id in [id_ for id_, at in self._agenda.items() if at <= now]:
                     del self._agenda[schedule_id]
-                    looks.create_task(self._look(schedule_id))
+                    checks.create_task(self._check(schedule_id))
                 self._next = min([now + RECHECK, *self._agenda.values()])
                 await self._clock.wait(self._next, self._changed)
 
@@ -102,16 +102,16 @@ class Scheduler:
         ACTIVE.set(len(self._schedules))
         self._changed.set()
 
-    def _look_at_all(self, now: datetime) -> None:
-        """Look at all schedules now: the clock was set back, so the times in the agenda are wrong."""
-        logger.warning("the clock was set back; looking at all schedules again")
+    def _check_all(self, now: datetime) -> None:
+        """Check all schedules now: the clock was set back, so the times in the agenda are wrong."""
+        logger.warning("the clock was set back; checking all schedules again")
         self._agenda = dict.fromkeys(self._agenda, now)
 
-    def _wake(self, schedule_id: str) -> None:
+    def _check_soon(self, schedule_id: str) -> None:
         self._agenda[schedule_id] = self._clock.now()
         self._changed.set()
 
-    async def _look(self, schedule_id: str) -> None:
+    async def _check(self, schedule_id: str) -> None:
         async with self._slots:
             entry = self._schedules.get(schedule_id)
             again = await self._decide(entry) if entry else None
@@ -123,9 +123,9 @@ class Scheduler:
                 self._changed.set()
 
     async def _decide(self, entry: ActiveSchedule) -> datetime | None:
-        """Decide the ticks of `entry`. Returns when to look again; None: only when the schedule changes."""
+        """Decide the ticks of `entry`. Returns when to check again; None: only when the schedule changes."""
         try:
-            look = await self._decider.look(entry)
+            check = await self._decider.check(entry)
         except (InvalidCron, InvalidTimezone) as error:
             logger.warning("this schedule never fires", schedule=entry.id, error=str(error))
             return None
@@ -136,9 +136,9 @@ class Scheduler:
             )
             return self._failed(entry.id, error)
         self._failures.pop(entry.id, None)
-        if look.awaits:
-            self._waiting.wait(entry.id, look.awaits)
-        return look.again
+        if check.awaits:
+            self._waiting.wait(entry.id, check.awaits)
+        return check.again
 
     def _failed(self, schedule_id: str, error: Exception) -> datetime:
         FAILURES.inc()

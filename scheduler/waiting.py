@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 
 from contracts.runtime.log import Log
-from scheduler.runs import GOING, Runs
+from scheduler.runs import IN_PROGRESS, Runs
 
 
 class Waiting:
@@ -21,7 +21,7 @@ class Waiting:
     def wait(self, schedule_id: str, run_id: str) -> None:
         """Call `ended` with `schedule_id` once, when the run has ended."""
         if schedule_id not in self._tasks:
-            self._tasks[schedule_id] = asyncio.create_task(self._until_over(schedule_id, run_id))
+            self._tasks[schedule_id] = asyncio.create_task(self._wait_for_end(schedule_id, run_id))
 
     async def aclose(self) -> None:
         """Cancel all waits."""
@@ -29,12 +29,12 @@ class Waiting:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    async def _until_over(self, schedule_id: str, run_id: str) -> None:
+    async def _wait_for_end(self, schedule_id: str, run_id: str) -> None:
         try:
             async with aclosing(self._log.tail(*Runs.filters(run_id))) as batches:
                 async for batch in batches:
                     states = [one.commit.state for one in batch if one.commit.events]
-                    if states and states[-1] not in GOING:
+                    if states and states[-1] not in IN_PROGRESS:
                         break
         finally:
             del self._tasks[schedule_id]

@@ -62,7 +62,7 @@ class _NotNull:
 
 
 Omissible = Annotated[T | None, _NotNull()]
-"""An optional key. An omitted key is None. Null is an error."""
+"""The type of an optional key: None if the client omits the key. The client must not send null."""
 
 Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 """A key of an answer that is omitted if its value is None."""

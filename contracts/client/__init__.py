@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from contracts.client.client import Client
 from contracts.client.dags import Started
-from contracts.client.errors import ClarificationRequired, ClientError, Misunderstood, Refused, Unreachable
+from contracts.client.errors import ClarificationRequired, ClientError, InvalidAnswer, Refused, Unreachable
 from contracts.client.events import ExecutionEvent, LogEvent, RunEvent
 from contracts.client.http import Content
 from contracts.client.tasks import Attachment
@@ -26,7 +26,7 @@ __all__ = [
     "ClientError",
     "Unreachable",
     "Refused",
-    "Misunderstood",
+    "InvalidAnswer",
     "ClarificationRequired",
     "Started",
     "ExecutionEvent",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.client.errors import Misunderstood
+from contracts.client.errors import InvalidAnswer
 from contracts.client.http import Content, Http, path
 
 ARTIFACTS = "artifacts"
@@ -26,12 +26,12 @@ class Artifacts:
         """Get a text artifact.
 
         Raises:
-            Misunderstood: the artifact is not text.
+            InvalidAnswer: the artifact is not text.
         """
         try:
             return (await self.get(name)).decode()
         except UnicodeDecodeError as error:
-            raise Misunderstood(f"{name} is not text: {error.reason} at byte {error.start}") from error
+            raise InvalidAnswer(f"{name} is not text: {error.reason} at byte {error.start}") from error
 
     async def content(self, name: str) -> Content:
         """Get an artifact with its media type. All text formats have the type text/plain."""

@@ -15,11 +15,11 @@ from contracts.client.artifacts import Artifacts
 from contracts.client.dags import Dags
 from contracts.client.documents import Documents
 from contracts.client.errors import Refused
-from contracts.client.events import HEARTBEAT, LogEvent, told
+from contracts.client.events import HEARTBEAT, LogEvent, message_data
 from contracts.client.executions import Executions
 from contracts.client.experiments import Experiments
 from contracts.client.goals import Goals
-from contracts.client.http import Http, OnAnswer, path, understood
+from contracts.client.http import Http, OnAnswer, parse_answer, path
 from contracts.client.runs import Runs
 from contracts.client.schedules import Schedules
 from contracts.client.tasks import Tasks
@@ -34,7 +34,7 @@ class Client:
     """A client of one system. Use it with `async with`.
 
     Every method raises Unreachable if no server answers, Refused if the server returns an error, and
-    Misunderstood if the answer has another form than this version expects. `key` is an `Idempotency-Key` that
+    InvalidAnswer if the answer has another form than this version expects. `key` is an `Idempotency-Key` that
     the caller chooses: repeating a call with the same key creates nothing twice.
     """
 
@@ -77,7 +77,7 @@ class Client:
         except Refused as refused:
             if refused.status != HTTPStatus.SERVICE_UNAVAILABLE or "status" not in refused.body:
                 raise
-            return understood(Readiness, refused.body)
+            return parse_answer(Readiness, refused.body)
 
     async def costs(
         self, *, since: str | None = None, until: str | None = None, by: GroupBy = "day"
@@ -106,4 +106,4 @@ class Client:
         async with aclosing(messages):
             async for message in messages:
                 if message.event != HEARTBEAT:
-                    yield understood(LogEvent, told(message))
+                    yield parse_answer(LogEvent, message_data(message))

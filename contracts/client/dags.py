@@ -11,7 +11,7 @@ from contracts.api.executions import DagExecutionList, ExecutionDetail
 from contracts.api.fields import Row
 from contracts.client.errors import ClarificationRequired, Refused
 from contracts.client.executions import EXECUTIONS
-from contracts.client.http import Http, keyed, path, understood
+from contracts.client.http import Http, keyed, parse_answer, path
 from contracts.core.event import Json
 from contracts.domain.agent import PLANNER_AGENT
 
@@ -147,4 +147,4 @@ class Dags:
 def _started(answer: Json) -> Started:
     if answer.get("status") == "clarification_required":
         raise ClarificationRequired(answer.get("dagId"), answer["clarification_query"])
-    return understood(Started, answer)
+    return parse_answer(Started, answer)

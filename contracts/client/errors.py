@@ -38,7 +38,7 @@ class Refused(ClientError):
         self.body = body
 
 
-class Misunderstood(ClientError):
+class InvalidAnswer(ClientError):
     """The answer is not valid: the server has another version, or is not an Async Agent."""
 
 
@@ -50,7 +50,7 @@ class ClarificationRequired(ClientError):
         self.dag_id = dag_id
 
 
-class Patience:
+class RetryLimit:
     """Allows retries of temporary errors until `limit_s` seconds after the last success."""
 
     def __init__(self, limit_s: float, passing: Container[int] = PASSING) -> None:
@@ -63,7 +63,7 @@ class Patience:
         self._until = time.monotonic() + self._limit_s
         self._next_pause = FIRST_PAUSE_S
 
-    def bear(self, error: ClientError) -> None:
+    def raise_unless_temporary(self, error: ClientError) -> None:
         """Raise `error` if it is permanent or the time limit has passed."""
         passes = isinstance(error, Unreachable) or (
             isinstance(error, Refused) and error.status in self._passing

@@ -101,6 +101,6 @@ class LogEvent(Row):
 HEARTBEAT = "heartbeat"
 
 
-def told(message: Message) -> dict[str, Json]:
+def message_data(message: Message) -> dict[str, Json]:
     """Return the data of a message, with its position in the log."""
     return {**orjson.loads(message.data), "seq": message.id}

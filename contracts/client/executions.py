@@ -15,8 +15,8 @@ from contracts.api.executions import (
     ExecutionRow,
     SubStepList,
 )
-from contracts.client.events import ExecutionEvent, told
-from contracts.client.http import Http, path, understood
+from contracts.client.events import ExecutionEvent, message_data
+from contracts.client.http import Http, parse_answer, path
 
 EXECUTIONS = "dag-executions"
 
@@ -77,4 +77,4 @@ class Executions:
         messages = self._http.follow(path(EXECUTIONS, execution_id, "events"), after)
         async with aclosing(messages):
             async for message in messages:
-                yield understood(ExecutionEvent, told(message))
+                yield parse_answer(ExecutionEvent, message_data(message))

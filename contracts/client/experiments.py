@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from contracts.api.experiments import ExperimentsCompleted
-from contracts.client.http import Http, keyed, path, understood
+from contracts.client.http import Http, keyed, parse_answer, path
 from contracts.domain.agent import PLANNER_AGENT
 
 ANSWER_S = 3600.0
@@ -45,4 +45,4 @@ class Experiments:
         answer = await self._http.call(
             "POST", path("dag-experiments"), body, headers=keyed(key), timeout_s=timeout_s
         )
-        return understood(ExperimentsCompleted, answer)
+        return parse_answer(ExperimentsCompleted, answer)

@@ -13,7 +13,7 @@ from contracts.api.goals import (
     RunTriggered,
     WhenBusy,
 )
-from contracts.client.http import Http, keyed, path, understood
+from contracts.client.http import Http, keyed, parse_answer, path
 
 GOALS = "goals"
 
@@ -62,7 +62,7 @@ class Goals:
         """
         query = {"whenBusy": when_busy}
         answer = await self._http.call("POST", path(GOALS, goal_id, "run"), query=query, headers=keyed(key))
-        return understood(RunTriggered, answer)
+        return parse_answer(RunTriggered, answer)
 
     async def pause(self, goal_id: str) -> GoalChanged:
         """Pause the schedules of a goal. Runs in progress continue."""

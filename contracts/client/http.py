@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from yarl import URL
 
-from contracts.client.errors import PASSING, ClientError, Misunderstood, Patience, Refused, Unreachable
+from contracts.client.errors import PASSING, ClientError, InvalidAnswer, Refused, RetryLimit, Unreachable
 from contracts.client.sse import Message, Parser
 from contracts.core.event import Json
 
@@ -66,24 +66,24 @@ class Http:
         Raises:
             Unreachable: no server answers.
             Refused: the server returns an error.
-            Misunderstood: the answer is not a valid `answer`.
+            InvalidAnswer: the answer is not a valid `answer`.
         """
-        return understood(answer, await self.call("GET", path, query=query))
+        return parse_answer(answer, await self.call("GET", path, query=query))
 
     async def send(
         self, answer: type[T], method: str, path: str, body: BaseModel | None = None, key: str | None = None
     ) -> T:
         """Send `body` without its unset fields. Raises the errors of `get`."""
-        return understood(answer, await self.call(method, path, given(body), headers=keyed(key)))
+        return parse_answer(answer, await self.call(method, path, body_as_json(body), headers=keyed(key)))
 
     async def accepted(self, answer: type[T], path: str) -> T:
         """GET `path` of an accepted request. Temporary errors are retried. Raises the errors of `get`."""
-        patience = Patience(self.patience_s, PASSING | {HTTPStatus.NOT_FOUND})
+        patience = RetryLimit(self.patience_s, PASSING | {HTTPStatus.NOT_FOUND})
         while True:
             try:
                 return await self.get(answer, path)
             except ClientError as error:
-                patience.bear(error)
+                patience.raise_unless_temporary(error)
             await asyncio.sleep(patience.pause())
 
     async def call(
@@ -112,7 +112,7 @@ class Http:
         """Send a form. Raises the errors of `get`."""
         timeout = aiohttp.ClientTimeout(timeout_s)
         content = await self._content("POST", self._url(path, {}), data=form, timeout=timeout)
-        return understood(answer, _parsed(content.body))
+        return parse_answer(answer, _parsed(content.body))
 
     async def content(self, path: str) -> Content:
         """GET `path`, whose content may be large and of any type. Raises the errors of `call`."""
@@ -130,7 +130,7 @@ class Http:
             Refused: the server returns an error.
         """
         position = None if after is None else str(after)
-        patience = Patience(self.patience_s)
+        patience = RetryLimit(self.patience_s)
         while True:
             try:
                 async with aclosing(self._stream(self._url(path, query), position)) as stream:
@@ -140,7 +140,7 @@ class Http:
                         self._on_answer(message.data.encode())
                         yield message
             except ClientError as error:
-                patience.bear(error)
+                patience.raise_unless_temporary(error)
             await asyncio.sleep(patience.pause())
 
     @property
@@ -191,21 +191,21 @@ def keyed(key: str | None) -> dict[str, str]:
     return {} if key is None else {"Idempotency-Key": key}
 
 
-def given(body: BaseModel | None) -> Json:
+def body_as_json(body: BaseModel | None) -> Json:
     """Return a body as JSON, without unset fields."""
     return body.model_dump(mode="json", by_alias=True, exclude_unset=True) if body else None
 
 
-def understood(answer: type[T], body: Json) -> T:
+def parse_answer(answer: type[T], body: Json) -> T:
     """Parse `body` as an `answer`.
 
     Raises:
-        Misunderstood: the body is not valid.
+        InvalidAnswer: the body is not valid.
     """
     try:
         return TypeAdapter(answer).validate_python(body)
     except ValidationError as error:
-        raise Misunderstood(f"the answer is not valid for this version of the client: {error}") from error
+        raise InvalidAnswer(f"the answer is not valid for this version of the client: {error}") from error
 
 
 def _text(value: Json) -> str:

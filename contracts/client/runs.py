@@ -7,8 +7,8 @@ from contextlib import aclosing
 
 from contracts.api.executions import CancelExecution
 from contracts.api.runs import RunOutputRow, RunRow, RunStepRow
-from contracts.client.events import RunEvent, told
-from contracts.client.http import Http, path, understood
+from contracts.client.events import RunEvent, message_data
+from contracts.client.http import Http, parse_answer, path
 
 RUNS = "runs"
 
@@ -64,4 +64,4 @@ class Runs:
         messages = self._http.follow(path(RUNS, run_id, "events"), after)
         async with aclosing(messages):
             async for message in messages:
-                yield understood(RunEvent, told(message))
+                yield parse_answer(RunEvent, message_data(message))

@@ -10,7 +10,7 @@ import aiohttp
 import orjson
 
 from contracts.api.tasks import TaskParams, TaskResult
-from contracts.client.http import Http, given, path
+from contracts.client.http import Http, body_as_json, path
 
 ANSWER_S = 600.0
 """Seconds to wait for an answer. Models are slow, and the server retries them."""
@@ -52,7 +52,7 @@ class Tasks:
         form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
         form.add_fields(("taskName", agent), ("prompt", prompt))
         if params is not None:
-            form.add_field("params", orjson.dumps(given(params)).decode())
+            form.add_field("params", orjson.dumps(body_as_json(params)).decode())
         for file in files:
             file.add_to(form)
         return await self._http.submit(TaskResult, path("task"), form, timeout_s)

@@ -76,6 +76,8 @@ class Aggregate(Generic[S]):
         """Apply `events` to `state`, by default to the initial state, and return the new state.
 
         Raises:
-            UnreadHistory: an event cannot be read. Callers that make no decision fold `readable(events)`.
+            UnreadHistory: this process cannot read an event, so a decision from the state could be wrong.
+                Code that only shows the state folds `readable(events)`, which skips such events.
         """
-        return reduce(self.evolve, require_read(events), self.initial if state is None else state)
+        start = self.initial if state is None else state
+        return reduce(self.evolve, require_read(events), start)

@@ -1,15 +1,22 @@
-"""Amounts of money: integers of 10⁻¹² US dollars in the views, exact decimal text in events and the API."""
+"""Amounts of money in US dollars.
+
+Events and the API write an amount as exact decimal text, such as `0.00123`. The views store it as an integer
+in units of 10⁻¹² dollars (pico-dollars), so that SQL can add amounts without rounding.
+"""
 
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
 
 PICO = Decimal(10) ** 12
+"""Pico-dollars in one dollar."""
 
 
 def pico_usd(cost_usd: str | None) -> int | None:
-    """Convert dollars as text to units of 10⁻¹² dollars. Smaller fractions are rounded half to even."""
-    return None if cost_usd is None else int((Decimal(cost_usd) * PICO).to_integral_value())
+    """Convert dollars as text to pico-dollars, rounded half to even. None stays None."""
+    if cost_usd is None:
+        return None
+    return int((Decimal(cost_usd) * PICO).to_integral_value())
 
 
 def decimal_text(cost_usd: Decimal | str) -> str:
@@ -29,5 +36,5 @@ def decimal_text(cost_usd: Decimal | str) -> str:
 
 
 def usd_text(pico: int | None) -> str | None:
-    """Format units of 10⁻¹² dollars as decimal text without trailing zeros: `0.00123`, `0`."""
+    """Convert pico-dollars to dollars as text without trailing zeros: `0.00123`, `0`. None stays None."""
     return None if pico is None else decimal_text(Decimal(pico) / PICO)

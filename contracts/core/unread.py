@@ -39,10 +39,10 @@ def readable(events: Iterable[Event]) -> Iterator[Event]:
 
 
 def require_read(events: Iterable[Event]) -> Iterator[Event]:
-    """Yield all of `events`.
+    """Yield `events`, and refuse those that this process cannot read.
 
     Raises:
-        UnreadHistory: an event cannot be read; raised when the iteration reaches it.
+        UnreadHistory: an event cannot be read. The iteration raises it when it reaches that event.
     """
     for event in events:
         if isinstance(event, Unread):

@@ -42,11 +42,11 @@ class Executors:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._heard: dict[ExecutorAlive, float] = {}
+        self._heartbeats: dict[ExecutorAlive, float] = {}
         self._first = 0.0
         """Time of the first heartbeat after a time without executors."""
 
-    def hear(self, payload: bytes) -> None:
+    def record_heartbeat(self, payload: bytes) -> None:
         """Take in one heartbeat.
 
         Raises:
@@ -55,15 +55,15 @@ class Executors:
         executor = ExecutorAlive.model_validate_json(payload)
         if not self.alive():
             self._first = self._clock()
-        self._heard[executor] = self._clock()
+        self._heartbeats[executor] = self._clock()
 
     def alive(self) -> tuple[ExecutorAlive, ...]:
         """Executors with a heartbeat within SILENCE_S. One whose tools or capacity changed is listed twice
         until its old heartbeat expires.
         """
         since = self._clock() - SILENCE_S
-        self._heard = {executor: at for executor, at in self._heard.items() if at > since}
-        return tuple(self._heard)
+        self._heartbeats = {executor: at for executor, at in self._heartbeats.items() if at > since}
+        return tuple(self._heartbeats)
 
     def offered(self) -> frozenset[str] | None:
         """Names of the tools that the alive executors can call; None while the tools of one are unknown.

@@ -52,7 +52,7 @@ _UNCLEAR = frozenset({404, 405, 415, 500, 501})
 
 
 @dataclass(frozen=True, slots=True)
-class Learnt:
+class Restrictions:
     """What is known about one model."""
 
     refused: tuple[str, ...] = ()
@@ -61,10 +61,10 @@ class Learnt:
     """Parameters of a call that failed for no stated reason and once succeeded without them."""
     limits: Overflow = field(default_factory=Overflow)
 
-    def and_also(self, other: Learnt) -> Learnt:
+    def merged(self, other: Restrictions) -> Restrictions:
         """The combination of both. A parameter that is suspected in both counts as refused."""
         certain = tuple(name for name in other.suspected if name in self.suspected)
-        return Learnt(
+        return Restrictions(
             tuple(dict.fromkeys((*self.refused, *other.refused, *certain))),
             tuple(dict.fromkeys((*self.suspected, *other.suspected))),
             Overflow(
@@ -76,21 +76,21 @@ class Learnt:
 
 
 @dataclass(frozen=True, slots=True)
-class Adapted:
+class AdaptedRequest:
     """An adapted request body, and what was learnt. It is confirmed when the model answers."""
 
     body: Body
-    learnt: Learnt = field(default_factory=Learnt)
+    learnt: Restrictions = field(default_factory=Restrictions)
     shortenings: int = 0
     is_guess: bool = False
     """Whether the last change is a guess. After a temporary failure the call is repeated unchanged first."""
 
     @classmethod
-    def of(cls, body: Body, known: Learnt) -> Adapted:
+    def of(cls, body: Body, known: Restrictions) -> AdaptedRequest:
         """The body without the parameters that the model refuses, and with `max_tokens` within its limits."""
-        return cls(_with_room(reduce(_without_one, known.refused, body), known.limits))
+        return cls(_within_limits(reduce(_without_one, known.refused, body), known.limits))
 
-    def after(self, failure: CallFailed, keep: Iterable[str] = ()) -> Adapted | None:
+    def after(self, failure: CallFailed, keep: Iterable[str] = ()) -> AdaptedRequest | None:
         """What to send after `failure`; None if no change can help.
 
         `keep`: parameters that must be sent.
@@ -101,27 +101,27 @@ class Adapted:
         name, certain = refused_parameter(failure, self.body, frozenset(keep))
         if name is None:
             return None
-        learnt = Learnt(refused=(name,)) if certain else Learnt(suspected=(name,))
+        learnt = Restrictions(refused=(name,)) if certain else Restrictions(suspected=(name,))
         body = _without_one(self.body, name)
-        return replace(self, body=body, learnt=self.learnt.and_also(learnt), is_guess=not certain)
+        return replace(self, body=body, learnt=self.learnt.merged(learnt), is_guess=not certain)
 
-    def _shorter(self, overflow: Overflow) -> Adapted | None:
+    def _shorter(self, overflow: Overflow) -> AdaptedRequest | None:
         if self.shortenings >= MAX_SHORTENINGS:
             return None
         prompt = overflow.prompt or estimated_tokens(self.body["messages"], self.body.get("tools"))
-        learnt = self.learnt.and_also(Learnt(limits=overflow))
+        learnt = self.learnt.merged(Restrictions(limits=overflow))
         name = _limit_name(self.body)
         wanted = self.body[name] if name else 0
         room = fitting_tokens(wanted, overflow, prompt)
         if name and room is not None and room < wanted:
-            return Adapted({**self.body, name: room}, learnt, self.shortenings + 1)
+            return AdaptedRequest({**self.body, name: room}, learnt, self.shortenings + 1)
         messages = shortened(self.body["messages"], part_to_keep(overflow, prompt))
         if messages is None:
             return None
         body = {**self.body, "messages": messages}
         if name and overflow.context is not None:
             body[name] = min(wanted, max(1, overflow.context // 4))
-        return Adapted(body, learnt, self.shortenings + 1)
+        return AdaptedRequest(body, learnt, self.shortenings + 1)
 
 
 def refused_parameter(
@@ -160,7 +160,7 @@ _ADVICE = (
 )
 
 
-def _with_room(body: Body, limits: Overflow) -> Body:
+def _within_limits(body: Body, limits: Overflow) -> Body:
     name = _limit_name(body)
     if name is None or limits == Overflow():
         return body

@@ -17,8 +17,8 @@ from contracts.llm.bill import Bill, bill_of
 from contracts.llm.chat import FinishReason, ToolCall
 from contracts.llm.endpoint import Endpoint
 from contracts.llm.failure import CallFailed, not_an_answer, refusal
-from contracts.llm.fields import a_list, a_name, a_text, an_object, any_text, reasoning_in
-from contracts.llm.reasoning import apart
+from contracts.llm.fields import any_text, as_list, as_name, as_object, as_text, reasoning_in
+from contracts.llm.reasoning import split_reasoning
 from contracts.llm.text_calls import calls_in, resolve_name
 from contracts.llm.text_forms import WrittenCall
 from contracts.llm.written import NotJson, arguments_of
@@ -94,9 +94,9 @@ def _read(
 ) -> Answer:
     choice = _choice(document)
     message = _message(document, choice)
-    native = a_name(choice.get("native_finish_reason"))
+    native = as_name(choice.get("native_finish_reason"))
     finish = _finish(choice.get("finish_reason") or document.get("done_reason"))
-    parts = apart(a_text(message.get("content")))
+    parts = split_reasoning(as_text(message.get("content")))
     calls, content, problem = _calls(message, parts.answer, offered)
     if _MALFORMED & {finish, _finish(native)} and not calls:
         problem = _MALFORMED_CALL
@@ -106,10 +106,10 @@ def _read(
     if finish in _INTERRUPTED:
         raise CallFailed(f"{endpoint.model} was interrupted ({finish})", passing=True, status=200)
     if not content and not calls and not problem:
-        raise _said_nothing(endpoint, document, message, finish, body, reasoned=reasoning is not None)
+        raise _empty_answer(endpoint, document, message, finish, body, reasoned=reasoning is not None)
     return Answer(
-        id=a_name(document.get("id")),
-        upstream=a_name(document.get("provider")),
+        id=as_name(document.get("id")),
+        upstream=as_name(document.get("provider")),
         content=content,
         reasoning=reasoning,
         tool_calls=calls,
@@ -122,7 +122,7 @@ def _read(
 
 def _choice(document: Mapping[str, Json]) -> Mapping[str, Json]:
     choices = document.get("choices")
-    listed = a_list(choices) or ([choices] if isinstance(choices, Mapping) else [])
+    listed = as_list(choices) or ([choices] if isinstance(choices, Mapping) else [])
     return next((one for one in listed if isinstance(one, Mapping)), {})
 
 
@@ -138,7 +138,7 @@ def _message(document: Mapping[str, Json], choice: Mapping[str, Json]) -> Mappin
 
 def _finish(reason: Json) -> str:
     """The known word in a finish reason: `content_filter` for `content_filter: SAFETY`."""
-    words = re.findall(r"[a-z_]+", (a_name(reason) or "").lower())
+    words = re.findall(r"[a-z_]+", (as_name(reason) or "").lower())
     known = _FINISH.keys() | _INTERRUPTED | _MALFORMED
     return next((word for word in words if word in known), words[0] if words else "")
 
@@ -154,7 +154,7 @@ def _error(document: Mapping[str, Json], choice: Mapping[str, Json], *, has_answ
         named = named[0]
     if named:
         return named
-    base = an_object(document.get("base_resp"))
+    base = as_object(document.get("base_resp"))
     if base.get("status_code"):
         return {"message": base.get("status_msg"), "code": base["status_code"]}
     if not choice and (document.get("object") == "error" or isinstance(document.get("message"), str)):
@@ -179,17 +179,17 @@ def _structured(message: Mapping[str, Json]) -> list[tuple[str | None, WrittenCa
     calls = message.get("tool_calls")
     if isinstance(calls, str):
         calls = _loads(calls)
-    listed = a_list(calls) or ([calls] if isinstance(calls, Mapping) and calls else [])
+    listed = as_list(calls) or ([calls] if isinstance(calls, Mapping) and calls else [])
     if isinstance(message.get("function_call"), Mapping) and not listed:
         listed = [{"function": message["function_call"]}]
     found = []
     for call in listed:
-        function = an_object(call).get("function")
-        body = function if isinstance(function, Mapping) else an_object(call)
-        name = a_name(body.get("name")) or (function if isinstance(function, str) else None)
+        function = as_object(call).get("function")
+        body = function if isinstance(function, Mapping) else as_object(call)
+        name = as_name(body.get("name")) or (function if isinstance(function, str) else None)
         arguments = body.get("arguments", body.get("parameters", body.get("input")))
         if name:
-            found.append((a_name(an_object(call).get("id")), WrittenCall(name, arguments)))
+            found.append((as_name(as_object(call).get("id")), WrittenCall(name, arguments)))
     return found
 
 
@@ -218,11 +218,11 @@ def _reasoning(message: Mapping[str, Json]) -> str:
 
 def _refusal(message: Mapping[str, Json]) -> str:
     said = any_text(message.get("refusal"))
-    parts = a_list(message.get("content"))
-    return said or "\n".join(filter(None, (any_text(an_object(part).get("refusal")) for part in parts)))
+    parts = as_list(message.get("content"))
+    return said or "\n".join(filter(None, (any_text(as_object(part).get("refusal")) for part in parts)))
 
 
-def _said_nothing(
+def _empty_answer(
     endpoint: Endpoint,
     document: Mapping[str, Json],
     message: Mapping[str, Json],

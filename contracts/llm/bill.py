@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from contracts.core.event import Json, Usage
-from contracts.llm.fields import a_count, a_name, an_amount, an_object
+from contracts.llm.fields import as_amount, as_count, as_name, as_object
 
 MOST_TOKENS = 10**9
 """Maximum tokens of one answer. A larger number is an error of the provider and is ignored."""
@@ -54,41 +54,41 @@ def bill_of(document: Mapping[str, Json]) -> Bill:
     usages = list(_usages(document))
     charged = next(filter(None, (_charged(usage) for usage in usages)), None)
     tokens = next(filter(None, map(_tokens, usages)), None)
-    return Bill(a_name(document.get("model")), tokens, charged)
+    return Bill(as_name(document.get("model")), tokens, charged)
 
 
 def _usages(document: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     """The objects in which providers send the numbers, most common first."""
     usage = document.get("usage")
-    yield an_object(usage[0] if isinstance(usage, list) and usage else usage)
-    yield an_object(an_object(document.get("x_groq")).get("usage"))
-    yield an_object(document.get("timings"))
+    yield as_object(usage[0] if isinstance(usage, list) and usage else usage)
+    yield as_object(as_object(document.get("x_groq")).get("usage"))
+    yield as_object(document.get("timings"))
     yield document
 
 
 def _tokens(usage: Mapping[str, Json]) -> Tokens | None:
     prompt, completion = _first(usage, _PROMPT), _first(usage, _COMPLETION)
-    total = a_count(usage.get("total_tokens"))
+    total = as_count(usage.get("total_tokens"))
     if total is not None and completion is None and prompt is not None:
         completion = total - prompt
     if total is not None and prompt is None and completion is not None:
         prompt = total - completion
     if prompt is None and completion is None:
         return None
-    details = an_object(usage.get("prompt_tokens_details")) or an_object(usage.get("input_tokens_details"))
+    details = as_object(usage.get("prompt_tokens_details")) or as_object(usage.get("input_tokens_details"))
     cached = _first(details, _CACHED) or _first(usage, _CACHED) or 0
     tokens = Tokens(prompt or 0, cached, completion or 0)
     return tokens if tokens.is_possible else None
 
 
 def _first(usage: Mapping[str, Json], names: tuple[str, ...]) -> int | None:
-    return next((count for name in names if (count := a_count(usage.get(name))) is not None), None)
+    return next((count for name in names if (count := as_count(usage.get(name))) is not None), None)
 
 
 def _charged(usage: Mapping[str, Json]) -> Decimal | None:
     for name in _COST:
         value = usage.get(name)
-        amount = an_amount(an_object(value).get("total_cost") if isinstance(value, Mapping) else value)
+        amount = as_amount(as_object(value).get("total_cost") if isinstance(value, Mapping) else value)
         if amount is not None and 0 <= amount <= MOST_USD:
             return amount
     return None

@@ -14,7 +14,7 @@ from contracts.core.event import Json, Usage
 from contracts.core.money import decimal_text
 from contracts.core.spent import Spent
 from contracts.llm import metrics
-from contracts.llm.adapting import Adapted, Learnt, with_advice
+from contracts.llm.adapting import AdaptedRequest, Restrictions, with_advice
 from contracts.llm.answer import Answer, read_answer
 from contracts.llm.backoff import Backoff
 from contracts.llm.bill import Bill, Tokens
@@ -39,7 +39,7 @@ class Llm:
         self._turns = asyncio.Semaphore(settings.llm_max_concurrency)
         self._connecting = asyncio.Lock()
         self._open: Connection | None = None
-        self._learnt: dict[tuple[Provider, str], Learnt] = {}
+        self._learnt: dict[tuple[Provider, str], Restrictions] = {}
 
     def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
         """What to set before this provider and model can be called; None: nothing is missing."""
@@ -65,8 +65,8 @@ class Llm:
         endpoint = resolve(self._settings, request.provider, request.model)
         call = _Call(endpoint, on_attempt, [name for tool in request.tools if (name := _name_of(tool))])
         tries_left = self._settings.llm_retries if retries is None else retries
-        known = self._learnt.get((endpoint.provider, endpoint.model), Learnt())
-        asked = Adapted.of(body_of(request, endpoint, self._settings), known)
+        known = self._learnt.get((endpoint.provider, endpoint.model), Restrictions())
+        asked = AdaptedRequest.of(body_of(request, endpoint, self._settings), known)
         keep = () if self._settings.llm_structured_output == "auto" else ("response_format",)
         while True:
             try:
@@ -92,10 +92,10 @@ class Llm:
         if self._open:
             await self._open.close()
 
-    def _learn(self, endpoint: Endpoint, learnt: Learnt) -> None:
+    def _learn(self, endpoint: Endpoint, learnt: Restrictions) -> None:
         """Remember the refused parameters of a model. Only after an answer without them are they certain."""
         key = endpoint.provider, endpoint.model
-        self._learnt[key] = self._learnt.get(key, Learnt()).and_also(learnt)
+        self._learnt[key] = self._learnt.get(key, Restrictions()).merged(learnt)
 
     async def _attempt(self, call: _Call, body: Body) -> Answer:
         async with self._turns:
@@ -106,10 +106,10 @@ class Llm:
                 answer = read_answer(call.endpoint, text, call.offered)
             except CallFailed as failure:
                 call.ended(failure, time.perf_counter() - started)
-                await call.pay(failure.bill)
+                await call.add_cost(failure.bill)
                 raise
             call.ended(None, time.perf_counter() - started)
-        await call.pay(answer.bill)
+        await call.add_cost(answer.bill)
         return answer
 
     async def _connection(self) -> Connection:
@@ -151,7 +151,7 @@ class _Call:
         if self._on_attempt is not None:
             self._on_attempt(attempt)
 
-    async def pay(self, bill: Bill | None) -> None:
+    async def add_cost(self, bill: Bill | None) -> None:
         """Add the cost of an answer, usable or not, to the cost of the call."""
         if bill is None:
             return

@@ -114,9 +114,8 @@ def overflow_in(said: str, status: int | None) -> Overflow | None:
 
 def estimated_tokens(messages: Iterable[Mapping[str, Json]], tools: Json = None) -> int:
     """The estimated tokens of a prompt, rather too high."""
-    chars = sum(len(text) for message in messages for text in _texts(message.get("content")))
     calls = sum(len(str(message.get("tool_calls") or "")) for message in messages)
-    return (chars + calls + len(str(tools or ""))) // CHARS_PER_TOKEN
+    return (sum(_lengths(messages)) + calls + len(str(tools or ""))) // CHARS_PER_TOKEN
 
 
 def fitting_tokens(wanted: int, overflow: Overflow, prompt: int) -> int | None:
@@ -129,17 +128,12 @@ def fitting_tokens(wanted: int, overflow: Overflow, prompt: int) -> int | None:
 
 def shortened(messages: Sequence[Mapping[str, Json]], part: float) -> list[Mapping[str, Json]] | None:
     """`messages` cut to `part` of their length, as described above; None if they cannot be cut that far."""
-    for with_system in (False, True):
-        lengths = [
-            len(text)
-            for message in messages
-            if with_system or message.get("role") != "system"
-            for text in _texts(message.get("content"))
-        ]
-        whole = sum(len(text) for message in messages for text in _texts(message.get("content")))
-        limit = _limit(lengths, whole - int(whole * part))
+    total = sum(_lengths(messages))
+    excess = total - int(total * part)
+    for whole_roles in ({"system"}, set[str]()):
+        limit = _limit(_lengths(one for one in messages if one.get("role") not in whole_roles), excess)
         if limit is not None:
-            return [_cut_message(message, limit, with_system=with_system) for message in messages]
+            return [one if one.get("role") in whole_roles else _cut_message(one, limit) for one in messages]
     return None
 
 
@@ -165,10 +159,8 @@ def _limit(lengths: Sequence[int], excess: int) -> int | None:
     return low
 
 
-def _cut_message(message: Mapping[str, Json], limit: int, *, with_system: bool) -> Mapping[str, Json]:
+def _cut_message(message: Mapping[str, Json], limit: int) -> Mapping[str, Json]:
     content = message.get("content")
-    if message.get("role") == "system" and not with_system:
-        return message
     if isinstance(content, str):
         return {**message, "content": _cut(content, limit)}
     if isinstance(content, list):
@@ -188,6 +180,11 @@ def _cut(text: str, limit: int) -> str:
     head = int(limit * _HEAD)
     note = f"\n… ({len(text) - limit} characters are left out here) …\n"
     return f"{text[:head]}{note}{text[len(text) - (limit - head) :]}"
+
+
+def _lengths(messages: Iterable[Mapping[str, Json]]) -> list[int]:
+    """The number of characters of each text in `messages`."""
+    return [len(text) for message in messages for text in _texts(message.get("content"))]
 
 
 def _texts(content: Json) -> list[str]:

@@ -11,7 +11,7 @@ from contracts.core.spent import Spent
 from contracts.core.text import clean_text
 from contracts.llm.bill import Bill
 from contracts.llm.endpoint import Endpoint, Provider
-from contracts.llm.fields import a_name, an_object, any_text
+from contracts.llm.fields import any_text, as_name, as_object
 
 PASSING_STATUSES = frozenset({408, 409, 425, 429})
 """The 4xx statuses that are retried. All 5xx statuses are retried too."""
@@ -67,20 +67,20 @@ def refusal(endpoint: Endpoint, status: int, error: Json, after: float | None = 
     if isinstance(error, str) and _PAGE.search(error):
         return not_an_answer(endpoint, status, error, "")
     details = _details(error)
-    code = a_name(details.get("code")) or ""
+    code = as_name(details.get("code")) or ""
     if status < 400:
         status = int(code) if re.fullmatch(r"[45]\d\d", code) else _BROKEN_UPSTREAM
-    used_up = "insufficient_quota" in (code, a_name(details.get("type")))
+    used_up = "insufficient_quota" in (code, as_name(details.get("type")))
     passing = not used_up and (status in PASSING_STATUSES or status >= 500)
     advice = "the quota is used up, check plan and billing" if used_up else _advice(endpoint, status)
     message = f"{endpoint.provider} answered {status} for model {endpoint.model}"
-    said = _said(details)
+    said = _provider_message(details)
     return CallFailed(
         message + (f" ({advice})" if advice else "") + (f": {said}" if said else ""),
         passing=passing,
         status=status,
         after=after,
-        parameter=a_name(details.get("param")),
+        parameter=as_name(details.get("param")),
     )
 
 
@@ -112,14 +112,14 @@ def _details(error: Json) -> Mapping[str, Json]:
     return {**error, "message": inner} if inner else error
 
 
-def _said(details: Mapping[str, Json]) -> str:
+def _provider_message(details: Mapping[str, Json]) -> str:
     """The message of the provider, and that of the upstream provider (OpenRouter's `metadata.raw`)."""
-    behind = an_object(details.get("metadata")).get("raw")
+    behind = as_object(details.get("metadata")).get("raw")
     words = (details.get("message") or details.get("msg"), behind)
-    return ": ".join(filter(None, (_words(one) for one in words)))[:MAX_DETAIL]
+    return ": ".join(filter(None, (_as_text(one) for one in words)))[:MAX_DETAIL]
 
 
-def _words(value: Json) -> str:
+def _as_text(value: Json) -> str:
     if value is None or value == "":
         return ""
     return value if isinstance(value, str) else any_text(value) or str(value)

@@ -20,12 +20,12 @@ _MAX_DEPTH = 16
 """Maximum nesting of lists and objects that is searched for text."""
 
 
-def an_object(value: Json) -> Mapping[str, Json]:
+def as_object(value: Json) -> Mapping[str, Json]:
     """`value` if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
-def a_list(value: Json) -> list[Json]:
+def as_list(value: Json) -> list[Json]:
     """`value` if it is a list; the values of an object whose keys are numbers (`{"0": …}`); else empty."""
     if isinstance(value, list):
         return value
@@ -34,7 +34,7 @@ def a_list(value: Json) -> list[Json]:
     return []
 
 
-def a_name(value: Json) -> str | None:
+def as_name(value: Json) -> str | None:
     """A name or an id. A number is converted to text; an object stands for its `id` or `name`."""
     match value:
         case str():
@@ -48,13 +48,13 @@ def a_name(value: Json) -> str | None:
     return None
 
 
-def a_count(value: Json) -> int | None:
+def as_count(value: Json) -> int | None:
     """A number of tokens: a number, or a number as text. It is rounded."""
-    amount = an_amount(value)
+    amount = as_amount(value)
     return None if amount is None or abs(amount) > 10**18 else round(amount)
 
 
-def an_amount(value: Json) -> Decimal | None:
+def as_amount(value: Json) -> Decimal | None:
     """A finite number, or a finite number as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -67,7 +67,7 @@ def an_amount(value: Json) -> Decimal | None:
     return amount if amount.is_finite() else None
 
 
-def a_text(content: Json) -> str:
+def as_text(content: Json) -> str:
     """The text of a content: a text, a part, or a list of these. Parts with reasoning are left out.
 
     An object that is not a part is an answer that the server has parsed: it is converted to JSON again.

@@ -46,7 +46,7 @@ class Parts(NamedTuple):
     answer: str
 
 
-def apart(text: str) -> Parts:
+def split_reasoning(text: str) -> Parts:
     """Splits `text` into reasoning and answer."""
     if "<|channel|>" in text:
         return _harmony(text)

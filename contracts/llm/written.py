@@ -43,7 +43,7 @@ class NotJson(ValueError):
     """There is no readable JSON object; the message says where the error is."""
 
 
-class CutOff(NotJson):
+class Truncated(NotJson):
     """The JSON object is truncated."""
 
 
@@ -77,7 +77,7 @@ def objects_in(text: str) -> Iterator[dict[str, Json]]:
 
     Raises:
         NotJson: there is no object, or none that can be repaired.
-        CutOff: the last object is truncated.
+        Truncated: the last object is truncated.
     """
     text = text.lstrip("\ufeff")
     candidates = sorted(islice(_candidates(text), _MAX_CANDIDATES), key=_likelihood)
@@ -91,7 +91,7 @@ def objects_in(text: str) -> Iterator[dict[str, Json]]:
             continue
         try:
             value = _storable(_repaired(text, one.start) if one.value is None else one.value)
-        except CutOff:
+        except Truncated:
             raise
         except NotJson as error:
             first_error = first_error or error
@@ -197,7 +197,7 @@ def _repaired(text: str, start: int) -> Json:
     body = (text[start : closing[-1]] if closing else text[start:]).rstrip()
     error = _error_in(text, start)
     if not closing and _is_cut_off(body, start, error):
-        raise CutOff(f"the answer stops before the JSON is complete. {_described(error)}")
+        raise Truncated(f"the answer stops before the JSON is complete. {_described(error)}")
     if _nesting(body) > _MAX_NESTING:
         raise NotJson(f"the JSON is nested more than {_MAX_NESTING} levels deep. {_described(error)}")
     if len(body) > MAX_REPAIRED:

@@ -70,12 +70,12 @@ class History:
         """The messages between `after` and `newest`."""
         place = place_in(newest.headers)
         if place is None:
-            return await self._whole(newest, subject_filter, max(after + 1, 1), None)
+            return await self._read_between(newest, subject_filter, max(after + 1, 1), None)
         if after >= place.first:
-            return await self._whole(newest, subject_filter, after + 1, None)
-        return await self._whole(newest, subject_filter, place.first, place.number - 1)
+            return await self._read_between(newest, subject_filter, after + 1, None)
+        return await self._read_between(newest, subject_filter, place.first, place.number - 1)
 
-    async def _whole(
+    async def _read_between(
         self, newest: Stored, subject_filter: str, first: int, count: int | None
     ) -> Sequence[Stored]:
         found = await stored(self._connection, STREAM, subject_filter, first, before=newest.seq, count=count)
@@ -83,5 +83,5 @@ class History:
         if self._replicated and (previous_in(newest.headers) or 0) > last:
             raise NoAnswer("the replica that answered lags behind")
         if count is not None and len(found) != count:  # an operator removed a message, or moved the log
-            return await self._whole(newest, subject_filter, 1, None)
+            return await self._read_between(newest, subject_filter, 1, None)
         return found

@@ -13,7 +13,7 @@ from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError
 
 from contracts.core.subjects import STREAM
 from contracts.runtime.nats.connection import WRONG_LAST_SEQUENCE, Connection
-from contracts.runtime.nats.retry import NoAnswer, asking, retry_until, unless_in_use
+from contracts.runtime.nats.retry import NoAnswer, allow_existing, asking, retry_until
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ async def ensure_requests(connection: Connection, replicas: int) -> None:
     Raises:
         NoAnswer: NATS did not answer.
     """
-    with asking(), unless_in_use():
+    with asking(), allow_existing():
         await connection.js.create_key_value(bucket=BUCKET, ttl=KEPT_S, replicas=replicas)
 
 

@@ -76,7 +76,7 @@ class MemoryLog:
                 while not (found := self._matching(after, filters)):
                     await self._grown.wait()
             after = found[-1].seq
-            yield [await self._passed_on(one) for one in found]
+            yield [await self._decode_or_skip(one) for one in found]
 
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
@@ -107,7 +107,7 @@ class MemoryLog:
     def cut(self, last_seq: int) -> None:
         """Drop all messages above `last_seq` and reuse their sequences, like a damaged store."""
         self._state = replace(self._state, last_seq=last_seq)
-        self._keep(lambda message: message.seq <= last_seq)
+        self._retain(lambda message: message.seq <= last_seq)
 
     async def inject(self, subject: str, payload: bytes) -> int:
         """Store any message on a subject of the log, like a foreign publisher. Returns its sequence."""
@@ -122,9 +122,9 @@ class MemoryLog:
 
     def remove(self, seq: int) -> None:
         """Delete one message, like an operator."""
-        self._keep(lambda message: message.seq != seq)
+        self._retain(lambda message: message.seq != seq)
 
-    def _keep(self, wanted: Callable[[_Message], bool]) -> None:
+    def _retain(self, wanted: Callable[[_Message], bool]) -> None:
         self._messages = [one for one in self._messages if wanted(one)]
         for messages in self._aggregates.values():
             messages[:] = [one for one in messages if wanted(one)]
@@ -150,7 +150,7 @@ class MemoryLog:
             if any(matches(message.subject, one) for one in filters or (EVERYTHING,))
         ]
 
-    async def _passed_on(self, message: _Message) -> Recorded:
+    async def _decode_or_skip(self, message: _Message) -> Recorded:
         try:
             return await self._recorded(message)
         except Undecodable:

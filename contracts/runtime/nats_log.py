@@ -97,7 +97,7 @@ class NatsLog:
             async for batch in batches:
                 place, msg = batch[-1]
                 self._continuity.record_seen(place.seq, msg.data)
-                yield [await self._passed_on(place.seq, msg) for place, msg in batch]
+                yield [await self._decode_or_skip(place.seq, msg) for place, msg in batch]
 
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
@@ -167,7 +167,7 @@ class NatsLog:
                 f"Remove it with `nats stream rmm {STREAM} {seq}`"
             ) from error
 
-    async def _passed_on(self, seq: int, msg: Msg) -> Recorded:
+    async def _decode_or_skip(self, seq: int, msg: Msg) -> Recorded:
         """Decode a message for `tail`. Skip a message that is not a commit; retry on other errors."""
         try:
             recorded = await retry_forever(partial(self.recorded, seq, msg.data), what="to read the log")

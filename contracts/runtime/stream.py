@@ -37,7 +37,7 @@ class Origin:
         return Origin(self.source, cause.correlation_id, cause.id, cause.actor, cause.traceparent)
 
 
-class Contended(Exception):
+class TooManyConflicts(Exception):
     """Other writers changed the aggregate during every attempt. A later retry may succeed."""
 
 
@@ -127,7 +127,7 @@ class Stream(Generic[S]):
 
         Raises:
             DomainError: `decide` raised it.
-            Contended: there was a conflict in each of ATTEMPTS attempts.
+            TooManyConflicts: there was a conflict in each of ATTEMPTS attempts.
             TooLarge: the events do not fit into one commit.
         """
         for _ in range(ATTEMPTS):
@@ -140,7 +140,7 @@ class Stream(Generic[S]):
                 await self.refresh()
             else:
                 return events
-        raise Contended(f"{self.aggregate.name} {self.id} is changing too fast; try again")
+        raise TooManyConflicts(f"{self.aggregate.name} {self.id} is changing too fast; try again")
 
     async def _restored(self, snapshots: Snapshots[S]) -> bool:
         """Restore the state from the snapshot in the newest commit. Without a commit, keep the initial state.

@@ -13,7 +13,7 @@ from contracts.runtime.consumer.position import BUCKET as POSITIONS_BUCKET
 from contracts.runtime.key_value import ensure_requests
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.retry import NAME_IN_USE, asking, retry_until, unless_in_use
+from contracts.runtime.nats.retry import NAME_IN_USE, allow_existing, asking, retry_until
 from contracts.runtime.nats_blobs import BUCKET as BLOBS_BUCKET
 from contracts.runtime.process.service import UserError
 
@@ -113,15 +113,15 @@ async def _create(connection: Connection, config: dict[str, Json]) -> dict[str, 
 
 
 async def _ensure_blobs(connection: Connection, replicas: int) -> None:
-    with asking(), unless_in_use():
+    with asking(), allow_existing():
         await connection.js.create_object_store(BLOBS_BUCKET, replicas=replicas)
 
 
 async def _ensure_catalogue(connection: Connection, replicas: int) -> None:
-    with asking(), unless_in_use():
+    with asking(), allow_existing():
         await connection.js.create_key_value(bucket=CATALOGUE_BUCKET, replicas=replicas)
 
 
 async def _ensure_positions(connection: Connection, replicas: int) -> None:
-    with asking(), unless_in_use():
+    with asking(), allow_existing():
         await connection.js.create_key_value(bucket=POSITIONS_BUCKET, replicas=replicas)

@@ -80,7 +80,7 @@ def bench(
         except WorkloadFailed as error:
             show_error(f"{name} failed: {error}")
             raise typer.Exit(1) from None
-        results.append({"workload": name, **_circumstances(settings), **figures})
+        results.append({"workload": name, **_machine(settings), **figures})
     console.print(_table(results, durability))
     if json:
         json.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2))
@@ -94,7 +94,7 @@ async def _measure(
         return figures, {"durability": durability.value, **system.settings}
 
 
-def _circumstances(settings: dict[str, str]) -> dict[str, Any]:
+def _machine(settings: dict[str, str]) -> dict[str, Any]:
     return {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}",
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -30,11 +30,11 @@ async def rebuild(bench: Bench) -> Figures:
     await projected(bench, target)
     begun = time.perf_counter()
 
-    def lose() -> None:
+    def lose_views() -> None:
         remove(bench.data / "views.db")
         bench.system.children["projector"].kill()
 
-    await projected(bench, target, lose)
+    await projected(bench, target, lose_views)
     seconds = time.perf_counter() - begun
     return {"commits": target, "rebuild_s": round(seconds, 2), "events_per_s": round(target / seconds, 1)}
 

@@ -52,7 +52,7 @@ async def post(bench: Bench) -> Figures:
             begun = time.perf_counter()
             goal_id = await _created(client)
             created = time.perf_counter()
-            await _got(client, f"/api/v1/goals/{goal_id}")
+            await _get_body(client, f"/api/v1/goals/{goal_id}")
             posted.append((created - begun) * 1000)
             read.append((time.perf_counter() - begun) * 1000)
     p50, p99 = percentiles(posted).values()
@@ -67,13 +67,14 @@ async def _shown_completed(bench: Bench, execution_ids: Sequence[str]) -> None:
     """Wait until reads show that each execution is completed."""
     async with keep_alive(bench.system.url) as client:
         for execution_id in execution_ids:
-            await _shown(client, execution_id, "completed")
+            await _wait_for_status(client, execution_id, "completed")
 
 
-async def _shown(client: KeepAlive, execution_id: str, status: str) -> None:
+async def _wait_for_status(client: KeepAlive, execution_id: str, status: str) -> None:
     ends = time.perf_counter() + VIEWS_S
     while time.perf_counter() < ends:
-        if orjson.loads(await _got(client, f"/api/v1/dag-executions/{execution_id}"))["status"] == status:
+        execution = orjson.loads(await _get_body(client, f"/api/v1/dag-executions/{execution_id}"))
+        if execution["status"] == status:
             return
         await asyncio.sleep(0.05)
     raise WorkloadFailed(f"{execution_id} is not shown as {status} after {VIEWS_S:g} s")
@@ -86,7 +87,7 @@ async def _created(client: KeepAlive) -> str:
     return str(orjson.loads(body)["id"])
 
 
-async def _got(client: KeepAlive, path: str) -> bytes:
+async def _get_body(client: KeepAlive, path: str) -> bytes:
     status, body = await client.get(path)
     if status != 200:
         raise WorkloadFailed(f"GET {path}: {status} {body.decode()}")
@@ -96,7 +97,7 @@ async def _got(client: KeepAlive, path: str) -> bytes:
 async def _rate(bench: Bench, path: str) -> float:
     """Return the number of successful answers per second."""
     url = bench.system.url + path
-    return round(await (_rate_by_wrk(url) if shutil.which("wrk") else _rate_by_ourselves(url)), 1)
+    return round(await (_rate_by_wrk(url) if shutil.which("wrk") else _rate_in_python(url)), 1)
 
 
 async def _rate_by_wrk(url: str) -> float:
@@ -109,7 +110,7 @@ async def _rate_by_wrk(url: str) -> float:
     return float(rate[1])
 
 
-async def _rate_by_ourselves(url: str) -> float:
+async def _rate_in_python(url: str) -> float:
     parts = urlsplit(url)
     path = f"{parts.path}?{parts.query}"
     ends = time.perf_counter() + SECONDS
@@ -118,7 +119,7 @@ async def _rate_by_ourselves(url: str) -> float:
         answers = 0
         async with keep_alive(url) as client:
             while time.perf_counter() < ends:
-                await _got(client, path)
+                await _get_body(client, path)
                 answers += 1
         return answers
 

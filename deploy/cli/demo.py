@@ -16,7 +16,7 @@ from contracts.llm.endpoint import resolve
 from deploy.cli.watch.live import show_end, watch
 from deploy.cli.watch.progress import RunProgress
 from deploy.cli.watch.quiet import Note
-from deploy.local.log_lines import Filed
+from deploy.local.log_lines import LineFile
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import ScriptedLlm, default_rules, environment
 from deploy.terminal import Terminal
@@ -50,7 +50,7 @@ async def demo(show: Show, progress: Terminal, output: Terminal) -> bool:
         ClientError: planning or a request failed.
     """
     directory = Path(tempfile.mkdtemp(prefix="async-agent-demo-"))
-    log = Filed(directory / LOG)
+    log = LineFile(directory / LOG)
     failed = True
     try:
         with log:
@@ -69,7 +69,7 @@ async def demo(show: Show, progress: Terminal, output: Terminal) -> bool:
     return not failed
 
 
-async def _demo(show: Show, directory: Path, log: Filed, progress: Terminal, output: Terminal) -> bool:
+async def _demo(show: Show, directory: Path, log: LineFile, progress: Terminal, output: Terminal) -> bool:
     async with AsyncExitStack() as stack:
         llm = await stack.enter_async_context(_llm(progress))
         options = Options(directory, env=private(directory) | llm)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from contracts.api.health import Readiness
 from contracts.runtime.process.settings import Durability
-from deploy.local.log_lines import Printed
+from deploy.local.log_lines import LinePrinter
 from deploy.local.system import API, NATS, STOP_WITHIN_S, LocalSystem, Options, local_system, names
 from deploy.terminal import Terminal
 
@@ -33,7 +33,7 @@ async def up(options: Options, artifacts: Path, console: Terminal) -> None:
     os.umask(0o077)
     console.print(f"starting on {options.data} …", style="dim")
     try:
-        async with local_system(options, Printed(console, [*names(options), NATS])) as system:
+        async with local_system(options, LinePrinter(console, [*names(options), NATS])) as system:
             console.print(overview(system, await system.ready(), options, artifacts))
             await _until_cancelled(console)
     except asyncio.CancelledError:

@@ -14,7 +14,7 @@ from deploy.local.settings import local_settings
 from deploy.local.system import NATS
 
 
-class NothingThere(UserError):
+class NoSystem(UserError):
     """No system has ever run on the data directory."""
 
 
@@ -36,7 +36,7 @@ async def attached(data: Path | None, nats_url: str | None) -> AsyncGenerator[At
     replace arguments that are None.
 
     Raises:
-        NothingThere: no system has run on the directory.
+        NoSystem: no system has run on the directory.
         InUse: the system is just starting, or the directory cannot be used.
     """
     settings = local_settings(data_dir=data, nats_url=nats_url)
@@ -45,7 +45,7 @@ async def attached(data: Path | None, nats_url: str | None) -> AsyncGenerator[At
         if settings.nats_url is not None:
             yield Attached(directory, settings.nats_url, offline=False)
         elif not (directory / NATS).exists():
-            raise NothingThere(
+            raise NoSystem(
                 f"no system with a NATS of its own has run on {directory}; "
                 "choose its directory with --data, or its NATS with --nats-url"
             )

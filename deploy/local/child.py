@@ -19,7 +19,7 @@ OnLine = Callable[[str, str], None]
 """Receives the name of a process and a line of its output."""
 
 STOP_S = 20.0
-HEAR_OUT_S = 1.0
+DRAIN_OUTPUT_S = 1.0
 READ_BYTES = 1 << 16
 LINE_BYTES = 1 << 20
 """Maximum length of a line. Longer lines are split."""
@@ -60,7 +60,7 @@ class Child:
         self.env = env
         self.cwd = cwd
         self.starts = 0
-        self.last_words: tuple[str, ...] = ()
+        self.last_output: tuple[str, ...] = ()
         """Last output lines of the previous process."""
         self._on_line = on_line
         self._newest: deque[str] = deque(maxlen=REMEMBERED_LINES)
@@ -76,7 +76,7 @@ class Child:
     async def start(self) -> None:
         """Start the process and keep it running."""
         await self._spawn()
-        self._keeper = asyncio.create_task(self._keep())
+        self._keeper = asyncio.create_task(self._supervise())
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal. If the process ends, it is restarted."""
@@ -97,16 +97,16 @@ class Child:
                 await self._process.wait()
         self.kill()
         status = await self._process.wait()
-        await self._hear_out()
+        await self._drain_output()
         if status:
             self._on_line(self.name, f"ended with {describe_status(status)}")
 
-    async def _keep(self) -> None:
+    async def _supervise(self) -> None:
         backoff = Backoff()
         while self._process:
             since = time.monotonic()
             status = await self._process.wait()
-            await self._hear_out()
+            await self._drain_output()
             pause = backoff.after(time.monotonic() - since)
             self._on_line(
                 self.name, f"ended with {describe_status(status)}; starting it again in {pause:g} s"
@@ -120,17 +120,17 @@ class Child:
             start_new_session=True, preexec_fn=end_with_parent,
         )  # fmt: skip
         self.starts += 1
-        self._reader = asyncio.create_task(self._pass_on(self._process))
+        self._reader = asyncio.create_task(self._forward_output(self._process))
 
-    async def _hear_out(self) -> None:
+    async def _drain_output(self) -> None:
         """Read the remaining output of an ended process, unless one of its children keeps the pipe open."""
         if self._reader:
-            await asyncio.wait([self._reader], timeout=HEAR_OUT_S)
+            await asyncio.wait([self._reader], timeout=DRAIN_OUTPUT_S)
             self._reader.cancel()
-        self.last_words = tuple(self._newest)
+        self.last_output = tuple(self._newest)
         self._newest.clear()
 
-    async def _pass_on(self, process: Process) -> None:
+    async def _forward_output(self, process: Process) -> None:
         """Pass output on without a pause, because a full pipe would block the process."""
         assert process.stdout is not None  # it is a pipe
         rest = b""

@@ -22,12 +22,12 @@ COLOURS = {
 }
 
 
-def is_chatter(name: str, line: str) -> bool:
+def is_informational(name: str, line: str) -> bool:
     """Whether the line is an informational line of nats-server."""
     return name == "nats" and "[INF]" in line
 
 
-class Printed:
+class LinePrinter:
     """Prints each line after the coloured name of its process."""
 
     def __init__(self, console: Terminal, names: Iterable[str]) -> None:
@@ -35,13 +35,13 @@ class Printed:
         self._width = max(map(len, names))
 
     def __call__(self, name: str, line: str) -> None:
-        if is_chatter(name, line):
+        if is_informational(name, line):
             return
         colour = COLOURS.get(name.partition("-")[0], "default")
         self._console.print(Text.assemble((f"{name:<{self._width}} │ ", colour), line), soft_wrap=True)
 
 
-class Filed:
+class LineFile:
     """Writes each line to a file. Use it with `with`."""
 
     def __init__(self, path: Path) -> None:
@@ -59,7 +59,7 @@ class Filed:
             self._file.close()
 
     def __call__(self, name: str, line: str) -> None:
-        if self._file and not is_chatter(name, line):
+        if self._file and not is_informational(name, line):
             self._file.write(f"{name} | {line}\n")
 
     def tail(self, lines: int) -> str:

@@ -40,13 +40,13 @@ class Ports:
             if port != wanted:
                 raise PortTaken(f"port {wanted} ({part}) is taken by another program; choose another one")
         elif wanted is None:
-            port = self._usual(part, host, default)
+            port = self._default_or_free(part, host, default)
         else:
             port = free_port(host, 0, self.chosen.values())
         self.chosen[part] = port
         return port
 
-    def _usual(self, part: str, host: str, default: int) -> int:
+    def _default_or_free(self, part: str, host: str, default: int) -> int:
         taken = self.chosen.values()
         kept = self._kept.get(part, default)
         port = free_port(host, kept, taken)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from contracts.runtime.process.settings import Durability, require_apart
+from contracts.runtime.process.settings import Durability, require_separate
 from deploy.local.system import Options
 
 Port = Annotated[int | None, Field(ge=0, le=65535)]
@@ -32,8 +32,8 @@ class LocalSettings(BaseSettings):
     executors: int = Field(default=1, ge=1, le=64)
 
     @model_validator(mode="after")
-    def _artifacts_are_apart(self) -> LocalSettings:
-        require_apart(self.artifacts, self.data_dir)
+    def _artifacts_are_separate(self) -> LocalSettings:
+        require_separate(self.artifacts, self.data_dir)
         return self
 
     @property

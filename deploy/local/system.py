@@ -47,7 +47,7 @@ STOP_WITHIN_S = STOP_S + NATS_STOP_S
 ASK_S = 0.05
 UNHURRIED = (BUILDING, WAY_OUT)
 """Problems during which the start has no time limit: the system makes progress, or an operator must act."""
-HOPELESS_RESTARTS = 3
+MAX_RESTARTS = 3
 """Number of starts before the system is ready, after which a service is considered broken."""
 
 
@@ -112,7 +112,7 @@ class LocalSystem:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s) as limit, Client(self.url) as client:
                 while True:
-                    self._check_hope(starts)
+                    self._check_restarts(starts)
                     try:
                         readiness = await client.ready()
                     except ClientError as error:
@@ -135,10 +135,10 @@ class LocalSystem:
         elif self.nats is not None and self.nats.pid is not None:
             os.kill(self.nats.pid, number)
 
-    def _check_hope(self, starts: Mapping[str, int]) -> None:
+    def _check_restarts(self, starts: Mapping[str, int]) -> None:
         for name, child in self.children.items():
-            if child.starts - starts[name] >= HOPELESS_RESTARTS:
-                said = "\n".join(child.last_words)
+            if child.starts - starts[name] >= MAX_RESTARTS:
+                said = "\n".join(child.last_output)
                 raise NotStarted(f"{name} keeps ending right after its start; its last output:\n{said}")
 
 

@@ -37,7 +37,7 @@ class _Server:
     delays: bool
     received: list[Received] = field(default_factory=list)
     in_flight: int = 0
-    most_in_flight: int = 0
+    max_in_flight: int = 0
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -95,9 +95,9 @@ class ScriptedLlm:
         return self._app[_SERVER].received
 
     @property
-    def most_in_flight(self) -> int:
+    def max_in_flight(self) -> int:
         """Maximum number of concurrent requests so far."""
-        return self._app[_SERVER].most_in_flight
+        return self._app[_SERVER].max_in_flight
 
 
 async def serve(
@@ -146,7 +146,7 @@ async def _chat(http: web.Request) -> web.StreamResponse:
     if answer is None:
         return _error(404, f"no rule matches this request, add one: {request.user[:200]!r}")
     server.in_flight += 1
-    server.most_in_flight = max(server.most_in_flight, server.in_flight)
+    server.max_in_flight = max(server.max_in_flight, server.in_flight)
     try:
         return await _respond(http, server, answer, lambda: completion(request, answer, number))
     finally:

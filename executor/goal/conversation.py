@@ -125,10 +125,10 @@ def _messages(turn: run.Turn, observed: Observations, length: int) -> Iterator[M
         text = observed[turn.number, position].text
         yield {"role": "tool", "tool_call_id": call.id, "content": cut(text, length)}
     if not calls:
-        yield {"role": "user", "content": _next_word(taken)}
+        yield {"role": "user", "content": _follow_up(taken)}
 
 
-def _next_word(taken: run.TurnTaken) -> str:
+def _follow_up(taken: run.TurnTaken) -> str:
     """The user message after a turn without tool calls that is not the last turn."""
     if taken.problem is not None:
         return f"{taken.problem[:1].upper()}{taken.problem[1:]}. {WHEN_DONE}"

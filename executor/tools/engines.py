@@ -24,12 +24,12 @@ class Engines(DDGS):
     def _get_engines(self, category: str, backend: str) -> list[Any]:
         engines: list[Any] = super()._get_engines(category, backend)
         for engine in engines:
-            if not isinstance(engine.http_client, _Noted):
-                engine.http_client = _Noted(engine.http_client, engine.name, self.refusals)
+            if not isinstance(engine.http_client, _RecordingClient):
+                engine.http_client = _RecordingClient(engine.http_client, engine.name, self.refusals)
         return engines
 
 
-class _Noted:
+class _RecordingClient:
     """An HTTP client of ddgs that records refusals."""
 
     def __init__(self, client: Any, engine: str, refusals: list[str]) -> None:

@@ -32,7 +32,7 @@ class Blocked(OSError):
         self.why = why
 
 
-class Vouched(str):
+class AllowedAddress(str):
     """A numeric address that an allowed host name resolved to."""
 
     __slots__ = ()
@@ -58,8 +58,8 @@ class SystemResolver(AbstractResolver):
         """Nothing to close."""
 
 
-class VouchingResolver(AbstractResolver):
-    """Resolves host names, and marks the addresses of allowed hosts as Vouched."""
+class MarkingResolver(AbstractResolver):
+    """Resolves host names, and marks the addresses of allowed hosts as AllowedAddress."""
 
     def __init__(self, allowed: Sequence[AllowedHost], resolver: AbstractResolver) -> None:
         self._allowed = allowed
@@ -72,7 +72,7 @@ class VouchingResolver(AbstractResolver):
         found = await self._resolver.resolve(host, port, family)
         if any(entry.covers_name(host, port) for entry in self._allowed):
             for result in found:
-                result["host"] = Vouched(result["host"])
+                result["host"] = AllowedAddress(result["host"])
         return found
 
     async def close(self) -> None:
@@ -86,14 +86,14 @@ class GuardedConnector(TCPConnector):
     def __init__(self, allowed: Sequence[AllowedHost], resolver: AbstractResolver | None = None) -> None:
         super().__init__(
             limit=CONNECTIONS,
-            resolver=VouchingResolver(allowed, resolver or SystemResolver()),
+            resolver=MarkingResolver(allowed, resolver or SystemResolver()),
             socket_factory=self._socket,
         )
         self._allowed = allowed
 
     def _socket(self, addr_info: AddrInfoType) -> socket.socket:
         family, kind, proto, _, (host, port, *_) = addr_info
-        if not isinstance(host, Vouched) and (why := refusal(str(host), int(port), self._allowed)):
+        if not isinstance(host, AllowedAddress) and (why := refusal(str(host), int(port), self._allowed)):
             raise Blocked(why)
         return socket.socket(family, kind, proto)
 

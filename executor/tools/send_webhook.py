@@ -30,7 +30,7 @@ MAX_RESPONSE = 1024 * 1024
 """Maximum bytes of the answer that are kept."""
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+\Z")
 _BREAK = re.compile(r"[\r\n\0]")
-_OURS = frozenset(
+_RESERVED = frozenset(
     {
         "connection",
         "content-encoding",
@@ -54,12 +54,12 @@ class SendWebhook(ToolInput):
 
     @field_validator("headers")
     @classmethod
-    def _are_headers_of_theirs(cls, headers: dict[str, str]) -> dict[str, str]:
+    def _are_valid_headers(cls, headers: dict[str, str]) -> dict[str, str]:
         if broken := [
             name for name, value in headers.items() if not _NAME.match(name) or _BREAK.search(value)
         ]:
             raise ValueError(f"these are not valid HTTP headers: {', '.join(map(repr, broken))}")
-        if taken := sorted(name for name in headers if name.lower() in _OURS):
+        if taken := sorted(name for name in headers if name.lower() in _RESERVED):
             raise ValueError(f"these headers are set by the system, leave them out: {', '.join(taken)}")
         return headers
 

@@ -32,7 +32,7 @@ class _Client(SMTP):
         self.data_begun = True
         return await super().data(*args, **kwargs)
 
-    async def secure(self, *, required: bool) -> None:
+    async def ensure_tls(self, *, required: bool) -> None:
         """Start TLS if the server offers it.
 
         Raises:
@@ -68,7 +68,7 @@ async def deliver(message: EmailMessage, recipients: Sequence[str], settings: To
     try:
         async with client:
             if with_tls and not implicit_tls:
-                await client.secure(required=bool(password) or settings.smtp_tls == "required")
+                await client.ensure_tls(required=bool(password) or settings.smtp_tls == "required")
             if user:
                 await client.login(user, password)
             refused, _ = await client.send_message(message, recipients=list(recipients))

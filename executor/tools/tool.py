@@ -27,7 +27,7 @@ Progress = Callable[[ProgressKind, str, str], Awaitable[None]]
 """Sends progress to watchers: kind, tool name, message. It is not stored."""
 
 
-async def silent(kind: ProgressKind, tool_name: str, message: str) -> None:
+async def discard_progress(kind: ProgressKind, tool_name: str, message: str) -> None:
     """Discards progress."""
 
 
@@ -37,7 +37,7 @@ class CallContext:
 
     idempotency_key: str
     """`<run>/<step>`: the same for every attempt at one step."""
-    progress: Progress = silent
+    progress: Progress = discard_progress
     longest_s: float = math.inf
     """Maximum seconds of a step in this process."""
 

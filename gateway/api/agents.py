@@ -64,7 +64,7 @@ async def list_agents(call: Call[None, AgentQuery]) -> web.StreamResponse:
         statement = statement.where(agents.c.name == call.query.name)
     if call.query.active is not None:
         statement = statement.where(agents.c.active == call.query.active)
-    return json_reply([_shown(row) for row in await call.gateway.views.all(statement)])
+    return json_reply([_agent_row(row) for row in await call.gateway.views.all(statement)])
 
 
 @endpoint(
@@ -81,7 +81,7 @@ async def resolve_agent(call: Call[None, None]) -> web.StreamResponse:
     row = await call.gateway.views.first(active)
     if row is None:
         raise call.missing()
-    return json_reply(_shown(row))
+    return json_reply(_agent_row(row))
 
 
 @endpoint(
@@ -97,7 +97,7 @@ async def get_agent(call: Call[None, None]) -> web.StreamResponse:
     row = await call.gateway.views.first(select(agents).where(agents.c.id == call.path["id"]))
     if row is None:
         raise call.missing()
-    return json_reply(_shown(row))
+    return json_reply(_agent_row(row))
 
 
 @endpoint(
@@ -236,15 +236,15 @@ async def _reply(call: Call[Any, Any], stream: Stream[agent.State], status: int 
         with contextlib.suppress(ViewsUnavailable):
             row = await call.gateway.views.first(select(agents).where(agents.c.id == stream.id))
     if row is not None:
-        return json_reply(_shown(row), status)
-    return json_reply(await _to_be_shown(call, stream), status)
+        return json_reply(_agent_row(row), status)
+    return json_reply(await _current_row(call, stream), status)
 
 
-def _shown(row: Row) -> AgentRow:
+def _agent_row(row: Row) -> AgentRow:
     return AgentRow.model_validate({**row, "metadata": row["metadata"] or {}})
 
 
-async def _to_be_shown(call: Call[Any, Any], stream: Stream[agent.State]) -> AgentRow:
+async def _current_row(call: Call[Any, Any], stream: Stream[agent.State]) -> AgentRow:
     state, directory = stream.state, await call.gateway.agents_current()
     entry = directory.get(stream.id)
     now = call.gateway.clock()

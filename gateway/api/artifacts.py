@@ -98,7 +98,7 @@ async def _send(request: web.Request, file: BinaryIO, media_type: str) -> web.St
 
 def _names(root: Path, *, recursive: bool) -> list[str]:
     """Return the paths of all files, relative to `root`. U+FFFD replaces bytes that are not UTF-8."""
-    return sorted(map(_shown, _files(_real(root), recursive=recursive)))
+    return sorted(map(_display_name, _files(_real(root), recursive=recursive)))
 
 
 def _files(real: Path, *, recursive: bool) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
         return []
 
 
-def _shown(path: str) -> str:
+def _display_name(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
@@ -142,7 +142,7 @@ def _named(real: Path, name: str) -> str:
     """
     if REPLACED not in name or (real / name).exists():
         return name
-    found = [path for path in _files(real, recursive=True) if _shown(path) == name]
+    found = [path for path in _files(real, recursive=True) if _display_name(path) == name]
     if len(found) > 1:
         raise Refusal(409, f"{len(found)} files have names like this that are not UTF-8: rename them first")
     return found[0] if found else name

@@ -63,14 +63,14 @@ def checks(gateway: Gateway) -> dict[str, Check]:
         return (await _log_state(gateway)).problem
 
     async def database() -> str | None:
-        log, found = await asyncio.gather(_log_state(gateway), _look(gateway))
+        log, found = await asyncio.gather(_log_state(gateway), _read_views(gateway))
         return _views_problem(gateway, found, log.newest)
 
     return {"nats": nats, "database": database}
 
 
 @dataclass(frozen=True, slots=True)
-class _Seen:
+class _ViewsState:
     """State that is read from the views."""
 
     seq: int
@@ -95,11 +95,11 @@ class _Log:
     """None if the log does not answer."""
 
 
-NOTHING = _Seen(0, VIEWS_VERSION, 0, 0, [])
+NOTHING = _ViewsState(0, VIEWS_VERSION, 0, 0, [])
 
 
 async def _readiness(gateway: Gateway) -> Readiness:
-    log, found = await asyncio.gather(_log_state(gateway), _look(gateway))
+    log, found = await asyncio.gather(_log_state(gateway), _read_views(gateway))
     newest = log.newest
     lag = None if newest is None or isinstance(found, str) else max(0, newest - found.seq)
     seen = NOTHING if isinstance(found, str) else found
@@ -146,7 +146,7 @@ async def _log_state(gateway: Gateway) -> _Log:
     return _Log(newest, problem or (NO_LOG if newest is None else None), state)
 
 
-async def _look(gateway: Gateway) -> _Seen | str:
+async def _read_views(gateway: Gateway) -> _ViewsState | str:
     """Return the state from the views, or why they cannot be read."""
     unended = select(runs.c.status, func.count()).where(IS_UNENDED).group_by(runs.c.status)
     of_goals = select(func.count()).where(GOAL_FIRES)
@@ -160,10 +160,10 @@ async def _look(gateway: Gateway) -> _Seen | str:
         return str(error)
     waiting, running = counts.get(Status.PENDING, 0), counts.get(Status.RUNNING, 0)
     seq, version = (reached["seq"], reached["version"]) if reached else (0, 0)
-    return _Seen(seq, version, waiting, running, sorted(row["id"] for row in scheduled), goal_schedules)
+    return _ViewsState(seq, version, waiting, running, sorted(row["id"] for row in scheduled), goal_schedules)
 
 
-def _views_problem(gateway: Gateway, found: _Seen | str, newest: int | None) -> str | None:
+def _views_problem(gateway: Gateway, found: _ViewsState | str, newest: int | None) -> str | None:
     """Return why the views are missing or of another version; None if they are current."""
     if not isinstance(found, str) and found.version == VIEWS_VERSION:
         return None

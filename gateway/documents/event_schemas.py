@@ -39,16 +39,16 @@ def _complete(event_type: str) -> Schema:
     """Return a schema with the definitions that it refers to."""
     all_schemas = schemas()
     needed: dict[str, Schema] = {}
-    waiting = _referred(all_schemas[event_type])
+    waiting = _references(all_schemas[event_type])
     while waiting:
         name = waiting.pop()
         if name not in needed:
             needed[name] = all_schemas[name]
-            waiting |= _referred(all_schemas[name])
+            waiting |= _references(all_schemas[name])
     whole = {**all_schemas[event_type], **({"$defs": needed} if needed else {})}
     placed: Schema = orjson.loads(_REFERENCE.sub(rb'"#/$defs/\1"', orjson.dumps(whole)))
     return placed
 
 
-def _referred(schema: Schema) -> set[str]:
+def _references(schema: Schema) -> set[str]:
     return {name.decode() for name in _REFERENCE.findall(orjson.dumps(schema))}

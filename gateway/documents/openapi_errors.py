@@ -64,7 +64,7 @@ def error(endpoint: Endpoint, status: int, schemas: Mapping[str, Schema]) -> Sch
     """Return the description of the error answer with `status`."""
     if status in endpoint.errors:
         shapes = COMMON[status].shapes if status in COMMON else (Refused,)
-        return _told(endpoint.errors[status], shapes, schemas)
+        return _response(endpoint.errors[status], shapes, schemas)
     return {"$ref": f"#/components/responses/{COMMON[status].name}"}
 
 
@@ -72,7 +72,7 @@ def common_responses(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     """Return the error answers that endpoints share."""
     return {
         one.name: {
-            **_told(one.when, one.shapes, schemas),
+            **_response(one.when, one.shapes, schemas),
             "x-status": str(status),
             **({"headers": RETRY_AFTER} if status in (429, 503) else {}),
         }
@@ -80,7 +80,7 @@ def common_responses(schemas: Mapping[str, Schema]) -> dict[str, Schema]:
     }
 
 
-def _told(description: str, shapes: Sequence[type[BaseModel]], schemas: Mapping[str, Schema]) -> Schema:
+def _response(description: str, shapes: Sequence[type[BaseModel]], schemas: Mapping[str, Schema]) -> Schema:
     options = [schemas[shape.__name__] for shape in shapes]
     schema = options[0] if len(options) == 1 else {"anyOf": options}
     return {"description": description, "content": {JSON: {"schema": schema}}}

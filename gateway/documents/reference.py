@@ -11,7 +11,7 @@ import orjson
 
 from contracts.core.event import Json
 from gateway.documents.html import Child, document, inline, node, prose
-from gateway.documents.reference_schemas import anchor, fields, referred, row, sample, type_of
+from gateway.documents.reference_schemas import anchor, fields, referenced_name, row, sample, type_of
 from gateway.documents.schemas import Schema
 
 EVERYWHERE = "everywhere"
@@ -43,7 +43,7 @@ def reference(openapi: Schema) -> bytes:
             *prose(info["description"]),
             *prose("[openapi.json](/openapi.json) · [asyncapi.json](/asyncapi.json)"),
             *sections,
-            node("section", node("h2", "Everywhere"), _everywhere(openapi["components"]), id=EVERYWHERE),
+            node("section", node("h2", "Everywhere"), _common_answers(openapi["components"]), id=EVERYWHERE),
             node("section", node("h2", "Definitions"), *_definitions(definitions), id="definitions"),
         ),
     )
@@ -95,7 +95,7 @@ def _parameter(parameter: Schema) -> Element:
 def _body(about: Schema, openapi: Schema) -> list[Element]:
     parts = []
     for media_type, content in about.get("requestBody", {}).get("content", {}).items():
-        definition = openapi["components"]["schemas"][referred(content["schema"])]
+        definition = openapi["components"]["schemas"][referenced_name(content["schema"])]
         parts += [node("h4", "Body ", node("small", media_type)), fields(definition, marked=True)]
     return parts
 
@@ -105,7 +105,7 @@ def _answers(responses: Mapping[str, Schema]) -> list[Element]:
     links: list[Child] = []
     for status, given in sorted(responses.items()):
         if "$ref" in given:
-            links += [" ", node("a", status, href=f"#{referred(given)}")]
+            links += [" ", node("a", status, href=f"#{referenced_name(given)}")]
     return [node("table", node("tbody", *own), class_="answers"), node("p", "Common errors:", *links)]
 
 
@@ -123,7 +123,7 @@ def _answer(status: str, answer: Schema, **attributes: str) -> Element:
     )
 
 
-def _everywhere(components: Schema) -> Element:
+def _common_answers(components: Schema) -> Element:
     """Return the error answers that operations share."""
     rows = [_answer(one["x-status"], one, id=name) for name, one in components["responses"].items()]
     return node("article", node("table", node("tbody", *rows), class_="answers"))

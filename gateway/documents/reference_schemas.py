@@ -37,7 +37,7 @@ def anchor(name: str) -> str:
 def type_of(schema: Schema) -> list[Child]:
     """Return the type of a value. Definitions are links."""
     if "$ref" in schema:
-        name = referred(schema)
+        name = referenced_name(schema)
         return [node("a", name, href=f"#{anchor(name)}")]
     if options := schema.get("anyOf") or schema.get("oneOf"):
         return _joined((type_of(option) for option in options), " or ")
@@ -63,7 +63,7 @@ def row(name: str, schema: Schema, *, required: bool, about: str = "", where: st
     mark = [node("span", "required", class_="required")] if required else []
     limits = ", ".join(_limits(schema))
     text = about or schema.get("description", "")
-    values = ", ".join(_many(schema))
+    values = ", ".join(_long_enum(schema))
     return node(
         "tr",
         node("td", node("code", name), *([node("span", where, class_="where")] if where else []), *mark),
@@ -78,7 +78,7 @@ def sample(  # noqa: PLR0911  one kind of schema a line
     """Return a sample value with the required keys."""
     match schema:
         case {"$ref": _}:
-            return sample(definitions[referred(schema)], definitions, depth)
+            return sample(definitions[referenced_name(schema)], definitions, depth)
         case {"anyOf": [first, *_]}:
             return sample(first, definitions, depth)
         case {"enum": [first, *_]}:
@@ -92,7 +92,7 @@ def sample(  # noqa: PLR0911  one kind of schema a line
     return SAMPLES.get(schema.get("type", "object"))
 
 
-def referred(schema: Schema) -> str:
+def referenced_name(schema: Schema) -> str:
     """Return the name of the definition that a reference points to."""
     return str(schema["$ref"]).rpartition("/")[2]
 
@@ -104,7 +104,7 @@ def _limits(schema: Schema) -> Iterable[str]:
             yield words.format(_literal(value) if key == "default" else value)
 
 
-def _many(schema: Schema) -> list[str]:
+def _long_enum(schema: Schema) -> list[str]:
     """Return the allowed values if they are too many to show beside the type."""
     values = schema.get("items", schema).get("enum", ())
     return [_literal(value) for value in values] if len(values) > FEW else []

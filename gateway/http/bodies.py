@@ -35,7 +35,7 @@ async def body_of(request: web.Request) -> Json:
     """
     if (request.content_length or 0) > MAX_BODY_BYTES:
         raise FrameworkRefusal(413, "Request body is too large: send at most 1 MiB", BODY_TOO_LARGE)
-    raw = await within(BODY_S, request.read())
+    raw = await receive_within(BODY_S, request.read())
     if not raw:
         return {}
     _check_media_type(request.headers.get("Content-Type"))
@@ -45,7 +45,7 @@ async def body_of(request: web.Request) -> Json:
         wrong = Issue(error.path, error.problem).as_json()
         raise Refusal(400, INVALID_BODY, validation_errors=[wrong]) from error
     except ValueError as error:
-        raise FrameworkRefusal(400, f"The body is not valid JSON: {_what_is_wrong(raw, error)}") from error
+        raise FrameworkRefusal(400, f"The body is not valid JSON: {_syntax_error(raw, error)}") from error
     if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
         raise Refusal(400, f"The body is nested more than {MAX_DEPTH} levels deep; make it flatter")
     if raw.count(b",") >= MAX_VALUES and (count := _count(value)) > MAX_VALUES:
@@ -55,7 +55,7 @@ async def body_of(request: web.Request) -> Json:
     return value
 
 
-async def within(seconds: float, received: Awaitable[T]) -> T:
+async def receive_within(seconds: float, received: Awaitable[T]) -> T:
     """Wait up to `seconds` for a body.
 
     Raises:
@@ -68,7 +68,7 @@ async def within(seconds: float, received: Awaitable[T]) -> T:
         raise FrameworkRefusal(408, f"The body did not arrive within {seconds:g} s: send it faster") from None
 
 
-def _what_is_wrong(raw: bytes, error: ValueError) -> str:
+def _syntax_error(raw: bytes, error: ValueError) -> str:
     """Return the parser's error, with advice if the encoding is wrong."""
     try:
         raw.decode()

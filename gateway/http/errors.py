@@ -17,7 +17,7 @@ from contracts.domain import agent, dag, goal, run
 from contracts.runtime.blobs import BlobLost
 from contracts.runtime.log import MAX_MESSAGE_BYTES, Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import NoAnswer
-from contracts.runtime.stream import Contended
+from contracts.runtime.stream import TooManyConflicts
 from gateway.http.replies import json_reply
 from gateway.views.reader import ViewsUnavailable
 
@@ -61,7 +61,7 @@ STATUS: dict[type[Exception], int] = {
     UnreadHistory: 503,
     Unavailable: 503,
     NoAnswer: 503,
-    Contended: 503,
+    TooManyConflicts: 503,
     Conflict: 503,
     ViewsUnavailable: 503,
 }

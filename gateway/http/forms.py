@@ -10,7 +10,7 @@ from aiohttp import BodyPartReader, web
 from aiohttp.http_exceptions import BadHttpMessage
 
 from contracts.core.text import clean_text
-from gateway.http.bodies import check_text, within
+from gateway.http.bodies import check_text, receive_within
 from gateway.http.errors import BODY_TOO_LARGE, WRONG_MEDIA_TYPE, FrameworkRefusal, Refusal
 
 MIB = 1024 * 1024
@@ -50,7 +50,7 @@ class Form:
     files: Sequence[Upload]
 
 
-class FormRoom:
+class FormMemory:
     """Limits the total size of the forms in memory."""
 
     def __init__(self, most: int = MAX_HELD_BYTES) -> None:
@@ -78,7 +78,7 @@ class FormRoom:
 
 
 @asynccontextmanager
-async def form_of(request: web.Request, room: FormRoom) -> AsyncGenerator[Form]:
+async def form_of(request: web.Request, room: FormMemory) -> AsyncGenerator[Form]:
     """Read the form in the body. It is valid until the end of the block. A part with a file name is a file.
 
     Raises:
@@ -96,7 +96,7 @@ async def _received(request: web.Request, take: Take) -> Form:
     if (request.content_length or 0) > MAX_BYTES:
         raise _too_large("Request body", MAX_BYTES)
     try:
-        return await within(FORM_S, _read(request, take))
+        return await receive_within(FORM_S, _read(request, take))
     except MALFORMED as error:
         said = clean_text(str(error))[:200]
         raise FrameworkRefusal(400, f"The body is not valid multipart/form-data: {said}") from error

@@ -28,7 +28,7 @@ from contracts.core.event import Json
 from contracts.core.ids import derived_id
 from contracts.runtime.key_value import KeyValue, Outdated
 from contracts.runtime.log import Unavailable
-from contracts.runtime.stream import Contended
+from contracts.runtime.stream import TooManyConflicts
 from gateway.http.errors import Refusal, refusal_of
 
 HEADER = "Idempotency-Key"
@@ -122,7 +122,7 @@ class Idempotency:
                 await self._free(key, claim)
             raise
         if isinstance(response, web.Response):
-            return await self._keep(key, claim, response)
+            return await self._store_answer(key, claim, response)
         return response
 
     async def _claim(self, key: Key) -> _Claim:
@@ -139,9 +139,9 @@ class Idempotency:
                 )
             else:
                 return _Claim(entry, revision)
-        raise Contended(f"the {HEADER} is claimed and freed too fast")
+        raise TooManyConflicts(f"the {HEADER} is claimed and freed too fast")
 
-    async def _keep(self, key: Key, claim: _Claim, response: web.Response) -> web.Response:
+    async def _store_answer(self, key: Key, claim: _Claim, response: web.Response) -> web.Response:
         if response.content_length is not None and response.content_length > LARGEST_BYTES:
             return response
         answered = _Entry(request=key.request, answer=_Answer.of(response))

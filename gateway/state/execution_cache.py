@@ -13,7 +13,7 @@ LARGEST_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Cached:
     seq: int
     """Stream sequence of the last commit that the JSON includes."""
     json: bytes
@@ -23,7 +23,7 @@ class ExecutionCache:
     """Caches the most recently read executions."""
 
     def __init__(self) -> None:
-        self._kept: Lru[str, _Kept] = Lru(KEPT)
+        self._kept: Lru[str, _Cached] = Lru(KEPT)
 
     def get(self, execution_id: str, seq: int | None) -> bytes | None:
         """Return the cached JSON of an execution whose last commit is at `seq`, or None."""
@@ -33,4 +33,4 @@ class ExecutionCache:
     def put(self, execution_id: str, seq: int, json: bytes) -> None:
         """Cache the JSON of an execution as of the commit at `seq`, unless it is too large."""
         if len(json) <= LARGEST_BYTES:
-            self._kept.put(execution_id, _Kept(seq, json))
+            self._kept.put(execution_id, _Cached(seq, json))

@@ -60,10 +60,10 @@ class StoredPlans:
         if recorded := await self._log.read(DAG.name, dag_id, after=plan.seq):
             events = all_events(one.commit for one in recorded)
             plan = StoredPlan(dag_id, DAG.fold(events, plan.state), recorded[-1].seq)
-        self._keep(plan)
+        self._cache(plan)
         return plan
 
-    def _keep(self, plan: StoredPlan) -> None:
+    def _cache(self, plan: StoredPlan) -> None:
         job = plan.state.job
         if isinstance(job, Job) and len(job.sub_tasks) <= LARGEST:
             self._kept.put(plan.id, plan)

@@ -14,10 +14,10 @@ from contracts.domain.prompts.observations import Observed, failure, shown_call
 from contracts.domain.run import SUMMARY, Loop, Turn
 from gateway.streams.dialect import StreamEvent
 
-Said = Iterator[tuple[str, StreamEvent]]
+StreamEvents = Iterator[tuple[str, StreamEvent]]
 
 
-def said(event: Event, state: run.State, loop: Loop) -> Said:  # noqa: C901  one event a line
+def stream_events(event: Event, state: run.State, loop: Loop) -> StreamEvents:  # noqa: C901  one event a line
     """Yield the stream events of `event`. `state` and `loop` are the states after it."""
     match event:
         case run.GoalRequested():
@@ -54,7 +54,7 @@ def name_step(step: str) -> StreamEvent:
     return {**named, "position": int(position)} if position else named
 
 
-def _steps_started(event: run.StepsStarted, state: run.State, loop: Loop) -> Said:
+def _steps_started(event: run.StepsStarted, state: run.State, loop: Loop) -> StreamEvents:
     for step in event.steps:
         attempt = {"attempt": state.attempts[step]}
         if "." in step:
@@ -63,7 +63,7 @@ def _steps_started(event: run.StepsStarted, state: run.State, loop: Loop) -> Sai
             yield "step.started", {"step": step, **attempt}
 
 
-def _step_failed(event: run.StepFailed, state: run.State, loop: Loop) -> Said:
+def _step_failed(event: run.StepFailed, state: run.State, loop: Loop) -> StreamEvents:
     if event.step == SUMMARY:
         return
     is_call = "." in event.step
@@ -78,7 +78,7 @@ def _step_failed(event: run.StepFailed, state: run.State, loop: Loop) -> Said:
         yield from _turn_completed(state, loop)
 
 
-def _turn_completed(state: run.State, loop: Loop) -> Said:
+def _turn_completed(state: run.State, loop: Loop) -> StreamEvents:
     """Yield the end of the last turn if all its calls have ended."""
     last = loop.turns[-1]
     if last.is_answered:

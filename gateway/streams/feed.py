@@ -38,7 +38,7 @@ class Present:
 
     seq: int = 0
     """Stream sequence of the last commit."""
-    standing: StreamEvent = field(default_factory=dict)
+    status_event: StreamEvent = field(default_factory=dict)
     ending: bytes = b""
     """The final event of the run."""
 
@@ -99,7 +99,7 @@ class Feed:
         """
         for recorded in await self._history():
             self._projection.apply(recorded)
-        self._present = await self._news()
+        self._present = await self._current_state()
 
     async def send(self, inputs: Sequence[Input]) -> None:
         """Send the events of `inputs` to all clients.
@@ -110,7 +110,7 @@ class Feed:
             Unavailable: the log or the object store could not be read.
         """
         frames = [await self._frames_of(one) for one in inputs]
-        self._present = await self._news()
+        self._present = await self._current_state()
         self._replays.clear()
         await self._send(b"".join(frames))
         if not self.is_known:
@@ -124,7 +124,7 @@ class Feed:
         """End every client's stream."""
         self.closed = True
         for client in self._clients:
-            client.leave()
+            client.close()
 
     async def serve(self, client: Client, after: int | None = None) -> None:
         """Send one client the state at position `after` (default: now), and then all later events.
@@ -136,7 +136,7 @@ class Feed:
             TimeoutError: the client does not read.
             Unavailable: the log or the object store could not be read.
         """
-        position = await self._greet(client, after)
+        position = await self._send_initial(client, after)
         while position < self._present.seq:
             past = await self._past(position)
             position = past.upto
@@ -145,25 +145,25 @@ class Feed:
             return
         self._clients.add(client)  # nothing was sent since the position was read
         try:
-            await client.left()
+            await client.wait_closed()
         finally:
             self._clients.discard(client)
 
-    async def _greet(self, client: Client, after: int | None) -> int:
+    async def _send_initial(self, client: Client, after: int | None) -> int:
         """Send the state at a position and the events after it. Return the position reached."""
         present = self._present
         if after is None or after > present.seq:
             position = None if present.ending else present.seq
-            await client.write(self._standing(present.standing, position) + present.ending)
+            await client.write(self._status_frame(present.status_event, position) + present.ending)
             return present.seq
         past = await self._past(after)
-        await client.write(self._standing(past.before, after) + past.data)
+        await client.write(self._status_frame(past.before, after) + past.data)
         return past.upto
 
     async def _past(self, after: int) -> Past:
         """Return the events after a position, from the cache if possible."""
         if after == self._present.seq:
-            return Past(self._present.standing, b"", after)
+            return Past(self._present.status_event, b"", after)
         async with self._reading:
             if after not in self._replays:
                 if len(self._replays) >= REPLAYS:
@@ -175,11 +175,11 @@ class Feed:
         upto = self._present.seq
         projection = StreamProjection(self.run_id, self._projection.dialect)
         frames = []
-        before = projection.standing
+        before = projection.status_event
         for recorded in await self._history():
             if recorded.seq <= after:
                 projection.apply(recorded)
-                before = projection.standing
+                before = projection.status_event
             elif recorded.seq <= upto:
                 frames.append(await self._frames(projection, recorded))
         _require(projection, upto)
@@ -218,23 +218,23 @@ class Feed:
         return frame(self._projection.event(f"tool.{progress.kind}", self._now(), {**fields, **step}))
 
     async def _frames(self, projection: StreamProjection, recorded: Recorded) -> bytes:
-        events = [await self._shown(event) for event in projection.apply(recorded)]
+        events = [await self._with_results(event) for event in projection.apply(recorded)]
         ids = [None] * (len(events) - 1) + [recorded.seq]
         return b"".join(map(frame, events, ids))
 
-    async def _shown(self, event: StreamEvent) -> StreamEvent:
+    async def _with_results(self, event: StreamEvent) -> StreamEvent:
         texts = {key: await result_text(event[key], self._blobs) for key in RESULTS if key in event}
         return {**event, **texts}
 
-    async def _news(self) -> Present:
+    async def _current_state(self) -> Present:
         """Return the current state, and the final event for clients that connect later."""
         projection, ending = self._projection, self._present.ending
         if projection.ending and not ending:
-            ending = frame(await self._shown(projection.ending), projection.seq)
-        return Present(projection.seq, projection.standing, ending)
+            ending = frame(await self._with_results(projection.ending), projection.seq)
+        return Present(projection.seq, projection.status_event, ending)
 
-    def _standing(self, standing: StreamEvent, position: int | None) -> bytes:
-        return frame(self._projection.update(self._now(), standing), position)
+    def _status_frame(self, status_event: StreamEvent, position: int | None) -> bytes:
+        return frame(self._projection.update(self._now(), status_event), position)
 
     async def _send(self, data: bytes) -> None:
         if not data:

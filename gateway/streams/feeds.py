@@ -31,7 +31,7 @@ logger = structlog.get_logger(__name__)
 class Live(Protocol):
     """The source of the progress of tools."""
 
-    def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AbstractAsyncContextManager[None]:
+    def listening(self, run_id: str, listener: Callable[[bytes], None]) -> AbstractAsyncContextManager[None]:
         """Pass every message about one run to `listener`."""
         ...
 
@@ -43,13 +43,13 @@ class NatsLive:
         self._connection = connection
 
     @asynccontextmanager
-    async def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AsyncGenerator[None]:
+    async def listening(self, run_id: str, listener: Callable[[bytes], None]) -> AsyncGenerator[None]:
         """Subscribe to one run's subject."""
 
-        async def heard(msg: Msg) -> None:
+        async def on_message(msg: Msg) -> None:
             listener(msg.data)
 
-        subscription = await self._connection.nc.subscribe(live_run(run_id), cb=heard)
+        subscription = await self._connection.nc.subscribe(live_run(run_id), cb=on_message)
         try:
             yield
         finally:
@@ -58,7 +58,7 @@ class NatsLive:
 
 
 @dataclass(eq=False)
-class _Watched:
+class _SharedFeed:
     feed: Feed
     clients: int = 0
     ready: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -83,7 +83,7 @@ class Feeds:
         self._clock = clock
         self._live = live
         self._heartbeat_s = heartbeat_s
-        self._watched: dict[tuple[Dialect, str], _Watched] = {}
+        self._watched: dict[tuple[Dialect, str], _SharedFeed] = {}
 
     @asynccontextmanager
     async def watching(self, run_id: str, dialect: Dialect) -> AsyncGenerator[Feed]:
@@ -98,8 +98,8 @@ class Feeds:
         watched = self._watched.get(key)
         if watched is None or watched.feed.closed:
             feed = Feed(run_id, self._log, self._blobs, self._clock, dialect)
-            watched = self._watched[key] = _Watched(feed)
-            watched.keeper = asyncio.create_task(self._keep(watched))
+            watched = self._watched[key] = _SharedFeed(feed)
+            watched.keeper = asyncio.create_task(self._maintain(watched))
         watched.clients += 1
         try:
             await asyncio.shield(watched.ready)
@@ -116,21 +116,21 @@ class Feeds:
         for watched in self._watched.values():
             watched.feed.close()
 
-    async def _keep(self, watched: _Watched) -> None:
+    async def _maintain(self, watched: _SharedFeed) -> None:
         feed, ready = watched.feed, watched.ready
         inbox: asyncio.Queue[Input] = asyncio.Queue()
         beating = asyncio.create_task(self._beat(feed))
         try:
-            async with AsyncExitStack() as hearing:
+            async with AsyncExitStack() as listening:
                 for source in feed.sources:
-                    await hearing.enter_async_context(self._hub.listening(*source, inbox.put_nowait))
+                    await listening.enter_async_context(self._hub.listening(*source, inbox.put_nowait))
                 if self._live:
-                    await hearing.enter_async_context(self._live.hearing(feed.run_id, inbox.put_nowait))
+                    await listening.enter_async_context(self._live.listening(feed.run_id, inbox.put_nowait))
                 await feed.open()
                 await self._hub.readable(feed.seq)
                 ready.set_result(None)
                 while not feed.closed:
-                    await feed.send(await _all_in(inbox))
+                    await feed.send(await _drain(inbox))
         except Exception as error:
             if ready.done():
                 logger.exception("a stream failed; its clients will reconnect", run=feed.run_id)
@@ -158,13 +158,13 @@ async def answer(feed: Feed, request: web.Request) -> web.StreamResponse:
     return client.response
 
 
-async def _end(watched: _Watched) -> None:
+async def _end(watched: _SharedFeed) -> None:
     if watched.keeper is not None:
         watched.keeper.cancel()
         await asyncio.wait([watched.keeper])
 
 
-async def _all_in(inbox: asyncio.Queue[Input]) -> list[Input]:
+async def _drain(inbox: asyncio.Queue[Input]) -> list[Input]:
     """Wait for input and return all that has arrived. Under load, many events are sent as one piece."""
     inputs = [await inbox.get()]
     while not inbox.empty():

@@ -45,7 +45,7 @@ class Hub:
         self._reached = reached
         self._views_are_behind = False
         self._listeners: dict[tuple[str, str], dict[object, Listener]] = {}
-        self._overhearing: dict[object, Listener] = {}
+        self._general_listeners: dict[object, Listener] = {}
         self._wanted = asyncio.Event()
         self._following = asyncio.Event()
 
@@ -85,20 +85,20 @@ class Hub:
                 del self._listeners[key]
 
     @asynccontextmanager
-    async def overhearing(self, listener: Listener) -> AsyncGenerator[None]:
+    async def listening_to_all(self, listener: Listener) -> AsyncGenerator[None]:
         """Pass every new commit of all aggregates to `listener`, in the same way as `listening`.
 
         Raises:
             Unavailable: the log could not be followed in time.
         """
         token = object()
-        self._overhearing[token] = listener
+        self._general_listeners[token] = listener
         self._wanted.set()
         try:
             await self._followed()
             yield
         finally:
-            del self._overhearing[token]
+            del self._general_listeners[token]
 
     async def wait_for(
         self, aggregate: str, aggregate_id: str, states: Container[str], *, after: int = 0
@@ -139,14 +139,14 @@ class Hub:
             self._following.set()
             async for batch in batches:
                 await self.readable(batch[-1].seq)
-                self._pass_on(batch)
-                if not self._listeners and not self._overhearing:
+                self._dispatch(batch)
+                if not self._listeners and not self._general_listeners:
                     self._following.clear()
                     self._wanted.clear()
                     return
 
-    def _pass_on(self, batch: Sequence[Recorded]) -> None:
+    def _dispatch(self, batch: Sequence[Recorded]) -> None:
         for recorded in batch:
             key = (recorded.commit.aggregate, recorded.commit.aggregate_id)
-            for listener in (*self._listeners.get(key, {}).values(), *self._overhearing.values()):
+            for listener in (*self._listeners.get(key, {}).values(), *self._general_listeners.values()):
                 listener(recorded)

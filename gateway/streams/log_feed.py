@@ -89,25 +89,25 @@ class _Listener:
 
     client: Client
     wants: EventFilter
-    tell: Callable[[Recorded], _Encoded]
-    heard: int = 0
+    encode: Callable[[Recorded], _Encoded]
+    last_seq: int = 0
     """Stream sequence of the newest commit received."""
     since: int | None = None
     """The position up to which the past was sent. New commits wait until it is known."""
 
     @property
     def position(self) -> int:
-        return max(self.heard, self.since or 0)
+        return max(self.last_seq, self.since or 0)
 
-    def hear(self, recorded: Recorded) -> None:
-        missed = self.heard and recorded.seq > self.heard + 1
-        self.heard = recorded.seq
+    def receive(self, recorded: Recorded) -> None:
+        missed = self.last_seq and recorded.seq > self.last_seq + 1
+        self.last_seq = recorded.seq
         if self.since is None or recorded.seq <= self.since:
             return
         if missed:
-            self.client.leave()
+            self.client.close()
         elif events := self.wants.events(recorded.commit):
-            self.client.push(self.tell(recorded).piece(events))
+            self.client.push(self.encode(recorded).piece(events))
 
 
 class LogFeed:
@@ -134,7 +134,7 @@ class LogFeed:
     def close(self) -> None:
         """End every client's stream."""
         for client in self._clients:
-            client.leave()
+            client.close()
 
     async def serve(self, client: Client, wants: EventFilter, after: int | None) -> None:
         """Send one client the matching events after position `after` (default: now).
@@ -150,24 +150,24 @@ class LogFeed:
         position = newest if after is None or after > newest else after
         await client.write(self._heartbeat(position))
         position = await self._replay(client, wants, position, newest)
-        listener = _Listener(client, wants, self._tell)
+        listener = _Listener(client, wants, self._encode)
         self._clients.add(client)
         try:
-            async with self._hub.overhearing(listener.hear):
+            async with self._hub.listening_to_all(listener.receive):
                 newest = await self._log.last_seq()
                 while position < newest:
                     position = await self._replay(client, wants, position, newest)
-                    newest = listener.heard
+                    newest = listener.last_seq
                 listener.since = position
-                await self._attend(listener)
+                await self._serve(listener)
         finally:
             self._clients.discard(client)
 
-    async def _attend(self, listener: _Listener) -> None:
+    async def _serve(self, listener: _Listener) -> None:
         while True:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._heartbeat_s):
-                    return await listener.client.left()
+                    return await listener.client.wait_closed()
             listener.client.push(Piece.of(self._heartbeat(listener.position)))
 
     async def _replay(self, client: Client, wants: EventFilter, position: int, newest: int) -> int:
@@ -188,7 +188,7 @@ class LogFeed:
                         break
         return max(position, newest)
 
-    def _tell(self, recorded: Recorded) -> _Encoded:
+    def _encode(self, recorded: Recorded) -> _Encoded:
         if self._last is None or self._last.seq != recorded.seq:
             self._last = _Encoded(recorded, self._codec)
         return self._last

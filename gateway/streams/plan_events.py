@@ -12,12 +12,12 @@ from gateway.streams.dialect import StreamEvent
 
 COUNTERS = ("status", "completed", "failed", "waiting")
 
-Said = Iterator[tuple[str, StreamEvent]]
+StreamEvents = Iterator[tuple[str, StreamEvent]]
 
 
-def said(  # noqa: C901, PLR0912  one event a line
+def stream_events(  # noqa: C901, PLR0912  one event a line
     event: Event, before: run.State, state: run.State, counters: Mapping[str, Json]
-) -> Said:
+) -> StreamEvents:
     """Yield the stream events of `event`. `before` and `state` are the run before and after it."""
     done = {"completed": counters["completed"], "failed": counters["failed"]}
     match event:

@@ -17,7 +17,7 @@ from gateway.streams.dialect import Dialect, StreamEvent
 ENDS = frozenset({"run.completed", "run.failed"})
 """Final events."""
 
-Said = Iterator[tuple[str, StreamEvent]]
+StreamEvents = Iterator[tuple[str, StreamEvent]]
 """Names and fields of events, before a dialect is applied."""
 
 
@@ -58,7 +58,7 @@ class StreamProjection:
         return (dag.DAG.name, plan_id(self.run_id)), own
 
     @property
-    def standing(self) -> StreamEvent:
+    def status_event(self) -> StreamEvent:
         """Status and progress of the run, before a dialect is applied."""
         values = self._counters()
         return {name: values[name] for name in ("status", *self.dialect.counters(self.state))}
@@ -71,22 +71,22 @@ class StreamProjection:
         """Process the next commit and return its stream events."""
         commit = recorded.commit
         at = epoch_ms(commit.time)
-        said = list(self._said(commit))
-        events = [self.event(name, at, fields) for name, fields in said]
+        stream_events = list(self._stream_events(commit))
+        events = [self.event(name, at, fields) for name, fields in stream_events]
         self.seq = recorded.seq
         self._versions[commit.aggregate] = commit.last_version
-        ends = (event for (name, _), event in zip(said, events, strict=True) if name in ENDS)
+        ends = (event for (name, _), event in zip(stream_events, events, strict=True) if name in ENDS)
         self.ending = next(ends, self.ending)
         return events
 
     def event(self, name: str, at: int, fields: StreamEvent) -> StreamEvent:
         """Return an event of this run in its dialect."""
-        counters = self.standing if name in self.dialect.with_counters else {}
+        counters = self.status_event if name in self.dialect.with_counters else {}
         return self.dialect.event(self.run_id, name, at, {**self._named(fields), **counters})
 
-    def update(self, at: int, standing: StreamEvent | None = None) -> StreamEvent:
+    def update(self, at: int, status_event: StreamEvent | None = None) -> StreamEvent:
         """Return the event with status and progress: the current ones, or those of `standing`."""
-        return self.event("run.updated", at, standing or self.standing)
+        return self.event("run.updated", at, status_event or self.status_event)
 
     def name_step(self, step: str) -> StreamEvent:
         """Return the fields that name a step."""
@@ -103,19 +103,19 @@ class StreamProjection:
             return fields
         return {**self.name_step(fields["step"]), **{key: fields[key] for key in fields if key != "step"}}
 
-    def _said(self, commit: Commit) -> Said:
+    def _stream_events(self, commit: Commit) -> StreamEvents:
         """Yield the events of a commit. The counters follow the last task that it settles."""
         settled = [n for n, event in enumerate(commit.events) if plan_events.settles_a_task(event)]
         for n, event in enumerate(commit.events):
             if commit.aggregate == dag.DAG.name:
-                yield from self._said_of_plan(event)
+                yield from self._plan_events(event)
                 continue
-            yield from self._said_of_run(event)
+            yield from self._run_events(event)
             if settled and n == settled[-1] and self.state.request:
                 counters = self._counters()
                 yield "run.updated", {name: counters[name] for name in plan_events.COUNTERS}
 
-    def _said_of_run(self, event: Event) -> Said:
+    def _run_events(self, event: Event) -> StreamEvents:
         before, self.state = self.state, run.evolve(self.state, event)
         if isinstance(event, run.Requested):
             self._numbers = {id_: n for n, id_ in enumerate(natural_order(self.state.graph.tasks), start=1)}
@@ -123,11 +123,11 @@ class StreamProjection:
         if isinstance(event, run.Cancelled):
             self._stopped_steps = len(plan_events.in_progress(before))
         if self.state.loop:
-            yield from agent_events.said(event, self.state, self.state.loop)
+            yield from agent_events.stream_events(event, self.state, self.state.loop)
         else:
-            yield from plan_events.said(event, before, self.state, self._counters())
+            yield from plan_events.stream_events(event, before, self.state, self._counters())
 
-    def _said_of_plan(self, event: Event) -> Said:
+    def _plan_events(self, event: Event) -> StreamEvents:
         """Yield the events of the plan while the run waits for it."""
         if isinstance(event, dag.Requested) and event.run_id == self.run_id:
             self._plan = event

@@ -66,11 +66,11 @@ class Client(Protocol):
         """Send a piece without waiting. A client that is too far behind is disconnected."""
         ...
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """End the stream after the data sent so far."""
         ...
 
-    async def left(self) -> None:
+    async def wait_closed(self) -> None:
         """Wait for the end of the stream."""
         ...
 
@@ -85,7 +85,7 @@ class HttpClient:
         self._request = request
         self.response = web.StreamResponse(headers=HEADERS)
         self._chunked = request.version >= HttpVersion11
-        self._left = asyncio.Event()
+        self._closed = asyncio.Event()
 
     async def open(self) -> None:
         """Send the headers of the answer."""
@@ -102,22 +102,22 @@ class HttpClient:
         """See Client.push."""
         transport = self._request.transport
         if transport is None or transport.is_closing():
-            self._left.set()
+            self._closed.set()
         elif transport.get_write_buffer_size() > BEHIND_BYTES:
             self.cut_off()
         else:
             transport.write(piece.chunk if self._chunked else piece.data)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """See Client.leave."""
-        self._left.set()
+        self._closed.set()
 
-    async def left(self) -> None:
+    async def wait_closed(self) -> None:
         """See Client.left."""
-        await self._left.wait()
+        await self._closed.wait()
 
     def cut_off(self) -> None:
         """Close the connection at once and discard unread data."""
         if self._request.transport is not None:
             self._request.transport.abort()
-        self._left.set()
+        self._closed.set()

@@ -31,12 +31,12 @@ class Part:
         return self.cursor is not None
 
     @property
-    def given(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
         """Parameters of the statement for the page."""
-        given: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
+        parameters: dict[str, Any] = {"limit": self.limit, "offset": self.offset}
         if self.cursor:
-            given["created_at"], given["last_id"] = Cursor.of(self.cursor)
-        return given
+            parameters["created_at"], parameters["last_id"] = Cursor.of(self.cursor)
+        return parameters
 
     def next(self, rows: Sequence[Row], order: str = "created_at", id_: str = "id") -> str | None:
         """Return the cursor of the page after `rows`, or None after the last page.

@@ -108,7 +108,7 @@ class Views(Reader):
 
     def building(self) -> int | None:
         """Return the stream sequence that the rebuild has reached, or None if no rebuild is in progress."""
-        url = f"file:{quote(str(self._beside(NEXT).absolute()))}?mode=ro"
+        url = f"file:{quote(str(self._sibling(NEXT).absolute()))}?mode=ro"
         try:
             with contextlib.closing(sqlite3.connect(url, uri=True, timeout=LOCKED_S)) as connection:
                 (seq,) = connection.execute(str(_POSITION)).fetchone()
@@ -129,7 +129,7 @@ class Views(Reader):
 
     async def close(self) -> None:
         """Close the file."""
-        self._let_go()
+        self._release()
         self._engine.dispose()
 
     async def _read(self, read: Callable[[Connection], T]) -> T:
@@ -137,17 +137,17 @@ class Views(Reader):
             try:
                 return read(self._connection())
             except (exc.DatabaseError, FileNotFoundError):
-                self._let_go()
+                self._release()
                 raise
 
     def _connection(self) -> Connection:
         """Return a connection to the current file. While a file is open, its inode is not reused."""
         if self._open is None or self._open.info[INODE] != self._path.stat().st_ino:
-            self._let_go()
+            self._release()
             self._open = self._engine.connect()
         return self._open
 
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._open is not None:
             self._open.close()
             self._open = None
@@ -167,14 +167,14 @@ class Views(Reader):
 
     def _report_damage(self, error: str) -> None:
         """Make the projector inspect the file. It replaces a damaged file."""
-        suspect = self._beside(SUSPECT)
+        suspect = self._sibling(SUSPECT)
         if suspect.exists():
             return
         logger.warning("the views file is damaged; the projector inspects it", error=error)
         with contextlib.suppress(OSError):
             suspect.touch()
 
-    def _beside(self, suffix: str) -> Path:
+    def _sibling(self, suffix: str) -> Path:
         return self._path.with_name(self._path.name + suffix)
 
     def _opening(self, _: object, entry: ConnectionPoolEntry, *__: object) -> None:

@@ -84,7 +84,7 @@ def take_over(state: State, executor: str, now: datetime, policy: RunPolicy) -> 
     events: list[Event] = [TakenOver(executor=executor)]
     events += _unknown_outcomes(state)
     if state.running and state.takeovers + 1 >= policy.max_takeovers:
-        return [*events, _stopped(state, _poisonous(state, policy))]
+        return [*events, _stopped(state, _too_many_takeovers(state, policy))]
     if again := tuple(step for step in state.running if state.is_repeatable(step)):
         events.append(_started(state, again, policy))
     return [*events, *_advance(RUN.fold(events, state), now, policy)]
@@ -203,7 +203,7 @@ def _unknown_outcomes(state: State) -> list[Event]:
     ]
 
 
-def _poisonous(state: State, policy: RunPolicy) -> str:
+def _too_many_takeovers(state: State, policy: RunPolicy) -> str:
     stuck, more = tuple(state.running)[:NAMED], len(state.running) - NAMED
     names = ", ".join(stuck) + (f" and {more} more" if more > 0 else "")
     return f"{policy.max_takeovers} executors in a row died while running it; steps in progress: {names}"

@@ -194,13 +194,13 @@ def _step_completed_2(data: dict[str, Json]) -> dict[str, Json]:
         case {"path": str(path), "bytesWritten": int(), "mode": str()}:
             output = {"kind": "file", "content": path}
         case {"url": _, "status": _, "statusText": _, "success": _}:
-            output = {"kind": "webhook", "content": _picked(result, "url", "status", "success")}
+            output = {"kind": "webhook", "content": _subset(result, "url", "status", "success")}
         case {"messageId": _, "to": _, "subject": _, "attachmentCount": _}:
-            output = {"kind": "email", "content": _picked(result, "to", "subject", "messageId")}
+            output = {"kind": "email", "content": _subset(result, "to", "subject", "messageId")}
         case _:
             return data
     return {**data, "output": output}
 
 
-def _picked(result: Json, *names: str) -> str:
+def _subset(result: Json, *names: str) -> str:
     return orjson.dumps({name: result[name] for name in names}).decode()

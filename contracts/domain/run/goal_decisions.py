@@ -31,7 +31,7 @@ def outcome_reason(loop: Loop) -> OutcomeReason:
         return "nothing_done"
     if last.taken.finish_reason in CUT_SHORT:
         return "truncated"
-    if not last.says_done and not loop.is_stuck:
+    if not last.is_finished and not loop.is_stuck:
         return "budget_exhausted"
     if last.taken.problem or _last_call_of_a_tool_failed(loop):
         return "calls_failed"

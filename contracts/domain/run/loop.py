@@ -56,7 +56,7 @@ class Turn:
         return len(self.answers) == len(self.taken.calls)
 
     @property
-    def says_done(self) -> bool:
+    def is_finished(self) -> bool:
         """Whether the model finished with this turn."""
         taken = self.taken
         return taken.finish_reason == "stop" and not taken.calls and taken.problem is None
@@ -83,7 +83,7 @@ class Loop:
         if not self.turns:
             return False
         last = self.turns[-1]
-        return last.says_done or last.number >= self.request.step_budget or self.is_stuck
+        return last.is_finished or last.number >= self.request.step_budget or self.is_stuck
 
     @property
     def is_stuck(self) -> bool:

@@ -152,7 +152,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one tra
             return State(Status.DELETED, request=state.request, loop=state.loop)
         case GoalRequested():
             wanted = Loop(event)
-            return _grown(State(Status.PENDING), wanted, wanted.next_step())
+            return _with_ready_steps(State(Status.PENDING), wanted, wanted.next_step())
     return _looped(state, state.loop, event) if state.loop else state
 
 
@@ -229,7 +229,8 @@ def _looped(state: State, loop: Loop, event: Event) -> State:
             )
         case TurnTaken():
             loop = loop.with_turn(event)
-            return _progressed(_grown(state, loop, *(loop.calls() or (loop.next_step(),))), event.step)
+            steps = loop.calls() or (loop.next_step(),)
+            return _progressed(_with_ready_steps(state, loop, *steps), event.step)
         case CallAnswered():
             return _progressed(_answered(state, loop, event.step, call_result_of(event)), event.step)
         case Summarised():
@@ -253,10 +254,10 @@ def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
 
 def _answered(state: State, loop: Loop, step: str, answer: CallResult) -> State:
     loop = loop.with_answer(step, answer)
-    return _grown(state, loop, *((loop.next_step(),) if loop.turns[-1].is_answered else ()))
+    return _with_ready_steps(state, loop, *((loop.next_step(),) if loop.turns[-1].is_answered else ()))
 
 
-def _grown(state: State, loop: Loop, *steps: Step) -> State:
+def _with_ready_steps(state: State, loop: Loop, *steps: Step) -> State:
     """The state with further steps that can start now."""
     added = {step.task.id: step for step in steps}
     graph = Graph({**state.graph.steps, **added})

@@ -57,7 +57,7 @@ class Cron:
 
     def next_after(self, instant: datetime) -> datetime:
         """The first tick after `instant`."""
-        return self._next_on_the_wall(instant) if self._every_hour else self._next_local_time(instant)
+        return self._next_by_wall_clock(instant) if self._every_hour else self._next_by_local_time(instant)
 
     def ticks(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
         """The first `limit` ticks in (`after`, `until`]."""
@@ -82,24 +82,24 @@ class Cron:
                 silence = middle
         return next(iter(self.ticks(tick, silence, 1)), tick)
 
-    def _next_local_time(self, instant: datetime) -> datetime:
+    def _next_by_local_time(self, instant: datetime) -> datetime:
         local = instant.astimezone(self._zone)
         wall = local.replace(tzinfo=None, fold=0)
         if local.fold:  # the first occurrences of all repeated local times are in the past
             first = local.replace(fold=0).astimezone(UTC)
-            wall = _wall(_change(self._zone, first, instant), _offset(self._zone, first)) - _SHORTEST
+            wall = _wall_time(_change(self._zone, first, instant), _offset(self._zone, first)) - _SHORTEST
         return _first_occurrence(self._match(wall), self._zone)
 
-    def _next_on_the_wall(self, instant: datetime) -> datetime:
+    def _next_by_wall_clock(self, instant: datetime) -> datetime:
         offset = _offset(self._zone, instant)
-        wall = _wall(instant, offset)
+        wall = _wall_time(instant, offset)
         while True:
             tick = self._match(wall).replace(tzinfo=UTC) - offset
             change = _change(self._zone, instant, tick)
             if change == tick and _offset(self._zone, tick) == offset:
                 return tick
             instant, offset = change, _offset(self._zone, change)
-            wall = _wall(change, offset) - _SHORTEST
+            wall = _wall_time(change, offset) - _SHORTEST
 
     def _match(self, wall: datetime) -> datetime:
         """The first wall-clock time after `wall` that matches the expression."""
@@ -121,7 +121,7 @@ def _offset(zone: ZoneInfo, instant: datetime) -> timedelta:
     return offset
 
 
-def _wall(instant: datetime, offset: timedelta) -> datetime:
+def _wall_time(instant: datetime, offset: timedelta) -> datetime:
     return (instant.astimezone(UTC) + offset).replace(tzinfo=None)
 
 

@@ -12,7 +12,7 @@ from contracts.core.unread import UnreadHistory
 from contracts.core.waiting import bounded, doubled
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Conflict, Unavailable
-from contracts.runtime.stream import Contended
+from contracts.runtime.stream import TooManyConflicts
 
 
 @dataclass(slots=True, eq=False)
@@ -59,14 +59,14 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Redeliver:
     """Deliver again after `after_s` seconds."""
 
     after_s: float
 
 
 @dataclass(frozen=True, slots=True)
-class GiveUp:
+class Park:
     """Park: the message is delivered again only if an operator sends it."""
 
 
@@ -75,10 +75,10 @@ class Ignore:
     """Send nothing: another process may own the message now. The server would accept our acknowledgement."""
 
 
-Verdict = Done | Again | GiveUp | Ignore
+Verdict = Done | Redeliver | Park | Ignore
 
 
-EXPECTED = (Retry, Reject, LeaseLost, Conflict, Contended, Unavailable, Undecodable, UnreadHistory)
+EXPECTED = (Retry, Reject, LeaseLost, Conflict, TooManyConflicts, Unavailable, Undecodable, UnreadHistory)
 """Exceptions that handlers raise on purpose. Any other is a bug and is logged with its stack trace."""
 
 
@@ -90,11 +90,11 @@ def verdict(error: BaseException | None, attempt: int, policy: DeliveryPolicy) -
         case LeaseLost():
             return Ignore()
         case Reject() | Undecodable():
-            return GiveUp()
+            return Park()
         case CancelledError():
-            return Again(0)
+            return Redeliver(0)
         case Retry(after=float() | int() as after):
-            return Again(bounded(after))
+            return Redeliver(bounded(after))
     lost = isinstance(error, UnreadHistory) and not error.newer
     spent = attempt >= policy.max_deliver and (lost or not isinstance(error, EXPECTED))
-    return GiveUp() if spent else Again(policy.backoff(attempt))
+    return Park() if spent else Redeliver(policy.backoff(attempt))

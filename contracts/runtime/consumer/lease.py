@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contracts.core.outcome import LeaseLost
 
 
-def uninterrupted() -> float:
+def boot_time() -> float:
     """Seconds on a monotonic clock that also counts while the process or the machine is suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
@@ -20,7 +20,7 @@ class Lease:
     new term. Code that holds a message of an earlier term must check whether it still owns it.
     """
 
-    def __init__(self, lease_s: float, clock: Callable[[], float] = uninterrupted) -> None:
+    def __init__(self, lease_s: float, clock: Callable[[], float] = boot_time) -> None:
         self._lease_s = lease_s
         self.clock = clock
         self._until = clock() + lease_s

@@ -29,7 +29,7 @@ class Leases:
         self._path = directory / f"{new_id()}{SUFFIX}"
         self._held: set[str] = set()
         self._settled = 0
-        self._file = self._write_anew()
+        self._file = self._rewrite()
 
     def add(self, ack_subject: str) -> None:
         """Record a delivered message."""
@@ -45,7 +45,7 @@ class Leases:
         if self._settled < COMPACT_AT:
             os.write(self._file, f"-{ack_subject}\n".encode())
         else:
-            abandoned, self._file = self._file, self._write_anew()
+            abandoned, self._file = self._file, self._rewrite()
             os.close(abandoned)
 
     def touch(self) -> None:
@@ -79,7 +79,7 @@ class Leases:
                 path.unlink(missing_ok=True)
         return left
 
-    def _write_anew(self) -> int:
+    def _rewrite(self) -> int:
         """Write and lock a new file, then rename it over the old one: it is never visible unlocked."""
         fresh = self._path.with_suffix(".new")
         file = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND, 0o600)

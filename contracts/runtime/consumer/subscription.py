@@ -21,12 +21,12 @@ from contracts.core.subjects import STREAM
 from contracts.core.unread import UnreadHistory
 from contracts.runtime.consumer.delivery import (
     EXPECTED,
-    Again,
     Delivery,
     DeliveryPolicy,
     Done,
-    GiveUp,
     Ignore,
+    Park,
+    Redeliver,
     Verdict,
     verdict,
 )
@@ -50,8 +50,8 @@ TERM = b"+TERM"
 IN_PROGRESS = b"+WPI"
 
 MESSAGES = {
-    GiveUp: "parked a message",
-    Again: "a message will be delivered again",
+    Park: "parked a message",
+    Redeliver: "a message will be delivered again",
     Ignore: "lost a message to another process",
 }
 """Log message for each outcome after an error."""
@@ -208,14 +208,14 @@ class Subscription:
             error = raised
         try:
             outcome = verdict(error, delivery.attempt, self._policy)
-            if isinstance(outcome, GiveUp) and error is not None:
+            if isinstance(outcome, Park) and error is not None:
                 outcome = await self._give_up(msg, delivery, recorded, error)
             await self._settle(delivery, outcome, error)
         finally:
             del self._held[key]
             if self._leases:
                 self._leases.remove(delivery.ack_subject)
-            self._pull.more_room()
+            self._pull.room_changed()
 
     async def _give_up(
         self, msg: Msg, delivery: Delivery, recorded: Recorded | None, error: BaseException
@@ -233,17 +233,17 @@ class Subscription:
             logger.warning(
                 "giving up a message failed; it will be delivered again", seq=delivery.seq, error=str(trouble)
             )
-            return Again(self._policy.backoff(delivery.attempt))
-        return GiveUp()
+            return Redeliver(self._policy.backoff(delivery.attempt))
+        return Park()
 
     async def _settle(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
         self._log_failure(delivery, outcome, error)
         match outcome:
             case Done():
                 await self._send(delivery.ack_subject, ACK)
-            case GiveUp():
+            case Park():
                 await self._send(delivery.ack_subject, TERM)
-            case Again(after_s=delay):
+            case Redeliver(after_s=delay):
                 await self._send(delivery.ack_subject, nak(delay))
             case Ignore():
                 pass

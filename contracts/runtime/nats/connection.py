@@ -134,19 +134,19 @@ class Connection:
             with contextlib.suppress(NoAnswer, nats.errors.Error):
                 await self.publish(subject, payload)
 
-    async def listen(self, subject: str, hear: Callable[[bytes], None]) -> None:
-        """Call `hear` with the payload of each message on a core NATS subject until the connection ends.
+    async def listen(self, subject: str, handle: Callable[[bytes], None]) -> None:
+        """Call `handle` with the payload of each message on a core NATS subject until the connection ends.
 
-        If `hear` raises ValueError, the error is logged and the message ignored.
+        If `handle` raises ValueError, the error is logged and the message ignored.
         """
 
-        def heard(msg: Msg) -> None:
+        def on_message(msg: Msg) -> None:
             try:
-                hear(msg.data)
+                handle(msg.data)
             except ValueError as error:
                 logger.warning("ignoring an invalid message", subject=subject, error=str(error))
 
-        await self.nc.subscribe(subject, future=Sink(heard))
+        await self.nc.subscribe(subject, future=Sink(on_message))
 
     async def request(
         self, subject: str, payload: bytes, headers: dict[str, str] | None = None, *, timeout_s: float = 5.0

@@ -73,7 +73,7 @@ async def stored(
         )
         messages += [_stored(msg) for msg in found]
         first = messages[-1].seq + 1 if messages else first
-        more = _more_to_come(end) and first != before and len(messages) != count
+        more = _has_more(end) and first != before and len(messages) != count
     return [one for one in messages if before is None or one.seq < before]
 
 
@@ -81,7 +81,7 @@ def _is_status(msg: Msg) -> bool:
     return status_of(msg) is not None
 
 
-def _more_to_come(end: Msg) -> bool:
+def _has_more(end: Msg) -> bool:
     match status_of(end):
         case "204":
             return int((end.headers or {}).get("Nats-Num-Pending", 0)) > 0

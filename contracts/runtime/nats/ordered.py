@@ -58,7 +58,7 @@ class Ordered:
                 batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
                 if not self._waiting:
                     self._arrived.clear()
-                self._pull.more_room()
+                self._pull.room_changed()
                 yield batch
         finally:
             pulling.cancel()

@@ -91,7 +91,7 @@ class Pull:
                 consumer = await self._created()
                 self._asked, self._trouble, self._heard = 0, None, asyncio.get_running_loop().time()
                 inbox = self._connection.nc.new_inbox()
-                subscription = await self._connection.nc.subscribe(inbox, future=Sink(self._arrived))
+                subscription = await self._connection.nc.subscribe(inbox, future=Sink(self._on_message))
                 try:
                     await self._flow(f"$JS.API.CONSUMER.MSG.NEXT.{self._stream}.{consumer}", inbox)
                 finally:
@@ -99,9 +99,9 @@ class Pull:
                 logger.info("pull requests failed; restarting", consumer=consumer, reason=self._trouble)
                 await asyncio.sleep(FIRST_PAUSE_S)
 
-    def more_room(self) -> None:
+    def room_changed(self) -> None:
         """Notify that the result of `room` has grown."""
-        if self._wants_more():
+        if self._needs_request():
             self._wake.set()
 
     def fail(self, reason: str) -> None:
@@ -126,19 +126,19 @@ class Pull:
         loop = asyncio.get_running_loop()
         while self._trouble is None:
             self._wake.clear()
-            await self._ask_for_more(subject, inbox)
+            await self._request_more(subject, inbox)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._heartbeat_s):
                     await self._wake.wait()
             if self._asked and loop.time() - self._heard > 2.5 * max(self._heartbeat_s, 1.0):
                 self._trouble = "no heartbeat"
 
-    def _wants_more(self) -> bool:
+    def _needs_request(self) -> bool:
         room = self._room()
         return self._asked <= room // 2 and self._asked < room
 
-    async def _ask_for_more(self, subject: str, inbox: str) -> None:
-        if not self._wants_more():
+    async def _request_more(self, subject: str, inbox: str) -> None:
+        if not self._needs_request():
             return
         count = self._room() - self._asked
         request = {
@@ -155,7 +155,7 @@ class Pull:
         except NoAnswer as error:
             self.fail(str(error))
 
-    def _arrived(self, msg: Msg) -> None:
+    def _on_message(self, msg: Msg) -> None:
         self._heard = asyncio.get_running_loop().time()
         status = status_of(msg)
         if status is None or not msg.headers:
@@ -165,4 +165,4 @@ class Pull:
             self._asked = max(0, self._asked - int(msg.headers.get("Nats-Pending-Messages", 0)))
         elif status != HEARTBEAT:
             self.fail(description_of(msg).strip() or f"status {status}")
-        self.more_room()
+        self.room_changed()

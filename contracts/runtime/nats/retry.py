@@ -45,7 +45,7 @@ def asking() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unless_in_use() -> Iterator[None]:
+def allow_existing() -> Iterator[None]:
     """Context manager for creating a stream. Ignores that it exists with another number of replicas."""
     try:
         yield

@@ -43,14 +43,14 @@ class BrowserRules:
     def problem(self, method: str, headers: Mapping[str, str]) -> str | None:
         """Why a request with these headers must be refused; None if it is allowed."""
         host = headers.get("Host", "")
-        if host and not self._is_ours(host):
+        if host and not self._is_own_host(host):
             return f"Host {host[:100]!r} is not allowed: use localhost or an IP address, or set ALLOWED_HOSTS"
-        if method in SAFE_METHODS or self._comes_from_us(host, headers):
+        if method in SAFE_METHODS or self._is_same_site(host, headers):
             return None
         origin = headers.get("Origin", "another site")
         return f"A page of {origin[:100]} may not send {method}: add its origin to CORS_ORIGINS if it should"
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_own_host(self, host: str) -> bool:
         name = host_name(host)
         if name is None:
             return False
@@ -58,7 +58,7 @@ class BrowserRules:
             return True
         return _is_address(name)
 
-    def _comes_from_us(self, host: str, headers: Mapping[str, str]) -> bool:
+    def _is_same_site(self, host: str, headers: Mapping[str, str]) -> bool:
         """Whether no page of another site sent the request.
 
         Uses `Sec-Fetch-Site` if present; otherwise compares `Origin` and `Host`.

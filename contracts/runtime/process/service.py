@@ -72,7 +72,7 @@ class Service(Generic[S]):
     async def _serve(self, settings: S, started: asyncio.Event, stop: asyncio.Event) -> None:
         async with self.build(settings) as running, side_port(settings, running.checks) as port:
             started.set()
-            _spare_the_collector()
+            _tune_garbage_collector()
             structlog.get_logger().info("ready", metrics_port=port)
             await _work(running.workers, stop, settings.grace_s)
 
@@ -108,7 +108,7 @@ class UserError(Exception):
     """An error that the operator can correct. The message says how; no stack trace is logged."""
 
 
-def _spare_the_collector() -> None:
+def _tune_garbage_collector() -> None:
     """Collect garbage rarely: objects of the start live as long as the process; messages form no cycles.
 
     With Python's defaults, a busy executor spends a tenth of its time in the garbage collector.

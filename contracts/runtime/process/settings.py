@@ -57,12 +57,12 @@ class Settings(BaseSettings):
     """Seconds for work in progress to finish after SIGTERM."""
 
     @model_validator(mode="after")
-    def _artifacts_are_apart(self) -> Settings:
-        require_apart(self.artifacts_dir, self.data_dir)
+    def _artifacts_are_separate(self) -> Settings:
+        require_separate(self.artifacts_dir, self.data_dir)
         return self
 
 
-def require_apart(artifacts: Path, data: Path) -> None:
+def require_separate(artifacts: Path, data: Path) -> None:
     """Check that the directory `artifacts` does not contain the settings or the data.
 
     Raises:

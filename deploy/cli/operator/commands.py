@@ -90,12 +90,12 @@ def parked_retry(
 ) -> None:
     """Deliver parked messages to their services again."""
     from deploy.cli.execute import Status, execute
-    from deploy.cli.operator.parked import connection_to, put_back
+    from deploy.cli.operator.parked import connection_to, redeliver
     from deploy.terminal import Terminal
 
     async def main() -> Status:
         async with connection_to(data, nats_url) as connection:
-            await put_back(connection, numbers, Terminal())
+            await redeliver(connection, numbers, Terminal())
         return Status.DONE
 
     raise typer.Exit(execute(main()))

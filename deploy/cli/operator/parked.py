@@ -43,7 +43,7 @@ async def show_parked(connection: Connection, console: Terminal) -> None:
     console.print_whole(Rows(headers, [[Text(cell) for cell in row] for row in rows]))
 
 
-async def put_back(connection: Connection, numbers: Sequence[int], console: Terminal) -> None:
+async def redeliver(connection: Connection, numbers: Sequence[int], console: Terminal) -> None:
     """Deliver parked messages again; without numbers, all that a service can take.
 
     Raises:

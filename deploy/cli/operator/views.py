@@ -65,9 +65,9 @@ async def rebuild(views: Views, console: Terminal) -> bool:
     new views replace them.
     """
     if views.offline:
-        await Projector(views.log, views.file, _announce_nothing).rebuild()
+        await Projector(views.log, views.file, _ignore_position).rebuild()
     else:
-        await _have_rebuilt(views)
+        await _rebuild_and_wait(views)
     if views.file.exists():
         console.print(f"{views.file} is rebuilt")
         return True
@@ -75,7 +75,7 @@ async def rebuild(views: Views, console: Terminal) -> bool:
     return False
 
 
-async def _have_rebuilt(views: Views) -> None:
+async def _rebuild_and_wait(views: Views) -> None:
     """Remove the views and wait until a projector announces its position, after it opened the new file.
 
     Raises:
@@ -125,7 +125,7 @@ async def compare(views: Views, console: Terminal) -> bool:
     return not verdict.differences
 
 
-async def _announce_nothing(_: int) -> None:
+async def _ignore_position(_: int) -> None:
     """Do nothing: no system is running."""
 
 

@@ -126,18 +126,18 @@ def text_in(file: typer.FileBinaryRead) -> str:
 
 async def _print_json(url: str, ask: Callable[[Client], Awaitable[object]]) -> Status:
     """Print the API's answer unchanged. Of an answer that contains a list, print only the array."""
-    heard = b""
+    answered = b""
 
-    def hear(answer: bytes) -> None:
-        nonlocal heard
-        heard = answer
+    def keep_answer(answer: bytes) -> None:
+        nonlocal answered
+        answered = answer
 
-    async with Client(url, on_answer=hear) as client:
+    async with Client(url, on_answer=keep_answer) as client:
         answer = await ask(client)
     if isinstance(answer, BaseModel) and (rows := LISTS.get(type(answer))):
         key = type(answer).model_fields[rows].alias or rows
-        heard = json.dumps(json.loads(heard)[key], ensure_ascii=False, separators=(",", ":")).encode()
-    if heard:
-        Terminal().literal(heard.decode())
+        answered = json.dumps(json.loads(answered)[key], ensure_ascii=False, separators=(",", ":")).encode()
+    if answered:
+        Terminal().literal(answered.decode())
     show_page(answer, Terminal(stderr=True))
     return Status.DONE

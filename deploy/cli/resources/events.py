@@ -83,18 +83,18 @@ def follow(
 
 
 async def _followed(url: str, wanted: Filter, most: int | None, *, as_json: bool) -> Status:
-    heard = b""
+    answered = b""
 
-    def hear(data: bytes) -> None:
-        nonlocal heard
-        heard = data
+    def keep_answer(data: bytes) -> None:
+        nonlocal answered
+        answered = data
 
     terminal = Terminal()
-    async with Client(url, on_answer=hear) as client, aclosing(wanted.of(client)) as events:
+    async with Client(url, on_answer=keep_answer) as client, aclosing(wanted.of(client)) as events:
         for _ in range(most) if most else count():
             event = await anext(events)
             if as_json:
-                terminal.literal(whole(heard, event.seq))
+                terminal.literal(whole(answered, event.seq))
             else:
                 _print(event, terminal)
     return Status.DONE

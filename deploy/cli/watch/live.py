@@ -51,7 +51,7 @@ async def watch(
     """
     progress, events = await _opened(client, id_)
     async with (
-        _shown(progress, console) as note,
+        _live_table(progress, console) as note,
         explained(client, progress, note),
         aclosing(events),
     ):
@@ -104,12 +104,12 @@ def table_of(run: RunProgress, now_ms: float) -> Table:
     for row in run.rows.values():
         mark, style = LOOKS[row.state]
         table.add_row(
-            Text(mark, style=style), row.id, _what(row), Text(row.who, style="dim"), _time(row, now_ms)
+            Text(mark, style=style), row.id, _description(row), Text(row.who, style="dim"), _time(row, now_ms)
         )
     return table
 
 
-def _what(row: Row) -> Text:
+def _description(row: Row) -> Text:
     text = Text(row.what, style="dim" if row.state is State.WAITING else "")
     if row.starts > 1:
         text.append(f" (start {row.starts})", style="yellow")
@@ -132,7 +132,7 @@ def _clock(ms: int) -> str:
 
 
 @asynccontextmanager
-async def _shown(run: RunProgress, console: Terminal) -> AsyncGenerator[Note]:
+async def _live_table(run: RunProgress, console: Terminal) -> AsyncGenerator[Note]:
     """Show the table during the block, if the console is a terminal. Yields a function that prints lines."""
 
     def note(line: str) -> None:

@@ -121,7 +121,7 @@ class RunProgress:
         return self.is_over and (self.problem is not None or not self.is_completed)
 
     @property
-    def is_at_work(self) -> bool:
+    def is_active(self) -> bool:
         """Whether a step runs or waits for a retry."""
         return any(row.state in IN_PROGRESS for row in self.rows.values())
 
@@ -159,7 +159,7 @@ class RunProgress:
         return "resumed"
 
     def _completed(self, event: Event) -> str:
-        self.status, self.problem = COMPLETED, self._trouble(event)
+        self.status, self.problem = COMPLETED, self._problem(event)
         self.report = event.summary if isinstance(event, RunEvent) else event.final_result
         for row in self.rows.values():
             if self.report and row.what == self.report.strip():
@@ -168,7 +168,7 @@ class RunProgress:
         self.took_ms = event.timestamp - self._began_ms if own is None else own
         return self.outcome
 
-    def _trouble(self, event: Event) -> str | None:
+    def _problem(self, event: Event) -> str | None:
         """Return what went wrong in a completed run."""
         remark = REMARKS.get((isinstance(event, RunEvent) and event.outcome_reason) or "")
         if not self.failed_calls:

@@ -46,11 +46,11 @@ async def _explain(client: Client, run: RunProgress, note: Note) -> None:
 async def _why(client: Client, run: RunProgress, quiet_s: float) -> str | None:
     """Return why nothing happens, or None if a step runs or the run was quiet for a short time only."""
     is_quiet = quiet_s >= QUIET_S
-    if run.is_at_work and not is_quiet:
+    if run.is_active and not is_quiet:
         return None
     if missing := await _missing(client):
         return missing
-    if run.is_at_work or not is_quiet:
+    if run.is_active or not is_quiet:
         return None
     return (
         f"nothing has happened for {QUIET_S:g} s: the run is {run.status}, but no step is running; "

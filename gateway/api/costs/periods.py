@@ -11,7 +11,7 @@ from contracts.api.costs import GroupBy
 _RELATIVE = re.compile(r"(\d{1,6})([dwm])")
 
 
-class NotAMoment(ValueError):
+class InvalidTime(ValueError):
     """The text is not a valid time. The message shows the valid forms."""
 
 
@@ -19,7 +19,7 @@ def moment(text: str, now: datetime) -> datetime:
     """Parse an ISO 8601 date or date-time, or a number of days, weeks or months before `now`.
 
     Raises:
-        NotAMoment: `text` has neither form.
+        InvalidTime: `text` has neither form.
     """
     try:
         if relative := _RELATIVE.fullmatch(text):
@@ -28,7 +28,7 @@ def moment(text: str, now: datetime) -> datetime:
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         forms = "2026-01-31, 2026-01-31T12:00:00Z, 7d, 2w or 3m"
-        raise NotAMoment(f"{text!r} is not a valid date: write {forms}") from None
+        raise InvalidTime(f"{text!r} is not a valid date: write {forms}") from None
 
 
 def period_of(day: date, group_by: GroupBy) -> str:

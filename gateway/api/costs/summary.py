@@ -13,7 +13,7 @@ from sqlalchemy import Column, ColumnElement, func, select, true
 from contracts.api.costs import CostQuery, CostSummary, DateRange, GroupBy, PeriodCost, Spent
 from contracts.api.fields import epoch_ms
 from contracts.views import dags, runs, tasks
-from gateway.api.costs.periods import NotAMoment, moment, period_of
+from gateway.api.costs.periods import InvalidTime, moment, period_of
 from gateway.endpoint import Call, endpoint
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
@@ -80,7 +80,7 @@ ENDPOINTS = (get_cost_summary,)
 def _moment(name: str, text: str, now: datetime) -> datetime:
     try:
         return moment(text, now)
-    except NotAMoment as error:
+    except InvalidTime as error:
         issue = {"code": "invalid_date", "path": [name], "message": str(error)}
         raise Refusal(400, INVALID, validation_errors=[issue]) from None
 

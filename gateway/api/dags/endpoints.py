@@ -56,8 +56,8 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     query, views = call.query, call.gateway.views
     part = Part(query.limit, query.offset, query.cursor)
     statement = _page(of_status=query.status is not None, after=bool(query.cursor))
-    rows = in_order(await views.all(statement, status=query.status, **part.given), "created_at", "id")
-    shown, cursor = await _shown(call.gateway, rows), part.next(rows)
+    rows = in_order(await views.all(statement, status=query.status, **part.parameters), "created_at", "id")
+    shown, cursor = await _with_attempts(call.gateway, rows), part.next(rows)
     if part.by_cursor:
         listed = pagination_by_cursor(query.limit, len(shown), cursor)
     else:
@@ -215,11 +215,11 @@ async def _reply(call: Call[Any, Any]) -> web.StreamResponse:
     row = await call.gateway.views.first(_ONE, dag_id=call.path["id"])
     if row is None:
         raise call.missing()
-    (shown,) = await _shown(call.gateway, [row])
+    (shown,) = await _with_attempts(call.gateway, [row])
     return json_reply(shown)
 
 
-async def _shown(gateway: Gateway, rows: Sequence[Row]) -> list[JsonRow]:
+async def _with_attempts(gateway: Gateway, rows: Sequence[Row]) -> list[JsonRow]:
     """Return DAGs with their planning attempts."""
     ids = [row["id"] for row in rows]
     attempts = await gateway.views.all(_ATTEMPTS, dag_ids=ids) if ids else []

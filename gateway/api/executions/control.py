@@ -28,7 +28,7 @@ from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.run_requests import plan_id, plan_request
 from contracts.runtime.stream import Stream, transact
 from gateway.api.executions import showing
-from gateway.api.executions.jobs import ClarificationNeeded, is_made_of, llm_problem, prepared
+from gateway.api.executions.jobs import ClarificationNeeded, has_same_steps, llm_problem, prepared
 from gateway.api.executions.known import require_execution
 from gateway.api.executions.presenters import API_STATUS
 from gateway.api.runs import cancelling
@@ -111,7 +111,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     def decide(state: run.State) -> Sequence[Event]:
         _require_known(call, state, plan.state)
         _require_suspended(run_requests.status(execution_id, state, plan.state))
-        if state.request and (problem := llm_problem(gateway, _left(state))):
+        if state.request and (problem := llm_problem(gateway, _remaining_steps(state))):
             raise Refusal(503, problem)
         return run.resume(state)
 
@@ -239,7 +239,7 @@ async def _has_another_plan(gateway: Gateway, request: run.Requested) -> bool:
     if not is_id(request.dag_id):
         return False
     plan = (await gateway.stored_plans.get(request.dag_id)).state
-    return plan.job is not None and not is_made_of(request.job, plan.job)
+    return plan.job is not None and not has_same_steps(request.job, plan.job)
 
 
 def _require_known(call: Call[Any, None], state: run.State, plan: dag.State) -> None:
@@ -265,7 +265,7 @@ def _require_suspended(status: run.Status) -> None:
     raise Refusal(400, error, currentStatus=shown)
 
 
-def _left(state: run.State) -> Iterator[SubTask]:
+def _remaining_steps(state: run.State) -> Iterator[SubTask]:
     """Yield the steps that have not completed."""
     over = {SYNTHESIS, *state.done}
     return (step.task for id_, step in state.graph.steps.items() if id_ not in over)

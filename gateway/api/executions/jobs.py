@@ -48,7 +48,7 @@ async def prepared(gateway: Gateway, plan: StoredPlan, *path: str) -> Job:
     job = _job_of(plan.state.job, path)
     if job.clarification_needed or plan.state.status is dag.Status.CLARIFICATION:
         raise ClarificationNeeded(plan.id, job)
-    if plan.approval is None or not await _still_holds(gateway, plan.approval):
+    if plan.approval is None or not await _is_current(gateway, plan.approval):
         plan.approval = await _approve(gateway, job, path)
     if problem := llm_problem(gateway, job.sub_tasks):
         raise Refusal(503, problem)
@@ -56,7 +56,7 @@ async def prepared(gateway: Gateway, plan: StoredPlan, *path: str) -> Job:
     return job if is_timeless else dated(job, in_zone(gateway.clock(), plan.state.timezone))
 
 
-def is_made_of(job: Job, plan: Json) -> bool:
+def has_same_steps(job: Job, plan: Json) -> bool:
     """Whether `job` has the same steps as `plan`, apart from dates."""
     try:
         now = plan if isinstance(plan, Job) else Job.model_validate(plan)
@@ -107,7 +107,7 @@ async def _approve(gateway: Gateway, job: Job, path: tuple[str, ...]) -> Approva
     return Approval(revision, agents, is_timeless=not mentions_date(job))
 
 
-async def _still_holds(gateway: Gateway, approval: Approval) -> bool:
+async def _is_current(gateway: Gateway, approval: Approval) -> bool:
     """Whether the tools and agents are the same as when `approval` was given."""
     agents = None if approval.agents is None else (await gateway.agents_current()).names()
     return agents == approval.agents and gateway.catalogue.revision == approval.tools

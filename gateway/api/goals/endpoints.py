@@ -226,7 +226,9 @@ def _require_tools(call: Call[Any, Any], params: GoalParams | None) -> None:
     known = [spec.name for spec in call.gateway.catalogue.all()]
     named = enumerate((params and params.allowed_tools) or ())
     unknown = [
-        Issue(("params", "allowedTools", number), f"there is no tool {name!r}{_meant(name, known)}").as_json()
+        Issue(
+            ("params", "allowedTools", number), f"there is no tool {name!r}{_advice(name, known)}"
+        ).as_json()
         for number, name in named
         if known and name not in known
     ]
@@ -234,7 +236,7 @@ def _require_tools(call: Call[Any, Any], params: GoalParams | None) -> None:
         raise Refusal(400, INVALID_BODY, validation_errors=unknown)
 
 
-def _meant(name: str, known: Sequence[str]) -> str:
+def _advice(name: str, known: Sequence[str]) -> str:
     return did_you_mean(name, known) or f"; there are {', '.join(known)}"
 
 

@@ -36,8 +36,8 @@ async def list_memories(call: Call[None, MemoryQuery]) -> web.StreamResponse:
     if await views.value(_IS_THERE, goal_id=goal_id) is None:
         raise call.missing()
     part = Part(query.limit, query.offset, query.cursor)
-    rows = await views.all(_page(after=bool(query.cursor)), goal_id=goal_id, **part.given)
-    return json_reply([_shown(row) for row in rows], headers=link(call.request.url, part.next(rows)))
+    rows = await views.all(_page(after=bool(query.cursor)), goal_id=goal_id, **part.parameters)
+    return json_reply([_memory_row(row) for row in rows], headers=link(call.request.url, part.next(rows)))
 
 
 ENDPOINTS = (list_memories,)
@@ -51,7 +51,7 @@ def _page(*, after: bool) -> Select[Any]:
     return ids.with_only_columns(*columns(memories))
 
 
-def _shown(row: Row) -> JsonRow:
+def _memory_row(row: Row) -> JsonRow:
     """Present a memory."""
     return {
         "id": row["id"],

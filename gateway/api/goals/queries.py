@@ -52,7 +52,7 @@ async def listed(gateway: Gateway, query: GoalQuery) -> tuple[list[JsonRow], str
     """
     part = Part(query.limit or EVERYTHING, query.offset, query.cursor)
     statement = _page(of_status=query.status is not None, after=bool(query.cursor))
-    rows = await gateway.views.all(statement, status=query.status, **part.given)
+    rows = await gateway.views.all(statement, status=query.status, **part.parameters)
     in_time = sorted(rows, key=lambda row: (row["schedule_created_at"] or 0, row["schedule_id"] or ""))
     newest = sorted(in_time, key=lambda row: (row["goal_created_at"], row["goal_id"]), reverse=True)
     firsts = [next(some) for _, some in groupby(newest, key=lambda row: row["goal_id"])]

@@ -71,7 +71,7 @@ async def list_steps(call: Call[None, None]) -> web.StreamResponse:
 )
 async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
     """Outputs are files, webhooks, e-mails and the summary, oldest first."""
-    shown = await run_steps.left_outside(call.gateway, call.path["id"])
+    shown = await run_steps.outputs_of_run(call.gateway, call.path["id"])
     if shown is None:
         raise call.missing()
     return json_reply(shown)

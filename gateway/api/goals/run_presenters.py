@@ -72,7 +72,7 @@ def turn_row(row: Row, calls: Sequence[Row], observed: Sequence[Observed]) -> Js
     """
     shown, text = shown_call(observed), observation(observed)
     error = failure(observed) if len(observed) == len(calls) else None
-    thought, says_done = row["step_thought"], row["step_finish_reason"] == "stop"
+    thought, is_finished = row["step_thought"], row["step_finish_reason"] == "stop"
     durations = [call["step_duration_ms"] or 0 for call in calls]
     return {
         "id": row["step_id"],
@@ -86,7 +86,7 @@ def turn_row(row: Row, calls: Sequence[Row], observed: Sequence[Observed]) -> Js
         "durationMs": max(durations, default=0),
         "thoughtMs": row["step_duration_ms"],
         "error": error,
-        "type": "error" if error else "tool" if calls else "result" if says_done else "thinking",
+        "type": "error" if error else "tool" if calls else "result" if is_finished else "thinking",
         "content": error or text or thought,
         "toolCalls": [_call(call) for call in calls],
         "finishReason": row["step_finish_reason"],

@@ -49,7 +49,7 @@ async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[Jso
     rows = await queries.page(gateway, GOAL_RUNS, wanted, part)
     results = await _results(gateway, [row["run_id"] for row in rows], LISTED_CHARS)
     by_run = {run_id: list(some) for run_id, some in groupby(results, key=lambda row: row["run_id"])}
-    shown = [await _shown(gateway, row, by_run.get(row["run_id"], []), whole=False) for row in rows]
+    shown = [await _run_row(gateway, row, by_run.get(row["run_id"], []), whole=False) for row in rows]
     return shown, part.next(rows, "run_created_at", "run_id")
 
 
@@ -63,7 +63,7 @@ async def one(gateway: Gateway, run_id: str) -> JsonRow | None:
     row = await queries.one(gateway, GOAL_RUNS, run_id)
     if row is None:
         return None
-    return await _shown(gateway, row, await _results(gateway, [run_id], ALL_CHARS), whole=True)
+    return await _run_row(gateway, row, await _results(gateway, [run_id], ALL_CHARS), whole=True)
 
 
 async def _results(gateway: Gateway, run_ids: list[str], most: int) -> Sequence[Row]:
@@ -72,7 +72,7 @@ async def _results(gateway: Gateway, run_ids: list[str], most: int) -> Sequence[
     return sorted(rows, key=lambda row: (row["run_id"], row["number"], row["position"]))
 
 
-async def _shown(gateway: Gateway, row: Row, results: Sequence[Row], *, whole: bool) -> JsonRow:
+async def _run_row(gateway: Gateway, row: Row, results: Sequence[Row], *, whole: bool) -> JsonRow:
     """Present a run. `whole` includes large results."""
     report = await stored_text(row["report"], gateway.blobs) if row["run_status"] == "completed" else None
     observed = [

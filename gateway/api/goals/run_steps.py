@@ -46,7 +46,7 @@ async def steps(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
     return [await _turn(gateway, list(some)) for _, some in groupby(rows, lambda row: row["step_number"])]
 
 
-async def left_outside(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
+async def outputs_of_run(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
     """Return the outputs of a run, oldest first, or None if the run does not exist.
 
     Raises:
@@ -59,10 +59,10 @@ async def left_outside(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
     left = list(map(output_row, await gateway.views.all(_OUTPUTS, run_id=run_id)))
     if strategy != BY_PLAN:
         return left
-    return sorted([*left, *await _reports(gateway, run_id)], key=_in_time)
+    return sorted([*left, *await _reports(gateway, run_id)], key=_output_order)
 
 
-def _in_time(output: JsonRow) -> tuple[str, bool]:
+def _output_order(output: JsonRow) -> tuple[str, bool]:
     """Sort by time. At the same time, the summary comes before the webhook about it."""
     return output["createdAt"], output["kind"] == "webhook"
 

@@ -44,7 +44,7 @@ async def trigger(call: Call[None, RunGoalQuery], goal_id: str) -> RunTriggered:
     await _require_model(gateway, pursued.state)
     refuses = call.query.when_busy == "refuse"
     if refuses:
-        _require_room(gateway, await queries.number_ahead(gateway, ANY_POSITION))
+        _require_room(gateway, await queries.runs_ahead(gateway, ANY_POSITION))
     asked = pursue(goal_id, pursued.state, run_id, Trigger(), gateway.settings.defaults)
     first = asked.aggregate.initial
     stream = await call.create(asked.aggregate, asked.id, lambda now: [asked.event] if now == first else [])
@@ -106,7 +106,7 @@ async def _queued_behind(gateway: Gateway, seq: int) -> int:
     if not await gateway.projected(seq):
         return 0
     with suppress(ViewsUnavailable):
-        ahead = await queries.number_ahead(gateway, seq)
+        ahead = await queries.runs_ahead(gateway, seq)
         return ahead if ahead >= gateway.settings.max_concurrent_runs else 0
     return 0
 
@@ -121,7 +121,7 @@ async def _require_place(call: Call[Any, Any], run_id: str, seq: int) -> None:
     try:
         if not await gateway.projected(seq):
             raise ViewsUnavailable("the number of runs in progress is not known yet: try again in a moment")
-        _require_room(gateway, await queries.number_ahead(gateway, seq))
+        _require_room(gateway, await queries.runs_ahead(gateway, seq))
     except (Refusal, ViewsUnavailable):
         await gateway.projected(await delete(gateway, run_id, call.origin))
         raise

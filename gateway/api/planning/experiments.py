@@ -60,7 +60,7 @@ async def _experiment(
     call: Call[Experiments, None], turns: asyncio.Semaphore, number: int, model: str, temperature: float
 ) -> Experiment:
     """Run one combination and return its result. An error does not affect the other combinations."""
-    told = partial(_told, model, temperature)
+    told = partial(_result, model, temperature)
     async with turns:
         try:
             stream = await _requested(call, number, model, temperature)
@@ -115,5 +115,5 @@ def _failure(answer: dict[str, Json]) -> str | None:
     return "planning produced no plan"
 
 
-def _told(model: str, temperature: float, dag_id: str | None, error: str | None) -> Experiment:
+def _result(model: str, temperature: float, dag_id: str | None, error: str | None) -> Experiment:
     return Experiment(dag_id=dag_id, model=model, temperature=temperature, success=error is None, error=error)

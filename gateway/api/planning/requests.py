@@ -64,11 +64,11 @@ async def outcome(gateway: Gateway, stream: Stream[dag.State], *, after: int) ->
     await gateway.projected(ended.seq)
     status, body = answer(stream.id, stream.state, ended.commit.events[-1])
     if "executionId" in body:
-        await _run_is_shown(gateway, body["executionId"])
+        await _wait_for_run(gateway, body["executionId"])
     return status, body
 
 
-async def _run_is_shown(gateway: Gateway, run_id: str) -> None:
+async def _wait_for_run(gateway: Gateway, run_id: str) -> None:
     """Wait until the planner has requested the run, so that the client finds it."""
     with contextlib.suppress(TimeoutError, Unavailable):
         async with asyncio.timeout(RUN_WAIT_S):

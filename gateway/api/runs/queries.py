@@ -110,7 +110,7 @@ async def page(gateway: Gateway, kind: Kind, wanted: Filter, part: Part) -> list
     by = _filters_of(wanted)
     order = runs.c.created_at if part.by_cursor or wanted.dag_id else kind.order
     statement = _page(kind, by, order, after=bool(part.cursor), counted=False)
-    rows = await gateway.views.all(statement, **_given(wanted), **part.given)
+    rows = await gateway.views.all(statement, **_parameters(wanted), **part.parameters)
     return in_order(rows, f"run_{order.name}", "run_id")
 
 
@@ -123,10 +123,10 @@ async def page_and_total(gateway: Gateway, wanted: Filter, part: Part) -> tuple[
     by = _filters_of(wanted)
     order = runs.c.created_at if wanted.dag_id else EXECUTIONS.order
     statement = _page(EXECUTIONS, by, order, after=False, counted=True)
-    rows = await gateway.views.all(statement, **_given(wanted), **part.given)
+    rows = await gateway.views.all(statement, **_parameters(wanted), **part.parameters)
     if rows:
         return in_order(rows, f"run_{order.name}", "run_id"), int(rows[0]["total"] or 0)
-    return [], int(await gateway.views.value(_total(EXECUTIONS, by), **_given(wanted)) or 0)
+    return [], int(await gateway.views.value(_total(EXECUTIONS, by), **_parameters(wanted)) or 0)
 
 
 async def one(gateway: Gateway, kind: Kind, run_id: str) -> Row | None:
@@ -185,7 +185,7 @@ async def number_of_steps(gateway: Gateway, run_id: str) -> int:
     return int(await gateway.views.value(_NUMBER_OF_STEPS, run_id=run_id))
 
 
-async def number_ahead(gateway: Gateway, seq: int) -> int:
+async def runs_ahead(gateway: Gateway, seq: int) -> int:
     """Return how many runs of goals requested before `seq`, a position in the log, have not ended.
 
     Raises:
@@ -203,12 +203,12 @@ async def open_runs(gateway: Gateway, goal_id: str) -> list[str]:
     return [row["id"] for row in await gateway.views.all(_OPEN, goal_id=goal_id)]
 
 
-def _given(wanted: Filter) -> dict[str, Any]:
+def _parameters(wanted: Filter) -> dict[str, Any]:
     return {"status": wanted.status, "goal_id": wanted.goal_id, "dag_id": wanted.dag_id}
 
 
 def _filters_of(wanted: Filter) -> tuple[str, ...]:
-    return tuple(name for name, value in _given(wanted).items() if value is not None)
+    return tuple(name for name, value in _parameters(wanted).items() if value is not None)
 
 
 def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:

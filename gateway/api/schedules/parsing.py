@@ -46,8 +46,8 @@ def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | Non
         Refusal: the expression or the time zone is invalid.
     """
     before = current.model_dump() if current else {}
-    wanted = Schedule.model_validate({**before, **_given(given, {**_POLICY, **_OF_GOAL})})
-    with _telling():
+    wanted = Schedule.model_validate({**before, **_given_fields(given, {**_POLICY, **_OF_GOAL})})
+    with _refusing_invalid():
         if current is None or current.cron != wanted.cron:
             require_steps_within(wanted.cron)
         return wanted.model_copy(update={"timezone": Cron.parse(wanted.cron, wanted.timezone).timezone})
@@ -55,8 +55,8 @@ def goal_schedule(given: ScheduleCreate | SchedulePatch, current: Schedule | Non
 
 def _dag_schedule(body: CreateDag | DagPatch, before: Schedule) -> Schedule:
     """Return `before` with the values that `body` has."""
-    wanted = Schedule.model_validate({**before.model_dump(), **_given(body, {**_POLICY, **_OF_DAG})})
-    with _telling():
+    wanted = Schedule.model_validate({**before.model_dump(), **_given_fields(body, {**_POLICY, **_OF_DAG})})
+    with _refusing_invalid():
         if wanted.cron:
             Cron.parse(wanted.cron)
             if before.cron != wanted.cron:
@@ -70,14 +70,14 @@ _OF_DAG = {"cron_schedule": "cron", "timezone": "timezone", "schedule_active": "
 """Names of the fields of a schedule, by their names in a body."""
 
 
-def _given(body: Body, names: Mapping[str, str]) -> dict[str, Json]:
+def _given_fields(body: Body, names: Mapping[str, str]) -> dict[str, Json]:
     """Return the fields that the client sent, by their names in a schedule."""
     given = body.model_dump(include=set(names), exclude_unset=True)
     return {names[name]: value for name, value in given.items()}
 
 
 @contextmanager
-def _telling() -> Generator[None]:
+def _refusing_invalid() -> Generator[None]:
     """Turn errors of a schedule into a Refusal."""
     try:
         yield

@@ -55,14 +55,14 @@ async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
     if not total:
         await _known(call)
     part = Part(query.limit, query.offset, query.cursor)
-    rows = await views.all(_page(after=bool(query.cursor)), schedule_id=schedule_id, **part.given)
+    rows = await views.all(_page(after=bool(query.cursor)), schedule_id=schedule_id, **part.parameters)
     following = part.next(rows, "tick", "schedule_id")
     if part.by_cursor:
         listed = pagination_by_cursor(query.limit, len(rows), following)
     else:
         listed = pagination(query.limit, query.offset, len(rows), total)
     return json_reply(
-        {"ticks": [_shown(row) for row in rows], "pagination": listed},
+        {"ticks": [_tick_row(row) for row in rows], "pagination": listed},
         headers=link(call.request.url, following),
     )
 
@@ -125,7 +125,7 @@ def _next(call: Call[Any, NextQuery], found: Row) -> list[int]:
     return ticks
 
 
-def _shown(row: Row) -> JsonRow:
+def _tick_row(row: Row) -> JsonRow:
     """Present the decision about a tick."""
     return {
         "scheduleId": row["schedule_id"],

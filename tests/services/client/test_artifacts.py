@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.client import Client, Misunderstood, Refused
+from contracts.client import Client, InvalidAnswer, Refused
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -41,7 +41,7 @@ async def test_names_in_the_list_are_names_to_get(client: Client) -> None:
 
 async def test_text_is_text_and_all_else_is_not(client: Client) -> None:
     assert await client.artifacts.text("report.md") == "# Zoë"
-    with pytest.raises(Misunderstood, match="is not text"):
+    with pytest.raises(InvalidAnswer, match="is not text"):
         await client.artifacts.text("a b/größe?#.png")
 
 

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from contracts.api.dags import DagRow
 from contracts.api.executions import ExecutionDetail
-from contracts.client import ClarificationRequired, Client, Misunderstood, Refused, Unreachable
+from contracts.client import ClarificationRequired, Client, InvalidAnswer, Refused, Unreachable
 from contracts.core.event import Json
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -214,7 +214,7 @@ async def test_an_answer_that_is_no_json_is_told_as_it_is(serve: Serve) -> None:
 
 async def test_an_answer_of_something_else_is_not_understood(serve: Serve) -> None:
     client = await serve(**{"GET /api/v1/dags/d": says(200, {"kind": "directed"})})
-    with pytest.raises(Misunderstood, match="status"):
+    with pytest.raises(InvalidAnswer, match="status"):
         await client.dags.get("d")
 
 

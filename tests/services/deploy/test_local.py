@@ -18,11 +18,11 @@ from pydantic import ValidationError
 from contracts.runtime.consumer.parking import Parked, park, parked_messages
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.process.settings import Settings
-from deploy.cli.operator.parked import put_back, show_parked
-from deploy.local.attach import NothingThere, attached
+from deploy.cli.operator.parked import redeliver, show_parked
+from deploy.local.attach import NoSystem, attached
 from deploy.local.child import Backoff, Child, inherited, python_module
 from deploy.local.data_lock import Claim, InUse, claim_on, claimed, ports_of
-from deploy.local.log_lines import Filed, Printed
+from deploy.local.log_lines import LineFile, LinePrinter
 from deploy.local.ports import NoPort, Ports, PortTaken, free_port
 from deploy.local.settings import LocalSettings, options_of
 from deploy.local.system import SECRETS, Options, _assemble
@@ -107,7 +107,7 @@ async def test_a_directory_where_nothing_ever_ran_is_told(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("NATS_URL", raising=False)
-    with pytest.raises(NothingThere, match="--data"):
+    with pytest.raises(NoSystem, match="--data"):
         async with attached(LocalSettings().data_dir, None):
             pytest.fail("there is nothing")
 
@@ -223,8 +223,8 @@ def test_an_address_that_is_not_ours_is_told(host: str) -> None:
 
 def test_lines_stand_behind_aligned_names_and_nothing_in_them_is_markup(tmp_path: Path) -> None:
     console = Terminal(file=io.StringIO(), width=40)
-    printed = Printed(console, ["gateway", "nats"])
-    with Filed(tmp_path / "log") as filed:
+    printed = LinePrinter(console, ["gateway", "nats"])
+    with LineFile(tmp_path / "log") as filed:
         for name, line in (
             ("gateway", "[bold]a line that is longer than the terminal is wide[/bold]"),
             ("nats", "[INF] Server is ready"),
@@ -262,7 +262,7 @@ async def test_parked_messages_are_listed_and_given_back(connection: Connection)
         delivery="d1",
     )
     await show_parked(connection, console)
-    await put_back(connection, [1], console)
+    await redeliver(connection, [1], console)
     await show_parked(connection, console)
     assert isinstance(console.file, io.StringIO)
     shown = console.file.getvalue()
@@ -287,7 +287,7 @@ async def test_retry_without_numbers_passes_over_what_no_service_takes(connectio
             payload="garbage",
         )
         await park(connection, message, delivery=consumer)
-    await put_back(connection, [], console)
+    await redeliver(connection, [], console)
     assert [message.consumer for _, message in await parked_messages(connection)] == ["readers"]
     assert isinstance(console.file, io.StringIO)
     said = console.file.getvalue()

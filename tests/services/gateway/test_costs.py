@@ -14,7 +14,7 @@ from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.run_requests import plan_id
 from contracts.domain.task import TASK
-from gateway.api.costs.periods import NotAMoment, moment, period_of
+from gateway.api.costs.periods import InvalidTime, moment, period_of
 from tests import jobs
 
 if TYPE_CHECKING:
@@ -350,7 +350,7 @@ def test_moments_are_dates_or_so_long_ago(text: str, expected: datetime) -> None
 
 
 def test_what_names_no_moment_says_what_would() -> None:
-    with pytest.raises(NotAMoment, match="7d, 2w or 3m"):
+    with pytest.raises(InvalidTime, match="7d, 2w or 3m"):
         moment("soon", NOW)
 
 

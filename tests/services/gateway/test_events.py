@@ -268,11 +268,11 @@ async def test_everyone_shares_one_tail_of_the_log_which_ends_with_the_last(
     async with watching(api) as one, watching(api, "?aggregate=dag") as two:
         await one.next()
         await two.next()
-        await eventually(lambda: len(api.gateway.hub._overhearing) == 2)
+        await eventually(lambda: len(api.gateway.hub._general_listeners) == 2)
         await write(api.log, DAG, "d1", REQUESTED)
         assert (await one.next()).data == (await two.next()).data
     api.gateway.log_feed.close()
-    await eventually(lambda: not api.gateway.hub._overhearing)
+    await eventually(lambda: not api.gateway.hub._general_listeners)
     assert not api.gateway.log_feed._clients
 
 
@@ -305,10 +305,10 @@ class Client:
     def push(self, piece: Piece) -> None:
         self.sent += piece.data
 
-    def leave(self) -> None:
+    def close(self) -> None:
         self.has_left.set()
 
-    async def left(self) -> None:
+    async def wait_closed(self) -> None:
         await self.has_left.wait()
 
     @property
@@ -323,7 +323,7 @@ async def test_a_client_that_may_have_missed_something_has_to_come_back(api: Api
     client = Client()
     listener = _Listener(client, EventFilter(), lambda recorded: _Encoded(recorded, CODEC), since=0)
     for recorded in (heard[0], heard[1], heard[3]):
-        listener.hear(recorded)
+        listener.receive(recorded)
     assert client.ids == [1, 2]
     assert client.has_left.is_set()
 
@@ -366,7 +366,7 @@ async def test_clients_that_read_a_long_past_do_not_hold_up_those_that_do_not(
     await write(api.log, DAG, "d9", REQUESTED)
     await eventually(lambda: live.ids[-1] == last + 1)
     for client in (*slow, live):
-        client.leave()
+        client.close()
     await asyncio.gather(*serving)
 
 
@@ -391,11 +391,11 @@ async def test_a_log_on_nats_is_told_the_same_way(
     feed._heartbeat = lambda position: b": at %d\n\n" % position  # type: ignore[method-assign]
     following = asyncio.create_task(hub.run())
     serving = asyncio.create_task(feed.serve(client, wanted, 0))
-    await eventually(lambda: hub._overhearing)
+    await eventually(lambda: hub._general_listeners)
     stream = await Stream.open(log, DAG, "d1", Origin("/test/1"))
     await stream.append([dag.Updated(label="x")] if wanted.types == frozenset() else [REQUESTED])
     await eventually(lambda: client.ids == ids)
-    client.leave()
+    client.close()
     await serving
     following.cancel()
     await asyncio.wait([following])

@@ -32,7 +32,7 @@ JOB = jobs.job()
 @pytest.fixture
 async def ready(start_gateway: StartGateway) -> Api:
     api = await start_gateway(llm=LLM, max_concurrent_runs=7)
-    api.gateway.executors.hear(ALIVE)
+    api.gateway.executors.record_heartbeat(ALIVE)
     return api
 
 
@@ -72,7 +72,7 @@ async def test_all_is_well_with_log_views_and_an_executor(ready: Api) -> None:
 
 async def test_without_an_llm_it_is_not_ready_and_says_what_to_set(start_gateway: StartGateway) -> None:
     api = await start_gateway()
-    api.gateway.executors.hear(ALIVE)
+    api.gateway.executors.record_heartbeat(ALIVE)
 
     answer = await api.get("/health/ready")
 
@@ -114,7 +114,7 @@ async def test_without_views_it_is_not_ready(ready: Api) -> None:
 
 async def test_views_that_do_not_follow_are_a_problem(start_gateway: StartGateway) -> None:
     api = await start_gateway(projector=False, llm=LLM, views_wait_s=0)
-    api.gateway.executors.hear(ALIVE)
+    api.gateway.executors.record_heartbeat(ALIVE)
     async with Database.open(api.gateway.settings.views_file):
         for version in ("1", "2"):
             await api.post("/api/v1/agents", {"name": "A", "version": version, "promptTemplate": "x"})
@@ -177,5 +177,5 @@ async def test_schedules_that_fire_are_listed(ready: Api) -> None:
 
 async def test_an_executor_is_listed_once_also_after_it_changed(ready: Api) -> None:
     changed = ExecutorAlive(instance="host-1", capacity=100, tools=("readFile",))
-    ready.gateway.executors.hear(changed.model_dump_json().encode())
+    ready.gateway.executors.record_heartbeat(changed.model_dump_json().encode())
     assert (await ready.get("/health/ready")).json["executors"] == ["host-1"]

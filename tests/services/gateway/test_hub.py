@@ -158,7 +158,7 @@ async def test_a_commit_is_passed_on_when_the_views_include_it() -> None:
         await projected.wait()
         return True
 
-    async with asyncio.timeout(10), hub_on(log, reached) as hub, hub.overhearing(lambda _: passed.set()):
+    async with asyncio.timeout(10), hub_on(log, reached) as hub, hub.listening_to_all(lambda _: passed.set()):
         await write(log, "d1", REQUESTED)
         await asked.wait()
         assert not passed.is_set()
@@ -178,7 +178,7 @@ async def test_views_that_are_far_behind_do_not_hold_streams_up() -> None:
     def passed_on(recorded: Recorded) -> None:
         passed.put_nowait(recorded.seq)
 
-    async with asyncio.timeout(10), hub_on(log, behind) as hub, hub.overhearing(passed_on):
+    async with asyncio.timeout(10), hub_on(log, behind) as hub, hub.listening_to_all(passed_on):
         for event in (REQUESTED, REJECTED):
             seq = await write(log, "d1", event)
             assert await passed.get() == seq

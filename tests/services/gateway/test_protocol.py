@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from gateway.api.tasks import endpoints as tasks
 from gateway.http import bodies, forms, protocol
-from gateway.http.forms import Form, FormRoom
+from gateway.http.forms import Form, FormMemory
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -120,7 +120,7 @@ async def test_a_client_that_leaves_in_the_middle_of_its_form_is_one_line_for_de
     reading, left = asyncio.Event(), asyncio.Event()
 
     @asynccontextmanager
-    async def form_of(request: web.Request, room: FormRoom) -> AsyncGenerator[Form]:
+    async def form_of(request: web.Request, room: FormMemory) -> AsyncGenerator[Form]:
         reading.set()
         try:
             async with forms.form_of(request, room) as form:

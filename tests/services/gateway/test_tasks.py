@@ -19,7 +19,7 @@ from contracts.domain.agent import AGENT
 from contracts.llm import LlmSettings
 from contracts.runtime.log import Unavailable
 from deploy.scripted_llm import ScriptedLlm, parse_rules
-from gateway.http.forms import FormRoom
+from gateway.http.forms import FormMemory
 from tests.services.gateway.shared import add_agent
 
 if TYPE_CHECKING:
@@ -378,7 +378,7 @@ async def test_a_part_of_parts_is_refused(lab: Lab) -> None:
 
 
 async def test_the_forms_of_all_clients_together_are_bounded(lab: Lab) -> None:
-    lab.api.gateway.form_room = FormRoom(MIB)
+    lab.api.gateway.form_room = FormMemory(MIB)
     with lab.api.gateway.form_room.held() as take:
         take(MIB - 1000)
         refused = await lab.ask(("a.txt", b"x" * 2000, "text/plain"))

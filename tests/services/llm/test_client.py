@@ -398,7 +398,7 @@ async def test_no_more_calls_are_in_flight_than_allowed(lab: Lab) -> None:
 
     await asyncio.gather(*(llm.complete(ChatRequest(HELLO)) for _ in range(6)))
 
-    assert server.most_in_flight == 2
+    assert server.max_in_flight == 2
 
 
 async def test_unstorable_characters_pass_in_neither_direction(lab: Lab) -> None:

@@ -19,7 +19,7 @@ from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.views import VIEWS_VERSION, agents, checkpoint
 from projector import building
-from projector.building import Building, build, discard_unless_fit
+from projector.building import Building, build, discard_if_unusable
 from projector.database import Damaged, Database
 from projector.projector import BuildFailed, views_fold
 from projector.verify import verify
@@ -305,7 +305,7 @@ async def test_a_build_of_something_else_is_not_gone_on_with(views: Views, spoil
             log = MemoryLog(CODEC)
         case "file":
             garbage(fresh, fresh)
-    await discard_unless_fit(log, fresh)
+    await discard_if_unusable(log, fresh)
     assert not fresh.exists()
 
 

@@ -14,7 +14,7 @@ from contracts.domain.run_requests import plan_id
 from contracts.domain.schedule.schedule import Overlap, Schedule, jitter
 from contracts.domain.schedule.ticks import Amended, Decision
 from scheduler.active_schedules import entry_of
-from scheduler.decide import Decider, Look
+from scheduler.decide import Decider, NextCheck
 
 if TYPE_CHECKING:
     from tests.services.scheduler.conftest import World
@@ -123,10 +123,10 @@ async def test_a_tick_comes_later_by_its_jitter(world: World) -> None:
     assert entry is not None
     decider = Decider(world.log, "/scheduler/test", world.clock, catch_up=timedelta())
     await world.clock.set(moment - timedelta(milliseconds=1))
-    assert await decider.look(entry) == Look(moment)
+    assert await decider.check(entry) == NextCheck(moment)
     assert await world.history("sched_1") == []
     await world.clock.set(moment)
-    await decider.look(entry)
+    await decider.check(entry)
     assert [(one.tick, one.decision) for one in await world.ticked(1)] == [(hour, FIRED)]
 
 

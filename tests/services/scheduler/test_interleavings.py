@@ -138,20 +138,20 @@ class Crowd:
         events = [e for e in all_events(r.commit for r in recorded) if isinstance(e, Ticked | Amended)]
         return {one.run_id for one in {one.tick: one for one in events}.values() if one.run_id}
 
-    async def going(self) -> list[str]:
+    async def is_running(self) -> list[str]:
         """The runs that have not ended."""
         runs = [(id_, await self.log.read("run", id_)) for id_ in await self.runs()]
         return [id_ for id_, commits in runs if commits[-1].commit.state == "pending"]
 
     async def end(self, _: int) -> None:
         """The runs that are going end."""
-        for id_ in await self.going():
+        for id_ in await self.is_running():
             done = run.Completed(completed_steps=1, duration_ms=1)
             await transact(self.log, run.RUN, id_, lambda _, done=done: [done], Origin("/test/1"))  # type: ignore[misc]
 
     async def _live(self) -> None:
         decider = Decider(self.log, "/scheduler/test", self, catch_up=timedelta(days=1))
-        while (await decider.look(self.entry)).again <= self.time:
+        while (await decider.check(self.entry)).again <= self.time:
             pass
 
     async def _still(self) -> None:
@@ -257,7 +257,7 @@ def test_where_runs_must_not_overlap_they_never_do(
                 await it.join()
             else:
                 await getattr(it, action)(number)
-            assert len(await it.going()) <= 1
+            assert len(await it.is_running()) <= 1
         await it.finish()
         runs = await it.runs()
         assert len(runs) == len(set(runs))

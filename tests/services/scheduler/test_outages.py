@@ -14,7 +14,7 @@ from contracts.domain.schedule.schedule import Overlap, Schedule
 from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Rewound, Ticked
 from contracts.runtime.stream import Origin, Stream
 from scheduler.active_schedules import entry_of
-from scheduler.decide import BEHIND, Decider, Look
+from scheduler.decide import BEHIND, Decider, NextCheck
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -223,6 +223,6 @@ async def test_a_book_that_is_behind_the_log_fires_nothing(world: World) -> None
     await world.dag(dag.Updated(label="paused"))
     await world.minute(1)
     decider = Decider(world.log, "/scheduler/test", world.clock, catch_up=timedelta())
-    assert await decider.look(entry) == Look(world.clock.now() + BEHIND)
+    assert await decider.check(entry) == NextCheck(world.clock.now() + BEHIND)
     assert await world.runs() == []
     assert await world.log.read("schedule", "d") == []

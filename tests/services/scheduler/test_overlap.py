@@ -50,7 +50,7 @@ def run_id(minute: int) -> str:
     return ticks.run_id("sched_1", START + minute * MINUTE, RUN_PREFIX)
 
 
-async def going(world: World, overlap: Overlap, **params: Any) -> None:
+async def is_running(world: World, overlap: Overlap, **params: Any) -> None:
     """The run of minute 1 is going, and the clock shows minute 2."""
     await world.goal(every_minute(overlap), **params)
     world.start()
@@ -74,7 +74,7 @@ async def amended(world: World) -> list[tuple[int, Decision, str | None]]:
 
 async def test_by_default_a_tick_is_skipped_and_says_why(world: World) -> None:
     assert Schedule(cron="* * * * *").overlap is Overlap.SKIP
-    await going(world, Overlap.SKIP)
+    await is_running(world, Overlap.SKIP)
     _, skipped = await world.ticked(2)
     assert (skipped.decision, skipped.reason) == (SKIPPED, f"the run {run_id(1)} is still in progress")
     assert len(await world.runs()) == 1
@@ -82,7 +82,7 @@ async def test_by_default_a_tick_is_skipped_and_says_why(world: World) -> None:
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.type)
 async def test_a_run_that_has_ended_or_waits_for_somebody_is_not_in_the_way(world: World, end: Event) -> None:
-    await going(world, Overlap.SKIP)
+    await is_running(world, Overlap.SKIP)
     await world.write(RUN, run_id(1), end)
     await world.minute(3)
     assert await world.decided(3) == [(1, FIRED), (2, SKIPPED), (3, FIRED)]
@@ -90,7 +90,7 @@ async def test_a_run_that_has_ended_or_waits_for_somebody_is_not_in_the_way(worl
 
 
 async def test_it_is_the_newest_run_that_counts_however_many_ticks_were_skipped(world: World) -> None:
-    await going(world, Overlap.SKIP)
+    await is_running(world, Overlap.SKIP)
     for number in (3, 4):
         await world.minute(number)
         await world.ticked(number)
@@ -98,13 +98,13 @@ async def test_it_is_the_newest_run_that_counts_however_many_ticks_were_skipped(
 
 
 async def test_runs_may_overlap_where_that_is_allowed(world: World) -> None:
-    await going(world, Overlap.ALLOW)
+    await is_running(world, Overlap.ALLOW)
     assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
     assert len(await world.runs()) == 2
 
 
 async def test_the_run_that_is_going_is_cancelled_where_the_next_one_matters_more(world: World) -> None:
-    await going(world, Overlap.CANCEL_RUNNING)
+    await is_running(world, Overlap.CANCEL_RUNNING)
     _, fired = await world.ticked(2)
     assert (fired.decision, fired.run_id) == (FIRED, run_id(2))
     assert "has been cancelled for it" in (fired.reason or "")
@@ -115,7 +115,7 @@ async def test_the_run_that_is_going_is_cancelled_where_the_next_one_matters_mor
 async def test_one_tick_waits_for_the_run_that_is_going_and_no_more_than_one(
     world: World, eventually: Eventually
 ) -> None:
-    await going(world, Overlap.QUEUE_ONE)
+    await is_running(world, Overlap.QUEUE_ONE)
     await world.minute(3)
     assert await world.decided(3) == [(1, FIRED), (2, QUEUED), (3, SKIPPED)]
     assert len(await world.runs()) == 1
@@ -128,7 +128,7 @@ async def test_one_tick_waits_for_the_run_that_is_going_and_no_more_than_one(
 async def test_after_the_queued_run_has_begun_the_next_tick_can_be_queued(
     world: World, eventually: Eventually
 ) -> None:
-    await going(world, Overlap.QUEUE_ONE)
+    await is_running(world, Overlap.QUEUE_ONE)
     await world.write(RUN, run_id(1), run.Completed(completed_steps=1, duration_ms=1))
     await eventually(lambda: amended(world))
     await world.runs()
@@ -137,7 +137,7 @@ async def test_after_the_queued_run_has_begun_the_next_tick_can_be_queued(
 
 
 async def test_a_queued_tick_is_not_lost_with_its_scheduler(world: World, eventually: Eventually) -> None:
-    await going(world, Overlap.QUEUE_ONE)
+    await is_running(world, Overlap.QUEUE_ONE)
     await world.kill()
     await world.write(RUN, run_id(1), run.Failed(error="broke"))
     world.start()
@@ -148,7 +148,7 @@ async def test_a_queued_tick_is_not_lost_with_its_scheduler(world: World, eventu
 async def test_a_queued_tick_loses_its_point_when_the_goal_is_paused(
     world: World, eventually: Eventually
 ) -> None:
-    await going(world, Overlap.QUEUE_ONE)
+    await is_running(world, Overlap.QUEUE_ONE)
     await world.write(GOAL, "goal_1", goal.Paused())
     await world.write(RUN, run_id(1), run.Completed(completed_steps=1, duration_ms=1))
     await world.clock.set(START + 2.5 * MINUTE)
@@ -161,7 +161,7 @@ async def test_a_queued_tick_loses_its_point_when_the_goal_is_paused(
 async def test_many_schedulers_release_a_queued_tick_once(world: World, eventually: Eventually) -> None:
     for _ in range(3):
         world.start()
-    await going(world, Overlap.QUEUE_ONE)
+    await is_running(world, Overlap.QUEUE_ONE)
     await world.write(RUN, run_id(1), run.Completed(completed_steps=1, duration_ms=1))
     await eventually(lambda: amended(world))
     await asyncio.gather(world.minute(3), world.ticked(3))
@@ -173,7 +173,7 @@ async def test_many_schedulers_release_a_queued_tick_once(world: World, eventual
 
 
 async def test_planning_counts_as_going(world: World) -> None:
-    await going(world, Overlap.SKIP, strategy="dag")
+    await is_running(world, Overlap.SKIP, strategy="dag")
     assert await world.decided(2) == [(1, FIRED), (2, SKIPPED)]
     await world.write(DAG, plan_id(run_id(1)), dag.Rejected(http_status=503, error="no model"))
     await world.minute(3)
@@ -181,7 +181,7 @@ async def test_planning_counts_as_going(world: World) -> None:
 
 
 async def test_planning_is_called_off_where_the_next_run_matters_more(world: World) -> None:
-    await going(world, Overlap.CANCEL_RUNNING, strategy="dag")
+    await is_running(world, Overlap.CANCEL_RUNNING, strategy="dag")
     assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
     (_, rejected) = await world.log.read("dag", plan_id(run_id(1)))
     (event,) = rejected.commit.events
@@ -192,7 +192,7 @@ async def test_planning_is_called_off_where_the_next_run_matters_more(world: Wor
 
 
 async def test_the_end_of_planning_lets_the_queued_tick_go(world: World, eventually: Eventually) -> None:
-    await going(world, Overlap.QUEUE_ONE, strategy="dag")
+    await is_running(world, Overlap.QUEUE_ONE, strategy="dag")
     await world.write(DAG, plan_id(run_id(1)), dag.Rejected(http_status=503, error="no model"))
     await eventually(lambda: amended(world))
     assert await amended(world) == [(2, FIRED, run_id(2))]

@@ -22,7 +22,7 @@ from contracts.runtime.process.settings import Durability
 from deploy.cli.execute import SIGNALS, Status, execute
 from deploy.cli.main import app
 from deploy.cli.resources import RESOURCES
-from deploy.local.attach import NothingThere
+from deploy.local.attach import NoSystem
 from deploy.local.data_lock import InUse
 from deploy.local.settings import local_settings
 
@@ -86,7 +86,7 @@ def test_asking_for_help_loads_no_service_library() -> None:
         (Refused(503, {"error": "set LLM_PROVIDER"}), Status.FAILED, "set LLM_PROVIDER"),
         (ClarificationRequired("dag-1", "Which farm?"), Status.FAILED, "async-agent dags clarify dag-1"),
         (InUse("somebody else has it"), Status.UNUSABLE, "somebody else has it"),
-        (NothingThere("nothing there"), Status.UNUSABLE, "nothing there"),
+        (NoSystem("nothing there"), Status.UNUSABLE, "nothing there"),
         (NotParked("no message 7"), Status.UNUSABLE, "no message 7"),
     ],
 )

@@ -117,7 +117,7 @@ def test_a_step_that_will_be_tried_again_waits_until_it_is() -> None:
     }
     assert (updated["failedTasks"], updated["waitingTasks"]) == (0, 1)
     story.tell(run.StepsStarted(steps=("001",), retried=("001",)))
-    assert story.projection.standing == {"status": "running", "completed": 0, "failed": 0, "waiting": 0}
+    assert story.projection.status_event == {"status": "running", "completed": 0, "failed": 0, "waiting": 0}
 
 
 THE_SYNTHESIS = {"subStepId": SYNTHESIS, "taskId": SYNTHESIS}

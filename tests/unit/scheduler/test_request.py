@@ -11,7 +11,7 @@ from contracts.domain import dag
 from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
 from scheduler.active_schedules import ActiveSchedule
-from scheduler.request import Unfit, request_of
+from scheduler.request import InvalidPlan, request_of
 from tests import jobs
 
 TICK = datetime(2026, 11, 23, 5, 45, 42, tzinfo=UTC)
@@ -58,6 +58,6 @@ def test_a_plan_without_a_goal_keeps_its_own_request() -> None:
     ],
 )
 def test_a_plan_that_cannot_be_executed_says_why(job: Any, reason: str) -> None:
-    with pytest.raises(Unfit) as refused:
+    with pytest.raises(InvalidPlan) as refused:
         request_of(ENTRY, TICK, plan_of(job))
     assert reason in str(refused.value)

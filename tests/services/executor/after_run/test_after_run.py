@@ -59,7 +59,7 @@ class Receiver:
     server: TestServer
     statuses: list[int] = field(default_factory=lambda: [200])
     got: list[tuple[Any, bytes]] = field(default_factory=list)
-    silent: bool = False
+    discard_progress: bool = False
     reached: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -69,7 +69,7 @@ class Receiver:
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.got.append((request.headers, await request.read()))
         self.reached.set()
-        if self.silent:
+        if self.discard_progress:
             await asyncio.Event().wait()
         return web.Response(status=self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0])
 
@@ -165,7 +165,7 @@ async def test_the_webhook_is_told_once_signed_how_the_run_ended(world: Any, rec
 
 
 async def test_a_slow_webhook_keeps_no_executor_busy(world: Any, receiver: Receiver) -> None:
-    receiver.silent = True
+    receiver.discard_progress = True
     await world.pursue(webhook_url=receiver.url)
     async with world.handling(world.after_run(), await world.end()):
         await asyncio.wait_for(receiver.reached.wait(), 5)
@@ -193,11 +193,11 @@ async def test_a_webhook_told_while_the_log_is_away_is_not_told_again(
 async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_process(
     world: Any, receiver: Receiver
 ) -> None:
-    receiver.silent = True
+    receiver.discard_progress = True
     await world.pursue(webhook_url=receiver.url)
     async with world.handling(world.after_run(), await world.end()):
         await asyncio.wait_for(receiver.reached.wait(), 5)
-    receiver.silent = False
+    receiver.discard_progress = False
     await world.settle()
     assert [headers["Idempotency-Key"] for headers, _ in receiver.got] == ["run_1/webhook"] * 2
     assert len({body for _, body in receiver.got}) == 1

@@ -122,13 +122,13 @@ async def test_no_server_keeps_us_away_for_ever(
 async def test_a_server_that_never_answers_is_tried_again(
     web_pages: Pages, serving: Callable[..., Json], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def silent(request: web.Request) -> web.StreamResponse:
+    async def discard_progress(request: web.Request) -> web.StreamResponse:
         await asyncio.Event().wait()
         raise AssertionError
 
     monkeypatch.setattr(pages, "TIMEOUT_S", 0.05)
     with pytest.raises(Retry, match=r"No answer from .* within 0\.05 s"):
-        await page(web_pages, await serving(silent))
+        await page(web_pages, await serving(discard_progress))
 
 
 async def test_a_connection_that_breaks_is_tried_again(

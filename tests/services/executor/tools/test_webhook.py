@@ -30,7 +30,7 @@ class Receiver:
     server: TestServer
     got: list[tuple[Any, bytes]] = field(default_factory=list)
     answer: dict[str, Any] = field(default_factory=dict)
-    silent: bool = False
+    discard_progress: bool = False
 
     @property
     def url(self) -> str:
@@ -38,7 +38,7 @@ class Receiver:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         self.got.append((request.headers, await request.read()))
-        if self.silent:
+        if self.discard_progress:
             await asyncio.Event().wait()
         return web.Response(**self.answer)
 
@@ -121,7 +121,7 @@ async def test_trouble_of_the_receiver_is_tried_again(
 async def test_a_receiver_that_never_answers_is_tried_again(
     http: ClientSession, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    receiver.silent = True
+    receiver.discard_progress = True
     monkeypatch.setattr(webhooks, "TIMEOUT_S", 0.1)
     with pytest.raises(Retry, match="No answer"):
         await send(http, url=receiver.url)

@@ -74,7 +74,7 @@ class Microphone:
         self.listeners: dict[str, Callable[[bytes], None]] = {}
 
     @asynccontextmanager
-    async def hearing(self, run_id: str, listener: Callable[[bytes], None]) -> AsyncGenerator[None]:
+    async def listening(self, run_id: str, listener: Callable[[bytes], None]) -> AsyncGenerator[None]:
         self.listeners[run_id] = listener
         try:
             yield

@@ -225,7 +225,7 @@ def tool_messages() -> list[bytes]:
 @pytest.mark.nats
 async def test_progress_on_nats_is_heard_while_somebody_watches(connection: Connection) -> None:
     heard: asyncio.Queue[bytes] = asyncio.Queue()
-    async with NatsLive(connection).hearing("e1", heard.put_nowait):
+    async with NatsLive(connection).listening("e1", heard.put_nowait):
         await connection.nc.flush()
         await connection.publish(live_run("other"), b"not this")
         await connection.publish(live_run("e1"), b"this")

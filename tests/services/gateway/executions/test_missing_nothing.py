@@ -136,10 +136,10 @@ class Listening:
     def push(self, piece: Piece) -> None:
         self.sent += piece.data
 
-    def leave(self) -> None:
+    def close(self) -> None:
         self._ended.set()
 
-    async def left(self) -> None:
+    async def wait_closed(self) -> None:
         self.caught_up.set()
         await self._ended.wait()
 
@@ -197,7 +197,7 @@ class SlowBlobs:
 async def first_of(feed: Feed, after: int | None = None) -> Listening:
     """A client that has caught up, and leaves."""
     client = Listening()
-    client.leave()
+    client.close()
     await feed.serve(client, after)
     return client
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 async def active_schedules(api: Api) -> int:
-    api.gateway.executors.hear(ExecutorAlive(instance="e", capacity=1).model_dump_json().encode())
+    api.gateway.executors.record_heartbeat(ExecutorAlive(instance="e", capacity=1).model_dump_json().encode())
     number: int = (await api.get("/health/ready")).json["scheduler"]["activeSchedules"]
     return number
 

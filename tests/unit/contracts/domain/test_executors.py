@@ -30,8 +30,8 @@ def executors(clock: Clock) -> Executors:
     return Executors(clock)
 
 
-def hear(executors: Executors, instance: str, *tools: str) -> None:
-    executors.hear(Alive(instance=instance, capacity=1, tools=tools).model_dump_json().encode())
+def record_heartbeat(executors: Executors, instance: str, *tools: str) -> None:
+    executors.record_heartbeat(Alive(instance=instance, capacity=1, tools=tools).model_dump_json().encode())
 
 
 def live_through_silence(clock: Clock, executors: Executors, *signs: Alive) -> None:
@@ -40,13 +40,13 @@ def live_through_silence(clock: Clock, executors: Executors, *signs: Alive) -> N
     while clock.now < until:
         clock.now += INTERVAL_S
         for sign in signs:
-            executors.hear(sign.model_dump_json().encode())
+            executors.record_heartbeat(sign.model_dump_json().encode())
 
 
 def test_an_executor_that_falls_silent_is_gone(clock: Clock, executors: Executors) -> None:
-    hear(executors, "host-1")
+    record_heartbeat(executors, "host-1")
     clock.now += SILENCE_S - 1
-    hear(executors, "host-2")
+    record_heartbeat(executors, "host-2")
     assert [executor.instance for executor in executors.alive()] == ["host-1", "host-2"]
     clock.now += 2
     assert [executor.instance for executor in executors.alive()] == ["host-2"]
@@ -55,7 +55,7 @@ def test_an_executor_that_falls_silent_is_gone(clock: Clock, executors: Executor
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b'{"instance":"x"}'])
 def test_what_is_no_sign_of_life_is_refused(executors: Executors, payload: bytes) -> None:
     with pytest.raises(ValueError, match="ExecutorAlive"):
-        executors.hear(payload)
+        executors.record_heartbeat(payload)
     assert executors.alive() == ()
 
 
@@ -66,7 +66,7 @@ def test_a_tool_that_nobody_alive_can_call_is_hidden(clock: Clock, executors: Ex
     catalogue = Catalogue(specs, executors.offered)
     before = catalogue.revision
     assert [spec.name for spec in catalogue.all()] == ["both", "gone"], "nobody was heard: all are shown"
-    hear(executors, "vanishes", "both", "gone")
+    record_heartbeat(executors, "vanishes", "both", "gone")
     live_through_silence(clock, executors, Alive(instance="stays", capacity=1, tools=("both",)))
     assert [spec.name for spec in catalogue.all()] == ["both"]
     assert (catalogue.get("gone"), catalogue.get("both")) == (None, specs[0])
@@ -88,7 +88,7 @@ def test_whoever_begins_to_listen_waits_until_every_executor_was_heard(
 ) -> None:
     """Else tools of those that speak a moment later would be gone at every start, and after an outage."""
     for _ in range(2):
-        hear(executors, "first", "a")
+        record_heartbeat(executors, "first", "a")
         assert executors.offered() is None
         both = (
             Alive(instance="first", capacity=1, tools=("a",)),

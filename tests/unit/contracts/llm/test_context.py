@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from contracts.llm.adapting import Adapted, Learnt
+from contracts.llm.adapting import AdaptedRequest, Restrictions
 from contracts.llm.context import LEAST_CHARS, Overflow, overflow_in, shortened
 from contracts.llm.failure import CallFailed
 
@@ -50,7 +50,7 @@ def failed(said: str) -> CallFailed:
 
 def test_first_the_answer_gives_way() -> None:
     said = failed("maximum context length is 4096 tokens. Your request has 3500 input tokens")
-    adapted = Adapted.of(body("s", "u" * 9000, max_tokens=10_000), Learnt()).after(said)
+    adapted = AdaptedRequest.of(body("s", "u" * 9000, max_tokens=10_000), Restrictions()).after(said)
 
     assert adapted is not None
     assert adapted.body["max_tokens"] == 596
@@ -61,7 +61,7 @@ def test_first_the_answer_gives_way() -> None:
 def test_then_the_longest_texts_are_cut_and_their_beginning_and_end_stay() -> None:
     text = "BEGIN" + "x" * 30_000 + "END"
     said = failed("maximum context length is 4096 tokens. Your request has 10000 input tokens")
-    adapted = Adapted.of(body("s" * 600, text, "short"), Learnt()).after(said)
+    adapted = AdaptedRequest.of(body("s" * 600, text, "short"), Restrictions()).after(said)
 
     assert adapted is not None
     system, user, assistant = (one["content"] for one in adapted.body["messages"])
@@ -84,14 +84,15 @@ def test_the_system_message_is_cut_only_when_nothing_else_is_left_to_cut() -> No
 
 
 def test_what_was_learnt_bounds_the_next_answer() -> None:
-    known = Learnt(limits=Overflow(4096))
-    assert Adapted.of(body("s", "u" * 9000, max_tokens=10_000), known).body["max_tokens"] == 4096 - 3000
-    assert Adapted.of(body("s", "u", max_tokens=100), known).body["max_tokens"] == 100
+    known = Restrictions(limits=Overflow(4096))
+    long = body("s", "u" * 9000, max_tokens=10_000)
+    assert AdaptedRequest.of(long, known).body["max_tokens"] == 4096 - 3000
+    assert AdaptedRequest.of(body("s", "u", max_tokens=100), known).body["max_tokens"] == 100
 
 
 def test_shortening_ends() -> None:
     said = failed("the context size has been exceeded")
-    adapted: Adapted | None = Adapted.of(body("s", "u" * 100_000), Learnt())
+    adapted: AdaptedRequest | None = AdaptedRequest.of(body("s", "u" * 100_000), Restrictions())
     rounds = 0
     while adapted is not None:
         adapted = adapted.after(said)

@@ -12,7 +12,7 @@ from contracts.domain.memory import MEMORY, Kept, State
 from contracts.domain.registry import CODEC
 from contracts.runtime.log import Conflict
 from contracts.runtime.memory_log import MemoryLog
-from contracts.runtime.stream import ATTEMPTS, Contended, Origin, Stream
+from contracts.runtime.stream import ATTEMPTS, Origin, Stream, TooManyConflicts
 
 ORIGIN = Origin("/test/1")
 
@@ -54,7 +54,7 @@ async def test_what_another_has_decided_meanwhile_is_not_decided_again() -> None
 async def test_a_decision_that_is_always_too_late_is_given_up() -> None:
     log = BusyLog(CODEC)
     stream = await Stream.open(log, MEMORY, "goal_1", ORIGIN)
-    with pytest.raises(Contended, match="memory goal_1"):
+    with pytest.raises(TooManyConflicts, match="memory goal_1"):
         await stream.decide(lambda state: keep_once("run_1", state))
     assert log.appends == ATTEMPTS
 

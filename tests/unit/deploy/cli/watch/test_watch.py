@@ -173,7 +173,7 @@ def test_the_table_of_steps_shows_ids_whole_at_every_width(board: RunProgress, w
 
 async def test_without_a_terminal_each_event_is_one_line(board: RunProgress) -> None:
     lines = io.StringIO()
-    async with live._shown(board, Terminal(file=lines, width=20)) as note:
+    async with live._live_table(board, Terminal(file=lines, width=20)) as note:
         note("12:00:00  1 thinks: first this,\n  then that")
     assert lines.getvalue().splitlines() == [
         "dag-exec_1: Look and think",

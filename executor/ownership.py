@@ -11,17 +11,17 @@ from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Stream
 
-LOOK_AGAIN_S = 0.1
+RECHECK_S = 0.1
 """Seconds between checks of a run that may be lost."""
 
 
-class Hold:
+class Ownership:
     """The ownership of one run by this executor, according to the lease and the log."""
 
-    def __init__(self, stream: Stream[run.State], lease: Lease, look_again: Callable[[], None]) -> None:
+    def __init__(self, stream: Stream[run.State], lease: Lease, request_refresh: Callable[[], None]) -> None:
         self._stream = stream
         self._lease = lease
-        self._look_again = look_again
+        self._refresh_requested = request_refresh
         self._term = lease.term
         """The term of the lease in which this process was last known to own the run."""
 
@@ -36,8 +36,8 @@ class Hold:
             if self._lease.is_held and await retry_forever(self._is_newest, what="to read who owns a run"):
                 self._term = term
             else:
-                self._look_again()
-                await asyncio.sleep(LOOK_AGAIN_S)
+                self._refresh_requested()
+                await asyncio.sleep(RECHECK_S)
 
     async def _is_newest(self) -> bool:
         """Whether no other process has appended to the run since this process last read or wrote it."""
