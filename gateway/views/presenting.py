@@ -18,11 +18,15 @@ JsonRow = dict[str, Json]
 """A row as JSON of the API."""
 
 
-def columns(table: Table, prefix: str = "") -> list[Label[Any]]:
-    """Return every column of `table`. JSON columns are text, which answers include without parsing it."""
+def columns(table: Table, prefix: str = "", *, without: frozenset[str] = frozenset()) -> list[Label[Any]]:
+    """Return the columns of `table`, except those named in `without`.
+
+    JSON columns are text, which answers include without parsing it.
+    """
     return [
         (cast(column, Text) if isinstance(column.type, JSON) else column).label(prefix + column.name)
         for column in table.columns
+        if column.name not in without
     ]
 
 
