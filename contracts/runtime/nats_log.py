@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -47,6 +47,10 @@ NO_NATS = "NATS does not answer; start it, or set NATS_URL to its address"
 
 class Refused(Exception):
     """JetStream rejects the commit permanently. A retry does not help."""
+
+
+class NotStored(NoAnswer):
+    """A commit is not in the log yet."""
 
 
 class NatsLog:
@@ -190,12 +194,8 @@ class NatsLog:
             return await self._storage.store(wire.subject, wire.payload, wire.headers, timeout_s=timeout_s)
         except WrongLastSequence:
             return await self._landed_before(wire, after)
-        except StorageFailed:
-            with suppress(NoAnswer):
-                seq = await self._landed_before(wire, after)
-                self._storage.works()
-                return seq
-            raise
+        except StorageFailed as failure:
+            return await self._stored_after_all(wire, after, failure)
         except APIError as error:
             if error.err_code == STILL_WRITING:
                 raise NoAnswer(error.description) from error
@@ -211,6 +211,23 @@ class NatsLog:
         except LogRegressed as error:
             raise Halted(f"{error}. {WAY_OUT}") from error
 
+    async def _stored_after_all(self, wire: Wire, after: int, failure: StorageFailed) -> int:
+        """Return the sequence of the commit in `wire` if it is in the log although the server seems to fail.
+
+        Raises:
+            StorageFailed: it is not in the log.
+            NoAnswer: it is unknown whether it is in the log. A server that is only slow looks like this.
+        """
+        try:
+            seq = await self._landed_before(wire, after)
+        except NotStored:
+            raise failure from None
+        except NoAnswer:
+            self._storage.works()
+            raise
+        self._storage.works()
+        return seq
+
     async def _landed_before(self, wire: Wire, after: int) -> int:
         """Return the sequence of the commit in `wire` if an earlier attempt stored it but its ack was lost.
 
@@ -219,13 +236,14 @@ class NatsLog:
 
         Raises:
             Conflict: another commit is stored there.
+            NotStored: no commit is stored there.
             NoAnswer: it is unknown which commit is stored there.
         """
         first = await leader.first_of(self.connection, STREAM, wire.filter, after=after)
         if first is None:
             last = await leader.last_of(self.connection, STREAM, wire.filter)
             if (last.seq if last else 0) == after:
-                raise NoAnswer("another commit of the same aggregate is still being written")
+                raise NotStored("another commit of the same aggregate is still being written")
         elif first.headers.get(COMMIT_ID) == wire.headers[COMMIT_ID]:
             return first.seq
         raise Conflict(f"{wire.filter}: the last sequence is not {after}")

@@ -131,7 +131,7 @@ async def bench_system(durability: Durability, sizes: tuple[int, ...] = ()) -> A
                 listening = asyncio.create_task(bench.listen())
                 try:
                     yield bench
-                except WorkloadFailed as error:
+                except Exception as error:
                     raise WorkloadFailed(f"{error}\n" + "\n".join(said[-20:])) from error
                 finally:
                     bench.http.close()

@@ -112,6 +112,28 @@ async def test_an_append_whose_answer_was_only_late_is_no_failure(
         assert await log.problem() is None
 
 
+async def test_an_append_is_no_failure_while_it_is_unknown_whether_it_is_stored(
+    nats_server: NatsServer, counters: Counters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is only slow: the acknowledgement is late, and so is the first read of the log."""
+    async with log_on(nats_server, counters) as log:
+        request = log.connection.request
+        slow = {"evt.": 1, "$JS.API.STREAM.MSG.GET.LOG": 1}
+
+        async def late(subject: str, *args: Any, **options: Any) -> Any:
+            answer = await request(subject, *args, **options)
+            for prefix, times in slow.items():
+                if subject.startswith(prefix) and times:
+                    slow[prefix] -= 1
+                    raise NoAnswer("the answer is late")
+            return answer
+
+        monkeypatch.setattr(log.connection, "request", late)
+        assert await log.append(counters.commit("a"), after=0) == 1
+        assert not any(slow.values())
+        assert await log.problem() is None
+
+
 async def test_a_stream_that_grows_has_no_problem(
     nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
