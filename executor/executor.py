@@ -125,9 +125,9 @@ class Executor:
         return await workload.claim(state, self.name, now)
 
 
-async def watch(source: Log, executor: Executor, filters: tuple[str, ...]) -> None:
+async def watch(source: Log, executor: Executor, subject_filter: str) -> None:
     """Tell the drivers about changes by clients."""
-    async for batch in source.tail(*filters, after=await source.last_seq()):
+    async for batch in source.tail(subject_filter, after=await source.last_seq()):
         for recorded in batch:
             executor.changed(recorded)
 

@@ -43,7 +43,7 @@ from executor.workload import Workloads
 
 NAME = "executor"
 QUEUE = state_filter(RUN.name, Status.PENDING)
-CANCELLED = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Status.DELETED))
+STOPPED = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Status.DELETED))
 
 
 @asynccontextmanager
@@ -88,8 +88,8 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 follower.run,
                 consume,
                 ends.run,
-                partial(watch, log, executor, CANCELLED),
                 partial(_send_heartbeats, log.connection, settings, tools.tools),
+                *(partial(watch, log, executor, subjects) for subjects in STOPPED),
             ]
             yield Running(workers, {"nats": log.problem})
 

@@ -13,6 +13,8 @@ from contracts.core.commit import Recorded
 from contracts.core.subjects import state_filter
 from contracts.core.timezones import InvalidTimezone
 from contracts.core.unread import UnreadHistory
+from contracts.domain.dag import DAG
+from contracts.domain.goal import GOAL
 from contracts.domain.run_requests import Defaults
 from contracts.domain.schedule.expression import InvalidCron
 from contracts.runtime.follow import Follower
@@ -45,7 +47,9 @@ class Scheduler:
         self._schedules = ActiveSchedules()
         self._decider = Decider(log, source, clock, catch_up=catch_up, defaults=defaults)
         self._waiting = Waiting(log, self._check_soon)
-        self._follower = Follower(log, state_filter("dag"), state_filter("goal"), fold=self._fold)
+        self._followers = [
+            Follower(log, state_filter(name), fold=self._fold) for name in (DAG.name, GOAL.name)
+        ]
         self._agenda: dict[str, datetime] = {}
         """When to check each schedule next. A schedule that is being checked is not in it."""
         self._next = clock.now()
@@ -59,7 +63,7 @@ class Scheduler:
 
     async def follow(self) -> None:
         """A worker: follows the log and updates the active schedules, until cancelled."""
-        await self._follower.run()
+        await asyncio.gather(*(follower.run() for follower in self._followers))
 
     async def run(self) -> None:
         """A worker: decides ticks until cancelled."""
@@ -89,7 +93,8 @@ class Scheduler:
     async def _catch_up(self) -> None:
         while not self._caught_up:
             try:
-                await self._follower.catch_up()
+                for follower in self._followers:
+                    await follower.catch_up()
                 self._caught_up = True
             except Unavailable as error:
                 logger.warning("the log does not answer; retrying", error=str(error))

@@ -88,6 +88,9 @@ class Log(Protocol):
 
         The iteration never ends; it waits for new commits. It yields batches of one or more commits, as many
         as have arrived. A message that is not a commit is parked and yielded as `Recorded.nothing`.
+
+        In a long log it takes the server long to begin with several filters that have wildcards. Where their
+        common order does not matter, follow each filter by itself.
         """
         ...
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -174,11 +174,20 @@ class LogFeed:
         """Send past events after `position`, at least up to `newest`. Return the position reached."""
         if position >= newest:
             return position
-        async with self._short_replays if newest - position <= SHORT else self._replays:
+        if newest - position <= SHORT:
+            # Reading everything is quicker than to let the server search a long log for the filter.
+            async with self._short_replays:
+                return await self._read(client, wants, (EVERYTHING,), position, newest)
+        async with self._replays:
             last = await self._log.last_seq(*wants.filters)
-            if last <= position:
-                return max(position, newest)
-            async with aclosing(self._log.tail(*wants.filters, after=position)) as batches:
+            return max(newest, await self._read(client, wants, wants.filters, position, last))
+
+    async def _read(
+        self, client: Client, wants: EventFilter, filters: Sequence[str], position: int, last: int
+    ) -> int:
+        """Send the matching events of the commits on `filters` after `position`, up to `last`."""
+        if position < last:
+            async with aclosing(self._log.tail(*filters, after=position)) as batches:
                 async for batch in batches:
                     for recorded in batch:
                         if events := wants.events(recorded.commit):
@@ -186,7 +195,7 @@ class LogFeed:
                     position = batch[-1].seq
                     if position >= last:
                         break
-        return max(position, newest)
+        return position
 
     def _encode(self, recorded: Recorded) -> _Encoded:
         if self._last is None or self._last.seq != recorded.seq:

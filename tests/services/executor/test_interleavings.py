@@ -178,7 +178,7 @@ class Storm:
     async def one_executor(self, lease: Recorded, attempt: int, *, cancel: bool) -> None:
         """It works until it is done, has lost the run, or is killed or drained."""
         executor = self.executor()
-        watching = asyncio.create_task(watch(self.log, executor, (state_filter("run", Status.CANCELLED),)))
+        watching = asyncio.create_task(watch(self.log, executor, state_filter("run", Status.CANCELLED)))
         working = [asyncio.create_task(self._handle(executor, lease, attempt))]
         if self.weather.strikes(0.3):
             working.append(asyncio.create_task(self._handle(self.executor(), lease, attempt + 1)))

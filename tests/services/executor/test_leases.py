@@ -181,7 +181,7 @@ async def test_cancelling_stops_the_steps_in_progress() -> None:
     system = System(tool("wait", blocked.wait))
     lease = await system.request(task("001", "wait"), task("002", needs=["001"]))
     executor = system.executor()
-    watcher = asyncio.create_task(watch(system.log, executor, (state_filter("run", "cancelled"),)))
+    watcher = asyncio.create_task(watch(system.log, executor, state_filter("run", "cancelled")))
     async with handling(executor, lease) as task_:
         await asyncio.wait_for(blocked.called.wait(), 5)
         await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "enough"), ORIGIN)

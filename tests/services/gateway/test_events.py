@@ -6,11 +6,13 @@ import asyncio
 import socket
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
+from contracts.core import subjects
 from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.domain import agent, dag
@@ -18,6 +20,7 @@ from contracts.domain.agent import AGENT
 from contracts.domain.dag import DAG
 from contracts.domain.registry import CODEC
 from contracts.runtime.log import Log
+from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
@@ -370,7 +373,39 @@ async def test_clients_that_read_a_long_past_do_not_hold_up_those_that_do_not(
     await asyncio.gather(*serving)
 
 
+class Searched(MemoryLog):
+    """A log that remembers the filters that it was searched for."""
+
+    def __init__(self) -> None:
+        super().__init__(CODEC)
+        self.filters: list[str] = []
+
+    async def last_seq(self, *filters: str) -> int:
+        self.filters += filters
+        return await super().last_seq(*filters)
+
+    def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
+        self.filters += [one for one in filters if one != subjects.EVERYTHING]
+        return super().tail(*filters, after=after)
+
+
+async def test_a_client_that_returns_after_a_short_break_costs_no_search_of_the_log(eventually: Any) -> None:
+    log, client = Searched(), Client()
+    await write_all(log)
+    hub = Hub(log)
+    feed = LogFeed(hub, log, CODEC, lambda: datetime.now(UTC))
+    following = asyncio.create_task(hub.run())
+    serving = asyncio.create_task(feed.serve(client, EventFilter(frozenset({"agent", "run"})), 1))
+    await eventually(lambda: client.ids == [1, 2])
+    client.close()
+    await serving
+    following.cancel()
+    await asyncio.wait([following])
+    assert log.filters == []
+
+
 @pytest.mark.nats
+@pytest.mark.parametrize("short", [0, log_feed.SHORT], ids=["long past", "short break"])
 @pytest.mark.parametrize(
     ("wanted", "ids"),
     [
@@ -382,8 +417,14 @@ async def test_clients_that_read_a_long_past_do_not_hold_up_those_that_do_not(
     ],
 )
 async def test_a_log_on_nats_is_told_the_same_way(
-    connection: Connection, eventually: Any, wanted: EventFilter, ids: list[int]
+    connection: Connection,
+    eventually: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    wanted: EventFilter,
+    ids: list[int],
+    short: int,
 ) -> None:
+    monkeypatch.setattr(log_feed, "SHORT", short)
     log = NatsLog(connection, Format(CODEC, NatsBlobs(connection)))
     await write_all(log)
     hub, client = Hub(log), Client()

@@ -255,7 +255,7 @@ async def test_without_any_agent_a_run_fails_and_says_what_to_do(make_world: Mak
 
 async def cancelled(world: Any, executor: Any, begun: Callable[[], Any]) -> None:
     """Cancel the run once it has begun, and see it stop."""
-    watcher = asyncio.create_task(watch(world.log, executor, (state_filter("run", "cancelled"),)))
+    watcher = asyncio.create_task(watch(world.log, executor, state_filter("run", "cancelled")))
     async with world.handling(executor, await world.request()) as task:
         await begun()
         await transact(world.log, RUN, "run_1", lambda state: run.cancel(state, "enough"), Origin("/test/1"))
