@@ -1,4 +1,4 @@
-"""Makes text safe for terminals: escapes control characters and characters that the encoding lacks."""
+"""Makes text safe for terminals: redacts secrets, escapes what a terminal or its encoding cannot show."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ _ERRORS = "json-escapes"
 
 
 def printable(text: str) -> str:
-    r"""Escape control characters as in JSON, such as `\u001b`. JSON stays valid JSON."""
-    return _CONTROLS.sub(lambda found: _escaped(found[0]), text)
+    r"""Escape control characters as in JSON, such as `\u001b`, and redact secrets. JSON stays valid JSON."""
+    from contracts.settings.redactor import SECRETS  # noqa: PLC0415  `--help` must not load contracts
+
+    return _CONTROLS.sub(lambda found: _escaped(found[0]), SECRETS.text(text))
 
 
 def _escaped(text: str) -> str:

@@ -27,6 +27,7 @@ from contracts.runtime.follow import Follower
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import Running, Service, Worker
+from contracts.settings.redactor import SECRETS
 from executor.after_run.after_run import AT_ONCE, ENDS, LOOK_BACK, AfterRun
 from executor.after_run.after_run import NAME as AFTER_RUN
 from executor.executor import Executor, until_drained, watch
@@ -130,7 +131,7 @@ def _limits(settings: ExecutorSettings, llm: LlmSettings) -> Limits:
 
 
 async def _publish_live(connection: Connection, run_id: str, message: dict[str, Json]) -> None:
-    await connection.publish_ephemeral(live_run(run_id), orjson.dumps(clean_json(message)))
+    await connection.publish_ephemeral(live_run(run_id), SECRETS.json(orjson.dumps(clean_json(message))))
 
 
 async def _send_heartbeats(connection: Connection, settings: ExecutorSettings, tools: Iterable[str]) -> None:

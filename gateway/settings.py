@@ -85,13 +85,16 @@ class GatewaySettings(ViewsSettings, GoalSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Add empty values of each source for settings in which they have a meaning."""
+        given, env, env_files, dotenv, dotenv_files = super().settings_customise_sources(
+            settings_cls, init_settings, env_settings, dotenv_settings, file_secret_settings
+        )
         file = dotenv_settings.env_file if isinstance(dotenv_settings, DotEnvSettingsSource) else None
         emptied = (
             EnvSettingsSource(settings_cls, env_ignore_empty=False),
             DotEnvSettingsSource(settings_cls, file, env_ignore_empty=False),
         )
         of_env, of_file = (InitSettingsSource(settings_cls, _emptied(source())) for source in emptied)
-        return init_settings, env_settings, of_env, dotenv_settings, of_file, file_secret_settings
+        return given, env, env_files, of_env, dotenv, dotenv_files, of_file
 
     @property
     def allowed_origins(self) -> frozenset[str]:

@@ -18,6 +18,7 @@ from contracts.core.event import Json
 from contracts.core.waiting import retry_after
 from contracts.llm.endpoint import Endpoint, Provider
 from contracts.llm.failure import CallFailed, refusal
+from contracts.settings.redactor import SECRETS
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -73,7 +74,7 @@ class Connection:
         self._clients: dict[tuple[str, str], openai.AsyncOpenAI] = {}
 
     async def post(self, endpoint: Endpoint, body: Mapping[str, Json]) -> str:
-        """The text of the 2xx response to `body`.
+        """The text of the 2xx response to `body`, with secrets redacted.
 
         Raises:
             CallFailed: there was no 2xx response.
@@ -96,8 +97,9 @@ class Connection:
             raise _no_answer(endpoint, error.__cause__ or error) from error
         except openai.APIStatusError as error:
             after = retry_after(error.response.headers.get("retry-after"), datetime.now(UTC))
-            raise refusal(endpoint, error.status_code, _json_or_text(error.response.text), after) from error
-        return answer.text
+            said = _json_or_text(SECRETS.text(error.response.text))
+            raise refusal(endpoint, error.status_code, said, after) from error
+        return SECRETS.text(answer.text)
 
     async def close(self) -> None:
         """Close its sockets."""

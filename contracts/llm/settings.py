@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.settings.environment import MAY_HOLD_A_SECRET, EnvironmentSettings
 
 StructuredOutput = Literal["auto", "json_schema", "json_object", "off"]
 
 _HTTP = "^https?://"
 
 
-class LlmSettings(BaseSettings):
+class LlmSettings(EnvironmentSettings):
     """Providers, models and limits of LLM calls. All are optional: processes start without an LLM."""
-
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     llm_provider: str | None = None
     """`openai`, `openrouter` (alias `openrouter-fetch`) or `ollama`: used if a request names no provider."""
@@ -24,14 +23,18 @@ class LlmSettings(BaseSettings):
 
     openai_api_key: SecretStr | None = None
     openai_model: str | None = None
-    openai_base_url: str | None = Field(default=None, pattern=_HTTP)
+    openai_base_url: Annotated[str | None, MAY_HOLD_A_SECRET] = Field(default=None, pattern=_HTTP)
     """URL of any OpenAI-compatible server, up to and including `/v1`. OPENAI_API_KEY is then optional."""
 
     openrouter_api_key: SecretStr | None = None
     openrouter_model: str | None = None
-    openrouter_base_url: str = Field(default="https://openrouter.ai/api/v1", pattern=_HTTP)
+    openrouter_base_url: Annotated[str, MAY_HOLD_A_SECRET] = Field(
+        default="https://openrouter.ai/api/v1", pattern=_HTTP
+    )
 
-    ollama_base_url: str = Field(default="http://localhost:11434", pattern=_HTTP)
+    ollama_base_url: Annotated[str, MAY_HOLD_A_SECRET] = Field(
+        default="http://localhost:11434", pattern=_HTTP
+    )
     ollama_model: str | None = None
 
     default_temperature: float = Field(default=0.7, ge=0, le=2)

@@ -12,6 +12,7 @@ import orjson
 
 from contracts.core.event import BlobRef, Json
 from contracts.runtime.log import OFFLOAD_BYTES
+from contracts.settings.redactor import SECRETS
 
 
 class BlobLost(Exception):
@@ -46,8 +47,8 @@ class Blobs(ABC):
         return data
 
     async def put_json(self, value: Json) -> BlobRef:
-        """Store `value` as JSON; see `put`."""
-        return await self.put(orjson.dumps(value), "application/json")
+        """Store `value` as JSON, with secrets redacted; see `put`."""
+        return await self.put(SECRETS.json(orjson.dumps(value)), "application/json")
 
     async def get_json(self, ref: BlobRef) -> Json:
         """Read a value that `put_json` stored; see `get`."""
@@ -58,7 +59,7 @@ class Blobs(ABC):
         data = orjson.dumps(value)
         if len(data) <= OFFLOAD_BYTES:
             return value
-        return (await self.put(data, "application/json")).as_json()
+        return (await self.put(SECRETS.json(data), "application/json")).as_json()
 
     @abstractmethod
     async def _store(self, name: str, data: bytes) -> None: ...

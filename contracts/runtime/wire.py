@@ -10,6 +10,7 @@ from contracts.core.event import BlobRef, Event, Json
 from contracts.core.subjects import STREAM, aggregate_filter, commit_subject
 from contracts.runtime.blobs import BlobLost, Blobs
 from contracts.runtime.log import MAX_MESSAGE_BYTES, OFFLOAD_BYTES, TooLarge
+from contracts.settings.redactor import SECRETS
 
 MARK = b'"$blob"'
 """Text that occurs in every payload with a reference, and rarely in others."""
@@ -46,6 +47,8 @@ class Format:
     async def encode(self, commit: Commit, after: int) -> Wire:
         """Encode the message that appends `commit` if the last sequence of its aggregate is `after`.
 
+        Secrets are redacted.
+
         Raises:
             TooLarge: it exceeds MAX_MESSAGE_BYTES although large values were offloaded.
             InvalidId: the aggregate id is not a valid id.
@@ -55,6 +58,7 @@ class Format:
         payload = self.codec.encode(commit)
         if len(payload) > OFFLOAD_BYTES or (MARK in payload and any(one.offloaded for one in commit.events)):
             payload = self.codec.encode(commit, [await self._offload(event) for event in commit.events])
+        payload = SECRETS.json(payload)
         if len(payload) > MAX_MESSAGE_BYTES - HEADERS_BYTES:
             raise TooLarge(
                 f"a commit of {commit.aggregate} {commit.aggregate_id} is {len(payload)} bytes long; "

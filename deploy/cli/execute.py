@@ -12,10 +12,10 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from pydantic import ValidationError
 
 from contracts.client import ClarificationRequired, ClientError, Refused, Unreachable
 from contracts.runtime.process.service import UserError
+from contracts.settings.secret_files import InvalidSettings
 from deploy.printable import show_error
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -39,7 +39,7 @@ def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.I
     )
     try:
         return asyncio.run(_until_signalled(main, interrupted))
-    except (ClientError, UserError, ValidationError) as error:
+    except (ClientError, UserError, InvalidSettings) as error:
         show_error(_advice(error))
         return _status(error)
 
@@ -81,6 +81,6 @@ def _advice(error: Exception) -> str:
         case ClarificationRequired(dag_id=dag_id):
             answer = f'`async-agent dags clarify {dag_id} "…"`' if dag_id else "a more precise goal"
             return f"the goal is not clear enough: {error}\nAnswer with {answer}."
-        case ValidationError():
+        case InvalidSettings():
             return f"the environment or .env is not valid:\n{error}"
     return str(error)

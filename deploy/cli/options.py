@@ -17,13 +17,17 @@ def web_address(text: str) -> str:
     Raises:
         BadParameter: it is not a URL. The message has an example.
     """
+    from contracts.settings.redactor import SECRETS  # noqa: PLC0415  `--help` must not load contracts
+
     try:
         url = urlsplit(text)
+        if "@" in url.netloc:
+            SECRETS.learn_userinfo("ASYNC_AGENT_URL", url.netloc.rpartition("@")[0])
         is_valid = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
     except ValueError:
         is_valid = False
     if not is_valid or not text.isprintable() or " " in text:
-        raise typer.BadParameter(f"{text!r} is not an HTTP address such as {DEFAULT_URL}")
+        raise typer.BadParameter(f"{SECRETS.text(text)!r} is not an HTTP address such as {DEFAULT_URL}")
     return text
 
 

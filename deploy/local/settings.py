@@ -6,19 +6,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from contracts.runtime.process.settings import Durability, require_separate
+from contracts.settings.environment import MAY_HOLD_A_SECRET, EnvironmentSettings
 from deploy.local.system import Options
 
 Port = Annotated[int | None, Field(ge=0, le=65535)]
 """A port setting. None means the port of the last start, or the default."""
 
 
-class LocalSettings(BaseSettings):
+class LocalSettings(EnvironmentSettings):
     """Settings with the same names as those of the services, and with defaults for one machine."""
-
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
 
     host: str = "127.0.0.1"
     port: Port = None
@@ -27,7 +25,7 @@ class LocalSettings(BaseSettings):
     data_dir: Path = Path("data")
     artifacts_dir: Path | None = None
     """Default: a folder in `data_dir`."""
-    nats_url: str | None = None
+    nats_url: Annotated[str | None, MAY_HOLD_A_SECRET] = None
     durability: Durability = Durability.FSYNC
     executors: int = Field(default=1, ge=1, le=64)
 
@@ -46,7 +44,7 @@ def local_settings(**given: Any) -> LocalSettings:
     """Return the given settings. The environment and `.env` replace settings that are missing or None.
 
     Raises:
-        ValidationError: a setting is not valid.
+        InvalidSettings: a setting is not valid.
     """
     return LocalSettings(**{name: value for name, value in given.items() if value is not None})
 

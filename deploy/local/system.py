@@ -36,12 +36,15 @@ METRICS_PORT = 9465
 CALL_MODELS = ("gateway", "planner", "executor")
 SECRETS = {
     "OPENAI_API_KEY": CALL_MODELS,
+    "OPENAI_BASE_URL": CALL_MODELS,
     "OPENROUTER_API_KEY": CALL_MODELS,
+    "OPENROUTER_BASE_URL": CALL_MODELS,
+    "OLLAMA_BASE_URL": CALL_MODELS,
     "SMTP_PASS": ("executor",),
     "WEBHOOK_SECRET": ("executor",),
     "SEARCH_PROXY": ("executor",),
 }
-"""Environment variables that only some services receive."""
+"""Environment variables that only some services receive, also with the suffix `_FILE`."""
 READY_S = 60.0
 STOP_WITHIN_S = STOP_S + NATS_STOP_S
 ASK_S = 0.05
@@ -219,7 +222,7 @@ def _environment(options: Options, nats_url: str, name: str) -> dict[str, str]:
 
 
 def _without_secrets_of_others(service: str, env: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in env.items() if service in SECRETS.get(name, SERVICES)}
+    return {name: env[name] for name in env if service in SECRETS.get(name.removesuffix("_FILE"), SERVICES)}
 
 
 def _reachable(host: str) -> str:

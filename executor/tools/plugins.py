@@ -46,7 +46,7 @@ def search_backend(settings: ToolSettings) -> SearchBackend:
     """
     reference = settings.search_backend
     if ":" not in reference:
-        return Ddgs(engines=reference, proxy=settings.search_proxy)
+        return Ddgs(engines=reference, proxy=settings.search_proxy.get_secret_value())
     made = _made(EntryPoint(name=reference, value=reference, group="SEARCH_BACKEND"), settings)
     if not callable(getattr(made, "search", None)):
         raise BrokenPlugin(

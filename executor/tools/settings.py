@@ -44,7 +44,7 @@ class ToolSettings(Settings):
     search_backend: str = "auto"
     """Engines of ddgs, comma separated (`auto`, `duckduckgo`, …), or a custom backend
     `package.module:attribute`."""
-    search_proxy: str = ""
+    search_proxy: SecretStr = SecretStr("")
     """HTTP or SOCKS proxy for searches."""
     tool_modules: CommaSeparated = ()
     """Plug-ins, `package.module:attribute`: a Tool, a list of Tools, or a function of ToolSettings."""

@@ -18,6 +18,7 @@ from contracts.core.ids import require_id
 from contracts.core.outcome import Reject, Retry
 from contracts.core.text import clean_json, clean_text, require_finite
 from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
+from contracts.settings.redactor import SECRETS
 from executor.tools.inputs import ToolInput, explain, json_schema
 
 InputT = TypeVar("InputT", bound=ToolInput)
@@ -118,7 +119,7 @@ class Tool(Generic[InputT]):
             ) from error
 
     def _outcome(self, error: Exception, effect: Effect) -> Retry | Reject:
-        what = clean_text(str(error))
+        what = SECRETS.text(clean_text(str(error)))
         match error:
             case Retry():
                 return Retry(what, after=error.after, spent=error.spent)
@@ -137,6 +138,7 @@ def _interrupted(reason: str, effect: Effect) -> Retry | Reject:
 
 def _as_json(result: Json) -> Json:
     clean = clean_json(result)
-    orjson.dumps(clean)  # raises here if the result of the tool is not JSON
+    written = orjson.dumps(clean)  # raises here if the result of the tool is not JSON
     require_finite(clean)
-    return clean
+    redacted = SECRETS.json(written)
+    return clean if redacted == written else orjson.loads(redacted)

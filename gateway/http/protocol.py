@@ -12,6 +12,7 @@ from aiohttp.http_exceptions import LineTooLong
 
 from contracts.core.text import clean_text
 from contracts.runtime.process.browsers import HEADERS
+from contracts.settings.redactor import SECRETS
 from gateway.http.errors import RETRY_AFTER_S, FrameworkRefusal, of_http
 from gateway.http.replies import JSON
 
@@ -121,7 +122,7 @@ class Server(web.Server):
 
 def _refused(refusal: FrameworkRefusal) -> bytes:
     """Return a refusal as the raw answer to an unread request."""
-    body = orjson.dumps(refusal.body)
+    body = SECRETS.json(orjson.dumps(refusal.body))
     head = (
         f"HTTP/1.1 {refusal.status} {refusal.body['error']}\r\nContent-Type: {JSON}\r\n"
         f"Content-Length: {len(body)}\r\nRetry-After: {RETRY_AFTER_S}\r\nConnection: close\r\n\r\n"

@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from contracts.core.event import Json
+from contracts.settings.redactor import SECRETS
 
 JSON = "application/json; charset=utf-8"
 
@@ -16,8 +17,8 @@ JSON = "application/json; charset=utf-8"
 def json_reply(
     value: BaseModel | Json, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """Return an answer with `value` as JSON. Models in it use their API names."""
-    body = orjson.dumps(value, default=_model_as_json)
+    """Return an answer with `value` as JSON, with secrets redacted. Models in it use their API names."""
+    body = SECRETS.json(orjson.dumps(value, default=_model_as_json))
     return web.Response(body=body, status=status, headers={**(headers or {}), "Content-Type": JSON})
 
 

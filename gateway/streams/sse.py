@@ -10,6 +10,7 @@ import orjson
 from aiohttp import HttpVersion11, web
 
 from contracts.core.event import Json
+from contracts.settings.redactor import SECRETS
 
 WRITE_S = 30.0
 """Maximum seconds for one write during the replay. Slower clients are disconnected."""
@@ -25,9 +26,12 @@ HEADERS = {
 
 
 def frame(event: dict[str, Json], event_id: int | None = None) -> bytes:
-    """Encode an event. Its name is its `type`. JSON has no raw line breaks, so the data is one line."""
+    """Encode an event, with secrets redacted. Its name is its `type`.
+
+    JSON has no raw line breaks, so the data is one line.
+    """
     named = b"" if event_id is None else b"id: %d\n" % event_id
-    return b"%sevent: %s\ndata: %s\n\n" % (named, event["type"].encode(), orjson.dumps(event))
+    return b"%sevent: %s\ndata: %s\n\n" % (named, event["type"].encode(), SECRETS.json(orjson.dumps(event)))
 
 
 def last_event_id(request: web.Request) -> int | None:

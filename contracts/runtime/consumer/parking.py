@@ -18,6 +18,7 @@ from contracts.runtime.nats.direct import stored
 from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence, publish
 from contracts.runtime.nats.retry import retry_until
 from contracts.runtime.process.service import UserError
+from contracts.settings.redactor import SECRETS
 
 DEADLINE_S = 30.0
 LOG_SUBJECT = "Log-Subject"
@@ -57,7 +58,7 @@ async def park(connection: Connection, message: Parked, *, delivery: str) -> Non
     Raises:
         Unavailable: it could not be stored.
     """
-    body = orjson.dumps(message.model_dump(mode="json"))
+    body = SECRETS.json(orjson.dumps(message.model_dump(mode="json")))
     headers = {"Nats-Msg-Id": delivery, "Nats-Expected-Stream": PARKED_STREAM}
     await _store(connection, parked(message.consumer, message.seq), body, headers)
 
@@ -68,7 +69,7 @@ async def park_once(connection: Connection, message: Parked) -> None:
     Raises:
         Unavailable: it could not be stored.
     """
-    body = orjson.dumps(message.model_dump(mode="json"))
+    body = SECRETS.json(orjson.dumps(message.model_dump(mode="json")))
     with suppress(WrongLastSequence):
         await _store(connection, parked(message.consumer, message.seq), body, {EXPECTED_LAST: "0"})
 

@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import structlog
-from pydantic import ValidationError
 
 from contracts.runtime.process.logging import configure_logging
 from contracts.runtime.process.loop import run_on_loop
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.process.sidecar import Check, side_port
+from contracts.settings.redactor import MIN_LENGTH, SECRETS
+from contracts.settings.secret_files import InvalidSettings
 
 S = TypeVar("S", bound=Settings)
 Worker = Callable[[], Awaitable[None]]
@@ -50,7 +51,7 @@ class Service(Generic[S]):
         """Run as the process's main program; does not return."""
         try:
             settings = self.settings()
-        except ValidationError as error:
+        except InvalidSettings as error:
             sys.exit(f"{self.name}: the environment or .env is not valid:\n{error}")
         configure_logging(self.name, settings)
         sys.exit(run_on_loop(self.run(settings)))
@@ -73,6 +74,7 @@ class Service(Generic[S]):
         async with self.build(settings) as running, side_port(settings, running.checks) as port:
             started.set()
             _tune_garbage_collector()
+            _tell_unprotected()
             structlog.get_logger().info("ready", metrics_port=port)
             await _work(running.workers, stop, settings.grace_s)
 
@@ -93,11 +95,17 @@ async def _work(workers: Sequence[Worker], stop: asyncio.Event, grace_s: float) 
         raise RuntimeError("a worker ended by itself")
 
 
+def _tell_unprotected() -> None:
+    if SECRETS.too_short:
+        why = f"secrets of less than {MIN_LENGTH} characters are not redacted"
+        structlog.get_logger().info(why, settings=sorted(SECRETS.too_short))
+
+
 def _exit_status(results: Sequence[BaseException | None]) -> int:
     log = structlog.get_logger()
     for error in results:
         if isinstance(error, Exception):
-            mendable = isinstance(error, (UserError, ValidationError))
+            mendable = isinstance(error, (UserError, InvalidSettings))
             log.error("stopped", error=str(error), exc_info=None if mendable else error)
             return 1
     log.info("stopped")

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from contracts.core.text import by_commas
+from contracts.settings.environment import MAY_HOLD_A_SECRET, EnvironmentSettings
 
 _LowerCase = Annotated[str, StringConstraints(to_lower=True)]
 LogLevel = Literal["trace", "debug", "info", "warn", "warning", "error", "fatal"]
@@ -25,15 +26,13 @@ class Durability(StrEnum):
     """Commits survive crashes of processes, but not of the machine: data is synced every two minutes."""
 
 
-class Settings(BaseSettings):
+class Settings(EnvironmentSettings):
     """Settings that all services share. Each service adds its own in its `settings.py`."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, env_ignore_empty=True)
-
-    nats_url: str = "nats://127.0.0.1:4222"
+    nats_url: Annotated[str, MAY_HOLD_A_SECRET] = "nats://127.0.0.1:4222"
     nats_replicas: int = Field(default=1, ge=1, le=5)
     """Number of replicas for streams that this process creates."""
-    nats_monitor_url: Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)] = ()
+    nats_monitor_url: Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas), MAY_HOLD_A_SECRET] = ()
     """Monitoring addresses of the NATS servers, separated by commas, to check that they sync each message."""
     durability: Durability = Durability.FSYNC
     """What an acknowledged commit must survive."""
@@ -83,7 +82,7 @@ SQLITE = "sqlite+aiosqlite:///"
 class ViewsSettings(Settings):
     """Settings of the services that write or read the views."""
 
-    database_url: str = ""
+    database_url: Annotated[str, MAY_HOLD_A_SECRET] = ""
     """SQLAlchemy URL of the views, `sqlite+aiosqlite:///…`."""
     database_path: Path | None = None
     """The SQLite file, if DATABASE_URL is not set. Default: `<DATA_DIR>/views.db`."""

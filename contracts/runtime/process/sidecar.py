@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -11,6 +12,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from contracts.runtime.process.browsers import HEADERS, BrowserRules
 from contracts.runtime.process.settings import Settings
+from contracts.settings.redactor import SECRETS
 
 Check = Callable[[], Awaitable[str | None]]
 """A readiness check. Returns None if all is well; otherwise the problem and its remedy."""
@@ -26,7 +28,8 @@ async def side_port(settings: Settings, checks: Mapping[str, Check]) -> AsyncGen
     async def readyz(_: web.Request) -> web.Response:
         problems = {name: problem for name, check in checks.items() if (problem := await check())}
         status = "not ready" if problems else "ready"
-        return web.json_response({"status": status, "problems": problems}, status=503 if problems else 200)
+        text = SECRETS.text(json.dumps({"status": status, "problems": problems}))
+        return web.json_response(text=text, status=503 if problems else 200)
 
     async def metrics(_: web.Request) -> web.Response:
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})

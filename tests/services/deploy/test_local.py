@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from pydantic import ValidationError
 
 from contracts.runtime.consumer.parking import Parked, park, parked_messages
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.process.settings import Settings
+from contracts.settings.secret_files import InvalidSettings
 from deploy.cli.operator.parked import redeliver, show_parked
 from deploy.local.attach import NoSystem, attached
 from deploy.local.child import Backoff, Child, inherited, python_module
@@ -127,9 +127,9 @@ def test_files_of_steps_are_kept_apart_from_settings_and_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ValidationError, match="ARTIFACTS_DIR"):
+    with pytest.raises(InvalidSettings, match="ARTIFACTS_DIR"):
         LocalSettings(artifacts_dir=Path(folder))
-    with pytest.raises(ValidationError, match="ARTIFACTS_DIR"):
+    with pytest.raises(InvalidSettings, match="ARTIFACTS_DIR"):
         Settings(artifacts_dir=Path(folder))
     assert Settings(artifacts_dir=Path("data/artifacts")).data_dir == Path("data")
 

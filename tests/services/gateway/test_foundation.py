@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import REGISTRY
-from pydantic import ValidationError
 from structlog.testing import capture_logs
 
 from contracts.core.aggregate import DomainError
 from contracts.domain import run
 from contracts.domain.plan import Job
 from contracts.runtime.process.service import UserError
+from contracts.settings.secret_files import InvalidSettings
 from gateway import app
 from gateway.endpoint import Call, Endpoint
 from gateway.http import rate_limit
@@ -221,7 +221,7 @@ async def test_no_answer_is_framed_or_guessed_at(api: Api, path: str) -> None:
 
 @pytest.mark.parametrize("origins", ["*", "app.example", "https://app.example/", "https://*.example"])
 def test_an_origin_that_could_never_match_is_refused_at_start(origins: str) -> None:
-    with pytest.raises(ValidationError, match="is not an origin"):
+    with pytest.raises(InvalidSettings, match="is not an origin"):
         GatewaySettings(_env_file=None, cors_origins=origins)
 
 

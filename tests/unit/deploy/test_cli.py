@@ -152,7 +152,7 @@ def test_an_invalid_setting_is_told_by_its_name(
     monkeypatch.setenv("PORT", "many")
     shown = CliRunner().invoke(app, ["up"])
     assert shown.exit_code == Status.UNUSABLE
-    assert "port" in shown.stderr
+    assert "PORT: Input should be a valid integer" in shown.stderr
 
 
 @pytest.mark.parametrize(
