@@ -13,11 +13,11 @@ leave some outcomes unknown.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import structlog
 
@@ -37,6 +37,7 @@ from executor.ownership import Ownership
 from executor.pending_commits import PendingCommits
 from executor.run_log import log_event
 from executor.stopwatch import ms_since
+from executor.waits import Waits, utc_now
 from executor.workload import Workload
 
 Key = tuple[str, int]
@@ -63,6 +64,7 @@ class Driver:
         self._workload = workload
         self._ownership = Ownership(stream, lease, self.request_refresh)
         self._policy = workload.policy
+        self._waits = Waits(self._policy.longest_s)
         self._begun: list[Key] = []
         """Attempts that are decided to start but not started."""
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -201,15 +203,12 @@ class Driver:
         )
 
     async def _wait_for_work(self) -> None:
-        due = run.next_retry(self._run.state, self._policy)
-        timer = None
-        if due:
-            delay = max(0.0, (due - datetime.now(UTC)).total_seconds())
-            timer = asyncio.get_running_loop().call_later(delay, self._wake.set)
-        await self._wake.wait()
+        retries = run.retries(self._run.state, self._policy)
+        due_in = min((self._waits.seconds_left(step, at) for step, at in retries.items()), default=None)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(due_in):
+                await self._wake.wait()
         self._wake.clear()
-        if timer:
-            timer.cancel()
 
     def _settle(self) -> None:
         """Decide what follows from the new outcomes. They are ignored if the run is not ours."""
@@ -222,7 +221,10 @@ class Driver:
 
     def _settled(self, *outcomes: Outcome) -> list[Event]:
         state = self._run.state
-        return run.settle(state, outcomes, datetime.now(UTC), self._policy) if self._owns(state) else []
+        if not self._owns(state):
+            return []
+        overdue = [step for step, at in state.retrying.items() if not self._waits.seconds_left(step, at)]
+        return run.settle(state, outcomes, utc_now(), self._policy, overdue=overdue)
 
     async def _save_all(self) -> None:
         """Append the decisions. After a conflict, decide again about the same outcomes.

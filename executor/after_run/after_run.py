@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from contracts.core.commit import Recorded, all_events
@@ -31,6 +31,7 @@ from executor.resources import Resources
 from executor.stopwatch import ms_since
 from executor.tools.send_webhook import NAME as SEND_WEBHOOK
 from executor.tools.tool import CallContext
+from executor.waits import Waits, utc_now
 
 NAME = "after-run"
 """Name of the durable consumer."""
@@ -56,6 +57,7 @@ class AfterRun:
         self._log = log
         self._resources = resources
         self._policy = policy
+        self._waits = Waits(policy.longest_s)
         self._source = source
 
     async def handle(self, recorded: Recorded, delivery: Delivery) -> None:
@@ -113,7 +115,7 @@ class AfterRun:
         delivery = await Stream.open(self._log, WEBHOOK, result.run_id, origin)
         while not (progress := delivery.state.of(result.number)).is_settled:
             wait = progress.retry_at
-            if wait and (seconds := (wait - datetime.now(UTC)).total_seconds()) > 0:
+            if wait and (seconds := self._waits.seconds_left(result.run_id, wait)):
                 raise Retry("the webhook is retried later", after=seconds)
             require_lease()
             outcome = await self._attempt(result, url, progress.attempts)
@@ -157,4 +159,4 @@ class AfterRun:
     def _retry_at(self, attempts: int, after: float | None) -> datetime | None:
         if attempts >= self._policy.retries:
             return None
-        return datetime.now(UTC) + timedelta(seconds=self._policy.wait_s(attempts, random.random(), after))
+        return utc_now() + timedelta(seconds=self._policy.wait_s(attempts, random.random(), after))

@@ -64,6 +64,11 @@ class RunPolicy:
     effect_of: Callable[[Step], Effect] = unknown_effect
     """Returns what a second execution of a step does; recorded when the step starts."""
 
+    @property
+    def longest_s(self) -> float:
+        """The most that `wait_s` returns."""
+        return max(self.max_backoff_s, self.longest_wait_s)
+
     def wait_s(self, failures: int, jitter: float, asked_s: float | None = None) -> float:
         """Seconds to wait before the next attempt: the back-off, or `asked_s` if that is longer.
 

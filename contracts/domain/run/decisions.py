@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from contracts.core.aggregate import DomainError
@@ -90,10 +90,18 @@ def take_over(state: State, executor: str, now: datetime, policy: RunPolicy) -> 
     return [*events, *_advance(RUN.fold(events, state), now, policy)]
 
 
-def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: RunPolicy) -> list[Event]:
+def settle(
+    state: State,
+    outcomes: Sequence[Outcome],
+    now: datetime,
+    policy: RunPolicy,
+    *,
+    overdue: Collection[str] = (),
+) -> list[Event]:
     """Record the outcomes of attempts, and start the steps that can start now.
 
-    Outcomes of attempts that are not in progress (late, or already recorded) are ignored.
+    Outcomes of attempts that are not in progress (late, or already recorded) are ignored. `overdue`: steps
+    that have waited long enough for their retry, whatever `now` is.
     """
     if state.status is not Status.RUNNING:
         return []
@@ -104,7 +112,7 @@ def settle(state: State, outcomes: Sequence[Outcome], now: datetime, policy: Run
         if event and event.step not in seen:
             seen.add(event.step)
             events.append(event)
-    return [*events, *_advance(RUN.fold(events, state), now, policy)]
+    return [*events, *_advance(RUN.fold(events, state), now, policy, overdue)]
 
 
 def give_up(state: State, reason: str) -> list[Event]:
@@ -162,16 +170,16 @@ def require_known(state: State) -> None:
         raise UnknownRun("there is no such run")
 
 
-def next_retry(state: State, policy: RunPolicy) -> datetime | None:
-    """Time of the earliest retry; None if there is none, or if the maximum number of steps is running."""
-    return min(state.retrying.values(), default=None) if _room(state, policy) else None
+def retries(state: State, policy: RunPolicy) -> Mapping[str, datetime]:
+    """Time of the retry of each step that waits for one; empty if the maximum number of steps is running."""
+    return state.retrying if _room(state, policy) else {}
 
 
-def _advance(state: State, now: datetime, policy: RunPolicy) -> list[Event]:
+def _advance(state: State, now: datetime, policy: RunPolicy, overdue: Collection[str] = ()) -> list[Event]:
     """What follows from the state: steps that can start, else the end of the run."""
     if state.status is not Status.RUNNING:
         return []
-    due = [step for step, at in state.retrying.items() if at <= now]
+    due = [step for step, at in state.retrying.items() if at <= now or step in overdue]
     startable = (*due, *(step for step in state.ready if step != SYNTHESIS or state.synthesis == "llm"))
     steps = startable[: _room(state, policy)]
     if steps:

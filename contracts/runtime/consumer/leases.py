@@ -74,7 +74,8 @@ class Leases:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
                     continue
-                if time.time() - os.fstat(file.fileno()).st_mtime < youngest_s:
+                # A file of the future is not young: the clock was set back since, and its age is unknown.
+                if abs(time.time() - os.fstat(file.fileno()).st_mtime) < youngest_s:
                     left += _outstanding(file.read())
                 path.unlink(missing_ok=True)
         return left

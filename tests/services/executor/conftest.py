@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
 from typing import Any, Protocol
 
 import pytest
@@ -28,6 +30,7 @@ from executor.plan.workload import PlanWorkload
 from executor.resources import Resources
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
+from executor.waits import Waits
 from executor.workload import Workloads
 from tests.services.executor.system import ORIGIN, Body, Calls, Params, handle, handling
 
@@ -181,3 +184,32 @@ def calls() -> Calls:
 @pytest.fixture
 def new_calls() -> Callable[[], Calls]:
     return Calls
+
+
+SetBack = Callable[[ModuleType], None]
+
+
+@pytest.fixture
+def set_back(monkeypatch: pytest.MonkeyPatch) -> SetBack:
+    """Sets the wall clock of a module back by a day as soon as something waits there."""
+    offset = timedelta()
+
+    def now() -> datetime:
+        return datetime.now(UTC) + offset
+
+    class Interfering(Waits):
+        def __init__(self, longest_s: float) -> None:
+            super().__init__(longest_s, now)
+
+        def seconds_left(self, key: Hashable, until: datetime) -> float:
+            nonlocal offset
+            left = super().seconds_left(key, until)
+            if left:
+                offset = timedelta(days=-1)
+            return left
+
+    def set_back(module: ModuleType) -> None:
+        monkeypatch.setattr(module, "utc_now", now)
+        monkeypatch.setattr(module, "Waits", Interfering)
+
+    return set_back

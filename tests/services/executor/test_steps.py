@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,8 +13,12 @@ from contracts.core.tool import OutputSpec
 from contracts.domain import run
 from contracts.domain.run import RunPolicy, Status
 from contracts.domain.run.steps import SYNTHESIS
+from executor import driver
 from executor.tools.tool import CallContext
 from tests.services.executor.system import RUN_ID, Calls, System, handle, task, tool
+
+if TYPE_CHECKING:
+    from tests.services.executor.conftest import SetBack
 
 # ── the ordinary course ─────────────────────────────────────────────────────────────────────────────────
 
@@ -121,6 +126,20 @@ async def test_a_passing_error_is_retried_and_every_attempt_is_in_the_log() -> N
     events = await system.events()
     assert [e.error for e in events if isinstance(e, run.StepFailed)] == ["busy", "busy again"]
     assert [e.attempt for e in events if isinstance(e, run.StepCompleted)] == [3, 1]
+
+
+async def test_a_clock_that_is_set_back_does_not_hold_up_a_retry(set_back: SetBack) -> None:
+    set_back(driver)
+    failures = iter([Retry("busy")])
+
+    async def flaky(value: Json, _: CallContext) -> Json:
+        for failure in failures:
+            raise failure
+        return value
+
+    system = System(tool("flaky", flaky), policy=RunPolicy(backoff_s=0.05))
+    await handle(system.executor(), await system.request(task("001", "flaky", "ok")))
+    assert isinstance((await system.events())[-1], run.Completed)
 
 
 @pytest.mark.parametrize(

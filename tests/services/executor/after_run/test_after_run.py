@@ -21,6 +21,7 @@ from contracts.domain.memory import MEMORY, Kind
 from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Unavailable
+from executor.after_run import after_run
 from executor.tools.addresses import AllowedHost
 from executor.tools.artifacts import Artifacts
 from executor.tools.guard import guarded_session
@@ -31,7 +32,7 @@ from tests import jobs
 from tests.services.executor.system import Delivery, deliver
 
 if TYPE_CHECKING:
-    from tests.services.executor.conftest import MakeWorld
+    from tests.services.executor.conftest import MakeWorld, SetBack
 
 SECRET = b"secret"
 WRITE = {"path": "plan.md", "content": "text"}
@@ -264,6 +265,21 @@ async def test_a_webhook_that_cannot_be_told_at_all_is_given_up_and_the_run_stay
     assert len(failed) == len(receiver.got) == attempts
     assert error in failed[-1].error
     assert failed[-1].retry_at is None
+
+
+async def test_a_clock_that_is_set_back_does_not_hold_up_a_webhook(
+    world: Any, receiver: Receiver, set_back: SetBack
+) -> None:
+    set_back(after_run)
+    receiver.statuses, world.policy = [503], RunPolicy(backoff_s=30)
+    await world.pursue(webhook_url=receiver.url)
+    process, ended = world.after_run(), await world.end()
+    waits = []
+    for _ in range(2):
+        with pytest.raises(Retry) as later:
+            await world.handle(process, ended)
+        waits.append(later.value.after or 0)
+    assert 0 < waits[1] <= waits[0]
 
 
 async def test_the_webhook_is_told_of_a_failure_too(world: Any, receiver: Receiver) -> None:

@@ -327,9 +327,9 @@ def test_a_retry_that_is_due_waits_for_room_and_not_for_the_clock(given: Given) 
     """Nobody can start it before another step ends, and who ends one looks again anyway."""
     wide, narrow = requested(("1", []), ("2", [])), RunPolicy(parallel=1)
     waiting = (wide, started(), began("1"), failed("1", retry_at=NOW))
-    assert run.next_retry(given(RUN, *waiting).state, narrow) == NOW
-    assert run.next_retry(given(RUN, *waiting, began("2")).state, narrow) is None
-    assert run.next_retry(given(RUN, *waiting).state, RunPolicy(parallel=0)) is None
+    assert run.retries(given(RUN, *waiting).state, narrow) == {"1": NOW}
+    assert run.retries(given(RUN, *waiting, began("2")).state, narrow) == {}
+    assert run.retries(given(RUN, *waiting).state, RunPolicy(parallel=0)) == {}
 
 
 def test_a_cancelled_run_is_over_and_cancelling_twice_is_nothing(given: Given) -> None:

@@ -49,7 +49,7 @@ def test_what_is_too_old_has_gone_to_others(tmp_path: Path) -> None:
     assert Leases(tmp_path).take_over(lease_s=15) == []
 
 
-@pytest.mark.parametrize(("age_s", "taken"), [(9, ["ack.1"]), (11, [])])
+@pytest.mark.parametrize(("age_s", "taken"), [(9, ["ack.1"]), (11, []), (-86400, [])])
 def test_what_may_have_gone_to_others_is_left_to_them(tmp_path: Path, age_s: int, taken: list[str]) -> None:
     """The file is as young as the newest message; of the others the server may have heard 5 s before."""
     dead = Leases(tmp_path)
