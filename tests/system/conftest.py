@@ -29,6 +29,7 @@ from contracts.runtime.process.settings import Durability, Settings
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import Rule, ScriptedAnswer, ScriptedCall, ScriptedLlm, When, default_rules
 from deploy.scripted_llm import environment as scripted_environment
+from tests.system.preloaded import run_preloaded
 
 LEASE_S = 300
 """Far longer than any test waits: what a killed executor held comes again at once, or the test fails."""
@@ -273,6 +274,18 @@ def environment() -> dict[str, str]:
 def script() -> Path:
     """The console script."""
     return Path(sys.executable).with_name("async-agent")
+
+
+@pytest.fixture
+def command(environment: dict[str, str], tmp_path: Path) -> RunCli:
+    """Runs `async-agent` to its end in a forked process, which need not import anything."""
+    output, errors = tmp_path / "command.output", tmp_path / "command.errors"
+
+    async def run_command(*args: object) -> Ended:
+        status = await run_preloaded([*map(str, args)], environment, tmp_path, output, errors)
+        return Ended(status, output.read_bytes().decode(), errors.read_bytes().decode())
+
+    return run_command
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def test_a_second_system_on_the_same_data_is_refused(bed: Bed, cli: RunCli) -> None:
-    refused = await cli("up", "--data", bed.data)
+async def test_a_second_system_on_the_same_data_is_refused(bed: Bed, command: RunCli) -> None:
+    refused = await command("up", "--data", bed.data)
     assert refused.status == 2
     assert f"process {os.getpid()}, {bed.system.url}" in refused.errors
     assert "choose another directory with --data" in refused.errors
@@ -62,9 +62,9 @@ async def test_up_runs_without_an_llm_and_stops_cleanly(
 
 
 @pytest.mark.parametrize("option", ["--port", "--nats-port", "--metrics-port"])
-async def test_a_chosen_port_that_is_taken_is_an_error(cli: RunCli, taken_port: int, option: str) -> None:
+async def test_a_chosen_port_that_is_taken_is_an_error(command: RunCli, taken_port: int, option: str) -> None:
     others = {"--port", "--nats-port", "--metrics-port"} - {option}
-    refused = await cli("up", option, taken_port, *(word for other in others for word in (other, 0)))
+    refused = await command("up", option, taken_port, *(word for other in others for word in (other, 0)))
     assert refused.status == 2
     assert f"port {taken_port} " in refused.errors
     assert "is taken by another program" in refused.errors

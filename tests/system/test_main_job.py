@@ -48,11 +48,11 @@ async def test_a_goal_from_the_command_line_prints_its_report(bed: Bed, cli: Run
     assert "Keep the comparison in a file" in ended.errors
 
 
-async def test_a_command_tells_a_script_that_an_execution_was_called_off(bed: Bed, cli: RunCli) -> None:
+async def test_a_command_tells_a_script_that_an_execution_was_cancelled(bed: Bed, command: RunCli) -> None:
     gate = bed.hooks.gate("cancelled-1")
     started = await bed.client.dags.execute_job(bed.hooks.job({"cancelled-1": ()}))
     await gate.called.wait()
     await bed.client.executions.cancel(started.execution_id, "not needed any more")
     assert await bed.end(started.execution_id) == "cancelled"
-    ended = await cli("watch", started.execution_id, "--url", bed.system.url)
+    ended = await command("watch", started.execution_id, "--url", bed.system.url)
     assert (ended.status, "not needed any more" in ended.errors) == (1, True)
