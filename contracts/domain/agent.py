@@ -24,6 +24,12 @@ PLANNER_AGENT = "DecomposerV8"
 """Name of the agent that makes plans when the request names no agent."""
 TITLE_AGENT = "TitleMaster"
 """Name of the agent that writes the titles of plans."""
+ESSENTIAL_AGENTS = (DEFAULT_AGENT, PLANNER_AGENT, TITLE_AGENT)
+"""Names that the services use by themselves."""
+DEFAULT_AGENTS = frozenset(
+    {*ESSENTIAL_AGENTS, "DecomposerV7", "inference", "ParaphrasePro", "SketchMentor", "Checker"}
+)
+"""Names of the agents that a planner creates when it starts with a new log."""
 
 # ── events ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -197,6 +203,8 @@ class Directory:
     def __init__(self) -> None:
         self._entries: dict[str, AgentVersion] = {}
         self._active: dict[str, str] = {}
+        self._activated: set[str] = set()
+        """Names that have, or had, an active version."""
         self.seq = 0
         """Stream sequence of the last folded commit."""
 
@@ -240,11 +248,16 @@ class Directory:
         """Names that have an active version."""
         return frozenset(self._active)
 
+    def awaits(self, name: str) -> bool:
+        """Whether `name` is the name of a default agent that no planner has created yet."""
+        return name in DEFAULT_AGENTS and name not in self._activated
+
     def _apply(self, id_: str, event: Event, time: datetime) -> None:
         before = self._entries.get(id_)
         state = evolve(before.state if before else State(), event)
         if isinstance(event, Activated):
             self._active[state.name] = id_
+            self._activated.add(state.name)
         elif before and self._active.get(before.state.name) == id_ and state.name != before.state.name:
             del self._active[before.state.name]
             if state.status is Status.ACTIVE:

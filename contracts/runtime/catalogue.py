@@ -58,6 +58,10 @@ class Catalogue:
         shown = [spec for spec in self._specs.values() if offered is None or spec.name in offered]
         return sorted(shown, key=lambda spec: (spec.order, spec.name))
 
+    def published(self) -> dict[str, ToolSpec]:
+        """All tools that an executor ever published, by name, whether they are offered or not."""
+        return dict(self._specs)
+
     @property
     def revision(self) -> Revision:
         """A value that changes whenever the result of `all` may change; for caches."""

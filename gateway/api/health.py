@@ -11,11 +11,13 @@ from sqlalchemy import func, select
 
 from contracts.api.fields import epoch_ms
 from contracts.api.health import BUILDING, Alive, DagScheduler, Queue, Readiness, Scheduler
+from contracts.domain.agent import ESSENTIAL_AGENTS
 from contracts.domain.run import Status
 from contracts.runtime.log import LogState, Unavailable
 from contracts.runtime.process.sidecar import Check
 from contracts.views import HAS_SCHEDULE, IS_UNENDED, VIEWS_VERSION, checkpoint, dags, runs
 from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
+from gateway.api.unknown_agents import NO_AGENTS
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.replies import json_reply
@@ -109,6 +111,7 @@ async def _readiness(gateway: Gateway) -> Readiness:
         "nats": log.problem,
         "database": _views_problem(gateway, found, newest) or await _origin_problem(gateway, log),
         "projector": await _lag_problem(gateway, newest) if newest and lag else None,
+        "planner": NO_AGENTS if any(map(gateway.agents.awaits, ESSENTIAL_AGENTS)) else None,
         "executor": None if alive else NO_EXECUTOR,
         "llm": gateway.llm_problem(),
     }

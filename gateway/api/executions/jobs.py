@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from pydantic import ValidationError
 
 from contracts.core.event import Json
+from contracts.core.suggestions import did_you_mean
 from contracts.domain import dag
 from contracts.domain.issues import issues
 from contracts.domain.model import NoModel, resolve_model
@@ -20,9 +21,13 @@ from contracts.domain.plan import (
     problems,
     too_many_steps,
 )
+from gateway.api.unknown_agents import no_such_agent
 from gateway.gateway import Gateway
 from gateway.http.errors import INVALID_BODY, Refusal
 from gateway.state.stored_plans import Approval, StoredPlan
+
+MOST_NAMED = 10
+"""Maximum number of tools that an error names."""
 
 
 class ClarificationNeeded(Exception):
@@ -97,14 +102,38 @@ def _job_of(value: Json, path: tuple[str, ...]) -> Job:
 
 async def _approve(gateway: Gateway, job: Job, path: tuple[str, ...]) -> Approval:
     """Check that `job` can be executed with the current tools and agents."""
-    infers = any(task.is_inference for task in job.sub_tasks)
-    agents = (await gateway.agents_current()).names() if infers else None
-    revision, tools = gateway.catalogue.revision, {spec.name: spec for spec in gateway.catalogue.all()}
-    if not tools and not all(task.is_inference for task in job.sub_tasks):
-        raise Refusal(503, "No executor has published its tools yet: start one and try again", retry_after=1)
+    agents = await _agents_for(gateway, job)
+    revision, tools = gateway.catalogue.revision, gateway.catalogue.published()
+    called = {task.tool_or_prompt.name for task in job.sub_tasks if not task.is_inference}
+    if (unknown := called - tools.keys()) and not gateway.executors.alive():
+        hint = did_you_mean(min(unknown), tools)
+        raise _missing(f"no executor is running, and none has published {_named(unknown)}{hint}")
     if found := problems(job, tools, agents=agents):
         raise _invalid([one.as_json() for one in found], path)
+    if away := called - {spec.name for spec in gateway.catalogue.all()}:
+        raise _missing(f"no running executor has {_named(away)}")
     return Approval(revision, agents, is_timeless=not mentions_date(job))
+
+
+async def _agents_for(gateway: Gateway, job: Job) -> frozenset[str] | None:
+    """Return the names of all active agents, or None if `job` needs no agent."""
+    asked = {task.tool_or_prompt.name for task in job.sub_tasks if task.is_inference}
+    if not asked:
+        return None
+    agents = await gateway.agents_current()
+    for name in filter(agents.awaits, sorted(asked)):
+        raise no_such_agent(400, f"there is no active agent {name!r}", name, agents)
+    return agents.names()
+
+
+def _missing(problem: str) -> Refusal:
+    """Return the refusal of a job that needs another executor."""
+    return Refusal(503, f"{problem}: start an executor that has it, and try again", retry_after=1)
+
+
+def _named(tools: Collection[str]) -> str:
+    names = ", ".join(repr(name[:80]) for name in sorted(tools)[:MOST_NAMED])
+    return f"the tools {names}" if len(tools) > 1 else f"the tool {names}"
 
 
 async def _is_current(gateway: Gateway, approval: Approval) -> bool:

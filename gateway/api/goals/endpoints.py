@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ from gateway.api.goals import queries, running
 from gateway.api.goals.deciding import decided
 from gateway.api.runs.queries import open_runs
 from gateway.api.schedules.parsing import goal_schedule
+from gateway.api.unknown_agents import no_such_agent
 from gateway.endpoint import Call, endpoint
 from gateway.http.errors import INVALID_BODY, Refusal
 from gateway.http.replies import json_reply, no_content
@@ -210,8 +211,8 @@ async def _agent_id(call: Call[GoalCreate, None]) -> str | None:
     if body.agent_name:
         entry = agents.active(body.agent_name)
         if entry is None:
-            hint = did_you_mean(body.agent_name, agents.names())
-            raise Refusal(400, f"No active agent found with name: {body.agent_name}{hint}")
+            missing = f"No active agent found with name: {body.agent_name}"
+            raise no_such_agent(400, missing, body.agent_name, agents)
     elif body.agent_id:
         entry = agents.get(body.agent_id)
         if entry is None:
@@ -222,8 +223,8 @@ async def _agent_id(call: Call[GoalCreate, None]) -> str | None:
 
 
 def _require_tools(call: Call[Any, Any], params: GoalParams | None) -> None:
-    """Require that every allowed tool exists. Skipped until an executor has published its tools."""
-    known = [spec.name for spec in call.gateway.catalogue.all()]
+    """Require that an executor has published every allowed tool. Skipped until one has published any."""
+    known = call.gateway.catalogue.published()
     named = enumerate((params and params.allowed_tools) or ())
     unknown = [
         Issue(
@@ -236,7 +237,7 @@ def _require_tools(call: Call[Any, Any], params: GoalParams | None) -> None:
         raise Refusal(400, INVALID_BODY, validation_errors=unknown)
 
 
-def _advice(name: str, known: Sequence[str]) -> str:
+def _advice(name: str, known: Iterable[str]) -> str:
     return did_you_mean(name, known) or f"; there are {', '.join(known)}"
 
 

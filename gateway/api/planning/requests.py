@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 
 from contracts.api.dags import CreateDag
-from contracts.core.suggestions import did_you_mean
 from contracts.domain import dag, run
 from contracts.domain.dag import DAG
 from contracts.domain.model import NoModel, resolve_model
@@ -15,6 +14,7 @@ from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Stream
 from gateway.api.planning.answers import Answer, answer
+from gateway.api.unknown_agents import no_such_agent
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 
@@ -39,8 +39,8 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
         if isinstance(asked, NoModel):
             raise Refusal(503, asked.reason)
     if entry is None:
-        hint = did_you_mean(body.agent_name, agents.names())
-        raise Refusal(404, f"Agent '{body.agent_name}' not found OR not active{hint}")
+        missing = f"Agent '{body.agent_name}' not found OR not active"
+        raise no_such_agent(404, missing, body.agent_name, agents)
     return dag.Requested(
         goal_text=body.goal_text,
         agent_name=body.agent_name,

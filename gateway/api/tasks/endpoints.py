@@ -13,13 +13,13 @@ from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, Tas
 from contracts.core.event import Json
 from contracts.core.foreign_json import TooLargeInteger, parse_json
 from contracts.core.outcome import Reject, Retry
-from contracts.core.suggestions import did_you_mean
 from contracts.domain.agent import AgentVersion, State
 from contracts.domain.issues import Issue, issues
 from contracts.domain.model import NoModel, resolve_model
 from contracts.llm import ChatRequest, Completion
 from gateway.api.tasks.accounts import answered, failed, record
 from gateway.api.tasks.prompt import image_type, task_messages
+from gateway.api.unknown_agents import no_such_agent
 from gateway.endpoint import Call, endpoint
 from gateway.http.errors import RETRY_AFTER_S, Refusal
 from gateway.http.forms import Form, form_of
@@ -62,8 +62,8 @@ async def _performed(call: Call[None, None], form: Form) -> TaskResult:
     agents = await call.gateway.agents_current()
     entry = agents.active(asked.task_name)
     if entry is None:
-        hint = did_you_mean(asked.task_name, agents.names())
-        raise Refusal(404, f"No active agent found with name: {asked.task_name}{hint}")
+        missing = f"No active agent found with name: {asked.task_name}"
+        raise no_such_agent(404, missing, asked.task_name, agents)
     completion = await _asked(call, entry, _request(call, entry.state, asked, params, form))
     return _result(call, entry.state, params, form, completion)
 

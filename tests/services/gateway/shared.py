@@ -26,6 +26,14 @@ async def add_agent(api: Api, name: str = "Planner", **given: Any) -> None:
     await api.write(agent.AGENT, "a1", created, agent.Activated(name=name))
 
 
+async def add_default_agents(api: Api) -> None:
+    """The agents that the services use by themselves, as a planner creates them. Each is one commit."""
+    for name in agent.ESSENTIAL_AGENTS:
+        created = agent.Created(name=name, version_name="1", prompt_template="p")
+        await api.write(agent.AGENT, agent.agent_id(name, "1"), created, agent.Activated(name=name))
+    await api.gateway.agents_current()
+
+
 async def add_one_of_everything(api: Api) -> None:
     """An agent, a tool, a DAG with a plan that calls it, an execution and a goal."""
     api.gateway.catalogue.add(ToolSpec(name="noop", description="", parameters={}, effect=Effect.READ))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from contracts.core.tool import Effect, ToolSpec
+from contracts.domain.agent import DEFAULT_AGENTS
 from contracts.domain.plan import Job, problems
 from contracts.llm.written import objects_in
 from planner.default_agents import default_agents
@@ -25,6 +26,7 @@ def tool(name: str, **properties: dict[str, Any]) -> ToolSpec:
 
 
 def test_every_agent_that_clients_ask_for_by_name_is_there() -> None:
+    assert AGENTS.keys() == DEFAULT_AGENTS
     assert list(AGENTS) == [
         "defaultAgent",
         *PLANNERS,

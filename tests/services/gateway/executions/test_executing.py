@@ -9,13 +9,16 @@ import pytest
 from contracts.core.event import Json
 from contracts.domain import dag
 from contracts.domain.dag import DAG
+from contracts.domain.executors import SILENCE_S, ExecutorAlive
 from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
-from tests.services.gateway.executions.executions import NOW, inference, job, task
-from tests.services.gateway.shared import UNKNOWN_IDS, add_agent
+from tests.services.gateway.executions.executions import NOW, WRITE_FILE, inference, job, task
+from tests.services.gateway.shared import LLM, UNKNOWN_IDS, add_agent
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
+
+ALIVE = ExecutorAlive(instance="host-1", capacity=1, tools=("readFile",)).model_dump_json().encode()
 
 
 async def test_a_planned_dag_is_executed(api: Api) -> None:
@@ -103,6 +106,7 @@ async def test_the_date_of_the_execution_is_filled_in_in_the_time_zone_of_the_da
 async def test_what_cannot_be_executed_is_refused_and_nothing_is_written(
     api: Api, body: Json, path: list[Any], message: str | None
 ) -> None:
+    api.gateway.executors.record_heartbeat(ALIVE)
     answer = await api.post("/api/v1/execute-dag", body)
 
     assert (answer.status, answer.json["error"]) == (400, "Invalid input parameters")
@@ -110,6 +114,55 @@ async def test_what_cannot_be_executed_is_refused_and_nothing_is_written(
     assert issue["path"] == path
     assert message in (None, issue["message"])
     assert await api.log.last_seq() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "error"),
+    [
+        ("writeFile", 503, "no running executor has the tool 'writeFile': start an executor that has it"),
+        ("readFil", 400, "there is no tool 'readFil': did you mean 'readFile'?"),
+    ],
+)
+async def test_a_tool_whose_executor_is_away_is_a_reason_to_try_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch, name: str, status: int, error: str
+) -> None:
+    """A tool that no executor ever had is a mistake."""
+    now = 0.0
+    monkeypatch.setattr(api.gateway.executors, "_clock", lambda: now)
+    api.gateway.executors.record_heartbeat(ALIVE)
+    now = SILENCE_S - 1
+    api.gateway.executors.record_heartbeat(ALIVE)
+    now = SILENCE_S
+    api.gateway.catalogue.add(WRITE_FILE.model_copy(update={"name": "readFile"}))
+    call = {"name": name, "params": {"path": "a", "content": "b"}}
+
+    answer = await api.post("/api/v1/execute-dag", job(task("001", tool_or_prompt=call)))
+
+    assert answer.status == status
+    assert error in answer.body.decode()
+    assert (answer.headers.get("retry-after") == "1") is (status == 503)
+    assert await api.log.last_seq() == 0
+
+
+async def test_without_any_executor_an_unknown_tool_may_come_with_one(api: Api) -> None:
+    call = {"name": "writeFil", "params": {}}
+
+    answer = await api.post("/api/v1/execute-dag", job(task("001", tool_or_prompt=call)))
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert "no executor is running, and none has published the tool 'writeFil'" in answer.json["error"]
+    assert "did you mean 'writeFile'?" in answer.json["error"]
+
+
+async def test_a_step_of_a_default_agent_waits_for_the_planner_that_creates_it(
+    start_gateway: StartGateway,
+) -> None:
+    api = await start_gateway(llm=LLM)
+
+    answer = await api.post("/api/v1/execute-dag", job(inference("001")))
+
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert "start one with `async-agent run planner`" in answer.json["error"]
 
 
 async def test_a_job_put_in_place_of_the_plan_is_checked_again(api: Api) -> None:
