@@ -9,10 +9,10 @@ LEAST_LIKENESS = 0.55
 """Minimum similarity of a suggestion, from 0 to 1."""
 
 
-def closest(given: str, known: Iterable[str]) -> str | None:
+def closest(given: str, known: Iterable[str], *, likeness: float = LEAST_LIKENESS) -> str | None:
     """The element of `known` most similar to `given`; None if none is similar. Ignores case, `_` and `-`."""
     by_form = {_form(one): one for one in known}
-    found = get_close_matches(_form(given), by_form, n=1, cutoff=LEAST_LIKENESS)
+    found = get_close_matches(_form(given), by_form, n=1, cutoff=likeness)
     return by_form[found[0]] if found else None
 
 

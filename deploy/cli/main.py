@@ -86,6 +86,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option
     """Run NATS and the five services on this machine, until Ctrl-C."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.up import up as run_up
+    from deploy.local.env_file import misspelled
     from deploy.local.settings import local_settings, options_of
     from deploy.terminal import Terminal
 
@@ -100,7 +101,10 @@ def up(  # noqa: PLR0913, PLR0917  each is an option
             durability=durability,
             executors=executors,
         )
-        await run_up(options_of(settings), settings.artifacts, Terminal())
+        console = Terminal()
+        for warning in misspelled():
+            console.note(warning, "yellow")
+        await run_up(options_of(settings), settings.artifacts, console)
         return Status.DONE
 
     _exit(execute(main(), interrupted=Status.DONE))
@@ -111,6 +115,10 @@ def run(service: ServiceName) -> None:
     """Run one service in this process, configured by the environment and .env."""
     from importlib import import_module
 
+    from deploy.local.env_file import misspelled
+
+    for warning in misspelled():
+        show_error(warning)
     import_module(f"{service}.service").SERVICE.main()
 
 

@@ -1,0 +1,51 @@
+"""Finds misspelled settings in `.env`, which would have no effect."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from dotenv import dotenv_values
+from pydantic_settings import BaseSettings
+
+from contracts.core.suggestions import closest
+from contracts.llm import LlmSettings
+from contracts.runtime.process.settings import ViewsSettings
+from contracts.settings.environment import secret_names
+from deploy.local.settings import LocalSettings
+from executor.settings import ExecutorSettings
+from executor.tools.settings import ToolSettings
+from gateway.settings import GatewaySettings
+from planner.settings import PlannerSettings
+from scheduler.settings import SchedulerSettings
+
+ENV_FILE = Path(".env")
+LIKENESS = 0.8
+"""Minimum similarity to a setting. Other programs read `.env` too, so that unknown names are allowed."""
+SETTINGS: tuple[type[BaseSettings], ...] = (
+    GatewaySettings,
+    PlannerSettings,
+    ExecutorSettings,
+    ToolSettings,
+    SchedulerSettings,
+    ViewsSettings,
+    LlmSettings,
+    LocalSettings,
+)
+"""The settings of all services and of `async-agent up`."""
+
+
+def misspelled(file: Path = ENV_FILE) -> Iterator[str]:
+    """Yield a message for each variable in `file` that is no setting and resembles one."""
+    if not file.is_file():
+        return
+    known = _known()
+    for name in dotenv_values(file, interpolate=False):
+        if name.upper() not in known and (meant := closest(name, sorted(known), likeness=LIKENESS)):
+            yield f"{file}: {name} is not a setting; did you mean {meant}?"
+
+
+def _known() -> frozenset[str]:
+    names = {name.upper() for settings in SETTINGS for name in settings.model_fields}
+    files = {f"{name}_FILE" for settings in SETTINGS for name in secret_names(settings)}
+    return frozenset(names | files)
