@@ -16,9 +16,9 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import orjson
-from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from contracts.core.aggregate import Aggregate
+from contracts.core.envelope import ENVELOPE
 from contracts.core.event import Event, Json
 from contracts.core.unread import Unread, require_read
 from contracts.core.upcasts import Upcasts
@@ -30,26 +30,6 @@ class Undecodable(ValueError):
     """The message is not a commit."""
 
 
-class _Envelope(BaseModel):
-    """The attributes of a commit, read from its first event."""
-
-    model_config = ConfigDict(strict=True, extra="ignore")
-
-    commit: str
-    type: str
-    subject: str
-    state: str
-    version: PositiveInt
-    time: str
-    source: str
-    correlationid: str
-    causationid: str | None = None
-    actor: str | None = None
-    traceparent: str | None = None
-    snapshot: str | None = None
-    began: str | None = None
-
-
 class Place(NamedTuple):
     """The position of a commit among the commits of its aggregate, so that a reader knows which to read."""
 
@@ -59,9 +39,13 @@ class Place(NamedTuple):
     """1 for the first commit of the aggregate, 2 for the next one, and so on."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Commit:
-    """All events of one decision about one aggregate."""
+    """All events of one decision about one aggregate. Do not change it.
+
+    It is not frozen, because a frozen dataclass takes four times as long to create, and every process creates
+    one for each message of the log.
+    """
 
     id: str
     """Set before the first attempt to append. JetStream uses it to detect duplicates."""
@@ -210,22 +194,25 @@ class Codec:
             Undecodable: an envelope is not a valid event.
         """
         try:
-            first = _Envelope.model_validate(batch[0])
+            first = ENVELOPE.validate_python(batch[0])
+            began = first.get("began")
             return Commit(
-                id=first.commit,
-                aggregate=first.type.partition(".")[0],
-                aggregate_id=first.subject,
-                state=first.state,
-                version=first.version,
-                time=_moment(first.time),
-                source=first.source,
-                events=tuple(self._event(one, (lost or {}).get(n)) for n, one in enumerate(batch)),
-                correlation_id=first.correlationid,
-                causation_id=first.causationid,
-                actor=first.actor,
-                traceparent=first.traceparent,
-                snapshot=first.snapshot,
-                began=_moment(first.began) if first.began else None,
+                id=first["commit"],
+                aggregate=first["type"].partition(".")[0],
+                aggregate_id=first["subject"],
+                state=first["state"],
+                version=first["version"],
+                time=_moment(first["time"]),
+                source=first["source"],
+                events=tuple(
+                    [self._event(one, lost.get(n) if lost else None) for n, one in enumerate(batch)]
+                ),
+                correlation_id=first["correlationid"],
+                causation_id=first.get("causationid"),
+                actor=first.get("actor"),
+                traceparent=first.get("traceparent"),
+                snapshot=first.get("snapshot"),
+                began=_moment(began) if began else None,
             )
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise Undecodable(f"{batch[0].get('type')} of {batch[0].get('subject')}: {error}") from error
