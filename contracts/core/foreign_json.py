@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterator
 
@@ -25,7 +26,7 @@ class TooLargeInteger(ValueError):
         self.path = path
         shown = str(value) if abs(value) < 10**60 else f"with {len(str(abs(value)))} digits"
         self.problem = f"the integer {shown} does not fit into 64 bits: send it as text, in quotes"
-        super().__init__(f"{'.'.join(map(str, path)) or 'the value'}: {self.problem}")
+        super().__init__(f"{_at(path)}: {self.problem}")
 
 
 def parse_json(raw: bytes) -> Json:
@@ -41,27 +42,46 @@ def parse_json(raw: bytes) -> Json:
     return value
 
 
+def require_storable(value: Json) -> None:
+    """Check that JSON can hold every number in `value` exactly.
+
+    Raises:
+        TooLargeInteger: an integer does not fit into 64 bits.
+        ValueError: a number is NaN or infinite, which orjson writes as null.
+    """
+    for path, number in _numbers(value):
+        if isinstance(number, float):
+            if not math.isfinite(number):
+                raise ValueError(f"{_at(path)}: {number} is not a JSON number: use null or a string")
+        elif not LEAST_INTEGER <= number <= MOST_INTEGER:
+            raise TooLargeInteger(path, number)
+
+
 def _require_exact(raw: bytes) -> None:
     try:
         value = json.loads(raw)
     except RecursionError:
         raise ValueError("it is nested too deeply to be read exactly") from None
-    for path, number in _integers(value, ()):
-        if not LEAST_INTEGER <= number <= MOST_INTEGER:
+    for path, number in _numbers(value):
+        if isinstance(number, int) and not LEAST_INTEGER <= number <= MOST_INTEGER:
             raise TooLargeInteger(path, number)
 
 
-def _integers(value: Json, path: Path) -> Iterator[tuple[Path, int]]:
-    """Every integer in a value with its path. Not recursive: deep nesting cannot exhaust the stack."""
-    waiting = [(path, value)]
+def _numbers(value: Json) -> Iterator[tuple[Path, int | float]]:
+    """Every number in a value with its path. Not recursive: deep nesting cannot exhaust the stack."""
+    waiting: list[tuple[Path, Json]] = [((), value)]
     while waiting:
         path, value = waiting.pop()
         match value:
             case bool():
                 pass
-            case int():
+            case int() | float():
                 yield path, value
             case dict():
                 waiting += [((*path, key), item) for key, item in value.items()]
-            case list():
+            case list() | tuple():
                 waiting += [((*path, number), item) for number, item in enumerate(value)]
+
+
+def _at(path: Path) -> str:
+    return ".".join(map(str, path)) or "the value"

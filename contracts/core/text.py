@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 
 from contracts.core.event import Json
@@ -26,23 +25,6 @@ def clean_json(value: Json) -> Json:
             return [clean_json(item) for item in value]
         case _:
             return value
-
-
-def require_finite(value: Json) -> None:
-    """Check that `value` contains no NaN or infinity. JSON does not support them, and orjson writes null.
-
-    Raises:
-        ValueError: it contains one.
-    """
-    left = [value]
-    while left:
-        match left.pop():
-            case float() as number if not math.isfinite(number):
-                raise ValueError(f"{number} is not a JSON number: use null or a string")
-            case dict() as items:
-                left.extend(items.values())
-            case list() as items:
-                left.extend(items)
 
 
 def cut(text: str, limit: int) -> str:

@@ -5,11 +5,10 @@ So an invalid field never makes the rest of an answer unreadable.
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
-
-import orjson
 
 from contracts.core.event import Json
 
@@ -135,6 +134,6 @@ def _texts(value: Json, depth: int) -> Iterator[str]:
 
 def _as_json(value: Json) -> str:
     try:
-        return orjson.dumps(value).decode()
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except (TypeError, ValueError, RecursionError):
         return ""

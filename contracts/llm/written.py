@@ -18,7 +18,8 @@ import json_repair
 import orjson
 
 from contracts.core.event import Json
-from contracts.core.text import clean_json, require_finite
+from contracts.core.foreign_json import require_storable
+from contracts.core.text import clean_json
 
 MAX_REPAIRED = 200_000
 """Maximum characters of an object that is repaired, because repairing is slow."""
@@ -121,7 +122,7 @@ def arguments_of(name: str, written: Json) -> dict[str, Json]:
         raise NotJson(f"the arguments of {name} must be a JSON object")
     try:
         arguments: dict[str, Json] = clean_json(value)
-        require_finite(arguments)
+        require_storable(arguments)
     except (ValueError, RecursionError) as error:
         raise NotJson(f"the arguments of {name} are not valid JSON: {error}") from error
     return arguments
@@ -249,9 +250,12 @@ def _storable(value: Json) -> dict[str, Json]:
     """The object with text that every store accepts."""
     try:
         cleaned: dict[str, Json] = clean_json(value)
+        require_storable(cleaned)
         orjson.dumps(cleaned)
     except RecursionError as error:
         raise NotJson(f"the JSON is nested more than {_MAX_NESTING} levels deep: use less nesting") from error
+    except ValueError as error:
+        raise NotJson(f"the JSON cannot be stored: {error}") from error
     except TypeError as error:
-        raise NotJson(f"the JSON cannot be stored ({error}): use smaller numbers and less nesting") from error
+        raise NotJson(f"the JSON cannot be stored ({error}): use less nesting") from error
     return cleaned

@@ -14,9 +14,10 @@ from aiohttp import ClientConnectionError, ClientPayloadError
 from pydantic import ValidationError
 
 from contracts.core.event import Json
+from contracts.core.foreign_json import require_storable
 from contracts.core.ids import require_id
 from contracts.core.outcome import Reject, Retry
-from contracts.core.text import clean_json, clean_text, require_finite
+from contracts.core.text import clean_json, clean_text
 from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
 from contracts.settings.redactor import SECRETS
 from executor.tools.inputs import ToolInput, explain, json_schema
@@ -138,7 +139,7 @@ def _interrupted(reason: str, effect: Effect) -> Retry | Reject:
 
 def _as_json(result: Json) -> Json:
     clean = clean_json(result)
+    require_storable(clean)
     written = orjson.dumps(clean)  # raises here if the result of the tool is not JSON
-    require_finite(clean)
     redacted = SECRETS.json(written)
     return clean if redacted == written else orjson.loads(redacted)

@@ -87,9 +87,11 @@ async def test_a_header_of_the_callers_replaces_ours_whatever_its_case(
     assert headers.getall("User-Agent") == ["Mine"]
 
 
-async def test_an_answer_that_is_no_json_is_text(http: ClientSession, receiver: Receiver) -> None:
-    receiver.answer = {"body": b"not json", "content_type": "application/json"}
-    assert (await send(http, url=receiver.url))["response"] == "not json"
+@pytest.mark.parametrize("body", ["not json", '{"id": 18446744073709551617}', '{"n": NaN}'])
+async def test_an_answer_that_is_no_json_is_text(http: ClientSession, receiver: Receiver, body: str) -> None:
+    """So is JSON with an integer that would lose digits."""
+    receiver.answer = {"body": body.encode(), "content_type": "application/json"}
+    assert (await send(http, url=receiver.url))["response"] == body
 
 
 async def test_of_a_huge_answer_the_beginning_is_kept(http: ClientSession, receiver: Receiver) -> None:

@@ -72,13 +72,22 @@ def test_arguments_are_read_in_every_form_that_providers_send(
         ('{"path": "a.t', "not valid JSON"),
         ("[1]", "must be a JSON object"),
         ("[" * 100_000, "not valid JSON"),
+        ('{"n": [18446744073709551617]}', "n.0: the integer 18446744073709551617 does not fit into 64 bits"),
+        ({"n": 18446744073709551617}, "send it as text, in quotes"),
+        ('{"n": 1e999}', "n: inf is not a JSON number"),
+        ('{"n": NaN}', "NaN is not valid JSON"),
+        ({"n": float("nan")}, "n: nan is not a JSON number"),
     ],
 )
-def test_broken_arguments_come_with_what_is_wrong(written: str, says: str) -> None:
+def test_broken_arguments_come_with_what_is_wrong(written: Any, says: str) -> None:
     (call,) = read({"tool_calls": [{"id": "c", "function": {"name": "f", "arguments": written}}]}).tool_calls
 
     assert call.arguments == {}
     assert says in str(call.error)
+
+
+def test_a_content_that_the_server_has_parsed_keeps_large_integers() -> None:
+    assert read({"content": {"n": 18446744073709551617}}).content == '{"n":18446744073709551617}'
 
 
 @pytest.mark.parametrize(

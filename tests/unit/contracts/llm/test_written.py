@@ -111,9 +111,10 @@ def test_half_an_answer_is_refused_and_not_completed(opening: str, length: int) 
         ('{"a": ' * 120 + "x" + "}" * 120, "nested more than 100 levels deep"),
         ('{"a": ' * 5000 + "1" + "}" * 5000, "nested more than 100 levels deep"),
         ('{"a": ' * 400 + "1" + "}" * 400, "cannot be stored"),
-        ('{"a": 123456789012345678901234567890}', "cannot be stored"),
+        ('{"a": 123456789012345678901234567890}', "cannot be stored: a: the integer 1234"),
+        ('{"a": [1e999]}', "cannot be stored: a.0: inf is not a JSON number"),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_what_holds_no_plan_is_refused_with_the_reason(answer: str, complaint: str) -> None:
     with pytest.raises(NotJson, match=complaint):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
@@ -56,6 +57,19 @@ async def test_a_result_of_3_mb_comes_back_whole() -> None:
 @pytest.mark.parametrize("result", [object(), {"a": {1, 2}}, b"bytes", 1 << 70])
 async def test_a_result_that_is_not_json_is_the_tools_fault(result: Any) -> None:
     with pytest.raises(Reject, match="t failed"):
+        await returning(result).invoke({}, CALL)
+
+
+@pytest.mark.parametrize(
+    ("result", "says"),
+    [
+        ({"a": [float("nan")]}, "a.0: nan is not a JSON number"),
+        (float("-inf"), "the value: -inf is not a JSON number"),
+        ({"a": (1 << 64,)}, "a.0: the integer 18446744073709551616 does not fit into 64 bits"),
+    ],
+)
+async def test_a_number_that_json_cannot_hold_is_named_and_never_becomes_null(result: Any, says: str) -> None:
+    with pytest.raises(Reject, match=re.escape(says)):
         await returning(result).invoke({}, CALL)
 
 
