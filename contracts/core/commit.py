@@ -22,6 +22,7 @@ from contracts.core.envelope import ENVELOPE
 from contracts.core.event import Event, Json
 from contracts.core.unread import Unread, require_read
 from contracts.core.upcasts import Upcasts
+from contracts.core.writers import Writers
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
 
@@ -117,6 +118,7 @@ class Codec:
 
     aggregates: Sequence[Aggregate[Any]]
     upcasts: Upcasts = field(default_factory=Upcasts)
+    writers: Writers = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         table: dict[str, type[Event]] = {}

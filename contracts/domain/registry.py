@@ -15,6 +15,7 @@ from contracts.domain.run import RUN
 from contracts.domain.schedule.ticks import SCHEDULE
 from contracts.domain.task import TASK
 from contracts.domain.webhook import WEBHOOK
+from contracts.domain.writers import WRITERS
 
 AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, DAG, GOAL, MEMORY, RUN, SCHEDULE, TASK, WEBHOOK)
-CODEC = Codec(AGGREGATES, UPCASTS)
+CODEC = Codec(AGGREGATES, UPCASTS, WRITERS)

@@ -24,6 +24,7 @@ from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.publish import WrongLastSequence
+from contracts.runtime.nats.replies import Denied
 from contracts.runtime.nats.retry import NoAnswer, retry_forever, retry_until
 from contracts.runtime.nats.storage import Storage
 from contracts.runtime.nats_blobs import NatsBlobs
@@ -128,7 +129,10 @@ class NatsLog:
         """See Log.halt."""
         logger.error("halting the log: it refuses all commits from now on", reason=reason, way_out=WAY_OUT)
         halt = partial(stream_state.halt, self.connection, STREAM, reason)
-        await retry_until(halt, deadline_s=self._deadline_s)
+        try:
+            await retry_until(halt, deadline_s=self._deadline_s)
+        except Denied:
+            logger.warning("this service may not halt the log; the projector, which reads all of it, may")
 
     async def accept(self) -> None:
         """Accept commits again after `halt`. Readers that have read lost commits start from the current log.

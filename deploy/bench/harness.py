@@ -125,7 +125,7 @@ async def bench_system(durability: Durability, sizes: tuple[int, ...] = ()) -> A
         said: list[str] = []
         async with local_system(options, lambda name, line: said.append(f"{name}: {line}")) as system:
             settings = Settings(nats_url=system.nats_url)
-            async with nats_log(settings, CODEC, name="bench") as log:
+            async with nats_log(settings, CODEC, name="operator/bench") as log:
                 bench = Bench(system, log, Pool(system.url), data)
                 bench.sizes = sizes or bench.sizes
                 listening = asyncio.create_task(bench.listen())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from contracts.api.health import Readiness
+from contracts.runtime.nats.address import public
 from contracts.runtime.process.settings import Durability
 from deploy.local.log_lines import LinePrinter
 from deploy.local.system import API, NATS, STOP_WITHIN_S, LocalSystem, Options, local_system, names
@@ -66,10 +66,8 @@ def _facts(
     return [
         ("API", system.url + _moved(system, API)),
         ("documents", f"{system.url}/docs"),
-        (
-            "NATS",
-            system.nats_url + _moved(system, NATS) if own_nats else _public(system.nats_url),
-        ),
+        ("NATS", public(system.nats_url) + (_moved(system, NATS) if own_nats else "")),
+        *((("NATS, to read", f"NATS_URL=$(cat {system.nats.reader_file})"),) if system.nats else ()),
         ("durability", PROMISES[options.durability] if own_nats else "as your NATS is configured"),
         ("data", str(options.data.absolute())),
         ("artifacts", str(artifacts.absolute())),
@@ -82,8 +80,3 @@ def _moved(system: LocalSystem, part: str) -> str:
     """Return a note if a part of the system does not have its default port."""
     default = system.ports.moved.get(part)
     return f"  (port {default} was taken by another program; this one is kept)" if default else ""
-
-
-def _public(url: str) -> str:
-    """Remove user name and password from a URL."""
-    return re.sub(r"//[^@/]*@", "//", url)

@@ -11,20 +11,19 @@ import shutil
 import sys
 import sysconfig
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from contracts.runtime.durability import OWN_SERVER
+from contracts.runtime.permissions import OPERATOR, READER
 from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import Durability
+from deploy.local import nats_config
 from deploy.local.lifeline import end_with_parent
+from deploy.local.nats_users import kept_passwords, url_for, write_private
 
 MEMORY_LIMIT = "256MiB"
 """GOMEMLIMIT of the server: above it, garbage is collected at once. Memory in use may exceed it."""
-NO_LIMIT = "1EB"
-"""Maximum size of the store. The server's own default is three quarters of the free disk space at its start,
-not counting stored data. A server with a larger store would refuse every message after a restart."""
 START_S = 20.0
 """Maximum seconds to start a server with an empty store. Restoring a store has no time limit."""
 STOP_S = 15.0
@@ -44,7 +43,7 @@ class StoreInUse(ServerFailed):
 
 
 class NatsServer:
-    """One nats-server. A restart keeps the port and the data."""
+    """One nats-server. A restart keeps the port and the data. Connections need a user and its password."""
 
     def __init__(
         self,
@@ -63,11 +62,21 @@ class NatsServer:
         """Set after a failed write to disk. Until a restart, that stream stores no messages."""
         self._process: Process | None = None
         self._reading: asyncio.Task[None] | None = None
+        self._passwords: Mapping[str, str] = {}
 
     @property
     def url(self) -> str:
-        """URL for clients."""
-        return f"nats://127.0.0.1:{self.port}"
+        """URL for the user that may do everything."""
+        return self.url_for(OPERATOR)
+
+    def url_for(self, user: str) -> str:
+        """Return the URL for one of `contracts.runtime.permissions.USERS`."""
+        return url_for(user, self._passwords, f"127.0.0.1:{self.port}")
+
+    @property
+    def reader_file(self) -> Path:
+        """File with the URL for programs that follow the log."""
+        return self.directory / "reader.url"
 
     @property
     def pid(self) -> int | None:
@@ -81,11 +90,12 @@ class NatsServer:
             StoreInUse: another server still runs on this directory.
             ServerFailed: the server ended or was not ready in time. The message includes its output.
         """
-        self.directory.mkdir(parents=True, exist_ok=True)
-        config = self.directory / "nats.conf"
-        config.write_text(self._configuration())
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store_failed.clear()
         with self._locked_store() as lock:
+            config = self.directory / "nats.conf"
+            self._passwords = kept_passwords(self.directory)
+            write_private(config, self._configuration())
             # The child inherits the lock: it is held as long as any server uses the store, even an orphan.
             self._process = await asyncio.create_subprocess_exec(
                 binary(), "-c", str(config), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
@@ -97,6 +107,7 @@ class NatsServer:
             async with asyncio.timeout(START_S) as limit:
                 self._reading = asyncio.create_task(self._read_log(self._process, ready, limit))
                 self.port = await ready
+            write_private(self.reader_file, self.url_for(READER))
         except BaseException as error:
             await self.kill()
             if isinstance(error, TimeoutError):
@@ -132,17 +143,7 @@ class NatsServer:
         return await self._process.wait() if self._process else 0
 
     def _configuration(self) -> str:
-        sync = "sync_interval: always" if self.durability is Durability.FSYNC else ""
-        return f"""\
-listen: "127.0.0.1:{self.port or -1}"
-server_name: {OWN_SERVER}
-pid_file: {quoted(self.directory / "nats.pid")}
-jetstream {{
-  store_dir: {quoted(self.directory / "jetstream")}
-  max_file_store: {NO_LIMIT}
-  {sync}
-}}
-"""
+        return nats_config.server(self.directory, self.port, self.durability, self._passwords)
 
     @contextlib.contextmanager
     def _locked_store(self) -> Iterator[int]:
@@ -175,13 +176,6 @@ jetstream {{
                 ready.set_result(port)
         if not ready.done():
             ready.set_exception(ServerFailed(f"nats-server ended before it was ready:{said}"))
-
-
-def quoted(path: Path) -> str:
-    """Return `path` as a string of NATS's configuration format. Any bytes are allowed."""
-    # Not as JSON: the format has no escape for a character, only for a byte.
-    plain = {byte: chr(byte) for byte in range(0x20, 0x7F) if chr(byte) not in '"\\'}
-    return '"' + "".join(plain.get(byte) or f"\\x{byte:02x}" for byte in os.fsencode(path)) + '"'
 
 
 def binary() -> str:

@@ -92,6 +92,7 @@ class LocalSystem:
     url: str
     """URL of the gateway."""
     nats_url: str
+    """URL of NATS, for the user that may do everything."""
     children: dict[str, Child]
     nats: NatsServer | None
     metrics: dict[str, str]
@@ -196,7 +197,8 @@ def _assemble(options: Options, nats: NatsServer | None, ports: Ports, on_line: 
         wanted = options.metrics_port and options.metrics_port + number
         side = ports.choose(name, "127.0.0.1", wanted, METRICS_PORT + number)
         own = {"PORT": str(port), "METRICS_PORT": str(side)}
-        env = _without_secrets_of_others(service, inherited(_environment(options, nats_url, name) | own))
+        url = nats.url_for(service) if nats else nats_url
+        env = _without_secrets_of_others(service, inherited(_environment(options, url, name) | own))
         system.children[name] = Child(name, python_module(service), env, on_line, cwd=options.cwd)
         system.metrics[name] = f"http://127.0.0.1:{side}/metrics"
     return system

@@ -14,11 +14,13 @@ import pytest
 
 from contracts.runtime.nats.connection import connect
 from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.permissions import READER, USERS
 from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
 from deploy.local import nats_keeper
 from deploy.local import nats_server as nats_server_module
 from deploy.local.nats_server import NatsServer, ServerFailed, StoreInUse, running
+from deploy.local.nats_users import PasswordsUnreadable
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -151,3 +153,35 @@ async def test_it_is_restarted_when_a_write_failed_and_the_disk_has_room(
         assert b"error" not in (await connection.request("evt.counter.a.positive", b"kept")).data
         keeping.cancel()
     assert "restarted when the disk has room" in told[0]
+
+
+async def test_passwords_are_random_private_and_kept(tmp_path: Path) -> None:
+    """Also by a server on the data of a version that had no users."""
+    (tmp_path / "one").mkdir(mode=0o755)
+    (tmp_path / "one" / "nats.conf").write_text("listen: 127.0.0.1")
+    urls = {}
+    for name in ("one", "two"):
+        async with running(NatsServer(tmp_path / name)) as server:
+            urls[name] = {user: server.url_for(user) for user in USERS}
+            assert server.reader_file.read_text() == server.url_for(READER)
+    passwords = {url.split("@")[0] for of_one in urls.values() for url in of_one.values()}
+    assert len(passwords) == 2 * len(USERS)
+    for file in ("nats.conf", "users.json", "reader.url"):
+        assert (tmp_path / "one" / file).stat().st_mode & 0o077 == 0
+    configuration = (tmp_path / "one" / "nats.conf").read_text()
+    assert not any(password.rsplit(":")[-1] in configuration for password in passwords)
+    async with running(NatsServer(tmp_path / "one")) as server:
+        assert server.url_for(READER).split("@")[0] == urls["one"][READER].split("@")[0]
+
+
+async def test_passwords_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+    (tmp_path / "users.json").write_text('{"gate')
+    with pytest.raises(PasswordsUnreadable, match=r"users\.json"):
+        await NatsServer(tmp_path).start()
+
+
+async def test_it_has_no_monitoring_port(nats_server: NatsServer) -> None:
+    """It would tell everybody on the machine which programs are connected and what they read."""
+    configuration = (nats_server.directory / "nats.conf").read_text()
+    assert "http" not in configuration
+    assert 'listen: "127.0.0.1:' in configuration

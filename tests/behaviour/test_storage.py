@@ -19,7 +19,8 @@ from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
-from deploy.local.nats_server import NO_LIMIT, NatsServer, running
+from deploy.local.nats_config import NO_LIMIT
+from deploy.local.nats_server import NatsServer, running
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters

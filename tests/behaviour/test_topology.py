@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from nats.aio.client import ServerVersion
 
-from contracts.runtime.nats.connection import Connection, Unreachable, connect
+from contracts.runtime.nats.address import Unreachable
+from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.topology import WrongServer, WrongStream, ensure_topology
 from deploy.local.nats_server import NatsServer
 

@@ -128,6 +128,11 @@ class Bed:
         default_factory=lambda: defaultdict(asyncio.get_running_loop().create_future)
     )
 
+    @property
+    def reader_url(self) -> str:
+        """The address of NATS for programs that follow the log."""
+        return (self.data / "nats" / "reader.url").read_text()
+
     async def end(self, execution_id: str, timeout_s: float = 45.0) -> str:
         """The state an execution comes to rest in, as the log has it."""
         async with asyncio.timeout(timeout_s):
@@ -196,6 +201,7 @@ async def running_bed(data: Path, *, lease_s: float = LEASE_S, **options: Any) -
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
+    assert not [line for line in lines if "permissions violation" in line]
 
 
 StartBed = Callable[..., AbstractAsyncContextManager[Bed]]

@@ -211,7 +211,7 @@ class Seen:
 async def seen(bed: Bed) -> AsyncGenerator[Seen]:
     started = await bed.client.dags.execute_job(bed.hooks.job({"heard": ()}))
     assert await bed.end(started.execution_id) == "completed"
-    nc = await nats.connect(bed.system.nats_url)
+    nc = await nats.connect(bed.reader_url)
     yield Seen(started.execution_id, nc.jetstream())
     await nc.close()
 

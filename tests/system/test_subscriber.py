@@ -33,7 +33,7 @@ async def subscriber(bed: Bed, environment: dict[str, str]) -> AsyncGenerator[Pr
     """The program of the README."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SUBSCRIBER),
-        env={**environment, "NATS_URL": bed.system.nats_url, "PYTHONUNBUFFERED": "1"},
+        env={**environment, "NATS_URL": bed.reader_url, "PYTHONUNBUFFERED": "1"},
         stdout=PIPE,
     )
     try:
@@ -92,7 +92,7 @@ async def test_a_consumer_begins_where_its_config_says(bed: Bed) -> None:
 
 async def heard(bed: Bed, config: ConsumerConfig) -> list[str]:
     """The executions that a consumer of this config is told of at once."""
-    nc = await nats.connect(bed.system.nats_url)
+    nc = await nats.connect(bed.reader_url)
     try:
         subscription = await nc.jetstream().pull_subscribe(COMPLETED, stream="LOG", config=config)
         info = await subscription.consumer_info()

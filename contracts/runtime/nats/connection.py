@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
-from urllib.parse import urlsplit
 
 import nats.errors
 import orjson
@@ -18,10 +18,10 @@ from nats.js.errors import APIError
 
 from contracts.core.event import Json
 from contracts.runtime.log import Unavailable
+from contracts.runtime.nats.address import Unreachable, inbox_of, public
 from contracts.runtime.nats.client import NatsClient
 from contracts.runtime.nats.replies import Replies, Sink, status_of
 from contracts.runtime.nats.retry import NoAnswer, asking
-from contracts.runtime.process.service import UserError
 
 logger = structlog.get_logger(__name__)
 
@@ -31,10 +31,13 @@ PENDING_BYTES = 8 * 1024 * 1024
 """Size of the send buffer while NATS is disconnected. It holds acknowledgements of about 100 bytes."""
 WRONG_LAST_SEQUENCE = (10071, 10164, 10201)
 """JetStream's error codes for a wrong expected last sequence."""
-
-
-class Unreachable(UserError):
-    """No NATS server answers, or the URL is invalid."""
+NOT_AUTHORIZED = "authorization violation"
+DENIED = re.compile(r'permissions violation for publish to "(.+)"')
+"""Errors of the server about the user of the connection, in lower case."""
+REFUSED = (
+    "NATS refuses the user and password in NATS_URL: `async-agent up` keeps those of its own NATS in its "
+    "data directory, `async-agent nats-config` makes users for another NATS"
+)
 
 
 class ConnectionClosed(Exception):
@@ -51,6 +54,8 @@ class Connection:
         self._connected = asyncio.Event()
         self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._closing = False
+        self._is_new = True
+        """Whether no connection has succeeded yet."""
         self._last_error = ""
         self.interruptions = 0
         """How often the connection has been interrupted."""
@@ -60,14 +65,15 @@ class Connection:
         """Connect, waiting for a server that is still starting.
 
         Raises:
-            Unreachable: no server answered within `wait_s` seconds, or `url` is invalid.
+            Unreachable: no server answered within `wait_s` seconds, it refuses the user, or `url` is invalid.
         """
-        where = _public(url)
+        where = public(url)
         try:
             async with asyncio.timeout(wait_s):
                 await self._connect(url, name, pending_bytes)
         except BaseException as error:
             reason = self.nc.last_error or "it does not answer"
+            self._closing = True
             await self.nc.close()
             if not isinstance(error, TimeoutError):
                 raise
@@ -75,7 +81,7 @@ class Connection:
                 f"no NATS server at {where} after {wait_s:g} s ({reason}); "
                 "set NATS_URL, or let `async-agent up` start one"
             ) from None
-        self._last_error = ""
+        self._last_error, self._is_new = "", False
         self._connected.set()
         await self._replies.open()
 
@@ -155,6 +161,7 @@ class Connection:
 
         Raises:
             NoAnswer: no answer within `timeout_s` seconds, an interruption, or no subscriber on `subject`.
+            Denied: the NATS user may not publish on `subject`.
             Unavailable: the connection is closed permanently.
         """
         await self._usable(timeout_s)
@@ -239,10 +246,15 @@ class Connection:
             ping_interval=5,
             max_outstanding_pings=2,
             pending_size=pending_bytes,
+            inbox_prefix=inbox_of(name),
         )
 
     async def _on_error(self, error: Exception) -> None:
         text = str(error) or type(error).__name__
+        if self._is_new and NOT_AUTHORIZED in text.lower():
+            raise Unreachable(REFUSED)
+        if denied := DENIED.search(text):
+            self._replies.deny(denied[1])
         if text != self._last_error:  # while NATS is disconnected, the same error occurs twice a second
             self._last_error = text
             logger.warning("NATS client", error=text)
@@ -281,17 +293,3 @@ async def connect(
         yield connection
     finally:
         await connection.close()
-
-
-def _public(url: str) -> str:
-    """The hosts and ports in `url`, without user names and passwords."""
-    try:
-        parts = [urlsplit(one if "//" in one else f"nats://{one}") for one in url.split(",")]
-        addresses = [(part.hostname, part.port or 4222) for part in parts]
-    except ValueError:
-        addresses = [(None, 0)]
-    if not all(host for host, _ in addresses):
-        raise Unreachable(
-            "NATS_URL is not a valid URL; set it to nats://<host>:4222 or to several URLs separated by commas"
-        )
-    return ", ".join(f"{host}:{port}" for host, port in addresses)

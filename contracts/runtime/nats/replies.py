@@ -15,6 +15,7 @@ from nats.aio.msg import Msg
 from nats.js.api import Header
 
 from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.process.service import UserError
 
 logger = structlog.get_logger(__name__)
 
@@ -52,15 +53,20 @@ def _first(_: Msg) -> bool:
     return True
 
 
+class Denied(UserError):
+    """The NATS user of this process may not publish on a subject."""
+
+
 @dataclass(slots=True, eq=False)
 class _Question:
+    subject: str
     answer: asyncio.Future[list[Msg]]
     is_last: Callable[[Msg], bool]
     messages: list[Msg] = field(default_factory=list)
 
-    def fail(self, reason: str) -> None:
+    def fail(self, error: Exception) -> None:
         if not self.answer.done():
-            self.answer.set_exception(NoAnswer(reason))
+            self.answer.set_exception(error)
 
 
 class Replies:
@@ -68,18 +74,26 @@ class Replies:
 
     def __init__(self, nc: Client) -> None:
         self._nc = nc
-        self._inbox = nc.new_inbox() + "."
+        self._inbox = ""
         self._asked: dict[str, _Question] = {}
         self._count = 0
 
     async def open(self) -> None:
-        """Subscribe to the inbox."""
+        """Subscribe to an inbox. Call it once, when connected."""
+        self._inbox = self._nc.new_inbox() + "."
         await self._nc.subscribe(self._inbox + "*", future=Sink(self._receive))
 
     def fail_all(self, reason: str) -> None:
         """Fail all open requests with `reason`, because the connection was interrupted."""
         for question in self._asked.values():
-            question.fail(reason)
+            question.fail(NoAnswer(reason))
+
+    def deny(self, subject: str) -> None:
+        """Fail all open requests on `subject`, which is in lower case: the user may not publish there."""
+        for question in self._asked.values():
+            if question.subject.lower() == subject:
+                text = f"the NATS user in NATS_URL may not publish on {question.subject}"
+                question.fail(Denied(f"{text}; use the user of this service"))
 
     async def ask(
         self,
@@ -95,13 +109,15 @@ class Replies:
 
         Raises:
             NoAnswer: not all answers arrived within `timeout_s` seconds, or the connection was interrupted.
+            Denied: the NATS user may not publish on `subject`.
         """
         loop = asyncio.get_running_loop()
         self._count += 1
         token = str(self._count)
         reply = self._inbox + token
-        question = self._asked[token] = _Question(loop.create_future(), is_last)
-        timer = loop.call_later(timeout_s, question.fail, f"no answer on {subject} after {timeout_s:g} s")
+        question = self._asked[token] = _Question(subject, loop.create_future(), is_last)
+        late = NoAnswer(f"no answer on {subject} after {timeout_s:g} s")
+        timer = loop.call_later(timeout_s, question.fail, late)
         try:
             await self._nc.publish(subject or reply, payload, reply, headers)
             return await question.answer

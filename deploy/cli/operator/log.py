@@ -19,11 +19,10 @@ ANY = Durability.FAST
 @asynccontextmanager
 async def log_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[NatsLog]:
     """Open the log of the system on `data`, running or not. Default: the settings of the environment."""
-    async with (
-        attached(data, nats_url) as nats,
-        nats_log(Settings(data_dir=nats.data, nats_url=nats.url, durability=ANY), CODEC, name="log") as log,
-    ):
-        yield log
+    async with attached(data, nats_url) as nats:
+        settings = Settings(data_dir=nats.data, nats_url=nats.url, durability=ANY)
+        async with nats_log(settings, CODEC, name="operator/log") as log:
+            yield log
 
 
 async def accept(log: NatsLog, console: Terminal) -> None:

@@ -19,7 +19,7 @@ from deploy.terminal import Terminal
 @asynccontextmanager
 async def connection_to(data: Path | None, nats_url: str | None) -> AsyncGenerator[Connection]:
     """Connect to the NATS of the system on `data`. Default: the settings of the environment."""
-    async with attached(data, nats_url) as nats, connect(nats.url, name="parked") as connection:
+    async with attached(data, nats_url) as nats, connect(nats.url, name="operator/parked") as connection:
         yield connection
 
 

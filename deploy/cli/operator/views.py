@@ -53,7 +53,7 @@ async def views_of(data: Path | None, nats_url: str | None) -> AsyncGenerator[Vi
     async with AsyncExitStack() as stack:
         nats = await stack.enter_async_context(attached(data, nats_url))
         settings = ViewsSettings(data_dir=nats.data, nats_url=nats.url, durability=ANY)
-        log = await stack.enter_async_context(nats_log(settings, CODEC, name="views"))
+        log = await stack.enter_async_context(nats_log(settings, CODEC, name="operator/views"))
         yield Views(log, settings.views_file, nats.offline)
 
 

@@ -20,7 +20,8 @@ from contracts.domain.executors import ExecutorAlive
 from contracts.runtime.catalogue import publish
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.process.settings import ViewsSettings
-from deploy.local.nats_server import NO_LIMIT, NatsServer, running
+from deploy.local.nats_config import NO_LIMIT
+from deploy.local.nats_server import NatsServer, running
 from gateway import service
 from gateway.service import kept_running
 from gateway.settings import GatewaySettings

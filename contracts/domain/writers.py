@@ -1,0 +1,105 @@
+"""The table of all services and the commits that they write.
+
+The NATS users of a system are made of it (`contracts.runtime.permissions`), and readers of the log check each
+commit against it. A service that begins to write something else needs an entry here.
+"""
+
+from __future__ import annotations
+
+from contracts.core.writers import Writers, writes
+from contracts.domain import agent, dag, goal, memory, run, task, webhook
+from contracts.domain.schedule import ticks
+
+_ANY_DAG = set(dag.Status) - {dag.Status.ABSENT}
+_ANY_GOAL = set(goal.Status) - {goal.Status.ABSENT}
+
+GATEWAY = {
+    "agent": writes(
+        set(agent.Status) - {agent.Status.ABSENT},
+        agent.Created,
+        agent.Updated,
+        agent.Activated,
+        agent.Deleted,
+    ),
+    "dag": writes(
+        _ANY_DAG,
+        dag.Requested,
+        dag.Clarified,
+        dag.Imported,
+        dag.Updated,
+        dag.ScheduleSet,
+        dag.Rejected,  # a client cancels planning
+        dag.Deleted,
+    ),
+    "goal": writes(
+        _ANY_GOAL,
+        goal.Created,
+        goal.Updated,
+        goal.Paused,
+        goal.Resumed,
+        goal.Archived,
+        goal.ScheduleAdded,
+        goal.ScheduleChanged,
+        goal.ScheduleRemoved,
+        goal.Deleted,
+    ),
+    "run": writes(
+        (run.Status.PENDING, run.Status.CANCELLED, run.Status.DELETED),
+        run.Requested,
+        run.GoalRequested,
+        run.Resumed,
+        run.Cancelled,
+        run.Deleted,
+    ),
+    "task": writes((task.Status.ANSWERED, task.Status.FAILED), task.Answered, task.Failed),
+}
+
+PLANNER = {
+    "agent": writes((agent.Status.INACTIVE, agent.Status.ACTIVE), agent.Created, agent.Activated),
+    "dag": writes(
+        (dag.Status.PLANNING, dag.Status.PLANNED, dag.Status.CLARIFICATION, dag.Status.REJECTED),
+        dag.AttemptMade,
+        dag.Planned,
+        dag.ClarificationAsked,
+        dag.Rejected,
+    ),
+    "run": writes((run.Status.PENDING, run.Status.CANCELLED), run.Requested, run.Cancelled),
+}
+
+EXECUTOR = {
+    "memory": writes(("kept",), memory.Kept),
+    "run": writes(
+        (run.Status.RUNNING, run.Status.SUSPENDED, run.Status.COMPLETED, run.Status.FAILED),
+        run.Started,
+        run.TakenOver,
+        run.StepsStarted,
+        run.StepCompleted,
+        run.StepFailed,
+        run.Suspended,
+        run.Completed,
+        run.GoalStarted,
+        run.TurnTaken,
+        run.CallAnswered,
+        run.Summarised,
+        run.Failed,
+    ),
+    "webhook": writes(
+        set(webhook.Status) - {webhook.Status.ABSENT}, webhook.Delivered, webhook.AttemptFailed
+    ),
+}
+
+SCHEDULER = {
+    "dag": writes((dag.Status.REQUESTED, dag.Status.REJECTED), dag.Requested, dag.Rejected),
+    "run": writes(
+        (run.Status.PENDING, run.Status.CANCELLED), run.Requested, run.GoalRequested, run.Cancelled
+    ),
+    "schedule": writes(ticks.Decision, ticks.Ticked, ticks.Amended, ticks.Rewound),
+}
+
+WRITERS: Writers = {
+    "gateway": GATEWAY,
+    "planner": PLANNER,
+    "executor": EXECUTOR,
+    "scheduler": SCHEDULER,
+    "projector": {},
+}
