@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
 from contracts.core.text import cut
+from contracts.core.untrusted import NOTICE, as_data
 
 RECALLED = 30
 """Maximum number of memories that a run recalls: the newest ones."""
@@ -88,9 +89,10 @@ def keep(state: State, run_id: str, added: Sequence[Memory]) -> list[Event]:
 
 
 def as_section(memories: Iterable[Memory]) -> str:
-    """The memories as text for a model: a heading and one line each; empty if there are none."""
+    """The memories as text for a user message, marked as data: one line each; empty if there are none."""
     lines = [f"- {memory.type.value}: {memory.content}" for memory in memories]
-    return "\n".join(["# What earlier runs of this goal left", *lines]) if lines else ""
+    marked = as_data("\n".join(lines), "earlier runs of this goal")
+    return f"# What earlier runs of this goal left\n{NOTICE}\n{marked}" if lines else ""
 
 
 def _short(memory: Memory) -> Memory:

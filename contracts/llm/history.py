@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from contracts.core.event import Json
+from contracts.core.untrusted import NOTICE, as_data
 
 Message = dict[str, Json]
 
@@ -58,7 +59,7 @@ def _answered(messages: Sequence[Message]) -> Iterator[Message]:
         message = messages[position]
         position += 1
         if message.get("role") == "tool":  # a result without a call
-            yield {"role": "user", "content": f"Result of a tool:\n{_plain(message.get('content'))}"}
+            yield {"role": "user", "content": _orphan(message)}
             continue
         calls = message.get("tool_calls") or []
         if message.get("role") != "assistant" or not calls:
@@ -77,6 +78,10 @@ def _answered(messages: Sequence[Message]) -> Iterator[Message]:
         }
         for n, (id_, call) in enumerate(zip(ids, calls, strict=True)):
             yield {"role": "tool", "tool_call_id": id_, "content": _answer_to(call, n, calls, answers)}
+
+
+def _orphan(result: Message) -> str:
+    return f"Result of a tool. {NOTICE}\n{as_data(_plain(result.get('content')), 'tool')}"
 
 
 def _call(id_: str, call: Mapping[str, Json]) -> Json:

@@ -20,6 +20,7 @@ import orjson
 
 from contracts.core.event import Json
 from contracts.core.text import cut
+from contracts.core.untrusted import NOTICE, as_data
 from contracts.domain import memory, run
 from contracts.domain.plan.placeholders import map_texts
 from contracts.domain.prompts.constraints import as_lines
@@ -46,6 +47,8 @@ class SystemPrompt:
     template: str
     values: Mapping[str, Json]
     """Values of the names in the template."""
+    memory: str = ""
+    """The results so far, for `{{workingMemory}}`."""
 
     def system(self) -> str:
         """The template with its values filled in."""
@@ -98,8 +101,15 @@ def _first_message(loop: run.Loop, system_prompt: SystemPrompt) -> str:
         if system_prompt.mentions("constraints") or not request.constraints
         else f"# Constraints\n{as_lines(request.constraints)}",
         memory.as_section(loop.started.memories if loop.started else ()),
+        _working_memory(system_prompt),
     ]
     return "\n\n".join(filter(None, sections))
+
+
+def _working_memory(system_prompt: SystemPrompt) -> str:
+    if not system_prompt.memory or not system_prompt.mentions("workingMemory"):
+        return ""
+    return f"# Working memory\n{NOTICE}\n{as_data(system_prompt.memory, 'tool calls of this run')}"
 
 
 def _full(turn: run.Turn, observed: Observations, limits: Limits) -> list[Message]:

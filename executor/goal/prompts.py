@@ -7,6 +7,7 @@ from datetime import datetime
 
 from contracts.core.text import cut
 from contracts.core.tool import ToolSpec
+from contracts.core.untrusted import NOTICE, as_data
 from contracts.domain import run
 from contracts.domain.plan import in_zone
 from contracts.domain.prompts.constraints import as_lines
@@ -16,6 +17,8 @@ from executor.goal.conversation import Observations, SystemPrompt
 from executor.goal.limits import SHORT_CHARS, Limits
 
 NOTHING = "None"
+BELOW = "The results of your tool calls are in the messages below."
+"""Replaces `{{workingMemory}}` in a system prompt. The results are data, so they are in a user message."""
 CLOSING = (
     "Write a plain final summary: what was done, what was found with its sources, and what remains open. "
     "State only what the steps show."
@@ -34,6 +37,7 @@ def system_prompt(
 ) -> SystemPrompt:
     """The agent's prompt template and its values for the next turn."""
     request = loop.request
+    memory = memory_text(list(observed.values()), limits.memory_chars)
     values = {
         **tool_texts(tools),
         **dates(in_zone(now, request.timezone)),
@@ -41,9 +45,9 @@ def system_prompt(
         "constraints": as_lines(request.constraints) or NOTHING,
         "stepBudget": str(request.step_budget),
         "stepsRemaining": str(request.step_budget - len(loop.turns) - 1),
-        "workingMemory": memory_text(list(observed.values()), limits.memory_chars),
+        "workingMemory": BELOW if memory else NOTHING,
     }
-    return SystemPrompt(template, values)
+    return SystemPrompt(template, values, memory)
 
 
 def memory_text(calls: Sequence[Observed], room: int) -> str:
@@ -57,7 +61,7 @@ def memory_text(calls: Sequence[Observed], room: int) -> str:
             break
         room -= len(line)
         lines.append(line)
-    return "\n".join(reversed(lines)) or NOTHING
+    return "\n".join(reversed(lines))
 
 
 def summary_prompt(loop: run.Loop, observed: Observations, limits: Limits) -> str:
@@ -74,6 +78,7 @@ def summary_prompt(loop: run.Loop, observed: Observations, limits: Limits) -> st
     return "\n\n".join(
         [
             "The work on this objective has ended. Sum it up for the person who set it.",
+            NOTICE,
             f"# Objective\n{loop.request.objective}",
             "# Steps\n" + "\n\n".join(reversed(steps)),
             CLOSING,
@@ -84,5 +89,6 @@ def summary_prompt(loop: run.Loop, observed: Observations, limits: Limits) -> st
 def _step(turn: run.Turn, observed: Observations) -> str:
     said = [f"Step {turn.number}: {cut(turn.taken.thought, OBSERVED_CHARS * 4) or '(no comment)'}"]
     for position, call in enumerate(turn.taken.calls):
-        said.append(f"[{call.name}] {cut(observed[turn.number, position].text, OBSERVED_CHARS)}")
+        text = cut(observed[turn.number, position].text, OBSERVED_CHARS)
+        said.append(f"[{call.name}] {as_data(text, call.name)}")
     return "\n".join(said)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from contracts.core.event import Json
+from contracts.core.untrusted import NOTICE, as_data
 from contracts.domain.plan import Job, SubTask
 from contracts.domain.plan.placeholders import SYNTAX, Resolver, compact, id_in, id_key, map_texts
 from contracts.domain.run.steps import as_text
@@ -60,6 +61,24 @@ class Excerpt:
         return [f"(Note: {said}.)"]
 
 
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """The result of a task, cut and marked as data."""
+
+    task_id: str
+    result: Json
+    excerpt: Excerpt
+
+    @property
+    def text(self) -> str:
+        """The result as text for a model."""
+        return as_data(self.excerpt.of(as_text(self.result)), f"Task {self.task_id}")
+
+    def compact(self) -> str:
+        """The result as text inside an instruction."""
+        return as_data(self.excerpt.of(compact(self.result)), f"Task {self.task_id}")
+
+
 def instruction_of(task: SubTask) -> Json:
     """The instruction of an inference step, with its placeholders."""
     return task.tool_or_prompt.params.get("prompt") or task.description
@@ -77,13 +96,14 @@ def inference_prompt(job: Job, task: SubTask, needs: Sequence[str], results: Map
     beside = {need: as_text(results[need]) for need in needs if id_key(need) not in asked_for}
     lengths = [inserted[key] for key in asked_for.elements() if key in inserted]
     excerpt = Excerpt.fitting([*lengths, *map(len, beside.values())], STEP_CHARS)
-    insert = Resolver(results, lambda result: excerpt.of(compact(result))).text
+    marked = {id_: Marked(id_, result, excerpt) for id_, result in results.items()}
+    insert = Resolver(marked, Marked.compact).text
     dependencies = (
-        f"[Task {need}]: {excerpt.of(beside[need]) if need in beside else IN_THE_INSTRUCTION}"
-        for need in needs
+        f"[Task {need}]: {marked[need].text if need in beside else IN_THE_INSTRUCTION}" for need in needs
     )
     blocks = [
         "You are doing one sub-task of a bigger workflow.",
+        *([NOTICE] if results else []),
         *excerpt.notes(),
         _section("Global Context", _context(job)),
         _section(f"Current Task [{number}/{len(job.sub_tasks)}]", _task(task)),
@@ -98,9 +118,9 @@ def synthesis_prompt(job: Job, results: Mapping[str, Json]) -> str:
     """The user message of the synthesis: the synthesis plan, then all results."""
     texts = {id_: as_text(result) for id_, result in results.items()}
     excerpt = Excerpt.fitting(map(len, texts.values()), REPORT_CHARS)
-    shown = [f"Task {id_} result:\n{excerpt.of(text)}" for id_, text in texts.items()]
+    shown = [f"Task {id_} result:\n{as_data(excerpt.of(text), f'Task {id_}')}" for id_, text in texts.items()]
     plan = job.synthesis_plan or "Put the results together into one answer to the request."
-    blocks = [f"Request: {job.original_request}", plan, *excerpt.notes(), *shown]
+    blocks = [f"Request: {job.original_request}", plan, NOTICE, *excerpt.notes(), *shown]
     return "\n\n".join([*blocks, "Write the final report in Markdown."])
 
 

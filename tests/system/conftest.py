@@ -29,6 +29,7 @@ from contracts.runtime.process.settings import Durability, Settings
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import Rule, ScriptedAnswer, ScriptedCall, ScriptedLlm, When, default_rules
 from deploy.scripted_llm import environment as scripted_environment
+from tests.prompts import require_untrusted_apart
 from tests.system.preloaded import run_preloaded
 
 LEASE_S = 300
@@ -202,6 +203,7 @@ async def running_bed(data: Path, *, lease_s: float = LEASE_S, **options: Any) -
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
     assert not [line for line in lines if "permissions violation" in line]
+    require_untrusted_apart(llm.requests)
 
 
 StartBed = Callable[..., AbstractAsyncContextManager[Bed]]

@@ -32,6 +32,7 @@ from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
 from executor.waits import Waits
 from executor.workload import Workloads
+from tests.prompts import require_untrusted_apart
 from tests.services.executor.system import ORIGIN, Body, Calls, Params, handle, handling
 
 RUN_ID = "run_1"
@@ -174,6 +175,7 @@ async def make_world() -> AsyncGenerator[MakeWorld]:
             await one.aclose()
         else:
             await one.__aexit__(None, None, None)
+            require_untrusted_apart(one.requests)
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from contracts.domain.run.steps import SYNTHESIS
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.stream import transact
 from deploy.scripted_llm import ScriptedLlm, parse_rules
+from tests.prompts import require_untrusted_apart
 from tests.services.executor.system import ORIGIN, System, handle, infer, task
 
 RULES = """
@@ -33,6 +34,7 @@ answer.text = "inferred"
 async def scripted() -> AsyncGenerator[ScriptedLlm]:
     async with ScriptedLlm(parse_rules(RULES)) as server:
         yield server
+        require_untrusted_apart(server.requests)
 
 
 @pytest.fixture
@@ -64,9 +66,9 @@ async def test_a_model_infers_with_what_came_before_and_writes_the_report(
     assert (state.done["002"], state.done[SYNTHESIS]) == ("inferred", "# Report")
     inference, synthesis = (request.body["messages"] for request in scripted.requests)
     assert inference[0]["content"] == "Task: Be brief."
-    assert "Use facts" in inference[1]["content"]
+    assert 'Use <data origin="Task 001">\nfacts\n</data>' in inference[1]["content"]
     assert inference[1]["content"].count("facts") == 1
-    assert "Task 002 result:\ninferred" in synthesis[1]["content"]
+    assert 'Task 002 result:\n<data origin="Task 002">\ninferred' in synthesis[1]["content"]
     usage = [e.usage for e in await system.events() if isinstance(e, run.StepCompleted) and e.usage]
     assert len(usage) == 2
 

@@ -48,6 +48,7 @@ async def test_a_plan_is_told_what_earlier_runs_of_its_goal_left(world: World, j
     world.model.says(job)
     *_, planned = await world.plan(goal_id="goal_1")
     told = world.asked[0]["messages"][-1]["content"]
-    assert told == "Read it\n\n# What earlier runs of this goal left\n- note: The file is long."
+    assert told.startswith("Read it\n\n# What earlier runs of this goal left\n")
+    assert told.endswith('<data origin="earlier runs of this goal">\n- note: The file is long.\n</data>')
     assert isinstance(planned, dag.Planned)
     assert planned.job.original_request == "Read it"

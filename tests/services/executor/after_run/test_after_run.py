@@ -115,7 +115,7 @@ async def test_a_run_leaves_what_it_wrote_learnt_and_did_to_the_next_one(world: 
     (started,) = await world.of(run.GoalStarted, "run_2")
     assert started.memories == kept.recalled
     told = next(body for body in world.asked[3:] if body.get("tools"))["messages"][1]["content"]
-    assert "# What earlier runs of this goal left\n- artifact: a/report.md\n- fact: The office" in told
+    assert '<data origin="earlier runs of this goal">\n- artifact: a/report.md\n- fact: The office' in told
     assert "- note: All done." in told
 
 

@@ -40,12 +40,13 @@ async def test_the_conversation_is_the_agents_prompt_and_then_what_was_said_and_
     assert said["content"] == "I look it up."
     assert call["function"] == {"name": "echo", "arguments": '{"value":{"n":7}}'}
     assert seen == {"role": "tool", "tool_call_id": call["id"], "content": '{\n  "n": 7\n}'}
-    assert "step_1_echo_0: {" in second["messages"][0]["content"]
+    assert "step_1_echo_0" not in second["messages"][0]["content"]
+    assert '<data origin="tool calls of this run">\nstep_1_echo_0: {' in second["messages"][1]["content"]
     assert "Left: 2" in second["messages"][0]["content"]
     assert [tool["function"]["name"] for tool in first["tools"]] == ["echo", "remember"]
     assert "tools" not in summary
     assert len(summary["messages"]) == 1
-    assert "Step 1: I look it up.\n[echo] {" in summary["messages"][0]["content"]
+    assert 'Step 1: I look it up.\n[echo] <data origin="echo">\n{' in summary["messages"][0]["content"]
     assert summary["temperature"] == pytest.approx(0.49)
 
 
@@ -186,7 +187,7 @@ answer.tool_calls = [{ name = "long" }]
     assert last[-1]["content"] == "z" * 3000
     assert "The first " in last[1]["content"]
     assert last[3]["content"].endswith("… (2500 more characters left out)")
-    assert "older results are left out" in last[0]["content"]
+    assert "older results are left out" in last[1]["content"]
 
 
 async def test_what_the_model_said_in_the_newest_turn_is_bounded_too(

@@ -95,7 +95,10 @@ def test_a_result_is_read_before_the_user_goes_on() -> None:
 
 
 def test_an_answer_to_no_call_is_told_by_the_user() -> None:
-    assert wire_messages([user("a"), tool("gone", "42")]) == [user("a\n\nResult of a tool:\n42")]
+    (sent,) = wire_messages([user("a"), tool("gone", "42")])
+    assert sent["role"] == "user"
+    assert sent["content"].startswith("a\n\nResult of a tool.")
+    assert sent["content"].endswith('<data origin="tool">\n42\n</data>')
 
 
 ids = st.none() | st.sampled_from(["a", "b", "call_0"]) | st.integers(0, 2)

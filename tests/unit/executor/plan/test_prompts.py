@@ -11,6 +11,8 @@ from tests import jobs
 
 AROUND = 3_000
 """Characters of everything that is no result, at most."""
+MARK = 50
+"""Characters that mark a result as data, at most."""
 
 
 def job(prompt: Json, *needs: str) -> Job:
@@ -28,14 +30,14 @@ def told(prompt: Json, **results: Json) -> str:
 def test_a_result_that_the_instruction_holds_is_not_shown_again() -> None:
     text = told("Use <Result of Task 1>", _1="apples", _2="pears")
     assert (text.count("apples"), text.count("pears")) == (1, 1)
-    assert "# Instruction\nUse apples" in text
-    assert "[Task 2]: pears" in text
+    assert '# Instruction\nUse <data origin="Task 1">\napples\n</data>' in text
+    assert '[Task 2]: <data origin="Task 2">\npears\n</data>' in text
     assert "[Task 1]: (its result stands in the instruction below)" in text
 
 
 def test_results_inside_a_structured_instruction_are_found_too() -> None:
     text = told({"ask": ["<Results from Task 01>"]}, _1={"n": 1})
-    assert '# Instruction\n{"ask":["{\\"n\\":1}"]}' in text
+    assert '<data origin=\\"Task 1\\">\\n{\\"n\\":1}\\n</data>"]}' in text
     assert text.count("its result stands") == 1
 
 
@@ -43,7 +45,7 @@ def test_results_inside_a_structured_instruction_are_found_too() -> None:
 def test_an_instruction_has_no_more_of_a_large_result_than_there_is_room_for(times: int) -> None:
     text = told("<Result of Task 1> " * times, _1="x" * 3_000_000)
     assert STEP_CHARS - 1_000 <= text.count("x") <= STEP_CHARS + 100
-    assert len(text) < STEP_CHARS + AROUND
+    assert len(text) < STEP_CHARS + AROUND + times * MARK
     assert f"results longer than {STEP_CHARS // times} characters are cut to that" in text
 
 
@@ -62,7 +64,7 @@ def test_what_fits_is_whole_and_nothing_is_said_of_cuts() -> None:
 
 def test_the_report_of_a_thousand_large_results_has_a_part_of_each_and_says_how_much() -> None:
     text = synthesis_prompt(job("think"), {f"{n:04}": "x" * 50_000 for n in range(2_000)})
-    assert len(text) < REPORT_CHARS + 2_000 * 30
+    assert len(text) < REPORT_CHARS + 2_000 * (30 + MARK)
     assert text.count("x" * 100 + "…") == 2_000
     assert "results longer than 100 characters are cut to that" in text
 
