@@ -21,6 +21,8 @@ LONGEST_LINE = 8190
 LONGEST_SHOWN = 200
 HEAD_S = 20.0
 """Maximum seconds to receive the headers of the first request of a connection."""
+LINGER_S = 10.0
+"""Maximum seconds to read the rest of a body after the answer, so that the client can read the answer."""
 
 FULL = FrameworkRefusal(503, "Too many open connections: try again in a moment")
 
@@ -117,7 +119,7 @@ class Server(web.Server):
 
     def __call__(self) -> Protocol:
         """Create a connection."""
-        return Protocol(self, loop=self._loop, **self._kwargs)
+        return Protocol(self, loop=self._loop, lingering_time=LINGER_S, **self._kwargs)
 
 
 def _refused(refusal: FrameworkRefusal) -> bytes:

@@ -96,6 +96,7 @@ async def test_a_body_that_does_not_arrive_is_refused_and_its_connection_closed(
 ) -> None:
     monkeypatch.setattr(bodies, "BODY_S", 0.01)
     monkeypatch.setattr(forms, "FORM_S", 0.01)
+    monkeypatch.setattr(protocol, "LINGER_S", 0.01)
     head = b"POST /api/v1/%s HTTP/1.1\r\n%sContent-Length: 9\r\nContent-Type: %s\r\n\r\n"
     form = b"multipart/form-data; boundary=x"
     for path, media_type in ((b"agents", b"application/json"), (b"task", form)):
