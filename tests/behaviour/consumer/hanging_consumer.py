@@ -19,7 +19,7 @@ from contracts.runtime.wire import Format
 
 async def main(url: str, ack_wait_s: str, leases: str) -> None:
     """Print the sequence of the message in hand, then wait to be killed."""
-    counters = runpy.run_path(str(Path(__file__).with_name("conftest.py")))["Counters"]()
+    counters = runpy.run_path(str(Path(__file__).parents[1] / "conftest.py"))["Counters"]()
 
     async def handle(_: Recorded, delivery: Delivery) -> None:
         print(delivery.seq, flush=True)  # noqa: T201  the parent waits for it
