@@ -5,6 +5,8 @@ from __future__ import annotations
 from prometheus_client import Counter, Gauge, Histogram
 
 RUNS_IN_PROGRESS = Gauge("executor_runs_in_progress", "Runs this process holds a lease on.")
+RUNS_ENDED = Counter("executor_runs_ended", "Ends of runs: completed, failed or suspended.", ["outcome"])
+STEPS_FAILED = Counter("executor_steps_failed", "Steps that failed finally.", ["name"])
 STEPS_IN_PROGRESS = Gauge("executor_steps_in_progress", "Steps being executed.")
 TAKEOVERS = Counter("executor_takeovers", "Runs taken over from an executor that stopped responding.")
 STEP_SECONDS = Histogram(

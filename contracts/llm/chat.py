@@ -66,6 +66,8 @@ class Completion:
     spent: Spent
     """Usage and cost of all attempts. `generation_stats` has the model that answered."""
     generation_stats: dict[str, Json]
+    """Facts about the answer. `latency`: milliseconds of the last attempt; `queued_ms`: milliseconds that the
+    call waited for other calls of this process, because of LLM_MAX_CONCURRENCY."""
     reasoning: str | None
     """The model's reasoning, if it is sent; never part of `content`."""
     attempts: tuple[Exchange, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ class Llm:
         self._learnt[key] = self._learnt.get(key, Restrictions()).merged(learnt)
 
     async def _attempt(self, call: _Call, body: Body) -> Answer:
-        async with self._turns:
+        async with self._turn(call):
             started = time.perf_counter()
             try:
                 connection = await self._connection()
@@ -111,6 +112,18 @@ class Llm:
             call.ended(None, time.perf_counter() - started)
         await call.add_cost(answer.bill)
         return answer
+
+    @asynccontextmanager
+    async def _turn(self, call: _Call) -> AsyncGenerator[None]:
+        """Hold one of the LLM_MAX_CONCURRENCY places during the block. The wait for it counts as queued."""
+        began = time.perf_counter()
+        with metrics.WAITING.track_inprogress():
+            await self._turns.acquire()
+        call.queued_s += time.perf_counter() - began
+        try:
+            yield
+        finally:
+            self._turns.release()
 
     async def _connection(self) -> Connection:
         async with self._connecting:
@@ -133,6 +146,8 @@ class _Call:
         self.offered = offered
         """Names of the allowed tools."""
         self.passing_failures = 0
+        self.queued_s = 0.0
+        """Seconds that the attempts waited for other calls of this process."""
         self._on_attempt = on_attempt
         self._attempts: list[Exchange] = []
         self._usage: Usage | None = None
@@ -193,6 +208,7 @@ class _Call:
             "model": answer.bill.model,
             "provider": answer.upstream,
             "latency": self._attempts[-1].duration_ms,
+            "queued_ms": round(self.queued_s * 1000),
             "finish_reason": answer.finish_reason,
             "native_finish_reason": answer.native_finish_reason,
             "total_cost": None if self._cost is None else float(self._cost),

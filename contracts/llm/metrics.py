@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 from contracts.llm.bill import Tokens
 from contracts.llm.endpoint import Endpoint
@@ -21,6 +21,7 @@ SECONDS = Histogram(
     ["provider", "model"],
     buckets=(0.1, 0.3, 1, 3, 10, 30, 60, 120, 300),
 )
+WAITING = Gauge("llm_waiting_calls", "Calls that wait because LLM_MAX_CONCURRENCY calls are in progress")
 TOKENS = Counter("llm_tokens", "Tokens used, including unusable answers", ["provider", "model", "kind"])
 COST = Counter("llm_cost_usd", "Known cost in US dollars, including unusable answers", ["provider", "model"])
 

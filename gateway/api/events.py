@@ -7,7 +7,7 @@ from aiohttp import web
 from contracts.api.events import EventQuery
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.streams.log_feed import EventFilter
-from gateway.streams.sse import HttpClient, last_event_id
+from gateway.streams.sse import CLIENTS, HttpClient, last_event_id
 
 
 @endpoint(
@@ -33,7 +33,8 @@ async def watch_log(call: Call[None, EventQuery]) -> web.StreamResponse:
     resumed = last_event_id(call.request)
     after = call.query.after if resumed is None else resumed
     try:
-        await call.gateway.log_feed.serve(client, EventFilter.of(call.query), after)
+        with CLIENTS.track_inprogress():
+            await call.gateway.log_feed.serve(client, EventFilter.of(call.query), after)
     except (ConnectionResetError, TimeoutError):
         client.cut_off()
     return client.response

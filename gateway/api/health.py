@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -20,6 +21,7 @@ from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
 from gateway.api.unknown_agents import NO_AGENTS
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
+from gateway.http import metrics
 from gateway.http.replies import json_reply
 from gateway.views.reader import ViewsUnavailable
 
@@ -66,9 +68,22 @@ def checks(gateway: Gateway) -> dict[str, Check]:
 
     async def database() -> str | None:
         log, found = await asyncio.gather(_log_state(gateway), _read_views(gateway))
+        _measure(gateway, found)
         return _views_problem(gateway, found, log.newest)
 
     return {"nats": nats, "database": database}
+
+
+def _measure(gateway: Gateway, found: _ViewsState | str) -> None:
+    """Set the gauges of the views."""
+    with contextlib.suppress(OSError):
+        metrics.DISK_FREE.set(shutil.disk_usage(gateway.settings.views_file.parent).free)
+    if isinstance(found, str):
+        return
+    metrics.RUNS.labels(Status.PENDING).set(found.waiting)
+    metrics.RUNS.labels(Status.RUNNING).set(found.running)
+    age_ms = 0 if found.oldest is None else epoch_ms(gateway.clock()) - found.oldest
+    metrics.OLDEST_RUN.set(max(0, age_ms) / 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,8 @@ class _ViewsState:
     """Ids of DAGs with an active schedule."""
     goal_schedules: int = 0
     """Number of active schedules of goals."""
+    oldest: int | None = None
+    """When the oldest waiting or running run was requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +168,28 @@ async def _log_state(gateway: Gateway) -> _Log:
 
 async def _read_views(gateway: Gateway) -> _ViewsState | str:
     """Return the state from the views, or why they cannot be read."""
-    unended = select(runs.c.status, func.count()).where(IS_UNENDED).group_by(runs.c.status)
+    oldest = func.min(runs.c.created_at).label("oldest")
+    unended = select(runs.c.status, func.count(), oldest).where(IS_UNENDED).group_by(runs.c.status)
     of_goals = select(func.count()).where(GOAL_FIRES)
     try:
         async with gateway.views.snapshot(long=True) as reader:
             reached = await reader.first(select(checkpoint.c.seq, checkpoint.c.version))
-            counts = {row["status"]: row["count"] for row in await reader.all(unended)}
+            unended_rows = await reader.all(unended)
             scheduled = await reader.all(select(dags.c.id).where(HAS_SCHEDULE, DAG_FIRES))
             goal_schedules = await reader.value(of_goals)
     except ViewsUnavailable as error:
         return str(error)
-    waiting, running = counts.get(Status.PENDING, 0), counts.get(Status.RUNNING, 0)
+    counts = {row["status"]: row["count"] for row in unended_rows}
     seq, version = (reached["seq"], reached["version"]) if reached else (0, 0)
-    return _ViewsState(seq, version, waiting, running, sorted(row["id"] for row in scheduled), goal_schedules)
+    return _ViewsState(
+        seq,
+        version,
+        waiting=counts.get(Status.PENDING, 0),
+        running=counts.get(Status.RUNNING, 0),
+        schedules=sorted(row["id"] for row in scheduled),
+        goal_schedules=goal_schedules,
+        oldest=min((row["oldest"] for row in unended_rows), default=None),
+    )
 
 
 def _views_problem(gateway: Gateway, found: _ViewsState | str, newest: int | None) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from aiohttp import web
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 
 REQUESTS = Counter("gateway_requests", "HTTP requests answered", ["route", "method", "status"])
 SECONDS = Histogram(
@@ -14,6 +14,9 @@ SECONDS = Histogram(
     ["route", "method"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30, 120),
 )
+RUNS = Gauge("gateway_runs", "Runs that have not ended, according to the views", ["status"])
+OLDEST_RUN = Gauge("gateway_oldest_run_seconds", "Age of the oldest run that has not ended; 0 without one")
+DISK_FREE = Gauge("gateway_disk_free_bytes", "Free bytes on the disk of the views")
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 

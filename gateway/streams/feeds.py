@@ -21,7 +21,7 @@ from contracts.runtime.nats.connection import Connection
 from gateway.streams.dialect import Dialect
 from gateway.streams.feed import Feed, Input
 from gateway.streams.hub import Hub
-from gateway.streams.sse import HttpClient, last_event_id
+from gateway.streams.sse import CLIENTS, HttpClient, last_event_id
 
 HEARTBEAT_S = 15.0
 
@@ -152,7 +152,8 @@ async def answer(feed: Feed, request: web.Request) -> web.StreamResponse:
     await client.open()
     if request.method != "HEAD":
         try:
-            await feed.serve(client, last_event_id(request))
+            with CLIENTS.track_inprogress():
+                await feed.serve(client, last_event_id(request))
         except (ConnectionResetError, TimeoutError, Unavailable):
             client.cut_off()
     return client.response

@@ -8,6 +8,7 @@ from typing import Protocol
 
 import orjson
 from aiohttp import HttpVersion11, web
+from prometheus_client import Gauge
 
 from contracts.core.event import Json
 from contracts.settings.redactor import SECRETS
@@ -23,6 +24,8 @@ HEADERS = {
     "Connection": "keep-alive",
     "X-Accel-Buffering": "no",
 }
+
+CLIENTS = Gauge("gateway_stream_clients", "Clients that follow a stream of events")
 
 
 def frame(event: dict[str, Json], event_id: int | None = None) -> bytes:

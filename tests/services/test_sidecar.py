@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import pytest
 from aiohttp import ClientSession
+from prometheus_client import Gauge
 
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.process.sidecar import side_port
+
+
+async def test_metrics_are_measured_when_they_are_asked_for() -> None:
+    gauge = Gauge("test_sidecar_measured", "How often it was looked at.")
+
+    async def look() -> str | None:
+        gauge.inc()
+        return "a problem"
+
+    settings = Settings(_env_file=None)
+    async with side_port(settings, {"look": look}) as port, ClientSession() as http:
+        for times in (1, 2):
+            async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                assert answer.status == 200
+                assert f"test_sidecar_measured {times}.0" in await answer.text()
 
 
 @pytest.mark.parametrize("path", ["healthz", "readyz", "metrics"])

@@ -9,6 +9,7 @@ from functools import partial
 
 import orjson
 from nats.js.errors import NotFoundError
+from prometheus_client import Counter
 from pydantic import BaseModel, ConfigDict
 
 from contracts.core.event import Json
@@ -52,6 +53,9 @@ class Parked(BaseModel):
     """The payload of the message: its JSON, or its text if it is not JSON."""
 
 
+PARKINGS = Counter("parked_messages", "Messages that a consumer of this process gave up on.", ["consumer"])
+
+
 async def park(connection: Connection, message: Parked, *, delivery: str) -> None:
     """Store `message`. Repeated calls with the same `delivery` store it once.
 
@@ -61,6 +65,7 @@ async def park(connection: Connection, message: Parked, *, delivery: str) -> Non
     body = SECRETS.json(orjson.dumps(message.model_dump(mode="json")))
     headers = {"Nats-Msg-Id": delivery, "Nats-Expected-Stream": PARKED_STREAM}
     await _store(connection, parked(message.consumer, message.seq), body, headers)
+    PARKINGS.labels(message.consumer).inc()
 
 
 async def park_once(connection: Connection, message: Parked) -> None:

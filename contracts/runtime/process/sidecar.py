@@ -32,6 +32,8 @@ async def side_port(settings: Settings, checks: Mapping[str, Check]) -> AsyncGen
         return web.json_response(text=text, status=503 if problems else 200)
 
     async def metrics(_: web.Request) -> web.Response:
+        for check in checks.values():  # they set gauges
+            await check()
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     rules = BrowserRules(frozenset(settings.allowed_hosts))

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from contracts.core.commit import Recorded
@@ -312,14 +313,22 @@ async def test_a_wide_run_that_is_given_up_says_of_each_step_that_its_outcome_is
     assert (state.status, len(state.failed), state.running) == (Status.SUSPENDED, WIDE, {})
 
 
+def counted() -> list[float]:
+    """How many steps of `refuse` have failed, and how many runs were suspended."""
+    samples = ("steps_failed", {"name": "refuse"}), ("runs_ended", {"outcome": "suspended"})
+    return [REGISTRY.get_sample_value(f"executor_{name}_total", of) or 0 for name, of in samples]
+
+
 async def test_a_step_that_failed_for_good_and_the_suspension_are_one_line_each() -> None:
     async def refuse(_: Json, __: CallContext) -> Json:
         raise Reject("no")
 
     system = System(tool("refuse", refuse))
     lease = await system.request(task("001", "refuse"))
+    before = counted()
     with capture_logs() as lines:
         await handle(system.executor(), lease)
+    assert [now - then for now, then in zip(counted(), before, strict=True)] == [1, 1]
     failed, suspended = map(dict, lines)
     ids = {"run": RUN_ID, "correlation_id": lease.commit.correlation_id}
     assert failed | ids | {"event": "step failed", "step": "001", "tool": "refuse", "attempt": 1} == failed

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from contracts.api.health import Readiness
 from contracts.core.event import Event
@@ -180,6 +182,14 @@ async def test_runs_that_wait_and_run_are_counted(ready: Api) -> None:
         await ready.write(RUN, f"dag-exec_{number}", requested, *events)
     queue = (await ready.get("/health/ready")).json["scheduler"]["queue"]
     assert (queue["size"], queue["pending"]) == (1, 2)
+
+    clock = ready.gateway.clock
+    ready.gateway.clock = lambda: clock() + timedelta(hours=1)
+    assert await checks(ready.gateway)["database"]() is None
+    measured = [REGISTRY.get_sample_value("gateway_runs", {"status": one}) for one in ("pending", "running")]
+    assert measured == [1, 2]
+    assert 3600 <= (REGISTRY.get_sample_value("gateway_oldest_run_seconds") or 0) < 3700
+    assert (REGISTRY.get_sample_value("gateway_disk_free_bytes") or 0) > 0
 
 
 async def test_schedules_that_fire_are_listed(ready: Api) -> None:

@@ -91,9 +91,11 @@ async def test_no_more_calls_are_in_flight_than_allowed(lab: Lab) -> None:
     server = await lab.provider('[[rule]]\nanswer = { text = "Hi", delay_ms = 50 }')
     llm = lab.client(server, llm_max_concurrency=2)
 
-    await asyncio.gather(*(llm.complete(ChatRequest(HELLO)) for _ in range(6)))
+    answers = await asyncio.gather(*(llm.complete(ChatRequest(HELLO)) for _ in range(6)))
 
     assert server.max_in_flight == 2
+    queued = sorted(answer.generation_stats["queued_ms"] for answer in answers)
+    assert [ms >= 40 for ms in queued] == [False, False, True, True, True, True]
 
 
 async def test_unstorable_characters_pass_in_neither_direction(lab: Lab) -> None:
