@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from nats.aio.msg import Msg
 
 from contracts.core.commit import Recorded, Undecodable
-from contracts.core.event import BlobRef
 from contracts.core.ids import InvalidId
 from contracts.core.unread import UnreadHistory, readable
-from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import (
     MAX_MESSAGE_BYTES,
     OFFLOAD_BYTES,
@@ -27,36 +23,19 @@ from contracts.runtime.log import (
     Unavailable,
 )
 from contracts.runtime.memory_log import MemoryLog
-from contracts.runtime.nats import direct
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.publish import publish
-from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream, transact
 from contracts.runtime.wire import Format
+from tests.behaviour.tails import Inject, first
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
 
-"""The fixture's type lives in conftest.py, which tests cannot import."""
-
 
 AnyLog = MemoryLog | NatsLog
-
-Inject = Callable[[str, bytes], Awaitable[int]]
-"""Stores any message in the log, as somebody does who publishes on its subjects; gives its sequence."""
-
-
-async def first(log: Log, count: int, *filters: str, after: int = 0) -> list[Recorded]:
-    """The first `count` commits of a tail."""
-    taken: list[Recorded] = []
-    async with aclosing(log.tail(*filters, after=after)) as batches:
-        async for batch in batches:
-            taken += batch
-            if len(taken) >= count:
-                return taken
-    raise AssertionError("a tail never ends")
 
 
 class LogBehaviour:
@@ -380,86 +359,3 @@ class TestNatsLog(LogBehaviour):
     @pytest.fixture
     def inject(self, connection: Connection) -> Inject:
         return lambda subject, payload: publish(connection, subject, payload, {})
-
-    @pytest.mark.parametrize("others", [0, 2], ids=["alone", "others followed"])
-    async def test_a_lost_ack_is_asked_for_again(
-        self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch, others: int
-    ) -> None:
-        """The commit landed, its ack did not arrive, and others may have appended since: it is still ours."""
-        request = log.connection.request
-        acks: list[int] = []
-
-        async def forgetful(subject: str, *args: Any, **options: Any) -> Msg:
-            answer = await request(subject, *args, **options)
-            if not acks and subject.startswith("evt."):
-                acks.append(orjson.loads(answer.data)["seq"])
-                for version in range(2, 2 + others):
-                    acks.append(await log.append(counters.commit("a", version=version), after=acks[-1]))
-                raise NoAnswer("the ack was lost")
-            return answer
-
-        monkeypatch.setattr(log.connection, "request", forgetful)
-        assert await log.append(counters.commit("a"), after=0) == acks[0]
-        assert [one.seq for one in await log.read("counter", "a")] == acks
-
-    async def test_a_removed_message_does_not_count_as_the_newest(
-        self, log: NatsLog, counters: Counters
-    ) -> None:
-        first_seq, *removed = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(3)]
-        for seq in removed:
-            await log.connection.api("STREAM.MSG.DELETE.LOG", {"seq": seq})
-        assert await log.last_seq() == first_seq
-        assert (await log.state()).last_seq == removed[-1]
-
-    async def test_a_message_that_is_no_commit_is_parked_once_for_all_readers(
-        self, log: NatsLog, counters: Counters, inject: Inject
-    ) -> None:
-        await log.append(counters.commit("a"), after=0)
-        seq = await inject("evt.counter.a.positive", b"garbage")
-        for _ in range(2):
-            other = NatsLog(log.connection, log.format)
-            await first(other, 2)
-        ((number, message),) = await parked_messages(log.connection)
-        assert (message.consumer, message.seq, message.payload) == ("readers", seq, "garbage")
-        with pytest.raises(NotParked, match=f"nats stream rmm LOG {seq}.*nats stream rmm PARKED {number}"):
-            await retry(log.connection, number)
-
-    async def test_a_message_that_is_no_commit_refuses_a_decision_and_says_what_to_do(
-        self, log: NatsLog, inject: Inject
-    ) -> None:
-        await inject("evt.counter.a.positive", b"garbage")
-        with pytest.raises(Undecodable, match=r"message 1 of the log.*nats stream rmm LOG 1"):
-            await log.read("counter", "a")
-
-    async def test_a_tail_waits_for_a_large_value_that_cannot_be_fetched_now(
-        self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        commit = counters.commit("a", counters.added(note="x" * OFFLOAD_BYTES))
-        await log.append(commit, after=0)
-        fetched = log.format.blobs.get_json
-        tries: list[BlobRef] = []
-
-        async def away(reference: BlobRef) -> Any:
-            tries.append(reference)
-            if len(tries) < 3:
-                raise Unavailable("the object store is away")
-            return await fetched(reference)
-
-        monkeypatch.setattr(log.format.blobs, "get_json", away)
-        assert [one.commit for one in await first(log, 1)] == [commit]
-
-    async def test_a_log_that_was_deleted_is_told_at_once(self, log: NatsLog) -> None:
-        await log.connection.api("STREAM.DELETE.LOG")
-        with pytest.raises(Unavailable, match="the stream LOG does not exist"):
-            await log.last_seq()
-        assert "the stream LOG does not exist" in (await log.problem() or "")
-
-    async def test_an_aggregate_longer_than_a_batch_is_read_whole(
-        self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(direct, "BATCH", 2)
-        seq, seqs = 0, []
-        for version in range(1, 6):
-            seq = await log.append(counters.commit("a", version=version), after=seq)
-            seqs.append(seq)
-        assert [one.seq for one in await log.read("counter", "a")] == seqs

@@ -21,12 +21,11 @@ from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.wire import Format
+from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, exists, settled
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
     from tests.conftest import Eventually
-
-from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, exists, settled
 
 pytestmark = pytest.mark.nats
 

@@ -18,12 +18,11 @@ from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer
+from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, exists, given, settled
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
     from tests.conftest import Eventually
-
-from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, exists, given, settled
 
 pytestmark = pytest.mark.nats
 

@@ -18,12 +18,11 @@ from contracts.runtime.log import Conflict
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
+from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, settled
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
     from tests.conftest import Eventually
-
-from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, settled
 
 pytestmark = pytest.mark.nats
 

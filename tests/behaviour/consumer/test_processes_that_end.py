@@ -16,12 +16,11 @@ from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.nats_log import NatsLog
+from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, settled
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
     from tests.conftest import Eventually
-
-from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, settled
 
 pytestmark = pytest.mark.nats
 
