@@ -22,6 +22,7 @@ from gateway.state.execution_cache import ExecutionCache
 from gateway.state.stored_plans import StoredPlans
 from gateway.streams.feeds import Feeds
 from gateway.streams.hub import Hub
+from gateway.streams.limit import StreamLimit
 from gateway.streams.log_feed import LogFeed
 from gateway.views.progress import Progress
 from gateway.views.reader import Views
@@ -59,6 +60,7 @@ class Gateway:
     """The streams of runs."""
     log_feed: LogFeed
     """The stream of the log."""
+    stream_limit: StreamLimit
     llm: LlmConfiguration
     chat: Llm
     """The LLM client for single tasks. Planner and executors have their own."""

@@ -31,6 +31,7 @@ from gateway.settings import GatewaySettings
 from gateway.state.stored_plans import StoredPlans
 from gateway.streams.feeds import Feeds, Live, NatsLive
 from gateway.streams.hub import Hub
+from gateway.streams.limit import StreamLimit
 from gateway.streams.log_feed import LogFeed
 from gateway.views.progress import Progress
 from gateway.views.reader import Views
@@ -79,6 +80,7 @@ def assemble(
         hub=hub,
         feeds=Feeds(hub, log, blobs, now, live),
         log_feed=LogFeed(hub, log, CODEC, now),
+        stream_limit=StreamLimit(settings.max_streams),
         llm=llm,
         chat=Llm(llm.settings),
         idempotency=Idempotency(key_values),

@@ -53,6 +53,8 @@ class GatewaySettings(ViewsSettings, GoalSettings):
     """Networks of proxies whose `X-Forwarded-For` is trusted, separated by commas."""
     max_connections: int = Field(default=0, ge=0)
     """Maximum open connections; further ones get 503. 0: the limit of open files minus 256."""
+    max_streams: int = Field(default=2000, ge=1)
+    """Maximum open streams of server-sent events; further ones get 503."""
 
     views_wait_s: float = Field(default=2.0, ge=0)
     """Maximum seconds that the answer to a write waits until the views include it."""

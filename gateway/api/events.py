@@ -26,6 +26,11 @@ async def watch_log(call: Call[None, EventQuery]) -> web.StreamResponse:
     `id` is the position in the log. If a commit has several events, only the last has an `id`. With `after`,
     earlier events are sent first. `Last-Event-ID` takes precedence over `after`.
     """
+    with call.gateway.stream_limit.slot():
+        return await _watched(call)
+
+
+async def _watched(call: Call[None, EventQuery]) -> web.StreamResponse:
     client = HttpClient(call.request)
     await client.open()
     if call.request.method == "HEAD":

@@ -27,6 +27,8 @@ TURN = 256
 """Number of clients to serve before other tasks of the event loop run."""
 REPLAYS = 8
 """Number of cached replays. Clients often reconnect at the same time."""
+REPLAY_BYTES = 256 * 1024
+"""Size after which a replay ends; the next one continues there. Each client that does not read holds one."""
 
 Input = Recorded | bytes
 """A commit, or the progress of a tool as an executor published it."""
@@ -154,10 +156,12 @@ class Feed:
         present = self._present
         if after is None or after > present.seq:
             position = None if present.ending else present.seq
-            await client.write(self._status_frame(present.status_event, position) + present.ending)
+            await client.write(self._status_frame(present.status_event, position))
+            await client.write(present.ending)  # not joined, so that all clients share the bytes
             return present.seq
         past = await self._past(after)
-        await client.write(self._status_frame(past.before, after) + past.data)
+        await client.write(self._status_frame(past.before, after))
+        await client.write(past.data)
         return past.upto
 
     async def _past(self, after: int) -> Past:
@@ -174,7 +178,7 @@ class Feed:
     async def _replay(self, after: int) -> Past:
         upto = self._present.seq
         projection = StreamProjection(self.run_id, self._projection.dialect)
-        frames = []
+        frames, size = [], 0
         before = projection.status_event
         for recorded in await self._history():
             if recorded.seq <= after:
@@ -182,6 +186,9 @@ class Feed:
                 before = projection.status_event
             elif recorded.seq <= upto:
                 frames.append(await self._frames(projection, recorded))
+                size += len(frames[-1])
+                if size > REPLAY_BYTES:
+                    return Past(before, b"".join(frames), recorded.seq)
         _require(projection, upto)
         return Past(before, b"".join(frames), upto)
 

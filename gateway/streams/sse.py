@@ -13,9 +13,11 @@ from prometheus_client import Gauge
 from contracts.core.event import Json
 from contracts.settings.redactor import SECRETS
 
+SLICE_BYTES = 64 * 1024
+"""Bytes of the past that are sent at once. A client that does not read has few of them in its buffer."""
 WRITE_S = 30.0
-"""Maximum seconds for one write during the replay. Slower clients are disconnected."""
-BEHIND_BYTES = 4 * 1024 * 1024
+"""Maximum seconds to send one slice. Slower clients are disconnected."""
+BEHIND_BYTES = 1024 * 1024
 """Maximum unread bytes of a client. Slower clients are disconnected. They can resume by `id`."""
 
 HEADERS = {
@@ -102,8 +104,9 @@ class HttpClient:
 
     async def write(self, data: bytes) -> None:
         """See Client.write."""
-        async with asyncio.timeout(WRITE_S):
-            await self.response.write(data)
+        for start in range(0, len(data), SLICE_BYTES):
+            async with asyncio.timeout(WRITE_S):
+                await self.response.write(data[start : start + SLICE_BYTES])
 
     def push(self, piece: Piece) -> None:
         """See Client.push."""
@@ -116,11 +119,11 @@ class HttpClient:
             transport.write(piece.chunk if self._chunked else piece.data)
 
     def close(self) -> None:
-        """See Client.leave."""
+        """See Client.close."""
         self._closed.set()
 
     async def wait_closed(self) -> None:
-        """See Client.left."""
+        """See Client.wait_closed."""
         await self._closed.wait()
 
     def cut_off(self) -> None:

@@ -118,6 +118,11 @@ async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
 
     With `Last-Event-ID`, it sends the events after that one. The stream stays open after the execution ends.
     """
+    with call.gateway.stream_limit.slot():
+        return await _watched(call)
+
+
+async def _watched(call: Call[None, None]) -> web.StreamResponse:
     async with call.gateway.feeds.watching(call.path["id"], EXECUTIONS) as feed:
         if not feed.is_known:
             raise call.missing()

@@ -139,6 +139,11 @@ async def watch_run(call: Call[None, None]) -> web.StreamResponse:
 
     With `Last-Event-ID`, it sends the events after that one. The stream stays open after the run ends.
     """
+    with call.gateway.stream_limit.slot():
+        return await _watched(call)
+
+
+async def _watched(call: Call[None, None]) -> web.StreamResponse:
     async with call.gateway.feeds.watching(call.path["id"], GOAL_RUNS) as feed:
         if not feed.is_known:
             raise call.missing()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +13,7 @@ import pytest
 from contracts.domain import run
 from contracts.runtime.log import Unavailable
 from gateway.api.executions.dialect import EXECUTIONS
+from gateway.streams.sse import SLICE_BYTES, HttpClient
 from tests.services.gateway.executions.streams import (
     Microphone,
     beat_fast,
@@ -23,7 +24,7 @@ from tests.services.gateway.executions.streams import (
 )
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Api
+    from tests.services.conftest import Api, StartGateway
 
 
 async def test_a_client_that_does_not_read_is_cut_off_and_others_are_not(api: Api, eventually: Any) -> None:
@@ -60,6 +61,59 @@ async def test_a_client_that_does_not_read_the_past_is_cut_off(
     with deaf_client(api, b"?lastEventId=0"):
         await eventually(lambda: api.gateway.feeds._watched)
         await eventually(lambda: not api.gateway.feeds._watched)
+
+
+async def test_many_who_do_not_read_hold_little_each(
+    api: Api, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """Neither the past nor the last event of a run is copied for each of them."""
+    transports: list[Any] = []
+    opening = HttpClient.open
+
+    async def noted(self: HttpClient) -> None:
+        transports.append(self._request.transport)
+        await opening(self)
+
+    monkeypatch.setattr(HttpClient, "open", noted)
+    await write_all(api, history(4, result=(await api.blobs.put_json("x" * 3_000_000)).as_json()))
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(deaf_client(api, b"?lastEventId=0"))
+        await eventually(lambda: len(transports) == 10 and all(map(unread, transports)))
+        assert max(map(unread, transports)) < 4 * SLICE_BYTES
+
+
+def unread(transport: Any) -> int:
+    size: int = transport.get_write_buffer_size()
+    return size
+
+
+async def test_a_stream_too_many_is_refused_and_has_room_when_another_ends(
+    start_gateway: StartGateway, eventually: Any
+) -> None:
+    api = await start_gateway(max_streams=2)
+    beat_fast(api)
+    await write_all(api, history())
+    async with watching(api) as one, watching(api) as two:
+        await one.next()
+        await two.next()
+        refused = await api.get("/api/v1/dag-executions/e1/events")
+        assert refused.status == 503
+        assert "MAX_STREAMS" in refused.json["error"]
+        assert refused.headers["retry-after"] == "1"
+    await eventually(lambda: not api.gateway.stream_limit._open)
+    async with watching(api) as again:
+        await again.next()
+
+
+async def test_a_long_past_is_sent_in_parts_and_whole(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.streams.feed.REPLAY_BYTES", 500)
+    await write_all(api, history(12))
+    async with watching(api, Last_Event_ID="0") as client:
+        told = await client.until("execution.completed")
+    assert [one.data["subStepId"] for one in told if one.event == "substep.completed"][:11] == [
+        f"{n:03}" for n in range(1, 12)
+    ]
 
 
 async def test_a_proxy_that_speaks_http_1_0_is_sent_plain_frames(api: Api) -> None:
