@@ -7,9 +7,11 @@ from functools import partial
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from contracts.core.actors import ANONYMOUS
+from contracts.core.scopes import Scope
 from gateway.access.browsers import guarded, heads
-from gateway.api import agents, artifacts, events, health, tools
+from gateway.access.gate import Gate, guarded_by
+from gateway.access.principals import PRINCIPAL
+from gateway.api import agents, artifacts, events, health, keys, tools
 from gateway.api.costs import breakdown, summary
 from gateway.api.dags import endpoints as dags
 from gateway.api.executions import control
@@ -25,7 +27,7 @@ from gateway.documents import endpoints as documents
 from gateway.endpoint import Endpoint
 from gateway.gateway import Gateway
 from gateway.http.bodies import MAX_BODY_BYTES
-from gateway.http.middleware import answer_errors, complete_head, limited, observe
+from gateway.http.middleware import answer_errors, complete_head, observe
 from gateway.http.misses import certain_misses
 from gateway.http.rate_limit import RateLimit
 from gateway.http.tracing import TRACE
@@ -38,6 +40,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *ticks.ENDPOINTS,
     *runs.ENDPOINTS,
     *agents.ENDPOINTS,
+    *keys.ENDPOINTS,
     *tools.ENDPOINTS,
     *artifacts.ENDPOINTS,
     *planning.ENDPOINTS,
@@ -57,12 +60,14 @@ def create_app(gateway: Gateway) -> web.Application:
     """Return the web application of `gateway`."""
     settings = gateway.settings
     rate_limit = RateLimit(settings.rate_limit_max, settings.rate_limit_exempt, settings.trusted_proxies)
+    scopes: dict[web.AbstractRoute, Scope | None] = {}
+    gate = Gate(gateway.authenticate, rate_limit, gateway.sessions, scopes)
     app = web.Application(
         middlewares=[
             observe,
             answer_errors,
             guarded(settings.browser_rules),
-            limited(rate_limit),
+            guarded_by(gate),
             certain_misses(gateway.current),
         ],
         client_max_size=MAX_BODY_BYTES,
@@ -71,7 +76,7 @@ def create_app(gateway: Gateway) -> web.Application:
     for endpoint in ENDPOINTS:
         methods = ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,)
         for method in methods:
-            app.router.add_route(method, endpoint.path, _bound(endpoint, gateway))
+            scopes[app.router.add_route(method, endpoint.path, _bound(endpoint, gateway))] = endpoint.scope
     app.on_response_prepare.append(complete_head)
     app.on_response_prepare.append(heads(settings.allowed_origins, settings.credentialed_origins))
     app.on_shutdown.append(partial(_end_streams, gateway))
@@ -85,7 +90,7 @@ async def _end_streams(gateway: Gateway, _: web.Application) -> None:
 
 def _bound(endpoint: Endpoint, gateway: Gateway) -> Handler:
     async def serve(request: web.Request) -> web.StreamResponse:
-        origin = request[TRACE].origin(gateway.settings.instance, ANONYMOUS)
+        origin = request[TRACE].origin(gateway.settings.instance, request[PRINCIPAL].actor)
         return await endpoint.serve(gateway, request, origin)
 
     return serve

@@ -14,8 +14,10 @@ from pydantic import BaseModel, ValidationError
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event, Json
 from contracts.core.ids import is_id, new_id
+from contracts.core.scopes import Scope
 from contracts.domain.issues import issues
 from contracts.runtime.stream import Origin, Stream, transact
+from gateway.access.principals import PRINCIPAL, Principal
 from gateway.gateway import Gateway
 from gateway.http import bodies
 from gateway.http.errors import INVALID_BODY, Refusal
@@ -42,6 +44,11 @@ class Call(Generic[B, Q]):
     """The writer of commits for this request."""
     key: Key | None = None
     """The idempotency key, if the client sent one."""
+
+    @property
+    def principal(self) -> Principal:
+        """Who sends the request."""
+        return self.request[PRINCIPAL]
 
     def missing(self) -> Refusal:
         """Return the 404 error for the id in the path."""
@@ -102,11 +109,13 @@ Answer = Any
 class Endpoint:
     """An operation: a method and a path, their input, answers and handler."""
 
+    handler: Handler
     method: str
     path: str
     summary: str
     tag: str
-    handler: Handler
+    scope: Scope | None
+    """What a principal needs to use the operation. None: nothing, not even a key."""
     responses: Mapping[int, Answer]
     body: type[BaseModel] | None
     query: type[BaseModel] | None
@@ -151,7 +160,7 @@ class Endpoint:
         given = await bodies.body_of(request) if self.body else {}
         body = self._valid(self.body, given) if self.body else None
         call = Call(gateway, request, self, body, query, path, origin)
-        key = key_of(request, given) if self.keyed else None
+        key = key_of(request, given, call.principal.actor) if self.keyed else None
         if key is None:
             return await self.handler(call)
         keyed = replace(call, key=key, origin=replace(origin, causation_id=key.cause))
@@ -171,6 +180,7 @@ def endpoint(  # noqa: PLR0913  a declaration, every part by its name
     *,
     summary: str,
     tag: str,
+    scope: Scope | None,
     responses: Mapping[int, Answer],
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
@@ -183,24 +193,21 @@ def endpoint(  # noqa: PLR0913  a declaration, every part by its name
     keyed: bool = False,
 ) -> Callable[[Handler], Endpoint]:
     """Turn a handler into an endpoint. GET endpoints also support HEAD."""
-
-    def wrap(handler: Handler) -> Endpoint:
-        return Endpoint(
-            method=method,
-            path=path,
-            summary=summary,
-            tag=tag,
-            handler=handler,
-            responses=responses,
-            body=body,
-            query=query,
-            invalid=invalid,
-            invalid_too=invalid_too or {},
-            missing=missing,
-            errors=errors or {},
-            form=form,
-            headers=headers,
-            keyed=keyed,
-        )
-
-    return wrap
+    return partial(
+        Endpoint,
+        method=method,
+        path=path,
+        summary=summary,
+        tag=tag,
+        scope=scope,
+        responses=responses,
+        body=body,
+        query=query,
+        invalid=invalid,
+        invalid_too=invalid_too or {},
+        missing=missing,
+        errors=errors or {},
+        form=form,
+        headers=headers,
+        keyed=keyed,
+    )

@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 
 from contracts.domain.agent import Directory
 from contracts.domain.executors import Executors
+from contracts.domain.key import Keys
 from contracts.llm import Llm
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
+from gateway.access.authentication import Authenticate
+from gateway.access.sessions import Sessions
 from gateway.http.forms import FormMemory
 from gateway.http.idempotency import Idempotency
 from gateway.llm import LlmConfiguration
@@ -50,6 +53,12 @@ class Gateway:
     agents: Directory
     agents_follower: Follower
     """The follower that keeps `agents` current."""
+    keys: Keys
+    keys_follower: Follower
+    """The follower that keeps `keys` current."""
+    authenticate: Authenticate
+    sessions: Sessions
+    """The requests of keys and users that are in progress."""
     executors: Executors
     """The executors that send heartbeats."""
     catalogue: Catalogue
@@ -77,12 +86,17 @@ class Gateway:
         Raises:
             Unavailable: the log could not be reached in time.
         """
-        try:
-            async with asyncio.timeout(CATCH_UP_S):
-                await self.agents_follower.catch_up()
-        except TimeoutError:
-            raise Unavailable(f"the agents did not catch up with the log within {CATCH_UP_S:g} s") from None
+        await _caught_up(self.agents_follower, "agents")
         return self.agents
+
+    async def keys_current(self) -> Keys:
+        """Return all keys as of now.
+
+        Raises:
+            Unavailable: the log could not be reached in time.
+        """
+        await _caught_up(self.keys_follower, "keys")
+        return self.keys
 
     async def projected(self, seq: int, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds for the views to include `seq`. Return whether they do."""
@@ -104,3 +118,11 @@ class Gateway:
     def llm_problem(self, provider: str | None = None, model: str | None = None) -> str | None:
         """Return which setting is missing to call the model, or None. None arguments mean the defaults."""
         return self.chat.problem(provider, model)
+
+
+async def _caught_up(follower: Follower, what: str) -> None:
+    try:
+        async with asyncio.timeout(CATCH_UP_S):
+            await follower.catch_up()
+    except TimeoutError:
+        raise Unavailable(f"the {what} did not catch up with the log within {CATCH_UP_S:g} s") from None

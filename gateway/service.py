@@ -8,9 +8,12 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 
+import structlog
+
 from contracts.core import subjects
 from contracts.domain.agent import Directory
 from contracts.domain.executors import Executors
+from contracts.domain.key import KEY, Keys
 from contracts.domain.registry import CODEC
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import Blobs
@@ -21,6 +24,9 @@ from contracts.runtime.log import Log
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service, Worker
+from contracts.runtime.process.settings import Auth
+from gateway.access.authentication import Authenticate, KeyHolders, nobody_asked
+from gateway.access.sessions import Sessions
 from gateway.api.health import checks
 from gateway.app import create_app
 from gateway.gateway import Gateway, now
@@ -37,6 +43,8 @@ from gateway.views.progress import Progress
 from gateway.views.reader import Views
 
 NAME = "gateway"
+
+logger = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -65,7 +73,8 @@ def assemble(
 ) -> Gateway:
     """Create the parts of the gateway without starting them."""
     progress = Progress(views.position)
-    agents, hub, executors = Directory(), Hub(log, progress.reached), Executors(time.monotonic)
+    agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
+    hub = Hub(log, progress.reached)
     return Gateway(
         settings=settings,
         log=log,
@@ -74,6 +83,10 @@ def assemble(
         progress=progress,
         agents=agents,
         agents_follower=Follower(log, subjects.state_filter("agent"), fold=agents.fold),
+        keys=keys,
+        keys_follower=Follower(log, subjects.state_filter(KEY.name), fold=keys.fold),
+        authenticate=authenticating(settings, keys),
+        sessions=Sessions(now),
         executors=executors,
         catalogue=Catalogue(offered=executors.offered),
         stored_plans=StoredPlans(log),
@@ -93,10 +106,26 @@ async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[in
 
     Yields the port, and a worker that fails if one of the others fails.
     """
-    async with kept_running(gateway.agents_follower.run, gateway.hub.run, *workers) as failure:
+    followers = (gateway.agents_follower.run, gateway.keys_follower.run, gateway.hub.run)
+    async with kept_running(*followers, gateway.sessions.run, *workers) as failure:
         await gateway.agents_current()
+        _warn_without_keys(gateway.settings, await gateway.keys_current())
         async with aclosing(gateway.chat), serving(create_app(gateway), gateway.settings) as port:
             yield port, failure
+
+
+def authenticating(settings: GatewaySettings, keys: Keys) -> Authenticate:
+    """Return how requests are authenticated, by AUTH."""
+    if settings.auth_mode is Auth.OFF:
+        return nobody_asked
+    return KeyHolders(keys, now).authenticate
+
+
+def _warn_without_keys(settings: GatewaySettings, keys: Keys) -> None:
+    if settings.auth_mode is Auth.KEYS and not keys.all():
+        logger.warning(
+            "no key exists yet: create one with `async-agent keys create <name> --scope admin --data <dir>`"
+        )
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -21,7 +21,7 @@ from contracts.core.event import Json
 from contracts.core.text import by_commas
 from contracts.domain.run_requests import GoalSettings
 from contracts.runtime.process.browsers import BrowserRules
-from contracts.runtime.process.settings import ViewsSettings
+from contracts.runtime.process.settings import Auth, ViewsSettings, auth_of
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 """Origins of the web app during development."""
@@ -31,22 +31,29 @@ _MAY_BE_EMPTY = frozenset({"rate_limit_exempt", "trusted_proxies"})
 _ORIGIN = re.compile(r"https?://[^/\s*]+|null")
 
 
+def _lower_case(text: Json) -> Json:
+    return text.lower() if isinstance(text, str) else text
+
+
 class GatewaySettings(ViewsSettings, GoalSettings):
     """Address, access and limits of the API."""
 
-    host: str = "0.0.0.0"
+    host: str = "127.0.0.1"
     port: int = Field(default=3000, ge=0, le=65535)
     """Port of the API. 0 chooses a free port and logs it."""
+    auth: Annotated[Auth | None, BeforeValidator(_lower_case)] = None
+    """Who may use the API. Default: `off` on a loopback address; required on any other."""
     cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)] = ()
     """Origins whose pages may call the API, separated by commas, in addition to LOCAL_ORIGINS."""
     cors_credentials: bool = False
     """Whether pages of CORS_ORIGINS may send cookies and other credentials."""
     rate_limit_max: int = Field(default=0, ge=0)
-    """Maximum requests per minute from one address. 0: no limit. Health is never limited."""
+    """Maximum requests per minute of one key or user, or from one address without a key. 0: no limit. Health
+    is never limited."""
     rate_limit_exempt: Annotated[
         tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(by_commas)
     ] = LOOPBACK
-    """Networks without a rate limit, separated by commas. Empty: none."""
+    """Networks from which requests without a key are not limited, separated by commas. Empty: none."""
     trusted_proxies: Annotated[
         tuple[IPv4Network | IPv6Network, ...], NoDecode, BeforeValidator(by_commas)
     ] = LOOPBACK
@@ -66,6 +73,16 @@ class GatewaySettings(ViewsSettings, GoalSettings):
 
     max_message_length: int = Field(default=10_000, ge=10)
     """Maximum number of characters of a goal's objective."""
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> GatewaySettings:
+        auth_of(self.auth, self.host)
+        return self
+
+    @property
+    def auth_mode(self) -> Auth:
+        """Who may use the API."""
+        return auth_of(self.auth, self.host)
 
     @field_validator("cors_origins")
     @classmethod

@@ -69,6 +69,12 @@ class Readiness(Row):
     """All problems as one text."""
     timestamp: Timestamp
 
+    def for_strangers(self) -> Readiness:
+        """Return the readiness without the names of its parts."""
+        nothing = {"provider": "", "model": "", "llm_provider": "", "executors": []}
+        unnamed = self.dag_scheduler.model_copy(update={"schedules": []})
+        return self.model_copy(update={**nothing, "dag_scheduler": unnamed})
+
     @property
     def is_ready(self) -> bool:
         """Whether there are no problems."""

@@ -20,6 +20,7 @@ from contracts.client.executions import Executions
 from contracts.client.experiments import Experiments
 from contracts.client.goals import Goals
 from contracts.client.http import Http, OnAnswer, parse_answer, path
+from contracts.client.keys import Keys
 from contracts.client.runs import Runs
 from contracts.client.schedules import Schedules
 from contracts.client.tasks import Tasks
@@ -38,18 +39,28 @@ class Client:
     the caller chooses: repeating a call with the same key creates nothing twice.
     """
 
-    def __init__(self, base_url: str, *, patience_s: float = 60.0, on_answer: OnAnswer = nothing) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str | None = None,
+        patience_s: float = 60.0,
+        on_answer: OnAnswer = nothing,
+    ) -> None:
         """Create a client.
 
+        `api_key`: a key of the system, or a token of its OIDC issuer. A system that listens only on its own
+        machine may need none.
         `patience_s`: how many seconds to retry streams and the results of accepted requests.
         `on_answer`: receives the bytes of each successful answer and the data of each event.
         """
-        self._http = Http(base_url, patience_s, on_answer)
+        self._http = Http(base_url, api_key, patience_s, on_answer)
         self.goals = Goals(self._http)
         self.runs = Runs(self._http)
         self.dags = Dags(self._http)
         self.executions = Executions(self._http)
         self.agents = Agents(self._http)
+        self.keys = Keys(self._http)
         self.tools = Tools(self._http)
         self.schedules = Schedules(self._http)
         self.artifacts = Artifacts(self._http)
@@ -95,13 +106,14 @@ class Client:
         aggregates: tuple[str, ...] | None = None,
         aggregate_id: str | None = None,
         types: tuple[str, ...] | None = None,
+        actor: str | None = None,
         after: int | None = None,
     ) -> AsyncGenerator[LogEvent]:
         """Stream all events, by default from now on; `after=0` starts with the first event.
 
         Broken connections are reopened. The stream ends when the caller stops reading.
         """
-        wanted = {"aggregate": aggregates, "id": aggregate_id, "type": types}
+        wanted = {"aggregate": aggregates, "id": aggregate_id, "type": types, "actor": actor}
         messages = self._http.follow(path("events"), after, **wanted)
         async with aclosing(messages):
             async for message in messages:

@@ -46,15 +46,18 @@ def path(*segments: str) -> str:
 class Http:
     """One system's HTTP server."""
 
-    def __init__(self, base_url: str, patience_s: float, on_answer: OnAnswer) -> None:
+    def __init__(self, base_url: str, api_key: str | None, patience_s: float, on_answer: OnAnswer) -> None:
         self.base_url = base_url.rstrip("/")
         self.patience_s = patience_s
+        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._on_answer = on_answer
         self._open_session: aiohttp.ClientSession | None = None
 
     def open(self) -> None:
         """Open the session."""
-        self._open_session = aiohttp.ClientSession(json_serialize=lambda body: orjson.dumps(body).decode())
+        self._open_session = aiohttp.ClientSession(
+            headers=self._headers, json_serialize=lambda body: orjson.dumps(body).decode()
+        )
 
     async def close(self) -> None:
         """Close all connections."""

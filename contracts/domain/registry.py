@@ -10,6 +10,7 @@ from contracts.core.upcasts import UPCASTS
 from contracts.domain.agent import AGENT
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
+from contracts.domain.key import KEY
 from contracts.domain.memory import MEMORY
 from contracts.domain.run import RUN
 from contracts.domain.schedule.ticks import SCHEDULE
@@ -17,5 +18,5 @@ from contracts.domain.task import TASK
 from contracts.domain.webhook import WEBHOOK
 from contracts.domain.writers import WRITERS
 
-AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, DAG, GOAL, MEMORY, RUN, SCHEDULE, TASK, WEBHOOK)
+AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, DAG, GOAL, KEY, MEMORY, RUN, SCHEDULE, TASK, WEBHOOK)
 CODEC = Codec(AGGREGATES, UPCASTS, WRITERS)

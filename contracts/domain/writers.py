@@ -1,4 +1,4 @@
-"""The table of all services and the commits that they write.
+"""The table of all services, and of the commands of an operator, and the commits that they write.
 
 The NATS users of a system are made of it (`contracts.runtime.permissions`), and readers of the log check each
 commit against it. A service that begins to write something else needs an entry here.
@@ -7,11 +7,13 @@ commit against it. A service that begins to write something else needs an entry 
 from __future__ import annotations
 
 from contracts.core.writers import Writers, writes
-from contracts.domain import agent, dag, goal, memory, run, task, webhook
+from contracts.domain import agent, dag, goal, key, memory, run, task, webhook
 from contracts.domain.schedule import ticks
 
 _ANY_DAG = set(dag.Status) - {dag.Status.ABSENT}
 _ANY_GOAL = set(goal.Status) - {goal.Status.ABSENT}
+
+_KEYS = writes((key.Status.ACTIVE, key.Status.REVOKED), key.Created, key.Rotated, key.Revoked)
 
 GATEWAY = {
     "agent": writes(
@@ -43,6 +45,7 @@ GATEWAY = {
         goal.ScheduleRemoved,
         goal.Deleted,
     ),
+    "key": _KEYS,
     "run": writes(
         (run.Status.PENDING, run.Status.CANCELLED, run.Status.DELETED),
         run.Requested,
@@ -102,4 +105,5 @@ WRITERS: Writers = {
     "executor": EXECUTOR,
     "scheduler": SCHEDULER,
     "projector": {},
+    "operator": {"key": _KEYS},
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.api import agents, costs, dags, executions, experiments, goals, runs, schedules, tools
+from contracts.api import agents, costs, dags, executions, experiments, goals, keys, runs, schedules, tools
 
 COLUMNS: dict[type, tuple[str, ...]] = {
     goals.ListedGoal: ("id", "status", "schedules.cronExpr", "agent.name", "createdAt", "objective"),
@@ -26,6 +26,7 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     executions.SubStepRow: ("taskId", "status", "toolOrPromptName", "attempt", "durationMs", "description"),
     experiments.Experiment: ("dagId", "model", "temperature", "success", "error"),
     agents.AgentRow: ("id", "name", "version", "active", "provider", "model", "createdAt"),
+    keys.KeyRow: ("id", "name", "status", "scopes", "createdAt", "expiresAt"),
     tools.ToolDefinition: ("function.name", "function.description"),
     schedules.ScheduleRow: ("id", "cronExpr", "timezone", "active", "overlap", "lastRunAt"),
     schedules.NextTicks: ("scheduleId", "cronExpr", "timezone", "next", "description"),

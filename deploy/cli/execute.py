@@ -78,6 +78,8 @@ def _advice(error: Exception) -> str:
     match error:
         case Unreachable():
             return f"{error}\nStart one with `async-agent up`, or name one with --url or ASYNC_AGENT_URL."
+        case Refused(status=HTTPStatus.UNAUTHORIZED):
+            return f"{error}\nName a key with --key or ASYNC_AGENT_KEY."
         case ClarificationRequired(dag_id=dag_id):
             answer = f'`async-agent dags clarify {dag_id} "…"`' if dag_id else "a more precise goal"
             return f"the goal is not clear enough: {error}\nAnswer with {answer}."

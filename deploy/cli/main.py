@@ -19,6 +19,7 @@ from deploy.cli.options import (
     Durability,
     Executors,
     Host,
+    Key,
     MetricsPort,
     NatsPort,
     NatsUrl,
@@ -150,6 +151,7 @@ def demo(
 def run_goal(
     goal: Annotated[str, typer.Argument(help="The goal in plain language.")],
     url: Url = DEFAULT_URL,
+    api_key: Key = None,
     agent: Annotated[
         str | None, typer.Option(help="Name of the agent that plans. Default: the newest built-in planner.")
     ] = None,
@@ -162,7 +164,7 @@ def run_goal(
 
     async def main() -> Status:
         planner = agent or PLANNER_AGENT
-        async with Client(url) as client:
+        async with Client(url, api_key=api_key) as client:
             with Terminal(stderr=True).busy(f"{planner} is planning …"):
                 started = await client.dags.create_and_execute(goal, agent=planner)
             return await follow(client, started.execution_id)
@@ -174,13 +176,14 @@ def run_goal(
 def watch(
     id_: Annotated[str, typer.Argument(metavar="ID", help="Id of an execution or a run.")],
     url: Url = DEFAULT_URL,
+    api_key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Watch an execution or a run. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
     from deploy.cli.execute import execute
     from deploy.cli.watch.follow import watched
 
-    _exit(execute(watched(url, id_, as_json=as_json)))
+    _exit(execute(watched(url, api_key, id_, as_json=as_json)))
 
 
 @app.command("scripted-llm")

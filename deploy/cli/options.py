@@ -34,6 +34,34 @@ def web_address(text: str) -> str:
 Url = Annotated[
     str, typer.Option(envvar="ASYNC_AGENT_URL", help="Address of the system.", callback=web_address)
 ]
+
+
+def sendable_key(text: str | None) -> str | None:
+    """Return `text` if it can be sent as a key.
+
+    Raises:
+        BadParameter: it has characters that a header cannot have. The message does not show it.
+    """
+    from contracts.settings.redactor import SECRETS  # noqa: PLC0415  `--help` must not load contracts
+
+    stripped = (text or "").strip()
+    if not stripped.isascii() or not stripped.isprintable() or " " in stripped:
+        raise typer.BadParameter("the key has characters that no key has; pass it as it was printed")
+    SECRETS.learn("ASYNC_AGENT_KEY", stripped)
+    return stripped or None
+
+
+Key = Annotated[
+    str | None,
+    typer.Option(
+        "--key",
+        envvar="ASYNC_AGENT_KEY",
+        help="Key of the system, or a token of its OIDC issuer. Other users of this machine can see options: "
+        "prefer the environment.",
+        show_default=False,
+        callback=sendable_key,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Show at most this many rows.")]
 Offset = Annotated[int | None, typer.Option(min=0, help="Skip this many rows.")]

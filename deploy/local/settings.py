@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from contracts.runtime.process.settings import Durability, require_separate
+from contracts.runtime.process.settings import Auth, Durability, auth_of, require_separate
 from contracts.settings.environment import MAY_HOLD_A_SECRET, EnvironmentSettings
 from deploy.local.system import Options
 
@@ -19,6 +19,7 @@ class LocalSettings(EnvironmentSettings):
     """Settings with the same names as those of the services, and with defaults for one machine."""
 
     host: str = "127.0.0.1"
+    auth: Auth | None = None
     port: Port = None
     nats_port: Port = None
     metrics_port: Port = None
@@ -32,6 +33,11 @@ class LocalSettings(EnvironmentSettings):
     @model_validator(mode="after")
     def _artifacts_are_separate(self) -> LocalSettings:
         require_separate(self.artifacts, self.data_dir)
+        return self
+
+    @model_validator(mode="after")
+    def _is_protected(self) -> LocalSettings:
+        auth_of(self.auth, self.host)
         return self
 
     @property

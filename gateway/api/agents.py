@@ -15,6 +15,7 @@ from contracts.api.agents import AgentCreate, AgentPatch, AgentQuery, AgentRow
 from contracts.api.fields import epoch_ms
 from contracts.core.event import Event
 from contracts.core.ids import derived_id
+from contracts.core.scopes import Scope
 from contracts.domain import agent
 from contracts.domain.agent import AGENT, AgentExists, AgentVersion, Directory
 from contracts.runtime.stream import Stream, transact
@@ -33,6 +34,7 @@ EXISTS = "An agent with that name and version exists."
     "/api/v1/agents",
     summary="Create a version of an agent",
     tag=TAG,
+    scope=Scope.ADMIN,
     body=AgentCreate,
     responses={201: AgentRow},
     errors={409: EXISTS},
@@ -54,6 +56,7 @@ async def create_agent(call: Call[AgentCreate, None]) -> web.StreamResponse:
     "/api/v1/agents",
     summary="List agents, newest first",
     tag=TAG,
+    scope=Scope.READ,
     query=AgentQuery,
     responses={200: list[AgentRow]},
 )
@@ -72,6 +75,7 @@ async def list_agents(call: Call[None, AgentQuery]) -> web.StreamResponse:
     "/api/v1/agents/resolve/{name}",
     summary="Get the active version of an agent by name",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: AgentRow},
     missing="No active agent found with name: {name}",
 )
@@ -89,6 +93,7 @@ async def resolve_agent(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/agents/{id}",
     summary="Get one version of an agent",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: AgentRow},
     missing=MISSING,
 )
@@ -105,6 +110,7 @@ async def get_agent(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/agents/{id}",
     summary="Change a version of an agent",
     tag=TAG,
+    scope=Scope.ADMIN,
     body=AgentPatch,
     responses={200: AgentRow},
     missing=MISSING,
@@ -131,6 +137,7 @@ async def update_agent(call: Call[AgentPatch, None]) -> web.StreamResponse:
     "/api/v1/agents/{id}/activate",
     summary="Activate a version of an agent",
     tag=TAG,
+    scope=Scope.ADMIN,
     responses={200: AgentRow},
     missing=MISSING,
 )
@@ -146,6 +153,7 @@ async def activate_agent(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/agents/{id}",
     summary="Delete an inactive version of an agent",
     tag=TAG,
+    scope=Scope.ADMIN,
     responses={204: None},
     missing=MISSING,
     errors={400: "The version is active."},

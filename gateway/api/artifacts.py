@@ -12,6 +12,7 @@ from typing import BinaryIO
 from aiohttp import web
 
 from contracts.api.artifacts import ArtifactQuery
+from contracts.core.scopes import Scope
 from gateway.endpoint import Call, Raw, endpoint
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
@@ -51,6 +52,7 @@ NO_SCRIPTS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'n
     "/api/v1/artifacts",
     summary="List artifacts",
     tag=TAG,
+    scope=Scope.READ,
     query=ArtifactQuery,
     responses={200: list[str]},
 )
@@ -65,6 +67,7 @@ async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
     r"/api/v1/artifacts/{filename:[\s\S]+}",
     summary="Get the content of an artifact",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: Raw("*/*", "The bytes of the file. All text formats, even HTML, are text/plain.")},
     missing="Artifact not found",
     errors={

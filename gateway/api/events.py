@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from contracts.api.events import EventQuery
+from contracts.core.scopes import Scope
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.streams.log_feed import EventFilter
 from gateway.streams.sse import CLIENTS, HttpClient, last_event_id
@@ -15,6 +16,7 @@ from gateway.streams.sse import CLIENTS, HttpClient, last_event_id
     "/api/v1/events",
     summary="Stream all events",
     tag="events",
+    scope=Scope.READ,
     query=EventQuery,
     responses={200: Raw("text/event-stream", "Server-sent events, each a CloudEvents 1.0 envelope.")},
     invalid="Invalid query parameters",

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from contracts.api.fields import epoch_ms
 from contracts.api.health import BUILDING, Alive, DagScheduler, Queue, Readiness, Scheduler
+from contracts.core.scopes import Scope
 from contracts.domain.agent import ESSENTIAL_AGENTS
 from contracts.domain.run import Status
 from contracts.runtime.log import LogState, Unavailable
@@ -38,7 +39,9 @@ OTHER_LOG = "the views are of an earlier log; the projector rebuilds them"
 NO_EXECUTOR = "no executor has sent a heartbeat recently; start one with `async-agent run executor`"
 
 
-@endpoint("GET", "/health", summary="Check that the process answers", tag=TAG, responses={200: Alive})
+@endpoint(
+    "GET", "/health", summary="Check that the process answers", tag=TAG, scope=None, responses={200: Alive}
+)
 async def get_health(call: Call[None, None]) -> web.StreamResponse:
     """Does not check the other parts of the system."""
     return json_reply(Alive(timestamp=epoch_ms(call.gateway.clock())))
@@ -49,11 +52,17 @@ async def get_health(call: Call[None, None]) -> web.StreamResponse:
     "/health/ready",
     summary="Check that the system can serve requests",
     tag=TAG,
+    scope=None,
     responses={200: Readiness, 503: Readiness},
 )
 async def get_readiness(call: Call[None, None]) -> web.StreamResponse:
-    """Without a language model the system is not ready, although jobs that have only tool steps can run."""
+    """Without a language model the system is not ready, although jobs that have only tool steps can run.
+
+    Needs no key. Without the scope `read`, the answer names no model, executors and schedules.
+    """
     readiness = await _readiness(call.gateway)
+    if not call.principal.may(Scope.READ):
+        readiness = readiness.for_strangers()
     return json_reply(readiness, 503 if readiness.problems else 200)
 
 

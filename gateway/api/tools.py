@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from contracts.api.tools import ToolDefinition, ToolQuery
+from contracts.core.scopes import Scope
 from contracts.core.suggestions import did_you_mean
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
@@ -19,6 +20,7 @@ TAG = "tools"
     "/api/v1/tools",
     summary="List tools, or get one by `name`",
     tag=TAG,
+    scope=Scope.READ,
     query=ToolQuery,
     responses={200: list[ToolDefinition] | ToolDefinition},
     errors={404: "No tool has this name."},
@@ -35,6 +37,7 @@ async def list_tools(call: Call[None, ToolQuery]) -> web.StreamResponse:
     "/api/v1/tools/{name}",
     summary="Get a tool",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: ToolDefinition},
     missing="Tool not found: {name}",
 )

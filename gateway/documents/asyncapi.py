@@ -14,7 +14,7 @@ from contracts.core import subjects
 from contracts.core.aggregate import Aggregate
 from contracts.core.commit import CONTENT_TYPE
 from contracts.core.event import Event
-from contracts.domain import agent, dag, goal, memory, run, task, webhook
+from contracts.domain import agent, dag, goal, key, memory, run, task, webhook
 from contracts.domain.executors import ExecutorAlive, ToolProgress
 from contracts.domain.registry import AGGREGATES
 from contracts.domain.schedule import ticks
@@ -52,6 +52,7 @@ KINDS: Mapping[str, _Kind] = {
     "agent": _Kind(agent, tuple(agent.Status)),
     "dag": _Kind(dag, tuple(dag.Status)),
     "goal": _Kind(goal, tuple(goal.Status)),
+    "key": _Kind(key, tuple(key.Status)),
     "memory": _Kind(memory, ("kept",)),
     "run": _Kind(run, tuple(run.Status)),
     "schedule": _Kind(ticks, tuple(ticks.Decision)),

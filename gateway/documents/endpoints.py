@@ -10,6 +10,7 @@ import orjson
 from aiohttp import web
 
 from contracts.core.event import Json
+from contracts.core.scopes import Scope
 from gateway.documents.asyncapi import asyncapi
 from gateway.documents.event_schemas import event_schema
 from gateway.documents.openapi import openapi
@@ -60,6 +61,7 @@ DOCUMENTS = web.AppKey("documents", Documents)
     "/openapi.json",
     summary="Get the OpenAPI 3.1 document of this API",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: dict[str, Json]},
 )
 async def get_openapi(call: Call[None, None]) -> web.StreamResponse:
@@ -72,6 +74,7 @@ async def get_openapi(call: Call[None, None]) -> web.StreamResponse:
     "/asyncapi.json",
     summary="Get the AsyncAPI 3 document of the log",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: dict[str, Json]},
 )
 async def get_asyncapi(call: Call[None, None]) -> web.StreamResponse:
@@ -84,6 +87,7 @@ async def get_asyncapi(call: Call[None, None]) -> web.StreamResponse:
     "/docs",
     summary="Get the API reference",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: Raw("text/html", "The reference.")},
 )
 async def get_reference(call: Call[None, None]) -> web.StreamResponse:
@@ -96,6 +100,7 @@ async def get_reference(call: Call[None, None]) -> web.StreamResponse:
     "/schemas/{type}/{version}",
     summary="Get the JSON Schema of an event's data",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: dict[str, Json]},
     missing="There is no such schema",
 )

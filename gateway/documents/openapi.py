@@ -32,6 +32,15 @@ IDEMPOTENCY_KEY = Header(
     "the same answer.",
 )
 
+SECURITY = "key"
+"""Name of the security scheme."""
+KEY = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A key (`async-agent keys create`), or a token of the issuer that OIDC_ISSUER names. The "
+    "roles of an operation are the scopes it needs. If the setting AUTH is `off`, no operation needs a key.",
+}
+
 _VARIABLE = re.compile(r"\{(\w+)(?::[^}]*)?\}")
 
 
@@ -57,7 +66,11 @@ def openapi(endpoints: Sequence[Endpoint]) -> Schema:
         "servers": [{"url": "/"}],
         "tags": _tags(endpoints),
         "paths": paths,
-        "components": {"schemas": dict(sorted(definitions.items())), "responses": common_responses(schemas)},
+        "components": {
+            "schemas": dict(sorted(definitions.items())),
+            "responses": common_responses(schemas),
+            "securitySchemes": {SECURITY: KEY},
+        },
     }
 
 
@@ -87,6 +100,7 @@ def _operation(
         "tags": [endpoint.tag],
         "summary": endpoint.summary,
         "description": described(endpoint.handler.__doc__),
+        "security": [{SECURITY: [endpoint.scope]}] if endpoint.scope else [],
     }
     if parameters:
         operation["parameters"] = parameters

@@ -30,15 +30,22 @@ class _Common:
 
 COMMON: Mapping[int, _Common] = {
     400: _Common("BadRequest", "The request is invalid.", (InvalidInput, Refused, Turned)),
+    401: _Common("Unauthorized", "The key or token is missing or not valid.", (Turned,)),
     403: _Common(
-        "Forbidden", "The origin or the host of a request from a browser is not allowed.", (Turned, Refused)
+        "Forbidden",
+        "The key lacks the scope, or the origin or host of a request from a browser is not allowed.",
+        (Turned, Refused),
     ),
     404: _Common("NotFound", "Not found.", (Refused,)),
     408: _Common("TooSlow", "The body did not arrive in time.", (Turned,)),
     413: _Common("TooLarge", "The body is too large.", (Turned, Refused)),
     415: _Common("UnsupportedMediaType", "The body has the wrong media type.", (Turned, Refused)),
     422: _Common("UsedForAnother", f"The {idempotency.HEADER} was used for another request.", (Refused,)),
-    429: _Common("TooManyRequests", "Too many requests from one address.", (Turned,)),
+    429: _Common(
+        "TooManyRequests",
+        "Too many requests of one key or user, or from one address without a key.",
+        (Turned,),
+    ),
     500: _Common("InternalError", "The request failed. The server's log has the cause.", (Turned, Refused)),
     503: _Common(
         "Unavailable",
@@ -52,7 +59,7 @@ RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"ty
 
 def statuses(endpoint: Endpoint) -> set[int]:
     """Return the error statuses of an endpoint: those that follow from its input, and those it declares."""
-    always = {403, 500} if endpoint.tag == UNLIMITED_TAG else {403, 429, 500, 503}
+    always = {401, 403, 500} if endpoint.tag == UNLIMITED_TAG else {401, 403, 429, 500, 503}
     checked = {400} if endpoint.query or "{" in endpoint.path else set()
     sent = {400, 408, 413, 415} if endpoint.body or endpoint.form else set()
     missing = {404} if endpoint.missing else set()

@@ -13,7 +13,7 @@ from contracts.core.event import Json
 from contracts.core.ids import InvalidId
 from contracts.core.text import clean_text
 from contracts.core.unread import UnreadHistory
-from contracts.domain import agent, dag, goal, run
+from contracts.domain import agent, dag, goal, key, run
 from contracts.runtime.blobs import BlobLost
 from contracts.runtime.log import MAX_MESSAGE_BYTES, Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import NoAnswer
@@ -49,6 +49,11 @@ STATUS: dict[type[Exception], int] = {
     agent.AgentActive: 400,
     dag.UnknownDag: 404,
     dag.NoClarificationPending: 409,
+    key.InvalidKey: 401,
+    key.UnknownKey: 404,
+    key.ExpiresInPast: 400,
+    key.KeyExists: 409,
+    key.KeyRevoked: 409,
     goal.UnknownGoal: 404,
     goal.UnknownSchedule: 404,
     run.UnknownRun: 404,

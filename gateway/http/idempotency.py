@@ -6,6 +6,8 @@
    request as its cause. A second execution finds these commits in the log and creates nothing twice.
 3. The answer is stored under the key. For a day, repeated requests get the stored answer.
 
+Keys belong to the principal that sends them: equal keys of two principals are different keys.
+
 There is no lock and no lease. A request that arrives while an earlier attempt is in progress, or after the
 gateway crashed during one, is executed again with the same result. If several attempts finish, the first
 stored answer counts. A refused request has no effect: its answer is not stored, and its key becomes free.
@@ -24,6 +26,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 
+from contracts.core.actors import ANONYMOUS
 from contracts.core.event import Json
 from contracts.core.ids import derived_id
 from contracts.runtime.key_value import KeyValue, Outdated
@@ -49,7 +52,7 @@ class Key:
     """The idempotency key of a request."""
 
     name: str
-    """Hash of the client's key."""
+    """Hash of the client's key and of its principal."""
     request: str
     """Hash of the method, path and body."""
 
@@ -172,8 +175,8 @@ class Idempotency:
             return None
 
 
-def key_of(request: web.Request, body: Json) -> Key | None:
-    """Return the key of a request with this `body`, or None if it has no key.
+def key_of(request: web.Request, body: Json, actor: str) -> Key | None:
+    """Return the key of a request of `actor` with this `body`, or None if it has no key.
 
     Raises:
         Refusal: the key is invalid.
@@ -184,7 +187,8 @@ def key_of(request: web.Request, body: Json) -> Key | None:
     if not _KEY.fullmatch(given):
         raise Refusal(400, f"{HEADER} must be 1 to 255 visible ASCII characters, such as a UUID")
     parts = (request.method, request.path, orjson.dumps(body, option=orjson.OPT_SORT_KEYS).decode())
-    return Key(_hash(given), _hash("\n".join(parts)))
+    name = given if actor == ANONYMOUS else f"{actor}\n{given}"
+    return Key(_hash(name), _hash("\n".join(parts)))
 
 
 def _hash(text: str) -> str:

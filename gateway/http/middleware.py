@@ -1,4 +1,4 @@
-"""Middlewares of every request: tracing, metrics, logging, rate limit and error answers."""
+"""Middlewares of every request: tracing, metrics, logging and error answers."""
 
 from __future__ import annotations
 
@@ -6,17 +6,14 @@ import time
 
 import structlog
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from gateway.http.errors import internal_error, refusal_of
 from gateway.http.metrics import count_request
-from gateway.http.rate_limit import RateLimit
 from gateway.http.tracing import REQUEST_ID, TRACE, Trace
 
 logger = structlog.get_logger(__name__)
 
-FORWARDED = "X-Forwarded-For"
-UNLIMITED = frozenset({"/health", "/health/ready"})
 HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("headers", dict)
 """Request key: headers to add to the answer."""
 STARTED = web.RequestKey("started", bool)
@@ -66,18 +63,6 @@ async def answer_errors(request: web.Request, handler: Handler) -> web.StreamRes
         if isinstance(error, web.RequestPayloadError) or refusal.status == 408:
             reply.force_close()
         return reply
-
-
-def limited(rate_limit: RateLimit) -> Middleware:
-    """Return a middleware that applies the rate limit. Health endpoints are exempt."""
-
-    @web.middleware
-    async def limit(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path not in UNLIMITED:
-            request[HEADERS].update(rate_limit.take(request.remote, request.headers.getall(FORWARDED, ())))
-        return await handler(request)
-
-    return limit
 
 
 async def complete_head(request: web.Request, response: web.StreamResponse) -> None:

@@ -1,4 +1,4 @@
-"""The limit of requests per minute and address."""
+"""The limit of requests per minute, for each key or user, and for each address of requests without one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gateway.http.errors import FrameworkRefusal
 
 WINDOW_S = 60.0
 REMEMBERED = 10_000
-"""Number of addresses above which expired windows are removed."""
+"""Number of windows above which expired ones are removed."""
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class _Window:
 
 
 class RateLimit:
-    """Counts requests by address, in windows of one minute that start with the first request."""
+    """Counts requests in windows of one minute that start with the first request."""
 
     def __init__(
         self,
@@ -37,19 +37,22 @@ class RateLimit:
         self._clock = clock
         self._windows: dict[str, _Window] = {}
 
-    def take(self, remote: str | None, forwarded: Iterable[str] = ()) -> dict[str, str]:
+    def take(
+        self, remote: str | None, forwarded: Iterable[str] = (), actor: str | None = None
+    ) -> dict[str, str]:
         """Count one request and return the rate-limit headers. Without a limit, there are none.
 
-        If `remote` is a trusted proxy, the request counts for the last address in `forwarded`, the header
-        `X-Forwarded-For`, that is not a trusted proxy. Otherwise `forwarded` is ignored.
+        A request with an `actor` counts for the actor, whatever its address. Others count for `remote`, or,
+        if that is a trusted proxy, for the last address in `forwarded`, the header `X-Forwarded-For`, that is
+        not a trusted proxy. From an address that is not a trusted proxy, `forwarded` is ignored.
 
         Raises:
             FrameworkRefusal: the limit is exceeded.
         """
-        address = self._client(remote, forwarded) if self._maximum else None
-        if address is None or _is_in(address, self._exempt):
+        client = self._counted(remote, forwarded, actor) if self._maximum else None
+        if client is None:
             return {}
-        window = self._window(address)
+        window = self._window(client)
         window.count += 1
         left_s = math.ceil(window.ends - self._clock())
         headers = {
@@ -63,13 +66,20 @@ class RateLimit:
             raise refusal
         return headers
 
-    def _window(self, address: str) -> _Window:
+    def _counted(self, remote: str | None, forwarded: Iterable[str], actor: str | None) -> str | None:
+        """Return for whom a request counts, or None if it does not count."""
+        if actor is not None:
+            return actor
+        address = self._client(remote, forwarded)
+        return None if address is None or _is_in(address, self._exempt) else address
+
+    def _window(self, client: str) -> _Window:
         now = self._clock()
-        window = self._windows.get(address)
+        window = self._windows.get(client)
         if window is None or window.ends <= now:
             if len(self._windows) >= REMEMBERED:
                 self._windows = {key: kept for key, kept in self._windows.items() if kept.ends > now}
-            window = self._windows[address] = _Window(now + WINDOW_S)
+            window = self._windows[client] = _Window(now + WINDOW_S)
         return window
 
     def _client(self, remote: str | None, forwarded: Iterable[str]) -> str | None:

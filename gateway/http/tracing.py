@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from contracts.core.ids import unique
+from contracts.core.actors import ANONYMOUS
+from contracts.core.ids import derived_id, unique
 from contracts.runtime.stream import Origin
 
 REQUEST_ID = "X-Request-Id"
@@ -21,7 +22,7 @@ class Trace:
     """The ids of one request."""
 
     request_id: str
-    """The client's request id if it is valid. It is the correlation id of all resulting commits."""
+    """The client's request id if it is valid, or a new one."""
     traceparent: str
     """W3C trace context: the client's, or a new one."""
 
@@ -36,8 +37,12 @@ class Trace:
         )
 
     def origin(self, instance: str, actor: str) -> Origin:
-        """Return the origin of commits of this request, which `actor` sent."""
-        return Origin(f"/gateway/{instance}", self.request_id, actor=actor, traceparent=self.traceparent)
+        """Return the origin of commits of this request, which `actor` sent.
+
+        The correlation id belongs to the actor: two actors that send the same request id never share one.
+        """
+        own = self.request_id if actor == ANONYMOUS else derived_id("req_", actor, self.request_id)
+        return Origin(f"/gateway/{instance}", own, actor=actor, traceparent=self.traceparent)
 
 
 TRACE = web.RequestKey("trace", Trace)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,6 +25,17 @@ class Durability(StrEnum):
     """Commits survive a power cut: every append is synced to disk."""
     FAST = "fast"
     """Commits survive crashes of processes, but not of the machine: data is synced every two minutes."""
+
+
+class Auth(StrEnum):
+    """Who may use the API."""
+
+    OFF = "off"
+    """Everybody who can reach it."""
+    KEYS = "keys"
+    """Whoever has a key."""
+    OIDC = "oidc"
+    """Whoever has a key, or a token of the issuer OIDC_ISSUER."""
 
 
 class Settings(EnvironmentSettings):
@@ -74,6 +86,34 @@ def require_separate(artifacts: Path, data: Path) -> None:
                 f"ARTIFACTS_DIR ({artifacts}) must not be or contain {name}: steps write files there; "
                 "choose a separate directory"
             )
+
+
+def auth_of(auth: Auth | None, host: str) -> Auth:
+    """Return the mode of a gateway that listens on `host`. Without a setting: `off` on a loopback address.
+
+    Raises:
+        ValueError: other machines can reach `host`, and `auth` does not say who may use the API.
+    """
+    if auth is not None:
+        return auth
+    if not is_loopback(host):
+        raise ValueError(
+            f"other machines can reach HOST={host}: set AUTH=keys, and create a key with `async-agent keys "
+            "create <name> --scope admin --data <DATA_DIR>`. AUTH=oidc accepts tokens as well. AUTH=off lets "
+            "everybody in who can reach the address"
+        )
+    return Auth.OFF
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    name = host.lower().rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 SQLITE = "sqlite+aiosqlite:///"

@@ -8,6 +8,7 @@ RESOURCES = {
     "dags": "Plans made from goals.",
     "executions": "Executions of plans.",
     "agents": "Named and versioned system prompts.",
+    "keys": "Keys of the API.",
     "tools": "Tools that steps can call.",
     "schedules": "Schedules of goals and plans.",
     "costs": "Costs of model calls.",

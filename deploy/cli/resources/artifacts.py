@@ -10,7 +10,7 @@ import typer
 
 from contracts.client import Client, Content
 from deploy.cli.execute import Status, execute
-from deploy.cli.options import DEFAULT_URL, Url
+from deploy.cli.options import DEFAULT_URL, Key, Url
 from deploy.cli.resources.command import Unusable, command, group
 from deploy.printable import printable
 
@@ -31,11 +31,12 @@ def get(
     name: Annotated[str, typer.Argument(help="Name as listed, with its folders.")],
     output: Annotated[Path | None, typer.Option(help="File to write. Default: standard output.")] = None,
     url: Url = DEFAULT_URL,
+    api_key: Key = None,
 ) -> None:
     """Print a file, byte for byte."""
 
     async def main() -> Status:
-        async with Client(url) as client:
+        async with Client(url, api_key=api_key) as client:
             _write(await client.artifacts.content(name), output)
         return Status.DONE
 

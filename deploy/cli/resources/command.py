@@ -18,7 +18,7 @@ from contracts.domain.issues import issues
 from contracts.runtime.process.service import UserError
 from deploy.cli.columns import LISTS
 from deploy.cli.execute import Status, execute
-from deploy.cli.options import DEFAULT_URL, AsJson, Url
+from deploy.cli.options import DEFAULT_URL, AsJson, Key, Url
 from deploy.cli.resources import RESOURCES
 from deploy.cli.tables import show, show_page
 from deploy.terminal import Terminal
@@ -34,6 +34,7 @@ Extend = Callable[[Client, Any], Awaitable[object]]
 """Requests further data for an answer that is printed for people."""
 COMMON = (
     Parameter("url", Parameter.KEYWORD_ONLY, default=DEFAULT_URL, annotation=Url),
+    Parameter("api_key", Parameter.KEYWORD_ONLY, default=None, annotation=Key),
     Parameter("as_json", Parameter.KEYWORD_ONLY, default=False, annotation=AsJson),
 )
 
@@ -61,11 +62,11 @@ def command(
     """Turn a function that uses a client into a command. Its answer is printed as a table or as JSON."""
 
     def register(ask: A) -> A:
-        def run(*, url: str, as_json: bool, **given: Json) -> None:
+        def run(*, url: str, api_key: str | None, as_json: bool, **given: Json) -> None:
             async def main() -> Status:
                 if as_json:
-                    return await _print_json(url, lambda client: ask(client, **given))
-                async with Client(url) as client:
+                    return await _print_json(url, api_key, lambda client: ask(client, **given))
+                async with Client(url, api_key=api_key) as client:
                     answer = await ask(client, **given)
                     if extended:
                         answer = await extended(client, answer)
@@ -124,7 +125,7 @@ def text_in(file: typer.FileBinaryRead) -> str:
         raise Unusable(f"{file.name} is not UTF-8 text: {error.reason} at byte {error.start}") from None
 
 
-async def _print_json(url: str, ask: Callable[[Client], Awaitable[object]]) -> Status:
+async def _print_json(url: str, api_key: str | None, ask: Callable[[Client], Awaitable[object]]) -> Status:
     """Print the API's answer unchanged. Of an answer that contains a list, print only the array."""
     answered = b""
 
@@ -132,7 +133,7 @@ async def _print_json(url: str, ask: Callable[[Client], Awaitable[object]]) -> S
         nonlocal answered
         answered = answer
 
-    async with Client(url, on_answer=keep_answer) as client:
+    async with Client(url, api_key=api_key, on_answer=keep_answer) as client:
         answer = await ask(client)
     if isinstance(answer, BaseModel) and (rows := LISTS.get(type(answer))):
         key = type(answer).model_fields[rows].alias or rows

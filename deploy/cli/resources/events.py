@@ -16,7 +16,7 @@ from rich.text import Text
 
 from contracts.client import Client, LogEvent
 from deploy.cli.execute import Status, execute
-from deploy.cli.options import DEFAULT_URL, Url
+from deploy.cli.options import DEFAULT_URL, Key, Url
 from deploy.cli.resources.command import group
 from deploy.cli.values import COLOURS, clock
 from deploy.cli.watch.follow import whole
@@ -35,6 +35,7 @@ class Filter:
     aggregates: tuple[str, ...]
     id: str | None
     types: tuple[str, ...]
+    actor: str | None
     after: int | None
 
     def of(self, client: Client) -> AsyncGenerator[LogEvent]:
@@ -43,12 +44,13 @@ class Filter:
             aggregates=self.aggregates or None,
             aggregate_id=self.id,
             types=self.types or None,
+            actor=self.actor,
             after=self.after,
         )
 
 
 @app.command("follow")
-def follow(
+def follow(  # noqa: PLR0913, PLR0917  each is an option
     aggregate: Annotated[
         list[str] | None,
         typer.Option(help="Show only events of this kind of aggregate, such as `run`; repeat for more."),
@@ -67,22 +69,28 @@ def follow(
         typer.Option(min=0, help="Start after this position in the log; 0 shows everything. Default: now."),
     ] = None,
     most: Annotated[int | None, typer.Option("--count", min=1, help="Stop after this many events.")] = None,
+    actor: Annotated[
+        str | None, typer.Option(help="Show only what this actor asked for, such as `key:ci`.")
+    ] = None,
     url: Url = DEFAULT_URL,
+    api_key: Key = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one CloudEvent with its `seq` per line.")
     ] = False,
 ) -> None:
     """Print events as they happen, until Ctrl-C. A broken connection loses no events."""
-    wanted = Filter(tuple(aggregate or ()), id_, tuple(type_ or ()), after)
+    wanted = Filter(tuple(aggregate or ()), id_, tuple(type_ or ()), actor, after)
     try:
-        status = execute(_followed(url, wanted, most, as_json=as_json), interrupted=Status.DONE)
+        status = execute(_followed(url, api_key, wanted, most, as_json=as_json), interrupted=Status.DONE)
     except BrokenPipeError:  # the reader of the pipe has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = Status.DONE
     raise typer.Exit(status)
 
 
-async def _followed(url: str, wanted: Filter, most: int | None, *, as_json: bool) -> Status:
+async def _followed(
+    url: str, api_key: str | None, wanted: Filter, most: int | None, *, as_json: bool
+) -> Status:
     answered = b""
 
     def keep_answer(data: bytes) -> None:
@@ -90,7 +98,10 @@ async def _followed(url: str, wanted: Filter, most: int | None, *, as_json: bool
         answered = data
 
     terminal = Terminal()
-    async with Client(url, on_answer=keep_answer) as client, aclosing(wanted.of(client)) as events:
+    async with (
+        Client(url, api_key=api_key, on_answer=keep_answer) as client,
+        aclosing(wanted.of(client)) as events,
+    ):
         for _ in range(most) if most else count():
             event = await anext(events)
             if as_json:

@@ -17,7 +17,7 @@ from contracts.api.executions import (
 )
 from contracts.client import Client, Started
 from deploy.cli.execute import execute
-from deploy.cli.options import DEFAULT_URL, AsJson, Limit, Offset, Reason, Status, Url
+from deploy.cli.options import DEFAULT_URL, AsJson, Key, Limit, Offset, Reason, Status, Url
 from deploy.cli.resources.command import command, group, json_of, text_in
 from deploy.cli.watch.follow import watched
 
@@ -82,6 +82,6 @@ async def costs(client: Client, execution: Id) -> ExecutionCosts:
 
 
 @app.command()
-def watch(execution: Id, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+def watch(execution: Id, url: Url = DEFAULT_URL, api_key: Key = None, as_json: AsJson = False) -> None:
     """Watch an execution. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
-    raise typer.Exit(execute(watched(url, execution, as_json=as_json)))
+    raise typer.Exit(execute(watched(url, api_key, execution, as_json=as_json)))

@@ -9,7 +9,7 @@ import typer
 from contracts.api.runs import RunOutputRow, RunRow, RunStepRow
 from contracts.client import Client
 from deploy.cli.execute import execute
-from deploy.cli.options import DEFAULT_URL, AsJson, Limit, Offset, Reason, Status, Url
+from deploy.cli.options import DEFAULT_URL, AsJson, Key, Limit, Offset, Reason, Status, Url
 from deploy.cli.resources.command import command, group
 from deploy.cli.watch.follow import watched
 
@@ -61,6 +61,6 @@ async def delete(client: Client, run: Id) -> None:
 
 
 @app.command()
-def watch(run: Id, url: Url = DEFAULT_URL, as_json: AsJson = False) -> None:
+def watch(run: Id, url: Url = DEFAULT_URL, api_key: Key = None, as_json: AsJson = False) -> None:
     """Watch a run. Exit status: 0 completed, 1 failed or suspended, 2 not reachable."""
-    raise typer.Exit(execute(watched(url, run, as_json=as_json)))
+    raise typer.Exit(execute(watched(url, api_key, run, as_json=as_json)))

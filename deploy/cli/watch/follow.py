@@ -32,22 +32,22 @@ def whole(received: bytes, seq: int | None) -> str:
     return orjson.dumps({**orjson.loads(received), "seq": seq}).decode()
 
 
-async def watched(url: str, id_: str, *, as_json: bool = False) -> Status:
+async def watched(url: str, api_key: str | None, id_: str, *, as_json: bool = False) -> Status:
     """Watch a run, with a live view or as JSON."""
     if as_json:
-        return await _printed(url, id_)
-    async with Client(url) as client:
+        return await _printed(url, api_key, id_)
+    async with Client(url, api_key=api_key) as client:
         return await follow(client, id_)
 
 
-async def _printed(url: str, id_: str) -> Status:
+async def _printed(url: str, api_key: str | None, id_: str) -> Status:
     received, output = b"", Terminal()
 
     def receive(data: bytes) -> None:
         nonlocal received
         received = data
 
-    async with Client(url, on_answer=receive) as client:
+    async with Client(url, api_key=api_key, on_answer=receive) as client:
         asked = client.runs if id_.startswith(RUN) else client.executions
         async with aclosing(asked.events(id_)) as events:
             while not (event := await anext(events)).is_last and event.status not in OVER:

@@ -20,6 +20,7 @@ from contracts.api.costs import (
     SynthesisCost,
     TokenUsage,
 )
+from contracts.core.scopes import Scope
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import IS_EXECUTION, dags, planning_attempts, run_steps, runs
 from gateway.api.executions.presenters import API_STATUS
@@ -35,6 +36,7 @@ TAG = "costs"
     "/api/v1/dag-executions/{id}/costs",
     summary="Get the costs of an execution and its plan",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: ExecutionCosts},
     missing="DAG execution with id '{id}' not found",
 )
@@ -72,6 +74,7 @@ async def get_execution_costs(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/dags/{id}/costs",
     summary="Get the costs of a plan and all its executions",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: DagCosts},
     missing="DAG with id '{id}' not found",
 )

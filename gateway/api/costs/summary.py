@@ -12,6 +12,7 @@ from sqlalchemy import Column, ColumnElement, func, select, true
 
 from contracts.api.costs import CostQuery, CostSummary, DateRange, GroupBy, PeriodCost, Spent
 from contracts.api.fields import epoch_ms
+from contracts.core.scopes import Scope
 from contracts.views import dags, runs, tasks
 from gateway.api.costs.periods import InvalidTime, moment, period_of
 from gateway.endpoint import Call, endpoint
@@ -50,6 +51,7 @@ SOURCES = {
     "/api/v1/costs/summary",
     summary="Get costs by day, week or month",
     tag="costs",
+    scope=Scope.READ,
     query=CostQuery,
     responses={200: CostSummary},
     invalid=INVALID,

@@ -13,6 +13,7 @@ from sqlalchemy import Select, bindparam, func, select
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagQuery, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList, DagExecutionQuery
 from contracts.core.event import Event
+from contracts.core.scopes import Scope
 from contracts.domain import dag
 from contracts.domain.dag import DAG
 from contracts.domain.schedule.description import describe
@@ -47,6 +48,7 @@ _ATTEMPTS = (
     "/api/v1/dags",
     summary="List DAGs, newest first",
     tag=TAG,
+    scope=Scope.READ,
     query=DagQuery,
     responses={200: DagList},
     invalid="Invalid query parameters",
@@ -71,6 +73,7 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     "/api/v1/dags/scheduled",
     summary="List DAGs with a schedule, most recently changed first",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: list[ScheduledDag]},
 )
 async def list_scheduled_dags(call: Call[None, None]) -> web.StreamResponse:
@@ -95,7 +98,15 @@ async def list_scheduled_dags(call: Call[None, None]) -> web.StreamResponse:
     )
 
 
-@endpoint("GET", "/api/v1/dags/{id}", summary="Get a DAG", tag=TAG, responses={200: DagRow}, missing=MISSING)
+@endpoint(
+    "GET",
+    "/api/v1/dags/{id}",
+    summary="Get a DAG",
+    tag=TAG,
+    scope=Scope.READ,
+    responses={200: DagRow},
+    missing=MISSING,
+)
 async def get_dag(call: Call[None, None]) -> web.StreamResponse:
     """A DAG exists from the start of planning. Its `result` is null until there is a plan."""
     return await _reply(call)
@@ -106,6 +117,7 @@ async def get_dag(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/dags/{id}",
     summary="Change a DAG or its schedule",
     tag=TAG,
+    scope=Scope.RUN,
     body=DagPatch,
     responses={200: DagRow},
     invalid=INVALID,
@@ -136,6 +148,7 @@ async def update_dag(call: Call[DagPatch, None]) -> web.StreamResponse:
     "/api/v1/dags/{id}",
     summary="Delete a DAG",
     tag=TAG,
+    scope=Scope.RUN,
     responses={200: DagDeleted},
     missing=MISSING,
     errors={409: "The DAG has executions."},
@@ -150,6 +163,7 @@ async def delete_dag(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/dag/{id}",
     summary="Delete a DAG (older path)",
     tag=TAG,
+    scope=Scope.RUN,
     responses={200: DagDeleted},
     missing=MISSING,
     errors={409: "The DAG has executions."},
@@ -164,6 +178,7 @@ async def delete_dag_by_older_path(call: Call[None, None]) -> web.StreamResponse
     "/api/v1/dags/{id}/executions",
     summary="List executions of one DAG, newest first",
     tag=TAG,
+    scope=Scope.READ,
     query=DagExecutionQuery,
     responses={200: DagExecutionList},
     invalid=INVALID,

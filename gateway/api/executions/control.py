@@ -20,6 +20,7 @@ from contracts.api.executions import (
 )
 from contracts.core.event import Event, Json
 from contracts.core.ids import is_id
+from contracts.core.scopes import Scope
 from contracts.domain import dag, run, run_requests
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Job, SubTask
@@ -61,6 +62,7 @@ NO_DAG_ID: Json = {
     "/api/v1/execute-dag",
     summary="Execute a DAG or a whole job",
     tag=TAG,
+    scope=Scope.RUN,
     body=ExecuteDag,
     responses={200: ClarificationRequired, 202: ExecutionStarted},
     errors=REFUSALS,
@@ -83,6 +85,7 @@ async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
     "/api/v1/dag-run",
     summary="Execute a DAG",
     tag=TAG,
+    scope=Scope.RUN,
     body=DagToRun,
     responses={200: ExecutionStarted | ClarificationRequired},
     errors=REFUSALS,
@@ -98,6 +101,7 @@ async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
     "/api/v1/resume-dag/{execution_id}",
     summary="Resume a suspended execution",
     tag=TAG,
+    scope=Scope.RUN,
     responses={202: ExecutionResumed},
     missing="Execution with id '{execution_id}' not found",
     errors={400: "The execution is not suspended."},
@@ -136,6 +140,7 @@ async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/dag-executions/{id}/cancel",
     summary="Cancel an execution",
     tag=TAG,
+    scope=Scope.RUN,
     body=CancelExecution,
     responses={200: ExecutionRow},
     missing="DAG execution with id '{id}' not found",

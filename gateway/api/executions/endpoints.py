@@ -11,6 +11,7 @@ from contracts.api.executions import (
     ExecutionQuery,
     SubStepList,
 )
+from contracts.core.scopes import Scope
 from contracts.domain import run
 from gateway.api.executions import showing
 from gateway.api.executions.dialect import EXECUTIONS
@@ -31,6 +32,7 @@ MISSING = "DAG execution with id '{id}' not found"
     "/api/v1/dag-executions",
     summary="List executions, most recently changed first",
     tag=TAG,
+    scope=Scope.READ,
     query=ExecutionQuery,
     responses={200: ExecutionList},
     invalid="Invalid query parameters",
@@ -51,6 +53,7 @@ async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamRespons
     "/api/v1/dag-executions/{id}",
     summary="Get an execution and its steps",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: ExecutionDetail},
     missing=MISSING,
 )
@@ -67,6 +70,7 @@ async def get_execution(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/dag-executions/{id}/sub-steps",
     summary="List the steps of an execution",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: SubStepList},
     missing=MISSING,
 )
@@ -83,6 +87,7 @@ async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/dag-executions/{id}",
     summary="Delete an execution and its steps",
     tag=TAG,
+    scope=Scope.RUN,
     responses={200: ExecutionDeleted},
     missing=MISSING,
 )
@@ -109,6 +114,7 @@ async def delete_execution(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/dag-executions/{id}/events",
     summary="Stream the events of an execution",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: Raw("text/event-stream", "Server-sent events, each named by its type.")},
     missing=MISSING,
     headers=(LAST_EVENT_ID,),

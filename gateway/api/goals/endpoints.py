@@ -22,6 +22,7 @@ from contracts.api.goals import (
     RunTriggered,
 )
 from contracts.core.event import Event
+from contracts.core.scopes import Scope
 from contracts.core.suggestions import did_you_mean
 from contracts.domain import goal, run
 from contracts.domain.agent import DEFAULT_AGENT
@@ -47,6 +48,7 @@ MISSING = "Goal not found"
     "/api/v1/goals",
     summary="Create a goal",
     tag=TAG,
+    scope=Scope.RUN,
     body=GoalCreate,
     responses={201: GoalRow},
     errors={400: "The body, the agent or the schedule is invalid."},
@@ -65,6 +67,7 @@ async def create_goal(call: Call[GoalCreate, None]) -> web.StreamResponse:
     "/api/v1/goals",
     summary="List goals, newest first",
     tag=TAG,
+    scope=Scope.READ,
     query=GoalQuery,
     responses={200: list[ListedGoal]},
     invalid="Invalid query parameters",
@@ -76,7 +79,13 @@ async def list_goals(call: Call[None, GoalQuery]) -> web.StreamResponse:
 
 
 @endpoint(
-    "GET", "/api/v1/goals/{id}", summary="Get a goal", tag=TAG, responses={200: GoalDetail}, missing=MISSING
+    "GET",
+    "/api/v1/goals/{id}",
+    summary="Get a goal",
+    tag=TAG,
+    scope=Scope.READ,
+    responses={200: GoalDetail},
+    missing=MISSING,
 )
 async def get_goal(call: Call[None, None]) -> web.StreamResponse:
     """Includes its schedules."""
@@ -91,6 +100,7 @@ async def get_goal(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/goals/{id}",
     summary="Change a goal",
     tag=TAG,
+    scope=Scope.RUN,
     body=GoalPatch,
     responses={200: GoalRow},
     missing=MISSING,
@@ -119,6 +129,7 @@ async def update_goal(call: Call[GoalPatch, None]) -> web.StreamResponse:
     "/api/v1/goals/{id}",
     summary="Delete a goal and everything that belongs to it",
     tag=TAG,
+    scope=Scope.RUN,
     responses={204: None},
     missing=MISSING,
 )
@@ -140,6 +151,7 @@ async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/goals/{goal}/run",
     summary="Run a goal now",
     tag=TAG,
+    scope=Scope.RUN,
     query=RunGoalQuery,
     responses={200: RunTriggered},
     errors={400: "The goal does not exist or is not active, or the maximum number of runs is in progress."},
@@ -155,6 +167,7 @@ async def run_goal(call: Call[None, RunGoalQuery]) -> web.StreamResponse:
     "/api/v1/goals/{id}/pause",
     summary="Pause a goal",
     tag=TAG,
+    scope=Scope.RUN,
     responses={200: GoalChanged},
     missing=MISSING,
 )
@@ -169,6 +182,7 @@ async def pause_goal(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/goals/{id}/resume",
     summary="Resume a goal",
     tag=TAG,
+    scope=Scope.RUN,
     responses={200: GoalChanged},
     missing=MISSING,
 )

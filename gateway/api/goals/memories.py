@@ -10,6 +10,7 @@ from sqlalchemy import Select, bindparam, select
 
 from contracts.api.fields import iso
 from contracts.api.goals import MemoryQuery, MemoryRow
+from contracts.core.scopes import Scope
 from contracts.views import goals, memories
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
@@ -25,6 +26,7 @@ _IS_THERE = select(goals.c.id).where(goals.c.id == bindparam("goal_id"))
     "/api/v1/goals/{id}/memories",
     summary="List the memories of a goal, newest first",
     tag="goals",
+    scope=Scope.READ,
     query=MemoryQuery,
     responses={200: list[MemoryRow]},
     invalid="Invalid query parameters",

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from contracts.api.executions import CancelExecution
 from contracts.api.runs import RunOutputRow, RunQuery, RunRow, RunStepRow
+from contracts.core.scopes import Scope
 from contracts.domain import run
 from gateway.api.goals import run_showing, run_steps, running
 from gateway.api.goals.dialect import GOAL_RUNS
@@ -27,6 +28,7 @@ MISSING = "Run not found"
     "/api/v1/runs",
     summary="List runs of goals, newest first",
     tag=TAG,
+    scope=Scope.READ,
     query=RunQuery,
     responses={200: list[RunRow]},
     invalid="Invalid query parameters",
@@ -39,7 +41,15 @@ async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
     return json_reply(shown, headers=link(call.request.url, cursor))
 
 
-@endpoint("GET", "/api/v1/runs/{id}", summary="Get a run", tag=TAG, responses={200: RunRow}, missing=MISSING)
+@endpoint(
+    "GET",
+    "/api/v1/runs/{id}",
+    summary="Get a run",
+    tag=TAG,
+    scope=Scope.READ,
+    responses={200: RunRow},
+    missing=MISSING,
+)
 async def get_run(call: Call[None, None]) -> web.StreamResponse:
     """Includes its goal and all its results."""
     return await _reply(call)
@@ -50,6 +60,7 @@ async def get_run(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/runs/{id}/steps",
     summary="List the steps of a run",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: list[RunStepRow]},
     missing=MISSING,
 )
@@ -66,6 +77,7 @@ async def list_steps(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/runs/{id}/outputs",
     summary="List the outputs of a run",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: list[RunOutputRow]},
     missing=MISSING,
 )
@@ -82,6 +94,7 @@ async def list_outputs(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/runs/{id}/cancel",
     summary="Cancel a run",
     tag=TAG,
+    scope=Scope.RUN,
     body=CancelExecution,
     responses={200: RunRow},
     missing=MISSING,
@@ -112,6 +125,7 @@ async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
     "/api/v1/runs/{id}",
     summary="Delete a run with its steps and outputs",
     tag=TAG,
+    scope=Scope.RUN,
     responses={204: None},
     missing=MISSING,
 )
@@ -130,6 +144,7 @@ async def delete_run(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/runs/{id}/events",
     summary="Stream the events of a run",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: Raw("text/event-stream", "Server-sent events, each named by its type.")},
     missing=MISSING,
     headers=(LAST_EVENT_ID,),

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from contracts.api.schedules import ScheduleCreate, SchedulePatch, ScheduleRow
 from contracts.core.event import Event
+from contracts.core.scopes import Scope
 from contracts.domain import goal
 from gateway.api.goals import queries
 from gateway.api.goals.deciding import decided
@@ -26,6 +27,7 @@ UNUSABLE = {400: "The body, the cron expression or the time zone is invalid."}
     "/api/v1/goals/{id}/schedules",
     summary="List the schedules of a goal, oldest first",
     tag=TAG,
+    scope=Scope.READ,
     responses={200: list[ScheduleRow]},
     missing=MISSING_GOAL,
 )
@@ -42,6 +44,7 @@ async def list_schedules(call: Call[None, None]) -> web.StreamResponse:
     "/api/v1/goals/{id}/schedules",
     summary="Add a schedule to a goal",
     tag=TAG,
+    scope=Scope.RUN,
     body=ScheduleCreate,
     responses={201: ScheduleRow},
     missing=MISSING_GOAL,
@@ -61,6 +64,7 @@ async def add_schedule(call: Call[ScheduleCreate, None]) -> web.StreamResponse:
     "/api/v1/goals/{id}/schedules/{schedule_id}",
     summary="Change a schedule of a goal",
     tag=TAG,
+    scope=Scope.RUN,
     body=SchedulePatch,
     responses={200: ScheduleRow},
     missing=MISSING,
@@ -84,6 +88,7 @@ async def update_schedule(call: Call[SchedulePatch, None]) -> web.StreamResponse
     "/api/v1/goals/{id}/schedules/{schedule_id}",
     summary="Remove a schedule from a goal",
     tag=TAG,
+    scope=Scope.RUN,
     responses={204: None},
     missing=MISSING,
 )

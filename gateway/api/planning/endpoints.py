@@ -11,6 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from contracts.api.dags import ClarificationRequired, Clarify, CreateDag, Executing, Planned, StillPlanning
+from contracts.core.scopes import Scope
 from contracts.domain import dag
 from contracts.domain.dag import DAG
 from contracts.domain.run_requests import plan_id
@@ -38,6 +39,7 @@ REFUSALS = {
     "/api/v1/create-dag",
     summary="Plan a goal",
     tag=TAG,
+    scope=Scope.RUN,
     body=CreateDag,
     responses={200: Planned | ClarificationRequired, 202: StillPlanning},
     errors=REFUSALS,
@@ -59,6 +61,7 @@ async def create_dag(call: Call[CreateDag, None]) -> web.StreamResponse:
     "/api/v1/create-and-execute-dag",
     summary="Plan a goal and execute the plan",
     tag=TAG,
+    scope=Scope.RUN,
     body=CreateDag,
     responses={200: ClarificationRequired, 202: Executing | StillPlanning},
     invalid_too=FAILED,
@@ -81,6 +84,7 @@ async def create_and_execute_dag(call: Call[CreateDag, None]) -> web.StreamRespo
     "/api/v1/dags/{id}/clarify",
     summary="Answer the clarification question of a DAG",
     tag=TAG,
+    scope=Scope.RUN,
     body=Clarify,
     responses={200: Planned | ClarificationRequired, 202: Executing | StillPlanning},
     missing="DAG with id '{id}' not found",

@@ -11,6 +11,7 @@ from aiohttp import web
 from contracts.api.dags import CreateDag
 from contracts.api.experiments import Experiment, Experiments, ExperimentsCompleted
 from contracts.core.event import Json
+from contracts.core.scopes import Scope
 from contracts.domain import dag
 from contracts.domain.dag import DAG
 from contracts.runtime.stream import Stream
@@ -30,6 +31,7 @@ STILL_PLANNING = "planning continues; get the DAG later"
     "/api/v1/dag-experiments",
     summary="Plan a goal with several models and temperatures",
     tag=TAG,
+    scope=Scope.RUN,
     body=Experiments,
     responses={200: ExperimentsCompleted},
     keyed=True,

@@ -10,6 +10,7 @@ from sqlalchemy import Select, bindparam, func, select
 
 from contracts.api.fields import epoch_ms, iso
 from contracts.api.schedules import NextQuery, NextTicks, TickList, TickQuery
+from contracts.core.scopes import Scope
 from contracts.core.timezones import InvalidTimezone
 from contracts.domain.schedule.cron import Cron
 from contracts.domain.schedule.description import describe
@@ -43,6 +44,7 @@ _OF_DAG = select(
     "/api/v1/schedules/{id}/ticks",
     summary="List the decisions about the ticks of a schedule, newest first",
     tag=TAG,
+    scope=Scope.READ,
     query=TickQuery,
     responses={200: TickList},
     invalid="Invalid query parameters",
@@ -72,6 +74,7 @@ async def list_ticks(call: Call[None, TickQuery]) -> web.StreamResponse:
     "/api/v1/schedules/{id}/next",
     summary="List the next ticks of a schedule",
     tag=TAG,
+    scope=Scope.READ,
     query=NextQuery,
     responses={200: NextTicks},
     invalid="Invalid query parameters",

@@ -13,6 +13,7 @@ from contracts.api.tasks import InputFile, TaskForm, TaskParams, TaskResult, Tas
 from contracts.core.event import Json
 from contracts.core.foreign_json import TooLargeInteger, parse_json
 from contracts.core.outcome import Reject, Retry
+from contracts.core.scopes import Scope
 from contracts.domain.agent import AgentVersion, State
 from contracts.domain.issues import Issue, issues
 from contracts.domain.model import NoModel, resolve_model
@@ -38,6 +39,7 @@ ADVICE = "try again in a moment, or give the agent another provider and model"
     "/api/v1/task",
     summary="Ask an agent to do one task, with files",
     tag=TAG,
+    scope=Scope.RUN,
     form=TaskForm,
     responses={200: TaskResult},
     errors={

@@ -14,9 +14,11 @@ from aiohttp import web
 from contracts.api.agents import AgentCreate, AgentPatch
 from contracts.api.dags import DagPatch
 from contracts.api.goals import GoalCreate, GoalPatch
+from contracts.api.keys import KeyCreate, KeyRotate
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
 from contracts.client import Client, Refused
 from contracts.core.event import Json
+from contracts.core.scopes import Scope
 
 if TYPE_CHECKING:
     from tests.services.conftest import StartGateway
@@ -68,6 +70,11 @@ METHODS: Mapping[str, Ask] = {
     "update_agent": lambda client: client.agents.update("x", AgentPatch(model="small")),
     "delete_agent": lambda client: client.agents.delete("x"),
     "activate_agent": lambda client: client.agents.activate("x"),
+    "create_key": lambda client: client.keys.create(KeyCreate(name="ci", scopes=[Scope.RUN])),
+    "list_keys": lambda client: client.keys.find(),
+    "get_key": lambda client: client.keys.get("x"),
+    "rotate_key": lambda client: client.keys.rotate("x", KeyRotate(overlapS=60)),
+    "revoke_key": lambda client: client.keys.revoke("x"),
     "list_tools": lambda client: client.tools.find(),
     "get_tool": lambda client: client.tools.get("writeFile"),
     "list_artifacts": lambda client: client.artifacts.find(recursive=True),
@@ -97,7 +104,7 @@ METHODS: Mapping[str, Ask] = {
     "get_cost_summary": lambda client: client.costs(since="7d", until="1d", by="week"),
     "perform_task": lambda client: client.tasks.run("Poet", "Rhyme on farm."),
     "watch_log": lambda client: first(
-        client.events(aggregates=("run",), aggregate_id="x", types=("run.failed",), after=0)
+        client.events(aggregates=("run",), aggregate_id="x", types=("run.failed",), actor="key:ci", after=0)
     ),
     "get_openapi": lambda client: client.documents.openapi(),
     "get_asyncapi": lambda client: client.documents.asyncapi(),

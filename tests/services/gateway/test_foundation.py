@@ -286,7 +286,7 @@ def test_no_address_is_exempt_when_the_list_is_given_empty(
     settings = GatewaySettings(_env_file=given)
 
     assert tuple(str(network) for network in settings.rate_limit_exempt) == exempt
-    assert (settings.port, settings.host) == (3000, "0.0.0.0")
+    assert (settings.port, settings.host) == (3000, "127.0.0.1")
 
 
 def test_a_new_minute_begins_with_the_first_request_after_the_old_one() -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
+from aiohttp import ClientError
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -49,6 +50,15 @@ class Watcher:
         while told[-1].event != event:
             told.append(await self.next())
         return told
+
+    async def broken(self) -> bool:
+        """Wait until the server cuts the connection. False: it ended the stream in an orderly way."""
+        async with asyncio.timeout(10):
+            try:
+                await self.response.content.read()
+            except ClientError:
+                return True
+        return False
 
     async def ended(self) -> bool:
         async with asyncio.timeout(10):

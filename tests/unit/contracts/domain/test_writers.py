@@ -6,7 +6,7 @@ from contracts.core.writers import refusal, service_of
 from contracts.domain import goal, run
 from contracts.domain.registry import AGGREGATES
 from contracts.domain.writers import WRITERS
-from contracts.runtime.permissions import ROLES
+from contracts.runtime.permissions import OPERATOR, ROLES
 from executor.after_run.after_run import NAME as AFTER_RUN
 from executor.service import NAME as EXECUTOR
 from planner.service import NAME as PLANNER
@@ -23,8 +23,8 @@ def test_an_event_is_only_written_in_commits_of_its_own_aggregate() -> None:
             assert {event.type.partition(".")[0] for event in allowed.events} == {aggregate}
 
 
-def test_the_table_of_writers_and_the_nats_users_name_the_same_services() -> None:
-    assert set(WRITERS) == set(ROLES)
+def test_the_table_of_writers_and_the_nats_users_name_the_same_writers() -> None:
+    assert set(WRITERS) == {*ROLES, OPERATOR}
 
 
 def test_the_nats_users_have_the_durable_consumers_that_the_services_use() -> None:

@@ -29,7 +29,7 @@ async def test_integers_are_printed_exactly(
     printed: Any,
 ) -> None:
     class Client:
-        def __init__(self, _: str, on_answer: Any) -> None:
+        def __init__(self, _: str, *, api_key: str | None, on_answer: Any) -> None:
             self._on_answer = on_answer
 
         async def __aenter__(self) -> Client:
@@ -42,5 +42,5 @@ async def test_integers_are_printed_exactly(
             return kind.model_construct(pagination=None)
 
     monkeypatch.setattr(command, "Client", Client)
-    await command._print_json("http://x", Client.ask)  # type: ignore[arg-type]  # as much of it as is needed
+    await command._print_json("http://x", None, Client.ask)  # type: ignore[arg-type]  # as much of it as is needed
     assert capsys.readouterr().out == orjson.dumps(printed).decode() + "\n"

@@ -196,7 +196,7 @@ async def test_for_machines_there_are_places_in_the_log_and_no_heartbeats(
     ]
 
     class Client:
-        def __init__(self, _: str, on_answer: Any) -> None:
+        def __init__(self, _: str, *, api_key: str | None, on_answer: Any) -> None:
             self._on_answer = on_answer
             self.executions = self
 
@@ -212,7 +212,7 @@ async def test_for_machines_there_are_places_in_the_log_and_no_heartbeats(
                 yield ExecutionEvent.model_validate({**event, "seq": seq})
 
     monkeypatch.setattr(follow, "Client", Client)
-    assert await follow.watched("http://x", "dag-exec_1", as_json=True) is Status.DONE
+    assert await follow.watched("http://x", None, "dag-exec_1", as_json=True) is Status.DONE
     output = capsys.readouterr().out
     assert ("\x9b" in output) is not on_terminal
     printed = [orjson.loads(line) for line in output.split("\n")[:-1]]

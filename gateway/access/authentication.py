@@ -1,0 +1,83 @@
+"""Finds out who sends a request, from its header `Authorization: Bearer <key or token>`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+
+from contracts.core.actors import of_key
+from contracts.core.scopes import granted
+from contracts.domain.key import PREFIX, InvalidKey, Keys, parts_of
+from gateway.access.principals import ANYBODY, STRANGER, Principal
+from gateway.http.errors import FrameworkRefusal
+
+SCHEME = "bearer"
+CHALLENGE = 'Bearer realm="async-agent"'
+
+Authenticate = Callable[[str | None], Awaitable[Principal]]
+"""Returns the principal of a request with this `Authorization`. Raises Unauthorized if it is not valid."""
+
+
+class Unauthorized(FrameworkRefusal):
+    """The answer 401: a key or token is missing or not valid."""
+
+    def __init__(self, message: str, *, given: bool = True) -> None:
+        super().__init__(401, message)
+        self.headers = {"WWW-Authenticate": f'{CHALLENGE}, error="invalid_token"' if given else CHALLENGE}
+
+
+def missing() -> Unauthorized:
+    """Return the answer to a request without a key."""
+    return Unauthorized(
+        "This system needs a key: send it as `Authorization: Bearer <key>`. "
+        "Whoever has a key with the scope admin can create one: `async-agent keys create`",
+        given=False,
+    )
+
+
+async def nobody_asked(_: str | None) -> Principal:
+    """Authenticate for AUTH=off: everybody may do everything, and the header is ignored."""
+    return ANYBODY
+
+
+class KeyHolders:
+    """Authenticates by keys, and by tokens if `of_token` is given."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        clock: Callable[[], datetime],
+        of_token: Callable[[str], Awaitable[Principal]] | None = None,
+    ) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._of_token = of_token
+
+    async def authenticate(self, authorization: str | None) -> Principal:
+        """See Authenticate."""
+        if authorization is None:
+            return STRANGER
+        scheme, _, rest = authorization.partition(" ")
+        text = rest.strip()
+        if scheme.lower() != SCHEME or not text:
+            raise Unauthorized("Authorization must be `Bearer <key>`")
+        if self._of_token is not None and not text.startswith(PREFIX):
+            return await self._of_token(text)
+        return self._of_key(text)
+
+    def _of_key(self, text: str) -> Principal:
+        try:
+            id_, secret_sha256 = parts_of(text)
+            entry = self._keys.holding(id_, secret_sha256, self._clock())
+        except InvalidKey as error:
+            raise Unauthorized(str(error)) from None
+        is_valid = partial(self._is_held, id_, secret_sha256)
+        return Principal(of_key(entry.state.name), granted(entry.state.scopes), is_valid)
+
+    def _is_held(self, id_: str, secret_sha256: str, now: datetime) -> bool:
+        try:
+            self._keys.holding(id_, secret_sha256, now)
+        except InvalidKey:
+            return False
+        return True

@@ -1,0 +1,93 @@
+"""The gate: every request is authenticated, counted and authorised before it reaches an endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import structlog
+from aiohttp import web
+from aiohttp.abc import AbstractMatchInfo
+from aiohttp.typedefs import Handler, Middleware
+
+from contracts.core.scopes import Scope
+from gateway.access.authentication import Authenticate, Unauthorized, missing
+from gateway.access.principals import PRINCIPAL, Principal
+from gateway.access.sessions import Sessions
+from gateway.http.errors import FrameworkRefusal
+from gateway.http.middleware import HEADERS
+from gateway.http.rate_limit import RateLimit
+
+FORWARDED = "X-Forwarded-For"
+AUTHORIZATION = "Authorization"
+UNLIMITED = frozenset({"/health", "/health/ready"})
+
+Scopes = Mapping[web.AbstractRoute, Scope | None]
+"""The scope of each route. None: the route needs no key."""
+
+
+def guarded_by(gate: Gate) -> Middleware:
+    """Return a middleware of `gate`."""
+
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
+        return await gate.admit(request, handler)
+
+    return admit
+
+
+class Gate:
+    """Lets requests pass to the endpoints that their principal may use."""
+
+    def __init__(
+        self, authenticate: Authenticate, rate_limit: RateLimit, sessions: Sessions, scopes: Scopes
+    ) -> None:
+        self._authenticate = authenticate
+        self._rate_limit = rate_limit
+        self._sessions = sessions
+        self._scopes = scopes
+
+    async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Authenticate, count and authorise `request`, and pass it on to `handler`.
+
+        Raises:
+            FrameworkRefusal: 401 without a valid key, 403 without the scope, 429 over the rate limit.
+        """
+        try:
+            principal = await self._authenticate(request.headers.get(AUTHORIZATION))
+        except Unauthorized:
+            self._count(request, None)
+            raise
+        self._count(request, principal)
+        require(principal, self._scope(request.match_info))
+        request[PRINCIPAL] = principal
+        if not principal.is_anonymous:
+            structlog.contextvars.bind_contextvars(actor=principal.actor)
+        with self._sessions.during(request, principal):
+            return await handler(request)
+
+    def _scope(self, match: AbstractMatchInfo) -> Scope | None:
+        """The scope of a request's route. Whoever may not read is not told which routes exist."""
+        route = match.route if isinstance(match, web.UrlMappingMatchInfo) else None
+        return self._scopes.get(route, Scope.READ) if route else Scope.READ
+
+    def _count(self, request: web.Request, principal: Principal | None) -> None:
+        if request.path in UNLIMITED:
+            return
+        actor = None if principal is None or principal.is_anonymous else principal.actor
+        forwarded = request.headers.getall(FORWARDED, ())
+        request[HEADERS].update(self._rate_limit.take(request.remote, forwarded, actor))
+
+
+def require(principal: Principal, scope: Scope | None) -> None:
+    """Check that `principal` may use an endpoint with this scope.
+
+    Raises:
+        Unauthorized: the request has no key.
+        FrameworkRefusal: the key or the user lacks the scope.
+    """
+    if principal.may(scope):
+        return
+    if principal.is_anonymous:
+        raise missing()
+    has = ", ".join(sorted(principal.scopes)) or "none"
+    raise FrameworkRefusal(403, f"This needs the scope {scope}; {principal.actor} has {has}")

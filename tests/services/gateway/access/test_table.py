@@ -1,0 +1,94 @@
+"""The table of all routes and all principals, made from the endpoints: who gets in where."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiohttp import web
+
+from contracts.core.scopes import Scope, granted
+from gateway.app import ENDPOINTS, create_app
+from gateway.documents.openapi import openapi, template
+from gateway.endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from tests.services.gateway.access.conftest import Guarded
+
+PUBLIC = {"get_health", "get_readiness"}
+"""The only operations that need no key."""
+ADMINISTRATION = re.compile(r"/api/v1/(agents|keys)\b")
+REFUSALS = {401, 403}
+
+
+def path_of(endpoint: Endpoint) -> str:
+    """A path of the route; its ids do not exist."""
+    return re.sub(r"\{\w+\}", "x", template(endpoint.path))
+
+
+async def status(guarded: Guarded, endpoint: Endpoint, headers: Mapping[str, str]) -> int:
+    """The status of a request without a body, read without waiting for the end of a stream."""
+    url = f"{guarded.api.url}{path_of(endpoint)}"
+    async with guarded.api.http.request(endpoint.method, url, headers=headers) as response:
+        return response.status
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda one: one.name)
+async def test_an_endpoint_lets_in_only_who_has_its_scope(guarded: Guarded, endpoint: Endpoint) -> None:
+    scopes = {scope: await guarded.key(scope, scope) for scope in Scope}
+    refused = {
+        "no key": {},
+        "wrong": guarded.header("admin", secret="6" * 64),
+        "unknown": guarded.header("nobody"),
+        "expired": await guarded.expired("old"),
+        "revoked": await guarded.revoked("gone"),
+        "no bearer": {"Authorization": "Basic YWRtaW46YWRtaW4="},
+    }
+    if endpoint.scope is None:
+        assert await status(guarded, endpoint, {}) not in REFUSALS
+        return
+    for name, headers in refused.items():
+        assert await status(guarded, endpoint, headers) == 401, name
+    for scope, headers in scopes.items():
+        got = await status(guarded, endpoint, headers)
+        assert (got not in REFUSALS) is (endpoint.scope in granted([scope])), (scope, got)
+
+
+def test_every_endpoint_declares_the_scope_that_its_effect_needs() -> None:
+    for endpoint in ENDPOINTS:
+        if endpoint.name in PUBLIC:
+            assert endpoint.scope is None
+        elif ADMINISTRATION.match(endpoint.path) and endpoint.method != "GET":
+            assert endpoint.scope is Scope.ADMIN, endpoint.name
+        elif endpoint.method == "GET":
+            assert endpoint.scope in {Scope.READ, Scope.ADMIN}, endpoint.name
+        else:
+            assert endpoint.scope in {Scope.RUN, Scope.APPROVE}, endpoint.name
+
+
+async def test_every_route_of_the_application_is_an_endpoint(guarded: Guarded) -> None:
+    """So that no route is outside the table."""
+    routes = {(one.method, one.resource.canonical) for one in routes_of(create_app(guarded.api.gateway))}
+    declared = {(one.method, template(one.path)) for one in ENDPOINTS}
+    heads = {("HEAD", path) for method, path in declared if method == "GET"}
+    assert routes == declared | heads
+
+
+def routes_of(app: web.Application) -> list[Any]:
+    return [one for one in app.router.routes() if one.resource is not None]
+
+
+async def test_who_may_not_read_is_not_told_which_routes_exist(guarded: Guarded) -> None:
+    assert (await guarded.api.get("/api/v1/nothing")).status == 401
+    header = await guarded.key("reader", Scope.READ)
+    assert (await guarded.api.get("/api/v1/nothing", headers=header)).status == 404
+
+
+def test_the_document_names_the_scope_of_every_operation() -> None:
+    document = openapi(ENDPOINTS)
+    (scheme,) = document["components"]["securitySchemes"]
+    for endpoint in ENDPOINTS:
+        operation = document["paths"][template(endpoint.path)][endpoint.method.lower()]
+        assert operation["security"] == ([{scheme: [endpoint.scope]}] if endpoint.scope else [])
