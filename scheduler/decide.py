@@ -14,19 +14,18 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from contracts.core.commit import Recorded, all_events
-from contracts.core.event import Event
 from contracts.domain.run_requests import Defaults, RunRequest
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.ticks import Decision, Ticked
 from contracts.runtime.log import Conflict, Log, TooLarge
 from contracts.runtime.stream import Origin, Stream
-from scheduler.active_schedules import ActiveSchedule, is_current
+from scheduler.active_schedules import ActiveSchedule
 from scheduler.clock import Clock
 from scheduler.due import ON_TIME, Due, due
 from scheduler.metrics import count_run, count_ticks
+from scheduler.owners import OwnerHistory, Owners
 from scheduler.records import fired, judged, not_fired
-from scheduler.request import InvalidPlan, asked_by
+from scheduler.request import InvalidPlan, goal_run, plan_run
 from scheduler.runs import ACTOR, Runs
 
 BEHIND = timedelta(seconds=1)
@@ -52,11 +51,11 @@ class NextCheck:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A schedule, its history, and the events of the DAG or goal that it belongs to."""
+    """A schedule, its history, and the DAG or goal that it belongs to."""
 
     entry: ActiveSchedule
     history: History
-    owner: Sequence[Event]
+    owner: OwnerHistory
     defaults: Defaults
 
     def asked_by(self, tick: datetime) -> RunRequest:
@@ -65,7 +64,9 @@ class Case:
         Raises:
             InvalidPlan: the plan cannot be executed.
         """
-        return asked_by(self.entry, tick, self.owner, self.defaults)
+        if self.entry.of_goal:
+            return goal_run(self.entry, tick, self.owner.goal, self.defaults)
+        return plan_run(self.entry, tick, self.owner.dag, self.owner.job)
 
 
 class Decider:
@@ -80,6 +81,7 @@ class Decider:
         self._catch_up = catch_up
         self._defaults = defaults or Defaults()
         self._runs = Runs(log, source)
+        self._owners = Owners(log)
 
     async def check(self, entry: ActiveSchedule) -> NextCheck:
         """Decide every tick of `entry` that is due.
@@ -96,18 +98,18 @@ class Decider:
             await self._rewind(entry, history, now)
             return NextCheck(now)
         owed = await self._pending_tick(history.state)
-        newest = history.state.newest
-        decided = max(entry.since, newest) if newest else entry.since
         late = self._catch_up_limit(entry)
-        ahead = due(entry.cron, after=decided, now=now, catch_up=late, delay=entry.delay)
+        ahead = due(entry.cron, after=_decided(entry, history), now=now, catch_up=late, delay=entry.delay)
         if owed is None and ahead is None:
-            tick = entry.cron.next_after(decided)
-            return NextCheck(tick + entry.delay(tick), history.state.run_id if history.state.queued else None)
-        commits = await self._log.read(*entry.owner)
-        if not is_current(entry, commits, now):
+            return _at_next_tick(entry, history)
+        owner = await self._owners.read(entry.owner)
+        if not owner.has(entry, now):
             return NextCheck(now + BEHIND)
-        await self._decide(Case(entry, history, _events(commits), self._defaults), owed, ahead)
-        return NextCheck(now)
+        try:
+            await self._decide(Case(entry, history, owner, self._defaults), owed, ahead)
+        except Conflict:  # another scheduler decided first; the next check reads its decision
+            return NextCheck(now)
+        return NextCheck(now) if owed else _at_next_tick(entry, history)
 
     def _catch_up_limit(self, entry: ActiveSchedule) -> timedelta:
         own = entry.schedule.catch_up_s
@@ -122,18 +124,15 @@ class Decider:
         return None
 
     async def _decide(self, case: Case, owed: datetime | None, ahead: Due | None) -> None:
-        try:
-            if owed:
-                await self._request_late(case, owed)
-            elif ahead:
-                await self._record(
-                    case.history,
-                    [not_fired(case.entry, one.tick, Decision.MISSED, one.reason) for one in ahead.missed],
-                )
-                if ahead.fires:
-                    await self._fire(case, ahead.fires)
-        except Conflict:  # another scheduler decided first; the next check reads its decision
-            return
+        if owed:
+            await self._request_late(case, owed)
+        elif ahead:
+            await self._record(
+                case.history,
+                [not_fired(case.entry, one.tick, Decision.MISSED, one.reason) for one in ahead.missed],
+            )
+            if ahead.fires:
+                await self._fire(case, ahead.fires)
 
     async def _request_late(self, case: Case, tick: datetime) -> None:
         """Request the run of a tick that was decided earlier, if it is not too late or superseded."""
@@ -200,5 +199,12 @@ class Decider:
             count_ticks(events)
 
 
-def _events(commits: Sequence[Recorded]) -> list[Event]:
-    return all_events(one.commit for one in commits)
+def _decided(entry: ActiveSchedule, history: History) -> datetime:
+    """The time up to which all ticks are decided."""
+    newest = history.state.newest
+    return max(entry.since, newest) if newest else entry.since
+
+
+def _at_next_tick(entry: ActiveSchedule, history: History) -> NextCheck:
+    tick = entry.cron.next_after(_decided(entry, history))
+    return NextCheck(tick + entry.delay(tick), history.state.run_id if history.state.queued else None)

@@ -55,7 +55,8 @@ def due(
         latest = cron.latest_before(latest)
     if now - latest - delay(latest) <= max(catch_up, ON_TIME):
         before = latest - timedelta.resolution
-        missed = _missed(cron, after, before, "a later tick was due before this one was decided")
+        later = "a later tick was due before this one was decided"
+        missed = _missed(cron, after, before, later) if first != latest else ()
         return Due(missed, fires=latest, first=first, latest=latest)
     too_late = f"noticed more than {catch_up // timedelta(seconds=1)} s late, the limit of this schedule"
     missed = _missed(cron, after, latest, too_late)

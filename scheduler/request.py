@@ -7,11 +7,8 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from contracts.core.event import Event
 from contracts.core.timezones import parse_timezone
-from contracts.domain import dag, run
-from contracts.domain.dag import DAG
-from contracts.domain.goal import GOAL
+from contracts.domain import dag, goal
 from contracts.domain.issues import issues
 from contracts.domain.plan import Job, dated, problems
 from contracts.domain.run import RUN
@@ -26,36 +23,27 @@ class InvalidPlan(Exception):
     """The DAG's plan cannot be executed; the message says why."""
 
 
-def asked_by(
-    entry: ActiveSchedule, tick: datetime, history: Iterable[Event], defaults: Defaults
-) -> RunRequest:
-    """The run that the tick requests, given the history of its DAG or goal.
-
-    Raises:
-        InvalidPlan: the plan cannot be executed.
-    """
-    run_id = entry.run_id(tick)
-    if entry.of_goal:
-        occasion = Trigger("schedule", entry.id, entry.schedule.timezone)
-        return pursue(entry.owner[1], GOAL.fold(history), run_id, occasion, defaults)
-    return RunRequest(RUN, run_id, request_of(entry, tick, DAG.fold(history)))
+def goal_run(entry: ActiveSchedule, tick: datetime, state: goal.State, defaults: Defaults) -> RunRequest:
+    """The run of a goal that the tick requests."""
+    occasion = Trigger("schedule", entry.id, entry.schedule.timezone)
+    return pursue(entry.owner[1], state, entry.run_id(tick), occasion, defaults)
 
 
-def request_of(entry: ActiveSchedule, tick: datetime, plan: dag.State) -> run.Requested:
-    """The run request for the current plan. `{{currentDate}}` becomes the tick in the schedule's zone.
+def plan_run(entry: ActiveSchedule, tick: datetime, plan: dag.State, job: Job) -> RunRequest:
+    """The run of `job`, the plan of a DAG. `{{currentDate}}` becomes the tick in the schedule's zone."""
+    timezone = entry.schedule.timezone
+    ready = dated(job, tick.astimezone(parse_timezone(timezone)))
+    return RunRequest(RUN, entry.run_id(tick), plan_request(entry.id, plan, ready, "schedule", timezone))
+
+
+def executable(plan: dag.State) -> Job:
+    """The plan of a DAG.
 
     It does not check that the tools exist. If one is missing, the executor suspends the run.
 
     Raises:
         InvalidPlan: the plan cannot be executed.
     """
-    job = _executable(plan)
-    timezone = entry.schedule.timezone
-    ready = dated(job, tick.astimezone(parse_timezone(timezone)))
-    return plan_request(entry.id, plan, ready, "schedule", timezone)
-
-
-def _executable(plan: dag.State) -> Job:
     try:
         job = plan.job if isinstance(plan.job, Job) else Job.model_validate(plan.job)
     except ValidationError as error:

@@ -16,6 +16,7 @@ from bisect import bisect_left
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from croniter import CroniterBadDateError, croniter
@@ -41,8 +42,9 @@ class Cron:
     """A wall-clock time matches if any of these matches."""
     _every_hour: bool = field(repr=False, compare=False)
 
-    @classmethod
-    def parse(cls, expression: str, timezone: str = "UTC") -> Cron:
+    @staticmethod
+    @lru_cache(maxsize=1024)
+    def parse(expression: str, timezone: str = "UTC") -> Cron:
         """The schedule for `expression`.
 
         Raises:
@@ -53,11 +55,11 @@ class Cron:
         matchers = tuple(filter(None, map(_matcher, day_alternatives(fields_of(expression)))))
         if not matchers:
             raise InvalidCron(f"{expression!r} never fires: the day does not exist in these months")
-        return cls(expression, zone.key, zone, matchers, _every_hour=matchers[0].expanded[1] == ["*"])
+        return Cron(expression, zone.key, zone, matchers, _every_hour=matchers[0].expanded[1] == ["*"])
 
     def next_after(self, instant: datetime) -> datetime:
         """The first tick after `instant`."""
-        return self._next_by_wall_clock(instant) if self._every_hour else self._next_by_local_time(instant)
+        return _next_after(self, instant.astimezone(UTC))
 
     def ticks(self, after: datetime, until: datetime, limit: int) -> list[datetime]:
         """The first `limit` ticks in (`after`, `until`]."""
@@ -82,6 +84,10 @@ class Cron:
                 silence = middle
         return next(iter(self.ticks(tick, silence, 1)), tick)
 
+    def compute_next(self, instant: datetime) -> datetime:
+        """What `next_after` returns, without its cache."""
+        return self._next_by_wall_clock(instant) if self._every_hour else self._next_by_local_time(instant)
+
     def _next_by_local_time(self, instant: datetime) -> datetime:
         local = instant.astimezone(self._zone)
         wall = local.replace(tzinfo=None, fold=0)
@@ -104,6 +110,12 @@ class Cron:
     def _match(self, wall: datetime) -> datetime:
         """The first wall-clock time after `wall` that matches the expression."""
         return min(one.get_next(datetime, start_time=wall) for one in self._matchers)
+
+
+@lru_cache(maxsize=16384)
+def _next_after(cron: Cron, instant: datetime) -> datetime:
+    """Cached: schedules share expressions, and each asks several times for the tick after its last."""
+    return cron.compute_next(instant)
 
 
 def _matcher(fields: list[str]) -> croniter[datetime] | None:

@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from prometheus_client import REGISTRY
 
+from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.domain import dag, run
+from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Overlap, Schedule
 from contracts.domain.schedule.ticks import Decision
+from scheduler import owners
+from scheduler.request import executable
 
 if TYPE_CHECKING:
+    from tests.conftest import Eventually
     from tests.services.scheduler.conftest import World
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -45,6 +50,53 @@ async def test_a_run_carries_the_plan_as_it_is_at_the_tick(world: World) -> None
     assert (wanted.dag_id, wanted.dag_title, wanted.trigger) == ("d", "Better", "schedule")
     assert wanted.original_request == "do it better"
     assert wanted.job.sub_tasks[0].tool_or_prompt.params == {"text": "1/1/2026, 5:31:00 AM"}
+
+
+async def test_a_plan_is_checked_once_for_each_of_its_versions(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[str] = []
+
+    def count(plan: dag.State) -> Job:
+        checked.append(plan.title or "")
+        return executable(plan)
+
+    monkeypatch.setattr(owners, "executable", count)
+    await world.scheduled()
+    world.start()
+    for number in (1, 2):
+        await world.minute(number)
+        await world.ticked(number)
+    await world.dag(dag.Updated(title="Better"))
+    for number in (3, 4):
+        await world.minute(number)
+        await world.ticked(number)
+        await world.runs()
+    assert checked == ["", "Better"]
+
+
+async def test_a_tick_that_fires_reads_its_schedule_once(world: World, eventually: Eventually) -> None:
+    reads = 0
+    newest = world.log.newest
+
+    async def count(aggregate: str, aggregate_id: str) -> Recorded | None:
+        nonlocal reads
+        reads += aggregate == "schedule"
+        return await newest(aggregate, aggregate_id)
+
+    world.log.newest = count  # type: ignore[method-assign]
+    await world.scheduled()
+    scheduler = world.start()
+
+    async def waits_for(number: int) -> None:
+        await eventually(lambda: scheduler._agenda.get("d") == START + number * MINUTE)
+
+    for number in (1, 2, 3):
+        await waits_for(number)
+        await world.minute(number)
+        await world.runs()
+    await waits_for(4)
+    assert reads == 1 + 3
 
 
 async def test_a_tick_and_its_run_are_told_as_one_story(world: World) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from contracts.domain import dag
+from contracts.domain import dag, run
 from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
 from scheduler.active_schedules import ActiveSchedule
-from scheduler.request import InvalidPlan, request_of
+from scheduler.request import InvalidPlan, executable, plan_run
 from tests import jobs
 
 TICK = datetime(2026, 11, 23, 5, 45, 42, tzinfo=UTC)
@@ -28,22 +28,28 @@ def plan_of(job: Any, *, goal_text: str = "") -> dag.State:
     return dag.State(dag.Status.PLANNED, job=job, goal_text=goal_text, title="A title")
 
 
+def wanted_of(plan: dag.State) -> run.Requested:
+    event = plan_run(ENTRY, TICK, plan, executable(plan)).event
+    assert isinstance(event, run.Requested)
+    return event
+
+
 def test_the_date_in_a_plan_is_that_of_the_tick_in_the_zone_of_the_schedule() -> None:
     job = job_json(("001", []), prompt="news of {{currentDate}}, {{Today}}")
-    wanted = request_of(ENTRY, TICK, plan_of(Job.model_validate(job)))
+    wanted = wanted_of(plan_of(Job.model_validate(job)))
     (task,) = wanted.job.sub_tasks
     assert task.tool_or_prompt.params["prompt"] == "news of 11/23/2026, 6:45:42 AM, 11/23/2026, 6:45:42 AM"
 
 
 def test_the_run_knows_its_dag_and_that_a_schedule_asked_for_it() -> None:
-    wanted = request_of(ENTRY, TICK, plan_of(job_json(("001", [])), goal_text="in the user's words"))
+    wanted = wanted_of(plan_of(job_json(("001", [])), goal_text="in the user's words"))
     assert (wanted.dag_id, wanted.dag_title, wanted.trigger) == ("d", "A title", "schedule")
     assert wanted.original_request == "in the user's words"
     assert wanted.timezone == ENTRY.schedule.timezone
 
 
 def test_a_plan_without_a_goal_keeps_its_own_request() -> None:
-    assert request_of(ENTRY, TICK, plan_of(job_json(("001", [])))).original_request == "in the model's words"
+    assert wanted_of(plan_of(job_json(("001", [])))).original_request == "in the model's words"
 
 
 @pytest.mark.parametrize(
@@ -59,5 +65,5 @@ def test_a_plan_without_a_goal_keeps_its_own_request() -> None:
 )
 def test_a_plan_that_cannot_be_executed_says_why(job: Any, reason: str) -> None:
     with pytest.raises(InvalidPlan) as refused:
-        request_of(ENTRY, TICK, plan_of(job))
+        executable(plan_of(job))
     assert reason in str(refused.value)
