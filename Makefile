@@ -3,15 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 CHAOS_SEEDS ?= 1 2 3 4
 CHAOS_SECONDS ?= 150
+FUZZ_REQUESTS ?= 10000
 INSTALLED := .venv/.installed
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+AUDIT := .venv/audit/bin
 
-.PHONY: help demo up test check lint types imports bench chaos clean
+.PHONY: help demo up test check lint types imports bench chaos fuzz lock audit clean
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-$(INSTALLED): pyproject.toml
+$(INSTALLED): pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $(INSTALLED)
 
 demo: $(INSTALLED)   ## run one goal and watch it, on a temporary system
@@ -40,6 +44,20 @@ bench: $(INSTALLED)  ## measure this machine and print a table
 
 chaos: $(INSTALLED)  ## kill, stop and stall real processes, then check the whole log
 	CHAOS_SEEDS="$(CHAOS_SEEDS)" CHAOS_SECONDS=$(CHAOS_SECONDS) $(BIN)/pytest -m chaos tests/chaos
+
+lock: $(INSTALLED)   ## pin all dependencies in requirements.lock, with hashes, for all platforms
+	$(PIP) uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --extra dev --output-file requirements.lock pyproject.toml
+
+audit: $(INSTALLED)  ## look for known vulnerabilities of all dependencies, and write sbom.json (CycloneDX)
+	$(PYTHON) -m venv .venv/audit
+	$(AUDIT)/python -m pip install --quiet --disable-pip-version-check pip-audit cyclonedx-bom
+	$(AUDIT)/cyclonedx-py requirements --output-file sbom.json requirements.lock
+	$(AUDIT)/pip-audit --disable-pip --require-hashes --requirement requirements.lock
+
+fuzz: $(INSTALLED)   ## send FUZZ_REQUESTS random requests to the API
+	FUZZ_REQUESTS=$(FUZZ_REQUESTS) $(BIN)/pytest tests/services/gateway/test_schemathesis.py
 
 clean:               ## remove what the targets above created
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

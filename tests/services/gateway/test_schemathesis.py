@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,10 @@ NAMES = {"execution_id": "e1", "goal": "g1", "schedule_id": "s1", "name": "noop"
 """What variables of paths stand for that are not called id."""
 BODIES = {"agentName": "Planner", "taskName": "Planner", "dagId": "d1", "agentId": "a1"}
 """Keys of bodies that name something, and what they could name."""
+
+PER_ENDPOINT = 14
+DEPTH = max(1, int(os.environ.get("FUZZ_REQUESTS", "0")) // (PER_ENDPOINT * len(ENDPOINTS)))
+"""How many times more requests are sent than usual; `make fuzz` sets it. Then they differ each time."""
 
 JOB = jobs.job(validation={"coverage": "high"})
 
@@ -118,9 +123,9 @@ def ask(endpoint: Endpoint, url: str, session: Session, answered: Counter[int]) 
     for cases, count in plan:
 
         @settings(
-            max_examples=count,
+            max_examples=count * DEPTH,
             phases=[Phase.generate],
-            derandomize=True,
+            derandomize=DEPTH == 1,
             database=None,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -135,6 +140,7 @@ def ask(endpoint: Endpoint, url: str, session: Session, answered: Counter[int]) 
         once()
 
 
+@pytest.mark.timeout(120 * DEPTH)
 async def test_whatever_is_asked_the_answer_is_one_that_is_documented(api: Api) -> None:
     endpoints = [one for one in ENDPOINTS if not is_stream(one)]
     answered: Counter[int] = Counter()
