@@ -26,6 +26,8 @@ from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from contracts.runtime.process.settings import Auth
 from gateway.access.authentication import Authenticate, KeyHolders, nobody_asked
+from gateway.access.oidc.issuer import IssuerKeys
+from gateway.access.oidc.tokens import Expected, Tokens
 from gateway.access.sessions import Sessions
 from gateway.api.health import checks
 from gateway.app import create_app
@@ -118,7 +120,11 @@ def authenticating(settings: GatewaySettings, keys: Keys) -> Authenticate:
     """Return how requests are authenticated, by AUTH."""
     if settings.auth_mode is Auth.OFF:
         return nobody_asked
-    return KeyHolders(keys, now).authenticate
+    issuer, audience = settings.oidc_issuer, settings.oidc_audience
+    if settings.auth_mode is Auth.KEYS or issuer is None or audience is None:
+        return KeyHolders(keys, now).authenticate
+    expected = Expected(issuer, audience, settings.oidc_roles_claim, settings.role_scopes)
+    return KeyHolders(keys, now, Tokens(IssuerKeys(issuer), expected, now).principal).authenticate
 
 
 def _warn_without_keys(settings: GatewaySettings, keys: Keys) -> None:

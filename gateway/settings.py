@@ -18,10 +18,12 @@ from pydantic_settings import (
 )
 
 from contracts.core.event import Json
+from contracts.core.scopes import Scope
 from contracts.core.text import by_commas
 from contracts.domain.run_requests import GoalSettings
 from contracts.runtime.process.browsers import BrowserRules
-from contracts.runtime.process.settings import Auth, ViewsSettings, auth_of
+from contracts.runtime.process.settings import Auth, ViewsSettings, auth_of, require_private
+from contracts.settings.environment import EnvironmentSettings
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 """Origins of the web app during development."""
@@ -35,7 +37,54 @@ def _lower_case(text: Json) -> Json:
     return text.lower() if isinstance(text, str) else text
 
 
-class GatewaySettings(ViewsSettings, GoalSettings):
+class OidcSettings(EnvironmentSettings):
+    """The issuer of tokens, for AUTH=oidc."""
+
+    oidc_issuer: str | None = None
+    """URL of the issuer, as in the claim `iss` of its tokens. It begins with https://."""
+    oidc_audience: str | None = None
+    """The claim `aud` that tokens for this system have."""
+    oidc_roles_claim: str = Field(default="roles", min_length=1)
+    """Claim with the roles of a user; dots lead into objects: `realm_access.roles`."""
+    oidc_roles: Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)] = ()
+    """Scopes of roles, separated by commas: `operators=run,auditors=read,leads=run+approve`. Default: a role
+    with the name of a scope has that scope."""
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _is_private(cls, issuer: str | None) -> str | None:
+        return issuer and require_private(issuer)
+
+    @field_validator("oidc_roles")
+    @classmethod
+    def _have_scopes(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
+        for role in roles:
+            scopes_of_role(role)
+        return roles
+
+    @property
+    def role_scopes(self) -> Mapping[str, frozenset[Scope]]:
+        """The scopes of each role."""
+        roles = self.oidc_roles or tuple(f"{scope}={scope}" for scope in Scope)
+        return dict(map(scopes_of_role, roles))
+
+
+def scopes_of_role(text: str) -> tuple[str, frozenset[Scope]]:
+    """Parse `<role>=<scope>+<scope>`.
+
+    Raises:
+        ValueError: it has another form, or there is no such scope.
+    """
+    role, _, scopes = text.rpartition("=")
+    if not role:
+        raise ValueError(f"{text!r} is not of the form <role>=<scope>+<scope>")
+    try:
+        return role.strip(), frozenset(Scope(scope.strip()) for scope in scopes.split("+"))
+    except ValueError:
+        raise ValueError(f"{text!r} has an unknown scope; there are {', '.join(Scope)}") from None
+
+
+class GatewaySettings(ViewsSettings, GoalSettings, OidcSettings):
     """Address, access and limits of the API."""
 
     host: str = "127.0.0.1"
@@ -76,7 +125,8 @@ class GatewaySettings(ViewsSettings, GoalSettings):
 
     @model_validator(mode="after")
     def _is_protected(self) -> GatewaySettings:
-        auth_of(self.auth, self.host)
+        if self.auth_mode is Auth.OIDC and not (self.oidc_issuer and self.oidc_audience):
+            raise ValueError("AUTH=oidc needs OIDC_ISSUER and OIDC_AUDIENCE")
         return self
 
     @property

@@ -116,6 +116,20 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def require_private(url: str) -> str:
+    """Return `url` if nobody can change answers on their way: it is https, or on this machine.
+
+    Raises:
+        ValueError: it is another URL.
+    """
+    scheme, _, rest = url.partition("://")
+    host = rest.partition("/")[0].rpartition("@")[2]
+    name = host[1:].partition("]")[0] if host.startswith("[") else host.partition(":")[0]
+    if scheme == "https" or (scheme == "http" and is_loopback(name)):
+        return url
+    raise ValueError(f"{url!r} must begin with https://")
+
+
 SQLITE = "sqlite+aiosqlite:///"
 
 

@@ -1,0 +1,1 @@
+"""Users by OpenID Connect: bearer tokens (JWT) of one issuer."""
