@@ -25,7 +25,7 @@ up: $(INSTALLED)     ## run NATS and the five services until Ctrl-C
 	$(BIN)/async-agent up
 
 test: $(INSTALLED)   ## run the test suite, a few minutes
-	$(BIN)/pytest -m "not chaos" --numprocesses 3 --dist loadgroup
+	$(BIN)/pytest -m "not chaos" --numprocesses 3 --dist worksteal
 
 check: lint types imports   ## check style, types and imports, as CI does
 

@@ -206,13 +206,6 @@ async def running_bed(data: Path, *, lease_s: float = LEASE_S, **options: Any) -
     require_untrusted_apart(llm.requests)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that share a system run in one process: each further process would start a system of its own."""
-    for item in items:
-        if isinstance(item, pytest.Function) and "bed" in item.fixturenames:
-            item.add_marker(pytest.mark.xdist_group("bed"))
-
-
 StartBed = Callable[..., AbstractAsyncContextManager[Bed]]
 
 
