@@ -21,7 +21,6 @@ from contracts.runtime.catalogue import Catalogue, watch
 from contracts.runtime.follow import Follower
 from contracts.runtime.key_value import KeyValue, NatsKeyValue
 from contracts.runtime.log import Log
-from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from contracts.runtime.process.settings import Auth
@@ -55,7 +54,8 @@ async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
     llm = LlmConfiguration(LlmSettings())
     async with nats_log(settings, CODEC, name=NAME) as log, open_views(settings) as views:
         connection = log.connection
-        blobs, key_values, live = NatsBlobs(connection), NatsKeyValue(connection), NatsLive(connection)
+        key_values = NatsKeyValue(connection, replicated=log.replicated)
+        blobs, live = log.format.blobs, NatsLive(connection)
         gateway = assemble(settings, log, blobs, key_values, views, llm, live)
         await connection.listen(subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))
         await connection.listen(subjects.EXECUTOR_ALIVE, gateway.executors.record_heartbeat)

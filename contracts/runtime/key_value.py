@@ -8,19 +8,23 @@ from functools import partial
 from itertools import count
 from typing import Protocol, TypeVar
 
-from nats.js import kv
-from nats.js.errors import APIError, KeyNotFoundError, KeyWrongLastSequenceError, NoStreamResponseError
-
 from contracts.core.subjects import STREAM
-from contracts.runtime.nats.connection import WRONG_LAST_SEQUENCE, Connection
-from contracts.runtime.nats.retry import NoAnswer, allow_existing, asking, retry_until
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.existence import info_of
+from contracts.runtime.nats.leader import last_of
+from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence
+from contracts.runtime.nats.retry import NoResponder, allow_existing, asking, retry_until
+from contracts.runtime.nats.storage import Storage
 
 T = TypeVar("T")
 
 BUCKET = "requests"
 KEPT_S = 24 * 60 * 60
 """Seconds after the last write until a value expires."""
+ATTEMPT_S = 2.0
+"""Seconds after which a write without an acknowledgement is sent again."""
 DEADLINE_S = 30.0
+_STREAM = f"KV_{BUCKET}"
 
 
 class Outdated(Exception):
@@ -87,47 +91,39 @@ async def ensure_requests(connection: Connection, replicas: int) -> None:
 
 
 class NatsKeyValue:
-    """A KeyValue in a JetStream key-value bucket. A deleted bucket is created again."""
+    """A KeyValue in a JetStream key-value bucket (ADR-8). A deleted bucket is created again."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, *, replicated: bool = False) -> None:
         self._connection = connection
-        # Reads go to the leader: another replica may not have the newest value yet.
-        self._bucket = kv.KeyValue(BUCKET, f"KV_{BUCKET}", f"$KV.{BUCKET}.", connection.js, direct=False)
+        self._storage = Storage(connection, replicated=replicated)
 
     async def get(self, name: str) -> StoredValue | None:
         """See KeyValue.get."""
-        try:
-            entry = await _asked(partial(self._bucket.get, name))
-        except KeyNotFoundError:
-            return None
-        return StoredValue(entry.value or b"", entry.revision or 0)
+        # The leader is asked: another replica may not have the newest value yet.
+        found = await self._answer(partial(last_of, self._connection, _STREAM, _subject(name)))
+        return StoredValue(found.payload, found.seq) if found else None
 
     async def put(self, name: str, value: bytes, *, after: int) -> int:
         """See KeyValue.put."""
-        write = partial(self._bucket.update, last=after) if after else self._bucket.create
+        expecting = {EXPECTED_LAST: str(after)}
+        store = self._storage.store_or_confirm_failure
+        write = partial(store, _subject(name), value, expecting, timeout_s=ATTEMPT_S)
         try:
-            return await retry_until(
-                partial(self._written, partial(write, name, value)), deadline_s=DEADLINE_S
-            )
-        except APIError as error:
-            if isinstance(error, KeyWrongLastSequenceError) or error.err_code in WRONG_LAST_SEQUENCE:
-                raise Outdated(name) from error
-            raise
+            return await self._answer(write)
+        except WrongLastSequence as error:
+            raise Outdated(name) from error
 
-    async def _written(self, write: Callable[[], Awaitable[int]]) -> int:
-        try:
-            with asking():
-                return await write()
-        except NoAnswer as error:
-            if isinstance(error.__cause__, NoStreamResponseError):  # the bucket has been deleted
-                log = await self._connection.api(f"STREAM.INFO.{STREAM}")
+    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        async def once() -> T:
+            try:
+                return await ask()
+            except NoResponder:  # the bucket may have been deleted
+                log = await info_of(self._connection, STREAM)
                 await ensure_requests(self._connection, log["config"]["num_replicas"])
-            raise
+                raise
+
+        return await retry_until(once, deadline_s=DEADLINE_S)
 
 
-async def _asked(ask: Callable[[], Awaitable[T]]) -> T:
-    async def once() -> T:
-        with asking():
-            return await ask()
-
-    return await retry_until(once, deadline_s=DEADLINE_S)
+def _subject(name: str) -> str:
+    return f"$KV.{BUCKET}.{name}"

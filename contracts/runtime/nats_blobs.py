@@ -14,12 +14,12 @@ Any client of NATS object stores can read these blobs: `nats object get blobs H`
 from __future__ import annotations
 
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from itertools import count
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 
@@ -27,9 +27,13 @@ from contracts.core.event import Json
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import Stored, stored
+from contracts.runtime.nats.existence import from_stream
 from contracts.runtime.nats.leader import all_of, last_of
-from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence, publish
+from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence
 from contracts.runtime.nats.retry import NoAnswer, retry_until
+from contracts.runtime.nats.storage import Storage
+
+T = TypeVar("T")
 
 BUCKET = "blobs"
 CHUNK_BYTES = 128 * 1024
@@ -54,17 +58,28 @@ class NatsBlobs(Blobs):
     """Blobs in the object store that `ensure_topology` creates."""
 
     def __init__(
-        self, connection: Connection, *, deadline_s: float = DEADLINE_S, attempt_s: float = ATTEMPT_S
+        self,
+        connection: Connection,
+        *,
+        replicated: bool = False,
+        deadline_s: float = DEADLINE_S,
+        attempt_s: float = ATTEMPT_S,
     ) -> None:
         self._connection = connection
+        self._storage = Storage(connection, replicated=replicated)
         self._deadline_s = deadline_s
         self._attempt_s = attempt_s
 
     async def _store(self, name: str, data: bytes) -> None:
-        await retry_until(partial(self._put, name, data), deadline_s=self._deadline_s)
+        await self._answer(partial(self._put, name, data))
 
     async def _fetch(self, name: str) -> bytes | None:
-        return await retry_until(partial(self._get, name), deadline_s=self._deadline_s)
+        return await self._answer(partial(self._get, name))
+
+    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        return await retry_until(
+            partial(from_stream, self._connection, _STREAM, ask), deadline_s=self._deadline_s
+        )
 
     async def _put(self, name: str, data: bytes) -> None:
         """Write the missing parts of the blob. Chunks from an earlier attempt are reused."""
@@ -113,7 +128,8 @@ class NatsBlobs(Blobs):
         self, subject: str, payload: bytes, *, after: int, headers: dict[str, str] | None = None
     ) -> int:
         expecting = {EXPECTED_LAST: str(after), **(headers or {})}
-        return await publish(self._connection, subject, payload, expecting, timeout_s=self._attempt_s)
+        store = self._storage.store_or_confirm_failure
+        return await store(subject, payload, expecting, timeout_s=self._attempt_s)
 
 
 def _chunk_names(name: str) -> Iterator[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
+from typing import TypeVar
 
 import structlog
 from nats.aio.msg import Msg
-from nats.js.errors import APIError, NotFoundError
+from nats.js.errors import APIError
 
 from contracts.core.commit import Codec, Commit, Recorded, Undecodable
 from contracts.core.event import Json
@@ -22,6 +23,7 @@ from contracts.runtime.log import Conflict, Halted, LogState, StorageFailed, Una
 from contracts.runtime.nats import leader, stream_state
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats.direct import Stored
+from contracts.runtime.nats.existence import from_stream, info_of
 from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.publish import WrongLastSequence
 from contracts.runtime.nats.replies import Denied
@@ -34,6 +36,8 @@ from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import COMMIT_ID, Format, Wire, place_in
 
 logger = structlog.get_logger(__name__)
+
+T = TypeVar("T")
 
 STILL_WRITING = 10158
 """JetStream's error code while the replicas still store an earlier attempt of the same commit."""
@@ -69,6 +73,7 @@ class NatsLog:
         self.format = form
         self._history = History(connection, replicated=replicated)
         self._skip_reporter = SkipReporter(connection)
+        self.replicated = replicated
         self._storage = Storage(connection, replicated=replicated)
         self._deadline_s = deadline_s
         self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
@@ -76,7 +81,7 @@ class NatsLog:
     async def append(self, commit: Commit, *, after: int) -> int:
         """See Log.append."""
         wire = await self.format.encode(commit, after)
-        seq = await retry_until(partial(self._publish, wire, after), deadline_s=self._deadline_s)
+        seq = await self._answer(partial(self._publish, wire, after))
         self._continuity.record_seen(seq, wire.payload)
         return seq
 
@@ -84,7 +89,7 @@ class NatsLog:
         """See Log.read."""
         subject_filter = aggregate_filter(aggregate, aggregate_id)
         read = partial(self._history.since, subject_filter, after)
-        found = await retry_until(read, deadline_s=self._deadline_s)
+        found = await self._answer(read)
         return [await self.recorded(one.seq, one.payload) for one in found]
 
     async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
@@ -113,16 +118,16 @@ class NatsLog:
         async def ask() -> int:
             return await stream_state.newest(self.connection, STREAM, await self._info())
 
-        return await retry_until(ask, deadline_s=self._deadline_s)
+        return await self._answer(ask)
 
     async def state(self) -> LogState:
         """See Log.state."""
-        return stream_state.state_of(await retry_until(self._info, deadline_s=self._deadline_s))
+        return stream_state.state_of(await self._answer(self._info))
 
     async def digest(self, seq: int) -> str | None:
         """See Log.digest."""
         ask = partial(leader.message_at, self.connection, STREAM, seq)
-        message = await retry_until(ask, deadline_s=self._deadline_s)
+        message = await self._answer(ask)
         return sha256(message.payload).hexdigest() if message else None
 
     async def halt(self, reason: str) -> None:
@@ -130,7 +135,7 @@ class NatsLog:
         logger.error("halting the log: it refuses all commits from now on", reason=reason, way_out=WAY_OUT)
         halt = partial(stream_state.halt, self.connection, STREAM, reason)
         try:
-            await retry_until(halt, deadline_s=self._deadline_s)
+            await self._answer(halt)
         except Denied:
             logger.warning("this service may not halt the log; the projector, which reads all of it, may")
 
@@ -141,7 +146,7 @@ class NatsLog:
             Unavailable: the log could not be reached.
         """
         accept = partial(stream_state.accept, self.connection, STREAM)
-        await retry_until(accept, deadline_s=self._deadline_s)
+        await self._answer(accept)
 
     def require_check(self) -> None:
         """Check the log before the next append: after a reconnect the server may have a different one."""
@@ -186,10 +191,16 @@ class NatsLog:
         return recorded
 
     async def _info(self) -> Json:
-        try:
-            return await self.connection.api(f"STREAM.INFO.{STREAM}")
-        except NotFoundError:
-            raise Unavailable(f"the stream {STREAM} does not exist: it was deleted. {WAY_OUT}") from None
+        return await info_of(self.connection, STREAM, WAY_OUT)
+
+    async def _answer(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Call `ask` until NATS answers.
+
+        Raises:
+            Unavailable: no answer before the deadline, or the stream does not exist.
+        """
+        ask_stream = partial(from_stream, self.connection, STREAM, ask, WAY_OUT)
+        return await retry_until(ask_stream, deadline_s=self._deadline_s)
 
     async def _publish(self, wire: Wire, after: int) -> int:
         await self._check_continuity()
@@ -253,7 +264,7 @@ class NatsLog:
         raise Conflict(f"{wire.filter}: the last sequence is not {after}")
 
     async def _newest(self, subject_filter: str) -> Stored | None:
-        return await retry_until(partial(self._history.newest, subject_filter), deadline_s=self._deadline_s)
+        return await self._answer(partial(self._history.newest, subject_filter))
 
 
 @asynccontextmanager
@@ -262,6 +273,8 @@ async def nats_log(settings: Settings, codec: Codec, *, name: str) -> AsyncGener
     async with connect(settings.nats_url, name=f"{name}/{settings.instance}") as connection:
         await check_durability(connection, settings)
         replicas = await ensure_topology(connection, replicas=settings.nats_replicas)
-        log = NatsLog(connection, Format(codec, NatsBlobs(connection)), replicated=replicas > 1)
+        log = NatsLog(
+            connection, Format(codec, NatsBlobs(connection, replicated=replicas > 1)), replicated=replicas > 1
+        )
         with connection.on_interruption(log.require_check):
             yield log

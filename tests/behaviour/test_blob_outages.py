@@ -7,6 +7,7 @@ import random
 import signal
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -172,6 +173,16 @@ async def test_what_a_writer_that_died_left_is_completed_by_the_next(
     async with connect(server.url, name="next") as connection:
         reference = await NatsBlobs(connection).put(DATA, "text/plain")
     await require_whole(server, reference)
+
+
+async def test_blobs_whose_stream_was_deleted_say_so_at_once(server: NatsServer) -> None:
+    async with connect(server.url, name="test") as connection:
+        await connection.api("STREAM.DELETE.OBJ_blobs")
+        blobs = NatsBlobs(connection, deadline_s=3600)
+        with pytest.raises(Unavailable, match="the stream OBJ_blobs does not exist"):
+            await blobs.put(DATA, "text/plain")
+        with pytest.raises(Unavailable, match="the stream OBJ_blobs does not exist"):
+            await blobs.get(BlobRef(blob=sha256(DATA).hexdigest(), size=len(DATA)))
 
 
 async def test_a_put_that_is_given_up_says_so_and_may_be_tried_again(server: NatsServer) -> None:

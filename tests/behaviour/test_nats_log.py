@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -108,10 +109,26 @@ async def test_a_tail_waits_for_a_large_value_that_cannot_be_fetched_now(
     assert [one.commit for one in await first(log, 1)] == [commit]
 
 
-async def test_a_log_that_was_deleted_is_told_at_once(log: NatsLog) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda log, _: log.last_seq(),
+        lambda log, _: log.last_seq("evt.counter.>"),
+        lambda log, _: log.newest("counter", "a"),
+        lambda log, _: log.read("counter", "a"),
+        lambda log, counters: log.append(counters.commit("a"), after=0),
+    ],
+    ids=["last_seq", "last_seq of a filter", "newest", "read", "append"],
+)
+@pytest.mark.parametrize("replicated", [False, True])
+async def test_a_log_that_was_deleted_is_told_at_once(
+    connection: Connection, counters: Counters, ask: Callable[..., Awaitable[Any]], replicated: bool
+) -> None:
+    form = Format(counters.codec, NatsBlobs(connection))
+    log = NatsLog(connection, form, replicated=replicated, deadline_s=3600)
     await log.connection.api("STREAM.DELETE.LOG")
     with pytest.raises(Unavailable, match="the stream LOG does not exist"):
-        await log.last_seq()
+        await ask(log, counters)
     assert "the stream LOG does not exist" in (await log.problem() or "")
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts.runtime import nats_log
+from contracts.runtime import key_value, nats_log
 from contracts.runtime.log import StorageFailed
 from contracts.runtime.nats.connection import connect
 from contracts.runtime.nats.retry import NoAnswer
@@ -43,21 +43,29 @@ async def log_on(server: NatsServer, counters: Counters) -> AsyncGenerator[NatsL
         yield NatsLog(connection, Format(counters.codec, NatsBlobs(connection)), deadline_s=3600)
 
 
-async def fill(log: NatsLog) -> None:
-    """Send to the log's stream until the server stores nothing more."""
+async def fill(log: NatsLog, subject: str = "evt.filler.f.x") -> None:
+    """Send to a stream, by default that of the log, until the server stores nothing more."""
     answer = b""
     while b"error" not in answer:
         try:
-            message = await log.connection.request("evt.filler.f.x", os.urandom(500_000), timeout_s=2)
+            message = await log.connection.request(subject, os.urandom(500_000), timeout_s=2)
         except NoAnswer:
             return
         answer = message.data
 
 
-def messages_of(server: NatsServer) -> Path:
-    """The directory of the log's messages."""
-    (directory,) = server.directory.glob("**/LOG/msgs")
+def messages_of(server: NatsServer, stream: str = "LOG") -> Path:
+    """The directory of the stream's messages."""
+    (directory,) = server.directory.glob(f"**/{stream}/msgs")
     return directory
+
+
+async def break_writes(log: NatsLog, server: NatsServer, stream: str, subject: str) -> None:
+    """Let a write to the disk of the stream fail once. It stores nothing from then on."""
+    directory = messages_of(server, stream)
+    away = directory.rename(directory.with_name("away"))
+    await fill(log, subject)
+    away.rename(directory)
 
 
 async def test_a_reached_limit_is_a_problem_until_there_is_room(tmp_path: Path, counters: Counters) -> None:
@@ -80,10 +88,7 @@ async def test_a_failed_write_is_a_problem_until_the_server_is_started_again(
     monkeypatch.setattr(nats_log, "ATTEMPT_S", 0.2)
     async with log_on(nats_server, counters) as log:
         await log.append(counters.commit("a"), after=0)
-        directory = messages_of(nats_server)
-        away = directory.rename(directory.with_name("away"))
-        await fill(log)
-        away.rename(directory)
+        await break_writes(log, nats_server, "LOG", "evt.filler.f.x")
         for _ in range(2):
             with pytest.raises(StorageFailed, match="restart nats-server"):
                 await log.append(counters.commit("b"), after=0)
@@ -94,6 +99,29 @@ async def test_a_failed_write_is_a_problem_until_the_server_is_started_again(
         assert await log.problem() is None
         await log.append(counters.commit("b"), after=0)
         assert len(await log.read("counter", "b")) == 1
+
+
+async def test_a_failed_write_of_a_large_value_is_told_before_the_deadline(
+    nats_server: NatsServer, counters: Counters
+) -> None:
+    async with log_on(nats_server, counters) as log:
+        blobs = NatsBlobs(log.connection, deadline_s=3600, attempt_s=0.2)
+        await blobs.put(b"x", "text/plain")
+        await break_writes(log, nats_server, "OBJ_blobs", "$O.blobs.C.filler")
+        with pytest.raises(StorageFailed, match="restart nats-server"):
+            await blobs.put(b"y", "text/plain")
+
+
+async def test_a_failed_write_of_a_key_is_told_before_the_deadline(
+    nats_server: NatsServer, counters: Counters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_value, "DEADLINE_S", 3600)
+    async with log_on(nats_server, counters) as log:
+        values = key_value.NatsKeyValue(log.connection)
+        await values.put("a", b"x", after=0)
+        await break_writes(log, nats_server, "KV_requests", "$KV.requests.filler")
+        with pytest.raises(StorageFailed, match="restart nats-server"):
+            await values.put("b", b"y", after=0)
 
 
 async def test_an_append_whose_answer_was_only_late_is_no_failure(

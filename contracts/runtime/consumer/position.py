@@ -15,7 +15,7 @@ from contracts.core.event import Json
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.leader import last_of
 from contracts.runtime.nats.publish import publish
-from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats.retry import NoAnswer, NoResponder
 
 logger = structlog.get_logger(__name__)
 
@@ -65,7 +65,10 @@ class Position:
 
     async def _known(self) -> int:
         """The stored position; 0 if there is none for this stream."""
-        kept = await last_of(self._connection, _BUCKET_STREAM, self._subject)
+        try:
+            kept = await last_of(self._connection, _BUCKET_STREAM, self._subject)
+        except NoResponder:  # the bucket was deleted, and the positions with it
+            return 0
         stream = await self._stream_info()
         if kept is None:
             return 0

@@ -21,7 +21,7 @@ from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.address import Unreachable, inbox_of, public
 from contracts.runtime.nats.client import NatsClient
 from contracts.runtime.nats.replies import Replies, Sink, status_of
-from contracts.runtime.nats.retry import NoAnswer, asking
+from contracts.runtime.nats.retry import NoAnswer, NoResponder, asking
 
 logger = structlog.get_logger(__name__)
 
@@ -160,7 +160,8 @@ class Connection:
         """Send a request and return the answer.
 
         Raises:
-            NoAnswer: no answer within `timeout_s` seconds, an interruption, or no subscriber on `subject`.
+            NoAnswer: no answer within `timeout_s` seconds, or an interruption.
+            NoResponder: no subscriber on `subject`.
             Denied: the NATS user may not publish on `subject`.
             Unavailable: the connection is closed permanently.
         """
@@ -168,7 +169,7 @@ class Connection:
         with asking():
             (answer,) = await self._replies.ask(subject, payload, headers, timeout_s)
         if answer.headers and status_of(answer) == "503":
-            raise NoAnswer(f"no subscriber answers on {subject}")
+            raise NoResponder(f"no subscriber answers on {subject}")
         return answer
 
     async def request_many(

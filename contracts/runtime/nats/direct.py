@@ -11,7 +11,7 @@ from nats.aio.msg import Msg
 from contracts.core.event import Json
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.replies import description_of, status_of
-from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats.retry import NoAnswer, NoResponder
 
 BATCH = 1000
 MAX_BYTES = 8 * 1024 * 1024
@@ -87,6 +87,8 @@ def _has_more(end: Msg) -> bool:
             return int((end.headers or {}).get("Nats-Num-Pending", 0)) > 0
         case "404":
             return False
+        case "503":
+            raise NoResponder("no subscriber answers: the stream does not exist, or is not ready yet")
         case status:
             raise NoAnswer(f"status {status}: {description_of(end)}")
 

@@ -10,6 +10,10 @@ from contracts.core.event import Json
 from contracts.runtime.nats.client import header_lines
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import Stored
+from contracts.runtime.nats.retry import NoResponder
+
+NO_STREAM = 10059
+"""JetStream's error code for a stream that does not exist."""
 
 
 async def message_at(connection: Connection, stream: str, seq: int) -> Stored | None:
@@ -54,7 +58,9 @@ async def all_of(connection: Connection, stream: str, subject: str) -> list[Stor
 async def _message(connection: Connection, stream: str, request: dict[str, Json]) -> Stored | None:
     try:
         answer = await connection.api(f"STREAM.MSG.GET.{stream}", request)
-    except NotFoundError:
+    except NotFoundError as error:
+        if error.err_code == NO_STREAM:
+            raise NoResponder(f"the stream {stream} does not exist") from error
         return None
     message = answer["message"]
     headers = header_lines(b64decode(message.get("hdrs", "")))

@@ -28,6 +28,10 @@ class NoAnswer(Exception):
     """NATS did not answer: no connection, a timeout, or no subscriber yet. A retry may succeed."""
 
 
+class NoResponder(NoAnswer):
+    """Nobody receives the request: its stream does not exist, or is not ready yet."""
+
+
 @contextlib.contextmanager
 def asking() -> Iterator[None]:
     """Context manager for calls of nats-py. Converts its temporary errors to NoAnswer."""

@@ -14,7 +14,7 @@ from contextlib import suppress
 from contracts.runtime.log import StorageFailed
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.publish import WrongLastSequence, publish
-from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats.retry import NoAnswer, NoResponder
 
 FAILING_ATTEMPT_S = 0.2
 """Seconds to wait for an acknowledgement while the server is known not to store messages."""
@@ -48,7 +48,7 @@ class Storage:
 
         Raises:
             StorageFailed: the server does not store messages; an earlier attempt may have stored this one.
-            NoAnswer, WrongLastSequence, APIError: as `publish`.
+            NoAnswer, NoResponder, WrongLastSequence, APIError: as `publish`.
         """
         interruptions, was_connected = self._connection.interruptions, self._connection.is_connected
         wait_s = min(timeout_s, FAILING_ATTEMPT_S) if self._is_failing() else timeout_s
@@ -57,6 +57,8 @@ class Storage:
         except StorageFailed as error:
             self._failed(error, silent=False)
             raise
+        except NoResponder:
+            raise
         except NoAnswer:
             answers = was_connected and not self._replicated and await self._answers(subject)
             if not answers or self._connection.interruptions != interruptions:
@@ -64,6 +66,15 @@ class Storage:
             raise self._failed(StorageFailed(SILENT), silent=True) from None
         self.works()
         return seq
+
+    async def store_or_confirm_failure(
+        self, subject: str, payload: bytes, headers: Mapping[str, str], *, timeout_s: float
+    ) -> int:
+        """As `store`, but a failure counts only if the next attempt fails, too: one message may get lost."""
+        try:
+            return await self.store(subject, payload, headers, timeout_s=timeout_s)
+        except StorageFailed:
+            return await self.store(subject, payload, headers, timeout_s=timeout_s)
 
     def works(self) -> None:
         """Forget the failure: a message was stored."""

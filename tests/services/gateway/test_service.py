@@ -102,13 +102,16 @@ async def test_a_write_while_nats_is_away_lands_when_it_is_back(
 
 
 @pytest.mark.nats
-async def test_with_a_deleted_log_it_is_not_ready_and_says_so(
+async def test_with_a_deleted_log_it_is_not_ready_and_refuses_and_says_so(
     nats_server: NatsServer, tmp_path: Path
 ) -> None:
     async with started(nats_server.url, tmp_path) as http, connect(nats_server.url, name="test") as operator:
         await operator.api("STREAM.DELETE.LOG")
         async with http.get("/health/ready") as answer:
             told = await answer.json()
+        async with http.post("/api/v1/agents", json=AGENT) as refused:
+            assert refused.status == 503
+            assert "the stream LOG does not exist" in (await refused.json())["error"]
     assert answer.status == 503
     assert told["nats"] == told["problems"]["nats"]
     assert told["nats"].startswith("the stream LOG does not exist: it was deleted. ")
