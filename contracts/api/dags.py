@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from contracts.api.costs import PlanningAttempt, TokenUsage
-from contracts.api.fields import Body, NonEmpty, Omissible, Row, Timestamp, Title
+from contracts.api.fields import MISSPELLED, Body, NonEmpty, NotBlank, Omissible, Row, Timestamp, Title
 from contracts.api.numbers import MaxTokens, Seed
 from contracts.api.paging import ByCursor, Page, Pagination
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
 from contracts.core.event import Json
+from contracts.core.suggestions import closest
 
 
 class CreateDag(SchedulePolicy):
     """A goal to plan."""
 
-    goal_text: Annotated[NonEmpty, Field(alias="goal-text")]
+    goal_text: Annotated[NotBlank, Field(alias="goal-text")]
     agent_name: NonEmpty
     """Name of an active agent. Its prompt is the system prompt."""
     provider: Omissible[str] = None
@@ -37,7 +38,7 @@ class CreateDag(SchedulePolicy):
 class Clarify(Body):
     """The answer to a clarification question."""
 
-    answer: NonEmpty
+    answer: NotBlank
 
 
 class DagPatch(SchedulePolicy):
@@ -56,6 +57,10 @@ class DagPatch(SchedulePolicy):
     timezone: Omissible[str] = None
 
 
+STATUSES = ("success", "pending", "planning", "failed", "active", "paused")
+"""The statuses that the system or its web pages give. Clients may set others."""
+
+
 class DagQuery(Page, ByCursor):
     """Which DAGs to list."""
 
@@ -64,6 +69,14 @@ class DagQuery(Page, ByCursor):
 
     Default: DAGs that have a plan or a clarification question.
     """
+
+    @field_validator("status")
+    @classmethod
+    def _is_not_misspelled(cls, status: str | None) -> str | None:
+        """Clients may set any status, but hardly one that resembles another."""
+        if status and status not in STATUSES and (meant := closest(status, STATUSES, likeness=MISSPELLED)):
+            raise ValueError(f"no DAG has the status {status[:80]!r}; did you mean {meant!r}?")
+        return status
 
 
 class DagRow(Row):

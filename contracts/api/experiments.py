@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.api.fields import Absent, Body, NonEmpty, Row
+from contracts.api.fields import Absent, Body, NonEmpty, NotBlank, Row
 from contracts.api.numbers import INTEGRAL, LARGEST_SEED
 
 MAX_EACH = 20
@@ -15,7 +15,7 @@ MAX_EACH = 20
 class Experiments(Body):
     """A goal to plan with every model at every temperature."""
 
-    goal_text: Annotated[NonEmpty, Field(alias="goal-text")]
+    goal_text: Annotated[NotBlank, Field(alias="goal-text")]
     agent_name: NonEmpty
     """Name of an active agent. Its prompt is the system prompt."""
     provider: NonEmpty

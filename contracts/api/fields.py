@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import InvalidOperation
@@ -9,6 +10,7 @@ from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,8 +26,12 @@ from pydantic_core.core_schema import no_info_after_validator_function, str_sche
 from contracts.api.old_clients import IGNORED_KEYS
 from contracts.core.event import Json, Usage
 from contracts.core.money import pico_usd, usd_text
+from contracts.core.suggestions import closest
 
 T = TypeVar("T")
+
+MISSPELLED = 0.8
+"""Minimum similarity of an unknown parameter of a query to a known one, to be refused as misspelled."""
 
 
 @lru_cache(maxsize=16384)
@@ -68,6 +74,19 @@ Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 """A key of an answer that is omitted if its value is None."""
 
 NonEmpty = Annotated[str, Field(min_length=1)]
+
+
+def _not_blank(text: str) -> str:
+    if text and not _VISIBLE.search(text):
+        raise ValueError("String must not be blank")
+    return text
+
+
+_VISIBLE = re.compile(r"\S")
+NotBlank = Annotated[
+    str, Field(min_length=1, json_schema_extra={"pattern": _VISIBLE.pattern}), AfterValidator(_not_blank)
+]
+"""Text with at least one character that is not white space."""
 Title = Annotated[str, Field(max_length=1000)]
 
 
@@ -122,9 +141,18 @@ class Body(BaseModel):
 
 
 class Query(BaseModel):
-    """The query of a URL. All values are text. Unknown keys are ignored."""
+    """The query of a URL. All values are text. Unknown keys are ignored, unless they resemble a known one."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_misspelled_keys(cls, given: Any) -> Any:
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        for key in given if isinstance(given, dict) else ():
+            if key not in known and (meant := closest(str(key)[:100], sorted(known), likeness=MISSPELLED)):
+                raise ValueError(f"Unrecognized parameter {key!r}; did you mean {meant!r}?")
+        return given
 
 
 class Row(BaseModel):

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from contracts.api.costs import TokenUsage
-from contracts.api.fields import Body, NonEmpty, Omissible, Row
+from contracts.api.fields import Body, NonEmpty, NotBlank, Omissible, Row
 from contracts.api.numbers import INTEGRAL, MOST_TOKENS
 
 ReasoningEffort = Literal["low", "medium", "high"]
@@ -28,7 +28,7 @@ class TaskForm(Body):
 
     task_name: NonEmpty
     """Name of an active agent."""
-    prompt: NonEmpty
+    prompt: NotBlank
     params: Omissible[str] = Field(
         default=None,
         json_schema_extra={

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
+from contracts.core.suggestions import did_you_mean
+
 
 class InvalidTimezone(ValueError):
     """The text is not an IANA time zone name."""
@@ -20,9 +22,10 @@ def parse_timezone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(_zone_names()[name.lower()])
     except KeyError:
-        raise InvalidTimezone(
-            f"{name[:80]!r} is not a time zone; use an IANA name such as UTC or Europe/Paris"
-        ) from None
+        advice = (
+            did_you_mean(name, _zone_names().values()) or "; use an IANA name such as UTC or Europe/Paris"
+        )
+        raise InvalidTimezone(f"{name[:80]!r} is not a time zone{advice}") from None
 
 
 _OF_THE_HOST = frozenset({"localtime", "posixrules", "Factory"})

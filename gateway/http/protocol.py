@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import LineTooLong
+from aiohttp.http_exceptions import ContentEncodingError, LineTooLong
 
 from contracts.core.text import clean_text
 from contracts.runtime.process.browsers import HEADERS
@@ -136,6 +136,10 @@ def _refusal(error: BaseException | None, message: str) -> FrameworkRefusal:
     if isinstance(error, LineTooLong):
         return FrameworkRefusal(
             431, f"The URL or a header is longer than {LONGEST_LINE} bytes: shorten it, or send a body"
+        )
+    if isinstance(error, ContentEncodingError):
+        return FrameworkRefusal(
+            400, "The Content-Encoding is not supported: use gzip or deflate, or leave that header out"
         )
     first, *rest = clean_text(message).strip().splitlines() or [""]
     shown = ": ".join([first.rstrip(": "), *(line.strip() for line in rest if line.strip(" ^"))])

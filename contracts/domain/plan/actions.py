@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 from functools import lru_cache
@@ -127,7 +128,10 @@ def _closest(name: str, known: Collection[str]) -> str:
 
 
 def _message(spec: ToolSpec, error: ValidationError) -> str:
-    message = error.message if len(error.message) <= _MAX_MESSAGE else f"…{error.message[-_MAX_MESSAGE:]}"
+    python, message = repr(error.instance), error.message
+    if not isinstance(error.instance, str) and message.startswith(python):
+        message = json.dumps(error.instance, ensure_ascii=False) + message.removeprefix(python)
+    message = message if len(message) <= _MAX_MESSAGE else f"…{message[-_MAX_MESSAGE:]}"
     schema = error.schema if isinstance(error.schema, Mapping) else {}
     return f"{spec.name}: {message}; give {_wanted(schema)}"
 

@@ -104,3 +104,21 @@ async def test_an_empty_body_is_an_empty_object_to_every_route(api: Api) -> None
         for headers in (JSON, {}):
             answer = await api.call(endpoint.method, path, data=b"", headers=headers)
             assert (answer.status, answer.body) == (empty.status, empty.body), name_of(endpoint)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "goals", {"objective": " " * 20}, "objective"),
+        ("PATCH", "goals/g1", {"objective": "\n\t\u2003" * 9}, "objective"),
+        ("POST", "create-dag", {"goal-text": " ", "agentName": "Planner"}, "goal-text"),
+        ("POST", "dags/d1/clarify", {"answer": "\u00a0"}, "answer"),
+    ],
+)
+async def test_a_blank_text_is_refused_before_a_model_is_paid_for_it(
+    api: Api, method: str, path: str, body: Any, field: str
+) -> None:
+    answer = await api.call(method, f"/api/v1/{path}", json=body)
+    assert answer.status == 400
+    (issue,) = answer.json["validation_errors"]
+    assert (issue["path"], issue["message"]) == ([field], "String must not be blank")

@@ -86,6 +86,9 @@ async def test_a_tool_that_there_is_not_is_refused_for_a_goal(api: Api) -> None:
         ("dags/d1/executions?status=fail", "did you mean 'failed'?"),
         ("costs/summary?groupBy=weak", "did you mean 'week'?"),
         ("events?type=run.complete", "did you mean 'run.completed'?"),
+        ("dags?status=sucess", "did you mean 'success'?"),
+        ("goals?staus=paused", "Unrecognized parameter 'staus'; did you mean 'status'?"),
+        ("runs?goal_id=g1", "Unrecognized parameter 'goal_id'; did you mean 'goalId'?"),
     ],
 )
 async def test_a_filter_that_matches_nothing_ever_is_refused(api: Api, path: str, hint: str) -> None:
@@ -93,6 +96,10 @@ async def test_a_filter_that_matches_nothing_ever_is_refused(api: Api, path: str
     assert answer.status == 400
     (issue,) = answer.json["validation_errors"]
     assert hint in issue["message"]
+
+
+async def test_a_parameter_of_another_program_is_ignored(api: Api) -> None:
+    assert (await api.get("/api/v1/goals?_=1764381600&utm_source=mail")).status == 200
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,13 @@ def test_any_text_is_either_a_schedule_or_refused(text: str) -> None:
     ],
 )
 def test_an_unknown_time_zone_is_refused(name: str) -> None:
-    with pytest.raises(InvalidTimezone, match="IANA"):
+    with pytest.raises(InvalidTimezone, match=r"is not a time zone; (use an IANA name|did you mean)"):
+        Cron.parse("* * * * *", name)
+
+
+@pytest.mark.parametrize("name", ["Europe/Pariss", "Europe/Paris ", "europe-paris", "Europa/Paris"])
+def test_a_misspelled_time_zone_is_named_with_the_one_that_is_meant(name: str) -> None:
+    with pytest.raises(InvalidTimezone, match=r"did you mean 'Europe/Paris'\?"):
         Cron.parse("* * * * *", name)
 
 
