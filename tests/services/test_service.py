@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import PIPE, Process
 
@@ -31,9 +33,11 @@ Service("test", Settings, build).main()
 FOREVER = "await asyncio.Event().wait()"
 
 
-async def start(*, building: str = "pass", working: str = FOREVER) -> Process:
+async def start(*, building: str = "pass", working: str = FOREVER, **env: str) -> Process:
     program = PROGRAM.format(building=building, working=working)
-    return await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=PIPE, stderr=PIPE)
+    return await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=PIPE, stderr=PIPE, env={**os.environ, **env}
+    )
 
 
 async def said(process: Process, word: bytes) -> None:
@@ -84,4 +88,15 @@ async def test_what_the_operator_can_mend_is_said_without_a_stack_trace() -> Non
     _, err = await end(process)
     assert process.returncode == 1
     assert b"set NATS_URL" in err
+    assert b"Traceback" not in err
+
+
+async def test_a_side_port_that_is_taken_is_said_without_a_stack_trace() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        process = await start(METRICS_PORT=str(taken.getsockname()[1]))
+        _, err = await end(process)
+    assert process.returncode == 1
+    assert b"set METRICS_HOST and METRICS_PORT" in err
     assert b"Traceback" not in err

@@ -7,7 +7,7 @@ from aiohttp import ClientSession
 from prometheus_client import Gauge
 
 from contracts.runtime.process.settings import Settings
-from contracts.runtime.process.sidecar import side_port
+from contracts.runtime.process.sidecar import CannotListen, side_port
 
 
 async def test_metrics_are_measured_when_they_are_asked_for() -> None:
@@ -35,3 +35,13 @@ async def test_a_page_under_a_name_that_is_not_ours_reads_nothing(path: str) -> 
         async with http.get(url, headers={"Host": "evil.example"}) as answer:
             assert answer.status == 403
             assert "ALLOWED_HOSTS" in (await answer.json())["error"]
+
+
+async def test_a_port_that_is_taken_is_named_with_the_settings_to_change() -> None:
+    async with side_port(Settings(_env_file=None), {}) as taken:
+        settings = Settings(_env_file=None, metrics_port=taken)
+        with pytest.raises(
+            CannotListen, match=rf"metrics on 127\.0\.0\.1:{taken} .*set METRICS_HOST and METRICS_PORT"
+        ):
+            async with side_port(settings, {}):
+                pass

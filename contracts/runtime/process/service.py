@@ -21,7 +21,7 @@ import structlog
 from contracts.runtime.process.logging import configure_logging
 from contracts.runtime.process.loop import run_on_loop
 from contracts.runtime.process.settings import Settings
-from contracts.runtime.process.sidecar import Check, side_port
+from contracts.runtime.process.sidecar import CannotListen, Check, side_port
 from contracts.settings.redactor import MIN_LENGTH, SECRETS
 from contracts.settings.secret_files import InvalidSettings
 
@@ -105,7 +105,7 @@ def _exit_status(results: Sequence[BaseException | None]) -> int:
     log = structlog.get_logger()
     for error in results:
         if isinstance(error, Exception):
-            mendable = isinstance(error, (UserError, InvalidSettings))
+            mendable = isinstance(error, (UserError, CannotListen, InvalidSettings))
             log.error("stopped", error=str(error), exc_info=None if mendable else error)
             return 1
     log.info("stopped")

@@ -18,9 +18,17 @@ Check = Callable[[], Awaitable[str | None]]
 """A readiness check. Returns None if all is well; otherwise the problem and its remedy."""
 
 
+class CannotListen(Exception):
+    """The address of the side port is not available. The message says which settings to change."""
+
+
 @asynccontextmanager
 async def side_port(settings: Settings, checks: Mapping[str, Check]) -> AsyncGenerator[int]:
-    """Serve health and metrics on METRICS_HOST:METRICS_PORT; yields the port."""
+    """Serve health and metrics on METRICS_HOST:METRICS_PORT; yields the port.
+
+    Raises:
+        CannotListen: the address is not available.
+    """
 
     async def healthz(_: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
@@ -50,10 +58,20 @@ async def side_port(settings: Settings, checks: Mapping[str, Check]) -> AsyncGen
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
-        await web.TCPSite(runner, settings.metrics_host, settings.metrics_port).start()
+        await _listen(runner, settings.metrics_host, settings.metrics_port)
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        raise CannotListen(
+            f"cannot serve metrics on {host}:{port} ({error.strerror}); set METRICS_HOST and METRICS_PORT, "
+            "0 for any free port"
+        ) from error
 
 
 async def _harden(_: web.Request, response: web.StreamResponse) -> None:
