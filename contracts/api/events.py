@@ -60,3 +60,5 @@ class EventQuery(Query):
     """Only events that this actor asked for, such as `key:ci` or `service:scheduler`."""
     after: Annotated[int, Field(ge=0, le=LAST_SEQ), COERCED] | None = None
     """Start after this position in the log; 0 starts with the first event."""
+    follow: bool = True
+    """Whether to continue with new events. `false`: the stream ends after the events up to now."""

@@ -108,13 +108,16 @@ class Client:
         types: tuple[str, ...] | None = None,
         actor: str | None = None,
         after: int | None = None,
+        follow: bool = True,
     ) -> AsyncGenerator[LogEvent]:
         """Stream all events, by default from now on; `after=0` starts with the first event.
 
-        Broken connections are reopened. The stream ends when the caller stops reading.
+        Broken connections are reopened. The stream ends when the caller stops reading; without `follow`, it
+        ends after the events up to now.
         """
         wanted = {"aggregate": aggregates, "id": aggregate_id, "type": types, "actor": actor}
-        messages = self._http.follow(path("events"), after, **wanted)
+        only_past = {} if follow else {"follow": False}
+        messages = self._http.follow(path("events"), after, ends=not follow, **wanted, **only_past)
         async with aclosing(messages):
             async for message in messages:
                 if message.event != HEARTBEAT:

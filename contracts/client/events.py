@@ -90,6 +90,10 @@ class LogEvent(Row):
     """State of the aggregate after the commit."""
     commit: str
     """Id of the commit. All events of a commit share it."""
+    source: str | None = None
+    """`/<service>/<instance>` that wrote the commit."""
+    correlationid: str | None = None
+    """Shared by all commits that result from one request."""
     actor: str | None = None
     """Who asked for the commit; None in commits of older versions."""
     dataschema: str

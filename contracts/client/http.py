@@ -122,11 +122,13 @@ class Http:
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=ANSWER_S, sock_read=ANSWER_S)
         return await self._content("GET", self._url(path, {}), timeout=timeout)
 
-    async def follow(self, path: str, after: int | None, **query: Json) -> AsyncGenerator[Message]:
+    async def follow(
+        self, path: str, after: int | None, *, ends: bool = False, **query: Json
+    ) -> AsyncGenerator[Message]:
         """Yield the messages of a stream after position `after`.
 
         A broken connection is reopened. The stream resumes after the last message that has a position in
-        the log. It ends when the caller stops reading.
+        the log. It ends when the caller stops reading, or, if `ends`, when the server ends it.
 
         Raises:
             Unreachable: no server has answered for `patience_s` seconds.
@@ -142,6 +144,8 @@ class Http:
                         patience.renew()
                         self._on_answer(message.data.encode())
                         yield message
+                if ends:
+                    return
             except ClientError as error:
                 patience.raise_unless_temporary(error)
             await asyncio.sleep(patience.pause())

@@ -26,7 +26,8 @@ async def watch_log(call: Call[None, EventQuery]) -> web.StreamResponse:
     """Sends the events of the log in order. The name of each event is its type.
 
     `id` is the position in the log. If a commit has several events, only the last has an `id`. With `after`,
-    earlier events are sent first. `Last-Event-ID` takes precedence over `after`.
+    earlier events are sent first, and with `follow=false` only those. `Last-Event-ID` takes precedence over
+    `after`.
     """
     with call.gateway.stream_limit.slot():
         return await _watched(call)
@@ -41,7 +42,9 @@ async def _watched(call: Call[None, EventQuery]) -> web.StreamResponse:
     after = call.query.after if resumed is None else resumed
     try:
         with CLIENTS.track_inprogress():
-            await call.gateway.log_feed.serve(client, EventFilter.of(call.query), after)
+            await call.gateway.log_feed.serve(
+                client, EventFilter.of(call.query), after, follow=call.query.follow
+            )
     except (ConnectionResetError, TimeoutError):
         client.cut_off()
     return client.response

@@ -136,10 +136,13 @@ class LogFeed:
         for client in self._clients:
             client.close()
 
-    async def serve(self, client: Client, wants: EventFilter, after: int | None) -> None:
+    async def serve(
+        self, client: Client, wants: EventFilter, after: int | None, *, follow: bool = True
+    ) -> None:
         """Send one client the matching events after position `after` (default: now).
 
-        Returns when the client disconnects, or must reconnect because it missed a commit.
+        Returns when the client disconnects, or must reconnect because it missed a commit; without `follow`,
+        after the events up to now.
 
         Raises:
             ConnectionResetError: the client disconnected during the replay.
@@ -150,6 +153,8 @@ class LogFeed:
         position = newest if after is None or after > newest else after
         await client.write(self._heartbeat(position))
         position = await self._replay(client, wants, position, newest)
+        if not follow:
+            return
         listener = _Listener(client, wants, self._encode)
         self._clients.add(client)
         try:

@@ -15,6 +15,7 @@ RESOURCES = {
     "artifacts": "Files written by steps.",
     "tasks": "Single tasks for an agent, with files.",
     "experiments": "Plan one goal with several models and temperatures.",
+    "audit": "Who asked for what.",
     "events": "Live events of the log.",
 }
 """Modules of this package, and the help texts of their commands."""

@@ -104,7 +104,14 @@ METHODS: Mapping[str, Ask] = {
     "get_cost_summary": lambda client: client.costs(since="7d", until="1d", by="week"),
     "perform_task": lambda client: client.tasks.run("Poet", "Rhyme on farm."),
     "watch_log": lambda client: first(
-        client.events(aggregates=("run",), aggregate_id="x", types=("run.failed",), actor="key:ci", after=0)
+        client.events(
+            aggregates=("run",),
+            aggregate_id="x",
+            types=("run.failed",),
+            actor="key:ci",
+            after=0,
+            follow=False,
+        )
     ),
     "get_openapi": lambda client: client.documents.openapi(),
     "get_asyncapi": lambda client: client.documents.asyncapi(),

@@ -112,6 +112,14 @@ async def test_the_events_of_one_actor_can_be_asked_for(api: Api) -> None:
         assert {one.data["actor"] for one in told} == {"key:ci"}
 
 
+async def test_a_stream_of_the_past_ends_after_it(api: Api) -> None:
+    await write_all(api.log)
+    async with watching(api, "?after=0&follow=false") as client:
+        await client.next()
+        assert briefly(await client.some(5)) == EVERYTHING
+        assert await client.ended()
+
+
 async def test_a_request_without_a_key_is_asked_for_by_nobody_known(api: Api) -> None:
     answer = await api.post("/api/v1/goals", {"objective": "tidy up the shed"})
     (recorded,) = await api.log.read("goal", answer.json["id"])
