@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import os
 import sys
@@ -29,6 +30,7 @@ from contracts.runtime.process.settings import Durability, Settings
 from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import Rule, ScriptedAnswer, ScriptedCall, ScriptedLlm, When, default_rules
 from deploy.scripted_llm import environment as scripted_environment
+from tests.canaries import CANARIES, found_in, found_in_files, found_in_nats
 from tests.prompts import require_untrusted_apart
 from tests.system.preloaded import run_preloaded
 
@@ -58,6 +60,8 @@ class Hooks:
     def __init__(self) -> None:
         self.url = ""
         self.calls: Counter[str] = Counter()
+        self.says: dict[str, str] = {}
+        """Further members of each answer."""
         self._gates: dict[str, Gate] = {}
 
     def gate(self, name: str) -> Gate:
@@ -87,7 +91,7 @@ class Hooks:
             except asyncio.CancelledError:
                 gate.left.set()
                 raise
-        return web.json_response({"received": request.match_info["name"]})
+        return web.json_response({"received": request.match_info["name"], **self.says})
 
     def job(self, needs: Mapping[str, Sequence[str]]) -> dict[str, Any]:
         """A plan of webhooks: each step, the steps it needs; a step calls the hook of its name."""
@@ -186,7 +190,7 @@ async def running_bed(data: Path, *, lease_s: float = LEASE_S, **options: Any) -
         hooks = await stack.enter_async_context(Hooks().serving())
         llm = await stack.enter_async_context(ScriptedLlm(rules()))
         env = private(data) | scripted_environment(llm.base_url)
-        env |= {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "LEASE_S": str(lease_s)}
+        env |= {"ALLOWED_PRIVATE_HOSTS": "127.0.0.1", "LEASE_S": str(lease_s), **CANARIES}
         wanted = Options(data, durability=Durability.FAST, env=env, cwd=data, **options)
         system = await stack.enter_async_context(
             local_system(wanted, lambda name, line: lines.append(f"{name}: {line}"))
@@ -202,6 +206,10 @@ async def running_bed(data: Path, *, lease_s: float = LEASE_S, **options: Any) -
         finally:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
+        if system.nats is None or system.nats.pid is not None:
+            assert await found_in_nats(log.connection) == {}
+    assert found_in_files(data, except_for=[data / "nats"]) == {}
+    assert found_in("\n".join(lines)) == set()
     assert not [line for line in lines if "permissions violation" in line]
     require_untrusted_apart(llm.requests)
 
@@ -237,6 +245,22 @@ CALL_A_HOOK = Rule(
 """How the first turn of an agent goes whose objective says so; what comes then, the demo's rules say."""
 
 
+_ENCODED = base64.b64encode(f"Bearer {CANARIES['OPENAI_API_KEY']}".encode()).decode()
+ECHOES = (
+    Rule(
+        name="echo the key in an error",
+        when=When(user="echo the key in an error"),
+        answer=ScriptedAnswer(status=401, error=f"wrong key: {CANARIES['OPENAI_API_KEY']}, {_ENCODED}"),
+    ),
+    Rule(
+        name="echo the key",
+        when=When(user="echo the key"),
+        answer=ScriptedAnswer(text=f"It is {CANARIES['OPENAI_API_KEY']}, or {_ENCODED}."),
+    ),
+)
+"""A provider that repeats the key that it is sent."""
+
+
 def rules() -> list[Rule]:
     """Those of the demo without their delays; before them a slow plan, one that asks, an agent's hook."""
     prompt = [
@@ -256,7 +280,7 @@ def rules() -> list[Rule]:
         when=When(system=plan.when.system, user=r"(?s)\A\s*(?P<goal>(?!.*euros).*that would cost)"),
         answer=plan.answer.model_copy(update={"delay_ms": 0, "job": job}),
     )
-    return [Rule(name="plan: slowly", when=slowly, answer=slow), asks, CALL_A_HOOK, *prompt]
+    return [Rule(name="plan: slowly", when=slowly, answer=slow), asks, CALL_A_HOOK, *ECHOES, *prompt]
 
 
 @dataclass(frozen=True)

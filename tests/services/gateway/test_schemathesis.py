@@ -44,6 +44,7 @@ CHECKS = [
     negative_data_rejection,
 ]
 DOCUMENT = schemathesis.openapi.from_dict(openapi(ENDPOINTS))
+DOCUMENT.config.generation.update(with_security_parameters=False)  # this gateway asks for no keys
 STREAMS = "text/event-stream"
 THERE = {
     "agents": "a1",
