@@ -52,6 +52,8 @@ class Question:
     """The goal at that time, including clarifications."""
     reason: Reason
     messages: Sequence[Mapping[str, str]]
+    more_tokens: int = 1
+    """Factor of `max_tokens`. It doubles after each answer that was cut off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,13 @@ def next_question(state: dag.State, system: str, goal: str) -> Question:
     user = goal if last is None else prompt.goal_with_errors(goal, last)
     reason = Reason.INITIAL if last is None or last.retry is None else Reason(last.retry)
     messages = ({"role": "system", "content": system}, {"role": "user", "content": user})
-    return Question(state.goal_text, reason, messages)
+    return Question(state.goal_text, reason, messages, more_tokens=2 ** _cuts(state))
+
+
+def _cuts(state: dag.State) -> int:
+    """How many answers max_tokens has cut off since the request or the last clarification."""
+    told = (attempt.generation_stats or {} for attempt in tries(state))
+    return sum(stats.get("finish_reason") == "length" for stats in told)
 
 
 def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
@@ -161,12 +169,16 @@ def _judge_plan(job: Job, document: Json, vocabulary: Vocabulary) -> Verdict:
 def _unreadable(reply: Reply, error: str) -> Fault:
     rejected = Rejected(
         http_status=500,
-        error="LLM response is not valid JSON after multiple attempts",
+        error=_CUT_OFF_FINALLY if reply.cut_off else "LLM response is not valid JSON after multiple attempts",
         details={"attempts": MAX_ATTEMPTS, "responsePreview": reply.text[:PREVIEW]},
     )
     return Fault(rejected, _CUT_OFF if reply.cut_off else error, retry=Reason.UNREADABLE)
 
 
+_CUT_OFF_FINALLY = (
+    "LLM response is not valid JSON after multiple attempts: the last one was cut off. Raise max_tokens (or "
+    "DEFAULT_MAX_TOKENS), use a model that writes longer answers, or split the goal"
+)
 _CUT_OFF = (
     "the answer was cut off where max_tokens ended it, before the JSON was complete: make the plan shorter"
 )

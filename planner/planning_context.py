@@ -44,6 +44,7 @@ class PlanningContext:
             response_schema=job_schema(),
             temperature=self.request.temperature,
             max_tokens=self.request.max_tokens,
+            more_tokens=question.more_tokens,
             seed=self.request.seed,
             provider=self.provider,
             model=self.model,

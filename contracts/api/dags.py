@@ -25,6 +25,7 @@ class CreateDag(SchedulePolicy):
     model: Omissible[str] = None
     """Used only together with `provider`. Default: the provider and model of the agent or of the server."""
     max_tokens: Annotated[MaxTokens, Field(alias="max_tokens")] = 10_000
+    """Maximum length of an answer in tokens. After a plan that was cut off, it is doubled."""
     temperature: Annotated[float, Field(allow_inf_nan=False)] = 0.7
     seed: Seed | None = None
     cron_schedule: Omissible[str] = None

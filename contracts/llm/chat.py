@@ -24,6 +24,8 @@ class ChatRequest:
     """JSON Schema of the answer. It is not sent to a model that refuses schemas, so validate the answer."""
     temperature: float | None = None
     max_tokens: int | None = None
+    more_tokens: int = 1
+    """Factor of `max_tokens`, for a question whose answer was cut off before."""
     seed: int | None = None
     reasoning_effort: str | None = None
     """None: not sent."""

@@ -20,7 +20,7 @@ def body_of(request: ChatRequest, endpoint: Endpoint, settings: LlmSettings) -> 
         "tools": [dict(tool) for tool in request.tools] or None,
         "response_format": _response_format(request.response_schema, settings.llm_structured_output),
         "temperature": settings.default_temperature if request.temperature is None else request.temperature,
-        "max_tokens": request.max_tokens or settings.default_max_tokens,
+        "max_tokens": (request.max_tokens or settings.default_max_tokens) * request.more_tokens,
         "seed": request.seed,
         "reasoning_effort": request.reasoning_effort,
         "usage": {"include": True} if endpoint.provider is Provider.OPENROUTER else None,

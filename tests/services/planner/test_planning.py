@@ -156,6 +156,18 @@ async def test_an_agent_activated_just_before_the_request_is_known(world: World,
 # ── bad answers ─────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_a_plan_that_was_cut_off_is_asked_for_again_with_more_tokens(
+    world: World, job: dict[str, Any]
+) -> None:
+    world.model.says(ScriptedAnswer(text='{"intent": {"primary": "', finish_reason="length"), job)
+
+    *_, planned = await world.plan()
+
+    assert isinstance(planned, Planned)
+    first, second = (asked["max_tokens"] for asked in world.asked)
+    assert second == 2 * first
+
+
 async def test_a_busy_provider_is_asked_again_within_the_same_attempt(
     world: World, job: dict[str, Any]
 ) -> None:

@@ -97,7 +97,9 @@ def test_the_client_sees_the_beginning_of_an_unreadable_answer() -> None:
 
 
 def test_a_model_that_ran_out_of_tokens_is_told_to_be_brief() -> None:
-    assert "shorter" in (fault(plan()[:300], cut_off=True).error or "")
+    found = fault(plan()[:300], cut_off=True)
+    assert "shorter" in (found.error or "")
+    assert "Raise max_tokens (or DEFAULT_MAX_TOKENS)" in found.rejected.error
 
 
 def test_json_that_is_no_plan_is_invalid_and_the_issues_say_where() -> None:

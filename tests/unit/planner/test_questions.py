@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contracts.domain.dag import AttemptMade
 from planner.prompt import MAX_SHOWN
 from planner.reply import Reason
 from tests.unit.planner.planning import GOAL, concluded, plan, question, rated, task, unreadable
@@ -25,6 +26,16 @@ def test_after_an_unreadable_answer_the_model_sees_error_and_answer() -> None:
     assert text.startswith(f"{GOAL}\n\n")
     assert "could not be read as JSON: no JSON" in text
     assert "<<<\nLet me think\n>>>" in text
+
+
+def test_after_each_answer_that_was_cut_off_the_model_may_write_twice_as_much() -> None:
+    def attempt(number: int, finish_reason: str) -> AttemptMade:
+        made = unreadable(number)
+        return made.model_copy(update={"generation_stats": {"finish_reason": finish_reason}})
+
+    first, second = attempt(1, "length"), attempt(2, "length")
+    assert [question(*asked).more_tokens for asked in ((), (first,), (first, second))] == [1, 2, 4]
+    assert question(attempt(1, "stop")).more_tokens == 1
 
 
 def test_after_an_invalid_plan_the_model_sees_each_problem_in_its_place() -> None:
