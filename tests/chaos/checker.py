@@ -227,6 +227,38 @@ def check_stream(history: History, told: list[str]) -> Iterator[str]:
         )
 
 
+def check_execution_streams(history: History, told: dict[str, list[Any]]) -> Iterator[str]:
+    """A client of one execution was told once of every step that completed, in order, and then of the end."""
+    runs = history.of("run")
+    for run, seen in told.items():
+        events = runs.get(run, [])
+        expected = [one["data"]["step"] for one in events if one["type"] == "run.step_completed"]
+        expected += ["execution.completed" for one in events if one["type"] == "run.completed"]
+        if seen != expected:
+            yield f"the stream of {run} told {seen}, the log has {expected}"
+
+
+def undelivered(history: History) -> Iterator[str]:
+    """The goal runs that have ended and whose webhook was not delivered."""
+    calls, states = history.of("webhook"), history.run_states()
+    for run, events in history.of("run").items():
+        due = events[0]["data"].get("webhook_url") and states[run] in {"completed", "failed"}
+        if due and not any(call["type"] == "webhook.delivered" for call in calls.get(run, [])):
+            yield run
+
+
+def check_webhooks(history: History, arrived: list[tuple[str, str]]) -> Iterator[str]:
+    """Every webhook that is due was delivered, what was delivered arrived, and each run has one key."""
+    yield from (f"{run}: its webhook was not delivered" for run in undelivered(history))
+    keys: defaultdict[str, set[str]] = defaultdict(set)
+    for run, key in arrived:
+        keys[run].add(key)
+    for run, calls in history.of("webhook").items():
+        if any(call["type"] == "webhook.delivered" for call in calls) and not keys[run]:
+            yield f"{run}: its webhook is called delivered and did not arrive"
+    yield from (f"{run}: its webhook came with {len(its)} keys" for run, its in keys.items() if len(its) > 1)
+
+
 def check_views(history: History, shown: dict[str, str]) -> Iterator[str]:
     """The API shows each run as the log has it."""
     for run, state in history.run_states().items():

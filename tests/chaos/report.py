@@ -18,6 +18,9 @@ class Report:
     commits: int = 0
     blobs: int = 0
     effects: int = 0
+    streams: int = 0
+    """Executions that a client watched."""
+    webhooks: int = 0
     violations: list[str] = field(default_factory=list)
 
     def row(self) -> str:
@@ -30,6 +33,8 @@ class Report:
             self.commits,
             self.blobs,
             self.effects,
+            self.streams,
+            self.webhooks,
             len(self.violations),
         ]
         return "| " + " | ".join(str(number) for number in numbers) + " |"
@@ -37,6 +42,6 @@ class Report:
 
 def table(reports: list[Report]) -> str:
     """All seeds, in Markdown."""
-    heads = ["seed", *KINDS, "runs", "commits", "blobs", "effects", "violations"]
+    heads = ["seed", *KINDS, "runs", "commits", "blobs", "effects", "streams", "webhooks", "violations"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     return "\n".join([*lines, *(one.row() for one in reports)])

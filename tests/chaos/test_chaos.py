@@ -17,7 +17,7 @@ import pytest
 
 from tests.chaos import checker, faults, traffic
 from tests.chaos.report import Report
-from tests.chaos.streams import EverythingWatched
+from tests.chaos.streams import ExecutionsWatched, Watched, everything
 from tests.chaos.world import World, running_world
 
 SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "1").replace(",", " ").split()]
@@ -46,8 +46,8 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
 async def suffer(world: World, report: Report) -> None:
     """Traffic and faults at once; then calm; then everything is compared."""
     await traffic.prepare(world, report.seed)
-    watched = EverythingWatched(world)
-    watching = asyncio.create_task(watched.run())
+    watched, executions = everything(world), ExecutionsWatched(world)
+    watching = [asyncio.create_task(one.run()) for one in (watched, executions)]
     over = asyncio.Event()
     asking = asyncio.create_task(traffic.keep_asking(world, report.seed, over))
     try:
@@ -57,15 +57,15 @@ async def suffer(world: World, report: Report) -> None:
             await asking
         await traffic.stop_schedules(world)
         await settle(world)
-        await compare(world, watched, report)
+        await compare(world, watched, executions, report)
     finally:
-        for task in (watching, asking):
+        for task in (*watching, asking):
             task.cancel()
-        await asyncio.gather(watching, asking, return_exceptions=True)
+        await asyncio.gather(*watching, asking, return_exceptions=True)
 
 
 async def settle(world: World) -> None:
-    """Wait until every run has ended; suspended ones are resumed, as a person would."""
+    """Wait until every run has ended and called its webhook; suspended ones are resumed, as by a person."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_S):
             while going_on := await unended(world):
@@ -76,12 +76,13 @@ async def settle(world: World) -> None:
 
 
 async def unended(world: World) -> dict[str, str]:
-    """The runs that have not ended, with where they stand."""
-    states = (await checker.read(world.system.nats_url)).run_states()
-    return {run: state for run, state in states.items() if state not in checker.OVER}
+    """The runs that have not ended or not called their webhook, with where they stand."""
+    history = await checker.read(world.system.nats_url)
+    states, calling = history.run_states(), set(checker.undelivered(history))
+    return {run: state for run, state in states.items() if state not in checker.OVER or run in calling}
 
 
-async def compare(world: World, watched: EverythingWatched, report: Report) -> None:
+async def compare(world: World, watched: Watched, executions: ExecutionsWatched, report: Report) -> None:
     """Everything that was seen, against the log."""
     await world.system.ready(SETTLE_S)
     history = await checker.read(world.system.nats_url, blobs=True)
@@ -89,16 +90,22 @@ async def compare(world: World, watched: EverythingWatched, report: Report) -> N
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(SETTLE_S):
             await watched.reaches(history.commits[-1].seq)
+            await executions.end()
     found += checker.check_versions(history)
     found += checker.check_runs(history)
     found += checker.check_accepted(history, world.accepted)
     found += checker.check_effects(history, world.effects())
     found += checker.check_blobs(history)
     found += checker.check_ticks(history)
-    found += checker.check_stream(history, watched.ids)
+    found += checker.check_stream(history, watched.told)
+    found += checker.check_execution_streams(
+        history, {id_: client.told for id_, client in executions.clients.items()}
+    )
+    found += checker.check_webhooks(history, world.webhooks)
     found += checker.check_views(history, await shown(world, history))
     found += await verified(world)
     report.runs, report.commits = len(history.run_states()), len(history.commits)
+    report.streams, report.webhooks = len(executions.clients), len(world.webhooks)
     report.blobs, report.effects = len(history.blobs), len(world.effects())
 
 

@@ -137,6 +137,33 @@ def test_a_stream_that_differs_from_the_log_is_found(told: list[str]) -> None:
     assert list(checker.check_stream(GOOD, told))
 
 
+@pytest.mark.parametrize(
+    "told", [["1"], ["execution.completed"], ["1", "1", "execution.completed"], ["execution.completed", "1"]]
+)
+def test_a_stream_of_an_execution_that_differs_from_the_log_is_found(told: list[str]) -> None:
+    assert not list(checker.check_execution_streams(GOOD, {"r1": ["1", "execution.completed"]}))
+    assert list(checker.check_execution_streams(GOOD, {"r1": told}))
+
+
+GOAL = history(("run.goal_requested", {"webhook_url": "http://sink/k"}), ("run.goal_completed", {}))
+CALL = history(("webhook.delivered", {}), state="delivered")
+
+
+@pytest.mark.parametrize(
+    ("calls", "arrived", "found"),
+    [
+        ([], [], "was not delivered"),
+        (CALL.commits, [], "did not arrive"),
+        (CALL.commits, [("r1", "a"), ("r1", "b")], "came with 2 keys"),
+    ],
+)
+def test_a_webhook_that_is_lost_or_has_several_keys_is_found(
+    calls: list[Commit], arrived: list[tuple[str, str]], found: str
+) -> None:
+    assert not list(checker.check_webhooks(History([*GOAL.commits, *CALL.commits]), [("r1", "a")] * 2))
+    assert found in "".join(checker.check_webhooks(History([*GOAL.commits, *calls]), arrived))
+
+
 def test_a_run_that_is_shown_otherwise_is_found() -> None:
     assert list(checker.check_views(GOOD, {"r1": "running"}))
     assert list(checker.check_views(GOOD, {}))

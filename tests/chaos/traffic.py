@@ -16,7 +16,7 @@ PAUSE_S = (0.05, 0.8)
 SMALL, LARGE, LARGEST = 200, 100_000, 3_000_000
 EVERY_S = 5
 CRON = f"*/{EVERY_S} * * * * *"
-WEIGHTS = {"plan": 6, "large plan": 2, "goal": 3, "planned": 2}
+WEIGHTS = {"plan": 6, "large plan": 2, "goal": 2, "goal that acts": 2, "planned": 2}
 
 
 async def prepare(world: World, seed: int) -> None:
@@ -71,12 +71,25 @@ async def _pursue(world: World, _: random.Random, key: str) -> None:
     await world.post("run", f"/api/v1/goals/{goal['id']}/run", {}, key)
 
 
+async def _act(world: World, _: random.Random, key: str) -> None:
+    goal = _goal(world, key)
+    goal["params"] |= {"allowedTools": [ONCE.name, READ.name]}
+    made = await world.post("goal", "/api/v1/goals", goal, f"{key}-goal")
+    await world.post("run", f"/api/v1/goals/{made['id']}/run", {}, key)
+
+
 async def _planned(world: World, _: random.Random, key: str) -> None:
     body = {"goal-text": f"Compare two windmills {key}", "agentName": PLANNER}
     await world.post("planned execution", "/api/v1/create-and-execute-dag", body, key)
 
 
-ASKING = {"plan": _plan, "large plan": _large_plan, "goal": _pursue, "planned": _planned}
+ASKING = {
+    "plan": _plan,
+    "large plan": _large_plan,
+    "goal": _pursue,
+    "goal that acts": _act,
+    "planned": _planned,
+}
 
 
 def _goal(world: World, key: str) -> dict[str, Any]:

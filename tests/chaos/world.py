@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from aiohttp import web
 from contracts.runtime.process.settings import Durability
 from deploy.local.child import Child, python_module
 from deploy.local.system import NATS, LocalSystem, Options, local_system, private
-from deploy.scripted_llm import ScriptedLlm, default_rules
+from deploy.scripted_llm import ScriptedLlm, default_rules, parse_rules
 from deploy.scripted_llm import environment as scripted_environment
 from tests.chaos import tools
 
@@ -26,6 +25,19 @@ LEASE_S = 5
 ROOT = Path(__file__).parents[2]
 RETRY_S = 0.3
 NO_TOOL = "there is no tool"
+AGENT = """
+[[rule]]
+name = "agent: do what must be done once"
+when.tools = ["chaosOnce"]
+when.turn = 1
+answer.text = "I do it."
+answer.tool_calls = [
+    { name = "chaosOnce", arguments = { ms = 200 } },
+    { name = "chaosRead", arguments = { ms = 20 } },
+    { name = "chaosOnce", arguments = { ms = 0, size = 100000 } },
+]
+"""
+"""Rules for goals that may use `chaosOnce`."""
 
 
 @dataclass
@@ -49,7 +61,8 @@ class World:
     lines: list[str] = field(default_factory=list)
     """What the processes have written."""
     accepted: list[Accepted] = field(default_factory=list)
-    webhooks: Counter[str] = field(default_factory=Counter)
+    webhooks: list[tuple[str, str]] = field(default_factory=list)
+    """What has arrived: the run, and the idempotency key."""
 
     def effects(self) -> list[dict[str, str]]:
         """What the tools have done, in order."""
@@ -92,11 +105,11 @@ async def running_world(data: Path) -> AsyncGenerator[World]:
     """Everything started: two executors of which one lacks a tool, and two projectors on one file."""
     lines: list[str] = []
     async with AsyncExitStack() as stack:
-        webhooks: Counter[str] = Counter()
+        webhooks: list[tuple[str, str]] = []
         sink = await stack.enter_async_context(_sink(webhooks))
         rules = [
             rule.model_copy(update={"answer": rule.answer.model_copy(update={"delay_ms": 0})})
-            for rule in default_rules()
+            for rule in (*parse_rules(AGENT), *default_rules())
         ]
         llm = await stack.enter_async_context(ScriptedLlm(rules))
         env = private(data) | scripted_environment(llm.base_url) | _environment(data)
@@ -143,11 +156,12 @@ def _second_ones(system: LocalSystem, on_line: Any) -> list[tuple[str, Child]]:
 
 
 @asynccontextmanager
-async def _sink(received: Counter[str]) -> AsyncGenerator[str]:
-    """A receiver of webhooks that counts them by what they are about."""
+async def _sink(received: list[tuple[str, str]]) -> AsyncGenerator[str]:
+    """A receiver of webhooks that writes down the run and the key of each."""
 
     async def receive(request: web.Request) -> web.Response:
-        received[request.match_info["name"]] += 1
+        run = (await request.json())["data"]["runId"]
+        received.append((run, request.headers["idempotency-key"]))
         return web.json_response({})
 
     app = web.Application(client_max_size=1 << 24)
