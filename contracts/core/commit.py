@@ -20,15 +20,20 @@ import orjson
 from contracts.core.aggregate import Aggregate
 from contracts.core.envelope import ENVELOPE
 from contracts.core.event import Event, Json
+from contracts.core.subjects import is_subject_of
 from contracts.core.unread import Unread, require_read
 from contracts.core.upcasts import Upcasts
-from contracts.core.writers import Writers
+from contracts.core.writers import Writers, refusal
 
 CONTENT_TYPE = "application/cloudevents-batch+json"
 
 
 class Undecodable(ValueError):
     """The message is not a commit."""
+
+
+class Forged(Undecodable):
+    """The commit is on a subject of other commits, or its source may not write it."""
 
 
 class Place(NamedTuple):
@@ -172,6 +177,18 @@ class Codec:
             Undecodable: it is not a batch of events, or the data of an event does not match its type.
         """
         return self.assemble(self.parse(payload))
+
+    def check(self, commit: Commit, subject: str) -> None:
+        """Check that `commit` belongs on `subject`, and that its source may write it.
+
+        Raises:
+            Forged: it does not, or it may not.
+        """
+        if not is_subject_of(subject, commit.aggregate, commit.aggregate_id, commit.state):
+            its = f"{commit.aggregate} {commit.aggregate_id} in the state {commit.state}"
+            raise Forged(f"on {subject} there is a commit of {its}")
+        if problem := refusal(self.writers, commit.source, commit.aggregate, commit.state, commit.events):
+            raise Forged(problem)
 
     def parse(self, payload: bytes) -> list[dict[str, Json]]:
         """The raw envelopes of a batch.

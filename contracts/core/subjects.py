@@ -16,6 +16,11 @@ def commit_subject(aggregate: str, aggregate_id: str, state: str) -> str:
     return f"evt.{aggregate}.{require_id(aggregate_id)}.{state}"
 
 
+def is_subject_of(subject: str, aggregate: str, aggregate_id: str, state: str) -> bool:
+    """Whether `subject` is that of a commit. Any texts are allowed."""
+    return subject == f"evt.{aggregate}.{aggregate_id}.{state}"
+
+
 def commit_address(aggregate: str) -> str:
     """The AsyncAPI channel address of the commits of one kind of aggregate, with parameters in braces."""
     return f"evt.{aggregate}.{{id}}.{{state}}"

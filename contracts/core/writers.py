@@ -40,10 +40,12 @@ def refusal(writers: Writers, source: str, aggregate: str, state: str, events: S
     Aggregates, states and events that this version does not know may have been added by a newer version of
     the writer: they are not refused.
     """
+    allowed = writers.get(service_of(source), {}).get(aggregate)
+    if allowed and state in allowed.states and all(type(event) in allowed.events for event in events):
+        return None
     writing = {service: table[aggregate] for service, table in writers.items() if aggregate in table}
     if not writing:
         return None
-    allowed = writing.get(service_of(source))
     if allowed is None:
         return f"{source} may not write commits of {aggregate}: only {', '.join(sorted(writing))} may"
     if state not in allowed.states and any(state in other.states for other in writing.values()):

@@ -157,7 +157,8 @@ class MemoryLog:
             return Recorded.nothing(message.seq, message.payload)
 
     async def _recorded(self, message: _Message) -> Recorded:
-        return Recorded(message.seq, await self.format.decode(message.payload), message.payload)
+        commit = await self.format.decode(message.subject, message.payload)
+        return Recorded(message.seq, commit, message.payload)
 
 
 def _seq_of(message: _Message) -> int:

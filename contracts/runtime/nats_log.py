@@ -13,7 +13,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
-from contracts.core.commit import Codec, Commit, Recorded, Undecodable
+from contracts.core.commit import Codec, Commit, Forged, Recorded, Undecodable
 from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
@@ -90,14 +90,14 @@ class NatsLog:
         subject_filter = aggregate_filter(aggregate, aggregate_id)
         read = partial(self._history.since, subject_filter, after)
         found = await self._answer(read)
-        return [await self.recorded(one.seq, one.payload) for one in found]
+        return [await self.recorded(one.seq, one.subject, one.payload) for one in found]
 
     async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
         """See Log.newest."""
         found = await self._newest(aggregate_filter(aggregate, aggregate_id))
         if found is None:
             return None
-        recorded = await self.recorded(found.seq, found.payload)
+        recorded = await self.recorded(found.seq, found.subject, found.payload)
         return replace(recorded, commit=replace(recorded.commit, place=place_in(found.headers)))
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
@@ -165,25 +165,28 @@ class NatsLog:
             return str(error)
         return f"{state.halted}. {WAY_OUT}" if state.halted else storage_problem
 
-    async def recorded(self, seq: int, payload: bytes) -> Recorded:
-        """Decode message `seq` of the log.
+    async def recorded(self, seq: int, subject: str, payload: bytes) -> Recorded:
+        """Decode message `seq` of the log, which is on `subject`.
 
         Raises:
             Undecodable: the message is not a commit.
+            Forged: the commit does not belong on `subject`, or its source may not write it.
             Unavailable: an offloaded value could not be read from the object store.
         """
         try:
-            return Recorded(seq, await self.format.decode(payload), payload)
+            return Recorded(seq, await self.format.decode(subject, payload), payload)
         except Undecodable as error:
-            raise Undecodable(
-                f"message {seq} of the log is not a commit: {error}. "
-                f"Remove it with `nats stream rmm {STREAM} {seq}`"
+            wrong = "is forged" if isinstance(error, Forged) else "is not a commit"
+            raise type(error)(
+                f"message {seq} of the log {wrong}: {error}. Remove it with `nats stream rmm {STREAM} {seq}`"
             ) from error
 
     async def _decode_or_skip(self, seq: int, msg: Msg) -> Recorded:
         """Decode a message for `tail`. Skip a message that is not a commit; retry on other errors."""
         try:
-            recorded = await retry_forever(partial(self.recorded, seq, msg.data), what="to read the log")
+            recorded = await retry_forever(
+                partial(self.recorded, seq, msg.subject, msg.data), what="to read the log"
+            )
         except Undecodable as error:
             await self._skip_reporter.report_broken(seq, msg.subject, msg.data, error)
             return Recorded.nothing(seq, msg.data)

@@ -75,13 +75,19 @@ class Format:
             headers[PLACE] = f"{commit.place.first},{commit.place.number}"
         return Wire(subject, subject_filter, headers, payload)
 
-    async def decode(self, payload: bytes) -> Commit:
-        """Decode the commit in `payload` and restore offloaded values. An event with a lost value is Unread.
+    async def decode(self, subject: str, payload: bytes) -> Commit:
+        """Decode the commit in a message and restore offloaded values. An event with a lost value is Unread.
 
         Raises:
             Undecodable: the payload is not a commit.
+            Forged: the commit does not belong on `subject`, or its source may not write it.
             Unavailable: the object store could not be reached.
         """
+        commit = await self._decoded(payload)
+        self.codec.check(commit, subject)
+        return commit
+
+    async def _decoded(self, payload: bytes) -> Commit:
         if MARK not in payload:
             return self.codec.decode(payload)
         batch = self.codec.parse(payload)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from contracts.core.event import Event
 from contracts.core.ids import new_id
 from contracts.core.subjects import PROJECTED
 from contracts.domain import run
@@ -42,7 +41,7 @@ async def rebuild(bench: Bench) -> Figures:
 async def fill(bench: Bench, commits: int) -> None:
     """Append runs until the log has at least `commits` commits."""
     job = Job.model_validate(chain(STEPS))
-    runs = iter(range(-(-max(0, commits - await bench.log.last_seq()) // (STEPS + 1))))
+    runs = iter(range(-(-max(0, commits - await bench.log.last_seq()) // (STEPS + 2))))
 
     async def write() -> None:
         for _ in runs:
@@ -52,12 +51,16 @@ async def fill(bench: Bench, commits: int) -> None:
 
 
 async def _history(bench: Bench, job: Job) -> None:
-    """Append one run as an executor would. It is never pending, so that no executor takes it."""
-    stream = Stream(bench.log, RUN, new_id("dag-exec_"), Origin("/bench/1"))
+    """Append one run as the gateway and an executor would.
+
+    It is cancelled by its first commit, so that it is never pending and no executor takes it.
+    """
+    stream = Stream(bench.log, RUN, new_id("dag-exec_"), Origin("/gateway/bench"))
     now = datetime.now(UTC)
     wanted = run.Requested(dag_id="bench", original_request="benchmark", job=job)
-    begun = run.start(RUN.fold([wanted]), "bench", now, run.RunPolicy(), llm=False)
-    events: list[Event] = [wanted, *begun]
+    await stream.append([wanted, run.Cancelled(reason="only the benchmark continues it")])
+    stream.origin = Origin("/executor/bench")
+    events = run.start(RUN.fold([wanted]), "bench", now, run.RunPolicy(), llm=False)
     while events:
         await stream.append(events)
         done: list[run.Outcome] = [

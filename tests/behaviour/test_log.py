@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
-from contracts.core.commit import Recorded, Undecodable
+from contracts.core.commit import Forged, Recorded, Undecodable
 from contracts.core.ids import InvalidId
 from contracts.core.unread import UnreadHistory, readable
+from contracts.core.writers import writes
 from contracts.runtime.log import (
     MAX_MESSAGE_BYTES,
     OFFLOAD_BYTES,
@@ -269,6 +271,30 @@ class LogBehaviour:
         assert [len(one.commit.events) for one in taken] == [1, 0, 1, 0]
 
     @pytest.mark.parametrize(
+        "subject", ["evt.counter.b.positive", "evt.counter.a.zero", "evt.other.a.positive"]
+    )
+    async def test_a_commit_on_the_subject_of_another_one_is_passed_over(
+        self, log: Log, counters: Counters, inject: Inject, subject: str
+    ) -> None:
+        seq = await inject(subject, counters.codec.encode(counters.commit("a")))
+        await log.append(counters.commit("c"), after=0)
+        recorded = await first(log, 2)
+        assert [(one.seq, one.commit.aggregate_id) for one in recorded] == [(seq, ""), (seq + 1, "c")]
+        _, aggregate, aggregate_id, _ = subject.split(".")
+        with pytest.raises(Forged, match=subject):
+            await log.read(aggregate, aggregate_id)
+
+    async def test_a_commit_is_passed_over_unless_its_source_may_write_it(
+        self, log: AnyLog, counters: Counters, inject: Inject
+    ) -> None:
+        seq = await inject("evt.counter.a.positive", counters.codec.encode(counters.commit("a")))
+        adding = {"counter": writes(("positive",), type(counters.added()))}
+        for service, passed in (("other", ""), ("test", "a")):
+            log.format = replace(log.format, codec=replace(counters.codec, writers={service: adding}))
+            (recorded,) = await first(log, 1)
+            assert (recorded.seq, recorded.commit.aggregate_id) == (seq, passed)
+
+    @pytest.mark.parametrize(
         "change",
         [
             {"subject": {"a": 1}},
@@ -311,7 +337,7 @@ class LogBehaviour:
         newer, reset = orjson.loads(counters.codec.encode(two))
         newer |= {**change, "data": {"factor": 2, "note": {"$blob": "0" * 64}}}
         payload = orjson.dumps([newer, reset])
-        seq = await inject("evt.counter.a.zero", payload)
+        seq = await inject("evt.counter.a.positive", payload)
         (taken,) = await first(log, 1)
         assert (taken.seq, taken.commit.last_version) == (seq, 2)
         assert list(readable(taken.commit.events)) == [counters.reset()]
@@ -326,7 +352,7 @@ class LogBehaviour:
         two = counters.commit("a", counters.added(), counters.reset())
         added, reset = orjson.loads(counters.codec.encode(two))
         added["data"]["note"] = lost
-        await inject("evt.counter.a.zero", orjson.dumps([added, reset]))
+        await inject("evt.counter.a.positive", orjson.dumps([added, reset]))
         (taken,) = await first(log, 1)
         assert list(readable(taken.commit.events)) == [counters.reset()]
         with pytest.raises(UnreadHistory, match=r"blob 0+ is missing.*restore the object store"):

@@ -25,7 +25,6 @@ from contracts.core.aggregate import Aggregate
 from contracts.core.commit import Commit
 from contracts.core.event import Event, Json
 from contracts.core.ids import new_id
-from contracts.domain.registry import CODEC
 from contracts.llm import LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.key_value import KeyValue, MemoryKeyValue
@@ -39,6 +38,7 @@ from gateway.service import assemble, open_views, running
 from gateway.settings import GatewaySettings
 from projector.building import Building, build
 from projector.projector import Projector, views_fold
+from tests.any_source import CODEC
 
 ORIGIN = Origin("/test/1")
 NO_LLM = LlmSettings(_env_file=None, llm_provider=None, llm_model=None)

@@ -200,7 +200,7 @@ class Subscription:
         try:
             if self._draining:
                 raise asyncio.CancelledError
-            recorded = await self._log.recorded(delivery.seq, msg.data)
+            recorded = await self._log.recorded(delivery.seq, _subject_of(msg), msg.data)
             await self._handler(recorded, delivery)
         except asyncio.CancelledError as raised:
             error = raised if self._draining else RuntimeError("the handler was cancelled unexpectedly")
@@ -271,10 +271,15 @@ class Subscription:
         return Parked(
             consumer=self._source.durable,
             seq=delivery.seq,
-            subject=(msg.headers or {}).get(LOG_SUBJECT, msg.subject),
+            subject=_subject_of(msg),
             reason=str(error),
             error=type(error).__name__,
             attempt=delivery.attempt,
             time=datetime.now(UTC),
             payload=as_json(msg.data),
         )
+
+
+def _subject_of(msg: Msg) -> str:
+    """The subject of a message in the log, also of one that is sent again."""
+    return (msg.headers or {}).get(LOG_SUBJECT, msg.subject)

@@ -15,7 +15,6 @@ from contracts.core.event import Event, Json
 from contracts.core.tool import Effect
 from contracts.domain import agent, run
 from contracts.domain.agent import AGENT, Directory
-from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN, RunPolicy
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.memory_log import MemoryLog
@@ -32,6 +31,7 @@ from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
 from executor.waits import Waits
 from executor.workload import Workloads
+from tests.any_source import CODEC
 from tests.prompts import require_untrusted_apart
 from tests.services.executor.system import ORIGIN, Body, Calls, Params, handle, handling
 

@@ -12,7 +12,6 @@ from contracts.core.event import Event, Json
 from contracts.core.tool import Effect, OutputSpec
 from contracts.domain import run
 from contracts.domain.agent import Directory
-from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN, RunPolicy
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import MemoryBlobs
@@ -29,6 +28,7 @@ from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
 from executor.workload import Workloads
 from tests import jobs
+from tests.any_source import CODEC
 
 ORIGIN = Origin("/test/1", actor="key:ci")
 QUICK = RunPolicy(backoff_s=0.0)

@@ -25,7 +25,6 @@ from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.agent import Directory
 from contracts.domain.plan import Job
-from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.domain.run.steps import SYNTHESIS, graph_of
 from contracts.llm import Llm, LlmSettings
@@ -43,6 +42,7 @@ from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
 from executor.workload import Workloads
 from tests import jobs
+from tests.any_source import CODEC
 
 ORIGIN = Origin("/test/1")
 RUN_ID = "dag-exec_1"

@@ -9,8 +9,8 @@ import pytest
 
 from contracts.domain import agent
 from contracts.domain.agent import AGENT
-from contracts.domain.registry import CODEC
 from contracts.runtime.memory_log import MemoryLog
+from tests.any_source import CODEC
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway

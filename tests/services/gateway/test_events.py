@@ -18,7 +18,6 @@ from contracts.core.event import Event
 from contracts.domain import agent, dag
 from contracts.domain.agent import AGENT
 from contracts.domain.dag import DAG
-from contracts.domain.registry import CODEC
 from contracts.runtime.log import Log
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.connection import Connection
@@ -30,6 +29,7 @@ from gateway.streams import log_feed
 from gateway.streams.hub import Hub
 from gateway.streams.log_feed import EventFilter, LogFeed, _Encoded, _Listener
 from gateway.streams.sse import Piece
+from tests.any_source import CODEC
 from tests.services.gateway.watching import Told, Watcher, watching_path
 
 if TYPE_CHECKING:

@@ -12,11 +12,11 @@ from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.domain import dag
 from contracts.domain.dag import DAG
-from contracts.domain.registry import CODEC
 from contracts.runtime.log import Log, Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from gateway.streams.hub import PATIENCE_S, Hub, Reached, included
+from tests.any_source import CODEC
 
 REQUESTED = dag.Requested(goal_text="g", agent_name="A")
 REJECTED = dag.Rejected(http_status=500, error="no")

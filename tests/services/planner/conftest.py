@@ -20,7 +20,6 @@ from contracts.core.tool import Effect, ToolSpec
 from contracts.domain import agent, dag
 from contracts.domain.agent import AGENT, Directory
 from contracts.domain.dag import DAG
-from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN
 from contracts.llm import Llm, LlmSettings
 from contracts.llm.backoff import Backoff
@@ -33,6 +32,7 @@ from contracts.runtime.stream import Origin, Stream
 from deploy.scripted_llm import ScriptedLlm
 from deploy.scripted_llm.rules import Rule, ScriptedAnswer, When
 from planner.planner import Planner
+from tests.any_source import CODEC
 
 ORIGIN = Origin("/test/1", actor="key:ci")
 PLANNER = "/planner/test"

@@ -11,12 +11,12 @@ from contracts.core.event import Event
 from contracts.core.subjects import state_filter
 from contracts.domain import agent
 from contracts.domain.agent import AGENT, Directory
-from contracts.domain.registry import CODEC
 from contracts.runtime.follow import Follower
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from planner.default_agents import DefaultAgent, default_agents
 from planner.seed import seed_agents
+from tests.any_source import CODEC
 
 ORIGIN = Origin("/planner/1")
 NAMES = {

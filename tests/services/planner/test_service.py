@@ -61,7 +61,7 @@ async def test_a_message_that_is_parked_leaves_a_rejected_dag(
     monkeypatch.setattr(Planner, "_plan", broken)
     async with nats_log(settings, CODEC, name="test") as log:
         wanted = dag.Requested(goal_text="Read it", agent_name="DecomposerV8")
-        await (await Stream.open(log, DAG, "d1", Origin("/test/1"))).append([wanted])
+        await (await Stream.open(log, DAG, "d1", Origin("/gateway/1"))).append([wanted])
         async with running(settings), aclosing(log.tail(state_filter(DAG.name, "rejected"))) as rejected:
             (recorded,) = await anext(rejected)
 
@@ -95,7 +95,7 @@ async def test_a_plan_is_made_with_the_tools_that_somebody_alive_can_call(
         async def planned_without_it() -> bool:
             await log.connection.publish(EXECUTOR_ALIVE, alive)
             wanted = dag.Requested(goal_text="Read it", agent_name="DecomposerV8")
-            stream = await Stream.open(log, DAG, new_id(), Origin("/test/1"))
+            stream = await Stream.open(log, DAG, new_id(), Origin("/gateway/1"))
             await stream.append([wanted])
             while stream.state.status is not dag.Status.PLANNED:
                 await stream.refresh()
@@ -103,7 +103,7 @@ async def test_a_plan_is_made_with_the_tools_that_somebody_alive_can_call(
             return "vanishedTool" not in prompts[-1]
 
         async with running(settings):
-            await eventually(planned_without_it)
+            await eventually(planned_without_it, timeout=60)
 
 
 async def test_a_process_makes_plans_with_the_agents_it_brings(
@@ -124,7 +124,7 @@ async def test_a_process_makes_plans_with_the_agents_it_brings(
         monkeypatch.setenv("LLM_MODEL", "gpt-4o")
         monkeypatch.setenv("OPENAI_BASE_URL", llm.base_url)
         await publish(log.connection, world.catalogue.all())
-        await (await Stream.open(log, DAG, "d1", Origin("/test/1"))).append([wanted])
+        await (await Stream.open(log, DAG, "d1", Origin("/gateway/1"))).append([wanted])
 
         async with running(settings), aclosing(log.tail(state_filter(RUN.name))) as runs:
             await anext(runs)

@@ -17,7 +17,6 @@ from contracts.domain import dag, goal, memory, run, webhook
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL, Params
 from contracts.domain.memory import MEMORY, Kind, Memory
-from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap, Schedule
@@ -35,6 +34,7 @@ from contracts.views import (
 )
 from projector.verify import verify
 from tests import jobs
+from tests.any_source import CODEC
 from tests.services.projector.following import Views, projecting
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

@@ -13,7 +13,6 @@ from contracts.core.event import Event, Usage
 from contracts.domain import agent, dag, run
 from contracts.domain.agent import AGENT
 from contracts.domain.dag import DAG
-from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.schedule import ticks
@@ -35,6 +34,7 @@ from projector import database as database_module
 from projector.database import Checkpoint, Database
 from projector.verify import Verdict, verify
 from tests import jobs
+from tests.any_source import CODEC
 from tests.services.projector.following import Views, projecting
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

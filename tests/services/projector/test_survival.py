@@ -13,7 +13,6 @@ from sqlalchemy import text
 from contracts.core.commit import Recorded
 from contracts.domain import agent
 from contracts.domain.agent import AGENT
-from contracts.domain.registry import CODEC
 from contracts.runtime.continuity import LogRegressed
 from contracts.runtime.log import Unavailable
 from contracts.runtime.memory_log import MemoryLog
@@ -23,6 +22,7 @@ from projector.building import Building, build, discard_if_unusable
 from projector.database import Damaged, Database
 from projector.projector import BuildFailed, views_fold
 from projector.verify import verify
+from tests.any_source import CODEC
 from tests.services.projector.following import Views, projecting
 
 if TYPE_CHECKING:

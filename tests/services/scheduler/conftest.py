@@ -19,7 +19,6 @@ from contracts.domain import dag, goal
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.plan import Job
-from contracts.domain.registry import CODEC
 from contracts.domain.schedule.schedule import Overlap, Schedule
 from contracts.domain.schedule.ticks import Amended, Decision, Ticked
 from contracts.runtime.log import Unavailable
@@ -27,6 +26,7 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from scheduler.scheduler import Scheduler
 from tests import jobs
+from tests.any_source import CODEC
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -16,7 +16,6 @@ from contracts.core.subjects import state_filter
 from contracts.domain import dag, run
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Intent, Job, SubTask, ToolOrPrompt
-from contracts.domain.registry import CODEC
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap, Schedule
 from contracts.domain.schedule.ticks import Amended, Decision, Ticked
@@ -24,6 +23,7 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
 from scheduler.active_schedules import ActiveSchedule, entry_of
 from scheduler.decide import Decider
+from tests.any_source import CODEC
 
 MINUTE = timedelta(minutes=1)
 STEP = SubTask(

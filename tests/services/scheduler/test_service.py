@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.nats
 
-ORIGIN = Origin("/test/1")
+ORIGIN = Origin("/gateway/1")
 
 
 @asynccontextmanager

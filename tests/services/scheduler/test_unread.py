@@ -8,9 +8,9 @@ import orjson
 import pytest
 
 from contracts.domain.goal import GOAL
-from contracts.domain.registry import CODEC
 from contracts.domain.schedule.schedule import Schedule
 from contracts.domain.schedule.ticks import Decision
+from tests.any_source import CODEC
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.nats
 
 
-ORIGIN = Origin("/test/1")
+ORIGIN = Origin("/gateway/1")
 RULES = """
 [[rule]]
 when.user = "Sum it up"

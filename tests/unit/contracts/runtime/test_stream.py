@@ -9,10 +9,10 @@ import pytest
 from contracts.core.commit import Commit
 from contracts.core.event import Event
 from contracts.domain.memory import MEMORY, Kept, State
-from contracts.domain.registry import CODEC
 from contracts.runtime.log import Conflict
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import ATTEMPTS, Origin, Stream, TooManyConflicts
+from tests.any_source import CODEC
 
 ORIGIN = Origin("/test/1")
 
