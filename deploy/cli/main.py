@@ -123,6 +123,32 @@ def run(service: ServiceName) -> None:
     import_module(f"{service}.service").SERVICE.main()
 
 
+@app.command("nats-config")
+def nats_config(
+    directory: Annotated[Path, typer.Argument(file_okay=False, help="Directory for the files.")],
+    address: Annotated[
+        str, typer.Option(help="Address of NATS, `host:port`; several with commas.")
+    ] = "127.0.0.1:4222",
+) -> None:
+    """Write users with passwords and permissions for a NATS of your own, and the settings of each service."""
+    from contracts.runtime.nats.address import Unreachable
+    from deploy.cli.execute import Status, execute
+    from deploy.cli.operator.nats_config import write_users
+    from deploy.terminal import Terminal
+
+    async def main() -> Status:
+        try:
+            write_users(directory, address, Terminal())
+        except Unreachable:
+            example = "127.0.0.1:4222"
+            raise typer.BadParameter(
+                f"{address!r} is not an address such as {example}", param_hint="--address"
+            ) from None
+        return Status.DONE
+
+    _exit(execute(main()))
+
+
 @app.command()
 def demo(
     goal: Annotated[str | None, typer.Option(help="The goal in plain language.")] = None,
