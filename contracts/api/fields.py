@@ -76,16 +76,16 @@ Absent = Annotated[T | None, Field(exclude_if=lambda value: value is None)]
 NonEmpty = Annotated[str, Field(min_length=1)]
 
 
-def _not_blank(text: str) -> str:
-    if text and not _VISIBLE.search(text):
+def _require_visible(text: str) -> str:
+    if text and not re.search(VISIBLE["pattern"], text):
         raise ValueError("String must not be blank")
     return text
 
 
-_VISIBLE = re.compile(r"\S")
-NotBlank = Annotated[
-    str, Field(min_length=1, json_schema_extra={"pattern": _VISIBLE.pattern}), AfterValidator(_not_blank)
-]
+VISIBLE = {"pattern": r"\S"}
+"""What the JSON Schema of a text says that must not be blank."""
+NOT_BLANK = AfterValidator(_require_visible)
+NotBlank = Annotated[str, Field(min_length=1, json_schema_extra={**VISIBLE}), NOT_BLANK]
 """Text with at least one character that is not white space."""
 Title = Annotated[str, Field(max_length=1000)]
 

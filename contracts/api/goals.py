@@ -9,7 +9,7 @@ from pydantic import AfterValidator, AnyHttpUrl, Field, ValidationError, WithJso
 from pydantic_core import PydanticKnownError
 
 from contracts.api.agents import AgentRow
-from contracts.api.fields import Body, NonEmpty, NotBlank, Omissible, Query, Row, Timestamp
+from contracts.api.fields import NOT_BLANK, VISIBLE, Body, NonEmpty, Omissible, Query, Row, Timestamp
 from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
@@ -36,7 +36,7 @@ HttpUrl = Annotated[
     AfterValidator(_http_url),
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": LONGEST_URL}),
 ]
-Objective = Annotated[NotBlank, Field(min_length=10)]
+Objective = Annotated[str, Field(min_length=10, json_schema_extra={**VISIBLE}), NOT_BLANK]
 """At least 10 characters, and at most the setting MAX_MESSAGE_LENGTH."""
 
 

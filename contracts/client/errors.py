@@ -82,7 +82,12 @@ def _reason(status: int, body: Json) -> str:
     """Return the server's error text: `message` if `error` is only the name of the status."""
     said = body if isinstance(body, dict) else {}
     text = str(said.get("message") or said.get("error") or HTTPStatus(status).phrase)
+    details = said.get("details")
+    reason = [details] if isinstance(details, str) else []
+    listed = said.get("validation_errors") or (details if isinstance(details, list) else [])
     issues = [
-        f"{'.'.join(map(str, one['path']))}: {one['message']}" for one in said.get("validation_errors", [])
+        f"{'.'.join(map(str, one['path']))}: {one['message']}"
+        for one in listed
+        if {"path", "message"} <= set(one)
     ]
-    return "; ".join([text, *issues])
+    return "; ".join([text, *reason, *issues])

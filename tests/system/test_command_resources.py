@@ -196,7 +196,12 @@ async def test_the_log_is_followed_from_any_place(bed: Bed, command: RunCli) -> 
         (("tasks", "run", "Nobody", "rhyme"), 2, "No active agent found with name: Nobody"),
         (("events", "--aggregate", "nonsense"), 1, "'nonsense' is unknown; there are agent, dag"),
         (("goals", "create", "too short"), 2, "objective"),
-        (("goals", "create", GOAL, "--cron", "every day"), 1, "Invalid cron expression"),
+        (
+            ("goals", "create", GOAL, "--cron", "every day"),
+            1,
+            "Invalid cron expression; 'every day' has 2 fields",
+        ),
+        (("goals", "create", GOAL, "--cron", ""), 1, "Invalid cron expression; '' has 0 fields"),
     ],
 )
 async def test_a_script_is_told_what_went_wrong(

@@ -113,6 +113,18 @@ def json_of(text: str | None, what: str) -> Json:
         raise Unusable(f"{what} is not JSON: {error}") from None
 
 
+def object_of(text: str | None, what: str) -> dict[str, Json]:
+    """Parse an option that is a JSON object. Return {} if it is omitted.
+
+    Raises:
+        Unusable: the option is not a JSON object.
+    """
+    value = {} if text is None else json_of(text, what)
+    if not isinstance(value, dict):
+        raise Unusable(f'{what} must be a JSON object, such as {{"stepBudget": 5}}')
+    return value
+
+
 def text_in(file: typer.FileBinaryRead) -> str:
     """Read a file of UTF-8 text.
 

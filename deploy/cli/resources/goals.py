@@ -20,7 +20,7 @@ from contracts.api.goals import (
 from contracts.client import Client
 from contracts.core.event import Json
 from deploy.cli.options import Limit, Offset, Status
-from deploy.cli.resources.command import body, command, group, json_of
+from deploy.cli.resources.command import body, command, group, object_of
 from deploy.cli.resources.upcoming import of_goal
 
 app = group(__name__)
@@ -68,7 +68,7 @@ async def create(  # noqa: PLR0913, PLR0917  each is an option
     timezone: Annotated[str, typer.Option(help="Time zone of --cron, such as Europe/Paris.")] = "UTC",
 ) -> GoalRow:
     """Create a goal. Without --cron, it runs only with `goals run`."""
-    schedule = {"cronExpr": cron, "timezone": timezone} if cron else None
+    schedule = None if cron is None else {"cronExpr": cron, "timezone": timezone}
     wanted = body(
         GoalCreate,
         objective=objective,
@@ -140,4 +140,4 @@ def _params(text: str | None, strategy: str | None, step_budget: int | None, too
     """Return the params of the goal, or None if no option is given."""
     options = {"strategy": strategy, "stepBudget": step_budget, "allowedTools": tools or None}
     given = {name: value for name, value in options.items() if value is not None}
-    return {**(json_of(text, "--params") or {}), **given} or None
+    return {**object_of(text, "--params"), **given} or None

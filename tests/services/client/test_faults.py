@@ -193,6 +193,14 @@ async def test_patience_with_a_stream_has_an_end() -> None:
             },
             "Invalid; sub_tasks.0.id: Required",
         ),
+        (
+            {"error": "Invalid cron expression", "details": "61 is no minute"},
+            "Invalid cron expression; 61 is no minute",
+        ),
+        (
+            {"error": "Validation error", "details": [{"path": ["params"], "message": "No"}, {}]},
+            "Validation error; params: No",
+        ),
         ([], "Bad Request"),
     ],
 )

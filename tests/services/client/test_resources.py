@@ -168,7 +168,7 @@ async def test_tools_costs_and_readiness(exact: Exact) -> None:
     assert await exact(client.tools.get("writeFile")) == tool
     assert (await exact(client.costs(since="7d", by="week"))).totals.total_cost_usd == 0
     readiness = await client.ready()
-    assert (readiness.is_ready, list(readiness.problems)) == (False, ["executor"])
+    assert (readiness.is_ready, list(readiness.problems)) == (False, ["planner", "executor"])
 
 
 async def test_what_a_system_says_of_itself(exact: Exact) -> None:
@@ -207,6 +207,8 @@ async def test_the_log_is_followed_by_kind_and_id(exact: Exact) -> None:
     ("given", "message"),
     [
         ({"params": "{"}, "--params is not JSON"),
+        ({"params": "[1]"}, "--params must be a JSON object"),
+        ({"params": "null"}, "--params must be a JSON object"),
         ({"webhook": "no url"}, "webhookUrl"),
         ({"step_budget": 0}, "params.stepBudget"),
     ],

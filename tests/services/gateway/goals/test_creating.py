@@ -124,6 +124,13 @@ async def test_a_schedule_that_never_fires_is_refused_before_anything_is_written
     assert await api.log.last_seq() == 0
 
 
+async def test_a_short_objective_is_told_how_long_it_must_be(api: Api) -> None:
+    (issue,) = (await api.post(GOALS, {"objective": "too short"})).json["validation_errors"]
+
+    assert issue["message"] == "String must contain at least 10 character(s)"
+    assert (issue["code"], issue["type"], issue["minimum"]) == ("too_small", "string", 10)
+
+
 @pytest.mark.parametrize(("body", "path"), BAD)
 async def test_bad_input_is_refused_and_named(api: Api, body: Any, path: list[str]) -> None:
     body = {"objective": OBJECTIVE, **body} if body else {}
