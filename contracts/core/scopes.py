@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from functools import cache
 
 
 class Scope(StrEnum):
@@ -27,7 +28,7 @@ _INCLUDED: Mapping[Scope, frozenset[Scope]] = {
 }
 
 
-def granted(scopes: Iterable[Scope]) -> frozenset[Scope]:
-    """Return `scopes` and the scopes that they include."""
-    given = frozenset(scopes)
-    return given.union(*(_INCLUDED[scope] for scope in given))
+@cache
+def granted(scopes: Collection[Scope]) -> frozenset[Scope]:
+    """Return `scopes`, a tuple or a frozenset, and the scopes that they include."""
+    return frozenset(scopes).union(*(_INCLUDED[scope] for scope in scopes))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
+from hashlib import sha256
 
 from aiohttp import web
 
 from contracts.core.actors import ANONYMOUS
-from contracts.core.ids import derived_id, unique
+from contracts.core.ids import unique
 from contracts.runtime.stream import Origin
 
 REQUEST_ID = "X-Request-Id"
@@ -41,11 +42,16 @@ class Trace:
 
         The correlation id belongs to the actor: two actors that send the same request id never share one.
         """
-        own = self.request_id if actor == ANONYMOUS else derived_id("req_", actor, self.request_id)
+        own = self.request_id if actor == ANONYMOUS else _owned(actor, self.request_id)
         return Origin(f"/gateway/{instance}", own, actor=actor, traceparent=self.traceparent)
 
 
 TRACE = web.RequestKey("trace", Trace)
+
+
+def _owned(actor: str, request_id: str) -> str:
+    digest = sha256(f"{actor}\n{request_id}".encode()).hexdigest()
+    return f"req_{digest[:32]}"
 
 
 def _new_traceparent() -> str:

@@ -53,7 +53,7 @@ async def test_an_endpoint_lets_in_only_who_has_its_scope(guarded: Guarded, endp
         assert await status(guarded, endpoint, headers) == 401, name
     for scope, headers in scopes.items():
         got = await status(guarded, endpoint, headers)
-        assert (got not in REFUSALS) is (endpoint.scope in granted([scope])), (scope, got)
+        assert (got not in REFUSALS) is (endpoint.scope in granted((scope,))), (scope, got)
 
 
 def test_every_endpoint_declares_the_scope_that_its_effect_needs() -> None:

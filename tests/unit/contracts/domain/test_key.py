@@ -155,4 +155,4 @@ def test_revoking_a_revoked_key_changes_nothing() -> None:
     ],
 )
 def test_scopes_include_what_they_need(scope: Scope, included: set[Scope]) -> None:
-    assert granted([scope]) == included
+    assert granted((scope,)) == included
