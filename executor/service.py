@@ -98,7 +98,10 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
 @asynccontextmanager
 async def _registry(settings: ToolSettings) -> AsyncGenerator[Registry]:
     """The tools of this process. Built before connecting to NATS, so that a wrong plug-in is told at once."""
-    async with guarded_session(settings.allowed_private_hosts) as http, Parsers() as parsers:
+    async with (
+        guarded_session(settings.allowed_private_hosts, ports=settings.allowed_ports) as http,
+        Parsers() as parsers,
+    ):
         yield build_registry(settings, http, parsers)
 
 

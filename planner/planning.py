@@ -10,10 +10,11 @@ import orjson
 from pydantic import ValidationError
 
 from contracts.core.event import Event, Json
+from contracts.core.foreign_json import MAX_DEPTH, depth
 from contracts.core.tool import ToolSpec
 from contracts.domain import dag
 from contracts.domain.dag import AttemptMade, ClarificationAsked, Planned, Rejected
-from contracts.domain.issues import issues
+from contracts.domain.issues import Issue, issues
 from contracts.domain.plan import MAX_PROBLEMS, MAX_STEPS, Job, problems, renumber
 from contracts.domain.plan.placeholders import map_texts
 from contracts.llm.written import NotJson, Truncated, objects_in
@@ -147,6 +148,10 @@ def with_title(events: Sequence[Event], proposal: Proposal | None) -> list[Event
 
 
 def _judge_document(goal_text: str, document: dict[str, Json], vocabulary: Vocabulary) -> Verdict:
+    if depth(document) > MAX_DEPTH:
+        return _invalid(
+            [Issue((), f"nested more than {MAX_DEPTH} levels deep; make it flatter").as_json()], None
+        )
     try:
         job = Job.model_validate(coerced(document))
     except ValidationError as error:

@@ -16,6 +16,9 @@ LEAST_INTEGER, MOST_INTEGER = -(2**63), 2**64 - 1
 
 _LONG_NUMBER = re.compile(rb"\d{19}")
 
+MAX_DEPTH = 100
+"""Maximum nesting of objects and lists that we store. Encoders fail at 255, and events add some levels."""
+
 Path = tuple[str | int, ...]
 
 
@@ -55,6 +58,15 @@ def require_storable(value: Json) -> None:
                 raise ValueError(f"{_at(path)}: {number} is not a JSON number: use null or a string")
         elif not LEAST_INTEGER <= number <= MOST_INTEGER:
             raise TooLargeInteger(path, number)
+
+
+def depth(value: Json) -> int:
+    """Return how deeply lists and objects are nested. It does not recurse, so any depth is safe."""
+    found, level = 0, [value]
+    while level := [one for one in level if isinstance(one, dict | list | tuple)]:
+        found += 1
+        level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
+    return found
 
 
 def _require_exact(raw: bytes) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Collection
 import orjson
 
 from contracts.core.event import Json
+from contracts.core.foreign_json import MAX_DEPTH, depth
 from contracts.domain import run
 from contracts.llm import Completion, ToolCall
 from executor.goal.limits import MAX_CALLS
@@ -46,11 +47,16 @@ def _refusal(call: ToolCall, position: int, offered: Collection[str], known: Col
     if position >= MAX_CALLS:
         return f"only the first {MAX_CALLS} calls of one answer are executed; make this one in the next"
     if not _storable(call.arguments):
-        return f"the arguments of {call.name} have a number beyond 64 bits; write it as a string"
+        return (
+            f"the arguments of {call.name} have a number beyond 64 bits, or more than {MAX_DEPTH} levels; "
+            "write the number as a string, or make them flatter"
+        )
     return None
 
 
 def _storable(arguments: Json) -> bool:
+    if depth(arguments) > MAX_DEPTH:
+        return False
     try:
         orjson.dumps(arguments)
     except TypeError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
@@ -17,6 +17,9 @@ from urllib.parse import urlsplit
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
+WEB_PORTS = frozenset({80, 443})
+"""Ports of public servers that tools may connect to, unless ALLOWED_PORTS says otherwise."""
+
 _NAT64 = ip_network("64:ff9b::/96")
 _SPECIAL: tuple[tuple[Network, str], ...] = (
     (ip_network("168.63.129.16/32"), "cloud metadata"),
@@ -25,6 +28,10 @@ _SPECIAL: tuple[tuple[Network, str], ...] = (
     (ip_network("100.64.0.0/10"), "shared address space"),
     (ip_network("192.0.0.0/24"), "protocol assignments"),
     (ip_network("64:ff9b:1::/48"), "local NAT64"),
+    (ip_network("192.88.99.0/24"), "former 6to4 relays"),
+    (ip_network("2001:db8::/32"), "documentation"),
+    (ip_network("3fff::/20"), "documentation"),
+    (ip_network("5f00::/16"), "segment routing"),
 )
 """Ranges that some versions of ipaddress treat as global, or that need a clearer name in messages."""
 
@@ -71,12 +78,21 @@ class AllowedHost:
         return self.network is not None and address in self.network and self.port in {None, port}
 
 
-def refusal(host: str, port: int, allowed: Iterable[AllowedHost]) -> str | None:
-    """Why connecting to the numeric address `host` is not allowed; None if it is allowed."""
+def refusal(
+    host: str, port: int, allowed: Iterable[AllowedHost], ports: Collection[int] = WEB_PORTS
+) -> str | None:
+    """Why connecting to the numeric address `host` is not allowed; None if it is allowed.
+
+    An address that `allowed` covers needs no port of `ports`.
+    """
     address = _effective(ip_address(host))
-    reason = _not_public(address)
-    if reason and not any(entry.covers_address(address, port) for entry in allowed):
+    if any(entry.covers_address(address, port) for entry in allowed):
+        return None
+    if reason := _not_public(address):
         return f"Blocked address {host}: {reason}. Set ALLOWED_PRIVATE_HOSTS to allow it"
+    if port not in ports:
+        usual = ", ".join(map(str, sorted(ports)))
+        return f"Blocked port {port} of {host}: only {usual} are allowed. Set ALLOWED_PORTS to allow more"
     return None
 
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import errno
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from aiohttp import AddrInfoType, ClientSession, DummyCookieJar, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from executor.tools.addresses import AllowedHost, refusal
+from executor.tools.addresses import WEB_PORTS, AllowedHost, refusal
 from executor.tools.threads import NAMES
 
 CONNECTIONS = 100
@@ -81,25 +81,35 @@ class MarkingResolver(AbstractResolver):
 
 
 class GuardedConnector(TCPConnector):
-    """Connects only to public addresses and to allowed hosts."""
+    """Connects only to public addresses, on allowed ports, and to allowed hosts."""
 
-    def __init__(self, allowed: Sequence[AllowedHost], resolver: AbstractResolver | None = None) -> None:
+    def __init__(
+        self,
+        allowed: Sequence[AllowedHost],
+        ports: Collection[int] = WEB_PORTS,
+        resolver: AbstractResolver | None = None,
+    ) -> None:
         super().__init__(
             limit=CONNECTIONS,
             resolver=MarkingResolver(allowed, resolver or SystemResolver()),
             socket_factory=self._socket,
         )
         self._allowed = allowed
+        self._ports = ports
 
     def _socket(self, addr_info: AddrInfoType) -> socket.socket:
         family, kind, proto, _, (host, port, *_) = addr_info
-        if not isinstance(host, AllowedAddress) and (why := refusal(str(host), int(port), self._allowed)):
+        why = refusal(str(host), int(port), self._allowed, self._ports)
+        if why and not isinstance(host, AllowedAddress):
             raise Blocked(why)
         return socket.socket(family, kind, proto)
 
 
 def guarded_session(
-    allowed: Sequence[AllowedHost], resolver: AbstractResolver | None = None
+    allowed: Sequence[AllowedHost],
+    resolver: AbstractResolver | None = None,
+    *,
+    ports: Collection[int] = WEB_PORTS,
 ) -> ClientSession:
     """The session for `build_registry`: guarded, without cookies and without proxies of the environment."""
-    return ClientSession(connector=GuardedConnector(allowed, resolver), cookie_jar=DummyCookieJar())
+    return ClientSession(connector=GuardedConnector(allowed, ports, resolver), cookie_jar=DummyCookieJar())

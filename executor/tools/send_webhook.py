@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 from pydantic import Field, field_validator
 
 from contracts.core.event import Json
-from contracts.core.foreign_json import parse_json
+from contracts.core.foreign_json import MAX_DEPTH, depth, parse_json
 from contracts.core.ids import derived_id
 from contracts.core.tool import Effect, OutputSpec
 from executor.tools.inputs import HttpUrl, ToolInput
@@ -122,7 +122,9 @@ async def _answer(response: ClientResponse) -> Json:
     body, more = await read_at_most(response, MAX_RESPONSE)
     if not more and (response.content_type == "application/json" or response.content_type.endswith("+json")):
         try:
-            return parse_json(body)
+            answer = parse_json(body)
+            if depth(answer) < MAX_DEPTH:  # deeper JSON is returned as text
+                return answer
         except ValueError:  # invalid JSON is returned as text
             pass
     return body.decode("utf-8", "replace")

@@ -18,6 +18,7 @@ def _allowed_host(value: object) -> AllowedHost:
     return value if isinstance(value, AllowedHost) else AllowedHost.parse(str(value))
 
 
+WebPort = Annotated[int, Field(ge=1, le=65535)]
 CommaSeparated = Annotated[tuple[str, ...], NoDecode, BeforeValidator(by_commas)]
 AllowedHosts = Annotated[
     tuple[Annotated[AllowedHost, PlainValidator(_allowed_host)], ...],
@@ -31,6 +32,8 @@ class ToolSettings(Settings):
 
     allowed_private_hosts: AllowedHosts = ()
     """Hosts, `host:port`, addresses and CIDR networks that are not public but that tools may connect to."""
+    allowed_ports: Annotated[tuple[WebPort, ...], NoDecode, BeforeValidator(by_commas)] = (80, 443)
+    """Ports of public servers that tools may connect to. Mail and allowed private hosts have their own."""
     smtp_host: str = ""
     smtp_port: int = Field(default=587, ge=1, le=65535)
     """465 means implicit TLS; other ports use STARTTLS, see `smtp_tls`."""

@@ -14,7 +14,7 @@ from aiohttp import ClientConnectionError, ClientPayloadError
 from pydantic import ValidationError
 
 from contracts.core.event import Json
-from contracts.core.foreign_json import require_storable
+from contracts.core.foreign_json import MAX_DEPTH, depth, require_storable
 from contracts.core.ids import require_id
 from contracts.core.outcome import Reject, Retry
 from contracts.core.text import clean_json, clean_text
@@ -138,6 +138,8 @@ def _interrupted(reason: str, effect: Effect) -> Retry | Reject:
 
 
 def _as_json(result: Json) -> Json:
+    if depth(result) > MAX_DEPTH:
+        raise ValueError(f"its result is nested more than {MAX_DEPTH} levels deep")
     clean = clean_json(result)
     require_storable(clean)
     written = orjson.dumps(clean)  # raises here if the result of the tool is not JSON

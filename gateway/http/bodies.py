@@ -10,7 +10,7 @@ from typing import TypeVar
 from aiohttp import web
 
 from contracts.core.event import Json
-from contracts.core.foreign_json import TooLargeInteger, parse_json
+from contracts.core.foreign_json import MAX_DEPTH, TooLargeInteger, depth, parse_json
 from contracts.domain.issues import Issue
 from gateway.http.errors import BODY_TOO_LARGE, INVALID_BODY, WRONG_MEDIA_TYPE, FrameworkRefusal, Refusal
 
@@ -19,8 +19,6 @@ T = TypeVar("T")
 MAX_BODY_BYTES = 1024 * 1024
 MAX_VALUES = 100_000
 """Maximum number of items and members of a body, because validating each is slow."""
-MAX_DEPTH = 100
-"""Maximum nesting of objects and lists. Encoders fail at 255."""
 BODY_S = 30.0
 """Maximum seconds to receive a JSON body."""
 JSON = "application/json"
@@ -46,7 +44,7 @@ async def body_of(request: web.Request) -> Json:
         raise Refusal(400, INVALID_BODY, validation_errors=[wrong]) from error
     except ValueError as error:
         raise FrameworkRefusal(400, f"The body is not valid JSON: {_syntax_error(raw, error)}") from error
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _depth(value) > MAX_DEPTH:
+    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise Refusal(400, f"The body is nested more than {MAX_DEPTH} levels deep; make it flatter")
     if raw.count(b",") >= MAX_VALUES and (count := _count(value)) > MAX_VALUES:
         raise Refusal(400, f"The body holds {count} values; send at most {MAX_VALUES}, or fewer at a time")
@@ -155,12 +153,3 @@ def _count(value: Json) -> int:
             count += len(one)
             waiting += one.values() if isinstance(one, dict) else one
     return count
-
-
-def _depth(value: Json) -> int:
-    """Return how deeply lists and objects are nested. It does not recurse, so any depth is safe."""
-    depth, level = 0, [value]
-    while level := [one for one in level if isinstance(one, dict | list)]:
-        depth += 1
-        level = [item for one in level for item in (one.values() if isinstance(one, dict) else one)]
-    return depth

@@ -220,3 +220,11 @@ def test_an_answer_that_is_too_long_is_not_asked_for_again(extra: int, fits: boo
         error = f"Response too large: {MAX_ANSWER + extra} bytes"
         rejected = Rejected(http_status=500, error=error, details={"maxSize": 2_000_000})
         assert verdict == Fault(rejected, error)
+
+
+def test_a_plan_that_is_nested_too_deep_to_be_stored_is_sent_back() -> None:
+    nested: list[Any] = []
+    for _ in range(150):
+        nested = [nested]
+    found = fault(json.dumps({"sub_tasks": [task("001", query=nested)]}))
+    assert "nested more than 100 levels" in str(found.error)

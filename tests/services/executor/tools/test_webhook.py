@@ -168,3 +168,15 @@ async def test_headers_cannot_smuggle_others_in(
     with pytest.raises(Reject, match="these are not valid HTTP headers"):
         await send(http, url=receiver.url, headers=header)
     assert receiver.got == []
+
+
+@pytest.mark.parametrize("levels", [90, 252, 1000])
+async def test_an_answer_is_kept_however_deep_it_is_nested(
+    http: ClientSession, receiver: Receiver, levels: int
+) -> None:
+    """A deep one as text. A result that no event can hold would be posted again and again."""
+    nested = "[" * levels + "]" * levels
+    receiver.answer = {"text": nested, "content_type": "application/json"}
+    result = await send(http, url=receiver.url)
+    assert isinstance(result["response"], str) == (levels > 100)
+    assert len(receiver.got) == 1

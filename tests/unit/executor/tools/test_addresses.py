@@ -81,6 +81,21 @@ def test_an_allowed_network_lifts_no_other_refusal(entry: str, address: str, por
     assert refusal(address, port, [AllowedHost.parse(entry)]) is not None
 
 
+@pytest.mark.parametrize(
+    "address", ["3fff::1", "3fff:fff::1", "2001:db8::1", "5f00::1", "192.88.99.1", "100::1", "2001:20::1"]
+)
+def test_special_ranges_are_refused_whatever_this_python_knows_of_them(address: str) -> None:
+    assert "Blocked address" in str(refusal(address, 80, []))
+
+
+@pytest.mark.parametrize("port", [22, 25, 6379, 8080])
+def test_a_public_server_is_reached_on_web_ports_only(port: int) -> None:
+    assert "ALLOWED_PORTS" in str(refusal("1.1.1.1", port, []))
+    assert refusal("1.1.1.1", 443, []) is None
+    assert refusal("1.1.1.1", port, [], {port}) is None
+    assert refusal("1.1.1.1", port, [AllowedHost.parse("1.1.1.1")]) is None
+
+
 def test_names_are_allowed_whatever_their_case_and_final_dot() -> None:
     entry = AllowedHost.parse("Intranet.Example:8080")
     assert entry.covers_name("intranet.example.", 8080)

@@ -54,6 +54,14 @@ async def test_a_result_of_3_mb_comes_back_whole() -> None:
     assert await returning({"text": text}).invoke({}, CALL) == {"text": text}
 
 
+async def test_a_result_that_is_nested_too_deep_to_be_stored_is_the_tools_fault() -> None:
+    nested: Json = []
+    for _ in range(252):
+        nested = [nested]
+    with pytest.raises(Reject, match="nested more than 100 levels"):
+        await returning(nested).invoke({}, CALL)
+
+
 @pytest.mark.parametrize("result", [object(), {"a": {1, 2}}, b"bytes", 1 << 70])
 async def test_a_result_that_is_not_json_is_the_tools_fault(result: Any) -> None:
     with pytest.raises(Reject, match="t failed"):
