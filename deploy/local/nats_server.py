@@ -76,7 +76,10 @@ class NatsServer:
     @property
     def reader_file(self) -> Path:
         """File with the URL for programs that follow the log."""
-        return self.directory / "reader.url"
+        return self._url_file(READER)
+
+    def _url_file(self, user: str) -> Path:
+        return self.directory / f"{user}.url"
 
     @property
     def pid(self) -> int | None:
@@ -107,7 +110,8 @@ class NatsServer:
             async with asyncio.timeout(START_S) as limit:
                 self._reading = asyncio.create_task(self._read_log(self._process, ready, limit))
                 self.port = await ready
-            write_private(self.reader_file, self.url_for(READER))
+            for user in (READER, OPERATOR):
+                write_private(self._url_file(user), self.url_for(user))
         except BaseException as error:
             await self.kill()
             if isinstance(error, TimeoutError):

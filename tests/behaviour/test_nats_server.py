@@ -166,7 +166,7 @@ async def test_passwords_are_random_private_and_kept(tmp_path: Path) -> None:
             assert server.reader_file.read_text() == server.url_for(READER)
     passwords = {url.split("@")[0] for of_one in urls.values() for url in of_one.values()}
     assert len(passwords) == 2 * len(USERS)
-    for file in ("nats.conf", "users.json", "reader.url"):
+    for file in ("nats.conf", "users.json", "reader.url", "operator.url"):
         assert (tmp_path / "one" / file).stat().st_mode & 0o077 == 0
     configuration = (tmp_path / "one" / "nats.conf").read_text()
     assert not any(password.rsplit(":")[-1] in configuration for password in passwords)

@@ -10,11 +10,18 @@ import nats
 import pytest
 
 from contracts.core.subjects import EVERYTHING
+from contracts.domain import goal
+from contracts.domain.goal import GOAL
+from contracts.domain.registry import CODEC
 from contracts.runtime.nats.address import Unreachable
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats.replies import Denied
+from contracts.runtime.nats_blobs import NatsBlobs
+from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.permissions import OPERATOR, READER, ROLES
+from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.topology import ensure_topology
+from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer
 
 pytestmark = pytest.mark.nats
@@ -169,3 +176,28 @@ async def test_a_connection_without_a_user_and_its_password_is_refused(
     with pytest.raises(Unreachable, match="NATS_URL"):
         async with connect(f"nats://{user}127.0.0.1:{nats_server.port}", name="gateway/test"):
             pytest.fail("it was let in")
+
+
+@pytest.mark.parametrize(("service", "halts"), [("executor", False), ("gateway", False), ("projector", True)])
+async def test_a_service_that_may_not_halt_the_log_leaves_it_to_the_others_at_once(
+    nats_server: NatsServer, operator: Connection, service: str, halts: bool
+) -> None:
+    form = Format(CODEC, NatsBlobs(operator))
+    async with connected(nats_server, service) as connection:
+        await NatsLog(connection, form, deadline_s=3600).halt("the log regressed")
+    assert bool((await NatsLog(operator, form).state()).halted) == halts
+
+
+async def test_a_commit_that_the_server_is_made_to_repeat_is_not_stored_again(
+    nats_server: NatsServer, operator: Connection
+) -> None:
+    """It answers on any subject that a request names, but the commit's own headers forbid to store it."""
+    log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
+    stream = await Stream.open(log, GOAL, "a", Origin("/gateway/1"))
+    await stream.append([goal.Created(objective="x"), goal.Paused()])
+    await stream.append([goal.Resumed()])
+    async with connected(nats_server, READER) as reader:
+        for subject in ("evt.goal.a.paused", "evt.goal.b.paused", "evt.goal.a.active"):
+            await reader.publish("$JS.API.DIRECT.GET.LOG", b'{"seq": 1}', reply=subject)
+        await reader.api("STREAM.INFO.LOG")
+    assert await log.last_seq() == stream.seq
