@@ -71,8 +71,9 @@ def fields_of(expression: str) -> list[str]:
         raise InvalidCron(f"{expression!r} is not one of these words: {', '.join(_WORDS)}")
     fields = _WORDS.get(text, text).split()
     if len(fields) not in {5, 6}:
+        counted = "1 field" if len(fields) == 1 else f"{len(fields)} fields"
         raise InvalidCron(
-            f"{expression!r} has {len(fields)} fields; a cron expression has 5 (minute, hour, day of month, "
+            f"{expression!r} has {counted}; a cron expression has 5 (minute, hour, day of month, "
             "month, day of week) or 6 (seconds first), or is a word such as @daily"
         )
     known = []
