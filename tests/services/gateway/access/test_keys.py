@@ -213,6 +213,13 @@ async def test_each_principal_has_a_rate_limit_of_its_own_behind_a_proxy_on_this
         assert got == [200, 200, 429]
 
 
+async def test_guesses_of_a_key_count_for_the_address_they_come_from(start_gateway: StartGateway) -> None:
+    guarded = Guarded(await start_gateway(auth="keys", rate_limit_max=2, rate_limit_exempt=""))
+    guesses = [guarded.header("root", secret=str(digit) * 64) for digit in range(3)]
+    got = [(await guarded.api.get(GOALS, headers=guess)).status for guess in guesses]
+    assert got == [401, 401, 429]
+
+
 async def test_readiness_tells_strangers_no_names(guarded: Guarded) -> None:
     header = await guarded.key("ci", Scope.READ)
     theirs, ours = [(await guarded.api.get("/health/ready", headers=one)).json for one in ({}, header)]
