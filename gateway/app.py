@@ -23,6 +23,7 @@ from gateway.api.planning import endpoints as planning
 from gateway.api.planning import experiments
 from gateway.api.schedules import ticks
 from gateway.api.tasks import endpoints as tasks
+from gateway.console import assets
 from gateway.documents import endpoints as documents
 from gateway.endpoint import Endpoint
 from gateway.gateway import Gateway
@@ -77,6 +78,7 @@ def create_app(gateway: Gateway) -> web.Application:
         methods = ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,)
         for method in methods:
             scopes[app.router.add_route(method, endpoint.path, _bound(endpoint, gateway))] = endpoint.scope
+    scopes.update(dict.fromkeys(app.router.add_routes(assets.routes())))
     app.on_response_prepare.append(complete_head)
     app.on_response_prepare.append(heads(settings.allowed_origins, settings.credentialed_origins))
     app.on_shutdown.append(partial(_end_streams, gateway))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import webbrowser
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Show:
     """Whether to keep the temporary directory."""
     kill: str | None = None
     """A service, or `nats`, to kill with SIGKILL after the first completed step."""
+    open: bool = False
+    """Whether to open the console in a browser, and to keep the system running after the end until Ctrl-C."""
 
 
 async def demo(show: Show, progress: Terminal, output: Terminal) -> bool:
@@ -76,11 +79,17 @@ async def _demo(show: Show, directory: Path, log: LineFile, progress: Terminal, 
         with progress.busy("starting NATS and the five services …"):
             system = await stack.enter_async_context(local_system(options, log))
         client = await stack.enter_async_context(Client(system.url))
-        progress.note(f"ready at {system.url}\ngoal: {show.goal}")
+        progress.note(f"console: {system.url}\ngoal: {show.goal}")
         with progress.busy(f"{PLANNER_AGENT} is planning …"):
             started = await client.dags.create_and_execute(show.goal)
+        page = f"{system.url}/runs/{started.execution_id}"
+        if show.open:
+            webbrowser.open(page)
         board = await watch(client, started.execution_id, progress, _Killer(system, show.kill))
         show_end(board, progress, output)
+        if show.open:
+            progress.note(f"the run is shown at {page} until Ctrl-C")
+            await asyncio.Event().wait()
         return board.is_completed
 
 

@@ -159,6 +159,10 @@ def demo(
             help="Kill this process (kill -9) during the run. The goal completes despite the crash."
         ),
     ] = None,
+    browser: Annotated[
+        bool,
+        typer.Option("--open", help="Show the run in a browser, too. The system then runs until Ctrl-C."),
+    ] = False,
 ) -> None:
     """Run one goal on a temporary system and watch it. Without an LLM, a scripted one answers."""
     from deploy.cli.demo import GOAL, Show
@@ -167,7 +171,7 @@ def demo(
     from deploy.terminal import Terminal
 
     async def main() -> Status:
-        show = Show(goal or GOAL, keep, kill)
+        show = Show(goal or GOAL, keep, kill, browser)
         return Status.DONE if await run_demo(show, Terminal(stderr=True), Terminal()) else Status.FAILED
 
     _exit(execute(main()))

@@ -64,8 +64,8 @@ def _facts(
     own_nats = system.nats is not None
     configured = readiness.llm == "ok"
     return [
-        ("API", system.url + _moved(system, API)),
-        ("documents", f"{system.url}/docs"),
+        ("console", system.url + _moved(system, API)),
+        ("API", f"{system.url}/api/v1, described at {system.url}/docs"),
         ("NATS", public(system.nats_url) + (_moved(system, NATS) if own_nats else "")),
         *((("NATS, to read", f"NATS_URL=$(cat {system.nats.reader_file})"),) if system.nats else ()),
         ("durability", PROMISES[options.durability] if own_nats else "as your NATS is configured"),

@@ -1,0 +1,145 @@
+// @ts-check
+/** The frame of every page: navigation, theme, key, and the page of the current address. */
+
+import { ApiError, KEY_WANTED, key, setKey } from "./parts/api.js";
+import { Empty, Loading } from "./parts/components.js";
+import { html, render, useEffect, useState } from "./parts/html.js";
+import { useLoaded } from "./parts/loading.js";
+import { interceptLinks, navigate, useAddress } from "./parts/router.js";
+
+const PAGES = {
+  "": { title: "Home", load: () => import("./pages/home.js") },
+  runs: { title: "Runs", load: () => import("./pages/runs.js"), one: () => import("./pages/run.js") },
+  new: { title: "New", load: () => import("./pages/new.js") },
+  goals: { title: "Goals", load: () => import("./pages/goals.js"), one: () => import("./pages/goal.js") },
+  dags: { title: "Plans", load: () => import("./pages/dags.js"), one: () => import("./pages/dag.js") },
+  agents: { title: "Agents", load: () => import("./pages/agents.js"), one: () => import("./pages/agent.js") },
+  costs: { title: "Costs", load: () => import("./pages/costs.js") },
+  artifacts: { title: "Files", load: () => import("./pages/artifacts.js") },
+  system: { title: "System", load: () => import("./pages/system.js") },
+};
+const LETTERS = { h: "/", r: "/runs", n: "/new", g: "/goals", d: "/dags", a: "/agents", c: "/costs", f: "/artifacts", s: "/system" };
+
+function App() {
+  const { path, query } = useAddress();
+  const [, name = "", id] = path.split("/");
+  const page = PAGES[/** @type {keyof typeof PAGES} */ (name)];
+  const View = useView(page && (id && "one" in page ? page.one : page.load));
+  useEffect(() => {
+    document.title = `${page?.title ?? "Not found"} – Async Agent`;
+  }, [page]);
+  useShortcuts();
+  return html`
+    <a class="skip" href="#main">Skip to the page</a>
+    <header>
+      <a class="brand" href="/"><img src="/console/icon.svg" alt="" width="22" height="22" />Async Agent</a>
+      <nav aria-label="Pages">
+        ${Object.entries(PAGES).map(
+          ([one, { title }]) => html`<a href=${`/${one}`} aria-current=${one === name ? "page" : null}>${title}</a>`,
+        )}
+        <a href="/docs">API</a>
+      </nav>
+      <${KeyForm} />
+      <${Health} />
+      <${Theme} />
+    </header>
+    <main id="main" tabindex="-1">
+      ${!page && html`<${Empty} title="There is no such page"><a href="/">Home</a><//>`}
+      ${page && !View && html`<${Loading} />`}
+      ${View && html`<${View} key=${`${name}/${id ?? ""}`} id=${id && decodeURIComponent(id)} query=${query} />`}
+    </main>
+  `;
+}
+
+/** The component of a page, loaded on demand. @param {(() => Promise<any>) | undefined} load */
+function useView(load) {
+  const [loaded, setLoaded] = useState({ load: /** @type {any} */ (null), View: /** @type {any} */ (null) });
+  useEffect(() => {
+    let current = true;
+    void load?.().then((module) => current && setLoaded({ load, View: module.default }));
+    return () => void (current = false);
+  }, [load]);
+  return loaded.load === load ? loaded.View : null;
+}
+
+/** What is not ready, in one word and a link. */
+function Health() {
+  const ready = useLoaded("/health/ready", { everyMs: 15_000 });
+  const data = ready.data ?? (ready.error instanceof ApiError ? ready.error.body : null);
+  if (!data) return ready.error ? html`<a class="health bad" href="/system">offline</a>` : null;
+  const problems = Object.keys(data.problems ?? {});
+  const isServing = problems.every((name) => name === "llm");
+  const [kind, text] = problems.length ? (isServing ? ["warn", "no model"] : ["bad", "not ready"]) : ["good", "ready"];
+  return html`<span role="status"><a class=${`health ${kind}`} href="/system">${text}</a></span>`;
+}
+
+/** A field for the key, once the API wants one. The key is kept until the tab is closed. */
+function KeyForm() {
+  const [wanted, setWanted] = useState(false);
+  useEffect(() => {
+    const listener = () => setWanted(true);
+    window.addEventListener(KEY_WANTED, listener);
+    return () => window.removeEventListener(KEY_WANTED, listener);
+  }, []);
+  /** @param {SubmitEvent} event */
+  const submit = (event) => {
+    event.preventDefault();
+    setKey(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key")).trim());
+    location.reload();
+  };
+  if (!wanted) return null;
+  return html`<form class="key" onSubmit=${submit}>
+    <label>API key <input name="key" type="password" autocomplete="off" required placeholder="aa_…" /></label>
+    <button class="primary">Use</button>
+    ${key() && html`<span class="bad" role="alert">The key was refused.</span>`}
+  </form>`;
+}
+
+/** Dark, light, or as the system is. */
+function Theme() {
+  const [theme, setTheme] = useState(localStorage.getItem("theme") ?? "");
+  useEffect(() => {
+    document.documentElement.dataset.theme = theme;
+    localStorage.setItem("theme", theme);
+  }, [theme]);
+  const dark = theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  return html`<button class="theme" onClick=${() => setTheme(dark ? "light" : "dark")} aria-label=${dark ? "Light colours" : "Dark colours"}>
+    ${dark ? "☀" : "☾"}
+  </button>`;
+}
+
+/** `g` and a letter goes to a page, `/` to the search field, `j` and `k` through the rows of a list. */
+function useShortcuts() {
+  useEffect(() => {
+    let previous = "";
+    /** @param {KeyboardEvent} event */
+    const listener = (event) => {
+      if (event.target instanceof HTMLElement && event.target.closest("input, textarea, select")) return;
+      if (event.ctrlKey || event.metaKey || event.altKey) return;
+      const target = previous === "g" && LETTERS[/** @type {keyof typeof LETTERS} */ (event.key)];
+      previous = event.key;
+      if (target) navigate(target);
+      else if (event.key === "/") focus(event, "[data-search]");
+      else if (event.key === "j" || event.key === "k") focusRow(event.key === "j" ? 1 : -1);
+    };
+    document.addEventListener("keydown", listener);
+    return () => document.removeEventListener("keydown", listener);
+  }, []);
+}
+
+/** @param {KeyboardEvent} event @param {string} selector */
+function focus(event, selector) {
+  const field = /** @type {HTMLElement | null} */ (document.querySelector(selector));
+  if (field) event.preventDefault();
+  field?.focus();
+}
+
+/** @param {number} step */
+function focusRow(step) {
+  const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("table.list tbody a.row-link")]);
+  const at = rows.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  rows[Math.min(Math.max(at + step, 0), rows.length - 1)]?.focus();
+}
+
+interceptLinks();
+render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("root")));

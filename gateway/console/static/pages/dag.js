@@ -1,0 +1,44 @@
+// @ts-check
+/** One plan: its steps, how it was made, and its runs. */
+
+import { Copy, Fact, Loaded, Problem, Status, When } from "../parts/components.js";
+import { duration, number, usd } from "../parts/format.js";
+import { html } from "../parts/html.js";
+import { useLoaded } from "../parts/loading.js";
+import { Preview } from "./new.js";
+import { Table } from "./runs.js";
+
+/** @param {{id: string}} props */
+export default function Dag({ id }) {
+  const dag = useLoaded(`/api/v1/dags/${id}`);
+  const runs = useLoaded(`/api/v1/dags/${id}/executions?limit=20`);
+  return html`<${Loaded} of=${dag}>${(/** @type {any} */ data) => html`
+    <p class="crumb"><a href="/dags">Plans</a></p>
+    <h1>${data.dagTitle || data.result?.original_request || data.id}</h1>
+    <dl class="facts">
+      <${Fact} name="Status"><${Status} value=${data.status} /><//>
+      <${Fact} name="Attempts to plan">${number(data.attempts)}<//>
+      <${Fact} name="Cost of planning">${usd(data.planningTotalCostUsd)}<//>
+      ${data.cronSchedule && html`<${Fact} name="Schedule"><code>${data.cronSchedule}</code> ${data.timezone}${data.scheduleActive ? "" : ", not active"}<//>`}
+      <${Fact} name="Made"><${When} at=${data.createdAt} /><//>
+      <${Fact} name="Id"><${Copy} text=${data.id} /><//>
+    </dl>
+    <${Problem} error=${data.error && { message: data.error.message ?? JSON.stringify(data.error) }} />
+    ${data.clarificationQuery && html`<p><strong>The planner asked:</strong> ${data.clarificationQuery}</p>`}
+    ${data.result?.sub_tasks && html`<${Preview} dag=${data} />`}
+    <${Attempts} attempts=${data.planningAttempts ?? []} />
+    <h2>Runs</h2>
+    <${Loaded} of=${runs}>${(/** @type {any} */ found) => (found.executions.length ? html`<${Table} rows=${found.executions} kind="plans" />` : html`<p class="hint">It has not run yet.</p>`)}<//>
+  `}<//>`;
+}
+
+/** @param {{attempts: any[]}} props */
+function Attempts({ attempts }) {
+  if (!attempts.length) return null;
+  return html`<h2>How it was made</h2><table class="list">
+    <thead><tr><th>Attempt</th><th>Reason</th><th>Model</th><th class="num">Took</th><th class="num">Tokens</th><th class="num">Cost</th><th>What was wrong</th></tr></thead>
+    <tbody>${attempts.map((one, n) => html`<tr>
+      <td>${one.attempt ?? n + 1}</td><td>${one.reason ?? ""}</td><td>${one.model ?? ""}</td>
+      <td class="num">${duration(one.durationMs)}</td><td class="num">${number(one.usage?.totalTokens)}</td><td class="num">${usd(one.costUsd)}</td>
+      <td>${one.errorMessage ?? one.error ?? ""}</td></tr>`)}</tbody></table>`;
+}

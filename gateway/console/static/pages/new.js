@@ -1,0 +1,130 @@
+// @ts-check
+/** Write a goal: see its plan before it runs, or let an agent pursue it in turns, or paste a plan. */
+
+import { ApiError, get, post } from "../parts/api.js";
+import { Problem } from "../parts/components.js";
+import { Graph } from "../parts/graph.js";
+import { html, useState } from "../parts/html.js";
+import { navigate } from "../parts/router.js";
+
+const WAYS = {
+  plan: "Make a plan first, and show it to me",
+  agent: "Let an agent work on it in turns",
+  job: "I have a plan as JSON",
+};
+
+export default function New() {
+  const [way, setWay] = useState("plan");
+  return html`
+    <div class="head"><h1>New run</h1></div>
+    <fieldset class="choice"><legend>How</legend>
+      ${Object.entries(WAYS).map(([name, title]) => html`<label><input type="radio" name="way" checked=${way === name} onChange=${() => setWay(name)} /> ${title}</label>`)}
+    </fieldset>
+    ${way === "plan" && html`<${Plan} />`}
+    ${way === "agent" && html`<${Agent} />`}
+    ${way === "job" && html`<${Job} />`}
+  `;
+}
+
+/** A form of one text that sends it. @param {{label: string, button: string, hint: string, send: (text: string) => Promise<void>, rows?: number}} props */
+function TextForm({ label, button, hint, send, rows = 4 }) {
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(/** @type {any} */ (null));
+  /** @param {SubmitEvent} event */
+  const submit = async (event) => {
+    event.preventDefault();
+    setBusy(true);
+    setError(null);
+    try {
+      await send(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("text")));
+    } catch (problem) {
+      setError(problem);
+    }
+    setBusy(false);
+  };
+  return html`<form class="stack" onSubmit=${submit}>
+    <label>${label}<textarea name="text" rows=${rows} required data-search></textarea></label>
+    <p class="hint">${hint}</p>
+    <${Problem} error=${error} />
+    <button class="primary" disabled=${busy}>${busy ? "Working…" : button}</button>
+  </form>`;
+}
+
+function Agent() {
+  const send = async (/** @type {string} */ text) => {
+    const goal = await post("/api/v1/goals", { objective: text });
+    const { runId } = await post(`/api/v1/goals/${goal.id}/run`);
+    navigate(`/runs/${runId}`);
+  };
+  return html`<${TextForm} label="Goal" button="Run" send=${send} hint="At least 10 characters. The agent calls tools until it is done or its turns are used up." />`;
+}
+
+function Job() {
+  const send = async (/** @type {string} */ text) => {
+    let job;
+    try {
+      job = JSON.parse(text);
+    } catch (error) {
+      throw new ApiError(400, { error: `This is not JSON: ${error instanceof Error ? error.message : error}` });
+    }
+    const made = await post("/api/v1/execute-dag", job);
+    navigate(`/runs/${made.executionId}`);
+  };
+  return html`<${TextForm} label="Plan" button="Run" rows=${16} send=${send} hint="The JSON of a job with its sub_tasks, as in the API reference. It needs no model unless a step asks one." />`;
+}
+
+function Plan() {
+  const [dag, setDag] = useState(/** @type {any} */ (null));
+  const [question, setQuestion] = useState(/** @type {any} */ (null));
+  const take = async (/** @type {any} */ answer) => {
+    if (answer.status === "clarification_required") return setQuestion({ id: answer.dagId ?? answer.dag_id, text: answer.clarification_query ?? answer.clarificationQuery });
+    setQuestion(null);
+    setDag(await get(`/api/v1/dags/${answer.dagId}`));
+  };
+  const plan = async (/** @type {string} */ text) => {
+    setDag(null);
+    await take(await post("/api/v1/create-dag", { "goal-text": text, agentName: await planner() }));
+  };
+  return html`
+    <${TextForm} label="Goal" button="Make a plan" send=${plan} hint="The planner turns it into steps. Nothing runs before you say so." />
+    ${question && html`<section class="question"><h2>The planner asks</h2><p>${question.text}</p>
+      <${TextForm} label="Your answer" button="Answer" hint="" rows=${2} send=${(/** @type {string} */ answer) => post(`/api/v1/dags/${question.id}/clarify`, { answer }).then(take)} /></section>`}
+    ${dag && html`<${Preview} dag=${dag} />`}`;
+}
+
+/** Name of the agent that plans: the one made for it, if it exists. */
+async function planner() {
+  const agents = await get("/api/v1/agents?active=true");
+  const names = agents.map((/** @type {any} */ agent) => agent.name);
+  return names.find((/** @type {string} */ name) => /decompos|plan/i.test(name)) ?? names[0];
+}
+
+/** @param {{dag: any}} props */
+export function Preview({ dag }) {
+  const [chosen, setChosen] = useState("");
+  const [error, setError] = useState(/** @type {any} */ (null));
+  const steps = previewSteps(dag.result);
+  const step = steps.find((one) => one.taskId === chosen);
+  const inferences = steps.filter((one) => one.actionType === "inference").length;
+  const run = () => post("/api/v1/execute-dag", { dagId: dag.id }).then((/** @type {any} */ made) => navigate(`/runs/${made.executionId}`), setError);
+  return html`<section>
+    <div class="head"><h2>${dag.dagTitle || "The plan"}</h2><button class="primary" onClick=${run}>Run this plan</button></div>
+    <${Problem} error=${error} />
+    <p class="hint">${steps.length} steps, ${inferences} of them ask a model. Tools: ${[...new Set(steps.filter((one) => one.actionType === "tool").map((one) => one.toolOrPromptName))].join(", ") || "none"}.</p>
+    <${Graph} steps=${steps} chosen=${chosen} choose=${setChosen} />
+    ${step && html`<h3>${step.taskId} ${step.description}</h3><p>${step.thought}</p><pre>${JSON.stringify(step.toolOrPromptParams, null, 2)}</pre>`}
+  </section>`;
+}
+
+/** The steps of a job in the shape of the steps of a run. @param {any} job @returns {any[]} */
+export const previewSteps = (job) =>
+  (job?.sub_tasks ?? []).map((/** @type {any} */ task) => ({
+    taskId: String(task.id),
+    description: task.description,
+    thought: task.thought,
+    actionType: task.action_type,
+    toolOrPromptName: task.tool_or_prompt?.name,
+    toolOrPromptParams: task.tool_or_prompt?.params,
+    dependencies: (task.dependencies ?? []).map(String),
+    status: "planned",
+  }));

@@ -1,0 +1,99 @@
+// @ts-check
+/** The run of a goal by an agent: a conversation of turns, its summary, outputs and events. */
+
+import { call, post } from "../parts/api.js";
+import { Action, Copy, Empty, Fact, Loaded, Status, Tabs, When } from "../parts/components.js";
+import { EventsLog } from "../parts/events_log.js";
+import { duration, number, pretty, prettyText, usd } from "../parts/format.js";
+import { html, useEffect } from "../parts/html.js";
+import { useLoaded } from "../parts/loading.js";
+import { Markdown } from "../parts/markdown.js";
+import { navigate, setQuery } from "../parts/router.js";
+import { useFollowed } from "./run_of_plan.js";
+
+const TABS = { turns: "Turns", report: "Report", outputs: "Outputs", events: "Events" };
+const OUTCOMES = {
+  budget_exhausted: "The agent used all its turns before it was done.",
+  truncated: "The last answer of the model was cut off.",
+  calls_failed: "The last call of some tool failed.",
+  nothing_done: "The agent asked for calls, but none was made.",
+};
+
+/** @param {{id: string, query: Record<string, string>}} props */
+export function AgentRun({ id, query }) {
+  const run = useLoaded(`/api/v1/runs/${id}`);
+  const steps = useLoaded(`/api/v1/runs/${id}/steps`);
+  useEffect(() => void steps.reload(), [run.data?.seq]);
+  const connected = useFollowed(`/api/v1/runs/${id}/events`, run);
+  const tab = query.tab in TABS ? query.tab : "turns";
+  return html`<${Loaded} of=${run}>${(/** @type {any} */ data) => html`
+    <${Head} run=${data} reload=${run.reload} connected=${connected} />
+    ${(data.error || OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]) && html`<div class="problem" role="alert">
+      ${data.outcomeReason in OUTCOMES && html`<p>${OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]}</p>`}
+      ${data.error && html`<p>${data.error}</p>`}
+    </div>`}
+    ${data.remarks.map((/** @type {string} */ remark) => html`<p class="hint">${remark}</p>`)}
+    <${Tabs} names=${TABS} chosen=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />
+    <div id="tabpanel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">
+      ${tab === "turns" && html`<${Loaded} of=${steps}>${(/** @type {any[]} */ rows) => (rows.length ? rows.map((row) => html`<${Turn} key=${row.id} turn=${row} />`) : html`<p class="hint">The first turn has not ended yet.</p>`)}<//>`}
+      ${tab === "report" && (data.workingMemory.summary ? html`<${Markdown} text=${String(data.workingMemory.summary)} />` : html`<p class="hint">The summary is written at the end.</p>`)}
+      ${tab === "outputs" && html`<${Outputs} id=${id} seq=${data.seq} />`}
+      ${tab === "events" && html`<${EventsLog} id=${id} />`}
+    </div>`}<//>`;
+}
+
+/** @param {{run: any, reload: () => Promise<void>, connected: boolean}} props */
+function Head({ run, reload, connected }) {
+  const isOpen = run.status === "pending" || run.status === "running";
+  const ms = run.startedAt ? Date.parse(run.endedAt ?? new Date().toISOString()) - Date.parse(run.startedAt) : null;
+  return html`<div class="head">
+      <div>
+        <p class="crumb"><a href="/runs?kind=goals">Runs</a> / <a href=${`/goals/${run.goalId}`}>Goal</a></p>
+        <h1>${run.goal.objective}</h1>
+      </div>
+      <div class="actions">
+        ${isOpen && html`<${Action} label="Cancel" sure="Really cancel" act=${() => post(`/api/v1/runs/${run.id}/cancel`).then(reload)} />`}
+        ${!isOpen && html`<${Action} label="Run again" sure="" act=${() => post(`/api/v1/goals/${run.goalId}/run`).then((/** @type {any} */ made) => navigate(`/runs/${made.runId}`))} />`}
+        ${!isOpen && html`<${Action} label="Delete" sure="Really delete" act=${() => call("DELETE", `/api/v1/runs/${run.id}`).then(() => navigate("/runs?kind=goals"))} />`}
+      </div>
+    </div>
+    <dl class="facts">
+      <${Fact} name="Status"><${Status} value=${run.status} cancelled=${run.cancelledReason} />${!connected && html` <span class="hint" role="status">reconnecting…</span>`}<//>
+      <${Fact} name="Turns">${number(run.stepsExecuted)} of at most ${number(run.stepBudget)}<//>
+      <${Fact} name="Took">${duration(ms)}<//>
+      <${Fact} name="Cost">${usd(run.totalCostUsd)}<//>
+      <${Fact} name="Agent">${run.agentName} ${run.agentVersion}${run.model ? ` (${run.model})` : ""}<//>
+      <${Fact} name="Started"><${When} at=${run.startedAt ?? run.createdAt} /><//>
+      <${Fact} name="Id"><${Copy} text=${run.id} /><//>
+    </dl>`;
+}
+
+/** @param {{turn: any}} props */
+function Turn({ turn }) {
+  return html`<article class="turn">
+    <header><strong>Turn ${turn.stepNo}</strong><span class="hint">${duration(turn.thoughtMs)} thinking${turn.usage ? `, ${number(turn.usage.totalTokens)} tokens` : ""}${turn.costUsd ? `, ${usd(turn.costUsd)}` : ""}</span></header>
+    ${turn.thought && html`<p class="thought">${turn.thought}</p>`}
+    ${turn.toolCalls.map((/** @type {any} */ call) => html`<details key=${call.id} class="call" open=${call.status === "failed"}>
+      <summary><${Status} value=${call.status} /> <code>${call.toolName}</code> <span class="hint">${duration(call.durationMs)}</span></summary>
+      <pre>${pretty(call.toolInput)}</pre>
+      ${call.error && html`<p class="bad">${call.error}</p>`}
+    </details>`)}
+    ${turn.observation && html`<details class="call"><summary>Results</summary><pre>${prettyText(turn.observation)}</pre></details>`}
+    ${!turn.toolCalls.length && turn.content !== turn.thought && html`<p>${turn.content}</p>`}
+    ${turn.error && html`<p class="bad">${turn.error}</p>`}
+  </article>`;
+}
+
+/** @param {{id: string, seq: number}} props */
+function Outputs({ id, seq }) {
+  const outputs = useLoaded(`/api/v1/runs/${id}/outputs`);
+  useEffect(() => void outputs.reload(), [seq]);
+  return html`<${Loaded} of=${outputs}>${(/** @type {any[]} */ rows) =>
+    rows.length
+      ? html`<table class="list"><thead><tr><th>Kind</th><th>What</th><th>When</th></tr></thead><tbody>
+          ${rows.map((row) => html`<tr key=${row.id}><td>${row.kind}</td>
+            <td class="wide">${row.kind === "file" ? html`<a href=${`/artifacts?file=${encodeURIComponent(row.pathOrPayload)}`}>${row.pathOrPayload}</a>` : html`<pre>${prettyText(row.pathOrPayload)}</pre>`}</td>
+            <td><${When} at=${row.createdAt} /></td></tr>`)}
+        </tbody></table>`
+      : html`<${Empty} title="No outputs"><p>Files, mails and webhooks of the run appear here.</p><//>`}<//>`;
+}

@@ -1,0 +1,133 @@
+// @ts-check
+/** The run of a plan: its steps as a graph, over time, its report, costs and events. */
+
+import { call, post } from "../parts/api.js";
+import { Action, Copy, Fact, Loaded, Status, Tabs, When } from "../parts/components.js";
+import { follow } from "../parts/events.js";
+import { EventsLog } from "../parts/events_log.js";
+import { duration, number, usd } from "../parts/format.js";
+import { Graph, labelOf } from "../parts/graph.js";
+import { html, useEffect, useState } from "../parts/html.js";
+import { useLoaded, useThrottled } from "../parts/loading.js";
+import { Markdown } from "../parts/markdown.js";
+import { navigate, setQuery } from "../parts/router.js";
+import { Timeline } from "../parts/timeline.js";
+import { StepDrawer } from "./step_drawer.js";
+
+const TABS = { graph: "Steps", timeline: "Timeline", report: "Report", costs: "Costs", events: "Events" };
+
+/** @param {{id: string, query: Record<string, string>}} props */
+export function PlanRun({ id, query }) {
+  const run = useLoaded(`/api/v1/dag-executions/${id}`);
+  const connected = useFollowed(`/api/v1/dag-executions/${id}/events`, run);
+  const tab = query.tab in TABS ? query.tab : "graph";
+  const choose = (/** @type {string} */ step) => setQuery({ step });
+  return html`<${Loaded} of=${run}>${(/** @type {any} */ data) => html`
+    <${Head} run=${data} reload=${run.reload} connected=${connected} />
+    <${Failure} run=${data} choose=${choose} />
+    <${Tabs} names=${TABS} chosen=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />
+    <div id="tabpanel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">
+      ${tab === "graph" && html`<${Steps} steps=${data.subSteps} chosen=${query.step ?? ""} choose=${choose} />`}
+      ${tab === "timeline" && html`<${Timeline} steps=${data.subSteps} choose=${choose} />`}
+      ${tab === "report" && (data.synthesisResult ? html`<${Markdown} text=${data.synthesisResult} />` : html`<p class="hint">The report is written when all steps are done.</p>`)}
+      ${tab === "costs" && html`<${Costs} id=${id} seq=${data.seq} />`}
+      ${tab === "events" && html`<${EventsLog} id=${id} />`}
+    </div>
+    <${StepDrawer} step=${data.subSteps.find((/** @type {any} */ step) => step.taskId === query.step)} close=${() => choose("")} />
+  `}<//>`;
+}
+
+/** Reload a run after each of its events. Returns whether the stream is connected. @param {string} path @param {any} run */
+export function useFollowed(path, run) {
+  const [connected, setConnected] = useState(true);
+  const soon = useThrottled(run.reload, 150);
+  const seq = run.data?.seq;
+  const isOpen = seq !== undefined && !isOver(run.data);
+  const changed = (/** @type {boolean} */ now) => {
+    setConnected(now);
+    if (now) soon();
+  };
+  useEffect(
+    () => (isOpen ? follow(path, { after: seq, onEvent: soon, onState: changed, onEnd: run.reload }) : undefined),
+    [path, isOpen],
+  );
+  return connected || !isOpen;
+}
+
+/** @param {any} run */
+const isOver = (run) => ["completed", "failed", "suspended"].includes(run.status);
+
+/** @param {{run: any, reload: () => Promise<void>, connected: boolean}} props */
+function Head({ run, reload, connected }) {
+  const path = `/api/v1/dag-executions/${run.id}`;
+  return html`<div class="head">
+      <div>
+        <p class="crumb"><a href="/runs">Runs</a> / <a href=${`/dags/${run.dagId}`}>Plan</a></p>
+        <h1>${run.dagTitle || run.originalRequest || run.id}</h1>
+      </div>
+      <div class="actions">
+        ${run.status === "suspended" && html`<${Action} label="Resume" kind="primary" sure="" act=${() => post(`/api/v1/resume-dag/${run.id}`).then(reload)} />`}
+        ${!isOver(run) && html`<${Action} label="Cancel" sure="Really cancel" act=${() => post(`${path}/cancel`).then(reload)} />`}
+        ${isOver(run) && run.status !== "suspended" && html`<${Action} label="Run again" sure="" act=${() => post("/api/v1/execute-dag", { dagId: run.dagId }).then((/** @type {any} */ made) => navigate(`/runs/${made.executionId}`))} />`}
+        ${isOver(run) && html`<${Action} label="Delete" sure="Really delete" act=${() => call("DELETE", path).then(() => navigate("/runs"))} />`}
+      </div>
+    </div>
+    <dl class="facts">
+      <${Fact} name="Status"><${Status} value=${run.status} cancelled=${run.cancelledAt} />${!connected && html` <span class="hint" role="status">reconnecting…</span>`}<//>
+      <${Fact} name="Steps">${number(run.completedTasks)} of ${number(run.totalTasks)}${run.failedTasks ? `, ${run.failedTasks} failed` : ""}<//>
+      <${Fact} name="Took">${duration(run.durationMs)}<//>
+      <${Fact} name="Cost">${usd(run.totalCostUsd)}<//>
+      <${Fact} name="Started"><${When} at=${run.startedAt ?? run.createdAt} /><//>
+      <${Fact} name="Id"><${Copy} text=${run.id} /><//>
+    </dl>`;
+}
+
+/** What went wrong, on top. @param {{run: any, choose: (id: string) => void}} props */
+function Failure({ run, choose }) {
+  const failed = run.subSteps.filter((/** @type {any} */ step) => step.status === "failed");
+  const reason = run.cancelledAt ? `Cancelled${run.cancelledReason ? `: ${run.cancelledReason}` : ""}` : run.suspendedReason;
+  if (!failed.length && !reason) return null;
+  return html`<div class="problem" role="alert">
+    ${reason && html`<p>${reason}</p>`}
+    ${failed.map((/** @type {any} */ step) => html`<p key=${step.taskId}>
+      <button class="link" onClick=${() => choose(step.taskId)}>${labelOf(step)}</button> (${step.toolOrPromptName}): ${step.error}
+    </p>`)}
+    ${run.status === "suspended" && html`<p class="hint">Mend the cause, then press Resume. Steps that are done do not run again.</p>`}
+  </div>`;
+}
+
+/** @param {{steps: any[], chosen: string, choose: (id: string) => void}} props */
+function Steps({ steps, chosen, choose }) {
+  const [wanted, setWanted] = useState("");
+  const found = wanted ? steps.filter((step) => `${step.taskId} ${step.description} ${step.toolOrPromptName}`.toLowerCase().includes(wanted.toLowerCase())) : [];
+  if (!steps.length) return html`<p class="hint">The plan is being made.</p>`;
+  return html`
+    <div class="finder">
+      <input data-search type="search" placeholder="Find a step" aria-label="Find a step" value=${wanted} onInput=${(/** @type {any} */ event) => setWanted(event.target.value)} />
+      ${found.slice(0, 8).map((step) => html`<button key=${step.taskId} onClick=${() => choose(step.taskId)}>${labelOf(step)}</button>`)}
+      ${wanted && !found.length && html`<span class="hint">No step matches.</span>`}
+    </div>
+    <${Graph} steps=${steps} chosen=${chosen} choose=${choose} />`;
+}
+
+/** @param {{id: string, seq: number}} props */
+function Costs({ id, seq }) {
+  const costs = useLoaded(`/api/v1/dag-executions/${id}/costs`);
+  useEffect(() => void costs.reload(), [seq]);
+  return html`<${Loaded} of=${costs}>${(/** @type {any} */ data) => html`
+    <dl class="facts">
+      <${Fact} name="Planning">${usd(data.totals.planningCostUsd)}<//>
+      <${Fact} name="Steps">${usd(data.totals.executionCostUsd)}<//>
+      <${Fact} name="Together">${usd(data.totals.grandTotalCostUsd)}<//>
+    </dl>
+    <table class="list">
+      <thead><tr><th>Step</th><th>Tool or agent</th><th class="num">Tokens</th><th class="num">Cost</th></tr></thead>
+      <tbody>
+        ${data.execution.subSteps.map((/** @type {any} */ step) => html`<tr key=${step.id}>
+          <td>${step.taskId}</td><td>${step.toolOrPromptName}</td>
+          <td class="num">${number(step.usage?.totalTokens)}</td><td class="num">${usd(step.costUsd)}</td>
+        </tr>`)}
+        ${data.execution.synthesis && html`<tr><td>Report</td><td></td><td class="num">${number(data.execution.synthesis.usage?.totalTokens)}</td><td class="num">${usd(data.execution.synthesis.costUsd)}</td></tr>`}
+      </tbody>
+    </table>`}<//>`;
+}

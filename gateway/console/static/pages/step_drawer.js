@@ -1,0 +1,47 @@
+// @ts-check
+/** Everything about one step, beside the page. */
+
+import { Copy, Fact, Status } from "../parts/components.js";
+import { duration, number, pretty, prettyText, time, usd } from "../parts/format.js";
+import { labelOf } from "../parts/graph.js";
+import { html, useEffect, useRef } from "../parts/html.js";
+import { Markdown } from "../parts/markdown.js";
+
+/** @param {{step: any, close: () => void}} props */
+export function StepDrawer({ step, close }) {
+  const ref = useRef(/** @type {any} */ (null));
+  const id = step?.taskId;
+  useEffect(() => {
+    if (!id) return;
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
+    ref.current?.focus();
+    /** @param {KeyboardEvent} event */
+    const listener = (event) => event.key === "Escape" && close();
+    document.addEventListener("keydown", listener);
+    return () => {
+      document.removeEventListener("keydown", listener);
+      before?.focus();
+    };
+  }, [id]);
+  if (!step) return null;
+  return html`<aside class="drawer" ref=${ref} tabindex="-1" aria-label=${labelOf(step)}>
+    <div class="head"><h2>${labelOf(step)}</h2><button onClick=${close} aria-label="Close">✕</button></div>
+    <dl class="facts">
+      <${Fact} name="Status"><${Status} value=${step.status} /><//>
+      <${Fact} name=${step.actionType === "tool" ? "Tool" : "Agent"}>${step.toolOrPromptName}<//>
+      <${Fact} name="Attempts">${number(step.attempt)}<//>
+      <${Fact} name="Took">${duration(step.durationMs)}<//>
+      ${step.model && html`<${Fact} name="Model">${step.provider} ${step.model}<//>`}
+      ${step.usage && html`<${Fact} name="Tokens">${number(step.usage.totalTokens)}<//>`}
+      ${step.costUsd && html`<${Fact} name="Cost">${usd(step.costUsd)}<//>`}
+      ${step.retryAt && html`<${Fact} name="Next attempt">${time(step.retryAt)}<//>`}
+      <${Fact} name="Started">${time(step.startedAt)}<//>
+      <${Fact} name="Ended">${time(step.completedAt)}<//>
+    </dl>
+    ${step.error && html`<div class="problem" role="alert"><p>${step.error}</p></div>`}
+    ${step.thought && html`<h3>Why</h3><p>${step.thought}</p>`}
+    <h3>Parameters</h3><pre>${pretty(step.toolOrPromptParams)}</pre>
+    ${step.dependencies?.length ? html`<h3>Needs</h3><p>${step.dependencies.join(", ")}</p>` : null}
+    ${step.result !== null && html`<h3>Result <${Copy} text=${step.result} label="copy" /></h3>${step.actionType === "inference" ? html`<${Markdown} text=${step.result} />` : html`<pre>${prettyText(step.result)}</pre>`}`}
+  </aside>`;
+}

@@ -1,0 +1,112 @@
+// @ts-check
+/** Small components that every page uses. */
+
+import { ago, time } from "./format.js";
+import { html, useEffect, useState } from "./html.js";
+
+
+/** A status as a word with a colour and a shape. @param {{value: string, cancelled?: boolean}} props */
+export function Status({ value, cancelled = false }) {
+  const shown = cancelled ? "cancelled" : value;
+  return html`<span class=${`status ${shown}`}><i aria-hidden="true"></i>${shown}</span>`;
+}
+
+/** A time as its distance from now, with the exact time on hover. @param {{at: string | null}} props */
+export function When({ at }) {
+  const [, setTick] = useState(0);
+  useEffect(() => {
+    const timer = setInterval(() => setTick((tick) => tick + 1), 10_000);
+    return () => clearInterval(timer);
+  }, []);
+  return at ? html`<time datetime=${at} title=${time(at)}>${ago(at)}</time>` : "–";
+}
+
+/** An error of the API. @param {{error: any, retry?: () => void}} props */
+export function Problem({ error, retry }) {
+  if (!error) return null;
+  return html`<div class="problem" role="alert">
+    <p>${error.message}</p>
+    ${retry && html`<button onClick=${retry}>Try again</button>`}
+  </div>`;
+}
+
+/** What to do when there is nothing to show. @param {{title: string, children?: any}} props */
+export const Empty = ({ title, children }) => html`<div class="empty"><h2>${title}</h2>${children}</div>`;
+
+/** A placeholder that appears only if loading takes longer than 200 ms. */
+export function Loading() {
+  const [slow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), 200);
+    return () => clearTimeout(timer);
+  }, []);
+  return html`<p class="loading" role="status">${slow ? "Loading…" : ""}</p>`;
+}
+
+/** Show the data, the error, or that it is loading. @param {{of: any, children: (data: any) => any}} props */
+export function Loaded({ of, children }) {
+  if (of.data) return html`<${Problem} error=${of.error} retry=${of.reload} />${children(of.data)}`;
+  return of.error ? html`<${Problem} error=${of.error} retry=${of.reload} />` : html`<${Loading} />`;
+}
+
+/**
+ * Tabs whose choice is in the address.
+ * @param {{names: Record<string, string>, chosen: string, choose: (name: string) => void}} props
+ */
+export function Tabs({ names, chosen, choose }) {
+  const all = Object.keys(names);
+  /** @param {KeyboardEvent} event */
+  const move = (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = all[(all.indexOf(chosen) + step + all.length) % all.length];
+    choose(next);
+    document.getElementById(`tab-${next}`)?.focus();
+  };
+  return html`<div class="tabs" role="tablist" onKeyDown=${move}>
+    ${all.map(
+      (name) => html`<button
+        id=${`tab-${name}`} role="tab" aria-selected=${name === chosen} aria-controls="tabpanel"
+        tabindex=${name === chosen ? 0 : -1} onClick=${() => choose(name)}
+      >${names[name]}</button>`,
+    )}
+  </div>`;
+}
+
+/** A button that asks once more before it acts. @param {{label: string, sure: string, act: () => Promise<void>, kind?: string}} props */
+export function Action({ label, sure, act, kind = "" }) {
+  const [asked, setAsked] = useState(false);
+  const [busy, setBusy] = useState(false);
+  const [error, setError] = useState(/** @type {any} */ (null));
+  const go = async () => {
+    if (sure && !asked) return setAsked(true);
+    setBusy(true);
+    setError(null);
+    try {
+      await act();
+    } catch (problem) {
+      setError(problem);
+    }
+    setBusy(false);
+    setAsked(false);
+  };
+  return html`<span class="action">
+    <button class=${kind} disabled=${busy} onClick=${go} onBlur=${() => setAsked(false)}>${asked ? sure : label}</button>
+    <${Problem} error=${error} />
+  </span>`;
+}
+
+/** A text that is copied on a click. @param {{text: string, label?: string}} props */
+export function Copy({ text, label = text }) {
+  const [done, setDone] = useState(false);
+  const copy = async () => {
+    await navigator.clipboard?.writeText(text);
+    setDone(true);
+    setTimeout(() => setDone(false), 1500);
+  };
+  return html`<button class="copy" title="Copy" onClick=${copy}>${label}<span role="status">${done ? " ✓ copied" : ""}</span></button>`;
+}
+
+/** A term and its value. @param {{name: string, children: any}} props */
+export const Fact = ({ name, children }) => html`<div class="fact"><dt>${name}</dt><dd>${children}</dd></div>`;
+

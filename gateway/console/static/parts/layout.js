@@ -1,0 +1,94 @@
+// @ts-check
+/** Positions of the steps of a plan. Pure. */
+
+export const WIDTH = 200;
+export const HEIGHT = 54;
+const GAP_X = 56;
+const GAP_Y = 18;
+/** Above this number of steps, layers are placed without minimizing crossings, which takes too long. */
+export const LARGE = 150;
+
+/**
+ * @typedef {{id: string, needs: string[]}} Node
+ * @typedef {{x: number, y: number}} Point
+ * @typedef {{places: Map<string, Point>, width: number, height: number}} Layout
+ */
+
+/** Place steps from left to right: each is right of the steps that it depends on. @param {Node[]} nodes @returns {Layout} */
+export function layered(nodes) {
+  const depths = depthsOf(nodes);
+  /** @type {string[][]} */
+  const layers = [];
+  for (const { id } of nodes) (layers[depths.get(id) ?? 0] ??= []).push(id);
+  const tallest = Math.max(1, ...layers.map((layer) => layer.length));
+  const height = tallest * (HEIGHT + GAP_Y) - GAP_Y;
+  /** @type {Map<string, Point>} */
+  const places = new Map();
+  layers.forEach((layer, column) => {
+    const top = (height - (layer.length * (HEIGHT + GAP_Y) - GAP_Y)) / 2;
+    layer.forEach((id, row) => places.set(id, { x: column * (WIDTH + GAP_X), y: top + row * (HEIGHT + GAP_Y) }));
+  });
+  return { places, width: layers.length * (WIDTH + GAP_X) - GAP_X, height };
+}
+
+/** The length of the longest path to each step. Steps of a cycle get what is known of them. @param {Node[]} nodes */
+export function depthsOf(nodes) {
+  const known = new Set(nodes.map((node) => node.id));
+  /** @type {Map<string, number>} */
+  const depths = new Map();
+  /** @type {Map<string, string[]>} */
+  const followers = new Map();
+  const missing = new Map();
+  for (const { id, needs } of nodes) {
+    const own = needs.filter((need) => known.has(need));
+    missing.set(id, own.length);
+    depths.set(id, 0);
+    for (const need of own) (followers.get(need) ?? followers.set(need, []).get(need))?.push(id);
+  }
+  const ready = nodes.filter(({ id }) => !missing.get(id)).map(({ id }) => id);
+  for (const id of ready) {
+    for (const follower of followers.get(id) ?? []) {
+      depths.set(follower, Math.max(depths.get(follower) ?? 0, (depths.get(id) ?? 0) + 1));
+      missing.set(follower, missing.get(follower) - 1);
+      if (!missing.get(follower)) ready.push(follower);
+    }
+  }
+  return depths;
+}
+
+/** Place steps with few crossing edges. @param {any} dagre @param {Node[]} nodes @returns {Layout} */
+export function untangled(dagre, nodes) {
+  const graph = new dagre.graphlib.Graph();
+  graph.setGraph({ rankdir: "LR", nodesep: GAP_Y, ranksep: GAP_X });
+  graph.setDefaultEdgeLabel(() => ({}));
+  const known = new Set(nodes.map((node) => node.id));
+  for (const { id } of nodes) graph.setNode(id, { width: WIDTH, height: HEIGHT });
+  for (const { id, needs } of nodes) for (const need of needs) if (known.has(need)) graph.setEdge(need, id);
+  dagre.layout(graph);
+  const places = new Map(
+    nodes.map(({ id }) => {
+      const { x, y } = graph.node(id);
+      return [id, { x: x - WIDTH / 2, y: y - HEIGHT / 2 }];
+    }),
+  );
+  const { width, height } = graph.graph();
+  return { places, width, height };
+}
+
+/**
+ * The chain of steps that determined how long the run took: from the step that ended last, back over the
+ * dependency that ended last.
+ * @param {{id: string, needs: string[], ended: number | null}[]} steps @returns {Set<string>}
+ */
+export function criticalPath(steps) {
+  const byId = new Map(steps.map((step) => [step.id, step]));
+  /** @param {typeof steps} some */
+  const lastOf = (some) => some.filter((step) => step.ended).sort((a, b) => (b.ended ?? 0) - (a.ended ?? 0))[0];
+  const path = new Set();
+  let step = lastOf(steps);
+  while (step && !path.has(step.id)) {
+    path.add(step.id);
+    step = lastOf(step.needs.flatMap((id) => byId.get(id) ?? []));
+  }
+  return path;
+}

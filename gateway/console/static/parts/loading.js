@@ -1,0 +1,85 @@
+// @ts-check
+/** Data of a page: loaded when its path changes, and again when asked. */
+
+import { get, getPage } from "./api.js";
+import { useCallback, useEffect, useRef, useState } from "./html.js";
+
+/**
+ * Load `path` from the API. A path of null loads nothing. While a new answer is loading, the old one stays.
+ * @param {string | null} path
+ * @param {{everyMs?: number}} [options] reload in this interval while the page is visible
+ * @returns {{data: any, error: any, reload: () => Promise<void>}}
+ */
+export function useLoaded(path, { everyMs } = {}) {
+  const [state, setState] = useState({ path, data: /** @type {any} */ (null), error: /** @type {any} */ (null) });
+  const newest = useRef(0);
+  const reload = useCallback(async () => {
+    if (path === null) return;
+    const turn = ++newest.current;
+    try {
+      const data = await get(path);
+      if (turn === newest.current) setState({ path, data, error: null });
+    } catch (error) {
+      if (turn === newest.current) setState((old) => ({ path, data: old.path === path ? old.data : null, error }));
+    }
+  }, [path]);
+  useEffect(() => {
+    void reload();
+    return () => void newest.current++;
+  }, [reload]);
+  useEffect(() => {
+    if (!everyMs) return;
+    const timer = setInterval(() => document.hidden || void reload(), everyMs);
+    return () => clearInterval(timer);
+  }, [reload, everyMs]);
+  const current = state.path === path;
+  return { data: current ? state.data : null, error: current ? state.error : null, reload };
+}
+
+/** A function that calls `work` soon, and at most once in `ms` milliseconds. @param {() => void} work */
+export function useThrottled(work, ms = 200) {
+  const latest = useRef(work);
+  latest.current = work;
+  const timer = useRef(0);
+  const last = useRef(0);
+  useEffect(() => () => clearTimeout(timer.current), []);
+  return useCallback(() => {
+    if (timer.current) return;
+    const wait = Math.max(0, last.current + ms - Date.now());
+    timer.current = setTimeout(() => {
+      timer.current = 0;
+      last.current = Date.now();
+      latest.current();
+    }, wait);
+  }, [ms]);
+}
+
+/**
+ * Load a list page by page. `path` has no cursor.
+ * @param {string} path @param {string} name of the rows in the answer
+ */
+export function useList(path, name) {
+  const [state, setState] = useState({ path: "", rows: /** @type {any[] | null} */ (null), next: /** @type {string | null} */ (null), error: /** @type {any} */ (null) });
+  const newest = useRef(0);
+  const load = useCallback(
+    async (/** @type {string} */ cursor, /** @type {any[]} */ before) => {
+      const turn = ++newest.current;
+      try {
+        const page = await getPage(`${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`, name);
+        if (turn === newest.current) setState({ path, rows: [...before, ...page.rows], next: page.next, error: null });
+      } catch (error) {
+        if (turn === newest.current) setState((old) => ({ ...old, path, error }));
+      }
+    },
+    [path, name],
+  );
+  const reload = useCallback(() => load("", []), [load]);
+  useEffect(() => void reload(), [reload]);
+  const current = state.path === path;
+  return {
+    data: current ? state.rows : null,
+    error: current ? state.error : null,
+    reload,
+    more: current && state.next ? () => load(state.next ?? "", state.rows ?? []) : null,
+  };
+}

@@ -1,0 +1,151 @@
+"""The console as people use it: pages of a real system in a real browser."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
+from playwright.async_api import expect
+
+if TYPE_CHECKING:
+    from tests.console.conftest import OpenConsole
+    from tests.system.conftest import Bed
+
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
+
+GOAL = "Compare solar and wind power for a small farm"
+ATTACKS = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(2)>",
+    "<svg onload=alert(3)>",
+    '"><iframe srcdoc="<script>alert(4)</script>">',
+    "[click](javascript:alert(5))",
+    "![x](https://evil.example/pixel.png)",
+    "<a href='javascript:alert(6)'>x</a>",
+    "<math><mtext><table><mglyph><style><img src=x onerror=alert(7)>",
+    "<details open ontoggle=alert(8)>",
+    "<form action=https://evil.example><button>go</button></form>",
+    "{{constructor.constructor('alert(9)')()}}",
+    "<style>@import 'https://evil.example/x.css'</style>",
+)
+
+
+async def test_a_goal_is_planned_run_and_watched_to_its_report(open_console: OpenConsole) -> None:
+    console = await open_console("/new")
+    await console.page.get_by_label("Goal").fill(GOAL)
+    await console.page.get_by_role("button", name="Make a plan").click()
+    await console.page.get_by_role("button", name="Run this plan").click()
+    await console.page.wait_for_url("**/runs/dag-exec_*")
+    await console.page.locator(".facts .status.completed").wait_for()
+    assert (
+        await console.page.locator("g.node").count() == await console.page.locator("g.node.completed").count()
+    )
+    await console.page.get_by_role("tab", name="Report").click()
+    await console.page.get_by_role("heading", name="Solar or wind for a small farm").wait_for()
+    await console.page.get_by_role("tab", name="Events").click()
+    await console.shown("run.completed")
+
+
+async def test_an_agent_pursues_a_goal_in_turns(open_console: OpenConsole) -> None:
+    console = await open_console("/new")
+    await console.page.get_by_label("Let an agent work on it in turns").check()
+    await console.page.get_by_label("Goal").fill("Look after the old windmill")
+    await console.page.get_by_role("button", name="Run").last.click()
+    await console.page.wait_for_url("**/runs/run_*")
+    await console.page.locator(".facts .status.completed").wait_for()
+    await console.page.locator("article.turn").nth(1).wait_for()
+
+
+async def test_a_failed_step_is_told_first_with_what_to_do(served: Bed, open_console: OpenConsole) -> None:
+    job = served.hooks.job({"fine-1": ()})
+    job["sub_tasks"][0]["tool_or_prompt"] = {"name": "readFile", "params": {"path": "missing.txt"}}
+    started = await served.client.dags.execute_job(job)
+    assert await served.end(started.execution_id) == "suspended"
+    console = await open_console(f"/runs/{started.execution_id}")
+    alert = console.page.get_by_role("alert").first
+    assert "File not found: missing.txt" in await alert.inner_text()
+    assert "press Resume" in await alert.inner_text()
+    await alert.get_by_role("button").first.click()
+    await console.page.get_by_role("complementary").wait_for()
+    await console.page.keyboard.press("Escape")
+    await console.page.get_by_role("complementary").wait_for(state="detached")
+    assert await console.page.get_by_role("button", name="Resume").count() == 1
+
+
+async def test_a_run_is_shown_live_also_after_the_gateway_was_killed(
+    served: Bed, open_console: OpenConsole
+) -> None:
+    gate = served.hooks.gate("live-1")
+    started = await served.client.dags.execute_job(served.hooks.job({"live-1": (), "live-2": ("live-1",)}))
+    await gate.called.wait()
+    console = await open_console(f"/runs/{started.execution_id}")
+    await console.page.locator("g.node.running").wait_for()
+    served.system.children["gateway"].kill()
+    await console.shown("reconnecting…")
+    gate.open()
+    await console.page.locator(".facts .status.completed").wait_for()
+
+
+async def test_no_text_becomes_code(served: Bed, open_console: OpenConsole) -> None:
+    names = [f"attack-{number}" for number in range(len(ATTACKS))]
+    job = served.hooks.job(dict.fromkeys(names, ()))
+    for step, name, attack in zip(job["sub_tasks"], names, ATTACKS, strict=True):
+        step |= {"description": attack, "thought": attack}
+        step["tool_or_prompt"] = {"name": "writeFile", "params": {"path": f"{name}.md", "content": attack}}
+    started = await served.client.dags.execute_job({**job, "original_request": " ".join(ATTACKS)})
+    await served.end(started.execution_id)
+    run = f"/runs/{started.execution_id}"
+    console = await open_console("/runs")
+    await console.page.locator("table.list").wait_for()
+    for tab in ("timeline", "report", "events"):
+        await console.open(f"{run}?tab={tab}")
+        await console.page.locator("#tabpanel").wait_for()
+    for step in job["sub_tasks"]:
+        await console.open(f"{run}?step={step['id']}")
+        await console.page.get_by_role("complementary").wait_for()
+    for name in names:
+        await console.open(f"/artifacts?file={name}.md")
+        await console.page.locator("section.file .markdown").wait_for()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/runs",
+        "/runs?kind=goals",
+        "/new",
+        "/goals",
+        "/dags",
+        "/agents",
+        "/costs",
+        "/artifacts",
+        "/system",
+    ],
+)
+async def test_everybody_can_use_every_page(open_console: OpenConsole, path: str, theme: str) -> None:
+    console = await open_console(path, theme=theme)
+    await expect(console.page.locator(".loading")).to_have_count(0, timeout=20_000)
+    results = await Axe().run(console.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+    assert results.violations_count == 0, results.generate_report()
+
+
+async def test_the_page_of_a_run_is_usable_by_keyboard_and_on_a_phone(
+    served: Bed, open_console: OpenConsole
+) -> None:
+    started = await served.client.dags.execute_job(served.hooks.job({"keys-1": ()}))
+    await served.end(started.execution_id)
+    console = await open_console(f"/runs/{started.execution_id}", width=360)
+    overflow = await console.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    assert overflow <= 0
+    await console.page.locator("g.node").first.focus()
+    await console.page.keyboard.press("Enter")
+    await console.page.get_by_role("complementary").wait_for()
+    await console.page.keyboard.press("Escape")
+    await console.page.keyboard.press("g")
+    await console.page.keyboard.press("r")
+    await console.page.wait_for_url("**/runs")
+    results = await Axe().run(console.page, options={"runOnly": ["wcag2a", "wcag2aa"]})
+    assert results.violations_count == 0, results.generate_report()
