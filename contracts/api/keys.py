@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
 
 from contracts.api.fields import Body, Omissible, Row, Timestamp, epoch_ms
 from contracts.api.numbers import INTEGRAL
@@ -17,6 +18,18 @@ LONGEST_OVERLAP_S = 30 * 86_400
 """Maximum seconds for which a replaced key stays valid."""
 
 
+def _no_number(value: object) -> object:
+    if isinstance(value, int | float):
+        raise PydanticCustomError(
+            "datetime_type", "Input should be a date and time with a zone, such as 2027-01-31T12:00:00Z"
+        )
+    return value
+
+
+Expiry = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_no_number)]
+"""ISO 8601 with a time zone."""
+
+
 class KeyCreate(Body):
     """A new key."""
 
@@ -24,7 +37,7 @@ class KeyCreate(Body):
     """The name of whoever uses the key. Commits that result from its requests have the actor `key:<name>`."""
     scopes: Annotated[list[Annotated[Scope, Field(strict=False)]], Field(min_length=1, max_length=len(Scope))]
     """What the key may do."""
-    expires_at: Omissible[Timestamp] = None
+    expires_at: Omissible[Expiry] = None
     """When the key expires. Default: never."""
 
     def event(self, secret: str) -> key.Created:
@@ -33,7 +46,7 @@ class KeyCreate(Body):
             name=self.name,
             scopes=tuple(scope for scope in Scope if scope in self.scopes),
             secret_sha256=key.hashed(secret),
-            expires_at=_moment(self.expires_at),
+            expires_at=self.expires_at,
         )
 
 
@@ -42,7 +55,7 @@ class KeyRotate(Body):
 
     overlap_s: Annotated[int, Field(ge=0, le=LONGEST_OVERLAP_S), INTEGRAL] = 0
     """Seconds for which the previous secret stays valid, so that clients can change without an outage."""
-    expires_at: Omissible[Timestamp] = None
+    expires_at: Omissible[Expiry] = None
     """When the key expires. Default: as before."""
 
     def event(self, secret: str, now: datetime) -> key.Rotated:
@@ -50,7 +63,7 @@ class KeyRotate(Body):
         return key.Rotated(
             secret_sha256=key.hashed(secret),
             previous_until=now + timedelta(seconds=self.overlap_s) if self.overlap_s else None,
-            expires_at=_moment(self.expires_at),
+            expires_at=self.expires_at,
         )
 
 
@@ -91,7 +104,3 @@ class KeyIssued(KeyRow):
 
     key: str
     """The text of the key, to be sent as `Authorization: Bearer <key>`. It is not shown again."""
-
-
-def _moment(ms: int | None) -> datetime | None:
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
