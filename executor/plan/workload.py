@@ -138,6 +138,8 @@ class PlanWorkload:
 
     async def _results(self, attempt: Attempt, wanted: set[str]) -> Mapping[str, Json]:
         """The results of the completed steps in `wanted`, with large results fetched."""
+        if not wanted:
+            return {}
         keys = {id_key(id_) for id_ in wanted}
         return {
             id_: await self._resources.value(result)

@@ -138,10 +138,32 @@ def _interrupted(reason: str, effect: Effect) -> Retry | Reject:
 
 
 def _as_json(result: Json) -> Json:
+    """Return the result as JSON that can be stored, without secrets.
+
+    Raises:
+        ValueError: a number is not JSON, or the nesting is too deep.
+        orjson.JSONEncodeError: a value is not JSON.
+    """
+    try:
+        written = orjson.dumps(result)
+    except orjson.JSONEncodeError:
+        written = orjson.dumps(_checked(result))
+    else:
+        if _may_need_checks(written):
+            written = orjson.dumps(_checked(result))
+    return orjson.loads(SECRETS.json(written))
+
+
+def _may_need_checks(written: bytes) -> bool:
+    """Whether a result may hold NaN, which is written as null, a NUL, or too many levels. Most hold none."""
+    return (
+        b"null" in written or rb"\u0000" in written or written.count(b"[") + written.count(b"{") > MAX_DEPTH
+    )
+
+
+def _checked(result: Json) -> Json:
     if depth(result) > MAX_DEPTH:
         raise ValueError(f"its result is nested more than {MAX_DEPTH} levels deep")
     clean = clean_json(result)
     require_storable(clean)
-    written = orjson.dumps(clean)  # raises here if the result of the tool is not JSON
-    redacted = SECRETS.json(written)
-    return clean if redacted == written else orjson.loads(redacted)
+    return clean

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject
@@ -53,6 +54,7 @@ def placeholder(task_id: str) -> str:
     return f"<Result of Task {task_id}>"
 
 
+@lru_cache(maxsize=4096)
 def id_key(task_id: str) -> str:
     """The key by which ids are compared: the same for 1, 01 and 001."""
     return (task_id.lstrip("0") or "0") if task_id.isascii() and task_id.isdecimal() else task_id
