@@ -55,8 +55,10 @@ async def log(nats_server: NatsServer, counters: Counters) -> AsyncGenerator[Nat
         yield log
 
 
-async def put_back_an_older_copy(log: NatsLog, counters: Counters, server: NatsServer) -> None:
-    """The log has three commits, then the store is that of one of them."""
+async def put_back_an_older_copy(
+    log: NatsLog, counters: Counters, server: NatsServer, seen: asyncio.Event | None = None
+) -> None:
+    """The log has three commits, which are `seen`, then the store is that of one of them."""
     copy = server.directory.with_name("copy")
     await log.append(counters.commit("a"), after=0)
     await server.stop()
@@ -64,6 +66,8 @@ async def put_back_an_older_copy(log: NatsLog, counters: Counters, server: NatsS
     await server.start()
     for name in ("b", "c"):
         await log.append(counters.commit(name), after=0)
+    if seen:
+        await seen.wait()
     await server.stop()
     shutil.rmtree(server.directory / "jetstream")
     shutil.copytree(copy, server.directory / "jetstream")
@@ -73,11 +77,12 @@ async def put_back_an_older_copy(log: NatsLog, counters: Counters, server: NatsS
 async def test_a_tail_ends_when_its_log_comes_back_shorter(
     log: NatsLog, counters: Counters, nats_server: NatsServer
 ) -> None:
-    seen = 0
+    seen = asyncio.Event()
     async with aclosing(log.tail()) as batches:
-        changing = asyncio.create_task(put_back_an_older_copy(log, counters, nats_server))
-        while seen < 3:
-            seen = (await anext(batches))[-1].seq
+        changing = asyncio.create_task(put_back_an_older_copy(log, counters, nats_server, seen))
+        while (await anext(batches))[-1].seq < 3:
+            pass
+        seen.set()
         await changing
         waiting = asyncio.ensure_future(anext(batches))
         await nats_server.start()
