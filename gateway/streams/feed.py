@@ -250,7 +250,7 @@ class Feed:
         for number, client in enumerate(tuple(self._clients), start=1):
             client.push(piece)
             if number % TURN == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # let other tasks run: there may be thousands of clients
 
     def _now(self) -> int:
         return epoch_ms(self._clock())

@@ -135,7 +135,7 @@ class Subscription:
         for number, delivery in enumerate(held[:-1]):
             await self._send(delivery.ack_subject, IN_PROGRESS)
             if number % 100 == 0:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # let other tasks run: there may be thousands of messages
         return not held or await self._is_confirmed(held[-1])
 
     async def _is_confirmed(self, last: Delivery) -> bool:
