@@ -32,7 +32,7 @@ export default function Agent({ id }) {
         <label>Prompt<textarea name="prompt" rows="24" required spellcheck="false">${data.promptTemplate}</textarea></label>
         <label>Version <input name="version" required placeholder="2.0.0" /></label>
         <${Problem} error=${error} />
-        <p class="hint">A new version is not active before you activate it. Runs of before keep their version.</p>
+        <p class="hint">A new version is used only after you activate it. Runs that have started keep their version.</p>
         <button class="primary">Save as a new version</button>
       </form>`;
   }}<//>`;

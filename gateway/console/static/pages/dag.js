@@ -2,7 +2,7 @@
 /** One plan: its steps, how it was made, and its runs. */
 
 import { Copy, Fact, Loaded, Problem, Status, When } from "../parts/components.js";
-import { duration, number, usd } from "../parts/format.js";
+import { number, usd } from "../parts/format.js";
 import { html } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { Preview } from "./new.js";
@@ -36,9 +36,9 @@ export default function Dag({ id }) {
 function Attempts({ attempts }) {
   if (!attempts.length) return null;
   return html`<h2>How it was made</h2><table class="list">
-    <thead><tr><th>Attempt</th><th>Reason</th><th>Model</th><th class="num">Took</th><th class="num">Tokens</th><th class="num">Cost</th><th>What was wrong</th></tr></thead>
-    <tbody>${attempts.map((one, n) => html`<tr>
-      <td>${one.attempt ?? n + 1}</td><td>${one.reason ?? ""}</td><td>${one.model ?? ""}</td>
-      <td class="num">${duration(one.durationMs)}</td><td class="num">${number(one.usage?.totalTokens)}</td><td class="num">${usd(one.costUsd)}</td>
-      <td>${one.errorMessage ?? one.error ?? ""}</td></tr>`)}</tbody></table>`;
+    <thead><tr><th>Attempt</th><th>Reason</th><th class="num">Tokens</th><th class="num">Cost</th><th>What was wrong</th></tr></thead>
+    <tbody>${attempts.map((one) => html`<tr>
+      <td>${one.attempt}</td><td>${one.reason}</td>
+      <td class="num">${number(one.usage?.totalTokens)}</td><td class="num">${usd(one.costUsd)}</td>
+      <td>${one.errorMessage}</td></tr>`)}</tbody></table>`;
 }

@@ -46,15 +46,15 @@ export default function Goal({ id }) {
 function Schedule({ goalPath, schedule, reload }) {
   const path = `${goalPath}/schedules/${schedule.id}`;
   const next = useLoaded(`/api/v1/schedules/${schedule.id}/next?count=3`);
-  const paused = schedule.paused ?? !schedule.active;
-  const ticks = next.data?.ticks ?? next.data?.next ?? [];
+  const { paused } = schedule;
+  const ticks = next.data?.next ?? [];
   return html`<div class="card">
     <div class="head"><p><code>${schedule.cronExpr}</code> in ${schedule.timezone}${paused ? ", paused" : ""}</p>
       <div class="actions">
         <${Action} label=${paused ? "Resume" : "Pause"} sure="" act=${() => call("PATCH", path, { paused: !paused }).then(reload)} />
         <${Action} label="Remove" sure="Really remove" act=${() => call("DELETE", path).then(reload)} />
       </div></div>
-    <p class="hint">Next: ${ticks.length ? ticks.map((/** @type {any} */ tick) => time(tick.at ?? tick.utc ?? tick)).join(" · ") : "–"}</p>
+    <p class="hint">Next: ${ticks.length ? ticks.map(time).join(" · ") : "–"}</p>
   </div>`;
 }
 

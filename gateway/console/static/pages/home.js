@@ -8,25 +8,30 @@ import { useLoaded } from "../parts/loading.js";
 import { Table, useLiveReload } from "./runs.js";
 
 export default function Home() {
-  const running = useLoaded("/api/v1/dag-executions?status=running&limit=5");
-  const goals = useLoaded("/api/v1/runs?status=running&limit=5");
-  const suspended = useLoaded("/api/v1/dag-executions?cursor=&status=failed&limit=5");
+  const running = useLoaded("/api/v1/dag-executions?status=running&limit=1");
+  const goals = useLoaded("/api/v1/runs?status=running&limit=100");
+  const suspended = useLoaded("/api/v1/dag-executions?status=suspended&limit=1");
+  const failed = useLoaded("/api/v1/dag-executions?status=failed&limit=1");
   const recent = useLoaded("/api/v1/dag-executions?limit=8");
   const recentGoals = useLoaded("/api/v1/runs?limit=8");
   const costs = useLoaded("/api/v1/costs/summary?from=1d", { everyMs: 30_000 });
   const ready = useLoaded("/health/ready", { everyMs: 15_000 });
-  useLiveReload(() => [running, goals, suspended, recent, recentGoals].forEach((one) => void one.reload()));
-  const count = (running.data?.pagination.total ?? 0) + (goals.data ?? []).filter((/** @type {any} */ run) => run.strategy === "agent").length;
-  const problems = Object.entries(ready.data?.problems ?? ready.error?.body?.problems ?? {});
+  useLiveReload(() => [running, goals, suspended, failed, recent, recentGoals].forEach((one) => void one.reload()));
+  const agents = goals.data?.filter((/** @type {any} */ run) => run.strategy === "agent").length;
+  const count = running.data && goals.data ? running.data.pagination.total + agents : null;
+  const state = ready.data ?? ready.error?.body;
+  const problems = Object.entries(state?.problems ?? {});
+  const schedules = state?.scheduler && state.scheduler.activeSchedules + state.dagScheduler.activeSchedules;
   const isNew = recent.data && !recent.data.executions.length && recentGoals.data && !recentGoals.data.length;
   return html`
     <div class="head"><h1>Home</h1><a class="button primary" href="/new">New run</a></div>
     ${problems.map(([name, text]) => html`<${Problem} error=${{ message: `${name}: ${text}` }} />`)}
     <div class="tiles">
       <${Tile} title="Running now" value=${number(count)} href="/runs?status=running" />
-      <${Tile} title="Failed" value=${suspended.data ? number(suspended.data.pagination.count) + (suspended.data.pagination.nextCursor ? "+" : "") : "–"} href="/runs?status=failed" bad=${suspended.data?.pagination.count > 0} />
-      <${Tile} title="Spent in 24 hours" value=${usd(costs.data?.totals?.totalCostUsd ?? costs.data?.totals?.grandTotalCostUsd)} href="/costs" />
-      <${Tile} title="Schedules" value=${number((ready.data?.scheduler.activeSchedules ?? 0) + (ready.data?.dagScheduler.activeSchedules ?? 0))} href="/goals" />
+      <${Tile} title="Suspended: need you" value=${number(suspended.data?.pagination.total)} href="/runs?status=suspended" bad=${suspended.data?.pagination.total > 0} />
+      <${Tile} title="Failed" value=${number(failed.data?.pagination.total)} href="/runs?status=failed" />
+      <${Tile} title="Spent in 24 hours" value=${usd(costs.data?.totals.totalCostUsd)} href="/costs" />
+      <${Tile} title="Schedules" value=${number(schedules)} href="/goals" />
     </div>
     ${isNew
       ? html`<${Empty} title="Welcome">

@@ -5,8 +5,11 @@ import { ApiError, get, post } from "../parts/api.js";
 import { Problem } from "../parts/components.js";
 import { Graph } from "../parts/graph.js";
 import { html, useState } from "../parts/html.js";
+import { useLoaded } from "../parts/loading.js";
 import { navigate } from "../parts/router.js";
 
+/** The newest built-in planner. */
+const PLANNER = "DecomposerV8";
 const WAYS = {
   plan: "Make a plan first, and show it to me",
   agent: "Let an agent work on it in turns",
@@ -76,27 +79,27 @@ function Job() {
 function Plan() {
   const [dag, setDag] = useState(/** @type {any} */ (null));
   const [question, setQuestion] = useState(/** @type {any} */ (null));
+  const [agent, setAgent] = useState(PLANNER);
+  const agents = useLoaded("/api/v1/agents?active=true");
   const take = async (/** @type {any} */ answer) => {
-    if (answer.status === "clarification_required") return setQuestion({ id: answer.dagId ?? answer.dag_id, text: answer.clarification_query ?? answer.clarificationQuery });
+    if (answer.status === "clarification_required") return setQuestion({ id: answer.dagId, text: answer.clarification_query });
     setQuestion(null);
     setDag(await get(`/api/v1/dags/${answer.dagId}`));
   };
   const plan = async (/** @type {string} */ text) => {
     setDag(null);
-    await take(await post("/api/v1/create-dag", { "goal-text": text, agentName: await planner() }));
+    await take(await post("/api/v1/create-dag", { "goal-text": text, agentName: agent }));
   };
   return html`
+    <label>Planner
+      <select value=${agent} onChange=${(/** @type {any} */ event) => setAgent(event.target.value)}>
+        ${(agents.data ?? [{ name: PLANNER }]).map((/** @type {any} */ one) => html`<option key=${one.name}>${one.name}</option>`)}
+      </select>
+    </label>
     <${TextForm} label="Goal" button="Make a plan" send=${plan} hint="The planner turns it into steps. Nothing runs before you say so." />
     ${question && html`<section class="question"><h2>The planner asks</h2><p>${question.text}</p>
       <${TextForm} label="Your answer" button="Answer" hint="" rows=${2} send=${(/** @type {string} */ answer) => post(`/api/v1/dags/${question.id}/clarify`, { answer }).then(take)} /></section>`}
     ${dag && html`<${Preview} dag=${dag} />`}`;
-}
-
-/** Name of the agent that plans: the one made for it, if it exists. */
-async function planner() {
-  const agents = await get("/api/v1/agents?active=true");
-  const names = agents.map((/** @type {any} */ agent) => agent.name);
-  return names.find((/** @type {string} */ name) => /decompos|plan/i.test(name)) ?? names[0];
 }
 
 /** @param {{dag: any}} props */
@@ -117,7 +120,7 @@ export function Preview({ dag }) {
 }
 
 /** The steps of a job in the shape of the steps of a run. @param {any} job @returns {any[]} */
-export const previewSteps = (job) =>
+const previewSteps = (job) =>
   (job?.sub_tasks ?? []).map((/** @type {any} */ task) => ({
     taskId: String(task.id),
     description: task.description,

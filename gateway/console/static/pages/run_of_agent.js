@@ -5,7 +5,7 @@ import { call, post } from "../parts/api.js";
 import { Action, Copy, Empty, Fact, Loaded, Status, Tabs, When } from "../parts/components.js";
 import { EventsLog } from "../parts/events_log.js";
 import { duration, number, pretty, prettyText, usd } from "../parts/format.js";
-import { html, useEffect } from "../parts/html.js";
+import { html } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { Markdown } from "../parts/markdown.js";
 import { navigate, setQuery } from "../parts/router.js";
@@ -22,8 +22,7 @@ const OUTCOMES = {
 /** @param {{id: string, query: Record<string, string>}} props */
 export function AgentRun({ id, query }) {
   const run = useLoaded(`/api/v1/runs/${id}`);
-  const steps = useLoaded(`/api/v1/runs/${id}/steps`);
-  useEffect(() => void steps.reload(), [run.data?.seq]);
+  const steps = useLoaded(run.data ? `/api/v1/runs/${id}/steps` : null, { version: run.data?.seq });
   const connected = useFollowed(`/api/v1/runs/${id}/events`, run);
   const tab = query.tab in TABS ? query.tab : "turns";
   return html`<${Loaded} of=${run}>${(/** @type {any} */ data) => html`
@@ -86,8 +85,7 @@ function Turn({ turn }) {
 
 /** @param {{id: string, seq: number}} props */
 function Outputs({ id, seq }) {
-  const outputs = useLoaded(`/api/v1/runs/${id}/outputs`);
-  useEffect(() => void outputs.reload(), [seq]);
+  const outputs = useLoaded(`/api/v1/runs/${id}/outputs`, { version: seq });
   return html`<${Loaded} of=${outputs}>${(/** @type {any[]} */ rows) =>
     rows.length
       ? html`<table class="list"><thead><tr><th>Kind</th><th>What</th><th>When</th></tr></thead><tbody>

@@ -112,8 +112,7 @@ function Steps({ steps, chosen, choose }) {
 
 /** @param {{id: string, seq: number}} props */
 function Costs({ id, seq }) {
-  const costs = useLoaded(`/api/v1/dag-executions/${id}/costs`);
-  useEffect(() => void costs.reload(), [seq]);
+  const costs = useLoaded(`/api/v1/dag-executions/${id}/costs`, { version: seq });
   return html`<${Loaded} of=${costs}>${(/** @type {any} */ data) => html`
     <dl class="facts">
       <${Fact} name="Planning">${usd(data.totals.planningCostUsd)}<//>

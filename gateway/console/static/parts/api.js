@@ -18,7 +18,8 @@ export class ApiError extends Error {
 /** @param {number} status @param {any} body */
 function problemOf(status, body) {
   const issues = (body?.validation_errors ?? []).map((/** @type {any} */ one) => `${one.path}: ${one.message}`);
-  return [body?.error ?? `The gateway answered ${status}`, ...issues].join("\n");
+  const text = body?.message ?? body?.error ?? `The gateway answered ${status}`;
+  return [text, ...issues].join("\n");
 }
 
 /** The API key of this browser tab, or null. */

@@ -22,7 +22,7 @@ export function follow(path, { after = null, onEvent, onState = () => {}, onEnd 
       headers: { ...headers(), Accept: "text/event-stream", ...(last === null ? {} : { "Last-Event-ID": last }) },
       signal: abort.signal,
     });
-    if (response.status === 204) return true;
+    if (response.status === 204 || isFinal(response.status)) return true;
     if (!response.ok || !response.body) throw new Error(String(response.status));
     onState(true);
     failures = 0;
@@ -57,6 +57,9 @@ export function follow(path, { after = null, onEvent, onState = () => {}, onEnd 
   void keepReading();
   return () => abort.abort();
 }
+
+/** Whether trying again cannot help: the stream is gone, or the key may not read it. @param {number} status */
+const isFinal = (status) => status >= 400 && status < 500 && status !== 429;
 
 /** Parse one event of a stream. @param {string} block */
 export function parse(block) {

@@ -64,7 +64,7 @@ export function Graph({ steps, chosen, choose }) {
 }
 
 /** @param {any} step @returns {string[]} */
-export const needsOf = (step) => (step.dependencies ?? []).filter((/** @type {string} */ need) => need !== "none");
+const needsOf = (step) => (step.dependencies ?? []).filter((/** @type {string} */ need) => need !== "none");
 
 /** The name of a step as people read it. @param {any} step */
 export const labelOf = (step) => (step.taskId === "__SYNTHESIS__" ? "Report" : `${step.taskId} ${step.description}`);

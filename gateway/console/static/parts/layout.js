@@ -32,7 +32,7 @@ export function layered(nodes) {
 }
 
 /** The length of the longest path to each step. Steps of a cycle get what is known of them. @param {Node[]} nodes */
-export function depthsOf(nodes) {
+function depthsOf(nodes) {
   const known = new Set(nodes.map((node) => node.id));
   /** @type {Map<string, number>} */
   const depths = new Map();

@@ -7,10 +7,11 @@ import { useCallback, useEffect, useRef, useState } from "./html.js";
 /**
  * Load `path` from the API. A path of null loads nothing. While a new answer is loading, the old one stays.
  * @param {string | null} path
- * @param {{everyMs?: number}} [options] reload in this interval while the page is visible
+ * @param {{everyMs?: number, version?: unknown}} [options] load again in this interval while the page is visible, and
+ *   whenever `version` changes
  * @returns {{data: any, error: any, reload: () => Promise<void>}}
  */
-export function useLoaded(path, { everyMs } = {}) {
+export function useLoaded(path, { everyMs, version } = {}) {
   const [state, setState] = useState({ path, data: /** @type {any} */ (null), error: /** @type {any} */ (null) });
   const newest = useRef(0);
   const reload = useCallback(async () => {
@@ -26,7 +27,7 @@ export function useLoaded(path, { everyMs } = {}) {
   useEffect(() => {
     void reload();
     return () => void newest.current++;
-  }, [reload]);
+  }, [reload, version]);
   useEffect(() => {
     if (!everyMs) return;
     const timer = setInterval(() => document.hidden || void reload(), everyMs);
