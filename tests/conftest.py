@@ -19,6 +19,7 @@ from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
 from deploy.local.nats_server import NatsServer, running
+from tests.waiting import WAIT_S
 
 T = TypeVar("T")
 
@@ -33,16 +34,16 @@ class Eventually(Protocol):
     """Waits until a condition holds and gives what it gave."""
 
     @overload
-    async def __call__(self, condition: Callable[[], Awaitable[T]], *, timeout: float = 10.0) -> T: ...
+    async def __call__(self, condition: Callable[[], Awaitable[T]], *, timeout: float = WAIT_S) -> T: ...
     @overload
-    async def __call__(self, condition: Callable[[], T], *, timeout: float = 10.0) -> T: ...
+    async def __call__(self, condition: Callable[[], T], *, timeout: float = WAIT_S) -> T: ...
 
 
 @pytest.fixture
 def eventually() -> Eventually:
     """`await eventually(lambda: done)`: polls until true; fails after `timeout` seconds."""
 
-    async def wait(condition: Callable[[], Any], *, timeout: float = 10.0) -> Any:
+    async def wait(condition: Callable[[], Any], *, timeout: float = WAIT_S) -> Any:
         answer: Any = None
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):

@@ -23,6 +23,7 @@ from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
@@ -216,5 +217,5 @@ async def test_a_task_that_is_cancelled_while_it_sends_ends(nats_server: NatsSer
         sending = asyncio.create_task(send())
         await sent.wait()
         sending.cancel()
-        await asyncio.wait([sending], timeout=5)
+        await asyncio.wait([sending], timeout=WAIT_S)
         assert sending.done()

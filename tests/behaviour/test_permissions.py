@@ -23,6 +23,7 @@ from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer
+from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.nats
 
@@ -132,7 +133,7 @@ async def test_answers_to_one_user_are_not_heard_by_another(
         await nc.jetstream().stream_info("LOG")  # the server has the subscription; flush() overtakes it
         for subject in ("_INBOX.gateway.secret", "_INBOX.operator.secret", "_INBOX.public.secret"):
             await operator.publish(subject, b"answer")
-        assert (await heard.next_msg(timeout=5)).subject == "_INBOX.public.secret"
+        assert (await heard.next_msg(timeout=WAIT_S)).subject == "_INBOX.public.secret"
     finally:
         await nc.close()
     refused: asyncio.Queue[str] = asyncio.Queue()
@@ -143,7 +144,7 @@ async def test_answers_to_one_user_are_not_heard_by_another(
     nc = await nats.connect(nats_server.url_for("executor"), error_cb=hear)
     try:
         await nc.subscribe("_INBOX.gateway.>")
-        assert "permissions violation for subscription" in await asyncio.wait_for(refused.get(), 5)
+        assert "permissions violation for subscription" in await asyncio.wait_for(refused.get(), WAIT_S)
     finally:
         await nc.close()
 
@@ -157,12 +158,12 @@ async def test_a_reader_follows_the_log_with_a_durable_consumer(
         now = await nc.subscribe(EVERYTHING)
         await nc.jetstream().stream_info("LOG")  # the server has the subscription; flush() overtakes it
         await operator.request("evt.run.b.completed", b"two")
-        assert (await now.next_msg(timeout=5)).data == b"two"
+        assert (await now.next_msg(timeout=WAIT_S)).data == b"two"
         billing = await nc.jetstream().pull_subscribe("evt.run.*.completed", durable="billing", stream="LOG")
-        messages = await billing.fetch(2, timeout=5)
+        messages = await billing.fetch(2, timeout=WAIT_S)
         assert [message.data for message in messages] == [b"one", b"two"]
         for message in messages:
-            await message.ack_sync(timeout=5)
+            await message.ack_sync(timeout=WAIT_S)
     finally:
         await nc.close()
     info = await operator.api("CONSUMER.INFO.LOG.billing")

@@ -40,6 +40,7 @@ from gateway.settings import GatewaySettings
 from projector.building import Building, build
 from projector.projector import Projector, views_fold
 from tests.any_source import CODEC
+from tests.waiting import WAIT_S
 
 ORIGIN = Origin("/test/1")
 NO_LLM = LlmSettings(_env_file=None, llm_provider=None, llm_model=None)
@@ -171,7 +172,7 @@ class Api:
             correlation_id=ORIGIN.correlation_id,
         )
         seq = await self.log.append(commit, after=stream.seq)
-        assert await self.gateway.projected(seq, timeout=10)
+        assert await self.gateway.projected(seq, timeout=WAIT_S)
         return seq
 
 
@@ -263,5 +264,5 @@ async def _api(
         workers = (Projector(log, settings.views_file, announce).run,) if projector else ()
         async with running(gateway, *workers) as (port, _):
             if projector:
-                await asyncio.wait_for(follows.wait(), timeout=10)
+                await asyncio.wait_for(follows.wait(), WAIT_S)
             yield Api(gateway, log, blobs, URL(f"http://127.0.0.1:{port}"), http)

@@ -11,6 +11,8 @@ from asyncio.subprocess import PIPE, Process
 
 import pytest
 
+from tests.waiting import WAIT_S
+
 PROGRAM = """
 import asyncio, sys
 from contextlib import asynccontextmanager
@@ -42,13 +44,13 @@ async def start(*, building: str = "pass", working: str = FOREVER, **env: str) -
 
 async def said(process: Process, word: bytes) -> None:
     assert process.stderr is not None
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         while word not in await process.stderr.readline():
             pass
 
 
 async def end(process: Process) -> tuple[bytes, bytes]:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WAIT_S):
         return await process.communicate()
 
 

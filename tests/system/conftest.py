@@ -33,6 +33,7 @@ from deploy.scripted_llm import environment as scripted_environment
 from tests.canaries import CANARIES, found_in, found_in_files, found_in_nats
 from tests.prompts import require_untrusted_apart
 from tests.system.preloaded import run_preloaded
+from tests.waiting import WAIT_S
 
 LEASE_S = 300
 """Far longer than any test waits: what a killed executor held comes again at once, or the test fails."""
@@ -138,7 +139,7 @@ class Bed:
         """The address of NATS for programs that follow the log."""
         return (self.data / "nats" / "reader.url").read_text()
 
-    async def end(self, execution_id: str, timeout_s: float = 45.0) -> str:
+    async def end(self, execution_id: str, timeout_s: float = WAIT_S) -> str:
         """The state an execution comes to rest in, as the log has it."""
         async with asyncio.timeout(timeout_s):
             return await asyncio.shield(self._ends[execution_id])
@@ -150,7 +151,7 @@ class Bed:
 
     async def shown(self, execution_id: str) -> ExecutionDetail:
         """An execution as clients see it once the views include its end."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             while (execution := await self.client.executions.get(execution_id)).status in {
                 "pending",
                 "running",

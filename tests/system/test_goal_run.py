@@ -50,7 +50,7 @@ async def ended(call: Call, run_id: str, eventually: Eventually) -> Any:
         shown = await call("GET", f"runs/{run_id}")
         return shown if shown["status"] in {"completed", "failed"} else None
 
-    return await eventually(look, timeout=45)
+    return await eventually(look)
 
 
 def numbers(history: list[Event], kind: type[Event]) -> int:

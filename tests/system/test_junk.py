@@ -89,9 +89,9 @@ async def test_junk_and_forgeries_are_parked_and_counted_and_everything_else_goe
                 ("planner", SUBJECTS[3]),
             }
 
-        await eventually(all_are_parked, timeout=30)
+        await eventually(all_are_parked)
         for service in SERVICES:
-            await eventually(lambda: skipped(bed, service), timeout=30)  # noqa: B023
+            await eventually(lambda: skipped(bed, service))  # noqa: B023
         for service in SERVICES:
             bed.system.kill(service, signal.SIGKILL)
         await bed.system.ready()

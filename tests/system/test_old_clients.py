@@ -179,7 +179,7 @@ async def test_goals_and_their_runs(old: OldClient, eventually: Eventually) -> N
         run = (await old.api("GET", f"runs/{triggered['runId']}"))[1]
         return run if run["status"] in {"completed", "failed"} else None
 
-    run = await eventually(ended, timeout=30)
+    run = await eventually(ended)
     assert (run["status"], run["goal"]["id"]) == ("completed", goal["id"])
     status, steps = await old.api("GET", f"runs/{triggered['runId']}/steps")
     assert [step["stepNo"] for step in steps] == list(range(1, run["stepsExecuted"] + 1))

@@ -22,6 +22,8 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from tests.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from tests.system.conftest import Bed
 
@@ -202,7 +204,7 @@ class Seen:
         subscription = await self.js.pull_subscribe(subject or "", config.durable_name, stream, config)
         info = await subscription.consumer_info()
         waiting = min(count, info.num_pending or 0)
-        messages = await subscription.fetch(waiting, timeout=10) if waiting else []
+        messages = await subscription.fetch(waiting, timeout=WAIT_S) if waiting else []
         await self.js.delete_consumer(stream, info.name)
         return [json.loads(message.data)[-1]["subject"] for message in messages]
 

@@ -18,6 +18,8 @@ import nats
 import pytest
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
+from tests.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from tests.system.conftest import Bed
 
@@ -96,7 +98,7 @@ async def heard(bed: Bed, config: ConsumerConfig) -> list[str]:
     try:
         subscription = await nc.jetstream().pull_subscribe(COMPLETED, stream="LOG", config=config)
         info = await subscription.consumer_info()
-        messages = await subscription.fetch(info.num_pending, timeout=10) if info.num_pending else []
+        messages = await subscription.fetch(info.num_pending, timeout=WAIT_S) if info.num_pending else []
         return [json.loads(message.data)[-1]["subject"] for message in messages]
     finally:
         await nc.close()

@@ -29,6 +29,7 @@ from executor.tools.tool import CallContext, Tool
 from executor.workload import Workloads
 from tests import jobs
 from tests.any_source import CODEC
+from tests.waiting import WAIT_S
 
 ORIGIN = Origin("/test/1", actor="key:ci")
 QUICK = RunPolicy(backoff_s=0.0)
@@ -149,7 +150,7 @@ class HeldLog(MemoryLog):
 
     async def refuses(self, times: int) -> None:
         """Return when so many more calls have got no answer."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             while not self._refused.locked():
                 await self._refused.acquire()
             for _ in range(times):
@@ -218,7 +219,7 @@ async def handle(executor: Executor | AfterRun, lease: Recorded, attempt: int = 
 
 
 async def deliver(executor: Executor | AfterRun, message: Recorded, delivery: Delivery) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         await executor.handle(message, delivery)  # type: ignore[arg-type]
 
 

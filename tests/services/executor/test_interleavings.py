@@ -43,6 +43,7 @@ from executor.tools.tool import CallContext, Tool
 from executor.workload import Workloads
 from tests import jobs
 from tests.any_source import CODEC
+from tests.waiting import WAIT_S
 
 ORIGIN = Origin("/test/1")
 RUN_ID = "dag-exec_1"
@@ -189,7 +190,7 @@ class Storm:
             executor.drain()
         elif self.weather.strikes(0.3):
             working[0].cancel()
-        _, still = await asyncio.wait(working, timeout=10)
+        _, still = await asyncio.wait(working, timeout=WAIT_S)
         assert not still, "it hangs"
         watching.cancel()
         await asyncio.wait([watching])

@@ -34,6 +34,7 @@ from tests.services.executor.system import (
     task,
     tool,
 )
+from tests.waiting import WAIT_S
 
 WIDE = 1000
 
@@ -56,7 +57,7 @@ async def test_after_a_crash_another_executor_repeats_no_completed_step() -> Non
     system = System(tool("count", calls.count), tool("wait", blocked.wait))
     lease = await system.request(task("001", "count"), task("002", "wait", needs=["001"]))
     async with handling(system.executor(), lease):
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
     blocked.gate.set()
     await handle(system.executor(), lease, attempt=2)
     assert (await system.state()).status is Status.COMPLETED
@@ -69,7 +70,7 @@ async def test_a_step_that_must_not_be_repeated_is_asked_about_after_a_crash() -
     system = System(tool("send", blocked.wait, Effect.ONCE))
     lease = await system.request(task("001", "send"))
     async with handling(system.executor(), lease):
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
     blocked.gate.set()
     await handle(system.executor(), lease, attempt=2)
     assert "whether it took effect is unknown" in (await system.state()).failed["001"]
@@ -83,10 +84,10 @@ async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_cou
     system = System(tool("wait", blocked.wait))
     lease = await system.request(task("001", "wait", "x"), task("002", needs=["001"]))
     async with handling(system.executor(), lease) as zombie:
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
         blocked.called.clear()
         async with handling(system.executor(), lease, attempt=2) as heir:
-            await asyncio.wait_for(blocked.called.wait(), 5)
+            await asyncio.wait_for(blocked.called.wait(), WAIT_S)
             blocked.gate.set()
             await asyncio.wait([zombie, heir])
             assert isinstance(zombie.exception(), LeaseLost)
@@ -125,11 +126,11 @@ async def test_an_old_message_put_back_while_the_run_is_resumed_does_not_share_i
     new = await system.resume()
     monkeypatch.setattr(system.log, "read", read_slowly)
     async with handling(executor, new) as second:
-        await asyncio.wait_for(reading.wait(), 5)
+        await asyncio.wait_for(reading.wait(), WAIT_S)
         system.log.asked.clear()
         system.log.open.clear()
         async with handling(executor, old) as first:
-            await asyncio.wait_for(system.log.asked.wait(), 5)
+            await asyncio.wait_for(system.log.asked.wait(), WAIT_S)
             readable.set()
             with pytest.raises(Retry):
                 await second
@@ -154,7 +155,7 @@ async def test_a_stale_lease_does_not_take_the_run_from_who_has_it() -> None:
     stale = await system.request(task("001", "refuse_once"))
     await handle(system.executor(), stale)
     async with handling(system.executor(), await system.resume()) as holder:
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
         await handle(system.executor(), stale, attempt=2)
         blocked.gate.set()
         await asyncio.wait([holder])
@@ -167,7 +168,7 @@ async def test_draining_finishes_what_is_in_progress_and_leaves_the_rest_to_anot
     lease = await system.request(task("001", "wait"), task("002", needs=["001"]))
     executor = system.executor()
     async with handling(executor, lease) as leaving:
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
         executor.drain()
         blocked.gate.set()
         await asyncio.wait([leaving])
@@ -184,9 +185,9 @@ async def test_cancelling_stops_the_steps_in_progress() -> None:
     executor = system.executor()
     watcher = asyncio.create_task(watch(system.log, executor, state_filter("run", "cancelled")))
     async with handling(executor, lease) as task_:
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
         await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "enough"), ORIGIN)
-        await asyncio.wait_for(task_, 5)
+        await asyncio.wait_for(task_, WAIT_S)
     watcher.cancel()
     await asyncio.wait([watcher])
     assert blocked.cancelled == 1
@@ -225,11 +226,11 @@ async def test_a_step_that_must_not_be_repeated_does_not_begin_after_the_lease_h
     lease = await system.request(task("001", "wait"), task("002", "send"))
     held = Lease(15, clock)
     stopped = asyncio.create_task(deliver(system.executor(), lease, Delivery(1, held)))
-    await asyncio.wait_for(first.called.wait(), 5)
+    await asyncio.wait_for(first.called.wait(), WAIT_S)
     clock.now += 20
     first.called.clear()
     async with handling(system.executor(), lease, attempt=2):
-        await asyncio.wait_for(first.called.wait(), 5)
+        await asyncio.wait_for(first.called.wait(), WAIT_S)
         held.renew(clock.now)
         first.gate.set()
         with pytest.raises(LeaseLost):
@@ -245,7 +246,7 @@ async def test_a_step_begins_after_an_interruption_in_which_nobody_took_the_run(
     lease = await system.request(task("001", "wait"), task("002", "send"))
     held = Lease(15, clock)
     working = asyncio.create_task(deliver(system.executor(), lease, Delivery(1, held)))
-    await asyncio.wait_for(first.called.wait(), 5)
+    await asyncio.wait_for(first.called.wait(), WAIT_S)
     clock.now += 20
     held.renew(clock.now)
     first.gate.set()
@@ -259,7 +260,7 @@ async def test_an_executor_without_the_tool_repeats_nothing_that_must_not_be_rep
     system = System(tool("send", blocked.wait, Effect.ONCE))
     lease = await system.request(task("001", "send"))
     async with handling(system.executor(), lease):
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
     complete, system.registry = system.registry, Registry.of([])
     await handle(system.executor(), lease, attempt=2)
     system.registry = complete
@@ -273,7 +274,7 @@ async def test_taking_over_a_plan_too_wide_for_one_commit_repeats_nothing_unaske
     system.max_steps = WIDE
     lease = await system.request(*(task(f"{n:04}", "send") for n in range(WIDE)))
     async with handling(system.executor(), lease):
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
     done = len(blocked.keys)
     before = len(await system.log.read("run", RUN_ID))
     await handle(system.executor(), lease, attempt=2)
@@ -291,7 +292,7 @@ async def test_a_run_whose_message_is_given_up_is_suspended_and_resumes() -> Non
     system = System(tool("wait", blocked.wait))
     lease = await system.request(task("001"), task("002", "wait", needs=["001"]))
     async with handling(system.executor(), lease):
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
     executor = system.executor()
     await executor.given_up(lease, OverflowError("a bug"))
     suspended = (await system.events())[-1]
@@ -307,7 +308,7 @@ async def test_a_wide_run_that_is_given_up_says_of_each_step_that_its_outcome_is
     system = System(tool("send", blocked.wait, Effect.ONCE))
     lease = await system.request(*(task(f"{n:04}", "send") for n in range(WIDE)))
     async with handling(system.executor(), lease):
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
     await system.executor().given_up(lease, OverflowError("a bug"))
     state = await system.state()
     assert (state.status, len(state.failed), state.running) == (Status.SUSPENDED, WIDE, {})
@@ -350,10 +351,10 @@ async def test_a_run_called_off_while_it_is_given_up_stays_called_off() -> None:
     system.log.open.clear()
     giving_up = asyncio.create_task(system.executor().given_up(lease, OverflowError("a bug")))
     system.log.asked.clear()
-    await asyncio.wait_for(system.log.asked.wait(), 5)
+    await asyncio.wait_for(system.log.asked.wait(), WAIT_S)
     held, system.log.open = system.log.open, asyncio.Event()
     system.log.open.set()
     await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "no"), ORIGIN)
     held.set()
-    await asyncio.wait_for(giving_up, 5)
+    await asyncio.wait_for(giving_up, WAIT_S)
     assert (await system.state()).status is Status.CANCELLED

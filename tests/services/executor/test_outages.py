@@ -12,6 +12,7 @@ from contracts.domain.run import RUN, Status
 from contracts.runtime.stream import transact
 from executor.tools.tool import CallContext
 from tests.services.executor.system import ORIGIN, RUN_ID, Calls, System, handle, handling, task, tool
+from tests.waiting import WAIT_S
 
 # ── without a log ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -22,7 +23,7 @@ async def test_a_step_that_must_not_be_repeated_outlives_an_outage_of_the_log() 
     system = System(tool("send", once.wait, Effect.ONCE), tool("wait", sibling.wait))
     lease = await system.request(task("001", "send"), task("002", "wait"), task("003", needs=["001", "002"]))
     async with handling(system.executor(), lease) as working:
-        await asyncio.wait_for(asyncio.gather(once.called.wait(), sibling.called.wait()), 5)
+        await asyncio.wait_for(asyncio.gather(once.called.wait(), sibling.called.wait()), WAIT_S)
         system.log.away.set()
         sibling.gate.set()
         await system.log.refuses(3)
@@ -53,13 +54,13 @@ async def test_an_executor_that_is_stopped_during_an_outage_ends() -> None:
     lease = await system.request(task("001", "wait"), task("002", "wait"))
     executor = system.executor()
     async with handling(executor, lease) as working:
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
         system.log.away.set()
         executor.drain()
         blocked.gate.set()
         await system.log.refuses(2)
         working.cancel()
-        await asyncio.wait_for(asyncio.wait([working]), 5)
+        await asyncio.wait_for(asyncio.wait([working]), WAIT_S)
     system.log.away.clear()
     assert (await system.state()).status is Status.RUNNING
     await handle(system.executor(), lease, attempt=2)
@@ -109,7 +110,7 @@ async def test_only_steps_that_change_nothing_begin_before_their_start_is_in_the
     )
     system.log.open.clear()
     async with handling(system.executor(), lease) as working:
-        await asyncio.wait_for(last.called.wait(), 5)
+        await asyncio.wait_for(last.called.wait(), WAIT_S)
         assert reads.keys == [f"{RUN_ID}/001", f"{RUN_ID}/002"]
         assert writes.keys == []
         assert (await system.state()).status is Status.PENDING
@@ -126,7 +127,7 @@ async def test_what_ran_ahead_of_the_log_counts_for_nothing_when_the_run_was_cal
     lease = await system.request(task("001", "read"), task("002", "last", needs=["001"]))
     system.log.open.clear()
     async with handling(system.executor(), lease) as working:
-        await asyncio.wait_for(last.called.wait(), 5)
+        await asyncio.wait_for(last.called.wait(), WAIT_S)
         held, system.log.open = system.log.open, asyncio.Event()
         system.log.open.set()
         await transact(system.log, RUN, RUN_ID, lambda state: run.cancel(state, "no"), ORIGIN)

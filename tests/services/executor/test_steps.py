@@ -16,6 +16,7 @@ from contracts.domain.run.steps import SYNTHESIS
 from executor import driver
 from executor.tools.tool import CallContext
 from tests.services.executor.system import RUN_ID, Calls, System, handle, task, tool
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.executor.conftest import SetBack
@@ -49,7 +50,7 @@ async def test_independent_steps_run_at_the_same_time() -> None:
     together = asyncio.Barrier(3)
 
     async def meet(value: Json, _: CallContext) -> Json:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             await together.wait()
         return value
 

@@ -31,6 +31,7 @@ from gateway.streams.log_feed import EventFilter, LogFeed, _Encoded, _Listener
 from gateway.streams.sse import Piece
 from tests.any_source import CODEC
 from tests.services.gateway.watching import Told, Watcher, watching_path
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -295,7 +296,7 @@ async def test_a_stopping_gateway_ends_its_streams(api: Api) -> None:
 
 
 async def test_head_has_no_stream(api: Api) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         answer = await api.call("HEAD", EVENTS)
     assert (answer.status, answer.body) == (200, b"")
 

@@ -17,6 +17,7 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from gateway.streams.hub import PATIENCE_S, Hub, Reached, included
 from tests.any_source import CODEC
+from tests.waiting import WAIT_S
 
 REQUESTED = dag.Requested(goal_text="g", agent_name="A")
 REJECTED = dag.Rejected(http_status=500, error="no")
@@ -64,7 +65,7 @@ async def test_what_has_happened_already_is_found() -> None:
     await write(log, "d1", REQUESTED)
     seq = await write(log, "d1", REJECTED)
 
-    async with hub_on(log) as hub, asyncio.timeout(10):
+    async with hub_on(log) as hub, asyncio.timeout(WAIT_S):
         assert (await hub.wait_for("dag", "d1", ENDED)).seq == seq
 
 
@@ -72,7 +73,7 @@ async def test_what_happens_later_is_found() -> None:
     log = WatchedLog()
     await write(log, "d1", REQUESTED)
 
-    async with hub_on(log) as hub, asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with hub_on(log) as hub, asyncio.timeout(WAIT_S), asyncio.TaskGroup() as group:
         waiting = group.create_task(hub.wait_for("dag", "d1", ENDED))
         async with hub.listening("dag", "d1", lambda _: None):
             await write(log, "d2", REQUESTED)
@@ -85,7 +86,7 @@ async def test_what_came_before_the_position_does_not_count() -> None:
     await write(log, "d1", REQUESTED)
     before = await write(log, "d1", REJECTED)
 
-    async with hub_on(log) as hub, asyncio.timeout(10), asyncio.TaskGroup() as group:
+    async with hub_on(log) as hub, asyncio.timeout(WAIT_S), asyncio.TaskGroup() as group:
         waiting = group.create_task(hub.wait_for("dag", "d1", ENDED, after=before))
         async with hub.listening("dag", "d1", lambda _: None):
             seq = await write(log, "d1", REJECTED)
@@ -96,7 +97,7 @@ async def test_a_listener_hears_its_own_aggregate_only_and_in_order() -> None:
     log = WatchedLog()
     heard: list[Recorded] = []
 
-    async with hub_on(log) as hub, asyncio.timeout(10):
+    async with hub_on(log) as hub, asyncio.timeout(WAIT_S):
         async with hub.listening("dag", "d1", heard.append):
             await write(log, "d1", REQUESTED)
             await write(log, "d2", REQUESTED)
@@ -120,7 +121,7 @@ async def heard_by(hub: Hub, log: Log) -> None:
 async def test_nothing_is_followed_while_nobody_listens() -> None:
     log = WatchedLog()
 
-    async with hub_on(log) as hub, asyncio.timeout(10):
+    async with hub_on(log) as hub, asyncio.timeout(WAIT_S):
         await write(log, "d1", REQUESTED)
         assert log.tails == 0
         await heard_by(hub, log)
@@ -133,7 +134,7 @@ async def test_a_log_that_is_away_is_followed_when_it_is_back(monkeypatch: pytes
     log = WatchedLog()
     log.failures = 3
 
-    async with hub_on(log) as hub, asyncio.timeout(10):
+    async with hub_on(log) as hub, asyncio.timeout(WAIT_S):
         await heard_by(hub, log)
 
 
@@ -158,7 +159,11 @@ async def test_a_commit_is_passed_on_when_the_views_include_it() -> None:
         await projected.wait()
         return True
 
-    async with asyncio.timeout(10), hub_on(log, reached) as hub, hub.listening_to_all(lambda _: passed.set()):
+    async with (
+        asyncio.timeout(WAIT_S),
+        hub_on(log, reached) as hub,
+        hub.listening_to_all(lambda _: passed.set()),
+    ):
         await write(log, "d1", REQUESTED)
         await asked.wait()
         assert not passed.is_set()
@@ -178,7 +183,7 @@ async def test_views_that_are_far_behind_do_not_hold_streams_up() -> None:
     def passed_on(recorded: Recorded) -> None:
         passed.put_nowait(recorded.seq)
 
-    async with asyncio.timeout(10), hub_on(log, behind) as hub, hub.listening_to_all(passed_on):
+    async with asyncio.timeout(WAIT_S), hub_on(log, behind) as hub, hub.listening_to_all(passed_on):
         for event in (REQUESTED, REJECTED):
             seq = await write(log, "d1", event)
             assert await passed.get() == seq

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from gateway.api.tasks import endpoints as tasks
 from gateway.http import bodies, forms, protocol
 from gateway.http.forms import Form, FormMemory
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -135,9 +136,9 @@ async def test_a_client_that_leaves_in_the_middle_of_its_form_is_one_line_for_de
     with capture_logs() as logs, caplog.at_level(logging.INFO):
         _, writer = await asyncio.open_connection(api.url.host, api.url.port)
         writer.write(head + b"Content-Length: 9000000\r\n\r\n" + part)
-        await asyncio.wait_for(reading.wait(), 10)
+        await asyncio.wait_for(reading.wait(), WAIT_S)
         writer.transport.abort()
-        await asyncio.wait_for(left.wait(), 10)
+        await asyncio.wait_for(left.wait(), WAIT_S)
         await api.stop()
 
     assert [one["log_level"] for one in logs if "disconnected" in one["event"]] == ["debug"]

@@ -18,6 +18,7 @@ from contracts.views import NEXT, VIEWS_VERSION, agents, checkpoint, metadata
 from gateway import gateway as gateway_module
 from gateway.views.reader import ViewsUnavailable
 from projector.database import Database, remove
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -143,7 +144,7 @@ async def test_an_announcement_that_got_lost_costs_a_moment_only(
     """The other gateway reads the same views and hears nobody."""
     deaf = await start_gateway(projector=False, log=api.log)
     seq = await api.write(AGENT, "agent_1", created("A"))
-    assert await deaf.gateway.projected(seq, timeout=10)
+    assert await deaf.gateway.projected(seq, timeout=WAIT_S)
 
 
 async def test_what_views_do_not_include_yet_is_not_called_missing(start_gateway: StartGateway) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 from aiohttp import ClientError
 
+from tests.waiting import WAIT_S
+
 if TYPE_CHECKING:
     from tests.services.conftest import Api
 
@@ -34,7 +36,7 @@ class Watcher:
 
     async def next(self) -> Told:
         """The next frame; fails when the stream has ended."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             frame = (await self.response.content.readuntil(b"\n\n")).decode()
         fields = dict(line.split(": ", 1) for line in frame.splitlines() if line)
         data = orjson.loads(fields["data"])
@@ -53,7 +55,7 @@ class Watcher:
 
     async def broken(self) -> bool:
         """Wait until the server cuts the connection. False: it ended the stream in an orderly way."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             try:
                 await self.response.content.read()
             except ClientError:
@@ -61,7 +63,7 @@ class Watcher:
         return False
 
     async def ended(self) -> bool:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             return not await self.response.content.read()
 
 

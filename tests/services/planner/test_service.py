@@ -103,7 +103,7 @@ async def test_a_plan_is_made_with_the_tools_that_somebody_alive_can_call(
             return "vanishedTool" not in prompts[-1]
 
         async with running(settings):
-            await eventually(planned_without_it, timeout=60)
+            await eventually(planned_without_it)
 
 
 async def test_a_process_makes_plans_with_the_agents_it_brings(

@@ -16,6 +16,7 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, transact
 from projector.database import Database
 from projector.projector import Projector
+from tests.waiting import WAIT_S
 
 ORIGIN = Origin("/test/1")
 
@@ -51,7 +52,7 @@ class Views:
 
     async def caught_up(self) -> None:
         newest = await self.log.last_seq()
-        async with asyncio.timeout(10), self._advanced:
+        async with asyncio.timeout(WAIT_S), self._advanced:
             await self._advanced.wait_for(lambda: self._seq >= newest)
 
     async def announced_again(self, act: Callable[[], Awaitable[None]]) -> None:

@@ -27,6 +27,7 @@ from contracts.runtime.stream import Origin, Stream
 from scheduler.scheduler import Scheduler
 from tests import jobs
 from tests.any_source import CODEC
+from tests.waiting import WAIT_S
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -171,7 +172,7 @@ class World:
     async def ticked(self, count: int) -> list[Ticked]:
         """The first `count` ticks recorded, as soon as they are."""
         ticks: list[Ticked] = []
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             async for batch in self.log.tail(state_filter("schedule")):
                 ticks += [event for one in batch for event in one.commit.events if isinstance(event, Ticked)]
                 if len(ticks) >= count:
@@ -193,7 +194,7 @@ class World:
         if not asked and not await self.log.last_seq(state_filter("run", "pending")):
             return []
         runs: dict[str, Recorded] = {}
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             async for batch in self.log.tail(state_filter("run", "pending")):
                 runs |= {one.commit.aggregate_id: one for one in batch}
                 if asked <= runs.keys():

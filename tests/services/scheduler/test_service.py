@@ -24,6 +24,7 @@ from contracts.runtime.process.service import Running
 from contracts.runtime.stream import Origin, Stream
 from scheduler.service import build
 from scheduler.settings import SchedulerSettings
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.scheduler.conftest import World
@@ -47,7 +48,7 @@ async def running(settings: SchedulerSettings) -> AsyncGenerator[Running]:
 async def ticked(log: Log, count: int) -> list[Ticked]:
     """The first `count` ticks recorded, as soon as they are."""
     ticks: list[Ticked] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         async for batch in log.tail(state_filter("schedule")):
             ticks += [event for event in all_events(r.commit for r in batch) if isinstance(event, Ticked)]
             if len(ticks) >= count:

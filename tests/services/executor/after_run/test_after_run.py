@@ -30,6 +30,7 @@ from executor.tools.tool import Tool
 from executor.tools.write_file import write_file
 from tests import jobs
 from tests.services.executor.system import Delivery, deliver
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.executor.conftest import MakeWorld, SetBack
@@ -169,7 +170,7 @@ async def test_a_slow_webhook_keeps_no_executor_busy(world: Any, receiver: Recei
     receiver.discard_progress = True
     await world.pursue(webhook_url=receiver.url)
     async with world.handling(world.after_run(), await world.end()):
-        await asyncio.wait_for(receiver.reached.wait(), 5)
+        await asyncio.wait_for(receiver.reached.wait(), WAIT_S)
         await world.handle(world.executor(), await world.request("run_2", webhook_url=receiver.url))
         assert (await world.state("run_2")).status is Status.COMPLETED
 
@@ -197,7 +198,7 @@ async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_process(
     receiver.discard_progress = True
     await world.pursue(webhook_url=receiver.url)
     async with world.handling(world.after_run(), await world.end()):
-        await asyncio.wait_for(receiver.reached.wait(), 5)
+        await asyncio.wait_for(receiver.reached.wait(), WAIT_S)
     receiver.discard_progress = False
     await world.settle()
     assert [headers["Idempotency-Key"] for headers, _ in receiver.got] == ["run_1/webhook"] * 2
@@ -216,7 +217,7 @@ async def test_a_webhook_that_cannot_be_told_now_is_told_later(world: Any, recei
     assert 0 < later.value.after <= 0.1
     (failed,) = await world.of(webhook.AttemptFailed, "run_1", "webhook")
     assert "503" in failed.error
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(WAIT_S):
         while await world.of(webhook.Delivered, "run_1", "webhook") == []:
             try:
                 await world.settle()

@@ -19,6 +19,7 @@ from executor.executor import watch
 from executor.goal.limits import Limits
 from tests.services.executor.goal.rules import calls_once
 from tests.services.executor.system import echo
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -53,7 +54,7 @@ async def test_after_a_crash_calls_without_an_answer_run_again_with_their_keys_a
     world.tool("first", calls.wait, Effect.IDEMPOTENT)
     lease = await world.request()
     async with world.handling(world.executor(), lease):
-        await asyncio.wait_for(calls.called.wait(), 5)
+        await asyncio.wait_for(calls.called.wait(), WAIT_S)
     calls.gate.set()
     await world.handle(world.executor(), lease, attempt=2)
     assert (await world.state()).status is Status.COMPLETED
@@ -70,7 +71,7 @@ async def test_a_call_that_must_not_be_repeated_is_not_and_the_model_is_told_so(
     world.tool("first", calls.wait, Effect.ONCE)
     lease = await world.request()
     async with world.handling(world.executor(), lease):
-        await asyncio.wait_for(calls.called.wait(), 5)
+        await asyncio.wait_for(calls.called.wait(), WAIT_S)
     await world.handle(world.executor(), lease, attempt=2)
     assert (await world.state()).status is Status.COMPLETED
     assert calls.keys == ["run_1/1.0"]
@@ -88,7 +89,7 @@ async def test_a_call_that_was_answered_is_not_made_again(
     world.tool("second", blocked.wait)
     lease = await world.request()
     async with world.handling(world.executor(), lease):
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
         await eventually(lambda: world.of(run.CallAnswered))
     blocked.gate.set()
     await world.handle(world.executor(), lease, attempt=2)
@@ -118,10 +119,10 @@ async def test_an_executor_that_lost_its_lease_stops_and_its_result_does_not_cou
     world.tool("first", calls.wait)
     lease = await world.request()
     async with world.handling(world.executor(), lease) as zombie:
-        await asyncio.wait_for(calls.called.wait(), 5)
+        await asyncio.wait_for(calls.called.wait(), WAIT_S)
         calls.called.clear()
         async with world.handling(world.executor(), lease, attempt=2) as heir:
-            await asyncio.wait_for(calls.called.wait(), 5)
+            await asyncio.wait_for(calls.called.wait(), WAIT_S)
             calls.gate.set()
             await asyncio.wait([zombie, heir])
             assert isinstance(zombie.exception(), LeaseLost)
@@ -137,7 +138,7 @@ async def test_a_run_that_kills_its_executors_fails(make_world: MakeWorld, calls
     lease = await world.request()
     for attempt in (1, 2):
         async with world.handling(world.executor(), lease, attempt):
-            await asyncio.wait_for(calls.called.wait(), 5)
+            await asyncio.wait_for(calls.called.wait(), WAIT_S)
         calls.called.clear()
     await world.handle(world.executor(), lease, attempt=3)
     state = await world.state()
@@ -154,7 +155,7 @@ async def test_draining_finishes_the_calls_in_progress_and_leaves_the_rest_to_an
     lease = await world.request()
     executor = world.executor()
     async with world.handling(executor, lease) as leaving:
-        await asyncio.wait_for(calls.called.wait(), 5)
+        await asyncio.wait_for(calls.called.wait(), WAIT_S)
         executor.drain()
         calls.gate.set()
         await asyncio.wait([leaving])
@@ -175,7 +176,7 @@ async def test_draining_sends_away_the_runs_that_wait_for_a_place(
     executor = world.executor()
     first, second = await world.request("run_1"), await world.request("run_2")
     async with world.handling(executor, first), world.handling(executor, second) as waiting:
-        await asyncio.wait_for(calls.called.wait(), 5)
+        await asyncio.wait_for(calls.called.wait(), WAIT_S)
         executor.drain()
         await asyncio.wait([waiting])
         assert isinstance(waiting.exception(), Retry)
@@ -259,7 +260,7 @@ async def cancelled(world: Any, executor: Any, begun: Callable[[], Any]) -> None
     async with world.handling(executor, await world.request()) as task:
         await begun()
         await transact(world.log, RUN, "run_1", lambda state: run.cancel(state, "enough"), Origin("/test/1"))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(WAIT_S):
             await asyncio.wait([task])
         assert task.done()
         assert task.exception() is None
@@ -293,7 +294,7 @@ async def test_a_run_cancelled_while_it_waits_for_a_place_never_begins(
     executor = world.executor()
     first, second = await world.request("run_1"), await world.request("run_2")
     async with world.handling(executor, first) as one, world.handling(executor, second) as two:
-        await asyncio.wait_for(calls.called.wait(), 5)
+        await asyncio.wait_for(calls.called.wait(), WAIT_S)
         await transact(world.log, RUN, "run_2", lambda state: run.cancel(state, "enough"), Origin("/test/1"))
         calls.gate.set()
         await asyncio.wait([one, two])

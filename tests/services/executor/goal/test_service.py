@@ -29,6 +29,7 @@ from deploy.scripted_llm import ScriptedLlm, parse_rules
 from executor.goal.workload import AgentWorkload
 from executor.service import build
 from executor.settings import ExecutorSettings
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -191,11 +192,11 @@ async def test_a_webhook_that_a_kill_after_the_end_cut_short_is_called_once_more
     it.held = url("end")
     async with a_process():
         await requested(log, url("end"))
-        await eventually(lambda: told(it), timeout=60)
+        await eventually(lambda: told(it))
     assert (await log.read("run", "run_1"))[-1].commit.state == run.Status.COMPLETED
     it.held = None
     async with a_process():
-        await eventually(lambda: ended(log), timeout=60)
+        await eventually(lambda: ended(log))
     assert [key for key in it.keys if key.endswith("webhook")] == ["run_1/webhook"] * 2
     assert len(await log.read("memory", "goal_1")) == 1
 
@@ -218,7 +219,7 @@ async def test_a_run_that_one_process_left_is_finished_by_the_next_and_its_webho
     it.busy = 1
     async with executing():
         await requested(log, url("end"))
-        await asyncio.wait_for(it.reached.wait(), 10)
+        await asyncio.wait_for(it.reached.wait(), WAIT_S)
     it.gate.set()
     async with executing():
         await eventually(lambda: ended(log))

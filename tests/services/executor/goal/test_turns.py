@@ -19,6 +19,7 @@ from executor.tools.tool import CallContext
 from executor.tools.write_file import write_file
 from tests.services.executor.goal.rules import ONE_CALL, calls_once
 from tests.services.executor.system import echo
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.executor.conftest import MakeWorld
@@ -50,7 +51,7 @@ async def test_a_turn_and_its_calls_are_recorded_before_a_tool_runs(
     world = await make_world(ONE_CALL)
     world.tool("echo", calls.wait)
     async with world.handling(world.executor(), await world.request()):
-        await asyncio.wait_for(calls.called.wait(), 5)
+        await asyncio.wait_for(calls.called.wait(), WAIT_S)
         recorded = (await world.log.read("run", "run_1"))[-1].commit
         assert [type(event) for event in recorded.events] == [run.TurnTaken, run.StepsStarted]
         assert recorded.state == "running"
@@ -60,7 +61,7 @@ async def test_calls_of_one_turn_run_at_the_same_time(make_world: MakeWorld) -> 
     together = asyncio.Barrier(3)
 
     async def meet(value: Json, _: CallContext) -> Json:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(WAIT_S):
             await together.wait()
         return value
 
@@ -254,7 +255,7 @@ async def test_only_so_many_goal_runs_are_in_progress_at_once(
     executor = world.executor()
     first, second = await world.request("run_1"), await world.request("run_2")
     async with world.handling(executor, first) as one, world.handling(executor, second) as two:
-        await asyncio.wait_for(blocked.called.wait(), 5)
+        await asyncio.wait_for(blocked.called.wait(), WAIT_S)
         assert (await world.state("run_2")).status is Status.PENDING
         blocked.gate.set()
         await asyncio.wait([one, two])

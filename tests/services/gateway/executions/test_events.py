@@ -22,6 +22,7 @@ from tests.services.gateway.executions.streams import (
     write,
     write_all,
 )
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -229,5 +230,5 @@ async def test_progress_on_nats_is_heard_while_somebody_watches(connection: Conn
         await connection.nc.flush()
         await connection.publish(live_run("other"), b"not this")
         await connection.publish(live_run("e1"), b"this")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(WAIT_S):
             assert await heard.get() == b"this"

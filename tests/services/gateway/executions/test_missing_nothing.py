@@ -14,6 +14,7 @@ from gateway.api.executions.dialect import EXECUTIONS
 from gateway.streams.feed import Feed
 from gateway.streams.sse import Piece
 from tests.services.gateway.executions.streams import beat_fast, history, watching, write, write_all
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -149,7 +150,7 @@ async def served(feed: Feed, after: int | None = None) -> AsyncGenerator[Listeni
     """A client that has caught up; at the end of the block the feed is closed and has sent everything."""
     client = Listening()
     serving = asyncio.create_task(feed.serve(client, after))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         await client.caught_up.wait()
         yield client
         feed.close()

@@ -22,6 +22,7 @@ from tests.services.gateway.executions.streams import (
     write,
     write_all,
 )
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -122,7 +123,7 @@ async def test_a_proxy_that_speaks_http_1_0_is_sent_plain_frames(api: Api) -> No
     reader, writer = await asyncio.open_connection(api.url.host, api.url.port)
     writer.write(b"GET /api/v1/dag-executions/e1/events HTTP/1.0\r\n\r\n")
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(WAIT_S):
         await reader.readuntil(b"\r\n\r\n")
         opening = await reader.readuntil(b"\n\n")
         await write(api, *started)
