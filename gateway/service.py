@@ -111,7 +111,7 @@ async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[in
     followers = (gateway.agents_follower.run, gateway.keys_follower.run, gateway.hub.run)
     async with kept_running(*followers, gateway.sessions.run, *workers) as failure:
         await gateway.agents_current()
-        _warn_without_keys(gateway.settings, await gateway.keys_current())
+        _warn(gateway.settings, await gateway.keys_current())
         async with aclosing(gateway.chat), serving(create_app(gateway), gateway.settings) as port:
             yield port, failure
 
@@ -127,7 +127,9 @@ def authenticating(settings: GatewaySettings, keys: Keys) -> Authenticate:
     return KeyHolders(keys, now, Tokens(IssuerKeys(issuer), expected, now).principal).authenticate
 
 
-def _warn_without_keys(settings: GatewaySettings, keys: Keys) -> None:
+def _warn(settings: GatewaySettings, keys: Keys) -> None:
+    for warning in settings.warnings.values():
+        logger.warning(warning)
     if settings.auth_mode is Auth.KEYS and not keys.all():
         logger.warning(
             "no key exists yet: create one with `async-agent keys create <name> --scope admin --data <dir>`"

@@ -22,7 +22,7 @@ from contracts.core.scopes import Scope
 from contracts.core.text import by_commas
 from contracts.domain.run_requests import GoalSettings
 from contracts.runtime.process.browsers import BrowserRules
-from contracts.runtime.process.settings import Auth, ViewsSettings, auth_of, require_private
+from contracts.runtime.process.settings import Auth, ViewsSettings, access_warning, auth_of, require_private
 from contracts.settings.environment import EnvironmentSettings
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
@@ -133,6 +133,12 @@ class GatewaySettings(ViewsSettings, GoalSettings, OidcSettings):
     def auth_mode(self) -> Auth:
         """Who may use the API."""
         return auth_of(self.auth, self.host)
+
+    @property
+    def warnings(self) -> dict[str, str]:
+        """What is dangerous in these settings, by the name of the setting. The system serves nevertheless."""
+        warning = access_warning(self.auth_mode, self.host)
+        return {"auth": warning} if warning else {}
 
     @field_validator("cors_origins")
     @classmethod

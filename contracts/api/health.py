@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
+from pydantic import Field
+
 from contracts.api.fields import Absent, Row, Timestamp
 
 BUILDING = "building the views"
@@ -65,6 +67,8 @@ class Readiness(Row):
     """`ok`, or which setting to change. Jobs that have only tool steps need no language model."""
     problems: dict[str, str]
     """Why the system is not ready, and what to do. Empty if it is ready."""
+    warnings: dict[str, str] = Field(default_factory=dict)
+    """What is dangerous in the settings, and what to change. A system with warnings can be ready."""
     error: Absent[str] = None
     """All problems as one text."""
     timestamp: Timestamp

@@ -72,6 +72,7 @@ def _facts(
         ("data", str(options.data.absolute())),
         ("artifacts", str(artifacts.absolute())),
         ("LLM", f"{readiness.provider}, {readiness.model}" if configured else readiness.llm),
+        *(("WARNING", warning) for warning in readiness.warnings.values()),
         *((f"metrics of {name}", url + _moved(system, name)) for name, url in system.metrics.items()),
     ]
 

@@ -161,6 +161,7 @@ async def _readiness(gateway: Gateway) -> Readiness:
         executors=sorted({executor.instance for executor in alive}),
         llm=problems.get("llm", OK),
         problems=problems,
+        warnings=gateway.settings.warnings,
         timestamp=epoch_ms(gateway.clock()),
     )
 

@@ -35,6 +35,15 @@ number at the end of `dataschema`, which is the path of the JSON Schema on the g
 
 Subjects that begin with `live` are core NATS messages. They are not stored."""
 
+SECURITY = "user"
+SECURITY_SCHEME = {
+    "type": "userPassword",
+    "description": "Name and password of a NATS user. `reader` may read and consume the log. It cannot write "
+    "to it. `async-agent up` writes the URL with both to `nats/reader.url` in its data directory, and "
+    "`async-agent nats-config` writes it for a NATS of your own. A NATS without users asks for neither.",
+}
+"""How a program proves to NATS who it is."""
+
 ABSENT = "absent"
 """The state before the first commit."""
 
@@ -79,6 +88,7 @@ def asyncapi(nats_url: str) -> Schema:
         "components": {
             "messages": {one.name: _commit(one) for one in AGGREGATES} | LIVE_MESSAGES,
             "schemas": dict(sorted(schemas().items())),
+            "securitySchemes": {SECURITY: SECURITY_SCHEME},
         },
     }
 
@@ -91,6 +101,7 @@ def _servers(nats_url: str) -> dict[str, Schema]:
             "host": f"{url.hostname}:{url.port or 4222}",
             "protocol": "nats",
             "description": "A nats-server with JetStream, 2.11 or newer.",
+            "security": [{"$ref": f"#/components/securitySchemes/{SECURITY}"}],
         }
         for n, url in enumerate(urls, 1)
     }

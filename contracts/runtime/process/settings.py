@@ -105,6 +105,17 @@ def auth_of(auth: Auth | None, host: str) -> Auth:
     return Auth.OFF
 
 
+def access_warning(auth: Auth, host: str) -> str | None:
+    """Return what it means that a gateway on `host` asks nobody for a key, if other machines can reach it."""
+    if auth is not Auth.OFF or is_loopback(host):
+        return None
+    return (
+        f"AUTH=off and HOST={host}: everybody who can reach this address can read all data, run every tool, "
+        "spend the money of the language model and delete everything, without a key. Set AUTH=keys, or "
+        "HOST=127.0.0.1"
+    )
+
+
 def is_loopback(host: str) -> bool:
     """Whether only this machine can reach `host`."""
     name = host.lower().rstrip(".")

@@ -36,6 +36,7 @@ def readiness(*problems: str) -> dict[str, Any]:
         "executors": [],
         "llm": "ok",
         "problems": {str(n): problem for n, problem in enumerate(problems)},
+        "warnings": {},
         "timestamp": 0,
     }
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from contracts.api.health import Readiness
 from contracts.core.event import Event
@@ -70,6 +71,7 @@ async def test_all_is_well_with_log_views_and_an_executor(ready: Api) -> None:
         "executors": ["host-1"],
         "llm": "ok",
         "problems": {},
+        "warnings": {},
         "timestamp": "",
     }
 
@@ -88,6 +90,16 @@ async def test_without_an_llm_it_is_not_ready_and_says_what_to_set(start_gateway
     told = Readiness.model_validate(answer.json)
     assert (told.is_ready, told.is_serving) == (False, True)
     assert await checks(api.gateway)["nats"]() is None
+
+
+async def test_a_system_that_is_open_to_others_says_so_at_its_start_and_in_its_readiness(
+    start_gateway: StartGateway,
+) -> None:
+    with capture_logs() as logs:
+        api = await start_gateway(llm=LLM, host="0.0.0.0", auth="off")
+    (warning,) = (await api.get("/health/ready")).json["warnings"].values()
+    assert "AUTH=keys" in warning
+    assert [one["log_level"] for one in logs if one["event"] == warning] == ["warning"]
 
 
 async def test_the_model_of_the_provider_comes_before_that_of_all(start_gateway: StartGateway) -> None:

@@ -64,6 +64,12 @@ def test_every_schema_is_one(document: Any) -> None:
         Draft7Validator.check_schema(schema)
 
 
+def test_every_server_names_how_to_sign_in(document: Any) -> None:
+    schemes = [scheme for server in document["servers"].values() for scheme in server["security"]]
+    assert schemes == [{"$ref": "#/components/securitySchemes/user"}] * 2
+    assert document["components"]["securitySchemes"]["user"]["type"] == "userPassword"
+
+
 def test_it_has_every_aggregate_and_all_its_events(document: Any) -> None:
     for aggregate in AGGREGATES:
         channel = document["channels"][aggregate.name]

@@ -13,7 +13,7 @@ export default function System() {
   const shown = { ...ready, data: ready.data ?? ready.error?.body ?? null, error: ready.error?.body ? null : ready.error };
   return html`<div class="head"><h1>System</h1></div>
     <${Loaded} of=${shown}>${(/** @type {any} */ data) => html`
-      ${Object.entries(data.problems ?? {}).map(([name, text]) => html`<${Problem} error=${{ message: `${name}: ${text}` }} />`)}
+      ${Object.entries({ ...data.problems, ...data.warnings }).map(([name, text]) => html`<${Problem} error=${{ message: `${name}: ${text}` }} />`)}
       <dl class="facts">
         <${Fact} name="State">${data.status}<//>
         <${Fact} name="NATS">${data.nats}<//>

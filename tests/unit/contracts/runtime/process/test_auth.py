@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from contracts.runtime.process.settings import Auth, auth_of
+from contracts.runtime.process.settings import Auth, access_warning, auth_of
 from contracts.settings.secret_files import InvalidSettings
 from deploy.local.settings import LocalSettings
 from gateway.settings import GatewaySettings
@@ -25,6 +25,18 @@ def test_an_address_that_others_reach_needs_a_decision(host: str) -> None:
         auth_of(None, host)
     assert auth_of(Auth.KEYS, host) is Auth.KEYS
     assert auth_of(Auth.OFF, host) is Auth.OFF
+
+
+@pytest.mark.parametrize("host", REACHABLE)
+def test_an_open_address_that_others_reach_is_warned_of(host: str) -> None:
+    assert f"HOST={host}: everybody" in str(access_warning(Auth.OFF, host))
+    assert access_warning(Auth.KEYS, host) is None
+    assert access_warning(Auth.OIDC, host) is None
+
+
+@pytest.mark.parametrize("host", HERE)
+def test_an_open_address_of_this_machine_is_not_warned_of(host: str) -> None:
+    assert access_warning(Auth.OFF, host) is None
 
 
 @pytest.mark.parametrize("kind", [GatewaySettings, LocalSettings])
