@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from contracts.core.outcome import Reject
 from executor.tools.encodings import decode
-from executor.tools.filetypes import content_type_of, known_binary_type
+from executor.tools.filetypes import binary_type, content_type_of, known_binary_type
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement
@@ -28,6 +28,7 @@ SOON_S = 10
 _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT = frozenset({"application/json", "application/xml", "application/javascript"})
 _TEXT_SUFFIXES = ("+json", "+xml")
+_NOT_TEXT = ("image/", "audio/", "video/", "font/", "model/")
 _REFRESH = re.compile(r"""\s*(\d+)(?:\.\d*)?\s*[;,]\s*(?:url\s*=\s*)?["']?([^"']+)""", re.IGNORECASE)
 
 
@@ -43,6 +44,8 @@ class Document:
     """The encoding of the text; None for types without a text encoding, such as PDF."""
     refresh: str | None = None
     """The URL of a refresh, possibly relative; None: no refresh."""
+    frames: tuple[str, ...] = ()
+    """The URLs of the frames of a page, possibly relative."""
 
 
 def read_document(body: bytes, said: str, charset: str | None) -> Document:
@@ -52,12 +55,14 @@ def read_document(body: bytes, said: str, charset: str | None) -> Document:
         Reject: the type has no text, or the document is damaged.
     """
     content_type = content_type_of(body, said)
+    if not _is_read(content_type) and _is_text(body, content_type):
+        content_type = content_type_of(body, "")
     try:
         if content_type == "application/pdf":
             return _pdf(body)
         if content_type in _HTML:
             return _html(body, content_type, charset)
-        if content_type.startswith("text/") or content_type in _TEXT or content_type.endswith(_TEXT_SUFFIXES):
+        if _is_read(content_type):
             return _plain(body, content_type, charset)
     except Reject:
         raise
@@ -66,6 +71,19 @@ def read_document(body: bytes, said: str, charset: str | None) -> Document:
     except Exception as error:  # malformed files make the parsers raise nearly anything
         raise Reject(f"Unreadable {content_type}: {type(error).__name__}: {error}") from error
     raise Reject(f"Unsupported content type: {content_type}")
+
+
+def _is_read(content_type: str) -> bool:
+    return (
+        content_type in _HTML | _TEXT | {"application/pdf"}
+        or content_type.startswith("text/")
+        or content_type.endswith(_TEXT_SUFFIXES)
+    )
+
+
+def _is_text(body: bytes, content_type: str) -> bool:
+    """Whether a file of an unknown type is text, such as NDJSON, or CSV that is declared as Excel."""
+    return not content_type.startswith(_NOT_TEXT) and binary_type(body) is None
 
 
 def _html(body: bytes, content_type: str, charset: str | None) -> Document:
@@ -82,7 +100,15 @@ def _html(body: bytes, content_type: str, charset: str | None) -> Document:
     refresh = _refresh(tree)
     article = extract(tree, favor_recall=True) if len(body) <= LARGEST_ARTICLE else None
     text = (article or html2txt(tree)).strip()
-    return Document(title or UNTITLED, text, content_type, page.encoding, refresh)
+    return Document(title or UNTITLED, text, content_type, page.encoding, refresh, _frames(tree))
+
+
+def _frames(tree: HtmlElement) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(
+            source.strip() for frame in tree.iter("frame", "iframe") if (source := frame.get("src"))
+        )
+    )
 
 
 def _refresh(tree: HtmlElement) -> str | None:

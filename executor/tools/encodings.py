@@ -1,7 +1,8 @@
 """Decodes text as browsers do, by the Encoding Standard (https://encoding.spec.whatwg.org). Pure.
 
 The encoding is, in this order: that of the byte order mark; that of the label in the HTTP header or the page;
-UTF-8, if the bytes are valid UTF-8; a guess from the bytes; windows-1252.
+UTF-16, if nearly every other byte is zero; UTF-8, if the bytes are valid UTF-8; a guess from the bytes;
+windows-1252.
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ import webencodings
 
 _WINDOWS_1252 = webencodings.Encoding("windows-1252", codecs.lookup("cp1252"))
 """The default encoding."""
+_UTF16_BE = webencodings.Encoding("utf-16be", codecs.lookup("utf-16-be"))
+_UTF16_LE = webencodings.Encoding("utf-16le", codecs.lookup("utf-16-le"))
 _BOMS = (
     (codecs.BOM_UTF8, webencodings.UTF8),
-    (codecs.BOM_UTF16_BE, webencodings.Encoding("utf-16be", codecs.lookup("utf-16-be"))),
-    (codecs.BOM_UTF16_LE, webencodings.Encoding("utf-16le", codecs.lookup("utf-16-le"))),
+    (codecs.BOM_UTF16_BE, _UTF16_BE),
+    (codecs.BOM_UTF16_LE, _UTF16_LE),
 )
+_UTF16_SHORTEST = 8
+"""Bytes from which on zeros count as UTF-16; shorter files may have a few zeros by chance."""
+_UTF16_ZEROS = 0.7
+"""Minimum share of zeros among the high bytes of UTF-16. For Latin letters they are zero."""
 _HEAD = 4096
 """Bytes at the beginning of a page that are searched for a label."""
 _COMMENT = re.compile(rb"<!--.*?-->", re.DOTALL)
@@ -36,6 +43,8 @@ _UNREADABLE = "replacement"
 """The encoding of the standard for labels that were used in attacks. It decodes nothing."""
 _SUPERSETS = {"gbk": "gb18030"}
 """Encodings for which the standard uses a larger encoding than Python does."""
+_NEVER_GUESSED = frozenset(f"iso-8859-{part}" for part in (3, 4, 10, 14, 15, 16))
+"""Guesses that count as windows-1252: pages in these encodings are rare, wrong guesses frequent."""
 _LABELS_OF_GUESSES = {"UHC": "euc-kr", "CP949": "euc-kr"}
 
 
@@ -62,8 +71,8 @@ def decode(data: bytes, label: str | None = None, *, markup: bool = False, whole
 
 
 def is_binary(data: bytes) -> bool:
-    """Whether `data` is not text. UTF-16 is recognised only by its byte order mark."""
-    if any(data.startswith(mark) for mark, _ in _BOMS):
+    """Whether `data` is not text. UTF-16 without a byte order mark is recognised only in Latin letters."""
+    if any(data.startswith(mark) for mark, _ in _BOMS) or _utf16(data):
         return False
     return _BINARY.search(data, 0, _SNIFFED) is not None
 
@@ -82,14 +91,28 @@ def _known(label: str | None) -> webencodings.Encoding | None:
 
 
 def _guessed(data: bytes, *, whole: bool) -> webencodings.Encoding:
+    if utf16 := _utf16(data):
+        return utf16
     if _fits(data, webencodings.UTF8, whole=whole):
         return webencodings.UTF8
     guess = cchardet.detect(data[:_GUESSED_FROM])
     name = guess["encoding"] or ""
     encoding = webencodings.lookup(_LABELS_OF_GUESSES.get(name, name))
-    if encoding and (guess["confidence"] or 0) >= _SURE and _fits(data, encoding, whole=whole):
-        return encoding
-    return _WINDOWS_1252
+    if encoding is None or encoding.name in _NEVER_GUESSED or (guess["confidence"] or 0) < _SURE:
+        return _WINDOWS_1252
+    return encoding if _fits(data, encoding, whole=whole) else _WINDOWS_1252
+
+
+def _utf16(data: bytes) -> webencodings.Encoding | None:
+    """The kind of UTF-16 whose high bytes are zero at the beginning of `data`; None: neither."""
+    even, odd = data[:_SNIFFED:2], data[1:_SNIFFED:2]
+    if len(data) < _UTF16_SHORTEST:
+        return None
+    if 0 not in even and odd.count(0) >= _UTF16_ZEROS * len(odd):
+        return _UTF16_LE
+    if 0 not in odd and even.count(0) >= _UTF16_ZEROS * len(even):
+        return _UTF16_BE
+    return None
 
 
 def _fits(data: bytes, encoding: webencodings.Encoding, *, whole: bool) -> bool:

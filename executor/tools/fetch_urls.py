@@ -21,6 +21,7 @@ AT_ONCE = 5
 MAX_URLS = 100
 """Maximum number of distinct URLs in one call."""
 TOO_MANY = f"Not fetched: a call fetches {MAX_URLS} pages at most; give the rest to another call"
+NO_URLS = "urls: the list is empty. Give at least one URL; if earlier steps fill it, they have found none"
 ALL_WITHIN_S = 110.0
 """Seconds after which unfinished pages are reported as failed; the others are returned."""
 _URL_KEYS = ("url", "URL", "link", "href", "uri")
@@ -38,6 +39,8 @@ def fetch_urls(pages: Pages) -> Tool[FetchURLs]:
     """The tool fetchURLs."""
 
     async def run(request: FetchURLs, call: CallContext) -> Json:
+        if not request.urls:
+            raise Reject(NO_URLS)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(url: str) -> Json:

@@ -12,6 +12,8 @@ UNKNOWN = "application/octet-stream"
 _UNKNOWN_TYPES = frozenset({"", UNKNOWN, "unknown/unknown", "application/unknown", "*/*"})
 """Content types that mean "unknown"."""
 _PDF = re.compile(rb"^\s*%PDF-")
+_PDF_HEAD = 1024
+"""Bytes in which readers of PDF look for its mark."""
 _HTML = re.compile(
     rb"^(?:\xef\xbb\xbf)?(?:\s|<!--.*?-->)*<(?:!doctype\s+html|html|head|body|script|iframe|h1|div|font|table|a|style"
     rb"|title|b|br|p|meta)[\s>]",
@@ -24,7 +26,7 @@ def content_type_of(data: bytes, said: str) -> str:
     """The media type of `data`. `said`: the type that the sender declares."""
     if _PDF.match(data):
         return "application/pdf"
-    if said not in _UNKNOWN_TYPES:
+    if said not in _UNKNOWN_TYPES and not (said == "application/pdf" and b"%PDF-" not in data[:_PDF_HEAD]):
         return said
     if _HTML.match(data):
         return "text/html"

@@ -21,6 +21,8 @@ ANNOUNCED_AS = "fetchPage"
 TIMEOUT_S = 15.0
 MAX_REDIRECTS = 5
 MAX_BODY = 10 * 1024 * 1024
+MAX_FRAMES = 10
+"""Maximum number of frames that an error names."""
 _HEADERS = {
     "User-Agent": "Mozilla/5.0 (compatible; AsyncAgent/1.0)",
     "Accept": "text/html,application/xhtml+xml,application/pdf,text/*;q=0.9,application/json;q=0.9,*/*;q=0.5",
@@ -65,9 +67,9 @@ class Pages:
             document, address = await self._document(visit, url)
             onward = urljoin(address, document.refresh) if document.refresh else address
             if onward != address and is_http_url(onward):
-                document, _ = await self._document(visit, onward)
+                document, address = await self._document(visit, onward)
         if not document.text:
-            raise Reject(f"{url} has no text: {_WITHOUT_TEXT.get(document.content_type, 'it is empty')}")
+            raise Reject(f"{url} has no text: {_why_empty(document, address)}")
         return document
 
     def _visit(self) -> ClientSession:
@@ -90,6 +92,13 @@ class Pages:
             raise Reject(f"{url} is empty ({status_line(response)})")
         said = response.content_type if "Content-Type" in response.headers else ""
         return await self.parsers.run(read_document, body, said, response.charset), str(response.url)
+
+
+def _why_empty(document: Document, address: str) -> str:
+    if document.frames:
+        shown = ", ".join(urljoin(address, frame) for frame in document.frames[:MAX_FRAMES])
+        return f"it consists of frames; fetch them instead: {shown}"
+    return _WITHOUT_TEXT.get(document.content_type, "it is empty")
 
 
 _WITHOUT_TEXT = {

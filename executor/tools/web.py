@@ -11,16 +11,21 @@ from aiohttp import (
     ClientConnectorCertificateError,
     ClientConnectorError,
     ClientError,
+    ClientPayloadError,
     ClientResponse,
+    ClientResponseError,
     NonHttpUrlClientError,
     TooManyRedirects,
 )
+from aiohttp.http import HttpProcessingError
 
 from contracts.core.outcome import Reject, Retry
 from contracts.core.waiting import retry_after
 from executor.tools.guard import Blocked
 
 _STANDARD_REASONS = {status.value: status.phrase for status in HTTPStatus}
+_LONGEST_REASON = 200
+"""Characters of a reason, which may quote what the server sent."""
 _TRY_LATER = frozenset({408, 425, 429})
 
 
@@ -50,7 +55,14 @@ def network_outcomes(url: str, timeout_s: float) -> Iterator[None]:
     ) as error:  # ValueError: bad URLs, host names that do not encode
         raise Reject(f"Cannot open {url}: {error}") from error
     except ClientError as error:
-        raise Retry(f"The connection to {url} failed: {error}") from error
+        raise Retry(f"The connection to {url} failed: {_reason(error)}") from error
+
+
+def _reason(error: ClientError) -> str:
+    """Why the connection failed, in one line. aiohttp gives invalid answers a status 400; it is left out."""
+    cause = error.__cause__ if isinstance(error, ClientPayloadError) else error
+    said = cause.message if isinstance(cause, ClientResponseError | HttpProcessingError) else str(error)
+    return " ".join(said.split())[:_LONGEST_REASON]
 
 
 def raise_for_retry(response: ClientResponse) -> None:

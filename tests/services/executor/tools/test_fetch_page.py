@@ -218,6 +218,39 @@ async def test_a_page_without_any_text_says_so(web_pages: Pages, serving: Callab
         await page(web_pages, await serving(application))
 
 
+async def test_a_page_of_frames_says_where_they_are(web_pages: Pages, serving: Callable[..., Json]) -> None:
+    async def frames(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="<html><frameset><frame src=b></frameset></html>", content_type="text/html")
+
+    url = await serving(frames)
+    with pytest.raises(Reject, match=f"it consists of frames; fetch them instead: {url}b"):
+        await page(web_pages, f"{url}a")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"SSH-2.0-OpenSSH_9\r\n", "Bad status line"),
+        (b"HTTP/1.1 200 OK\r\nx: " + b"a" * 100_000 + b"\r\n\r\n", "Got more than"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n<p>", "Not enough data"),
+        (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n<p>", "Can not decode"),
+    ],
+)
+async def test_an_invalid_answer_is_told_in_one_short_line(
+    web_pages: Pages, answer: bytes, reason: str
+) -> None:
+    async def send(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(send, "127.0.0.1", 0) as raw:
+        url = f"http://127.0.0.1:{raw.sockets[0].getsockname()[1]}/"
+        with pytest.raises(Retry, match=f"The connection to {url} failed: {reason}") as failure:
+            await page(web_pages, url)
+    assert "\n" not in str(failure.value)
+    assert len(str(failure.value)) < 300
+
+
 async def test_a_page_that_leads_on_by_itself_is_followed_once(
     web_pages: Pages, serving: Callable[..., Json]
 ) -> None:

@@ -83,8 +83,9 @@ async def test_all_failing_is_tried_again_if_any_may_work_later(web_pages: Pages
     assert later.value.after == 7
 
 
-async def test_no_urls_are_no_pages(web_pages: Pages) -> None:
-    assert await urls(web_pages) == []
+async def test_an_empty_list_of_urls_is_rejected(web_pages: Pages) -> None:
+    with pytest.raises(Reject, match="urls: the list is empty"):
+        await urls(web_pages)
 
 
 async def test_pages_are_fetched_together_but_not_all_at_once(

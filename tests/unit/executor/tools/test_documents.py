@@ -134,7 +134,31 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 @pytest.mark.parametrize("content_type", ["image/png", "application/zip", "video/mp4"])
 def test_what_has_no_text_is_rejected(content_type: str) -> None:
     with pytest.raises(Reject, match=f"Unsupported content type: {content_type}"):
-        read_document(b"\x89PNG", content_type, None)
+        read_document(b"\x89PNG\0", content_type, None)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    ["application/x-ndjson", "application/jsonl", "application/yaml", "application/vnd.ms-excel"],
+)
+def test_a_file_that_is_text_is_read_whatever_its_type_is_called(content_type: str) -> None:
+    assert read_document(b"a,b\n1,2\n", content_type, None).text == "a,b\n1,2\n"
+
+
+@pytest.mark.parametrize("content_type", ["application/pdf", "application/msword"])
+def test_a_page_that_is_sent_as_another_kind_of_document_is_read_as_a_page(content_type: str) -> None:
+    document = read_document(page("<p>Please sign in"), content_type, None)
+    assert (document.content_type, "Please sign in" in document.text) == ("text/html", True)
+
+
+def test_a_picture_is_not_read_even_if_it_is_text() -> None:
+    with pytest.raises(Reject, match="Unsupported content type: image/x-xpixmap"):
+        read_document(b"/* XPM */ static char *a[] = {};", "image/x-xpixmap", None)
+
+
+def test_a_page_of_frames_names_them() -> None:
+    body = b"<html><frameset><frame src=menu.html><frame src=' text.html '><frame></frameset></html>"
+    assert read_document(body, "text/html", None).frames == ("menu.html", "text.html")
 
 
 @pytest.mark.parametrize("content_type", ["", "application/octet-stream", "text/html", "text/plain"])

@@ -78,6 +78,10 @@ def test_without_a_label_that_is_known_valid_utf8_is_utf8(label: str | None) -> 
     [
         ("Zoë", "cp1252", "windows-1252"),
         (GERMAN, "latin-1", "windows-1252"),
+        ("El año que viene", "cp1252", "windows-1252"),
+        ("Blåbærgrød på øen", "cp1252", "windows-1252"),
+        ("<p>Straße, 10 €</p>", "utf-16-le", "utf-16le"),
+        ("<p>Straße, 10 €</p>", "utf-16-be", "utf-16be"),
         (RUSSIAN, "cp1251", "windows-1251"),
         (RUSSIAN, "koi8-r", "koi8-r"),
         ("こんにちは世界。これは日本語の文章です。", "cp932", "shift_jis"),
@@ -95,14 +99,21 @@ def test_the_beginning_of_a_text_may_end_within_a_character() -> None:
     assert decode("日本語".encode("cp932")[:-1], "shift_jis", whole=False) == Decoded("日本", "shift_jis")
 
 
-@pytest.mark.parametrize("data", [b"\x00\x01", b"PK\x03\x04", b"a\x00b\x00"])
+@pytest.mark.parametrize("data", [b"\x00\x01", b"PK\x03\x04", b"a\x00b\x00", b"\x01\x00\x00\x00" * 99])
 def test_bytes_that_no_text_has_are_binary(data: bytes) -> None:
     assert is_binary(data)
 
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"a\tb\r\n\x0c", b"\x1b[31mred\x1b[0m", "Zoë".encode("latin-1"), codecs.BOM_UTF16_LE + b"a\x00"],
+    [
+        b"",
+        b"a\tb\r\n\x0c",
+        b"\x1b[31mred\x1b[0m",
+        "Zoë".encode("latin-1"),
+        codecs.BOM_UTF16_LE + b"a\x00",
+        "Zoë 10 €".encode("utf-16-be"),
+    ],
 )
 def test_text_in_any_encoding_is_not_binary(data: bytes) -> None:
     assert not is_binary(data)
