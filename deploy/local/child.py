@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
 import time
-from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from typing import Protocol
 
-from deploy.local.lifeline import end_with_parent
+
+class Process(Protocol):
+    """What is used of an `asyncio.subprocess.Process`."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def returncode(self) -> int | None: ...
+    @property
+    def stdout(self) -> asyncio.StreamReader | None: ...
+    async def wait(self) -> int: ...
+    def send_signal(self, number: signal.Signals, /) -> None: ...
+
+
+Spawn = Callable[[], Awaitable[Process]]
+"""Starts a process whose `stdout` is a pipe with all of its output."""
 
 OnLine = Callable[[str, str], None]
 """Receives the name of a process and a line of its output."""
@@ -49,19 +61,14 @@ class Child:
     def __init__(
         self,
         name: str,
-        argv: Sequence[str],
-        env: Mapping[str, str],
+        spawn: Spawn,
         on_line: OnLine,
-        *,
-        cwd: Path | None = None,
     ) -> None:
         self.name = name
-        self.argv = argv
-        self.env = env
-        self.cwd = cwd
         self.starts = 0
         self.last_output: tuple[str, ...] = ()
         """Last output lines of the previous process."""
+        self._spawn = spawn
         self._on_line = on_line
         self._newest: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self._process: Process | None = None
@@ -75,7 +82,7 @@ class Child:
 
     async def start(self) -> None:
         """Start the process and keep it running."""
-        await self._spawn()
+        await self._start_process()
         self._keeper = asyncio.create_task(self._supervise())
 
     def kill(self, number: signal.Signals = signal.SIGKILL) -> None:
@@ -112,13 +119,10 @@ class Child:
                 self.name, f"ended with {describe_status(status)}; starting it again in {pause:g} s"
             )
             await asyncio.sleep(pause)
-            await self._spawn()
+            await self._start_process()
 
-    async def _spawn(self) -> None:
-        self._process = await asyncio.create_subprocess_exec(
-            *self.argv, env=self.env, cwd=self.cwd, stdin=DEVNULL, stdout=PIPE, stderr=STDOUT,
-            start_new_session=True, preexec_fn=end_with_parent,
-        )  # fmt: skip
+    async def _start_process(self) -> None:
+        self._process = await self._spawn()
         self.starts += 1
         self._reader = asyncio.create_task(self._forward_output(self._process))
 
@@ -152,13 +156,3 @@ class Child:
 def describe_status(status: int) -> str:
     """Format an exit status as `status 1`, or as `SIGKILL` if a signal ended the process."""
     return signal.Signals(-status).name if status < 0 else f"status {status}"
-
-
-def python_module(module: str, *args: str) -> list[str]:
-    """Return a command line that runs an installed `module`, never a file of the current directory."""
-    return [sys.executable, "-P", "-m", module, *args]
-
-
-def inherited(extra: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of this process, updated with `extra`."""
-    return {**os.environ, **extra}

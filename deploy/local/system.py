@@ -18,8 +18,9 @@ from contracts.client import Client, ClientError
 from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import SQLITE, Durability
-from deploy.local.child import STOP_S, Child, OnLine, inherited, python_module
+from deploy.local.child import STOP_S, Child, OnLine
 from deploy.local.data_lock import Claim, claimed, ports_of
+from deploy.local.forks import ForkServer, Program, fork_server
 from deploy.local.nats_keeper import keep_running
 from deploy.local.nats_server import STOP_S as NATS_STOP_S
 from deploy.local.nats_server import NatsServer, running
@@ -27,6 +28,7 @@ from deploy.local.ports import Ports
 
 SERVICES = ("projector", "gateway", "planner", "executor", "scheduler")
 API = "API"
+FORKS = "fork server"
 NATS = "nats"
 API_PORT = 3000
 NATS_PORT = 4222
@@ -93,9 +95,11 @@ class LocalSystem:
     """URL of the gateway."""
     nats_url: str
     """URL of NATS, for the user that may do everything."""
-    children: dict[str, Child]
     nats: NatsServer | None
-    metrics: dict[str, str]
+    forks: ForkServer
+    programs: dict[str, Program] = field(default_factory=dict)
+    children: dict[str, Child] = field(default_factory=dict)
+    metrics: dict[str, str] = field(default_factory=dict)
     """URL of the metrics of each service."""
     ports: Ports = field(default_factory=lambda: Ports({}))
     """Ports of the parts, and the defaults that were in use."""
@@ -159,7 +163,9 @@ async def local_system(options: Options, on_line: OnLine) -> AsyncGenerator[Loca
         announce = stack.enter_context(claimed(options.data))
         ports = Ports(ports_of(options.data))
         nats = None if options.nats_url else await _own_nats(stack, options, ports, on_line)
-        system = _assemble(options, nats, ports, on_line)
+        env = _without_secrets_of_others(FORKS, _inherited(options.env))
+        forks = await stack.enter_async_context(fork_server(env))
+        system = _assemble(options, nats, ports, forks, on_line)
         stack.push_async_callback(_stop_all, system.children)
         for child in system.children.values():
             await child.start()
@@ -189,17 +195,22 @@ async def _own_nats(stack: AsyncExitStack, options: Options, ports: Ports, on_li
     return nats
 
 
-def _assemble(options: Options, nats: NatsServer | None, ports: Ports, on_line: OnLine) -> LocalSystem:
+def _assemble(
+    options: Options, nats: NatsServer | None, ports: Ports, forks: ForkServer, on_line: OnLine
+) -> LocalSystem:
     nats_url = options.nats_url or (nats.url if nats else "")
     port = ports.choose(API, options.host, options.port, API_PORT)
-    system = LocalSystem(f"http://{_reachable(options.host)}:{port}", nats_url, {}, nats, {}, ports)
+    url = f"http://{_reachable(options.host)}:{port}"
+    system = LocalSystem(url, nats_url, nats, forks, ports=ports)
     for number, (name, service) in enumerate(_instances(options.executors)):
         wanted = options.metrics_port and options.metrics_port + number
         side = ports.choose(name, "127.0.0.1", wanted, METRICS_PORT + number)
         own = {"PORT": str(port), "METRICS_PORT": str(side)}
-        url = nats.url_for(service) if nats else nats_url
-        env = _without_secrets_of_others(service, inherited(_environment(options, url, name) | own))
-        system.children[name] = Child(name, python_module(service), env, on_line, cwd=options.cwd)
+        nats_of_service = nats.url_for(service) if nats else nats_url
+        env = _inherited(_environment(options, nats_of_service, name) | own)
+        env = _without_secrets_of_others(service, env)
+        program = system.programs[name] = Program(service, env, options.cwd)
+        system.children[name] = Child(name, partial(forks.fork, program), on_line)
         system.metrics[name] = f"http://127.0.0.1:{side}/metrics"
     return system
 
@@ -224,7 +235,16 @@ def _environment(options: Options, nats_url: str, name: str) -> dict[str, str]:
 
 
 def _without_secrets_of_others(service: str, env: Mapping[str, str]) -> dict[str, str]:
-    return {name: env[name] for name in env if service in SECRETS.get(name.removesuffix("_FILE"), SERVICES)}
+    return {
+        name: value
+        for name, value in env.items()
+        if (secret := name.removesuffix("_FILE")) not in SECRETS or service in SECRETS[secret]
+    }
+
+
+def _inherited(extra: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of this process, updated with `extra`."""
+    return {**os.environ, **extra}
 
 
 def _reachable(host: str) -> str:

@@ -8,6 +8,7 @@ import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ import aiohttp
 from aiohttp import web
 
 from contracts.runtime.process.settings import Durability
-from deploy.local.child import Child, python_module
+from deploy.local.child import Child
+from deploy.local.forks import Program
 from deploy.local.system import NATS, LocalSystem, Options, local_system, private
 from deploy.scripted_llm import ScriptedLlm, default_rules, parse_rules
 from deploy.scripted_llm import environment as scripted_environment
@@ -145,9 +147,10 @@ def _environment(data: Path) -> dict[str, str]:
 
 def _second_ones(system: LocalSystem, on_line: Any) -> list[tuple[str, Child]]:
     def second(name: str, service: str, env: Mapping[str, str]) -> tuple[str, Child]:
-        first = system.children[service]
+        first = system.programs[service]
         env = {**first.env, "METRICS_PORT": "0", "INSTANCE": name, **env}
-        return name, Child(name, python_module(service), env, on_line, cwd=first.cwd)
+        program = Program(service, env, first.cwd)
+        return name, Child(name, partial(system.forks.fork, program), on_line)
 
     return [
         second("executor-lacking", "executor", {"TOOL_MODULES": "tests.chaos.tools:WITHOUT_ONCE"}),

@@ -94,4 +94,4 @@ async def holder(bed: Bed, execution_id: str) -> str:
     """The process that took a run on."""
     (started,) = [event for event in await bed.history(execution_id) if isinstance(event, run.Started)]
     instance, _, _ = started.executor.rpartition("-")
-    return next(name for name, child in bed.system.children.items() if child.env["INSTANCE"] == instance)
+    return next(name for name, one in bed.system.programs.items() if one.env["INSTANCE"] == instance)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import signal
 import socket
 import sys
+from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,8 +23,9 @@ from contracts.runtime.process.settings import Settings
 from contracts.settings.secret_files import InvalidSettings
 from deploy.cli.operator.parked import redeliver, show_parked
 from deploy.local.attach import NoSystem, attached
-from deploy.local.child import Backoff, Child, inherited, python_module
+from deploy.local.child import Backoff, Child
 from deploy.local.data_lock import Claim, InUse, claim_on, claimed, ports_of
+from deploy.local.forks import ForkServer, Program, fork_server
 from deploy.local.log_lines import LineFile, LinePrinter
 from deploy.local.ports import NoPort, Ports, PortTaken, free_port
 from deploy.local.settings import LocalSettings, options_of
@@ -36,8 +40,8 @@ FOR_EVER = "import signal; print('up', flush=True); signal.pause()"
 
 def child(program: str, lines: list[str]) -> Child:
     """A Python program under supervision."""
-    argv = [sys.executable, "-c", program]
-    return Child("it", argv, dict(os.environ), lambda name, line: lines.append(f"{name}: {line}"))
+    spawn = partial(asyncio.create_subprocess_exec, sys.executable, "-c", program, stdout=PIPE, stderr=STDOUT)
+    return Child("it", spawn, lambda name, line: lines.append(f"{name}: {line}"))
 
 
 async def test_a_killed_process_is_started_again(eventually: Eventually) -> None:
@@ -189,8 +193,8 @@ def test_a_service_gets_only_the_secrets_that_it_needs(
 ) -> None:
     for name in ("OPENAI_API_KEY", "SMTP_PASS", "WEBHOOK_SECRET"):
         monkeypatch.setenv(name, "secret")
-    children = _assemble(Options(tmp_path), None, Ports({}), lambda *_: None).children
-    assert {name: sorted(set(SECRETS) & set(one.env)) for name, one in children.items()} == {
+    programs = _assemble(Options(tmp_path), None, Ports({}), ForkServer({}), lambda *_: None).programs
+    assert {name: sorted(set(SECRETS) & set(one.env)) for name, one in programs.items()} == {
         "projector": [],
         "gateway": ["OPENAI_API_KEY"],
         "planner": ["OPENAI_API_KEY"],
@@ -200,18 +204,20 @@ def test_a_service_gets_only_the_secrets_that_it_needs(
 
 
 async def test_a_file_of_the_current_folder_is_never_run_as_a_service(
-    tmp_path: Path, eventually: Eventually
+    tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor as a module that a service imports."""
     (tmp_path / "contracts").mkdir()
     for name in ("scheduler.py", "contracts/__init__.py"):
         (tmp_path / name).write_text("print('taken over', flush=True)")
     lines: list[str] = []
-    env = inherited({"NATS_URL": "http://[::1"})
-    one = Child("it", python_module("scheduler"), env, lambda _, line: lines.append(line), cwd=tmp_path)
-    await one.start()
-    await eventually(lambda: any("NATS_URL is not a valid URL" in line for line in lines))
-    await one.stop()
+    monkeypatch.chdir(tmp_path)
+    wrong = Program("scheduler", {**os.environ, "NATS_URL": "http://[::1"}, tmp_path)
+    async with fork_server(os.environ) as forks:
+        one = Child("it", partial(forks.fork, wrong), lambda _, line: lines.append(line))
+        await one.start()
+        await eventually(lambda: any("NATS_URL is not a valid URL" in line for line in lines))
+        await one.stop()
     assert "taken over" not in lines
 
 

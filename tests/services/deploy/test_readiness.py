@@ -11,6 +11,7 @@ from aiohttp import web
 
 from contracts.api.health import BUILDING
 from contracts.runtime.continuity import WAY_OUT
+from deploy.local.forks import ForkServer
 from deploy.local.system import LocalSystem, NotStarted
 
 POLLS = 20
@@ -57,7 +58,7 @@ async def answering(problems: Sequence[str]) -> AsyncGenerator[LocalSystem]:
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        yield LocalSystem(f"http://127.0.0.1:{runner.addresses[0][1]}", "", {}, None, {})
+        yield LocalSystem(f"http://127.0.0.1:{runner.addresses[0][1]}", "", None, ForkServer({}))
     finally:
         await runner.cleanup()
 
