@@ -68,12 +68,14 @@ def refusal(endpoint: Endpoint, status: int, error: Json, after: float | None = 
         return not_an_answer(endpoint, status, error, "")
     details = _details(error)
     code = as_name(details.get("code")) or ""
+    answered = str(status)
     if status < 400:
-        status = int(code) if re.fullmatch(r"[45]\d\d", code) else _BROKEN_UPSTREAM
+        answered = code if re.fullmatch(r"[45]\d\d", code) else f"{status} with an error"
+        status = int(code) if answered == code else _BROKEN_UPSTREAM
     used_up = "insufficient_quota" in (code, as_name(details.get("type")))
     passing = not used_up and (status in PASSING_STATUSES or status >= 500)
     advice = "the quota is used up, check plan and billing" if used_up else _advice(endpoint, status)
-    message = f"{endpoint.provider} answered {status} for model {endpoint.model}"
+    message = f"{endpoint.provider} answered {answered} for model {endpoint.model}"
     said = _provider_message(details)
     return CallFailed(
         message + (f" ({advice})" if advice else "") + (f": {said}" if said else ""),

@@ -133,6 +133,15 @@ FORMS = (
         ),
         _named,
     ),
+    Form(
+        re.compile(
+            r"^[ \t>*]*Action:\**[ \t]*`?(?P<name>[\w.-]+)`?[ \t]*\n+[ \t>*]*Action Input:\**\s*"
+            r"(?P<arguments>(?:```\w*\s*)?\{.*?\}(?:\s*```)?)\s*"
+            r"(?=^[ \t>*]*(?:Observation|Thought|Action):|\Z)",
+            re.DOTALL | re.MULTILINE,
+        ),
+        _named,
+    ),
     Form(re.compile(r"\[TOOL_CALLS\]\s*(?P<body>[\[{].*)\Z", re.DOTALL), _json_list),
     Form(re.compile(r"\[TOOL_REQUEST\](?P<body>.*?)(?:\[END_TOOL_REQUEST\]|\Z)", re.DOTALL), _json_list),
     Form(re.compile(r"<\|START_ACTION\|>(?P<body>.*?)<\|END_ACTION\|>", re.DOTALL), _json_list),

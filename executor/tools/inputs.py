@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -10,7 +11,7 @@ from typing import Annotated, Any
 
 import idna
 import orjson
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
@@ -23,9 +24,31 @@ NOT_A_URL = "it must be an absolute http:// or https:// URL"
 
 
 class ToolInput(BaseModel):
-    """Base of the inputs of tools. Keys are in camelCase; unknown keys are ignored."""
+    """Base of the inputs of tools. Keys are in camelCase; unknown keys are ignored.
+
+    Models write keys in other ways, too: `max_length` and `MaxLength` are `maxLength`.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+
+    @classmethod
+    def as_declared(cls, given: Mapping[str, Json]) -> dict[str, Json]:
+        """`given` with its keys as declared. A key that is given as declared has precedence."""
+        declared = {field.alias or name for name, field in cls.model_fields.items()}
+        if given.keys() <= declared:
+            return dict(given)
+        names = {_folded(name): name for name in declared}
+        exact = {key: value for key, value in given.items() if key in declared}
+        return {names.get(_folded(key), key): value for key, value in given.items()} | exact
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_as_declared(cls, given: Any) -> Any:
+        return cls.as_declared(given) if isinstance(given, dict) else given
+
+
+def _folded(key: str) -> str:
+    return re.sub(r"[\s_-]", "", key).lower()
 
 
 def http_url(text: str) -> str:

@@ -88,7 +88,9 @@ class Tool(Generic[InputT]):
 
     def effect_of(self, params: Mapping[str, Json]) -> Effect:
         """What a second call with `params` does. `params` may have placeholders or be invalid."""
-        return self.effect_by_params(params) if self.effect_by_params else self.effect
+        if self.effect_by_params is None:
+            return self.effect
+        return self.effect_by_params(self.accepts.as_declared(params))
 
     async def invoke(self, params: Mapping[str, Json], call: CallContext) -> Json:
         """Call the tool. Returns JSON without NUL and lone surrogates.
@@ -111,7 +113,7 @@ class Tool(Generic[InputT]):
             raise self._outcome(error, self.effect_of(params)) from error
 
     def _accept(self, params: Mapping[str, Json]) -> InputT:
-        given = {name: value for name, value in params.items() if value is not None}
+        given = {name: value for name, value in self.accepts.as_declared(params).items() if value is not None}
         try:
             return self.accepts.model_validate(given)
         except ValidationError as error:

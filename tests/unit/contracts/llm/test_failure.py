@@ -43,6 +43,21 @@ def test_a_final_failure_is_rejected_and_says_what_to_do(
     assert says in str(outcome)
 
 
+@pytest.mark.parametrize(
+    ("error", "says"),
+    [
+        ({"error": "no such model"}, "openai answered 200 with an error for model gpt-4o: no such model"),
+        ({"detail": "Invalid model"}, "openai answered 200 with an error for model gpt-4o: Invalid model"),
+        ({"code": 529, "message": "overloaded"}, "openai answered 529 for model gpt-4o: overloaded"),
+    ],
+)
+def test_an_error_in_a_200_response_has_no_status_that_nobody_sent(error: Any, says: str) -> None:
+    outcome = refusal(OPENAI, 200, error).as_outcome()
+
+    assert isinstance(outcome, Retry)
+    assert str(outcome) == says
+
+
 def test_delays_double_up_to_a_limit_and_are_spread() -> None:
     longest = Backoff(jitter=lambda: 1.0)
     shortest = Backoff(jitter=lambda: 0.0)

@@ -10,6 +10,7 @@ import jsonschema
 import pytest
 
 from contracts.core.outcome import Reject
+from contracts.core.tool import Effect
 from executor.tools.artifacts import Artifacts
 from executor.tools.guard import guarded_session
 from executor.tools.inputs import email_address, http_url, json_schema
@@ -102,6 +103,21 @@ def test_url_and_email_fields_carry_their_format(registry: Registry) -> None:
     }
     items = registry.get("fetchURLs").spec.parameters["properties"]["urls"]["items"]["anyOf"]
     assert [item["type"] for item in items] == ["string", "object"]
+
+
+@pytest.mark.parametrize("key", ["max_length", "MaxLength", "maxlength", "max-length", "MAX_LENGTH"])
+def test_a_key_in_another_style_is_the_declared_one(key: str) -> None:
+    assert ReadFile.model_validate({"Path": "a.txt", key: 5}).max_length == 5
+
+
+def test_a_key_as_declared_has_precedence_over_other_styles() -> None:
+    given = {"path": "a.txt", "maxLength": 5, "max_length": 6}
+    assert ReadFile.model_validate(given).max_length == 5
+
+
+def test_the_effect_of_a_call_does_not_depend_on_the_style_of_its_keys(registry: Registry) -> None:
+    write = registry.get("writeFile")
+    assert {write.effect_of({key: "append"}) for key in ("mode", "Mode", "MODE")} == {Effect.ONCE}
 
 
 def test_unknown_keys_are_ignored() -> None:
