@@ -1,4 +1,4 @@
-"""Corrects ids, dependencies and action types in plans of models if their meaning is unambiguous. Pure."""
+"""Corrects the form of plans of models where their meaning is unambiguous. Pure."""
 
 from __future__ import annotations
 
@@ -6,32 +6,50 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
+
 from contracts.core.event import Json
+from contracts.core.tool import ToolSpec, keys_as_declared
 from contracts.domain.plan.job import NO_DEPENDENCY
+from contracts.llm.text_calls import resolve_name
 
 _NONE = frozenset({"", NO_DEPENDENCY, "null", "n/a", "[]", "-"})
 _SEPARATORS = re.compile(r"\s*(?:,|;|\band\b|&)\s*")
 _KINDS = {
     "tool": "tool",
     "tools": "tool",
+    "tool_call": "tool",
+    "function": "tool",
     "inference": "inference",
     "llm": "inference",
     "prompt": "inference",
 }
+_PARAMS = ("parameters", "arguments", "args", "input")
+"""Other words of models for `params`."""
 
 
-def coerced(document: Mapping[str, Json]) -> dict[str, Json]:
-    """The plan with ids as text and dependencies as lists of text. Ambiguous values are unchanged."""
-    plan = dict(document)
+def coerced(document: Mapping[str, Json], tools: Mapping[str, ToolSpec]) -> dict[str, Json]:
+    """The plan with ids as text, dependencies as lists of text, and tools and parameters as declared.
+
+    Ambiguous values are unchanged. An object around the plan, such as `{"plan": {…}}`, is removed.
+    """
+    plan = dict(_unwrapped(document))
     tasks = plan.get("sub_tasks")
     if isinstance(tasks, Mapping):  # tasks by id
         tasks = [{"id": id_, **task} for id_, task in tasks.items() if isinstance(task, Mapping)]
     if isinstance(tasks, list):
-        plan["sub_tasks"] = [_task(task) if isinstance(task, Mapping) else task for task in tasks]
+        plan["sub_tasks"] = [_task(task, tools) if isinstance(task, Mapping) else task for task in tasks]
     return plan
 
 
-def _task(given: Mapping[str, Json]) -> dict[str, Any]:
+def _unwrapped(document: Mapping[str, Json]) -> Mapping[str, Json]:
+    if "sub_tasks" in document:
+        return document
+    plans = [value for value in document.values() if isinstance(value, Mapping) and "sub_tasks" in value]
+    return plans[0] if len(plans) == 1 else document
+
+
+def _task(given: Mapping[str, Json], tools: Mapping[str, ToolSpec]) -> dict[str, Any]:
     task = dict(given)
     if "id" in task:
         task["id"] = _id(task["id"])
@@ -39,7 +57,33 @@ def _task(given: Mapping[str, Json]) -> dict[str, Any]:
     kind = task.get("action_type")
     if isinstance(kind, str):
         task["action_type"] = _KINDS.get(kind.strip().lower(), kind.strip().lower())
+    if task.get("action_type") == "tool" and isinstance(action := task.get("tool_or_prompt"), Mapping):
+        task["tool_or_prompt"] = _call(action, tools)
     return task
+
+
+def _call(given: Mapping[str, Json], tools: Mapping[str, ToolSpec]) -> dict[str, Any]:
+    call = dict(given)
+    others = [key for key in _PARAMS if key in call]
+    if "params" not in call and len(others) == 1:
+        call["params"] = call.pop(others[0])
+    if isinstance(call.get("params"), str):
+        call["params"] = _object(call["params"])
+    if isinstance(call.get("name"), str):
+        call["name"] = resolve_name(call["name"], tools)
+    tool, params = tools.get(str(call.get("name"))), call.get("params")
+    if tool and isinstance(params, Mapping):
+        call["params"] = keys_as_declared(params, tool.parameters.get("properties", {}))
+    return call
+
+
+def _object(text: str) -> Json:
+    """The JSON object in `text`; else `text`."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text
+    return value if isinstance(value, dict) else text
 
 
 def _dependencies(value: Json) -> Json:

@@ -153,7 +153,7 @@ def _judge_document(goal_text: str, document: dict[str, Json], vocabulary: Vocab
             [Issue((), f"nested more than {MAX_DEPTH} levels deep; make it flatter").as_json()], None
         )
     try:
-        job = Job.model_validate(coerced(document))
+        job = Job.model_validate(coerced(document, vocabulary.tools))
     except ValidationError as error:
         return _invalid(issues(error, Job)[:MAX_PROBLEMS], document)
     if job.clarification_needed:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -68,3 +70,20 @@ class ToolSpec(BaseModel):
             "type": "function",
             "function": {"name": self.name, "description": self.description, "parameters": self.parameters},
         }
+
+
+def keys_as_declared(given: Mapping[str, Json], declared: Collection[str]) -> dict[str, Json]:
+    """`given` with keys in the style of `declared`: `max_length` and `MaxLength` become `maxLength`.
+
+    If several keys mean the same one, they are unchanged.
+    """
+    if given.keys() <= set(declared):
+        return dict(given)
+    names = {_folded(name): name for name in declared}
+    meant = {key: names.get(_folded(key), key) for key in given}
+    counts = Counter(meant.values())
+    return {meant[key] if counts[meant[key]] == 1 else key: value for key, value in given.items()}
+
+
+def _folded(key: str) -> str:
+    return re.sub(r"[\s_-]", "", key).lower()

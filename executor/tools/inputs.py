@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from email.errors import MessageError
 from email.headerregistry import Address
@@ -18,6 +17,7 @@ from pydantic_core import CoreSchema, core_schema
 from yarl import URL
 
 from contracts.core.event import Json
+from contracts.core.tool import keys_as_declared
 
 NOT_AN_ADDRESS = "it must be one e-mail address such as name@example.com"
 NOT_A_URL = "it must be an absolute http:// or https:// URL"
@@ -33,22 +33,13 @@ class ToolInput(BaseModel):
 
     @classmethod
     def as_declared(cls, given: Mapping[str, Json]) -> dict[str, Json]:
-        """`given` with its keys as declared. A key that is given as declared has precedence."""
-        declared = {field.alias or name for name, field in cls.model_fields.items()}
-        if given.keys() <= declared:
-            return dict(given)
-        names = {_folded(name): name for name in declared}
-        exact = {key: value for key, value in given.items() if key in declared}
-        return {names.get(_folded(key), key): value for key, value in given.items()} | exact
+        """`given` with its keys as declared."""
+        return keys_as_declared(given, [field.alias or name for name, field in cls.model_fields.items()])
 
     @model_validator(mode="before")
     @classmethod
     def _keys_as_declared(cls, given: Any) -> Any:
         return cls.as_declared(given) if isinstance(given, dict) else given
-
-
-def _folded(key: str) -> str:
-    return re.sub(r"[\s_-]", "", key).lower()
 
 
 def http_url(text: str) -> str:

@@ -8,7 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from planner.coercion import coerced
+from contracts.core.tool import Effect, ToolSpec
+from planner import coercion
+
+TOOLS = {
+    "writeFile": ToolSpec(
+        name="writeFile",
+        description="",
+        parameters={"properties": {"path": {}, "maxLength": {}}},
+        effect=Effect.IDEMPOTENT,
+    )
+}
+
+
+def coerced(document: dict[str, Any]) -> dict[str, Any]:
+    return coercion.coerced(document, TOOLS)
+
+
+def call(action: Any, kind: str = "tool") -> Any:
+    return coerced({"sub_tasks": [{"action_type": kind, "tool_or_prompt": action}]})["sub_tasks"][0][
+        "tool_or_prompt"
+    ]
 
 
 def dependencies(value: Any) -> Any:
@@ -55,19 +75,67 @@ def test_sub_tasks_by_their_ids_are_a_list() -> None:
     ]
 
 
-@pytest.mark.parametrize(("given_", "meant"), [("Tool", "tool"), ("LLM", "inference")])
+@pytest.mark.parametrize(("given_", "meant"), [("Tool", "tool"), ("function", "tool"), ("LLM", "inference")])
 def test_the_kind_of_a_step_is_in_the_words_of_plans(given_: str, meant: str) -> None:
     assert coerced({"sub_tasks": [{"action_type": given_}]})["sub_tasks"][0]["action_type"] == meant
+
+
+@pytest.mark.parametrize("name", ["WriteFile", "write_file", "functions.writeFile", " writeFile "])
+def test_a_tool_is_known_by_its_name_in_any_style(name: str) -> None:
+    assert call({"name": name, "params": {}})["name"] == "writeFile"
+
+
+@pytest.mark.parametrize("name", ["writFile", "deleteFile"])
+def test_the_name_of_a_tool_is_not_guessed(name: str) -> None:
+    assert call({"name": name, "params": {}})["name"] == name
+
+
+def test_the_name_of_an_inference_is_not_that_of_a_tool() -> None:
+    assert call({"name": "write_file", "params": {}}, "inference")["name"] == "write_file"
+
+
+@pytest.mark.parametrize(
+    "action",
+    [
+        {"params": {"Path": "a", "max_length": 1}},
+        {"arguments": {"path": "a", "maxLength": 1}},
+        {"input": {"path": "a", "MaxLength": 1}},
+        {"params": '{"path": "a", "maxLength": 1}'},
+    ],
+)
+def test_parameters_are_known_in_any_style(action: dict[str, Any]) -> None:
+    expected = {"name": "writeFile", "params": {"path": "a", "maxLength": 1}}
+    assert call({"name": "writeFile", **action}) == expected
+
+
+@pytest.mark.parametrize(
+    "params", ["path: a", "[1]", {"max_length": 1, "MaxLength": 2}, {"colour": 1}, None, 5]
+)
+def test_unclear_parameters_are_unchanged(params: Any) -> None:
+    assert call({"name": "writeFile", "params": params})["params"] == params
+
+
+def test_an_object_around_the_plan_is_removed() -> None:
+    assert coerced({"plan": {"sub_tasks": [], "intent": 1}}) == {"sub_tasks": [], "intent": 1}
+
+
+def test_of_several_plans_side_by_side_none_is_chosen() -> None:
+    two: dict[str, Any] = {"a": {"sub_tasks": []}, "b": {"sub_tasks": []}}
+    assert coerced(two) == two
 
 
 @given(
     st.dictionaries(
         st.sampled_from(["sub_tasks", "x"]),
         st.recursive(
-            st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+            st.none() | st.just("tool") | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
             lambda inner: (
                 st.lists(inner, max_size=3)
-                | st.dictionaries(st.sampled_from(["id", "dependencies", "action_type"]), inner, max_size=3)
+                | st.dictionaries(
+                    st.sampled_from(["id", "action_type", "tool_or_prompt", "name", "params"]),
+                    inner,
+                    max_size=3,
+                )
             ),
             max_leaves=6,
         ),
