@@ -16,6 +16,7 @@ from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
 from gateway.access.authentication import Authenticate
+from gateway.access.freshness import Freshness
 from gateway.access.sessions import Sessions
 from gateway.http.forms import FormMemory
 from gateway.http.idempotency import Idempotency
@@ -56,6 +57,8 @@ class Gateway:
     keys: Keys
     keys_follower: Follower
     """The follower that keeps `keys` current."""
+    keys_freshness: Freshness
+    """Whether `keys` is recent enough to authenticate by it."""
     authenticate: Authenticate
     sessions: Sessions
     """The requests of keys and users that are in progress."""

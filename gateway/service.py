@@ -25,6 +25,7 @@ from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from contracts.runtime.process.settings import Auth
 from gateway.access.authentication import Authenticate, KeyHolders, nobody_asked
+from gateway.access.freshness import Freshness
 from gateway.access.oidc.issuer import IssuerKeys
 from gateway.access.oidc.tokens import Expected, Tokens
 from gateway.access.sessions import Sessions
@@ -76,6 +77,8 @@ def assemble(
     """Create the parts of the gateway without starting them."""
     progress = Progress(views.position)
     agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
+    keys_follower = Follower(log, subjects.state_filter(KEY.name), fold=keys.fold)
+    freshness = Freshness(keys_follower)
     hub = Hub(log, progress.reached)
     return Gateway(
         settings=settings,
@@ -86,8 +89,9 @@ def assemble(
         agents=agents,
         agents_follower=Follower(log, subjects.state_filter("agent"), fold=agents.fold),
         keys=keys,
-        keys_follower=Follower(log, subjects.state_filter(KEY.name), fold=keys.fold),
-        authenticate=authenticating(settings, keys),
+        keys_follower=keys_follower,
+        keys_freshness=freshness,
+        authenticate=authenticating(settings, keys, freshness),
         sessions=Sessions(now),
         executors=executors,
         catalogue=Catalogue(offered=executors.offered),
@@ -109,22 +113,24 @@ async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[in
     Yields the port, and a worker that fails if one of the others fails.
     """
     followers = (gateway.agents_follower.run, gateway.keys_follower.run, gateway.hub.run)
-    async with kept_running(*followers, gateway.sessions.run, *workers) as failure:
+    access = (gateway.keys_freshness.run, gateway.sessions.run)
+    async with kept_running(*followers, *access, *workers) as failure:
         await gateway.agents_current()
         _warn(gateway.settings, await gateway.keys_current())
         async with aclosing(gateway.chat), serving(create_app(gateway), gateway.settings) as port:
             yield port, failure
 
 
-def authenticating(settings: GatewaySettings, keys: Keys) -> Authenticate:
+def authenticating(settings: GatewaySettings, keys: Keys, freshness: Freshness) -> Authenticate:
     """Return how requests are authenticated, by AUTH."""
     if settings.auth_mode is Auth.OFF:
         return nobody_asked
     issuer, audience = settings.oidc_issuer, settings.oidc_audience
     if settings.auth_mode is Auth.KEYS or issuer is None or audience is None:
-        return KeyHolders(keys, now).authenticate
+        return KeyHolders(keys, freshness.require, now).authenticate
     expected = Expected(issuer, audience, settings.oidc_roles_claim, settings.role_scopes)
-    return KeyHolders(keys, now, Tokens(IssuerKeys(issuer), expected, now).principal).authenticate
+    tokens = Tokens(IssuerKeys(issuer), expected, now)
+    return KeyHolders(keys, freshness.require, now, tokens.principal).authenticate
 
 
 def _warn(settings: GatewaySettings, keys: Keys) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Callable, Sequence
 
 from contracts.core.commit import Recorded
@@ -12,10 +14,18 @@ from contracts.runtime.log import Log
 class Follower:
     """Passes all commits on the subjects `filters` to `fold`, from the first one, in the order of the log."""
 
-    def __init__(self, log: Log, *filters: str, fold: Callable[[Sequence[Recorded]], None]) -> None:
+    def __init__(
+        self,
+        log: Log,
+        *filters: str,
+        fold: Callable[[Sequence[Recorded]], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = log
         self._filters = filters
         self._fold = fold
+        self._clock = clock
+        self._current_at = -math.inf
         self._advanced = asyncio.Condition()
         self.seq = 0
         """Stream sequence of the last commit folded."""
@@ -28,12 +38,19 @@ class Follower:
             async with self._advanced:
                 self._advanced.notify_all()
 
+    @property
+    def age_s(self) -> float:
+        """Seconds since the folded commits were all of the log; infinite before the first `catch_up`."""
+        return self._clock() - self._current_at
+
     async def catch_up(self) -> None:
         """Wait until all commits that are in the log now have been folded.
 
         Raises:
             Unavailable: the log could not be reached.
         """
+        asked_at = self._clock()
         newest = await self._log.last_seq(*self._filters)
         async with self._advanced:
             await self._advanced.wait_for(lambda: self.seq >= newest)
+        self._current_at = max(self._current_at, asked_at)

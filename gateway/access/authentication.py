@@ -8,7 +8,8 @@ from functools import partial
 
 from contracts.core.actors import of_key
 from contracts.core.scopes import granted
-from contracts.domain.key import PREFIX, InvalidKey, Keys, parts_of
+from contracts.domain.key import PREFIX, Entry, InvalidKey, Keys, parts_of
+from contracts.runtime.log import Unavailable
 from gateway.access.principals import ANYBODY, STRANGER, Principal
 from gateway.http.errors import FrameworkRefusal
 
@@ -16,7 +17,8 @@ SCHEME = "bearer"
 CHALLENGE = 'Bearer realm="async-agent"'
 
 Authenticate = Callable[[str | None], Awaitable[Principal]]
-"""Returns the principal of a request with this `Authorization`. Raises Unauthorized if it is not valid."""
+"""Returns the principal of a request with this `Authorization`. Raises Unauthorized if it is not valid, and
+Unavailable if that cannot be checked now."""
 
 
 class Unauthorized(FrameworkRefusal):
@@ -42,15 +44,20 @@ async def nobody_asked(_: str | None) -> Principal:
 
 
 class KeyHolders:
-    """Authenticates by keys, and by tokens if `of_token` is given."""
+    """Authenticates by keys, and by tokens if `of_token` is given.
+
+    `require_current` raises Unavailable if `keys` is too old to decide by it.
+    """
 
     def __init__(
         self,
         keys: Keys,
+        require_current: Callable[[], None],
         clock: Callable[[], datetime],
         of_token: Callable[[str], Awaitable[Principal]] | None = None,
     ) -> None:
         self._keys = keys
+        self._require_current = require_current
         self._clock = clock
         self._of_token = of_token
 
@@ -69,15 +76,19 @@ class KeyHolders:
     def _of_key(self, text: str) -> Principal:
         try:
             id_, secret_sha256 = parts_of(text)
-            entry = self._keys.holding(id_, secret_sha256, self._clock())
+            entry = self._holding(id_, secret_sha256, self._clock())
         except InvalidKey as error:
             raise Unauthorized(str(error)) from None
         is_valid = partial(self._is_held, id_, secret_sha256)
         return Principal(of_key(entry.state.name), granted(entry.state.scopes), is_valid)
 
+    def _holding(self, id_: str, secret_sha256: str, now: datetime) -> Entry:
+        self._require_current()
+        return self._keys.holding(id_, secret_sha256, now)
+
     def _is_held(self, id_: str, secret_sha256: str, now: datetime) -> bool:
         try:
-            self._keys.holding(id_, secret_sha256, now)
-        except InvalidKey:
+            self._holding(id_, secret_sha256, now)
+        except (InvalidKey, Unavailable):
             return False
         return True

@@ -10,8 +10,9 @@ from aiohttp.abc import AbstractMatchInfo
 from aiohttp.typedefs import Handler, Middleware
 
 from contracts.core.scopes import Scope
+from contracts.runtime.log import Unavailable
 from gateway.access.authentication import Authenticate, Unauthorized, missing
-from gateway.access.principals import PRINCIPAL, Principal
+from gateway.access.principals import PRINCIPAL, STRANGER, Principal
 from gateway.access.sessions import Sessions
 from gateway.http.errors import FrameworkRefusal
 from gateway.http.middleware import HEADERS
@@ -51,19 +52,30 @@ class Gate:
 
         Raises:
             FrameworkRefusal: 401 without a valid key, 403 without the scope, 429 over the rate limit.
+            Unavailable: the key or token cannot be checked now.
         """
+        scope = self._scope(request.match_info)
         try:
-            principal = await self._authenticate(request.headers.get(AUTHORIZATION))
-        except Unauthorized:
+            principal = await self._principal(request.headers.get(AUTHORIZATION), scope)
+        except (Unauthorized, Unavailable):
             self._count(request, None)
             raise
         self._count(request, principal)
-        require(principal, self._scope(request.match_info))
+        require(principal, scope)
         request[PRINCIPAL] = principal
         if not principal.is_anonymous:
             structlog.contextvars.bind_contextvars(actor=principal.actor)
         with self._sessions.during(request, principal):
             return await handler(request)
+
+    async def _principal(self, authorization: str | None, scope: Scope | None) -> Principal:
+        """Authenticate. For an endpoint without a scope, whoever cannot be checked now is a stranger."""
+        try:
+            return await self._authenticate(authorization)
+        except Unavailable:
+            if scope is None:
+                return STRANGER
+            raise
 
     def _scope(self, match: AbstractMatchInfo) -> Scope | None:
         """The scope of a request's route. Whoever may not read is not told which routes exist."""

@@ -58,5 +58,7 @@ class Sessions:
         for session in self._open:
             transport = session.request.transport
             if transport is not None and not session.principal.is_valid(now):
-                logger.info("a stream ends: its key is not valid any more", actor=session.principal.actor)
+                logger.info(
+                    "a stream ends: its key is not valid, or cannot be checked", actor=session.principal.actor
+                )
                 transport.abort()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.core.commit import Recorded
+from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log
 from contracts.runtime.memory_log import MemoryLog
@@ -117,3 +119,16 @@ class TestFollowerOnNats(FollowerBehaviour):
     @pytest.fixture
     def inject(self, connection: Connection) -> Inject:
         return lambda subject, payload: publish(connection, subject, payload, {})
+
+
+async def test_the_age_counts_from_the_last_comparison_with_the_log(counters: Counters) -> None:
+    clock = [0.0]
+    log = MemoryLog(counters.codec, MemoryBlobs())
+    follower = Follower(log, fold=Seen().fold, clock=lambda: clock[0])
+    assert follower.age_s == math.inf
+    async with following(follower):
+        await follower.catch_up()
+        clock[0] = 7.0
+        assert follower.age_s == 7.0
+        await follower.catch_up()
+        assert follower.age_s == 0.0
