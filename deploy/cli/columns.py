@@ -1,4 +1,4 @@
-"""The columns of tables, by type of row. The last column may be long."""
+"""The columns of tables, by type of row, most important first. The last column may be long: it wraps."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     dags.DagRow: ("id", "status", "agentName", "cronSchedule", "createdAt", "dagTitle"),
     dags.ScheduledDag: ("id", "cron_schedule", "schedule_active", "schedule_description", "dag_title"),
     executions.ExecutionRow: ("id", "status", "completedTasks", "totalTasks", "createdAt", "originalRequest"),
-    executions.DagExecutionRow: ("id", "status", "completedTasks", "totalTasks", "totalCostUsd", "createdAt"),
+    executions.DagExecutionRow: ("id", "status", "completedTasks", "totalTasks", "createdAt", "totalCostUsd"),
     executions.SubStepRow: ("taskId", "status", "toolOrPromptName", "attempt", "durationMs", "description"),
     experiments.Experiment: ("dagId", "model", "temperature", "success", "error"),
-    agents.AgentRow: ("id", "name", "version", "active", "provider", "model", "createdAt"),
-    keys.KeyRow: ("id", "name", "status", "scopes", "createdAt", "expiresAt"),
+    agents.AgentRow: ("id", "name", "version", "active", "provider", "createdAt", "model"),
+    keys.KeyRow: ("id", "name", "status", "expiresAt", "createdAt", "scopes"),
     tools.ToolDefinition: ("function.name", "function.description"),
-    schedules.ScheduleRow: ("id", "cronExpr", "timezone", "active", "overlap", "lastRunAt"),
+    schedules.ScheduleRow: ("id", "cronExpr", "timezone", "active", "lastRunAt", "overlap"),
     schedules.NextTicks: ("scheduleId", "cronExpr", "timezone", "next", "description"),
     schedules.TickRow: ("tick", "decision", "runId", "reason"),
     costs.PeriodCost: ("date", "planningCostUsd", "executionCostUsd", "totalCostUsd"),

@@ -15,7 +15,9 @@ GAP = 3
 """Characters between two columns of a table."""
 INDENT = 2
 LAST_COLUMN = 24
-"""Minimum width of the last column of a table, unless its content is shorter."""
+"""Width of the last column, unless its content is shorter. Other columns are omitted for it."""
+NARROW_COLUMN = 10
+"""Minimum width of the last column when no more columns can be omitted."""
 VALUE = 16
 """Minimum width of the values of a record, unless they are shorter."""
 _ID = re.compile(r"\S*[a-z]_[0-9a-z]{26}\S*")
@@ -25,7 +27,8 @@ class Rows:
     """A list with headers. Only the last column wraps.
 
     If the terminal is too narrow, columns without ids are omitted, starting on the right, and named below the
-    table. If that is not enough, the cells of each row are printed below each other.
+    table. The first two columns and the last one are never omitted. If that is not enough, the cells of each
+    row are printed below each other.
     """
 
     def __init__(self, headers: Sequence[str], rows: Sequence[Sequence[Text]]) -> None:
@@ -44,20 +47,24 @@ class Rows:
             yield Text(f"no room for: {', '.join(left_out)}", style="dim")
 
     def _fitting(self, width: int) -> list[int] | None:
-        """Return the columns to show, or None if the first, the last and the id columns do not fit."""
+        """Return the columns to show, or None if those that are never omitted do not fit."""
         kept = list(range(len(self._headers)))
-        widths = [self._width(number) for number in kept]
-        while sum(widths[number] for number in kept) + GAP * (len(kept) - 1) > width:
-            if not (optional := [number for number in kept[1:-1] if not self._needs[number]]):
-                return None
+        while self._total(kept, LAST_COLUMN) > width:
+            if not (optional := [number for number in kept[2:-1] if not self._needs[number]]):
+                return kept if self._total(kept, NARROW_COLUMN) <= width else None
             kept.remove(optional[-1])
         return kept
 
-    def _width(self, number: int) -> int:
+    def _total(self, kept: Sequence[int], last: int) -> int:
+        return sum(self._width(number, last) for number in kept) + GAP * (len(kept) - 1)
+
+    def _width(self, number: int, last: int) -> int:
+        """The width that a column needs. The last one wraps at `last` characters."""
         cells = [row[number] for row in self._rows]
         widest = max((cell.cell_len for cell in cells), default=0)
         if number == len(self._headers) - 1:
-            widest = max(min(widest, LAST_COLUMN), self._needs[number])
+            words = max(map(len, self._headers[number].split()), default=0)
+            return max(min(widest, last), self._needs[number], words)
         return max(widest, len(self._headers[number]))
 
     def _table(self, kept: Sequence[int], *, ruled: bool) -> Table:

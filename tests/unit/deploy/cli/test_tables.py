@@ -200,6 +200,13 @@ def test_what_there_is_no_room_for_is_named() -> None:
     assert "no room" not in shown([ListedGoal.model_validate(GOAL)], 160)[0]
 
 
+@pytest.mark.parametrize("width", [60, 66])
+def test_the_second_column_stays_beside_a_long_text(width: int) -> None:
+    output, _ = shown([ListedGoal.model_validate(GOAL)], width)
+    first = next(line for line in output.splitlines() if GOAL["id"] in line)
+    assert first.split()[:4] == [GOAL["id"], "active", "Keep", "an"]
+
+
 def test_a_narrow_terminal_shows_every_cell_below_its_id() -> None:
     output, _ = shown([ListedGoal.model_validate(GOAL)], 36)
     assert [line.split()[0] for line in output.splitlines()][:4] == [
