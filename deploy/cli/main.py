@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +33,9 @@ from deploy.printable import accept_every_character, is_unicode, show_error
 
 if TYPE_CHECKING:
     from deploy.cli.execute import Status
+
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""Errors of a file or device that takes no more output."""
 
 app = typer.Typer(
     name="async-agent",
@@ -279,4 +284,13 @@ def main() -> None:
         if not is_unicode(argument):
             show_error(f"the argument {argument!r} is not valid UTF-8")
             sys.exit(2)
-    app()
+    try:
+        app()
+    except OSError as error:
+        if error.errno not in _OUTPUT_ERRORS:
+            raise
+        show_error(f"the output cannot be written: {error.strerror}")
+        os.dup2(
+            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+        )  # the interpreter flushes it at its end
+        sys.exit(1)

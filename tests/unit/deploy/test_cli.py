@@ -200,6 +200,14 @@ def test_a_file_that_is_no_utf_8_is_refused_in_one_line(command: str, tmp_path: 
     assert (shown.exit_code, shown.stdout, len(shown.stderr.splitlines())) == (Status.UNUSABLE, "", 1)
 
 
+def test_an_output_that_is_full_is_told_in_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        command = [sys.executable, "-c", "from deploy.cli.main import main; main()", "--version"]
+        found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert found.stderr == "async-agent: the output cannot be written: No space left on device\n"
+    assert found.returncode == Status.FAILED
+
+
 def test_the_version_is_told() -> None:
     shown = CliRunner().invoke(app, ["--version"])
     assert (shown.exit_code, shown.stdout) == (Status.DONE, f"async-agent {version('async-agent')}\n")
