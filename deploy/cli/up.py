@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 from pathlib import Path
 
 from rich.table import Table
@@ -67,7 +68,7 @@ def _facts(
         ("console", system.url + _moved(system, API)),
         ("API", f"{system.url}/api/v1, described at {system.url}/docs"),
         ("NATS", public(system.nats_url) + (_moved(system, NATS) if own_nats else "")),
-        *((("NATS, to read", f"NATS_URL=$(cat {system.nats.reader_file})"),) if system.nats else ()),
+        *((("NATS, to read", reader_command(system.nats.reader_file)),) if system.nats else ()),
         ("durability", PROMISES[options.durability] if own_nats else "as your NATS is configured"),
         ("data", str(options.data.absolute())),
         ("artifacts", str(artifacts.absolute())),
@@ -75,6 +76,11 @@ def _facts(
         *(("WARNING", warning) for warning in readiness.warnings.values()),
         *((f"metrics of {name}", url + _moved(system, name)) for name, url in system.metrics.items()),
     ]
+
+
+def reader_command(file: Path) -> str:
+    """Return what sets NATS_URL in a shell, to the address in `file`."""
+    return f'NATS_URL="$(cat {shlex.quote(str(file))})"'
 
 
 def _moved(system: LocalSystem, part: str) -> str:

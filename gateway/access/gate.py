@@ -15,12 +15,11 @@ from gateway.access.authentication import Authenticate, Unauthorized, missing
 from gateway.access.principals import PRINCIPAL, STRANGER, Principal
 from gateway.access.sessions import Sessions
 from gateway.http.errors import FrameworkRefusal
-from gateway.http.middleware import HEADERS
+from gateway.http.middleware import HEADERS, PROBES
 from gateway.http.rate_limit import RateLimit
 
 FORWARDED = "X-Forwarded-For"
 AUTHORIZATION = "Authorization"
-UNLIMITED = frozenset({"/health", "/health/ready"})
 
 Scopes = Mapping[web.AbstractRoute, Scope | None]
 """The scope of each route. None: the route needs no key."""
@@ -83,7 +82,7 @@ class Gate:
         return self._scopes.get(route, Scope.READ) if route else Scope.READ
 
     def _count(self, request: web.Request, principal: Principal | None) -> None:
-        if request.path in UNLIMITED:
+        if request.path in PROBES:
             return
         actor = None if principal is None or principal.is_anonymous else principal.actor
         forwarded = request.headers.getall(FORWARDED, ())

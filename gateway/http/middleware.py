@@ -16,6 +16,8 @@ logger = structlog.get_logger(__name__)
 
 HEADERS: web.RequestKey[dict[str, str]] = web.RequestKey("headers", dict)
 """Request key: headers to add to the answer."""
+PROBES = frozenset({"/health", "/health/ready"})
+"""Paths that are asked every few seconds. They have no rate limit, and are logged as `debug`."""
 STARTED = web.RequestKey("started", bool)
 """Request key: set after the headers of the answer are sent."""
 
@@ -35,7 +37,8 @@ async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         seconds = time.perf_counter() - began
         count_request(request, status, seconds)
         ms = round(seconds * 1000, 2)
-        logger.info("request", method=request.method, path=request.path, status=status, ms=ms)
+        log = logger.debug if request.path in PROBES else logger.info
+        log("request", method=request.method, path=request.path, status=status, ms=ms)
     return response
 
 

@@ -343,6 +343,13 @@ async def test_each_request_is_one_line_with_its_status_and_duration(api: Api) -
     assert all(one["ms"] >= 0 for one in lines)
 
 
+async def test_probes_are_logged_for_debugging_only(api: Api) -> None:
+    with capture_logs() as logs:
+        await api.get("/health")
+        await api.get("/health/ready")
+    assert {one["log_level"] for one in logs if one["event"] == "request"} == {"debug"}
+
+
 def test_an_exempt_network_covers_its_ipv4_addresses_in_ipv6_dress() -> None:
     limit = RateLimit(1, [ip_network("10.0.0.0/8")])
     for address in ("10.1.2.3", "::ffff:10.1.2.3", "10.1.2.3"):

@@ -22,6 +22,7 @@ from contracts.runtime.process.settings import Durability
 from deploy.cli.execute import SIGNALS, Status, execute
 from deploy.cli.main import app
 from deploy.cli.resources import RESOURCES
+from deploy.cli.up import reader_command
 from deploy.local.attach import NoSystem
 from deploy.local.data_lock import InUse
 from deploy.local.settings import local_settings
@@ -198,6 +199,14 @@ def test_a_file_that_is_no_utf_8_is_refused_in_one_line(command: str, tmp_path: 
     file.write_bytes(b'"caf\xe9"')
     shown = CliRunner().invoke(app, [*command.split(), str(file)])
     assert (shown.exit_code, shown.stdout, len(shown.stderr.splitlines())) == (Status.UNUSABLE, "", 1)
+
+
+def test_the_command_that_sets_the_address_of_nats_works_for_any_path(tmp_path: Path) -> None:
+    file = tmp_path / 'it\'s [my] "data" $HOME é' / "reader.url"
+    file.parent.mkdir()
+    file.write_text("nats://reader:secret@127.0.0.1:4222\n")
+    shell = ["sh", "-c", f'{reader_command(file)}; printf %s "$NATS_URL"']
+    assert subprocess.check_output(shell, text=True) == "nats://reader:secret@127.0.0.1:4222"
 
 
 def test_an_output_that_is_full_is_told_in_one_line() -> None:
