@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from contracts.core.event import Json
-from contracts.core.tool import ToolSpec
+from contracts.core.tool import Fill, ToolSpec
 from contracts.domain.issues import Path
 from contracts.domain.plan.job import SubTask
 from contracts.domain.plan.placeholders import find
@@ -76,7 +76,7 @@ class Actions:
         params = task.tool_or_prompt.params
         supplied = left_to_results(spec, params) if task.needs else ()
         for required in spec.parameters.get("required", ()):
-            if required not in params and required not in supplied:
+            if required not in supplied and (required not in params or _no_urls(spec, params, required)):
                 yield (required,), f"{spec.name} needs the parameter {required!r}: give it"
         known = spec.parameters.get("properties", {})
         open_ended = spec.parameters.get("additionalProperties", True) is not False
@@ -125,6 +125,10 @@ def _closest(name: str, known: Collection[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"use one of {', '.join(sorted(known))}" if known else "none is available"
+
+
+def _no_urls(spec: ToolSpec, params: Mapping[str, Json], name: str) -> bool:
+    return spec.filled_from_results.get(name) is Fill.URLS and params[name] == []
 
 
 def _message(spec: ToolSpec, error: ValidationError) -> str:

@@ -243,6 +243,7 @@ def test_an_inference_needs_something_to_go_by() -> None:
             "webSearch: null is not of type 'string'; give a text of at least 1 character(s)",
         ),
         ("fetchURLs", {}, "urls", "fetchURLs needs the parameter 'urls': give it"),
+        ("fetchURLs", {"urls": []}, "urls", "fetchURLs needs the parameter 'urls': give it"),
     ],
 )
 def test_parameters_must_fit_the_schema_of_the_tool(
