@@ -32,7 +32,9 @@ from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Stream
 from executor import metrics
+from executor.asking import Asking
 from executor.attempt import Attempt
+from executor.outcomes import Key, key_of, with_error
 from executor.ownership import Ownership
 from executor.pending_commits import PendingCommits
 from executor.run_log import log_event
@@ -40,11 +42,11 @@ from executor.stopwatch import ms_since
 from executor.waits import Waits, utc_now
 from executor.workload import Workload
 
-Key = tuple[str, int]
-"""An attempt: the step id and the number of the attempt."""
-
 MAX_AHEAD = 64
 """Maximum number of unsaved decisions with which steps may start before their start is in the log."""
+
+ANSWERS_S = 1.0
+"""Seconds between reads of the run while it waits for a person and other steps run."""
 
 log = structlog.get_logger()
 
@@ -96,7 +98,7 @@ class Driver:
                 if not self._tasks and not self._outcomes and self._draining:
                     return
                 await self._wait_for_work()
-                if self._refresh_requested:
+                if self._refresh_requested or self._run.saved.asks.open:
                     self._refresh_requested = False
                     await self._refresh()
                 self._settle()
@@ -141,8 +143,8 @@ class Driver:
 
     def _may_start_early(self, step: str) -> bool:
         """Whether a step may start before its start is in the log: it has no side effects and no cost."""
-        one = self._run.state.graph.steps[step]
-        is_free = not one.task.is_inference and self._policy.effect_of(one) is Effect.READ
+        state = self._run.state
+        is_free = not state.graph.steps[step].task.is_inference and state.effects.get(step) is Effect.READ
         return is_free and self._run.unsaved <= MAX_AHEAD
 
     async def _attempt(self, attempt: Attempt) -> None:
@@ -150,6 +152,8 @@ class Driver:
         outcome: Outcome
         try:
             outcome = Success(await self._workload.perform(attempt))
+        except Asking as asking:
+            outcome = Success(asking.asked)
         except Retry as error:
             outcome = self._failure(
                 attempt, str(error), begun, retry_after=error.after, retryable=True, spent=error.spent
@@ -205,6 +209,8 @@ class Driver:
     async def _wait_for_work(self) -> None:
         retries = run.retries(self._run.state, self._policy)
         due_in = min((self._waits.seconds_left(step, at) for step, at in retries.items()), default=None)
+        if self._run.state.asks.open:
+            due_in = ANSWERS_S if due_in is None else min(due_in, ANSWERS_S)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(due_in):
                 await self._wake.wait()
@@ -214,7 +220,7 @@ class Driver:
         """Decide what follows from the new outcomes. They are ignored if the run is not ours."""
         outcomes, self._outcomes = self._outcomes, []
         for outcome in outcomes:
-            self._tasks.pop(_key_of(outcome), None)
+            self._tasks.pop(key_of(outcome), None)
             self._decide(self._settled(outcome), outcome)
         if not outcomes:
             self._decide(self._settled())
@@ -241,7 +247,7 @@ class Driver:
             except TooLarge:
                 if self._run.oldest is None:
                     raise
-                await self._decide_again(_with_error(self._run.forget()))
+                await self._decide_again(with_error(self._run.forget()))
 
     async def _save(self) -> None:
         begun = time.perf_counter()
@@ -263,7 +269,7 @@ class Driver:
         self._outcomes = [*outcomes, *self._outcomes]
         running = self._run.saved.running.items() if self.is_owner else ()
         await self._stop([key for key in self._tasks if key not in running])
-        ended = {_key_of(outcome) for outcome in self._outcomes}
+        ended = {key_of(outcome) for outcome in self._outcomes}
         self._begun = [key for key in running if key not in self._tasks and key not in ended]
         self._settle()
 
@@ -279,22 +285,3 @@ def _is_being_cancelled() -> bool:
     """Whether this task was really cancelled; libraries may raise CancelledError by themselves."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
-
-
-def _key_of(outcome: Outcome) -> Key:
-    ended = outcome.completed if isinstance(outcome, Success) else outcome
-    return ended.step, ended.attempt
-
-
-def _with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-    """The outcomes, with the first one, which is too large for a commit, replaced by an error."""
-    first, *others = outcomes
-    completed = first.completed if isinstance(first, Success) else first
-    error = Failure(
-        step=completed.step,
-        attempt=completed.attempt,
-        error="the result of the step is too large for one event; return less, or write it to a file",
-        duration_ms=completed.duration_ms,
-        retryable=False,
-    )
-    return [error, *others]

@@ -122,6 +122,8 @@ class Executor:
         now = datetime.now(UTC)
         if state.status is run.Status.RUNNING:
             return run.take_over(state, self.name, now, workload.policy)
+        if state.is_to_continue:
+            return run.go_on(state, self.name, now, workload.policy)
         return await workload.claim(state, self.name, now)
 
 

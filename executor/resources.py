@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from contracts.core.event import BlobRef, Json
-from contracts.core.outcome import Retry
+from contracts.core.outcome import Ask, Retry
 from contracts.core.tool import Effect
 from contracts.domain.agent import Directory
 from contracts.domain.executors import ToolProgress
@@ -16,10 +16,12 @@ from contracts.llm import ChatRequest, Completion, Llm
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.nats.retry import retry_forever
 from executor import metrics
+from executor.asking import answer_to, approved, question
 from executor.attempt import Attempt
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, ProgressKind, Tool
 from executor.values import Values
+from executor.waits import utc_now
 
 T = TypeVar("T")
 
@@ -73,9 +75,11 @@ class Resources:
         """The result of a tool call. Progress messages are sent to the watchers of the run.
 
         Raises:
+            Asking: a person must approve the call, or answer a question of the tool.
             Retry: it may work later.
             Reject: it cannot work without a change.
         """
+        params = approved(tool, params, attempt)
 
         async def progress(kind: ProgressKind, tool_name: str, message: str) -> None:
             step = attempt.step.task.id
@@ -84,7 +88,12 @@ class Resources:
 
         if tool.effect_of(params) is Effect.ONCE:
             await attempt.require_ownership()
-        return await tool.invoke(params, CallContext(attempt.idempotency_key, progress, self._timeout_s))
+        answer = answer_to(attempt)
+        context = CallContext(attempt.idempotency_key, progress, self._timeout_s, answer)
+        try:
+            return await tool.invoke(params, context)
+        except Ask as ask:
+            raise question(ask, tool, params, attempt, utc_now()) from None
 
     async def stored(self, result: Json) -> Json:
         """`result` for an event. Large values go to the object store; waits while it is unavailable."""

@@ -35,6 +35,7 @@ class Workload(Protocol):
         """The result of one attempt at a step.
 
         Raises:
+            Asking: a person must approve a tool call, or answer a question.
             Retry: it may work later.
             Reject: it cannot work without a change.
         """

@@ -12,6 +12,7 @@ from gateway.access.browsers import guarded, heads
 from gateway.access.gate import Gate, guarded_by
 from gateway.access.principals import PRINCIPAL
 from gateway.api import agents, artifacts, events, health, keys, tools
+from gateway.api.asks import endpoints as asks
 from gateway.api.costs import breakdown, summary
 from gateway.api.dags import endpoints as dags
 from gateway.api.executions import control
@@ -40,6 +41,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *schedules.ENDPOINTS,
     *ticks.ENDPOINTS,
     *runs.ENDPOINTS,
+    *asks.ENDPOINTS,
     *agents.ENDPOINTS,
     *keys.ENDPOINTS,
     *tools.ENDPOINTS,

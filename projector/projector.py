@@ -23,6 +23,7 @@ from contracts.views import NEXT, SUSPECT, VIEWS_VERSION
 from projector import (
     agent_run_view,
     agent_view,
+    ask_view,
     dag_view,
     goal_view,
     metrics,
@@ -60,6 +61,7 @@ def views_fold() -> Fold:
     fold = Fold()
     views = (
         agent_view,
+        ask_view,
         dag_view,
         run_view,
         plan_run_view,

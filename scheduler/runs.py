@@ -20,12 +20,13 @@ IN_PROGRESS = frozenset(
     {
         run.Status.PENDING.value,
         run.Status.RUNNING.value,
+        run.Status.WAITING.value,
         dag.Status.REQUESTED.value,
         dag.Status.PLANNING.value,
         dag.Status.PLANNED.value,
     }
 )
-"""States of runs and DAGs in which the work continues without action by a client."""
+"""States of runs and DAGs in which the work continues by itself, or as soon as a person answers."""
 
 
 ACTOR = of_service("scheduler")

@@ -10,6 +10,7 @@ from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service
 from contracts.runtime.process.sidecar import Check
 from scheduler.clock import WallClock
+from scheduler.expiries import Expiries
 from scheduler.scheduler import Scheduler
 from scheduler.settings import SchedulerSettings
 
@@ -24,9 +25,10 @@ async def build(settings: SchedulerSettings) -> AsyncGenerator[Running]:
         scheduler = Scheduler(
             log, source, WallClock(), catch_up=settings.catch_up, defaults=settings.defaults
         )
-
+        expiries = Expiries(log, source, WallClock())
         checks: dict[str, Check] = {"nats": log.problem, "schedules": scheduler.problem}
-        yield Running([log.connection.watch, scheduler.follow, scheduler.run], checks)
+        workers = [log.connection.watch, scheduler.follow, scheduler.run, expiries.follow, expiries.run]
+        yield Running(workers, checks)
 
 
 SERVICE = Service(NAME, SchedulerSettings, build)

@@ -12,6 +12,7 @@ from contracts.api.costs import CostSummary, GroupBy
 from contracts.api.health import Alive, Readiness
 from contracts.client.agents import Agents
 from contracts.client.artifacts import Artifacts
+from contracts.client.asks import Asks
 from contracts.client.dags import Dags
 from contracts.client.documents import Documents
 from contracts.client.errors import Refused
@@ -61,6 +62,7 @@ class Client:
         self.executions = Executions(self._http)
         self.agents = Agents(self._http)
         self.keys = Keys(self._http)
+        self.asks = Asks(self._http)
         self.tools = Tools(self._http)
         self.schedules = Schedules(self._http)
         self.artifacts = Artifacts(self._http)

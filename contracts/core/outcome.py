@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from contracts.core.event import Json
 from contracts.core.spent import Spent
 
 
@@ -22,6 +25,19 @@ class Reject(Exception):
     def __init__(self, reason: str, *, spent: Spent | None = None) -> None:
         super().__init__(reason)
         self.spent = spent
+
+
+class Ask(Exception):
+    """The work needs the answer of a person. It is done again when there is one."""
+
+    def __init__(
+        self, question: str, *, schema: dict[str, Json] | None = None, expires_in: timedelta | None = None
+    ) -> None:
+        super().__init__(question)
+        self.schema = schema
+        """JSON Schema of the answer; None: any answer."""
+        self.expires_in = expires_in
+        """When the question expires; None: never."""
 
 
 class LeaseLost(Exception):

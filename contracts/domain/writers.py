@@ -47,10 +47,11 @@ GATEWAY = {
     ),
     "key": _KEYS,
     "run": writes(
-        (run.Status.PENDING, run.Status.CANCELLED, run.Status.DELETED),
+        (run.Status.PENDING, run.Status.RUNNING, run.Status.CANCELLED, run.Status.DELETED),
         run.Requested,
         run.GoalRequested,
         run.Resumed,
+        run.Answered,
         run.Cancelled,
         run.Deleted,
     ),
@@ -72,12 +73,22 @@ PLANNER = {
 EXECUTOR = {
     "memory": writes(("kept",), memory.Kept),
     "run": writes(
-        (run.Status.RUNNING, run.Status.SUSPENDED, run.Status.COMPLETED, run.Status.FAILED),
+        (
+            run.Status.RUNNING,
+            run.Status.WAITING,
+            run.Status.SUSPENDED,
+            run.Status.COMPLETED,
+            run.Status.FAILED,
+        ),
         run.Started,
         run.TakenOver,
         run.StepsStarted,
         run.StepCompleted,
         run.StepFailed,
+        run.Asked,
+        run.AskExpired,
+        run.Waiting,
+        run.Continued,
         run.Suspended,
         run.Completed,
         run.GoalStarted,
@@ -94,7 +105,11 @@ EXECUTOR = {
 SCHEDULER = {
     "dag": writes((dag.Status.REQUESTED, dag.Status.REJECTED), dag.Requested, dag.Rejected),
     "run": writes(
-        (run.Status.PENDING, run.Status.CANCELLED), run.Requested, run.GoalRequested, run.Cancelled
+        (run.Status.PENDING, run.Status.CANCELLED),
+        run.Requested,
+        run.GoalRequested,
+        run.Cancelled,
+        run.AskExpired,
     ),
     "schedule": writes(ticks.Decision, ticks.Ticked, ticks.Amended, ticks.Rewound),
 }

@@ -8,6 +8,7 @@ tables.
 from __future__ import annotations
 
 from contracts.views.agent import agents
+from contracts.views.ask import asks
 from contracts.views.base import NEXT, SUSPECT, VIEWS_VERSION, checkpoint, metadata
 from contracts.views.dag import HAS_SCHEDULE, IS_ANSWERED, dags, planning_attempts
 from contracts.views.goal import goal_schedules, goals, memories
@@ -32,6 +33,7 @@ __all__ = [
     "metadata",
     "checkpoint",
     "agents",
+    "asks",
     "dags",
     "planning_attempts",
     "HAS_SCHEDULE",

@@ -84,7 +84,9 @@ EXECUTION_STATUS: ColumnElement[str] = literal_column(
 """The status of a run as the API shows it for executions."""
 
 GOAL_RUN_STATUS: ColumnElement[str] = literal_column(
-    "CASE WHEN status IN ('cancelled', 'suspended') THEN 'failed' ELSE status END", Text
+    "CASE WHEN status IN ('cancelled', 'suspended') THEN 'failed' WHEN status = 'waiting' THEN 'running'"
+    " ELSE status END",
+    Text,
 )
 """The status of a run as the API shows it for runs of goals."""
 

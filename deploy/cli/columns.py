@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from contracts.api import agents, costs, dags, executions, experiments, goals, keys, runs, schedules, tools
+from contracts.api import (
+    agents,
+    asks,
+    costs,
+    dags,
+    executions,
+    experiments,
+    goals,
+    keys,
+    runs,
+    schedules,
+    tools,
+)
 
 COLUMNS: dict[type, tuple[str, ...]] = {
     goals.ListedGoal: ("id", "status", "schedules.cronExpr", "agent.name", "createdAt", "objective"),
@@ -19,6 +31,7 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     runs.RunStepRow: ("stepNo", "type", "toolCalls.toolName", "durationMs", "costUsd", "content"),
     runs.ToolCallRow: ("toolName", "status", "durationMs", "error"),
     runs.RunOutputRow: ("kind", "createdAt", "pathOrPayload"),
+    asks.AskRow: ("id", "kind", "status", "tool", "askedAt", "title"),
     dags.DagRow: ("id", "status", "agentName", "cronSchedule", "createdAt", "dagTitle"),
     dags.ScheduledDag: ("id", "cron_schedule", "schedule_active", "schedule_description", "dag_title"),
     executions.ExecutionRow: ("id", "status", "completedTasks", "totalTasks", "createdAt", "originalRequest"),
@@ -38,6 +51,7 @@ COLUMNS: dict[type, tuple[str, ...]] = {
 }
 
 LISTS: dict[type, str] = {
+    asks.AskList: "asks",
     dags.DagList: "dags",
     executions.ExecutionList: "executions",
     executions.DagExecutionList: "executions",

@@ -13,6 +13,7 @@ from contracts.core.outcome import Reject
 from contracts.core.tool import Effect, ToolSpec
 from contracts.runtime.process.service import UserError
 from executor.tools.artifacts import Artifacts
+from executor.tools.ask_human import ask_human
 from executor.tools.fetch_page import fetch_page
 from executor.tools.fetch_urls import fetch_urls
 from executor.tools.guard import GuardedConnector
@@ -112,5 +113,6 @@ def _built_in(settings: ToolSettings, http: ClientSession, parsers: Parsers) -> 
         read_file(artifacts),
         send_webhook(http, webhook_key(settings.webhook_secret)),
         send_email(settings, artifacts),
+        ask_human(),
     ]
     return [replace(tool, order=place) for place, tool in enumerate(tools)]

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from contracts.core.event import Json
 from contracts.core.foreign_json import MAX_DEPTH, depth, require_storable
 from contracts.core.ids import require_id
-from contracts.core.outcome import Reject, Retry
+from contracts.core.outcome import Ask, Reject, Retry
 from contracts.core.text import clean_json, clean_text
 from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
 from contracts.settings.redactor import SECRETS
@@ -42,11 +42,13 @@ class CallContext:
     progress: Progress = discard_progress
     longest_s: float = math.inf
     """Maximum seconds of a step in this process."""
+    answer: Json = None
+    """The answer of a person, if an earlier attempt at the step raised Ask."""
 
 
 @dataclass(frozen=True)
 class Tool(Generic[InputT]):
-    """A tool. `run` may raise Retry or Reject; `invoke` converts other exceptions to one of them."""
+    """A tool. `run` may raise Ask, Retry or Reject; `invoke` converts other exceptions to one of them."""
 
     name: str
     description: str
@@ -96,23 +98,31 @@ class Tool(Generic[InputT]):
         """Call the tool. Returns JSON without NUL and lone surrogates.
 
         Raises:
+            Ask: the tool needs the answer of a person.
             Retry: the call failed, and repeating it later is safe.
             Reject: the parameters are invalid, the call failed finally, or it was interrupted and must not be
                 repeated automatically.
         """
-        request = self._accept(params)
+        request = self.accept(params)
         timeout_s = min(self.timeout_s, call.longest_s)
         try:
             async with asyncio.timeout(timeout_s):
                 result = await self.run(request, call)
             return _as_json(result)
+        except Ask:
+            raise
         except TimeoutError as error:
             late = f"{self.name} did not finish within {timeout_s:g} s"
             raise _interrupted(late, self.effect_of(params)) from error
         except Exception as error:
             raise self._outcome(error, self.effect_of(params)) from error
 
-    def _accept(self, params: Mapping[str, Json]) -> InputT:
+    def accept(self, params: Mapping[str, Json]) -> InputT:
+        """The input of a call with `params`.
+
+        Raises:
+            Reject: the parameters are invalid.
+        """
         given = {name: value for name, value in self.accepts.as_declared(params).items() if value is not None}
         try:
             return self.accepts.model_validate(given)

@@ -11,7 +11,7 @@ from contracts.domain import dag, run
 from contracts.domain.plan import natural_order
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.run_requests import plan_id
-from gateway.streams import agent_events, plan_events
+from gateway.streams import agent_events, ask_events, plan_events
 from gateway.streams.dialect import Dialect, StreamEvent
 
 ENDS = frozenset({"run.completed", "run.failed"})
@@ -122,6 +122,7 @@ class StreamProjection:
             self._numbers[SYNTHESIS] = len(self._numbers) + 1
         if isinstance(event, run.Cancelled):
             self._stopped_steps = len(plan_events.in_progress(before))
+        yield from ask_events.stream_events(self.run_id, event)
         if self.state.loop:
             yield from agent_events.stream_events(event, self.state, self.state.loop)
         else:
@@ -155,7 +156,7 @@ class StreamProjection:
             "status": self._status.value,
             "completed": len(state.loop.turns) if state.loop else len(state.done) - (SYNTHESIS in state.done),
             "failed": failed,
-            "waiting": len(state.retrying) if state.status is run.Status.RUNNING else 0,
+            "waiting": len(state.asks.open) + _retrying(state),
             "budget": state.loop.request.step_budget if state.loop else len(state.graph.tasks),
         }
 
@@ -164,3 +165,7 @@ class StreamProjection:
         if self.state.status is not run.Status.ABSENT:
             return self.state.status
         return run.Status.FAILED if self._rejected else run.Status.PENDING
+
+
+def _retrying(state: run.State) -> int:
+    return len(state.retrying) if state.status is run.Status.RUNNING else 0

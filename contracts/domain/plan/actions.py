@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
-from urllib.parse import urlsplit
+from typing import Literal
 
 import orjson
 
@@ -16,15 +13,11 @@ from contracts.core.tool import Fill, ToolSpec
 from contracts.domain.issues import Path
 from contracts.domain.plan.job import SubTask
 from contracts.domain.plan.placeholders import find
+from contracts.domain.plan.schema_problems import schema_problems
 from contracts.domain.plan.tool_params import left_to_results
-
-if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
-    from jsonschema.exceptions import ValidationError
 
 MAX_DEPTH = 64
 """Maximum nesting of lists and objects in parameters. Serializers refuse deeper nesting."""
-_MAX_MESSAGE = 300
 
 Kind = Literal["tool", "agent"]
 Problem = tuple[Path, str]
@@ -40,11 +33,13 @@ class Actions:
     def __init__(self, tools: Mapping[str, ToolSpec] | None, agents: Collection[str] | None) -> None:
         self._tools = tools
         self._agents = agents
-        self._validators: dict[str, Draft202012Validator] = {}
+        self._schemas: dict[str, bytes] = {}
         self._advice: dict[tuple[Kind, str], str] = {}
 
     def problems(self, task: SubTask) -> Iterator[Problem]:
         """The problems of `task`; none if it can be executed."""
+        if task.approval and task.is_inference:
+            yield ("approval",), "a person can approve a tool call, not an inference: remove approval"
         if _depth_exceeds(task.tool_or_prompt.params, MAX_DEPTH):
             yield _PARAMS, f"the parameters are nested more than {MAX_DEPTH} levels deep: flatten them"
         elif task.is_inference:
@@ -85,15 +80,15 @@ class Actions:
             for name, value in params.items()
             if (open_ended or name in known) and name not in supplied and not find(value)
         }
-        for error in self._validator(spec).iter_errors(checkable):
-            if error.validator != "additionalProperties":
-                yield tuple(error.absolute_path), _message(spec, error)
+        for path, rule, message in schema_problems(self._schema(spec), checkable):
+            if rule != "additionalProperties":
+                yield path, f"{spec.name}: {message}"
 
-    def _validator(self, spec: ToolSpec) -> Draft202012Validator:
-        if spec.name not in self._validators:
+    def _schema(self, spec: ToolSpec) -> bytes:
+        if spec.name not in self._schemas:
             schema = {key: value for key, value in spec.parameters.items() if key != "required"}
-            self._validators[spec.name] = _validator(orjson.dumps(schema))
-        return self._validators[spec.name]
+            self._schemas[spec.name] = orjson.dumps(schema)
+        return self._schemas[spec.name]
 
     def _unknown(self, kind: Kind, name: str) -> str:
         if (kind, name) not in self._advice:
@@ -110,16 +105,6 @@ class Actions:
         )
 
 
-@lru_cache(maxsize=256)
-def _validator(schema: bytes) -> Draft202012Validator:
-    """The validator of a schema as JSON text. Cached, because making one takes longer than using it."""
-    from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415 - heavy; most processes plan nothing
-
-    formats = FormatChecker(["email"])
-    formats.checks("uri", raises=ValueError)(_is_absolute_url)
-    return Draft202012Validator(orjson.loads(schema), format_checker=formats)
-
-
 def _closest(name: str, known: Collection[str]) -> str:
     close = get_close_matches(name[:80], known, n=1)
     if close:
@@ -129,56 +114,6 @@ def _closest(name: str, known: Collection[str]) -> str:
 
 def _no_urls(spec: ToolSpec, params: Mapping[str, Json], name: str) -> bool:
     return spec.filled_from_results.get(name) is Fill.URLS and params[name] == []
-
-
-def _message(spec: ToolSpec, error: ValidationError) -> str:
-    python, message = repr(error.instance), error.message
-    if not isinstance(error.instance, str) and message.startswith(python):
-        message = json.dumps(error.instance, ensure_ascii=False) + message.removeprefix(python)
-    message = message if len(message) <= _MAX_MESSAGE else f"…{message[-_MAX_MESSAGE:]}"
-    schema = error.schema if isinstance(error.schema, Mapping) else {}
-    return f"{spec.name}: {message}; give {_wanted(schema)}"
-
-
-def _wanted(schema: Mapping[str, Json]) -> str:
-    """The allowed values, in words."""
-    if "anyOf" in schema:
-        return " or ".join(map(_wanted, schema["anyOf"]))
-    if "enum" in schema:
-        return f"one of {', '.join(map(repr, schema['enum']))}"
-    given = schema.get("type", [])
-    types: list[str] = given if isinstance(given, list) else [given]
-    named = " or ".join(_TYPES.get(one, one) for one in types)
-    kind = _FORMATS.get(schema.get("format", "")) or named or "another value"
-    bounds = " and ".join(words.format(schema[key]) for key, words in _BOUNDS.items() if key in schema)
-    return f"{kind} {bounds}".strip()
-
-
-_TYPES = {
-    "string": "a text",
-    "integer": "an integer",
-    "number": "a number",
-    "boolean": "true or false",
-    "object": "an object",
-    "array": "a list",
-}
-_FORMATS = {
-    "uri": "an absolute URL such as https://example.com/page",
-    "email": "an e-mail address such as name@example.com",
-}
-_BOUNDS = {
-    "minimum": "of at least {}",
-    "maximum": "of at most {}",
-    "minLength": "of at least {} character(s)",
-    "maxLength": "of at most {} character(s)",
-    "minItems": "of at least {} item(s)",
-    "maxItems": "of at most {} item(s)",
-    "pattern": "that matches {}",
-}
-
-
-def _is_absolute_url(value: object) -> bool:
-    return not isinstance(value, str) or bool(urlsplit(value).scheme and urlsplit(value).netloc)
 
 
 def _depth_exceeds(value: Json, limit: int) -> bool:

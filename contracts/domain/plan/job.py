@@ -6,6 +6,7 @@ spells it (`001`, not `1`).
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -89,6 +90,8 @@ class SubTask(BaseModel):
     expected_output: str
     dependencies: Annotated[tuple[str, ...], AfterValidator(_ids_or_none)]
     """Ids of the sub-tasks whose results this one needs, or `none`."""
+    approval: bool = Field(default=False, exclude_if=operator.not_)
+    """Whether a person must approve the tool call first, with its final parameters."""
 
     @property
     def needs(self) -> tuple[str, ...]:

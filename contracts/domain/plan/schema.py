@@ -7,6 +7,9 @@ from typing import Any
 from contracts.core.event import Json
 from contracts.domain.plan.job import Job
 
+NOT_PLANNED = frozenset({"approval"})
+"""Fields that people set, and models do not."""
+
 
 def job_schema() -> dict[str, Any]:
     """The JSON Schema of a job. All keys are required and no others are allowed, so models omit nothing.
@@ -22,8 +25,10 @@ def _closed(node: Json) -> Json:
     match node:
         case {"properties": dict(properties)}:
             closed = {key: _closed(value) for key, value in node.items() if key != "title"}
-            closed["properties"] = {name: _closed(value) for name, value in properties.items()}
-            return closed | {"required": list(properties), "additionalProperties": False}
+            closed["properties"] = {
+                name: _closed(value) for name, value in properties.items() if name not in NOT_PLANNED
+            }
+            return closed | {"required": list(closed["properties"]), "additionalProperties": False}
         case dict():
             return {key: _closed(value) for key, value in node.items() if key not in {"title", "default"}}
         case list():

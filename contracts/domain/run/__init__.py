@@ -2,12 +2,40 @@
 
 A run executes a plan, or an agent works on a goal in turns; both have the same lifecycle and guarantees. The
 gateway, planner and scheduler write requested, goal_requested, resumed, cancelled and deleted; the executor
-writes the other events.
+writes the other events. Questions to a person are asked by the executor, answered through the gateway, and
+expire by the scheduler if the run waits.
 """
 
 from __future__ import annotations
 
-from contracts.domain.run.attempts import CompletionEvent, Failure, Outcome, RunPolicy, Success
+from contracts.domain.run.ask_decisions import (
+    Answer,
+    AskClosed,
+    InvalidAnswer,
+    UnknownAsk,
+    answer,
+    ask_id,
+    expire,
+    parse_ask_id,
+)
+from contracts.domain.run.ask_events import (
+    Answered,
+    Asked,
+    AskExpired,
+    AskKind,
+    Continued,
+    Verdict,
+    Waiting,
+)
+from contracts.domain.run.asks import refusal
+from contracts.domain.run.attempts import (
+    CompletionEvent,
+    Failure,
+    Outcome,
+    OutcomeEvent,
+    RunPolicy,
+    Success,
+)
 from contracts.domain.run.decisions import (
     AlreadyFinished,
     CannotResume,
@@ -15,6 +43,7 @@ from contracts.domain.run.decisions import (
     cancel,
     delete,
     give_up,
+    go_on,
     request,
     require_known,
     resume,
@@ -39,6 +68,7 @@ from contracts.domain.run.events import (
     Suspended,
     TakenOver,
 )
+from contracts.domain.run.evolve import RUN, evolve
 from contracts.domain.run.goal_decisions import NO_SUMMARY
 from contracts.domain.run.goal_events import (
     SUMMARY,
@@ -53,7 +83,7 @@ from contracts.domain.run.goal_events import (
     call_step,
 )
 from contracts.domain.run.loop import CallResult, Loop, Turn
-from contracts.domain.run.state import OPEN, RUN, Kind, State, Status, evolve
+from contracts.domain.run.state import OPEN, Kind, State, Status
 
 __all__ = [
     "RUN",
@@ -92,7 +122,24 @@ __all__ = [
     "UnknownRun",
     "CannotResume",
     "AlreadyFinished",
+    "Asked",
+    "Answered",
+    "AskExpired",
+    "Waiting",
+    "Continued",
+    "AskKind",
+    "Verdict",
+    "Answer",
+    "UnknownAsk",
+    "AskClosed",
+    "InvalidAnswer",
+    "answer",
+    "expire",
+    "ask_id",
+    "parse_ask_id",
+    "refusal",
     "CompletionEvent",
+    "OutcomeEvent",
     "Success",
     "Failure",
     "Outcome",
@@ -103,6 +150,7 @@ __all__ = [
     "take_over",
     "settle",
     "give_up",
+    "go_on",
     "resume",
     "retries",
     "cancel",

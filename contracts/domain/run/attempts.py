@@ -8,19 +8,22 @@ from dataclasses import dataclass
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.core.waiting import LONGEST_S, bounded, doubled
+from contracts.domain.run.ask_events import Asked
 from contracts.domain.run.events import StepCompleted
 from contracts.domain.run.goal_events import CallAnswered, Summarised, TurnTaken
 from contracts.domain.run.steps import Step
 
 CompletionEvent = StepCompleted | TurnTaken | CallAnswered | Summarised
 """The event of a completed step."""
+OutcomeEvent = CompletionEvent | Asked
+"""The event of an attempt that succeeded: the step is completed, or it asks a person."""
 
 
 @dataclass(frozen=True, slots=True)
 class Success:
     """The outcome of an attempt that succeeded."""
 
-    completed: CompletionEvent
+    event: OutcomeEvent
 
 
 @dataclass(frozen=True, slots=True)

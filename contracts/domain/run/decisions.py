@@ -10,7 +10,9 @@ from contracts.core.event import Event
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.domain.run import goal_decisions
-from contracts.domain.run.attempts import CompletionEvent, Failure, Outcome, RunPolicy, Success
+from contracts.domain.run.ask_decisions import effect_of, expire
+from contracts.domain.run.ask_events import Continued, Waiting
+from contracts.domain.run.attempts import Failure, Outcome, OutcomeEvent, RunPolicy, Success
 from contracts.domain.run.events import (
     Cancelled,
     Completed,
@@ -24,12 +26,13 @@ from contracts.domain.run.events import (
     Suspended,
     TakenOver,
 )
+from contracts.domain.run.evolve import RUN, evolve
 from contracts.domain.run.goal_events import (
     Failed,
     GoalRequested,
     GoalStarted,
 )
-from contracts.domain.run.state import OPEN, RUN, State, Status, evolve
+from contracts.domain.run.state import OPEN, State, Status
 from contracts.domain.run.steps import CHECK_FIRST, SYNTHESIS, merged, unknown_outcome
 
 
@@ -88,6 +91,14 @@ def take_over(state: State, executor: str, now: datetime, policy: RunPolicy) -> 
     if again := tuple(step for step in state.running if state.is_repeatable(step)):
         events.append(_started(state, again, policy))
     return [*events, *_advance(RUN.fold(events, state), now, policy)]
+
+
+def go_on(state: State, executor: str, now: datetime, policy: RunPolicy) -> list[Event]:
+    """Continue a pending run that waited for a person."""
+    if not state.is_to_continue:
+        return []
+    continued = Continued(executor=executor, at=now)
+    return [continued, *_advance(evolve(state, continued), now, policy)]
 
 
 def settle(
@@ -179,13 +190,20 @@ def _advance(state: State, now: datetime, policy: RunPolicy, overdue: Collection
     """What follows from the state: steps that can start, else the end of the run."""
     if state.status is not Status.RUNNING:
         return []
+    if expired := expire(state, now):
+        return [*expired, *_advance(RUN.fold(expired, state), now, policy, overdue)]
     due = [step for step, at in state.retrying.items() if at <= now or step in overdue]
     startable = (*due, *(step for step in state.ready if step != SYNTHESIS or state.synthesis == "llm"))
     steps = startable[: _room(state, policy)]
     if steps:
         return [_started(state, steps, policy)]
-    if state.running or state.retrying or startable:
-        return []
+    return [] if state.running or state.retrying or startable else _stop(state, now)
+
+
+def _stop(state: State, now: datetime) -> list[Event]:
+    """The events of a run without steps that run or can start: it waits for a person, or ends."""
+    if state.asks.open:
+        return [Waiting(until=state.asks.until)]
     if state.failed:
         return [Suspended(reason=_why_suspended(state))]
     return _finish(state, _elapsed_ms(state, now))
@@ -193,7 +211,7 @@ def _advance(state: State, now: datetime, policy: RunPolicy, overdue: Collection
 
 def _started(state: State, steps: tuple[str, ...], policy: RunPolicy) -> StepsStarted:
     """The start of `steps`, with the effects that a takeover needs to know."""
-    known = ((step, policy.effect_of(state.graph.steps[step])) for step in steps)
+    known = ((step, effect_of(state, state.graph.steps[step], policy)) for step in steps)
     return StepsStarted(
         steps=steps,
         retried=tuple(step for step in steps if step in state.retrying),
@@ -244,9 +262,9 @@ def _elapsed_ms(state: State, now: datetime) -> int:
 
 def _outcome_event(
     state: State, outcome: Outcome, now: datetime, policy: RunPolicy
-) -> CompletionEvent | StepFailed | None:
+) -> OutcomeEvent | StepFailed | None:
     if isinstance(outcome, Success):
-        event = outcome.completed
+        event = outcome.event
         return event if state.running.get(event.step) == event.attempt else None
     if state.running.get(outcome.step) != outcome.attempt:
         return None

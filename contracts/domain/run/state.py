@@ -1,42 +1,19 @@
-"""The state of a run, and how each event changes it."""
+"""The state of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from contracts.core.aggregate import Aggregate
-from contracts.core.event import Event, Json
+from contracts.core.event import Json
 from contracts.core.tool import Effect
-from contracts.domain.run.events import (
-    Cancelled,
-    Completed,
-    Deleted,
-    Output,
-    Requested,
-    Resumed,
-    Started,
-    StepCompleted,
-    StepFailed,
-    StepsStarted,
-    Suspended,
-    TakenOver,
-)
-from contracts.domain.run.goal_events import (
-    SUMMARY,
-    CallAnswered,
-    Failed,
-    GoalRequested,
-    GoalStarted,
-    Summarised,
-    TurnTaken,
-)
-from contracts.domain.run.loop import CUT_SHORT, CallResult, Loop, call_result_of
-from contracts.domain.run.steps import Graph, Step, graph_of, unknown_outcome
+from contracts.domain.run.asks import Asks
+from contracts.domain.run.events import Output, Requested
+from contracts.domain.run.loop import Loop
+from contracts.domain.run.steps import Graph
 
 
 class Status(StrEnum):
@@ -45,6 +22,8 @@ class Status(StrEnum):
     ABSENT = "absent"
     PENDING = "pending"
     RUNNING = "running"
+    WAITING = "waiting"
+    """For a person."""
     SUSPENDED = "suspended"
     COMPLETED = "completed"
     FAILED = "failed"
@@ -55,7 +34,7 @@ class Status(StrEnum):
 Kind = Literal["plan", "agent"]
 """What a run executes: a plan, or the turns of an agent."""
 
-OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.SUSPENDED})
+OPEN = frozenset({Status.PENDING, Status.RUNNING, Status.WAITING, Status.SUSPENDED})
 """Statuses of runs that have not ended."""
 
 
@@ -73,6 +52,7 @@ class State(NamedTuple):
     graph: Graph = Graph()
     executor: str | None = None
     started_at: datetime | None = None
+    """Time of the last start or continuation; None for a run that was not started since its last resume."""
     synthesis: Literal["llm", "merge"] = "llm"
     done: Mapping[str, Json] = MappingProxyType({})
     """Results by step, for a run of a plan."""
@@ -97,6 +77,8 @@ class State(NamedTuple):
     resumes: int = 0
     suspended: str | None = None
     """Why the run is suspended."""
+    asks: Asks = Asks()
+    """Questions to a person."""
 
     @property
     def kind(self) -> Kind:
@@ -109,187 +91,13 @@ class State(NamedTuple):
         return is_inference or self.effects.get(step, Effect.ONCE) is not Effect.ONCE
 
     @property
+    def is_to_continue(self) -> bool:
+        """Whether the run waited for a person and goes on as soon as an executor is free."""
+        return self.status is Status.PENDING and self.started_at is not None
+
+    @property
     def goal_id(self) -> str | None:
         """The goal that the run belongs to, or None."""
         if self.loop:
             return self.loop.request.goal_id
         return self.request.goal_id if self.request else None
-
-
-def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911  one transition a line
-    """The state after `event`. Never raises."""
-    match event:
-        case StepCompleted():
-            return _completed(state, event)
-        case StepsStarted():
-            return _steps_started(state, event)
-        case StepFailed():
-            return _failed(state, event)
-        case Requested():
-            graph = graph_of(event.job)
-            return State(Status.PENDING, request=event, graph=graph, ready=graph.roots)
-        case Started():
-            return state._replace(
-                status=Status.RUNNING,
-                executor=event.executor,
-                started_at=event.at,
-                synthesis=event.synthesis,
-            )
-        case TakenOver():
-            return state._replace(
-                executor=event.executor, takeovers=state.takeovers + (1 if state.running else 0)
-            )
-        case Suspended():
-            return state._replace(status=Status.SUSPENDED, executor=None, suspended=event.reason)
-        case Resumed():
-            return _resumed(state)
-        case Cancelled():
-            return state._replace(status=Status.CANCELLED, executor=None, running={}, retrying={})
-        case Completed():
-            loop = state.loop and replace(state.loop, outcome_reason=event.outcome_reason)
-            return state._replace(status=Status.COMPLETED, executor=None, loop=loop)
-        case Deleted():
-            return State(Status.DELETED, request=state.request, loop=state.loop)
-        case GoalRequested():
-            wanted = Loop(event)
-            return _with_ready_steps(State(Status.PENDING), wanted, wanted.next_step())
-    return _looped(state, state.loop, event) if state.loop else state
-
-
-def _completed(state: State, event: StepCompleted) -> State:
-    done = {**state.done, event.step: event.result}
-    freed = state.graph.freed_by(event.step, done)
-    return state._replace(
-        done=done,
-        outputs=(*state.outputs, event.output) if event.output else state.outputs,
-        ready=state.ready + freed if freed else state.ready,
-        running=_without(state.running, event.step),
-        takeovers=0,
-    )
-
-
-def _steps_started(state: State, event: StepsStarted) -> State:
-    attempts = {step: state.attempts.get(step, 0) + 1 for step in event.steps}
-    started = frozenset(event.steps)
-    return state._replace(
-        ready=tuple(step for step in state.ready if step not in started),
-        running={**state.running, **attempts},
-        effects={**_of(state.running, state.effects), **event.effects},
-        retrying={s: at for s, at in state.retrying.items() if s not in started} if state.retrying else {},
-        attempts={**state.attempts, **attempts},
-    )
-
-
-def _failed(state: State, event: StepFailed) -> State:
-    state = state._replace(
-        running=_without(state.running, event.step),
-        failures={**state.failures, event.step: state.failures.get(event.step, 0) + 1},
-    )
-    if event.retry_at:
-        return state._replace(retrying={**state.retrying, event.step: event.retry_at})
-    if state.loop:
-        return _failed_for_good(state, state.loop, event)
-    return state._replace(failed={**state.failed, event.step: event.error})
-
-
-def _resumed(state: State) -> State:
-    """Failed and repeatable steps run again. Steps in progress that are not repeatable fail."""
-    repeatable = (step for step in state.running if state.is_repeatable(step))
-    again = (*state.failed, *repeatable, *state.retrying)
-    return state._replace(
-        status=Status.PENDING,
-        ready=(*state.ready, *again),
-        running={},
-        retrying={},
-        failed={s: unknown_outcome(state.graph.steps[s]) for s in state.running if s not in again},
-        failures={},
-        takeovers=0,
-        resumes=state.resumes + 1,
-        suspended=None,
-    )
-
-
-def _of(steps: Mapping[str, int], effects: Mapping[str, Effect]) -> Mapping[str, Effect]:
-    return {step: effect for step, effect in effects.items() if step in steps} if effects else {}
-
-
-def _without(mapping: Mapping[str, int], key: str) -> Mapping[str, int]:
-    return {k: v for k, v in mapping.items() if k != key}
-
-
-# ── goal runs ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _looped(state: State, loop: Loop, event: Event) -> State:
-    match event:
-        case GoalStarted():
-            loop = replace(loop, started=event)
-            return state._replace(
-                status=Status.RUNNING, executor=event.executor, started_at=event.at, loop=loop
-            )
-        case TurnTaken():
-            loop = loop.with_turn(event)
-            steps = loop.calls() or (loop.next_step(),)
-            return _progressed(_with_ready_steps(state, loop, *steps), event.step)
-        case CallAnswered():
-            return _progressed(_answered(state, loop, event.step, call_result_of(event)), event.step)
-        case Summarised():
-            cut = event.finish_reason in CUT_SHORT
-            loop = replace(loop, summary=event.summary, summary_cut=cut)
-            return _progressed(state._replace(loop=loop), SUMMARY)
-        case Failed():
-            loop = replace(loop, error=event.error)
-            return state._replace(status=Status.FAILED, executor=None, running={}, retrying={}, loop=loop)
-    return state
-
-
-def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
-    """The model sees the error of a failed tool call. A failed turn ends the run with an error."""
-    if "." in event.step:
-        return _answered(state, loop, event.step, CallResult(error=event.error))
-    if event.step == SUMMARY:
-        return state
-    return state._replace(loop=replace(loop, error=event.error))
-
-
-def _answered(state: State, loop: Loop, step: str, answer: CallResult) -> State:
-    loop = loop.with_answer(step, answer)
-    return _with_ready_steps(state, loop, *((loop.next_step(),) if loop.turns[-1].is_answered else ()))
-
-
-def _with_ready_steps(state: State, loop: Loop, *steps: Step) -> State:
-    """The state with further steps that can start now."""
-    added = {step.task.id: step for step in steps}
-    graph = Graph({**state.graph.steps, **added})
-    return state._replace(loop=loop, graph=graph, ready=(*state.ready, *added))
-
-
-def _progressed(state: State, step: str) -> State:
-    return state._replace(running=_without(state.running, step), takeovers=0)
-
-
-RUN = Aggregate(
-    "run",
-    State(),
-    evolve,
-    lambda state: state.status.value,
-    (
-        Requested,
-        Started,
-        TakenOver,
-        StepsStarted,
-        StepCompleted,
-        StepFailed,
-        Suspended,
-        Resumed,
-        Cancelled,
-        Completed,
-        Deleted,
-        GoalRequested,
-        GoalStarted,
-        TurnTaken,
-        CallAnswered,
-        Summarised,
-        Failed,
-    ),
-)

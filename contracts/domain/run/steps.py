@@ -21,6 +21,11 @@ class Step:
     task: SubTask
     needs: tuple[str, ...]
 
+    def with_params(self, params: Mapping[str, Json]) -> Step:
+        """The step with other parameters of its tool call."""
+        call = self.task.tool_or_prompt.model_copy(update={"params": dict(params)})
+        return Step(self.task.model_copy(update={"tool_or_prompt": call}), self.needs)
+
 
 @dataclass(frozen=True, slots=True)
 class Graph:

@@ -5,6 +5,7 @@ from __future__ import annotations
 RESOURCES = {
     "goals": "Goals that agents work on, on request or on a schedule.",
     "runs": "Runs of goals.",
+    "asks": "Questions of runs to a person.",
     "dags": "Plans made from goals.",
     "executions": "Executions of plans.",
     "agents": "Named and versioned system prompts.",

@@ -32,7 +32,7 @@ GOAL_RUNS = Dialect(
         "report": "summary",
     },
     unsaid=frozenset(),
-    statuses={"cancelled": "failed", "suspended": "failed"},
+    statuses={"cancelled": "failed", "suspended": "failed", "waiting": "running"},
     counters=_counters,
     name_step=_name_step,
     knows=_knows,

@@ -21,7 +21,7 @@ from gateway.views.reader import Row
 
 OUTPUT_COLUMNS = columns(outputs)
 
-RUN_STATUS = {"cancelled": "failed", "suspended": "failed"}
+RUN_STATUS = {"cancelled": "failed", "suspended": "failed", "waiting": "running"}
 """Statuses of runs that have another name in the API."""
 
 

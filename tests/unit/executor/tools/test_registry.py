@@ -63,7 +63,7 @@ def plugin(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     return module
 
 
-async def test_the_seven_built_in_tools_come_first_and_in_order(
+async def test_the_eight_built_in_tools_come_first_and_in_order(
     http: ClientSession, plugin: ModuleType
 ) -> None:
     plugin.__dict__["extra"] = tool("aaa")
@@ -76,9 +76,10 @@ async def test_the_seven_built_in_tools_come_first_and_in_order(
         "readFile",
         "sendWebhook",
         "sendEmail",
+        "askHuman",
         "aaa",
     ]
-    assert [spec.order for spec in registry.specs] == [0, 1, 2, 3, 4, 5, 6, 1000]
+    assert [spec.order for spec in registry.specs] == [0, 1, 2, 3, 4, 5, 6, 7, 1000]
 
 
 async def test_each_built_in_tool_declares_what_a_second_call_does(http: ClientSession) -> None:
@@ -91,6 +92,7 @@ async def test_each_built_in_tool_declares_what_a_second_call_does(http: ClientS
         "readFile": "read",
         "sendWebhook": "idempotent",
         "sendEmail": "once",
+        "askHuman": "read",
     }
 
 

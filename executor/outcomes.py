@@ -1,0 +1,30 @@
+"""Helpers for outcomes of attempts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from contracts.domain.run import Asked, Failure, Outcome, Success
+
+Key = tuple[str, int]
+"""An attempt: the step id and the number of the attempt."""
+
+
+def key_of(outcome: Outcome) -> Key:
+    """The attempt that ended with `outcome`."""
+    ended = outcome.event if isinstance(outcome, Success) else outcome
+    return ended.step, ended.attempt
+
+
+def with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+    """The outcomes, with the first one, which is too large for a commit, replaced by an error."""
+    first, *others = outcomes
+    ended = first.event if isinstance(first, Success) else first
+    error = Failure(
+        step=ended.step,
+        attempt=ended.attempt,
+        error="the result of the step is too large for one event; return less, or write it to a file",
+        duration_ms=0 if isinstance(ended, Asked) else ended.duration_ms,
+        retryable=False,
+    )
+    return [error, *others]

@@ -1,0 +1,65 @@
+"""askHuman: asks a person, and returns the answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from pydantic import Field, field_validator
+
+from contracts.core.event import Json
+from contracts.core.outcome import Ask
+from contracts.core.tool import Effect
+from executor.tools.inputs import ToolInput
+from executor.tools.tool import CallContext, Tool
+
+WEEK_S = 7 * 24 * 3600
+YEAR_S = 366 * 24 * 3600
+
+
+class AskHuman(ToolInput):
+    """The question."""
+
+    question: str = Field(min_length=1, max_length=10_000, description="The question to a person")
+    answer_schema: dict[str, Any] | None = Field(
+        default=None, alias="schema", description="JSON Schema of the answer; omitted: any answer"
+    )
+    expires: int = Field(
+        default=WEEK_S,
+        ge=1,
+        le=YEAR_S,
+        description="Seconds after which the question expires and the call fails; by default 7 days",
+    )
+
+    @field_validator("answer_schema")
+    @classmethod
+    def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
+        from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - heavy; few steps ask
+
+        try:
+            Draft202012Validator.check_schema(schema or {})
+        except SchemaError as error:
+            raise ValueError(f"it is not a JSON Schema: {error.message}") from None
+        return schema
+
+
+def ask_human() -> Tool[AskHuman]:
+    """The tool askHuman."""
+
+    async def run(request: AskHuman, call: CallContext) -> Json:
+        if call.answer is not None:
+            return call.answer
+        expires_in = timedelta(seconds=request.expires)
+        raise Ask(request.question, schema=request.answer_schema, expires_in=expires_in)
+
+    return Tool(
+        name="askHuman",
+        description=(
+            "Ask a person a question and wait for the answer, which is the result. "
+            "Use it only if the goal cannot be reached without the answer."
+        ),
+        accepts=AskHuman,
+        effect=Effect.READ,
+        run=run,
+        timeout_s=30,
+    )

@@ -1,0 +1,1 @@
+"""Endpoints for questions of runs to a person."""
