@@ -1,7 +1,8 @@
 """Closes questions of waiting runs that nobody answered in time.
 
 Each commit that makes a run wait says when its first question expires. So the log is the agenda, and nothing
-is lost when the process dies. Runs whose other steps go on are not in it: their executors close their questions.
+is lost when the process dies. Runs whose other steps go on are not in it: their executors close their
+questions.
 """
 
 from __future__ import annotations

@@ -89,7 +89,8 @@ async def answer_ask(call: Call[AskAnswer, None]) -> web.StreamResponse:
     decide = partial(
         run.answer, step=step, attempt=attempt, given=call.body.given, by=by, now=call.gateway.clock()
     )
-    await transact(call.gateway.log, RUN, run_id, decide, call.origin)
+    stream = await transact(call.gateway.log, RUN, run_id, decide, call.origin)
+    await call.gateway.projected(stream.seq)
     return json_reply(AskAnswered(id=call.path["ask"], run_id=run_id, verdict=call.body.verdict))
 
 
