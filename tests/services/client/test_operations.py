@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from contracts.api.agents import AgentCreate, AgentPatch
+from contracts.api.asks import AskAnswer
 from contracts.api.dags import DagPatch
 from contracts.api.goals import GoalCreate, GoalPatch
 from contracts.api.keys import KeyCreate, KeyRotate
@@ -70,6 +71,9 @@ METHODS: Mapping[str, Ask] = {
     "update_agent": lambda client: client.agents.update("x", AgentPatch(model="small")),
     "delete_agent": lambda client: client.agents.delete("x"),
     "activate_agent": lambda client: client.agents.activate("x"),
+    "list_asks": lambda client: client.asks.find(status="open"),
+    "get_ask": lambda client: client.asks.get("run_1.1.1"),
+    "answer_ask": lambda client: client.asks.answer("run_1.1.1", AskAnswer(verdict="approve")),
     "create_key": lambda client: client.keys.create(KeyCreate(name="ci", scopes=[Scope.RUN])),
     "list_keys": lambda client: client.keys.find(),
     "get_key": lambda client: client.keys.get("x"),
