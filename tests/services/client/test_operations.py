@@ -39,6 +39,8 @@ async def first(events: AsyncGenerator[Any]) -> Any:
         return await anext(events)
 
 
+ANSWER = AskAnswer(verdict="answer", value=1, params={"to": "b"}, comment="yes")
+
 METHODS: Mapping[str, Ask] = {
     "get_health": lambda client: client.alive(),
     "get_readiness": lambda client: client.ready(),
@@ -71,9 +73,9 @@ METHODS: Mapping[str, Ask] = {
     "update_agent": lambda client: client.agents.update("x", AgentPatch(model="small")),
     "delete_agent": lambda client: client.agents.delete("x"),
     "activate_agent": lambda client: client.agents.activate("x"),
-    "list_asks": lambda client: client.asks.find(status="open"),
+    "list_asks": lambda client: client.asks.find(status="open", limit=5, cursor=""),
     "get_ask": lambda client: client.asks.get("run_1.1.1"),
-    "answer_ask": lambda client: client.asks.answer("run_1.1.1", AskAnswer(verdict="approve")),
+    "answer_ask": lambda client: client.asks.answer("run_1.1.1", ANSWER),
     "create_key": lambda client: client.keys.create(KeyCreate(name="ci", scopes=[Scope.RUN])),
     "list_keys": lambda client: client.keys.find(),
     "get_key": lambda client: client.keys.get("x"),
