@@ -62,6 +62,10 @@ def load(entry: EntryPoint) -> Any:
     Raises:
         BrokenPlugin: the module or attribute does not exist, or importing it failed.
     """
+    if EntryPoint.pattern.match(entry.value) is None:
+        raise BrokenPlugin(
+            f"{entry.group}: cannot load {entry.value!r}: write it as package.module:attribute"
+        )
     try:
         return entry.load()
     except Exception as error:  # importing runs code of others, which may raise anything

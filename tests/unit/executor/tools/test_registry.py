@@ -176,6 +176,13 @@ def test_a_plugin_that_cannot_be_loaded_stops_the_start(reference: str, plugin: 
         list(plugged_in(settings(tool_modules=reference), []))
 
 
+def test_a_reference_in_another_form_is_told_the_right_form(plugin: ModuleType) -> None:
+    with pytest.raises(
+        BrokenPlugin, match=r"cannot load 'not a reference': write it as package\.module:attribute"
+    ):
+        list(plugged_in(settings(tool_modules="not a reference"), []))
+
+
 @pytest.mark.parametrize("attribute", ["fails", "fails_in_several_lines"])
 def test_a_plugin_that_fails_when_it_is_made_stops_the_start_with_one_line(
     attribute: str, plugin: ModuleType
