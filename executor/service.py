@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from functools import partial
@@ -37,6 +37,7 @@ from executor.plan.workload import PlanWorkload
 from executor.resources import Resources
 from executor.settings import ExecutorSettings
 from executor.tools.guard import guarded_session
+from executor.tools.mcp.servers import listed, mcp_servers
 from executor.tools.parsers import Parsers
 from executor.tools.registry import Registry, build_registry
 from executor.tools.settings import ToolSettings
@@ -73,6 +74,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
             "agent": AgentWorkload(log, resources, policy, _limits(settings, llm_settings)),
         }
         executor = Executor(log, workloads, name)
+        servers = mcp_servers(tool_settings, tools)
         after_run = AfterRun(log, resources, policy, f"/{NAME}/{name}")
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         await publish(log.connection, tools.specs)
@@ -82,6 +84,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
 
             async def consume() -> None:
                 await follower.catch_up()
+                await listed(servers)
                 await until_drained(asyncio.create_task(runs.run()), executor)
 
             workers: list[Worker] = [
@@ -89,7 +92,8 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 follower.run,
                 consume,
                 ends.run,
-                partial(_send_heartbeats, log.connection, settings, tools.tools),
+                partial(_announce, log.connection, settings, tools),
+                *(server.run for server in servers),
                 *(partial(watch, log, executor, subjects) for subjects in STOPPED),
             ]
             yield Running(workers, {"nats": log.problem})
@@ -137,9 +141,16 @@ async def _publish_live(connection: Connection, run_id: str, message: dict[str, 
     await connection.publish_ephemeral(live_run(run_id), SECRETS.json(orjson.dumps(clean_json(message))))
 
 
-async def _send_heartbeats(connection: Connection, settings: ExecutorSettings, tools: Iterable[str]) -> None:
-    alive = ExecutorAlive(instance=settings.instance, capacity=settings.executor_max_runs, tools=tuple(tools))
+async def _announce(connection: Connection, settings: ExecutorSettings, tools: Registry) -> None:
+    """Say at intervals that this process works, and which tools it has. Tools of MCP servers come and go."""
+    published = {spec.name: spec for spec in tools.specs}
     while True:
+        changed = [spec for spec in tools.specs if published.get(spec.name) != spec]
+        await publish(connection, changed)
+        published |= {spec.name: spec for spec in changed}
+        alive = ExecutorAlive(
+            instance=settings.instance, capacity=settings.executor_max_runs, tools=tools.available
+        )
         await connection.publish_ephemeral(EXECUTOR_ALIVE, alive.model_dump_json().encode())
         await asyncio.sleep(INTERVAL_S)
 

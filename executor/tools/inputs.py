@@ -41,6 +41,11 @@ class ToolInput(BaseModel):
     def _keys_as_declared(cls, given: Any) -> Any:
         return cls.as_declared(given) if isinstance(given, dict) else given
 
+    @classmethod
+    def describe_parameters(cls) -> dict[str, Json]:
+        """The JSON Schema of the input, for models and plans."""
+        return json_schema(cls)
+
 
 def http_url(text: str) -> str:
     """`text` without surrounding space.

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,7 +40,7 @@ class DuplicateTool(UserError):
 class Registry:
     """Tools by name, in display order."""
 
-    tools: Mapping[str, Tool[Any]]
+    tools: MutableMapping[str, Tool[Any]]
 
     @classmethod
     def of(cls, tools: Iterable[tuple[str, Tool[Any]]]) -> Registry:
@@ -74,7 +75,16 @@ class Registry:
 
     def including(self, tool: Tool[Any]) -> Registry:
         """A registry with `tool` added, unless a tool of its name exists."""
-        return Registry({**self.tools, tool.name: self.tools.get(tool.name, tool)})
+        return self if tool.name in self.tools else Registry(ChainMap({tool.name: tool}, self.tools))
+
+    def add(self, tool: Tool[Any]) -> None:
+        """Add a tool of a server, or replace it. Registries made by `including` have it, too."""
+        self.tools[tool.name] = tool
+
+    @property
+    def available(self) -> tuple[str, ...]:
+        """Names of the tools that can be called now."""
+        return tuple(name for name, tool in self.tools.items() if tool.is_available())
 
     def effect_of(self, name: str, params: Mapping[str, Json]) -> Effect:
         """What a second call does; ONCE for an unknown tool."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator, SecretStr, field_validator
@@ -51,6 +52,9 @@ class ToolSettings(Settings):
     """HTTP or SOCKS proxy for searches."""
     tool_modules: CommaSeparated = ()
     """Plug-ins, `package.module:attribute`: a Tool, a list of Tools, or a function of ToolSettings."""
+
+    mcp_config: Path | None = None
+    """File with the MCP servers whose tools are offered, in the form of `mcp.json`."""
 
     @field_validator("webhook_secret")
     @classmethod

@@ -20,7 +20,7 @@ from contracts.core.outcome import Ask, Reject, Retry
 from contracts.core.text import clean_json, clean_text
 from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
 from contracts.settings.redactor import SECRETS
-from executor.tools.inputs import ToolInput, explain, json_schema
+from executor.tools.inputs import ToolInput, explain
 
 InputT = TypeVar("InputT", bound=ToolInput)
 
@@ -31,6 +31,11 @@ Progress = Callable[[ProgressKind, str, str], Awaitable[None]]
 
 async def discard_progress(kind: ProgressKind, tool_name: str, message: str) -> None:
     """Discards progress."""
+
+
+def always() -> bool:
+    """True."""
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,8 @@ class Tool(Generic[InputT]):
     """Position in lists of tools."""
     effect_by_params: Callable[[Mapping[str, Json]], Effect] | None = None
     """Returns the effect of a call by its parameters; None: `effect` applies to all calls."""
+    is_available: Callable[[], bool] = always
+    """Whether the tool can be called now. Tools that cannot are not listed in the catalogue."""
 
     def __post_init__(self) -> None:
         require_id(self.name)
@@ -81,7 +88,7 @@ class Tool(Generic[InputT]):
         return ToolSpec(
             name=self.name,
             description=self.description,
-            parameters=json_schema(self.accepts),
+            parameters=self.accepts.describe_parameters(),
             effect=self.effect,
             output=self.output,
             filled_from_results=self.filled_from_results,

@@ -9,13 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from contracts.core.event import Json
 from contracts.core.subjects import EXECUTOR_ALIVE
+from contracts.core.tool import Effect
 from contracts.domain import executors
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats.retry import NoAnswer
 from deploy.local.nats_server import NatsServer
 from executor import service
 from executor.settings import ExecutorSettings
+from executor.tools.inputs import ToolInput
+from executor.tools.registry import Registry
+from executor.tools.tool import CallContext, Tool
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -41,20 +46,30 @@ async def test_an_executor_lives_on_while_nobody_can_see_it(
     monkeypatch.setattr(service, "INTERVAL_S", 0.001)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.1):
-            await service._send_heartbeats(cut_off, ExecutorSettings(_env_file=None), ())
+            await service._announce(cut_off, ExecutorSettings(_env_file=None), Registry({}))
 
 
-async def test_an_executor_tells_its_tools(
+def tool(name: str, *, is_available: bool = True) -> Tool[ToolInput]:
+    async def run(_: ToolInput, __: CallContext) -> Json:
+        return None
+
+    return Tool(name, "", ToolInput, Effect.READ, run, is_available=lambda: is_available)
+
+
+async def test_an_executor_tells_the_tools_that_it_can_call(
     nats_server: NatsServer, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service, "INTERVAL_S", 0.001)
     heard: list[bytes] = []
+    tools = {
+        "fetchPage": tool("fetchPage"),
+        "noop": tool("noop"),
+        "away": tool("away", is_available=False),
+    }
     async with connect(nats_server.url, name="test") as connection:
         await connection.listen(EXECUTOR_ALIVE, heard.append)
         seen = asyncio.ensure_future(
-            service._send_heartbeats(
-                connection, ExecutorSettings(_env_file=None), {"fetchPage": 1, "noop": 2}
-            )
+            service._announce(connection, ExecutorSettings(_env_file=None), Registry(tools))
         )
         await eventually(lambda: heard)
         seen.cancel()

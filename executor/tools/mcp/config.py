@@ -1,0 +1,119 @@
+"""The file that MCP_CONFIG names: the MCP servers, in the form that other MCP hosts read as `mcp.json`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from contracts.core.event import Json
+from contracts.core.tool import Effect
+from contracts.runtime.process.service import UserError
+from contracts.settings.redactor import SECRETS
+from executor.tools.inputs import HttpUrl
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+ServerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+
+
+class WrongConfig(UserError):
+    """The file cannot be used. The message says what to do."""
+
+
+class ServerConfig(BaseModel):
+    """One MCP server: a `command` that is started, or a `url`. `${NAME}` is an environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    command: str = ""
+    args: tuple[str, ...] = ()
+    env: Mapping[str, str] = Field(default_factory=dict)
+    """Further environment variables. The process gets these, and PATH, HOME and the like; no other ones."""
+    cwd: Path | None = None
+    url: HttpUrl | None = None
+    headers: Mapping[str, str] = Field(default_factory=dict)
+    type: str = ""
+    """Accepted because other hosts write it: `stdio`, `http` or `streamable-http`."""
+    disabled: bool = False
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds that one call may take."""
+    allow: tuple[str, ...] | None = None
+    """Names of the tools to offer; None: all."""
+    deny: tuple[str, ...] = ()
+    """Names of tools that are not offered."""
+    effects: Mapping[str, Effect] = Field(default_factory=dict)
+    """The effect of a second call by tool name. Overrides the hints of the server."""
+
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> ServerConfig:
+        if bool(self.command) == bool(self.url):
+            raise ValueError("give either a command or a url")
+        if self.type not in {"", "stdio", "http", "streamable-http", "streamableHttp"}:
+            raise ValueError(f"type {self.type!r} is not supported: use stdio or http")
+        return self
+
+    def offers(self, tool: str) -> bool:
+        """Whether `tool` may be offered."""
+        return (self.allow is None or tool in self.allow) and tool not in self.deny
+
+
+class McpConfig(BaseModel):
+    """All servers by name."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    servers: Mapping[ServerName, ServerConfig] = Field(default_factory=dict, alias="mcpServers")
+
+
+def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, ServerConfig]:
+    """Read the servers that are not disabled. The redactor learns the values of variables in it.
+
+    Raises:
+        WrongConfig: the file cannot be read, is not valid, or names a variable that is not set.
+    """
+    try:
+        written = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise WrongConfig(f"MCP_CONFIG: cannot read {path}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise WrongConfig(f"MCP_CONFIG: {path} is not JSON: {error}") from error
+    try:
+        config = McpConfig.model_validate(_filled(written, environment))
+    except (ValidationError, KeyError) as error:
+        raise WrongConfig(f"MCP_CONFIG: {path} is not valid:\n{_problems(error)}") from None
+    return {name: server for name, server in config.servers.items() if not server.disabled}
+
+
+def _filled(value: Json, environment: Mapping[str, str]) -> Json:
+    """Return `value` with `${NAME}` replaced in all strings.
+
+    Raises:
+        KeyError: a variable is not set.
+    """
+    match value:
+        case dict():
+            return {key: _filled(one, environment) for key, one in value.items()}
+        case list():
+            return [_filled(one, environment) for one in value]
+        case str():
+            return _VARIABLE.sub(lambda found: _variable(found[1], environment), value)
+    return value
+
+
+def _variable(name: str, environment: Mapping[str, str]) -> str:
+    text = environment[name]
+    SECRETS.learn(name, text)
+    return text
+
+
+def _problems(error: ValidationError | KeyError) -> str:
+    if isinstance(error, KeyError):
+        return f"  the environment variable {error.args[0]} is not set"
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return "\n".join(f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)

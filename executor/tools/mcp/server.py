@@ -1,0 +1,205 @@
+"""Keeps the connection to an MCP server, and offers its tools while it answers."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import structlog
+from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import Implementation
+from mcp_types import Tool as McpTool
+
+from contracts.core.event import Json
+from contracts.core.outcome import Reject, Retry
+from contracts.core.waiting import doubled
+from executor.tools.mcp.config import ServerConfig
+from executor.tools.mcp.translate import (
+    McpInput,
+    description_of,
+    effect_of,
+    error_of,
+    input_of,
+    name_of,
+    result_of,
+)
+from executor.tools.tool import CallContext, Tool
+
+CONNECT_S = 30.0
+"""Maximum seconds until a server has listed its tools. A command may have to be downloaded first."""
+CHECK_S = 15.0
+"""Seconds between two lists of tools, which also show whether the server still answers."""
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 60.0
+MAX_PAGES = 50
+US = Implementation(name="async-agent", version="1")
+
+logger = structlog.get_logger(__name__)
+
+Offer = Callable[[Tool[Any]], None]
+"""Adds a tool to the registry, or replaces it."""
+
+
+class McpServer:
+    """One server. Its tools stay in the registry while it is away, and say that they are not available."""
+
+    def __init__(self, name: str, config: ServerConfig, logs: Path, offer: Offer) -> None:
+        self.name = name
+        self.listed = asyncio.Event()
+        """Set when the tools have been listed for the first time."""
+        self._config = config
+        self._logs = logs
+        self._offer = offer
+        self._client: Client | None = None
+        self._tools: dict[str, McpTool] = {}
+        self._lost = asyncio.Event()
+
+    async def run(self) -> None:
+        """A worker: connect, offer tools, and connect again with back-off, until cancelled."""
+        failures = 0
+        while True:
+            try:
+                async with asyncio.timeout(CONNECT_S) as limit, self._connected() as client:
+                    await self._list_tools(client)
+                    limit.reschedule(None)
+                    logger.info("connected to an MCP server", server=self.name, tools=len(self._tools))
+                    failures, self._client = 0, client
+                    self.listed.set()
+                    await self._until_lost(client)
+            except Exception as error:  # whatever the SDK or the server raises: try again
+                failures += 1
+                pause = doubled(FIRST_PAUSE_S, failures, LONGEST_PAUSE_S)
+                logger.warning(
+                    "an MCP server does not answer", server=self.name, error=_cause(error), retry_in_s=pause
+                )
+                self._client = None
+                await asyncio.sleep(pause)
+
+    async def call(self, tool: str, arguments: dict[str, Json], call: CallContext) -> Json:
+        """Call a tool.
+
+        Raises:
+            Retry: the server is away; nothing was called.
+            Reject: the call failed.
+            ConnectionError: the connection was lost during the call, which may have taken effect.
+        """
+        client = self._client
+        if client is None:
+            raise Retry(f"the MCP server {self.name} is not connected")
+
+        async def tell(progress: float, total: float | None, message: str | None) -> None:
+            share = f"{progress:g} of {total:g}" if total else f"{progress:g}"
+            await call.progress("progress", name_of(self.name, tool), message or share)
+
+        calling = asyncio.ensure_future(
+            client.call_tool(tool, arguments, self._config.timeout_s, progress_callback=tell)
+        )
+        lost = asyncio.ensure_future(self._lost.wait())
+        try:
+            await asyncio.wait([calling, lost], return_when=asyncio.FIRST_COMPLETED)
+            if not calling.done():
+                raise ConnectionError(f"the connection to the MCP server {self.name} was lost")
+            result = await calling
+        except MCPError as error:
+            if await self._answers(client):
+                raise Reject(f"{self.name}: {error}") from error
+            self._lost.set()
+            self._client = None
+            raise ConnectionError(f"the MCP server {self.name} ended: {error}") from error
+        finally:
+            calling.cancel()
+            lost.cancel()
+        if result.is_error:
+            raise Reject(error_of(result))
+        return result_of(result)
+
+    def has(self, tool: str) -> bool:
+        """Whether the server answers and has `tool`."""
+        return self._client is not None and tool in self._tools
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncGenerator[Client]:
+        self._lost = asyncio.Event()
+        config = self._config
+        if config.url:
+            async with (
+                httpx2.AsyncClient(headers=dict(config.headers), timeout=config.timeout_s) as http,
+                self._session(streamable_http_client(config.url, http_client=http)) as client,
+            ):
+                yield client
+        else:
+            self._logs.mkdir(parents=True, exist_ok=True)
+            process = StdioServerParameters(
+                command=config.command, args=list(config.args), env=dict(config.env), cwd=config.cwd
+            )
+            with (self._logs / f"{self.name}.log").open("w") as log:
+                async with self._session(stdio_client(process, log)) as client:
+                    yield client
+
+    def _session(self, transport: AbstractAsyncContextManager[Any]) -> Client:
+        return Client(transport, client_info=US, cache=None)
+
+    async def _until_lost(self, client: Client) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    await self._lost.wait()
+                raise ConnectionError("the connection was lost")
+            except TimeoutError:
+                async with asyncio.timeout(CONNECT_S):
+                    await self._list_tools(client)
+
+    async def _answers(self, client: Client) -> bool:
+        try:
+            async with asyncio.timeout(CHECK_S):
+                await client.list_tools()
+        except (MCPError, TimeoutError):
+            return False
+        return True
+
+    async def _list_tools(self, client: Client) -> None:
+        found: dict[str, McpTool] = {}
+        cursor: str | None = None
+        for _ in range(MAX_PAGES):
+            page = await client.list_tools(cursor=cursor)
+            for tool in page.tools:
+                if self._config.offers(tool.name) and (self._tools.get(tool.name) == tool or self._add(tool)):
+                    found[tool.name] = tool
+            cursor = page.next_cursor
+            if not cursor:
+                break
+        self._tools = found
+
+    def _add(self, tool: McpTool) -> bool:
+        try:
+            self._offer(self._tool(tool))
+        except ValueError as error:
+            logger.warning("ignoring an MCP tool", server=self.name, tool=tool.name, error=str(error))
+            return False
+        return True
+
+    def _tool(self, tool: McpTool) -> Tool[McpInput]:
+        async def run(request: McpInput, call: CallContext) -> Json:
+            return await self.call(tool.name, request.arguments, call)
+
+        return Tool(
+            name=name_of(self.name, tool.name),
+            description=description_of(tool),
+            accepts=input_of(tool),
+            effect=effect_of(tool, self._config),
+            run=run,
+            timeout_s=self._config.timeout_s + CHECK_S,
+            is_available=lambda: self.has(tool.name),
+        )
+
+
+def _cause(error: BaseException) -> str:
+    """The first error in a group, which the SDK's task groups raise."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return f"{type(error).__name__}: {error}".rstrip(": ")

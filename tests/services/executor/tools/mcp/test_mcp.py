@@ -1,0 +1,161 @@
+"""Tools of MCP servers are offered, called and lost like tools of our own. The servers are real ones."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from asyncio.subprocess import DEVNULL
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contracts.core.outcome import Reject, Retry
+from contracts.core.tool import Effect
+from deploy.local.ports import free_port
+from executor.tools.mcp import server as mcp_server
+from executor.tools.mcp.server import McpServer
+from executor.tools.mcp.servers import listed, mcp_servers
+from executor.tools.registry import Registry
+from executor.tools.settings import ToolSettings
+from executor.tools.tool import CallContext
+
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
+
+PROGRAM = Path(__file__).with_name("a_server.py")
+CALL = CallContext("run_1/001")
+
+
+@asynccontextmanager
+async def servers(tmp_path: Path, **config: Any) -> AsyncGenerator[tuple[Registry, list[McpServer]]]:
+    """A registry with the tools of the server `it`, which is configured as `config` says."""
+    path = tmp_path / "mcp.json"
+    path.write_text(json.dumps({"mcpServers": {"it": config}}))
+    registry = Registry({})
+    found = mcp_servers(ToolSettings(mcp_config=path, data_dir=tmp_path), registry)
+    running = [asyncio.create_task(server.run()) for server in found]
+    try:
+        await listed(found)
+        yield registry, found
+    finally:
+        for task in running:
+            task.cancel()
+        await asyncio.wait(running)
+
+
+def command(**more: Any) -> dict[str, Any]:
+    return {"command": sys.executable, "args": [str(PROGRAM)], **more}
+
+
+async def test_tools_of_a_command_are_offered_and_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SMTP_PASS", "secret-of-the-executor")
+    monkeypatch.setenv("TOKEN", "value-of-the-token")
+    async with servers(tmp_path, **command(env={"GIVEN": "${TOKEN}"}, deny=["crash"])) as (tools, _):
+        assert set(tools.available) == {
+            f"it__{name}"
+            for name in ("weather", "text", "listing", "fails", "picture", "secret_of_executor", "slow")
+        }
+        spec = tools.get("it__weather").spec
+        assert spec.description == "The weather of a city."
+        assert set(spec.parameters["properties"]) == {"city", "days"}
+        assert spec.parameters["required"] == ["city"]
+        assert [tools.get(f"it__{name}").effect for name in ("weather", "text", "listing")] == [
+            Effect.READ,
+            Effect.IDEMPOTENT,
+            Effect.ONCE,
+        ]
+        assert await tools.get("it__weather").invoke({"city": "Bern"}, CALL) == {
+            "city": "Bern",
+            "degrees": 21.5,
+        }
+        assert await tools.get("it__weather").invoke({"City": "Bern"}, CALL) == {
+            "city": "Bern",
+            "degrees": 21.5,
+        }
+        assert await tools.get("it__text").invoke({}, CALL) == "plain"
+        assert await tools.get("it__listing").invoke({}, CALL) == [{"a": 1}]
+        (image,) = await tools.get("it__picture").invoke({}, CALL)
+        assert image == {"type": "image", "mimeType": "image/png", "bytes": 6, "note": "not kept"}
+        seen = await tools.get("it__secret_of_executor").invoke({}, CALL)
+        assert seen == "unset [redacted]"
+
+
+async def test_a_failed_call_and_wrong_parameters_are_refused(tmp_path: Path) -> None:
+    async with servers(tmp_path, **command()) as (tools, _):
+        with pytest.raises(Reject, match="no such flight"):
+            await tools.get("it__fails").invoke({}, CALL)
+        with pytest.raises(Reject, match="days: 'two' is not of type 'integer'"):
+            await tools.get("it__weather").invoke({"city": "Bern", "days": "two"}, CALL)
+        with pytest.raises(Reject, match="'city' is a required property"):
+            await tools.get("it__weather").invoke({}, CALL)
+
+
+async def test_progress_is_told(tmp_path: Path) -> None:
+    told: list[tuple[str, str, str]] = []
+
+    async def tell(kind: str, tool: str, message: str) -> None:
+        told.append((kind, tool, message))
+
+    async with servers(tmp_path, **command()) as (tools, _):
+        assert await tools.get("it__slow").invoke({}, CallContext("run_1/001", tell)) == "done"
+    assert told == [("progress", "it__slow", "half of it")]
+
+
+async def test_a_call_that_a_crash_cut_short_is_not_repeated_and_the_server_comes_back(
+    tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mcp_server, "FIRST_PAUSE_S", 0.2)
+    crashes = tmp_path / "crashes"
+    async with servers(tmp_path, **command(env={"CRASHES": str(crashes)})) as (tools, _):
+        with pytest.raises(Reject, match="may have taken effect"):
+            await tools.get("it__crash").invoke({}, CALL)
+        assert tools.available == ()
+        with pytest.raises(Retry, match="is not connected"):
+            await tools.get("it__text").invoke({}, CALL)
+        await eventually(lambda: "it__text" in tools.available)
+        assert await tools.get("it__text").invoke({}, CALL) == "plain"
+    assert crashes.read_text() == "x"
+
+
+async def test_a_command_that_does_not_exist_stops_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("executor.tools.mcp.servers.START_S", 0.1)
+    async with servers(tmp_path, command="no-such-command") as (tools, found):
+        assert not found[0].listed.is_set()
+        assert tools.available == ()
+
+
+async def test_tools_of_a_url_are_offered_and_called(tmp_path: Path, eventually: Eventually) -> None:
+    port = free_port("127.0.0.1", 0)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, str(PROGRAM), "http", str(port), env=dict(os.environ), stdout=DEVNULL, stderr=DEVNULL
+    )
+    try:
+        await eventually(lambda: accepts(port))
+        async with servers(tmp_path, url=f"http://127.0.0.1:{port}/mcp", effects={"listing": "read"}) as (
+            tools,
+            _,
+        ):
+            assert tools.get("it__listing").effect is Effect.READ
+            assert await tools.get("it__weather").invoke({"city": "Bern"}, CALL) == {
+                "city": "Bern",
+                "degrees": 21.5,
+            }
+    finally:
+        process.kill()
+        await process.wait()
+
+
+def accepts(port: int) -> bool:
+    """Whether a server listens."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
