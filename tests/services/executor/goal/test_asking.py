@@ -1,0 +1,52 @@
+"""An agent that asks a person: the conversation waits, and goes on with the answer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+from contracts.domain import run
+from contracts.domain.run import RUN, Answer, Status
+from contracts.runtime.stream import transact
+from executor.tools.ask_human import ask_human
+from tests.services.executor.system import ORIGIN
+
+if TYPE_CHECKING:
+    from tests.services.executor.conftest import MakeWorld
+
+ASKS = """
+[[rule]]
+times = 1
+answer.text = "I ask."
+answer.tool_calls = [{ name = "askHuman", arguments = { question = "Which city?" } }]
+
+[[rule]]
+when.has = ["tools"]
+answer.text = "It is Paris."
+"""
+
+
+async def test_an_agent_goes_on_with_the_answer_and_repeats_no_turn(make_world: MakeWorld) -> None:
+    world = await make_world(ASKS)
+    world.add(ask_human())
+    await world.handle(world.executor(), await world.request())
+    state = await world.state()
+    assert state.status is Status.WAITING
+    assert state.asks.open["1.0"].title == "Which city?"
+    answer = partial(
+        run.answer,
+        step="1.0",
+        attempt=1,
+        given=Answer("answer", value="Paris"),
+        by="key:ann",
+        now=datetime.now(UTC),
+    )
+    answered = await transact(world.log, RUN, "run_1", answer, ORIGIN)
+    (lease,) = [one for one in await world.log.read("run", "run_1") if one.seq == answered.seq]
+    await world.handle(world.executor(), lease)
+    assert (await world.state()).status is Status.COMPLETED
+    assert [one.result for one in await world.of(run.CallAnswered)] == ["Paris"]
+    assert len(await world.of(run.TurnTaken)) == 2
+    assert len(await world.of(run.GoalStarted)) == 1
+    assert "Paris" in world.asked[1]["messages"][-1]["content"]
