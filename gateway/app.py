@@ -23,6 +23,7 @@ from gateway.api.goals import run_endpoints as runs
 from gateway.api.planning import endpoints as planning
 from gateway.api.planning import experiments
 from gateway.api.schedules import ticks
+from gateway.api.search import endpoints as search
 from gateway.api.tasks import endpoints as tasks
 from gateway.console import assets
 from gateway.documents import endpoints as documents
@@ -54,6 +55,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *breakdown.ENDPOINTS,
     *summary.ENDPOINTS,
     *tasks.ENDPOINTS,
+    *search.ENDPOINTS,
     *events.ENDPOINTS,
     *documents.ENDPOINTS,
 )

@@ -13,6 +13,7 @@ from projector.changes import Changes
 from projector.fold import EventMeta, Fold, milliseconds, spent
 from projector.run_rows import (
     IN_PROGRESS,
+    REPORT_START,
     add_output,
     change,
     new_run,
@@ -102,7 +103,8 @@ def summarised(changes: Changes, meta: EventMeta, event: run.Summarised) -> None
     """Store the final answer and its cost."""
     add_output(changes, meta, event.step, run.Output(kind="summary", content=event.summary))
     cost = spent(event)
-    change(changes, meta, {"summary": event.summary}, {**cost, "other_cost_pico": cost["cost_pico"]})
+    values = {"summary": event.summary, "report_start": event.summary[:REPORT_START]}
+    change(changes, meta, values, {**cost, "other_cost_pico": cost["cost_pico"]})
 
 
 @fold.on(run.Failed)

@@ -110,9 +110,8 @@ def clarified(changes: Changes, meta: EventMeta, event: dag.Clarified) -> None:
 def rejected(changes: Changes, meta: EventMeta, event: dag.Rejected) -> None:
     """Set the DAG to failed and store the error."""
     error = {"httpStatus": event.http_status, "error": event.error, **event.details}
-    changes.update(
-        dags, (meta.id,), {"phase": "rejected", "status": "failed", "error": error, "updated_at": meta.at}
-    )
+    values = {"phase": "rejected", "status": "failed", "error": error, "error_text": event.error}
+    changes.update(dags, (meta.id,), values | {"updated_at": meta.at})
 
 
 @fold.on(dag.Updated)
@@ -146,6 +145,7 @@ def _new_row(meta: EventMeta, **values: Any) -> dict[str, Any]:
         "timezone": "UTC",
         "created_at": meta.at,
         "updated_at": meta.at,
+        "first_seq": meta.seq,
         **values,
     }
 

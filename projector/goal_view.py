@@ -37,6 +37,7 @@ def created(changes: Changes, meta: EventMeta, event: goal.Created) -> None:
             "status": "active",
             "created_at": meta.at,
             "updated_at": meta.at,
+            "first_seq": meta.seq,
         },
     )
 

@@ -14,6 +14,7 @@ from projector.changes import Changes
 from projector.fold import EventMeta, Fold, milliseconds, spent
 from projector.run_rows import (
     IN_PROGRESS,
+    REPORT_START,
     add_output,
     change,
     new_run,
@@ -116,7 +117,11 @@ def step_completed(changes: Changes, meta: EventMeta, event: run.StepCompleted) 
     changes.update(run_steps, (meta.id, event.step), values | result_of(meta, event), cost)
     if event.output:
         add_output(changes, meta, event.step, event.output)
-    change(changes, meta, add={"completed_steps": 1 if event.step != SYNTHESIS else None, **cost})
+    if event.step == SYNTHESIS:
+        report = {"report_start": event.result[:REPORT_START]} if isinstance(event.result, str) else {}
+        change(changes, meta, report, cost)
+    else:
+        change(changes, meta, add={"completed_steps": 1, **cost})
 
 
 @fold.on(run.Suspended)

@@ -17,6 +17,9 @@ IN_PROGRESS = ("running", "waiting")
 Amounts = dict[str, int | None]
 """Amounts to add to columns; None adds nothing."""
 
+REPORT_START = 1000
+"""Number of characters of a report that the search covers."""
+
 
 def new_run(meta: EventMeta, **values: Any) -> dict[str, Any]:
     """The row of a new, pending run."""

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 
 from contracts.api.costs import PlanningAttempt, TokenUsage
 from contracts.api.fields import MISSPELLED, Body, NonEmpty, NotBlank, Omissible, Row, Timestamp, Title
+from contracts.api.filters import MinCost, Name, TextAndTime
 from contracts.api.numbers import MaxTokens, Seed
 from contracts.api.paging import ByCursor, Page, Pagination
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
@@ -62,7 +63,7 @@ STATUSES = ("success", "pending", "planning", "failed", "active", "paused")
 """The statuses that the system or its web pages give. Clients may set others."""
 
 
-class DagQuery(Page, ByCursor):
+class DagQuery(Page, ByCursor, TextAndTime):
     """Which DAGs to list."""
 
     status: str | None = None
@@ -70,6 +71,11 @@ class DagQuery(Page, ByCursor):
 
     Default: DAGs that have a plan or a clarification question.
     """
+
+    agent: Name | None = None
+    """Only DAGs that the agent with this name planned."""
+    min_cost_usd: MinCost | None = None
+    """Only DAGs whose planning cost at least this many US dollars."""
 
     @field_validator("status")
     @classmethod

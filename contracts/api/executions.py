@@ -8,6 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from contracts.api.costs import TokenUsage
 from contracts.api.fields import Absent, Body, NonEmpty, Omissible, Row, Timestamp, Title
+from contracts.api.filters import ByToolAndCost
 from contracts.api.numbers import COERCED
 from contracts.api.paging import FURTHEST, ByCursor, Page, Pagination
 from contracts.core.event import Json
@@ -17,7 +18,7 @@ ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed"
 StepStatus = Literal["pending", "running", "waiting", "completed", "failed"]
 
 
-class ExecutionQuery(Page, ByCursor):
+class ExecutionQuery(Page, ByCursor, ByToolAndCost):
     """Which executions to list."""
 
     status: ExecutionStatus | None = None

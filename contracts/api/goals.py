@@ -10,6 +10,7 @@ from pydantic_core import PydanticKnownError
 
 from contracts.api.agents import AgentRow
 from contracts.api.fields import NOT_BLANK, VISIBLE, Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.api.filters import Name, TextAndTime
 from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
@@ -87,10 +88,12 @@ class GoalPatch(Body):
     """`paused` and `active` have the same effect as pausing and resuming the goal."""
 
 
-class GoalQuery(ByCursor):
+class GoalQuery(ByCursor, TextAndTime):
     """Which goals to list."""
 
     status: GoalStatus | None = None
+    agent: Name | None = None
+    """Only goals of the agent with this name, in any version, or with this id."""
     limit: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] | None = None
     """Default: no limit."""
     offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0

@@ -6,6 +6,7 @@ from typing import Literal
 
 from contracts.api.costs import TokenUsage
 from contracts.api.fields import Row, Timestamp
+from contracts.api.filters import ByToolAndCost, Name
 from contracts.api.goals import GoalRow
 from contracts.api.paging import ByCursor, Page
 from contracts.core.event import Json
@@ -15,11 +16,13 @@ RunStatus = Literal["pending", "running", "completed", "failed"]
 CallStatus = Literal["running", "waiting", "completed", "failed"]
 
 
-class RunQuery(Page, ByCursor):
+class RunQuery(Page, ByCursor, ByToolAndCost):
     """Which runs to list."""
 
     goal_id: str | None = None
     status: RunStatus | None = None
+    agent: Name | None = None
+    """Only runs by the agent with this name, in any version, or with this id."""
 
 
 class RunRow(Row):

@@ -15,7 +15,14 @@ from __future__ import annotations
 
 from contracts.client.client import Client
 from contracts.client.dags import Started
-from contracts.client.errors import ClarificationRequired, ClientError, InvalidAnswer, Refused, Unreachable
+from contracts.client.errors import (
+    ClarificationRequired,
+    ClientError,
+    EmptyArgument,
+    InvalidAnswer,
+    Refused,
+    Unreachable,
+)
 from contracts.client.events import ExecutionEvent, LogEvent, RunEvent
 from contracts.client.http import Content
 from contracts.client.tasks import Attachment
@@ -26,6 +33,7 @@ __all__ = [
     "ClientError",
     "Unreachable",
     "Refused",
+    "EmptyArgument",
     "InvalidAnswer",
     "ClarificationRequired",
     "Started",

@@ -10,6 +10,7 @@ from typing import Self
 
 from contracts.api.costs import CostSummary, GroupBy
 from contracts.api.health import Alive, Readiness
+from contracts.api.search import HitList
 from contracts.client.agents import Agents
 from contracts.client.artifacts import Artifacts
 from contracts.client.asks import Asks
@@ -101,6 +102,21 @@ class Client:
         """
         query = {"from": since, "to": until, "groupBy": by}
         return await self._http.get(CostSummary, path("costs", "summary"), **query)
+
+    async def search(
+        self,
+        text: str,
+        *,
+        kinds: tuple[str, ...] = (),
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> HitList:
+        """Find runs, executions, goals and DAGs that contain all words of `text`, newest first.
+
+        The last word may be the beginning of one. `cursor` is the `next_cursor` of the previous page.
+        """
+        query = {"q": text, "kind": kinds or None, "limit": limit, "cursor": cursor}
+        return await self._http.get(HitList, path("search"), **query)
 
     async def events(
         self,

@@ -35,18 +35,32 @@ class Dags:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(
+    async def find(  # noqa: PLR0913  each is a filter or a page
         self,
         *,
         status: str | None = None,
+        agent: str | None = None,
+        text: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        min_cost_usd: str | None = None,
         limit: int | None = None,
         offset: int | None = None,
         cursor: str | None = None,
     ) -> DagList:
         """List DAGs, newest first. Default: DAGs that have a plan or a clarification question."""
-        return await self._http.get(
-            DagList, path(DAGS), status=status, limit=limit, offset=offset, cursor=cursor
-        )
+        given = {
+            "status": status,
+            "agent": agent,
+            "q": text,
+            "from": since,
+            "to": until,
+            "minCostUsd": min_cost_usd,
+            "limit": limit,
+            "offset": offset,
+            "cursor": cursor,
+        }
+        return await self._http.get(DagList, path(DAGS), **given)
 
     async def scheduled(self) -> list[ScheduledDag]:
         """List DAGs with a schedule, active or not."""

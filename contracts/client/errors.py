@@ -25,6 +25,10 @@ class ClientError(Exception):
     """A request failed."""
 
 
+class EmptyArgument(ClientError, ValueError):
+    """An id or a name is empty. Nothing was sent."""
+
+
 class Unreachable(ClientError):
     """No server answers at the address."""
 

@@ -27,21 +27,36 @@ class Executions:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(
+    async def find(  # noqa: PLR0913  each is a filter or a page
         self,
         *,
         status: str | None = None,
+        text: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        tool: str | None = None,
+        min_cost_usd: str | None = None,
         limit: int | None = None,
         offset: int | None = None,
         cursor: str | None = None,
     ) -> ExecutionList:
         """List executions, most recently changed first.
 
-        With `cursor`, the newest comes first; an empty cursor gets the first page.
+        `since` and `until` are times as in `Client.costs`. With them or `cursor`, the newest comes first.
+        An empty cursor gets the first page.
         """
-        return await self._http.get(
-            ExecutionList, path(EXECUTIONS), status=status, limit=limit, offset=offset, cursor=cursor
-        )
+        given = {
+            "status": status,
+            "q": text,
+            "from": since,
+            "to": until,
+            "tool": tool,
+            "minCostUsd": min_cost_usd,
+            "limit": limit,
+            "offset": offset,
+            "cursor": cursor,
+        }
+        return await self._http.get(ExecutionList, path(EXECUTIONS), **given)
 
     async def get(self, execution_id: str) -> ExecutionDetail:
         """Get an execution with its steps."""

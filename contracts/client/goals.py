@@ -24,18 +24,30 @@ class Goals:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(
+    async def find(  # noqa: PLR0913  each is a filter or a page
         self,
         *,
         status: str | None = None,
+        agent: str | None = None,
+        text: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
         limit: int | None = None,
         offset: int | None = None,
         cursor: str | None = None,
     ) -> list[ListedGoal]:
         """List goals with their schedules and agents, newest first. Default: all."""
-        return await self._http.get(
-            list[ListedGoal], path(GOALS), status=status, limit=limit, offset=offset, cursor=cursor
-        )
+        given = {
+            "status": status,
+            "agent": agent,
+            "q": text,
+            "from": since,
+            "to": until,
+            "limit": limit,
+            "offset": offset,
+            "cursor": cursor,
+        }
+        return await self._http.get(list[ListedGoal], path(GOALS), **given)
 
     async def get(self, goal_id: str) -> GoalDetail:
         """Get a goal with its schedules."""

@@ -15,7 +15,15 @@ import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from yarl import URL
 
-from contracts.client.errors import PASSING, ClientError, InvalidAnswer, Refused, RetryLimit, Unreachable
+from contracts.client.errors import (
+    PASSING,
+    ClientError,
+    EmptyArgument,
+    InvalidAnswer,
+    Refused,
+    RetryLimit,
+    Unreachable,
+)
 from contracts.client.sse import Message, Parser
 from contracts.core.event import Json
 
@@ -39,7 +47,14 @@ class Content:
 
 
 def path(*segments: str) -> str:
-    """Return the path `/api/v1/…`. Special characters in the segments are escaped."""
+    """Return the path `/api/v1/…`. Special characters in the segments are escaped.
+
+    Raises:
+        EmptyArgument: a segment is empty, so the path would be that of another operation.
+    """
+    if "" in segments:
+        shown = "/".join(one or "<empty>" for one in segments)
+        raise EmptyArgument(f"an id or a name is empty: give one for <empty> in {shown}")
     return "/".join(("/api/v1", *(quote(segment, safe="") for segment in segments)))
 
 

@@ -19,20 +19,38 @@ class Runs:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(
+    async def find(  # noqa: PLR0913  each is a filter or a page
         self,
         *,
         goal_id: str | None = None,
         status: str | None = None,
+        agent: str | None = None,
+        text: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        tool: str | None = None,
+        min_cost_usd: str | None = None,
         limit: int | None = None,
         offset: int | None = None,
         cursor: str | None = None,
     ) -> list[RunRow]:
-        """List runs, newest first.
+        """List runs, newest first. `since` and `until` are times as in `Client.costs`.
 
         `cursor` is empty for the first page, then the `Cursor` of the last row.
         """
-        given = {"goalId": goal_id, "status": status, "limit": limit, "offset": offset, "cursor": cursor}
+        given = {
+            "goalId": goal_id,
+            "status": status,
+            "agent": agent,
+            "q": text,
+            "from": since,
+            "to": until,
+            "tool": tool,
+            "minCostUsd": min_cost_usd,
+            "limit": limit,
+            "offset": offset,
+            "cursor": cursor,
+        }
         return await self._http.get(list[RunRow], path(RUNS), **given)
 
     async def get(self, run_id: str) -> RunRow:

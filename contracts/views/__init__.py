@@ -10,17 +10,19 @@ from __future__ import annotations
 from contracts.views.agent import agents
 from contracts.views.ask import asks
 from contracts.views.base import NEXT, SUSPECT, VIEWS_VERSION, checkpoint, metadata
-from contracts.views.dag import HAS_SCHEDULE, IS_ANSWERED, dags, planning_attempts
-from contracts.views.goal import goal_schedules, goals, memories
+from contracts.views.dag import HAS_SCHEDULE, IS_ANSWERED, dags, dags_text, planning_attempts
+from contracts.views.goal import goal_schedules, goals, goals_text, memories
 from contracts.views.run import (
     EXECUTION_STATUS,
     GOAL_RUN_STATUS,
     IS_EXECUTION,
     IS_GOAL_RUN,
+    IS_TOOL_CALL,
     IS_UNENDED,
     outputs,
     run_steps,
     runs,
+    runs_text,
 )
 from contracts.views.schedule import schedule_ticks
 from contracts.views.task import tasks
@@ -35,19 +37,23 @@ __all__ = [
     "agents",
     "asks",
     "dags",
+    "dags_text",
     "planning_attempts",
     "HAS_SCHEDULE",
     "IS_ANSWERED",
     "runs",
+    "runs_text",
     "run_steps",
     "outputs",
     "EXECUTION_STATUS",
     "GOAL_RUN_STATUS",
     "IS_EXECUTION",
     "IS_GOAL_RUN",
+    "IS_TOOL_CALL",
     "IS_UNENDED",
     "totals",
     "goals",
+    "goals_text",
     "goal_schedules",
     "memories",
     "schedule_ticks",

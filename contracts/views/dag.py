@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from contracts.views.base import metadata
+from contracts.views.search import searchable
 from contracts.views.totals import counted
 
 dags = Table(
@@ -31,6 +32,7 @@ dags = Table(
     Column("dag_title", Text),
     Column("clarification_query", Text),
     Column("error", JSON(none_as_null=True)),
+    Column("error_text", Text),
     Column("attempts", Integer, nullable=False, default=0),
     Column("usage", JSON(none_as_null=True)),
     Column("generation_stats", JSON(none_as_null=True)),
@@ -47,9 +49,10 @@ dags = Table(
     Column("last_run_at", BigInteger),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
 )
 """`phase`: the status of the aggregate. `status`: the status that clients see. `error`: {httpStatus, error,
-…details}."""
+…details}; `error_text`: its text. `first_seq`: the stream sequence of the first commit."""
 
 IS_ANSWERED: ColumnElement[bool] = literal_column("phase IN ('planned', 'clarification')")
 """Whether a list without a status filter includes the DAG: it has a plan or waits for a clarification."""
@@ -57,8 +60,12 @@ HAS_SCHEDULE: ColumnElement[bool] = literal_column("cron_schedule IS NOT NULL")
 
 Index("dags_newest", dags.c.created_at, dags.c.id, sqlite_where=IS_ANSWERED)
 Index("dags_newest_by_status", dags.c.status, dags.c.created_at, dags.c.id)
+Index("dags_by_first_seq", dags.c.first_seq)
 Index("dags_by_creation", dags.c.created_at)
 Index("dags_scheduled", dags.c.updated_at, dags.c.id, sqlite_where=HAS_SCHEDULE)
+
+dags_text = searchable("dags_text", dags, "id", "dag_title", "goal_text", "clarification_query", "error_text")
+"""The full-text index of DAGs."""
 
 counted("dags", dags, when="TRUE", of=("status",))
 counted("answered_dags", dags, when="{row}.phase IN ('planned', 'clarification')", of=("status", "phase"))

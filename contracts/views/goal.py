@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, BigInteger, Boolean, Column, Index, Integer, Table, Text
 
 from contracts.views.base import metadata
+from contracts.views.search import searchable
 
 goals = Table(
     "goals",
@@ -17,10 +18,16 @@ goals = Table(
     Column("status", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("updated_at", BigInteger, nullable=False),
+    Column("first_seq", BigInteger, nullable=False),
+    Index("goals_by_first_seq", "first_seq"),
     Index("goals_newest", "created_at", "id"),
     Index("goals_newest_by_status", "status", "created_at", "id"),
 )
-"""`params`: the parameters as the client sent them, in camelCase."""
+"""`params`: the parameters as the client sent them, in camelCase. `first_seq`: the stream sequence of the
+first commit."""
+
+goals_text = searchable("goals_text", goals, "id", "objective")
+"""The full-text index of goals."""
 
 goal_schedules = Table(
     "goal_schedules",

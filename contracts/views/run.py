@@ -16,6 +16,7 @@ from sqlalchemy import (
 )
 
 from contracts.views.base import metadata
+from contracts.views.search import searchable
 from contracts.views.totals import counted
 
 runs = Table(
@@ -49,6 +50,7 @@ runs = Table(
     Column("resumes", Integer, nullable=False),
     Column("last_resumed_at", BigInteger),
     Column("summary", Text),
+    Column("report_start", Text),
     Column("outcome_reason", Text),
     Column("error", Text),
     Column("remarks", JSON(none_as_null=True)),
@@ -75,6 +77,7 @@ runs = Table(
 - `trigger`: `api` or `schedule`.
 - `total_steps`: the number of steps of the plan, or the maximum number of turns of the agent.
 - `failed_calls`: the number of tool calls of an agent that failed finally; `call_error`: the last error.
+- `report_start`: the beginning of the report or summary, for the search.
 - `other_cost_pico`: for runs of agents, the part of `cost_pico` that belongs to no step.
 - `first_seq`, `seq`: the stream sequences of the first and last commit."""
 
@@ -93,6 +96,8 @@ GOAL_RUN_STATUS: ColumnElement[str] = literal_column(
 IS_EXECUTION: ColumnElement[bool] = literal_column("planned_at IS NOT NULL")
 """Whether a run is listed as an execution."""
 IS_GOAL_RUN: ColumnElement[bool] = literal_column("goal_id IS NOT NULL")
+IS_TOOL_CALL: ColumnElement[bool] = literal_column("action_type = 'tool'")
+"""Whether a step calls a tool."""
 IS_UNENDED: ColumnElement[bool] = literal_column("status IN ('pending', 'running')")
 
 _newest = (runs.c.created_at, runs.c.id)
@@ -109,8 +114,24 @@ Index("goal_runs_newest_by_status", GOAL_RUN_STATUS, *_newest, sqlite_where=IS_G
 Index("goal_runs_by_goal", runs.c.goal_id, *_newest, sqlite_where=IS_GOAL_RUN)
 Index("goal_runs_by_goal_and_status", runs.c.goal_id, GOAL_RUN_STATUS, *_newest, sqlite_where=IS_GOAL_RUN)
 Index("runs_by_dag", runs.c.dag_id)
+Index("runs_by_first_seq", runs.c.first_seq)
+Index("runs_by_agent", runs.c.agent_id, *_newest, sqlite_where=runs.c.agent_id.is_not(None))
 Index("runs_by_end", runs.c.strategy, runs.c.ended_at)
 Index("runs_unended", runs.c.status, runs.c.goal_id, runs.c.first_seq, sqlite_where=IS_UNENDED)
+
+runs_text = searchable(
+    "runs_text",
+    runs,
+    "id",
+    "dag_title",
+    "request",
+    "error",
+    "suspended_reason",
+    "cancelled_reason",
+    "call_error",
+    "report_start",
+)
+"""The full-text index of runs."""
 
 counted("executions", runs, when="{row}.planned_at IS NOT NULL", of=("status", "planned_at"))
 
@@ -158,6 +179,7 @@ run_steps = Table(
 - `result`: the JSON value or `{"$blob": …}`.
 - Tokens and cost: the sum of all attempts. Agent and prompt: those of the attempt with the result."""
 
+Index("run_steps_by_tool", run_steps.c.name, run_steps.c.run_id, sqlite_where=IS_TOOL_CALL)
 Index("run_steps_in_order", run_steps.c.run_id, run_steps.c.number, run_steps.c.position)
 
 outputs = Table(

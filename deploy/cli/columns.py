@@ -13,6 +13,7 @@ from contracts.api import (
     keys,
     runs,
     schedules,
+    search,
     tools,
 )
 
@@ -37,6 +38,7 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     executions.ExecutionRow: ("id", "status", "completedTasks", "totalTasks", "createdAt", "originalRequest"),
     executions.DagExecutionRow: ("id", "status", "completedTasks", "totalTasks", "createdAt", "totalCostUsd"),
     executions.SubStepRow: ("taskId", "status", "toolOrPromptName", "attempt", "durationMs", "description"),
+    search.Hit: ("id", "kind", "status", "at", "title", "snippet"),
     experiments.Experiment: ("dagId", "model", "temperature", "success", "error"),
     agents.AgentRow: ("id", "name", "version", "active", "provider", "createdAt", "model"),
     keys.KeyRow: ("id", "name", "status", "expiresAt", "createdAt", "scopes"),
@@ -58,5 +60,6 @@ LISTS: dict[type, str] = {
     executions.SubStepList: "sub_steps",
     schedules.TickList: "ticks",
     experiments.ExperimentsCompleted: "results",
+    search.HitList: "hits",
 }
 """Answers that contain a list, and the field of the list."""

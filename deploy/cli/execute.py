@@ -6,14 +6,14 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from enum import IntEnum
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 
-from contracts.client import ClarificationRequired, ClientError, Refused, Unreachable
+from contracts.client import ClarificationRequired, ClientError, EmptyArgument, Refused, Unreachable
 from contracts.runtime.process.service import UserError
 from contracts.settings.secret_files import InvalidSettings
 from deploy.printable import show_error
@@ -44,6 +44,17 @@ def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.I
         return _status(error)
 
 
+def require_arguments(given: Mapping[str, object]) -> None:
+    """Require that no argument is an empty text, which no id, name or goal is.
+
+    Raises:
+        UserError: one is empty. The message names it.
+    """
+    for name, value in given.items():
+        if value == "":
+            raise UserError(f"{name.upper()} is empty: give an id, a name or a text")
+
+
 async def _until_signalled(main: Coroutine[Any, Any, Status], interrupted: Status) -> Status:
     task = asyncio.create_task(main)
     signalled = False
@@ -67,7 +78,7 @@ async def _until_signalled(main: Coroutine[Any, Any, Status], interrupted: Statu
 
 def _status(error: Exception) -> Status:
     match error:
-        case Refused(status=HTTPStatus.NOT_FOUND) | Unreachable():
+        case Refused(status=HTTPStatus.NOT_FOUND) | Unreachable() | EmptyArgument():
             return Status.UNUSABLE
         case ClientError():
             return Status.FAILED

@@ -66,6 +66,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer as 
 Limit = Annotated[int | None, typer.Option(min=1, help="Show at most this many rows.")]
 Offset = Annotated[int | None, typer.Option(min=0, help="Skip this many rows.")]
 Status = Annotated[str | None, typer.Option(help="Show only rows with this status.")]
+Words = Annotated[
+    str | None, typer.Option("--text", help="Show only rows that contain all these words. See `search`.")
+]
+Since = Annotated[
+    str | None,
+    typer.Option("--from", help="Created at this time or later: ISO 8601, or `7d`, `2w`, `1m` ago."),
+]
+Until = Annotated[
+    str | None, typer.Option("--to", help="Created at this time or earlier, in the same forms as --from.")
+]
+Agent = Annotated[str | None, typer.Option(help="Show only rows of the agent with this name or id.")]
+Tool = Annotated[str | None, typer.Option(help="Show only runs with a step of this tool.")]
+MinCost = Annotated[str | None, typer.Option(help="Show only rows that cost at least this many US dollars.")]
 Reason = Annotated[str | None, typer.Option(help="Reason, stored with the cancellation.")]
 
 Data = Annotated[

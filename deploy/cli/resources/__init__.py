@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 RESOURCES = {
+    "search": "Find runs, executions, goals and plans by their text.",
     "goals": "Goals that agents work on, on request or on a schedule.",
     "runs": "Runs of goals.",
     "asks": "Questions of runs to a person.",

@@ -17,7 +17,7 @@ from contracts.core.foreign_json import TooLargeInteger, parse_json
 from contracts.domain.issues import issues
 from contracts.runtime.process.service import UserError
 from deploy.cli.columns import LISTS
-from deploy.cli.execute import Status, execute
+from deploy.cli.execute import Status, execute, require_arguments
 from deploy.cli.options import DEFAULT_URL, AsJson, Key, Url
 from deploy.cli.resources import RESOURCES
 from deploy.cli.tables import show, show_page
@@ -62,8 +62,15 @@ def command(
     """Turn a function that uses a client into a command. Its answer is printed as a table or as JSON."""
 
     def register(ask: A) -> A:
+        hints = get_type_hints(ask, include_extras=True)
+        _, *declared = inspect.signature(ask).parameters.values()
+        own = [one.replace(annotation=hints[one.name], kind=Parameter.KEYWORD_ONLY) for one in declared]
+
+        required = [one.name for one in own if one.default is Parameter.empty]
+
         def run(*, url: str, api_key: str | None, as_json: bool, **given: Json) -> None:
             async def main() -> Status:
+                require_arguments({name: given[name] for name in required})
                 if as_json:
                     return await _print_json(url, api_key, lambda client: ask(client, **given))
                 async with Client(url, api_key=api_key) as client:
@@ -75,11 +82,8 @@ def command(
 
             raise typer.Exit(execute(main()))
 
-        hints = get_type_hints(ask, include_extras=True)
-        _, *own = inspect.signature(ask).parameters.values()
-        parameters = [one.replace(annotation=hints[one.name], kind=Parameter.KEYWORD_ONLY) for one in own]
-        run.__signature__ = inspect.Signature([*parameters, *COMMON])  # type: ignore[attr-defined]  # as PEP 362
-        run.__annotations__ = {one.name: one.annotation for one in (*parameters, *COMMON)}
+        run.__signature__ = inspect.Signature([*own, *COMMON])  # type: ignore[attr-defined]  # as PEP 362
+        run.__annotations__ = {one.name: one.annotation for one in (*own, *COMMON)}
         app.command(name, help=ask.__doc__)(run)
         return ask
 

@@ -10,7 +10,7 @@ from contracts.api.costs import DagCosts
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList
 from contracts.client import PLANNER_AGENT, Client, Started
-from deploy.cli.options import Limit, Offset, Status
+from deploy.cli.options import Agent, Limit, MinCost, Offset, Since, Status, Until, Words
 from deploy.cli.resources.command import body, command, group
 from deploy.cli.resources.upcoming import of_dag
 
@@ -24,9 +24,28 @@ Timezone = Annotated[
 
 
 @command(app, "list")
-async def find(client: Client, status: Status = None, limit: Limit = None, offset: Offset = None) -> DagList:
+async def find(  # noqa: PLR0913, PLR0917  each is an option
+    client: Client,
+    status: Status = None,
+    agent: Agent = None,
+    text: Words = None,
+    since: Since = None,
+    until: Until = None,
+    min_cost: MinCost = None,
+    limit: Limit = None,
+    offset: Offset = None,
+) -> DagList:
     """List DAGs that have a plan or a clarification question, newest first."""
-    return await client.dags.find(status=status, limit=limit, offset=offset)
+    return await client.dags.find(
+        status=status,
+        agent=agent,
+        text=text,
+        since=since,
+        until=until,
+        min_cost_usd=min_cost,
+        limit=limit,
+        offset=offset,
+    )
 
 
 @command(app, "scheduled")

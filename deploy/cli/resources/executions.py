@@ -17,7 +17,21 @@ from contracts.api.executions import (
 )
 from contracts.client import Client, Started
 from deploy.cli.execute import execute
-from deploy.cli.options import DEFAULT_URL, AsJson, Key, Limit, Offset, Reason, Status, Url
+from deploy.cli.options import (
+    DEFAULT_URL,
+    AsJson,
+    Key,
+    Limit,
+    MinCost,
+    Offset,
+    Reason,
+    Since,
+    Status,
+    Tool,
+    Until,
+    Url,
+    Words,
+)
 from deploy.cli.resources.command import command, group, json_of, text_in
 from deploy.cli.watch.follow import watched
 
@@ -27,11 +41,28 @@ Id = Annotated[str, typer.Argument(help="Id of the execution.")]
 
 
 @command(app, "list")
-async def find(
-    client: Client, status: Status = None, limit: Limit = None, offset: Offset = None
+async def find(  # noqa: PLR0913, PLR0917  each is an option
+    client: Client,
+    status: Status = None,
+    text: Words = None,
+    since: Since = None,
+    until: Until = None,
+    tool: Tool = None,
+    min_cost: MinCost = None,
+    limit: Limit = None,
+    offset: Offset = None,
 ) -> ExecutionList:
     """List executions, most recently changed first."""
-    return await client.executions.find(status=status, limit=limit, offset=offset)
+    return await client.executions.find(
+        status=status,
+        text=text,
+        since=since,
+        until=until,
+        tool=tool,
+        min_cost_usd=min_cost,
+        limit=limit,
+        offset=offset,
+    )
 
 
 @command(app, "show")

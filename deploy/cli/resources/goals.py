@@ -19,7 +19,7 @@ from contracts.api.goals import (
 )
 from contracts.client import Client
 from contracts.core.event import Json
-from deploy.cli.options import Limit, Offset, Status
+from deploy.cli.options import Agent, Limit, Offset, Since, Status, Until, Words
 from deploy.cli.resources.command import body, command, group, object_of
 from deploy.cli.resources.upcoming import of_goal
 
@@ -39,11 +39,20 @@ Params = Annotated[str | None, typer.Option(help="Further params of the goal, as
 
 
 @command(app, "list")
-async def find(
-    client: Client, status: Status = None, limit: Limit = None, offset: Offset = None
+async def find(  # noqa: PLR0913, PLR0917  each is an option
+    client: Client,
+    status: Status = None,
+    agent: Agent = None,
+    text: Words = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = None,
+    offset: Offset = None,
 ) -> list[ListedGoal]:
     """List goals, newest first."""
-    return await client.goals.find(status=status, limit=limit, offset=offset)
+    return await client.goals.find(
+        status=status, agent=agent, text=text, since=since, until=until, limit=limit, offset=offset
+    )
 
 
 @command(app, "show")

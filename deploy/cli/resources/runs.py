@@ -9,7 +9,22 @@ import typer
 from contracts.api.runs import RunOutputRow, RunRow, RunStepRow
 from contracts.client import Client
 from deploy.cli.execute import execute
-from deploy.cli.options import DEFAULT_URL, AsJson, Key, Limit, Offset, Reason, Status, Url
+from deploy.cli.options import (
+    DEFAULT_URL,
+    Agent,
+    AsJson,
+    Key,
+    Limit,
+    MinCost,
+    Offset,
+    Reason,
+    Since,
+    Status,
+    Tool,
+    Until,
+    Url,
+    Words,
+)
 from deploy.cli.resources.command import command, group
 from deploy.cli.watch.follow import watched
 
@@ -19,15 +34,32 @@ Id = Annotated[str, typer.Argument(help="Id of the run.")]
 
 
 @command(app, "list")
-async def find(
+async def find(  # noqa: PLR0913, PLR0917  each is an option
     client: Client,
     goal: Annotated[str | None, typer.Option(help="Show only runs of the goal with this id.")] = None,
     status: Status = None,
+    agent: Agent = None,
+    text: Words = None,
+    since: Since = None,
+    until: Until = None,
+    tool: Tool = None,
+    min_cost: MinCost = None,
     limit: Limit = None,
     offset: Offset = None,
 ) -> list[RunRow]:
     """List runs, newest first."""
-    return await client.runs.find(goal_id=goal, status=status, limit=limit, offset=offset)
+    return await client.runs.find(
+        goal_id=goal,
+        status=status,
+        agent=agent,
+        text=text,
+        since=since,
+        until=until,
+        tool=tool,
+        min_cost_usd=min_cost,
+        limit=limit,
+        offset=offset,
+    )
 
 
 @command(app, "show")

@@ -9,7 +9,7 @@ import orjson
 
 from contracts.client import Client
 from contracts.client.events import HEARTBEAT
-from deploy.cli.execute import Status
+from deploy.cli.execute import Status, require_arguments
 from deploy.cli.watch.live import RUN, show_end, watch
 from deploy.cli.watch.progress import COMPLETED, OVER
 from deploy.terminal import Terminal
@@ -34,6 +34,7 @@ def whole(received: bytes, seq: int | None) -> str:
 
 async def watched(url: str, api_key: str | None, id_: str, *, as_json: bool = False) -> Status:
     """Watch a run, with a live view or as JSON."""
+    require_arguments({"id": id_})
     if as_json:
         return await _printed(url, api_key, id_)
     async with Client(url, api_key=api_key) as client:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 
 from aiohttp import web
 from sqlalchemy import Column, ColumnElement, func, select, true
@@ -14,9 +14,8 @@ from contracts.api.costs import CostQuery, CostSummary, DateRange, GroupBy, Peri
 from contracts.api.fields import epoch_ms
 from contracts.core.scopes import Scope
 from contracts.views import dags, runs, tasks
-from gateway.api.costs.periods import InvalidTime, moment, period_of
+from gateway.api.periods import moment_in, period_of
 from gateway.endpoint import Call, endpoint
-from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
 from gateway.views.reader import Reader
 
@@ -62,8 +61,8 @@ async def get_cost_summary(call: Call[None, CostQuery]) -> web.StreamResponse:
     The list contains every period in which something counts, even at no cost.
     """
     now = call.gateway.clock()
-    start = _moment("from", call.query.from_ or DEFAULT_FROM, now)
-    end = _moment("to", call.query.to, now) if call.query.to else now
+    start = moment_in("from", call.query.from_ or DEFAULT_FROM, now, INVALID)
+    end = moment_in("to", call.query.to, now, INVALID) if call.query.to else now
     asked = DateRange(from_=epoch_ms(start), to=epoch_ms(end), group_by=call.query.group_by)
     async with call.gateway.views.snapshot(long=True) as reader:
         spent = {name: await _by_day(reader, source, asked) for name, source in SOURCES.items()}
@@ -77,14 +76,6 @@ async def get_cost_summary(call: Call[None, CostQuery]) -> web.StreamResponse:
 
 
 ENDPOINTS = (get_cost_summary,)
-
-
-def _moment(name: str, text: str, now: datetime) -> datetime:
-    try:
-        return moment(text, now)
-    except InvalidTime as error:
-        issue = {"code": "invalid_date", "path": [name], "message": str(error)}
-        raise Refusal(400, INVALID, validation_errors=[issue]) from None
 
 
 async def _by_day(reader: Reader, source: Source, asked: DateRange) -> Days:

@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, select
 
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagQuery, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList, DagExecutionQuery
@@ -18,15 +18,16 @@ from contracts.domain import dag
 from contracts.domain.dag import DAG
 from contracts.domain.schedule.description import describe
 from contracts.runtime.stream import transact
-from contracts.views import IS_ANSWERED, IS_EXECUTION, dags, planning_attempts, runs, totals
+from contracts.views import IS_ANSWERED, IS_EXECUTION, dags, dags_text, planning_attempts, runs, totals
 from gateway.api.dags.presenters import ATTEMPT_COLUMNS, DAG_COLUMNS, dag_row
 from gateway.api.executions import showing as executions
-from gateway.api.runs.queries import Filter
+from gateway.api.filters import text_and_time
 from gateway.api.schedules.parsing import changed_schedule
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
+from gateway.views.filtering import Conditions, given, reader_for, searched_in
 from gateway.views.paging import Part, in_order, link, page_of
 from gateway.views.presenting import JsonRow, pagination, pagination_by_cursor
 from gateway.views.reader import Row
@@ -36,6 +37,12 @@ MISSING = "DAG with id '{id}' not found"
 INVALID = "Invalid parameters"
 _EXECUTIONS = select(func.count()).where(IS_EXECUTION, runs.c.dag_id == bindparam("dag_id"))
 _ONE = select(*DAG_COLUMNS).where(dags.c.id == bindparam("dag_id"))
+_FILTERS: Conditions = {
+    **searched_in(dags, dags_text),
+    "status": dags.c.status == bindparam("status"),
+    "agent": dags.c.agent_name == bindparam("agent"),
+    "min_cost": func.coalesce(dags.c.planning_cost_pico, 0) >= bindparam("min_cost"),
+}
 _ATTEMPTS = (
     select(*ATTEMPT_COLUMNS)
     .where(planning_attempts.c.dag_id.in_(bindparam("dag_ids", expanding=True)))
@@ -55,15 +62,23 @@ _ATTEMPTS = (
 )
 async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     """Omits DAGs that are being planned or whose planning failed. Use `status` to list them."""
-    query, views = call.query, call.gateway.views
+    query = call.query
     part = Part(query.limit, query.offset, query.cursor)
-    statement = _page(of_status=query.status is not None, after=bool(query.cursor))
-    rows = in_order(await views.all(statement, status=query.status, **part.parameters), "created_at", "id")
+    wanted = given(
+        status=query.status,
+        agent=query.agent,
+        min_cost=query.min_cost_usd,
+        **text_and_time(query, call.gateway.clock()),
+    )
+    by = tuple(wanted)
+    async with reader_for(call.gateway.views, wanted) as reader:
+        found = await reader.all(_page(by, after=bool(query.cursor)), **wanted, **part.parameters)
+        total = None if part.by_cursor else await reader.value(_total(by), **wanted)
+    rows = in_order(found, "created_at", "id")
     shown, cursor = await _with_attempts(call.gateway, rows), part.next(rows)
     if part.by_cursor:
         listed = pagination_by_cursor(query.limit, len(shown), cursor)
     else:
-        total = await views.value(_total(of_status=query.status is not None), status=query.status)
         listed = pagination(query.limit, query.offset, len(shown), total or 0)
     return json_reply({"dags": shown, "pagination": listed}, headers=link(call.request.url, cursor))
 
@@ -190,7 +205,14 @@ async def list_executions_of_dag(call: Call[None, DagExecutionQuery]) -> web.Str
     if await gateway.views.value(select(dags.c.id).where(dags.c.id == dag_id)) is None:
         raise call.missing()
     part = Part(query.limit, query.offset, query.cursor)
-    shown, listed = await executions.listed(gateway, Filter(query.status, dag_id=dag_id), part)
+    wanted = given(
+        status=query.status,
+        dag_id=dag_id,
+        tool=query.tool,
+        min_cost=query.min_cost_usd,
+        **text_and_time(query, gateway.clock()),
+    )
+    shown, listed = await executions.listed(gateway, wanted, part)
     for row in shown:
         del row["dagTitle"]
     flat = {name: listed[name] for name in ("total", "limit", "offset") if name in listed}
@@ -209,19 +231,25 @@ ENDPOINTS = (
 )
 
 
+def _conditions(by: tuple[str, ...]) -> list[ColumnElement[bool]]:
+    listed = [] if "status" in by else [IS_ANSWERED]
+    return [*listed, *(_FILTERS[name] for name in by)]
+
+
 @cache
-def _page(*, of_status: bool, after: bool) -> Select[Any]:
+def _page(by: tuple[str, ...], *, after: bool) -> Select[Any]:
     """Return the statement for a page. It is cached, because building it takes longer than executing it."""
-    wanted = dags.c.status == bindparam("status") if of_status else IS_ANSWERED
-    ids = page_of(dags.c.created_at, dags.c.id, [wanted], after=after)
+    ids = page_of(dags.c.created_at, dags.c.id, _conditions(by), after=after)
     return select(*DAG_COLUMNS).where(dags.c.id.in_(ids))
 
 
 @cache
-def _total(*, of_status: bool) -> Select[Any]:
-    """Return the statement that counts the DAGs on all pages."""
+def _total(by: tuple[str, ...]) -> Select[Any]:
+    """Return the statement for the number of DAGs on all pages. It reads stored totals, or counts."""
+    if set(by) - {"status"}:
+        return select(func.count()).select_from(dags).where(*_conditions(by))
     count = select(func.sum(totals.c.rows))
-    if of_status:
+    if by:
         return count.where(totals.c.list == "dags", totals.c.status == bindparam("status"))
     return count.where(totals.c.list == "answered_dags")
 

@@ -16,11 +16,12 @@ from contracts.domain import run
 from gateway.api.executions import showing
 from gateway.api.executions.dialect import EXECUTIONS
 from gateway.api.executions.known import require_execution
+from gateway.api.filters import text_and_time
 from gateway.api.runs import cancelling, queries
-from gateway.api.runs.queries import Filter
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.replies import json_reply
 from gateway.streams import feeds
+from gateway.views.filtering import given
 from gateway.views.paging import Part, link
 
 TAG = "executions"
@@ -38,10 +39,19 @@ MISSING = "DAG execution with id '{id}' not found"
     invalid="Invalid query parameters",
 )
 async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamResponse:
-    """Omits the steps, and executions whose plan is still being made. Get those by their id."""
+    """Omits the steps, and executions whose plan is still being made. Get those by their id.
+
+    With `from` or `to`, the newest executions come first.
+    """
     query = call.query
     part = Part(query.limit, query.offset, query.cursor)
-    shown, pagination = await showing.listed(call.gateway, Filter(query.status), part)
+    wanted = given(
+        status=query.status,
+        tool=query.tool,
+        min_cost=query.min_cost_usd,
+        **text_and_time(query, call.gateway.clock()),
+    )
+    shown, pagination = await showing.listed(call.gateway, wanted, part)
     return json_reply(
         {"executions": shown, "pagination": pagination},
         headers=link(call.request.url, pagination.get("nextCursor")),

@@ -9,15 +9,16 @@ import orjson
 from contracts.domain.run.steps import SYNTHESIS
 from gateway.api.executions.presenters import execution_row, sub_step_row
 from gateway.api.runs import queries
-from gateway.api.runs.queries import EXECUTIONS, Filter
+from gateway.api.runs.queries import EXECUTIONS
 from gateway.gateway import Gateway
+from gateway.views.filtering import Values
 from gateway.views.paging import Part
 from gateway.views.presenting import JsonRow, pagination, pagination_by_cursor
 from gateway.views.reader import Row
 from gateway.views.results import stored_text
 
 
-async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[JsonRow], JsonRow]:
+async def listed(gateway: Gateway, wanted: Values, part: Part) -> tuple[list[JsonRow], JsonRow]:
     """Return a page of executions, and its position in the list.
 
     Raises:

@@ -19,7 +19,8 @@ from contracts.domain import goal
 from contracts.domain.goal import GOAL
 from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.stream import Stream
-from contracts.views import agents, goal_schedules, goals
+from contracts.views import agents, goal_schedules, goals, goals_text
+from gateway.api.filters import text_and_time
 from gateway.api.goals.presenters import (
     AGENT_COLUMNS,
     GOAL_COLUMNS,
@@ -29,6 +30,7 @@ from gateway.api.goals.presenters import (
     schedule_row,
 )
 from gateway.gateway import Gateway
+from gateway.views.filtering import Conditions, given, of_agent, reader_for, searched_in
 from gateway.views.paging import EVERYTHING, Part, page_of
 from gateway.views.presenting import JsonRow
 from gateway.views.reader import Row, ViewsUnavailable
@@ -41,6 +43,11 @@ _ONE = (
     .where(goals.c.id == bindparam("goal_id"))
     .order_by(*_in_order)
 )
+_FILTERS: Conditions = {
+    **searched_in(goals, goals_text),
+    "status": goals.c.status == bindparam("status"),
+    "agent": of_agent(goals.c.agent_id),
+}
 _LAST_RUN = select(goal_schedules.c.last_run_at).where(goal_schedules.c.id == bindparam("schedule_id"))
 
 
@@ -49,10 +56,13 @@ async def listed(gateway: Gateway, query: GoalQuery) -> tuple[list[JsonRow], str
 
     Raises:
         ViewsUnavailable: the views cannot be read at the moment.
+        Refusal: a time is invalid.
     """
     part = Part(query.limit or EVERYTHING, query.offset, query.cursor)
-    statement = _page(of_status=query.status is not None, after=bool(query.cursor))
-    rows = await gateway.views.all(statement, status=query.status, **part.parameters)
+    wanted = given(status=query.status, agent=query.agent, **text_and_time(query, gateway.clock()))
+    statement = _page(tuple(wanted), after=bool(query.cursor))
+    async with reader_for(gateway.views, wanted) as reader:
+        rows = await reader.all(statement, **wanted, **part.parameters)
     in_time = sorted(rows, key=lambda row: (row["schedule_created_at"] or 0, row["schedule_id"] or ""))
     newest = sorted(in_time, key=lambda row: (row["goal_created_at"], row["goal_id"]), reverse=True)
     firsts = [next(some) for _, some in groupby(newest, key=lambda row: row["goal_id"])]
@@ -126,10 +136,9 @@ def _schedule(goal_id: str, schedule_id: str, commits: Iterable[Commit]) -> Row:
 
 
 @cache
-def _page(*, of_status: bool, after: bool) -> Select[Any]:
+def _page(by: tuple[str, ...], *, after: bool) -> Select[Any]:
     """Return the statement for a page. It is cached, because building it takes longer than executing it."""
-    wanted = [goals.c.status == bindparam("status")] if of_status else []
-    page = page_of(goals.c.created_at, goals.c.id, wanted, after=after)
+    page = page_of(goals.c.created_at, goals.c.id, [_FILTERS[name] for name in by], after=after)
     return (
         select(*GOAL_COLUMNS, *AGENT_COLUMNS, *SCHEDULE_COLUMNS)
         .select_from(_with_schedules.outerjoin(agents, agents.c.id == goals.c.agent_id))

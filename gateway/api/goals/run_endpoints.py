@@ -10,13 +10,14 @@ from contracts.api.executions import CancelExecution
 from contracts.api.runs import RunOutputRow, RunQuery, RunRow, RunStepRow
 from contracts.core.scopes import Scope
 from contracts.domain import run
+from gateway.api.filters import text_and_time
 from gateway.api.goals import run_showing, run_steps, running
 from gateway.api.goals.dialect import GOAL_RUNS
-from gateway.api.runs.queries import Filter
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply, no_content
 from gateway.streams import feeds
+from gateway.views.filtering import given
 from gateway.views.paging import Part, link
 
 TAG = "runs"
@@ -34,9 +35,17 @@ MISSING = "Run not found"
     invalid="Invalid query parameters",
 )
 async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
-    """Includes the goal of each run. Filter by goal and by status."""
+    """Includes the goal of each run. All filters that are given apply."""
     query = call.query
-    wanted, part = Filter(query.status, query.goal_id), Part(query.limit, query.offset, query.cursor)
+    part = Part(query.limit, query.offset, query.cursor)
+    wanted = given(
+        status=query.status,
+        goal_id=query.goal_id,
+        agent=query.agent,
+        tool=query.tool,
+        min_cost=query.min_cost_usd,
+        **text_and_time(query, call.gateway.clock()),
+    )
     shown, cursor = await run_showing.listed(call.gateway, wanted, part)
     return json_reply(shown, headers=link(call.request.url, cursor))
 

@@ -13,8 +13,9 @@ from contracts.domain.prompts.observations import Observed, working_memory
 from contracts.views import run_steps
 from gateway.api.goals.run_presenters import run_row
 from gateway.api.runs import queries
-from gateway.api.runs.queries import GOAL_RUNS, Filter
+from gateway.api.runs.queries import GOAL_RUNS
 from gateway.gateway import Gateway
+from gateway.views.filtering import Values
 from gateway.views.paging import Part
 from gateway.views.presenting import JsonRow
 from gateway.views.reader import Row
@@ -39,7 +40,7 @@ _RESULTS = select(
 )
 
 
-async def listed(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[JsonRow], str | None]:
+async def listed(gateway: Gateway, wanted: Values, part: Part) -> tuple[list[JsonRow], str | None]:
     """Return a page of runs, newest first, and the cursor of the next page.
 
     Raises:

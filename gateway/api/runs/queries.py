@@ -16,14 +16,17 @@ from contracts.views import (
     GOAL_RUN_STATUS,
     IS_EXECUTION,
     IS_GOAL_RUN,
+    IS_TOOL_CALL,
     IS_UNENDED,
     dags,
     goals,
     run_steps,
     runs,
+    runs_text,
     totals,
 )
 from gateway.gateway import Gateway
+from gateway.views.filtering import Conditions, Values, of_agent, reader_for, searched_in
 from gateway.views.paging import Part, in_order, page_of
 from gateway.views.presenting import columns
 from gateway.views.reader import Row
@@ -37,6 +40,7 @@ ONLY_OF_GOALS = frozenset(
         "failed_calls",
         "call_error",
         "summary",
+        "report_start",
         "outcome_reason",
         "error",
         "remarks",
@@ -65,6 +69,7 @@ PLANNING_COLUMNS = (
 _report = run_steps.alias("report")
 _with_report = runs.outerjoin(_report, (_report.c.run_id == runs.c.id) & (_report.c.step == SYNTHESIS))
 _REPORT = cast(_report.c.result, Text).label("report")
+_planning_cost = select(dags.c.planning_cost_pico).where(dags.c.id == runs.c.dag_id).scalar_subquery()
 _is_it = runs.c.id == bindparam("run_id")
 
 
@@ -81,7 +86,10 @@ class Kind:
     status: ColumnElement[str]
     """Status of a run in the API."""
     order: Column[int]
-    """Order of pages by offset. Pages by cursor, and lists of one DAG, are in the order of creation."""
+    """Order of pages by offset. Pages by cursor, and lists of one DAG or of a period, are in the order of
+    creation."""
+    cost: ColumnElement[int]
+    """What a run costs in lists."""
 
 
 EXECUTIONS = Kind(
@@ -91,6 +99,7 @@ EXECUTIONS = Kind(
     IS_EXECUTION,
     EXECUTION_STATUS,
     runs.c.updated_at,
+    func.coalesce(runs.c.cost_pico, 0),
 )
 GOAL_RUNS = Kind(
     (*columns(runs, "run_"), _REPORT, *GOAL_COLUMNS, *PLANNING_COLUMNS),
@@ -99,7 +108,18 @@ GOAL_RUNS = Kind(
     IS_GOAL_RUN,
     GOAL_RUN_STATUS,
     runs.c.created_at,
+    func.coalesce(runs.c.cost_pico, 0) + func.coalesce(_planning_cost, 0),
 )
+
+_FILTERS: Conditions = {
+    **searched_in(runs, runs_text),
+    "goal_id": runs.c.goal_id == bindparam("goal_id"),
+    "dag_id": runs.c.dag_id == bindparam("dag_id"),
+    "agent": of_agent(runs.c.agent_id),
+    "tool": runs.c.id.in_(
+        select(run_steps.c.run_id).where(IS_TOOL_CALL, run_steps.c.name == bindparam("tool"))
+    ),
+}
 
 _STEPS_OF_RUN = (
     select(*EXECUTION_COLUMNS, *STEP_COLUMNS)
@@ -121,41 +141,33 @@ _OPEN = select(runs.c.id).where(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
-    """Which runs to return."""
-
-    status: str | None = None
-    goal_id: str | None = None
-    dag_id: str | None = None
-
-
-async def page(gateway: Gateway, kind: Kind, wanted: Filter, part: Part) -> list[Row]:
+async def page(gateway: Gateway, kind: Kind, wanted: Values, part: Part) -> list[Row]:
     """Return a page of runs.
 
     Raises:
         ViewsUnavailable: the views cannot be read at the moment.
     """
-    by = _filters_of(wanted)
-    order = runs.c.created_at if part.by_cursor or wanted.dag_id else kind.order
-    statement = _page(kind, by, order, after=bool(part.cursor), counted=False)
-    rows = await gateway.views.all(statement, **_parameters(wanted), **part.parameters)
+    order = runs.c.created_at if part.by_cursor else _order(kind, wanted)
+    statement = _page(kind, tuple(wanted), order, after=bool(part.cursor), counted=False)
+    async with reader_for(gateway.views, wanted) as reader:
+        rows = await reader.all(statement, **wanted, **part.parameters)
     return in_order(rows, f"run_{order.name}", "run_id")
 
 
-async def page_and_total(gateway: Gateway, wanted: Filter, part: Part) -> tuple[list[Row], int]:
+async def page_and_total(gateway: Gateway, wanted: Values, part: Part) -> tuple[list[Row], int]:
     """Return a page of executions by offset and the number on all pages, read at the same moment.
 
     Raises:
         ViewsUnavailable: the views cannot be read at the moment.
     """
-    by = _filters_of(wanted)
-    order = runs.c.created_at if wanted.dag_id else EXECUTIONS.order
+    by = tuple(wanted)
+    order = _order(EXECUTIONS, wanted)
     statement = _page(EXECUTIONS, by, order, after=False, counted=True)
-    rows = await gateway.views.all(statement, **_parameters(wanted), **part.parameters)
-    if rows:
-        return in_order(rows, f"run_{order.name}", "run_id"), int(rows[0]["total"] or 0)
-    return [], int(await gateway.views.value(_total(EXECUTIONS, by), **_parameters(wanted)) or 0)
+    async with reader_for(gateway.views, wanted) as reader:
+        rows = await reader.all(statement, **wanted, **part.parameters)
+        if rows:
+            return in_order(rows, f"run_{order.name}", "run_id"), int(rows[0]["total"] or 0)
+        return [], int(await reader.value(_total(EXECUTIONS, by), **wanted) or 0)
 
 
 async def one(gateway: Gateway, kind: Kind, run_id: str) -> Row | None:
@@ -232,17 +244,17 @@ async def open_runs(gateway: Gateway, goal_id: str) -> list[str]:
     return [row["id"] for row in await gateway.views.all(_OPEN, goal_id=goal_id)]
 
 
-def _parameters(wanted: Filter) -> dict[str, Any]:
-    return {"status": wanted.status, "goal_id": wanted.goal_id, "dag_id": wanted.dag_id}
-
-
-def _filters_of(wanted: Filter) -> tuple[str, ...]:
-    return tuple(name for name, value in _parameters(wanted).items() if value is not None)
-
-
 def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:
-    filtered = {"status": kind.status, "goal_id": runs.c.goal_id, "dag_id": runs.c.dag_id}
-    return [kind.listed, *(filtered[name] == bindparam(name) for name in by)]
+    of_kind = {
+        "status": kind.status == bindparam("status"),
+        "min_cost": kind.cost >= bindparam("min_cost"),
+    }
+    return [kind.listed, *({**_FILTERS, **of_kind}[name] for name in by)]
+
+
+def _order(kind: Kind, wanted: Values) -> Column[int]:
+    """Return the order of pages by offset."""
+    return kind.order if {"dag_id", "from_ms", "to_ms"}.isdisjoint(wanted) else runs.c.created_at
 
 
 # Statements are cached: building one takes longer than executing it.
@@ -258,8 +270,8 @@ def _page(kind: Kind, by: tuple[str, ...], order: Column[int], *, after: bool, c
 
 @cache
 def _total(kind: Kind, by: tuple[str, ...]) -> Select[Any]:
-    """Return the statement for a total. It reads stored totals, or counts in the index of one DAG."""
-    if "dag_id" in by:
+    """Return the statement for a total. It reads stored totals, or counts."""
+    if set(by) - {"status"}:
         return select(func.count()).select_from(runs).where(*_conditions(kind, by))
     count = select(func.sum(totals.c.rows)).where(totals.c.list == "executions")
     return count.where(kind.status == bindparam("status")) if "status" in by else count

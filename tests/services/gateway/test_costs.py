@@ -14,7 +14,7 @@ from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.run_requests import plan_id
 from contracts.domain.task import TASK
-from gateway.api.costs.periods import InvalidTime, moment, period_of
+from gateway.api.periods import InvalidTime, moment, period_of
 from tests import jobs
 
 if TYPE_CHECKING:

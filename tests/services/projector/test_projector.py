@@ -207,10 +207,10 @@ async def test_views_of_another_version_answer_until_those_of_today_are_there(vi
     async with Database.open(views.path) as old:
         async with old.engine.begin() as connection:
             await connection.execute(checkpoint.update().values(version=0))
-            await connection.execute(text("ALTER TABLE dags DROP COLUMN dag_title"))
+            await connection.execute(text("ALTER TABLE dags DROP COLUMN agent_name"))
         again = Views(views.log, views.path)
         async with projecting(again):
-            assert [row["dag_title"] for row in await again.rows(dags)] == ["T"]
+            assert [row["agent_name"] for row in await again.rows(dags)] == ["A"]
         async with old.engine.connect() as connection:
             assert (await connection.execute(select(runs.c.status))).scalars().all() == ["completed"]
 

@@ -7,6 +7,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 
 from contracts.api.costs import GroupBy
+from gateway.http.errors import Refusal
 
 _RELATIVE = re.compile(r"(\d{1,6})([dwm])")
 
@@ -29,6 +30,19 @@ def moment(text: str, now: datetime) -> datetime:
     except (ValueError, OverflowError):
         forms = "2026-01-31, 2026-01-31T12:00:00Z, 7d, 2w or 3m"
         raise InvalidTime(f"{text!r} is not a valid date: write {forms}") from None
+
+
+def moment_in(name: str, text: str, now: datetime, invalid: str) -> datetime:
+    """Parse the query parameter `name` with `moment`. `invalid` is the error text of the answer.
+
+    Raises:
+        Refusal: `text` is not a valid time.
+    """
+    try:
+        return moment(text, now)
+    except InvalidTime as error:
+        issue = {"code": "invalid_date", "path": [name], "message": str(error)}
+        raise Refusal(400, invalid, validation_errors=[issue]) from None
 
 
 def period_of(day: date, group_by: GroupBy) -> str:
