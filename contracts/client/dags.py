@@ -116,20 +116,33 @@ class Dags:
         """Delete a DAG. Raises Refused if it has executions."""
         return await self._http.send(DagDeleted, "DELETE", path(DAGS, dag_id))
 
-    async def executions(
+    async def executions(  # noqa: PLR0913  each is a filter or a page
         self,
         dag_id: str,
         *,
         status: str | None = None,
+        text: str | None = None,
+        since: str | None = None,
+        until: str | None = None,
+        tool: str | None = None,
+        min_cost_usd: str | None = None,
         limit: int | None = None,
         offset: int | None = None,
         cursor: str | None = None,
     ) -> DagExecutionList:
         """List the executions of a DAG, newest first."""
-        of_dag = path(DAGS, dag_id, "executions")
-        return await self._http.get(
-            DagExecutionList, of_dag, status=status, limit=limit, offset=offset, cursor=cursor
-        )
+        given = {
+            "status": status,
+            "q": text,
+            "from": since,
+            "to": until,
+            "tool": tool,
+            "minCostUsd": min_cost_usd,
+            "limit": limit,
+            "offset": offset,
+            "cursor": cursor,
+        }
+        return await self._http.get(DagExecutionList, path(DAGS, dag_id, "executions"), **given)
 
     async def costs(self, dag_id: str) -> DagCosts:
         """Get the costs of a plan and of all its executions."""

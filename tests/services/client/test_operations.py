@@ -17,6 +17,7 @@ from contracts.api.dags import DagPatch
 from contracts.api.goals import GoalCreate, GoalPatch
 from contracts.api.keys import KeyCreate, KeyRotate
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
+from contracts.api.search import SearchPosition
 from contracts.client import Client, Refused
 from contracts.core.event import Json
 from contracts.core.scopes import Scope
@@ -31,6 +32,9 @@ GOAL = GoalCreate(objective=OBJECTIVE)
 AGENT = AgentCreate(name="Poet", version="1", promptTemplate="Rhyme.")
 DAILY = ScheduleCreate(cronExpr="@daily")
 PAGE: dict[str, Any] = {"limit": 1, "offset": 1}
+SEARCHED: dict[str, Any] = {**PAGE, "cursor": "x", "text": "farm", "since": "7d", "until": "1d"}
+USED: dict[str, Any] = {**SEARCHED, "tool": "readFile", "min_cost_usd": "1"}
+CURSOR = SearchPosition(1, 0).text
 
 
 async def first(events: AsyncGenerator[Any]) -> Any:
@@ -45,7 +49,7 @@ METHODS: Mapping[str, Ask] = {
     "get_health": lambda client: client.alive(),
     "get_readiness": lambda client: client.ready(),
     "create_goal": lambda client: client.goals.create(GOAL, key="k"),
-    "list_goals": lambda client: client.goals.find(status="active", **PAGE, cursor="x"),
+    "list_goals": lambda client: client.goals.find(status="active", agent="A", **SEARCHED),
     "get_goal": lambda client: client.goals.get("x"),
     "update_goal": lambda client: client.goals.update("x", GoalPatch(status="paused")),
     "delete_goal": lambda client: client.goals.delete("x"),
@@ -59,7 +63,7 @@ METHODS: Mapping[str, Ask] = {
     "remove_schedule": lambda client: client.schedules.delete("x", "y"),
     "list_ticks": lambda client: client.schedules.ticks("x", **PAGE, cursor="x"),
     "list_next_ticks": lambda client: client.schedules.next("x", count=1),
-    "list_runs": lambda client: client.runs.find(goal_id="x", status="failed", **PAGE, cursor="x"),
+    "list_runs": lambda client: client.runs.find(goal_id="x", status="failed", agent="A", **USED),
     "get_run": lambda client: client.runs.get("x"),
     "delete_run": lambda client: client.runs.delete("x"),
     "list_steps": lambda client: client.runs.steps("x"),
@@ -94,13 +98,13 @@ METHODS: Mapping[str, Ask] = {
     "execute_dag": lambda client: client.dags.execute("x", key="k"),
     "resume_dag": lambda client: client.executions.resume("x"),
     "cancel_execution": lambda client: client.executions.cancel("x"),
-    "list_dags": lambda client: client.dags.find(status="success", **PAGE, cursor="x"),
+    "list_dags": lambda client: client.dags.find(status="success", agent="A", min_cost_usd="1", **SEARCHED),
     "list_scheduled_dags": lambda client: client.dags.scheduled(),
     "get_dag": lambda client: client.dags.get("x"),
     "update_dag": lambda client: client.dags.update("x", DagPatch(dagTitle="Notes")),
     "delete_dag": lambda client: client.dags.delete("x"),
-    "list_executions_of_dag": lambda client: client.dags.executions("x", status="failed", **PAGE, cursor="x"),
-    "list_executions": lambda client: client.executions.find(status="failed", **PAGE, cursor="x"),
+    "list_executions_of_dag": lambda client: client.dags.executions("x", status="failed", **USED),
+    "list_executions": lambda client: client.executions.find(status="failed", **USED),
     "get_execution": lambda client: client.executions.get("x"),
     "delete_execution": lambda client: client.executions.delete("x"),
     "list_sub_steps": lambda client: client.executions.steps("x"),
@@ -108,6 +112,7 @@ METHODS: Mapping[str, Ask] = {
     "get_execution_costs": lambda client: client.executions.costs("x"),
     "get_dag_costs": lambda client: client.dags.costs("x"),
     "get_cost_summary": lambda client: client.costs(since="7d", until="1d", by="week"),
+    "search": lambda client: client.search("farm", kinds=("goal",), limit=1, cursor=CURSOR),
     "perform_task": lambda client: client.tasks.run("Poet", "Rhyme on farm."),
     "watch_log": lambda client: first(
         client.events(
