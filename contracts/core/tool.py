@@ -63,6 +63,8 @@ class ToolSpec(BaseModel):
     """Parameters that a plan may omit. They are filled from the results of the step's dependencies."""
     order: int = 1000
     """Sort key in listings; lower comes first."""
+    by_default: bool = True
+    """Whether prompts for plans list the tool, and agents that name no tools may call it."""
 
     def as_function(self) -> dict[str, Json]:
         """The tool as an OpenAI function tool, for the API and for prompts."""

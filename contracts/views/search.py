@@ -2,6 +2,8 @@
 
 Triggers note which rows change. Moving the checkpoint, the last change of a transaction, brings the indexes
 up to date in the order of their rows: FTS5 writes a new part of the index to disk for each step back.
+
+The triggers cannot use INSERT OR IGNORE: the conflict clause of the firing statement applies in them, too.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ def _statements(name: str, table: str, columns: tuple[str, ...]) -> Iterator[str
         ("removed", f"DELETE ON {table}", "OLD"),
         ("replaced", f"UPDATE OF {texts} ON {table} WHEN {is_changed}", "NEW"),
     ):
-        note = f"INSERT OR IGNORE INTO {name}_changed VALUES ({row}.first_seq)"
+        noted = f"EXISTS (SELECT 1 FROM {name}_changed WHERE row = {row}.first_seq)"
+        note = f"INSERT INTO {name}_changed SELECT {row}.first_seq WHERE NOT {noted}"
         yield f"CREATE TRIGGER {name}_{what} AFTER {on} BEGIN {note}; END"
     changed = f"SELECT row FROM {name}_changed"
     yield (

@@ -45,7 +45,7 @@ class Setup:
             executor=executor,
             at=now,
             agent=used,
-            tools=tuple(self._tools.only(request.allowed_tools or self._tools.tools).tools),
+            tools=tuple(self._tools.only(request.allowed_tools or self._tools.default).tools),
             memories=memories.state.recalled,
             temperature=limits.temperature if request.temperature is None else request.temperature,
             max_tokens=request.max_tokens or limits.max_tokens,

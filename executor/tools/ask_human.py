@@ -60,6 +60,7 @@ def ask_human() -> Tool[AskHuman]:
         ),
         accepts=AskHuman,
         effect=Effect.READ,
+        by_default=False,
         run=run,
         timeout_s=30,
     )

@@ -73,6 +73,11 @@ class Registry:
         """A registry with only the tools in `names`."""
         return Registry({name: tool for name, tool in self.tools.items() if name in names})
 
+    @property
+    def default(self) -> list[str]:
+        """Names of the tools that an agent may call if the goal names no tools."""
+        return [name for name, tool in self.tools.items() if tool.by_default]
+
     def including(self, tool: Tool[Any]) -> Registry:
         """A registry with `tool` added, unless a tool of its name exists."""
         return self if tool.name in self.tools else Registry(ChainMap({tool.name: tool}, self.tools))

@@ -68,6 +68,8 @@ class Tool(Generic[InputT]):
     """Parameters that are filled from the results of the dependencies if a plan omits them."""
     order: int = 1000
     """Position in lists of tools."""
+    by_default: bool = True
+    """Whether prompts for plans list the tool, and agents that name no tools may call it."""
     effect_by_params: Callable[[Mapping[str, Json]], Effect] | None = None
     """Returns the effect of a call by its parameters; None: `effect` applies to all calls."""
     is_available: Callable[[], bool] = always
@@ -93,6 +95,7 @@ class Tool(Generic[InputT]):
             output=self.output,
             filled_from_results=self.filled_from_results,
             order=self.order,
+            by_default=self.by_default,
         )
 
     def effect_of(self, params: Mapping[str, Json]) -> Effect:

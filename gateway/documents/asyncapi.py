@@ -38,9 +38,9 @@ Subjects that begin with `live` are core NATS messages. They are not stored."""
 SECURITY = "user"
 SECURITY_SCHEME = {
     "type": "userPassword",
-    "description": "Name and password of a NATS user. `reader` may read and consume the log. It cannot write "
-    "to it. `async-agent up` writes the URL with both to `nats/reader.url` in its data directory, and "
-    "`async-agent nats-config` writes it for a NATS of your own. A NATS without users asks for neither.",
+    "description": "Name and password of a NATS user. `reader` may read and consume the log. It may not "
+    "publish on it. `async-agent up` writes the URL with both to `nats/reader.url` in its data directory, "
+    "and `async-agent nats-config` writes it for a NATS of your own. A NATS without users asks for neither.",
 }
 """How a program proves to NATS who it is."""
 

@@ -41,13 +41,15 @@ def date_text(now: datetime) -> str:
 
 
 def tool_texts(tools: Sequence[ToolSpec]) -> dict[str, Json]:
-    """The template values for the tools: `tools`, definitions as JSON; `toolsList`, names and descriptions.
+    """The template values for the tools that are offered by default.
 
+    `tools` is their definitions as JSON, `toolsList` their names and descriptions;
     `skills` is always "none": there are no skills.
     """
+    offered = [tool for tool in tools if tool.by_default]
     return {
-        "tools": orjson.dumps([tool.as_function() for tool in tools]).decode(),
-        "toolsList": "\n".join(f"- {tool.name}: {tool.description}" for tool in tools),
+        "tools": orjson.dumps([tool.as_function() for tool in offered]).decode(),
+        "toolsList": "\n".join(f"- {tool.name}: {tool.description}" for tool in offered),
         "skills": "none",
     }
 

@@ -22,10 +22,10 @@ from gateway.views.paging import link
     responses={200: HitList},
     invalid="Invalid query parameters",
 )
-async def search(call: Call[None, SearchQuery]) -> web.StreamResponse:
+async def search_texts(call: Call[None, SearchQuery]) -> web.StreamResponse:
     """Searches goals, titles, errors, ids and the beginning of reports for all words of `q`."""
     hits, cursor = await queries.found(call.gateway, call.query)
     return json_reply({"hits": hits, "nextCursor": cursor}, headers=link(call.request.url, cursor))
 
 
-ENDPOINTS = (search,)
+ENDPOINTS = (search_texts,)

@@ -112,7 +112,7 @@ METHODS: Mapping[str, Ask] = {
     "get_execution_costs": lambda client: client.executions.costs("x"),
     "get_dag_costs": lambda client: client.dags.costs("x"),
     "get_cost_summary": lambda client: client.costs(since="7d", until="1d", by="week"),
-    "search": lambda client: client.search("farm", kinds=("goal",), limit=1, cursor=CURSOR),
+    "search_texts": lambda client: client.search("farm", kinds=("goal",), limit=1, cursor=CURSOR),
     "perform_task": lambda client: client.tasks.run("Poet", "Rhyme on farm."),
     "watch_log": lambda client: first(
         client.events(

@@ -30,7 +30,7 @@ answer.text = "It is Paris."
 async def test_an_agent_goes_on_with_the_answer_and_repeats_no_turn(make_world: MakeWorld) -> None:
     world = await make_world(ASKS)
     world.add(ask_human())
-    await world.handle(world.executor(), await world.request())
+    await world.handle(world.executor(), await world.request(allowed_tools=("askHuman",)))
     state = await world.state()
     assert state.status is Status.WAITING
     assert state.asks.open["1.0"].title == "Which city?"
@@ -50,3 +50,12 @@ async def test_an_agent_goes_on_with_the_answer_and_repeats_no_turn(make_world: 
     assert len(await world.of(run.TurnTaken)) == 2
     assert len(await world.of(run.GoalStarted)) == 1
     assert "Paris" in world.asked[1]["messages"][-1]["content"]
+
+
+async def test_an_agent_asks_nobody_if_its_goal_does_not_name_the_tool(make_world: MakeWorld) -> None:
+    """Clients that know no questions would wait for ever."""
+    world = await make_world(ASKS)
+    world.add(ask_human())
+    await world.handle(world.executor(), await world.request())
+    assert "askHuman" not in (await world.of(run.GoalStarted))[0].tools
+    assert (await world.state()).status is not Status.WAITING

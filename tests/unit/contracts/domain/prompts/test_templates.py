@@ -70,6 +70,11 @@ def test_tools_are_told_as_definitions_and_as_a_list() -> None:
     assert texts["skills"] == "none"
 
 
+def test_a_tool_that_must_be_named_is_not_told() -> None:
+    texts = tool_texts([TOOL, TOOL.model_copy(update={"name": "askHuman", "by_default": False})])
+    assert "askHuman" not in f"{texts['tools']}{texts['toolsList']}"
+
+
 def test_the_system_prompt_has_tools_and_date_filled_in() -> None:
     text = prompt.system("{{tools}}|{{CurrentDate}}|{{skills}}|{{objective}}", [TOOL], NOW)
     tools, date, skills, objective = text.split("|")
