@@ -142,7 +142,7 @@ class _Server:
             environment.setblocking(False)
             variables = json.dumps(dict(program.env)).encode()
             await asyncio.get_running_loop().sock_sendall(environment, variables)
-        if self._reading.done():
+        if self._reading.done() and forked.returncode is None:
             forked.end(-signal.SIGTERM)
         await forked.started.wait()
         return forked
