@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, update
 
 from contracts.api.fields import tokens_of
+from contracts.core.event import Json
 from contracts.domain import dag
 from contracts.domain.schedule.schedule import Schedule
 from contracts.views import dags, planning_attempts, schedule_ticks
@@ -41,7 +42,7 @@ def imported(changes: Changes, meta: EventMeta, event: dag.Imported) -> None:
     row = _new_row(
         meta, phase="planned", status="success", goal_text=event.job.original_request, agent_name=None
     )
-    changes.insert(dags, row | {"result": event.job.as_json(), "dag_title": event.title})
+    changes.insert(dags, row | _plan(event.job.as_json()) | {"dag_title": event.title})
 
 
 @fold.on(dag.AttemptMade)
@@ -78,8 +79,8 @@ def planned(changes: Changes, meta: EventMeta, event: dag.Planned) -> None:
     values = {
         "phase": "planned",
         "status": "success",
-        "result": event.job.as_json(),
         "clarification_query": None,
+        **_plan(event.job.as_json()),
     }
     if event.title is not None:
         values["dag_title"] = event.title
@@ -90,7 +91,7 @@ def planned(changes: Changes, meta: EventMeta, event: dag.Planned) -> None:
 def clarification_asked(changes: Changes, meta: EventMeta, event: dag.ClarificationAsked) -> None:
     """Store the model's question to the user."""
     values = {"phase": "clarification", "status": "pending", "clarification_query": event.query}
-    changes.update(dags, (meta.id,), values | {"result": event.job.as_json(), "updated_at": meta.at})
+    changes.update(dags, (meta.id,), values | _plan(event.job.as_json()) | {"updated_at": meta.at})
 
 
 @fold.on(dag.Clarified)
@@ -117,8 +118,10 @@ def rejected(changes: Changes, meta: EventMeta, event: dag.Rejected) -> None:
 @fold.on(dag.Updated)
 def updated(changes: Changes, meta: EventMeta, event: dag.Updated) -> None:
     """Change the given fields."""
-    given = {"status": event.label, "result": event.job, "params": event.params, "dag_title": event.title}
+    given = {"status": event.label, "params": event.params, "dag_title": event.title}
     values = {name: value for name, value in given.items() if value is not None}
+    if event.job is not None:
+        values |= _plan(event.job)
     changes.update(dags, (meta.id,), values | {"updated_at": meta.at})
 
 
@@ -148,6 +151,27 @@ def _new_row(meta: EventMeta, **values: Any) -> dict[str, Any]:
         "first_seq": meta.seq,
         **values,
     }
+
+
+def _plan(job: Json) -> dict[str, Any]:
+    return {"result": job, "tools": _tools(job)}
+
+
+def _tools(job: Json) -> list[str]:
+    """Return the names of the tools of a plan. Plans that clients have changed may have any shape."""
+    match job:
+        case {"sub_tasks": [*tasks]}:
+            return sorted({name for task in tasks if (name := _tool(task))})
+        case _:
+            return []
+
+
+def _tool(task: Json) -> str | None:
+    match task:
+        case {"action_type": "tool", "tool_or_prompt": {"name": str(name)}}:
+            return name
+        case _:
+            return None
 
 
 def _schedule(wanted: Schedule | None) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from contracts.api.fields import Body, Omissible, Query, Row, Timestamp
+from contracts.api.filters import Name
 from contracts.api.numbers import COERCED
 from contracts.api.paging import Cursor
 from contracts.core.event import Json
@@ -27,6 +28,8 @@ class AskQuery(Query):
 
     status: AskStatus | None = None
     """Only questions with this status."""
+    run_id: Name | None = None
+    """Only questions of this run."""
     limit: Annotated[int, Field(ge=1, le=100), COERCED] = 50
     cursor: Annotated[str, AfterValidator(_checked)] = ""
     """The `nextCursor` of the previous page, which is also in the header `Link`. Default: the first page."""

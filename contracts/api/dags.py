@@ -74,6 +74,8 @@ class DagQuery(Page, ByCursor, TextAndTime):
 
     agent: Name | None = None
     """Only DAGs that the agent with this name planned."""
+    tool: Name | None = None
+    """Only DAGs whose plan has a step of this tool."""
     min_cost_usd: MinCost | None = None
     """Only DAGs whose planning cost at least this many US dollars."""
 

@@ -8,7 +8,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from contracts.api.costs import TokenUsage
 from contracts.api.fields import Absent, Body, NonEmpty, Omissible, Row, Timestamp, Title
-from contracts.api.filters import ByToolAndCost
+from contracts.api.filters import ByToolAndCost, Name
 from contracts.api.numbers import COERCED
 from contracts.api.paging import FURTHEST, ByCursor, Page, Pagination
 from contracts.core.event import Json
@@ -22,6 +22,9 @@ class ExecutionQuery(Page, ByCursor, ByToolAndCost):
     """Which executions to list."""
 
     status: ExecutionStatus | None = None
+    agent: Name | None = None
+    """Only executions of a plan that the agent with this name made, or with a step of the agent with this
+    name or id."""
 
 
 class DagExecutionQuery(ExecutionQuery):

@@ -10,7 +10,7 @@ from pydantic_core import PydanticKnownError
 
 from contracts.api.agents import AgentRow
 from contracts.api.fields import NOT_BLANK, VISIBLE, Body, NonEmpty, Omissible, Query, Row, Timestamp
-from contracts.api.filters import Name, TextAndTime
+from contracts.api.filters import MinCost, Name, TextAndTime
 from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
@@ -94,6 +94,10 @@ class GoalQuery(ByCursor, TextAndTime):
     status: GoalStatus | None = None
     agent: Name | None = None
     """Only goals of the agent with this name, in any version, or with this id."""
+    tool: Name | None = None
+    """Only goals with a run that has a step of this tool."""
+    min_cost_usd: MinCost | None = None
+    """Only goals whose runs together cost at least this many US dollars."""
     limit: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] | None = None
     """Default: no limit."""
     offset: Annotated[int, Field(ge=0, le=FURTHEST), COERCED] = 0

@@ -15,10 +15,16 @@ class Asks:
         self._http = http
 
     async def find(
-        self, *, status: AskStatus | None = None, limit: int | None = None, cursor: str | None = None
+        self,
+        *,
+        status: AskStatus | None = None,
+        run_id: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
     ) -> AskList:
         """Get a page of questions, newest first."""
-        return await self._http.get(AskList, path(ASKS), status=status, limit=limit, cursor=cursor)
+        given = {"status": status, "runId": run_id, "limit": limit, "cursor": cursor}
+        return await self._http.get(AskList, path(ASKS), **given)
 
     async def get(self, ask_id: str) -> AskRow:
         """Get one question."""

@@ -38,4 +38,5 @@ asks = Table(
 
 Index("asks_newest", asks.c.asked_at, asks.c.id)
 Index("asks_newest_by_status", asks.c.status, asks.c.asked_at, asks.c.id)
-Index("asks_by_run", asks.c.run_id, asks.c.status)
+Index("asks_by_run", asks.c.run_id, asks.c.asked_at, asks.c.id)
+Index("asks_by_run_and_status", asks.c.run_id, asks.c.status, asks.c.asked_at, asks.c.id)

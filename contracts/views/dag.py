@@ -27,6 +27,7 @@ dags = Table(
     Column("status", Text, nullable=False),
     Column("goal_text", Text, nullable=False),
     Column("result", JSON(none_as_null=True)),
+    Column("tools", JSON(none_as_null=True)),
     Column("params", JSON(none_as_null=True)),
     Column("agent_name", Text),
     Column("dag_title", Text),
@@ -52,7 +53,8 @@ dags = Table(
     Column("first_seq", BigInteger, nullable=False),
 )
 """`phase`: the status of the aggregate. `status`: the status that clients see. `error`: {httpStatus, error,
-…details}; `error_text`: its text. `first_seq`: the stream sequence of the first commit."""
+…details}; `error_text`: its text. `tools`: names of the tools that the plan calls. `first_seq`: the stream
+sequence of the first commit."""
 
 IS_ANSWERED: ColumnElement[bool] = literal_column("phase IN ('planned', 'clarification')")
 """Whether a list without a status filter includes the DAG: it has a plan or waits for a clarification."""

@@ -180,6 +180,12 @@ run_steps = Table(
 - Tokens and cost: the sum of all attempts. Agent and prompt: those of the attempt with the result."""
 
 Index("run_steps_by_tool", run_steps.c.name, run_steps.c.run_id, sqlite_where=IS_TOOL_CALL)
+Index(
+    "run_steps_by_agent",
+    run_steps.c.agent_id,
+    run_steps.c.run_id,
+    sqlite_where=run_steps.c.agent_id.is_not(None),
+)
 Index("run_steps_in_order", run_steps.c.run_id, run_steps.c.number, run_steps.c.position)
 
 outputs = Table(

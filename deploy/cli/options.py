@@ -77,7 +77,7 @@ Until = Annotated[
     str | None, typer.Option("--to", help="Created at this time or earlier, in the same forms as --from.")
 ]
 Agent = Annotated[str | None, typer.Option(help="Show only rows of the agent with this name or id.")]
-Tool = Annotated[str | None, typer.Option(help="Show only runs with a step of this tool.")]
+Tool = Annotated[str | None, typer.Option(help="Show only rows with a step of this tool.")]
 MinCost = Annotated[str | None, typer.Option(help="Show only rows that cost at least this many US dollars.")]
 Reason = Annotated[str | None, typer.Option(help="Reason, stored with the cancellation.")]
 

@@ -22,11 +22,12 @@ async def find(
     status: Annotated[
         AskStatus | None, typer.Option(help="Only questions with this status, such as open.")
     ] = None,
+    run: Annotated[str | None, typer.Option(help="Only questions of the run with this id.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=100, help="Maximum number of questions.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Cursor of the page, from the previous one.")] = None,
 ) -> AskList:
     """List questions to a person, newest first."""
-    return await client.asks.find(status=status, limit=limit, cursor=cursor)
+    return await client.asks.find(status=status, run_id=run, limit=limit, cursor=cursor)
 
 
 @command(app, "show")

@@ -10,7 +10,7 @@ from contracts.api.costs import DagCosts
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList
 from contracts.client import PLANNER_AGENT, Client, Started
-from deploy.cli.options import Agent, Limit, MinCost, Offset, Since, Status, Until, Words
+from deploy.cli.options import Agent, Limit, MinCost, Offset, Since, Status, Tool, Until, Words
 from deploy.cli.resources.command import body, command, group
 from deploy.cli.resources.upcoming import of_dag
 
@@ -31,6 +31,7 @@ async def find(  # noqa: PLR0913, PLR0917  each is an option
     text: Words = None,
     since: Since = None,
     until: Until = None,
+    tool: Tool = None,
     min_cost: MinCost = None,
     limit: Limit = None,
     offset: Offset = None,
@@ -42,6 +43,7 @@ async def find(  # noqa: PLR0913, PLR0917  each is an option
         text=text,
         since=since,
         until=until,
+        tool=tool,
         min_cost_usd=min_cost,
         limit=limit,
         offset=offset,

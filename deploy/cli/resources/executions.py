@@ -19,6 +19,7 @@ from contracts.client import Client, Started
 from deploy.cli.execute import execute
 from deploy.cli.options import (
     DEFAULT_URL,
+    Agent,
     AsJson,
     Key,
     Limit,
@@ -47,6 +48,7 @@ async def find(  # noqa: PLR0913, PLR0917  each is an option
     text: Words = None,
     since: Since = None,
     until: Until = None,
+    agent: Agent = None,
     tool: Tool = None,
     min_cost: MinCost = None,
     limit: Limit = None,
@@ -58,6 +60,7 @@ async def find(  # noqa: PLR0913, PLR0917  each is an option
         text=text,
         since=since,
         until=until,
+        agent=agent,
         tool=tool,
         min_cost_usd=min_cost,
         limit=limit,

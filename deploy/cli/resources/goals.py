@@ -19,7 +19,7 @@ from contracts.api.goals import (
 )
 from contracts.client import Client
 from contracts.core.event import Json
-from deploy.cli.options import Agent, Limit, Offset, Since, Status, Until, Words
+from deploy.cli.options import Agent, Limit, MinCost, Offset, Since, Status, Tool, Until, Words
 from deploy.cli.resources.command import body, command, group, object_of
 from deploy.cli.resources.upcoming import of_goal
 
@@ -46,12 +46,22 @@ async def find(  # noqa: PLR0913, PLR0917  each is an option
     text: Words = None,
     since: Since = None,
     until: Until = None,
+    tool: Tool = None,
+    min_cost: MinCost = None,
     limit: Limit = None,
     offset: Offset = None,
 ) -> list[ListedGoal]:
     """List goals, newest first."""
     return await client.goals.find(
-        status=status, agent=agent, text=text, since=since, until=until, limit=limit, offset=offset
+        status=status,
+        agent=agent,
+        text=text,
+        since=since,
+        until=until,
+        tool=tool,
+        min_cost_usd=min_cost,
+        limit=limit,
+        offset=offset,
     )
 
 

@@ -17,6 +17,7 @@ from contracts.runtime.stream import transact
 from contracts.views import asks
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
+from gateway.views.filtering import given
 from gateway.views.paging import Part, link, page_of
 
 TAG = "asks"
@@ -39,9 +40,9 @@ async def list_asks(call: Call[None, AskQuery]) -> web.StreamResponse:
     """A run asks a person to approve a tool call, or to answer a question. `status=open` lists what waits."""
     query = call.query
     part = Part(query.limit, 0, query.cursor)
-    by_status = {"status": query.status} if query.status else {}
-    statement = _page(by_status=bool(by_status), after=bool(query.cursor))
-    rows = await call.gateway.views.all(statement, **by_status, **part.parameters)
+    wanted = given(status=query.status, run_id=query.run_id)
+    statement = _page(tuple(wanted), after=bool(query.cursor))
+    rows = await call.gateway.views.all(statement, **wanted, **part.parameters)
     following = part.next(rows, "asked_at")
     page = AskList(asks=[AskRow.model_validate(dict(row)) for row in rows], next_cursor=following)
     return json_reply(page, headers=link(call.request.url, following))
@@ -98,6 +99,6 @@ ENDPOINTS = (list_asks, get_ask, answer_ask)
 
 
 @cache
-def _page(*, by_status: bool, after: bool) -> Select[Any]:
-    wanted = [asks.c.status == bindparam("status")] if by_status else []
+def _page(by: tuple[str, ...], *, after: bool) -> Select[Any]:
+    wanted = [asks.c[name] == bindparam(name) for name in by]
     return page_of(asks.c.asked_at, asks.c.id, wanted, after=after).with_only_columns(*asks.c)

@@ -41,6 +41,7 @@ _FILTERS: Conditions = {
     **searched_in(dags, dags_text),
     "status": dags.c.status == bindparam("status"),
     "agent": dags.c.agent_name == bindparam("agent"),
+    "tool": bindparam("tool").in_(select(func.json_each(dags.c.tools).table_valued("value").c.value)),
     "min_cost": func.coalesce(dags.c.planning_cost_pico, 0) >= bindparam("min_cost"),
 }
 _ATTEMPTS = (
@@ -67,6 +68,7 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     wanted = given(
         status=query.status,
         agent=query.agent,
+        tool=query.tool,
         min_cost=query.min_cost_usd,
         **text_and_time(query, call.gateway.clock()),
     )
@@ -208,6 +210,7 @@ async def list_executions_of_dag(call: Call[None, DagExecutionQuery]) -> web.Str
     wanted = given(
         status=query.status,
         dag_id=dag_id,
+        agent=query.agent,
         tool=query.tool,
         min_cost=query.min_cost_usd,
         **text_and_time(query, gateway.clock()),

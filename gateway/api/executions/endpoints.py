@@ -47,6 +47,7 @@ async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamRespons
     part = Part(query.limit, query.offset, query.cursor)
     wanted = given(
         status=query.status,
+        agent=query.agent,
         tool=query.tool,
         min_cost=query.min_cost_usd,
         **text_and_time(query, call.gateway.clock()),

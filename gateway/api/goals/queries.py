@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Any
 
 import orjson
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, func, select
 
 from contracts.api.fields import epoch_ms
 from contracts.api.goals import GoalQuery
@@ -19,7 +19,7 @@ from contracts.domain import goal
 from contracts.domain.goal import GOAL
 from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.stream import Stream
-from contracts.views import agents, goal_schedules, goals, goals_text
+from contracts.views import IS_TOOL_CALL, agents, goal_schedules, goals, goals_text, run_steps, runs
 from gateway.api.filters import text_and_time
 from gateway.api.goals.presenters import (
     AGENT_COLUMNS,
@@ -29,6 +29,7 @@ from gateway.api.goals.presenters import (
     goals_with_schedules,
     schedule_row,
 )
+from gateway.api.runs.queries import GOAL_RUNS
 from gateway.gateway import Gateway
 from gateway.views.filtering import Conditions, given, of_agent, reader_for, searched_in
 from gateway.views.paging import EVERYTHING, Part, page_of
@@ -43,10 +44,17 @@ _ONE = (
     .where(goals.c.id == bindparam("goal_id"))
     .order_by(*_in_order)
 )
+_cost = select(func.sum(GOAL_RUNS.cost)).where(runs.c.goal_id == goals.c.id).scalar_subquery()
 _FILTERS: Conditions = {
     **searched_in(goals, goals_text),
     "status": goals.c.status == bindparam("status"),
     "agent": of_agent(goals.c.agent_id),
+    "tool": goals.c.id.in_(
+        select(runs.c.goal_id)
+        .join(run_steps, run_steps.c.run_id == runs.c.id)
+        .where(IS_TOOL_CALL, run_steps.c.name == bindparam("tool"), runs.c.goal_id.is_not(None))
+    ),
+    "min_cost": func.coalesce(_cost, 0) >= bindparam("min_cost"),
 }
 _LAST_RUN = select(goal_schedules.c.last_run_at).where(goal_schedules.c.id == bindparam("schedule_id"))
 
@@ -59,7 +67,13 @@ async def listed(gateway: Gateway, query: GoalQuery) -> tuple[list[JsonRow], str
         Refusal: a time is invalid.
     """
     part = Part(query.limit or EVERYTHING, query.offset, query.cursor)
-    wanted = given(status=query.status, agent=query.agent, **text_and_time(query, gateway.clock()))
+    wanted = given(
+        status=query.status,
+        agent=query.agent,
+        tool=query.tool,
+        min_cost=query.min_cost_usd,
+        **text_and_time(query, gateway.clock()),
+    )
     statement = _page(tuple(wanted), after=bool(query.cursor))
     async with reader_for(gateway.views, wanted) as reader:
         rows = await reader.all(statement, **wanted, **part.parameters)

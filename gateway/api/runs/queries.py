@@ -70,6 +70,8 @@ _report = run_steps.alias("report")
 _with_report = runs.outerjoin(_report, (_report.c.run_id == runs.c.id) & (_report.c.step == SYNTHESIS))
 _REPORT = cast(_report.c.result, Text).label("report")
 _planning_cost = select(dags.c.planning_cost_pico).where(dags.c.id == runs.c.dag_id).scalar_subquery()
+_made_by_agent = runs.c.dag_id.in_(select(dags.c.id).where(dags.c.agent_name == bindparam("agent")))
+_has_step_of_agent = runs.c.id.in_(select(run_steps.c.run_id).where(of_agent(run_steps.c.agent_id)))
 _is_it = runs.c.id == bindparam("run_id")
 
 
@@ -90,6 +92,8 @@ class Kind:
     creation."""
     cost: ColumnElement[int]
     """What a run costs in lists."""
+    agent: ColumnElement[bool]
+    """Whether a run is one of the parameter `agent`."""
 
 
 EXECUTIONS = Kind(
@@ -100,6 +104,7 @@ EXECUTIONS = Kind(
     EXECUTION_STATUS,
     runs.c.updated_at,
     func.coalesce(runs.c.cost_pico, 0),
+    _made_by_agent | _has_step_of_agent,
 )
 GOAL_RUNS = Kind(
     (*columns(runs, "run_"), _REPORT, *GOAL_COLUMNS, *PLANNING_COLUMNS),
@@ -109,13 +114,13 @@ GOAL_RUNS = Kind(
     GOAL_RUN_STATUS,
     runs.c.created_at,
     func.coalesce(runs.c.cost_pico, 0) + func.coalesce(_planning_cost, 0),
+    of_agent(runs.c.agent_id),
 )
 
 _FILTERS: Conditions = {
     **searched_in(runs, runs_text),
     "goal_id": runs.c.goal_id == bindparam("goal_id"),
     "dag_id": runs.c.dag_id == bindparam("dag_id"),
-    "agent": of_agent(runs.c.agent_id),
     "tool": runs.c.id.in_(
         select(run_steps.c.run_id).where(IS_TOOL_CALL, run_steps.c.name == bindparam("tool"))
     ),
@@ -248,6 +253,7 @@ def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:
     of_kind = {
         "status": kind.status == bindparam("status"),
         "min_cost": kind.cost >= bindparam("min_cost"),
+        "agent": kind.agent,
     }
     return [kind.listed, *({**_FILTERS, **of_kind}[name] for name in by)]
 

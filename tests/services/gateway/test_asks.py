@@ -84,6 +84,15 @@ async def test_a_question_is_shown_with_all_that_is_needed_to_decide(api: Api) -
     }
 
 
+async def test_the_questions_of_one_run_are_listed(api: Api) -> None:
+    await waits(api, "e1")
+    second = await waits(api, "e2")
+
+    shown = (await api.get("/api/v1/asks?runId=e2&status=open")).json
+
+    assert [one["id"] for one in shown["asks"]] == [second]
+
+
 async def test_the_inbox_lists_open_questions_page_by_page_newest_first(api: Api) -> None:
     ids = [await waits(api, f"e{n}") for n in range(5)]
     await api.post(f"/api/v1/asks/{ids[2]}/answer", {"verdict": "reject"})

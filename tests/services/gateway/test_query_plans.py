@@ -35,6 +35,7 @@ LISTS = {
     "/api/v1/runs": ("status=failed", "goalId=goal_1", "from=2020-01-01", "to=2040-01-01"),
     "/api/v1/goals": ("status=active", "from=2020-01-01"),
     "/api/v1/dags": ("status=success", "from=2020-01-01"),
+    "/api/v1/asks": ("status=open", "runId=run_1"),
     "/api/v1/goals/goal_1/memories": (),
     "/api/v1/schedules/sched_1/ticks": (),
 }

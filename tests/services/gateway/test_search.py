@@ -16,8 +16,9 @@ from contracts.domain.goal import GOAL
 from contracts.domain.run import RUN
 from deploy.cli import main
 from projector.verify import verify
+from tests import jobs
 from tests.services.gateway.executions.executions import requested
-from tests.services.gateway.runs.runs import GOAL_STARTED, completed, executed, wanted
+from tests.services.gateway.runs.runs import GOAL_STARTED, NOW, completed, done, executed, wanted
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -197,6 +198,46 @@ async def test_runs_are_filtered_by_text_time_tool_and_cost(api: Api, filters: s
 
     assert await listed(api, f"/api/v1/runs?{filters}") == found
     assert await listed(api, f"/api/v1/runs?{filters}&cursor=") == found
+
+
+async def test_executions_are_filtered_by_the_agent_that_planned_them_or_did_a_step(api: Api) -> None:
+    await api.write(DAG, "d1", dag.Requested(goal_text="do it", agent_name="Planner"))
+    await executed(api, "run_1")
+    await api.write(RUN, "e2", asked("another", dag_id="d1"))
+    await api.write(RUN, "e3", asked("of nobody", dag_id="d3"))
+    await api.write(RUN, "e3", run.Started(executor="e", at=NOW, synthesis="merge"))
+    await api.write(RUN, "e3", run.StepsStarted(steps=("001",)), done("001", "x", agent_id="agent_7"))
+
+    assert await listed(api, f"{EXECUTIONS}?agent=Planner") == ["e2"]
+    assert await listed(api, f"{EXECUTIONS}?agent=D") == ["run_1"]
+    assert await listed(api, f"{EXECUTIONS}?agent=agent_7&cursor=") == ["e3"]
+    assert await listed(api, "/api/v1/dags/d1/executions?agent=nobody") == []
+
+
+async def test_goals_are_filtered_by_the_tools_and_the_cost_of_their_runs(api: Api) -> None:
+    await api.write(GOAL, "goal_1", goal.Created(objective="x"))
+    await api.write(GOAL, "goal_2", goal.Created(objective="y"))
+    await completed(api, "run_1")
+    await executed(api, "run_2")
+
+    assert await listed(api, "/api/v1/goals?tool=readFile") == ["goal_1"]
+    assert await listed(api, "/api/v1/goals?tool=none") == []
+    assert await listed(api, "/api/v1/goals?minCostUsd=0.0055") == ["goal_1"]
+    assert await listed(api, "/api/v1/goals?minCostUsd=0.0056") == []
+    assert await listed(api, "/api/v1/goals?minCostUsd=0") == ["goal_2", "goal_1"]
+
+
+async def test_dags_are_filtered_by_the_tools_of_their_plans(api: Api) -> None:
+    plan = jobs.job(jobs.task("1", "readFile"), jobs.task("2", "inference"))
+    await api.write(DAG, "dag_1", dag.Imported(job=plan, title="T"))
+    await api.write(DAG, "dag_2", dag.Imported(job=jobs.job(jobs.task("1", "noop")), title="T"))
+
+    assert await listed(api, "/api/v1/dags?tool=readFile") == ["dag_1"]
+    assert await listed(api, "/api/v1/dags?tool=inference") == []
+    await api.write(DAG, "dag_2", dag.Updated(job=plan.as_json()))
+    assert await listed(api, "/api/v1/dags?tool=readFile&cursor=") == ["dag_2", "dag_1"]
+    await api.write(DAG, "dag_2", dag.Updated(job={"sub_tasks": [{"action_type": "tool"}, 7]}))
+    assert await listed(api, "/api/v1/dags?tool=readFile") == ["dag_1"]
 
 
 async def test_a_total_counts_what_the_filters_leave(api: Api) -> None:
