@@ -80,10 +80,12 @@ OpenConsole = Callable[..., Awaitable[Console]]
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_console(browser: Browser, served: Bed, tmp_path: Path) -> AsyncGenerator[OpenConsole]:
-    """Opens a page: `await open_console("/runs", width=390, theme="dark")`. Fails on any problem in it."""
+    """Opens a page: `await open_console("/runs", width=390, theme="dark")`. Requests to
+    the URLs `without` fail. Fails on any problem in it.
+    """
     opened: list[tuple[BrowserContext, Console]] = []
 
-    async def open_page(path: str, *, width: int = 1440, theme: str = "light") -> Console:
+    async def open_page(path: str, *, width: int = 1440, theme: str = "light", without: str = "") -> Console:
         context = await browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if theme == "dark" else "light",
@@ -102,6 +104,8 @@ async def open_console(browser: Browser, served: Bed, tmp_path: Path) -> AsyncGe
                 else console.problems.append(f"request: {request.url}")
             ),
         )
+        if without:
+            await context.route(without, lambda route: route.abort())
         await console.open(path)
         return console
 

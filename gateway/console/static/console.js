@@ -4,11 +4,12 @@
 import { ApiError, KEY_WANTED, key, setKey } from "./parts/api.js";
 import { Empty, Loading } from "./parts/components.js";
 import { html, render, useEffect, useState } from "./parts/html.js";
-import { useLoaded } from "./parts/loading.js";
+import { useLoaded, useOpenAsks } from "./parts/loading.js";
 import { interceptLinks, navigate, useAddress } from "./parts/router.js";
 
 const PAGES = {
   "": { title: "Home", load: () => import("./pages/home.js") },
+  inbox: { title: "Inbox", load: () => import("./pages/inbox.js"), one: () => import("./pages/ask.js") },
   runs: { title: "Runs", load: () => import("./pages/runs.js"), one: () => import("./pages/run.js") },
   new: { title: "New", load: () => import("./pages/new.js") },
   goals: { title: "Goals", load: () => import("./pages/goals.js"), one: () => import("./pages/goal.js") },
@@ -18,7 +19,7 @@ const PAGES = {
   artifacts: { title: "Files", load: () => import("./pages/artifacts.js") },
   system: { title: "System", load: () => import("./pages/system.js") },
 };
-const LETTERS = { h: "/", r: "/runs", n: "/new", g: "/goals", d: "/dags", a: "/agents", c: "/costs", f: "/artifacts", s: "/system" };
+const LETTERS = { h: "/", i: "/inbox", r: "/runs", n: "/new", g: "/goals", d: "/dags", a: "/agents", c: "/costs", f: "/artifacts", s: "/system" };
 
 function App() {
   const { path, query } = useAddress();
@@ -35,7 +36,7 @@ function App() {
       <a class="brand" href="/"><img src="/console/icon.svg" alt="" width="22" height="22" />Async Agent</a>
       <nav aria-label="Pages">
         ${Object.entries(PAGES).map(
-          ([one, { title }]) => html`<a href=${`/${one}`} aria-current=${one === name ? "page" : null}>${title}</a>`,
+          ([one, { title }]) => html`<a href=${`/${one}`} aria-current=${one === name ? "page" : null}>${title}${one === "inbox" && html`<${OpenCount} />`}</a>`,
         )}
         <a href="/docs">API</a>
       </nav>
@@ -60,6 +61,12 @@ function useView(load) {
     return () => void (current = false);
   }, [load]);
   return loaded.load === load ? loaded.View : null;
+}
+
+/** The number of open questions. */
+function OpenCount() {
+  const asks = useOpenAsks();
+  return asks?.count ? html` <span class="count" aria-label=${`${asks.text} open`}>${asks.text}</span>` : null;
 }
 
 /** What is not ready, in one word and a link. */

@@ -4,7 +4,7 @@
 import { Empty, Loaded, Problem } from "../parts/components.js";
 import { number, usd } from "../parts/format.js";
 import { html } from "../parts/html.js";
-import { useLoaded } from "../parts/loading.js";
+import { useLoaded, useOpenAsks } from "../parts/loading.js";
 import { Table, useLiveReload } from "./runs.js";
 
 export default function Home() {
@@ -15,6 +15,7 @@ export default function Home() {
   const recent = useLoaded("/api/v1/dag-executions?limit=8");
   const recentGoals = useLoaded("/api/v1/runs?limit=8");
   const costs = useLoaded("/api/v1/costs/summary?from=1d", { everyMs: 30_000 });
+  const asks = useOpenAsks();
   const ready = useLoaded("/health/ready", { everyMs: 15_000 });
   useLiveReload(() => [running, goals, suspended, failed, recent, recentGoals].forEach((one) => void one.reload()));
   const agents = goals.data?.filter((/** @type {any} */ run) => run.strategy === "agent").length;
@@ -28,7 +29,8 @@ export default function Home() {
     ${problems.map(([name, text]) => html`<${Problem} error=${{ message: `${name}: ${text}` }} />`)}
     <div class="tiles">
       <${Tile} title="Running now" value=${number(count)} href="/runs?status=running" />
-      <${Tile} title="Suspended: need you" value=${number(suspended.data?.pagination.total)} href="/runs?status=suspended" bad=${suspended.data?.pagination.total > 0} />
+      <${Tile} title="Waiting for you" value=${asks?.text ?? "–"} href="/inbox" bad=${Boolean(asks?.count)} />
+      <${Tile} title="Suspended" value=${number(suspended.data?.pagination.total)} href="/runs?status=suspended" bad=${suspended.data?.pagination.total > 0} />
       <${Tile} title="Failed" value=${number(failed.data?.pagination.total)} href="/runs?status=failed" />
       <${Tile} title="Spent in 24 hours" value=${usd(costs.data?.totals.totalCostUsd)} href="/costs" />
       <${Tile} title="Schedules" value=${number(schedules)} href="/goals" />

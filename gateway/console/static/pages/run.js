@@ -1,9 +1,9 @@
 // @ts-check
 /** One run: an execution of a plan, or a run of a goal by an agent. */
 
-import { get } from "../parts/api.js";
 import { Loading, Problem } from "../parts/components.js";
 import { html, useEffect, useState } from "../parts/html.js";
+import { kindOf } from "../parts/kinds.js";
 import { AgentRun } from "./run_of_agent.js";
 import { PlanRun } from "./run_of_plan.js";
 
@@ -15,11 +15,4 @@ export default function Run({ id, query }) {
   if (error) return html`<${Problem} error=${error} />`;
   if (kind === "plan") return html`<${PlanRun} id=${id} query=${query} />`;
   return kind ? html`<${AgentRun} id=${id} query=${query} />` : html`<${Loading} />`;
-}
-
-/** A run of a goal has a plan if its strategy is `dag`. @param {string} id @returns {Promise<string>} */
-async function kindOf(id) {
-  if (!id.startsWith("run_")) return "plan";
-  const run = await get(`/api/v1/runs/${encodeURIComponent(id)}`);
-  return run.strategy === "dag" ? "plan" : "agent";
 }

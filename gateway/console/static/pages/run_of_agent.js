@@ -8,6 +8,7 @@ import { duration, number, pretty, prettyText, usd } from "../parts/format.js";
 import { html } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { Markdown } from "../parts/markdown.js";
+import { OpenQuestions } from "../parts/questions.js";
 import { navigate, setQuery } from "../parts/router.js";
 import { useFollowed } from "./run_of_plan.js";
 
@@ -31,6 +32,7 @@ export function AgentRun({ id, query }) {
       ${data.outcomeReason in OUTCOMES && html`<p>${OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]}</p>`}
       ${data.error && html`<p>${data.error}</p>`}
     </div>`}
+    ${isOpen(data) && html`<${OpenQuestions} runId=${id} seq=${data.seq} />`}
     ${data.remarks.map((/** @type {string} */ remark) => html`<p class="hint">${remark}</p>`)}
     <${Tabs} names=${TABS} chosen=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />
     <div id="tabpanel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">
@@ -41,9 +43,11 @@ export function AgentRun({ id, query }) {
     </div>`}<//>`;
 }
 
+/** @param {any} run */
+const isOpen = (run) => run.status === "pending" || run.status === "running";
+
 /** @param {{run: any, reload: () => Promise<void>, connected: boolean}} props */
 function Head({ run, reload, connected }) {
-  const isOpen = run.status === "pending" || run.status === "running";
   const ms = run.startedAt ? Date.parse(run.endedAt ?? new Date().toISOString()) - Date.parse(run.startedAt) : null;
   return html`<div class="head">
       <div>
@@ -51,9 +55,9 @@ function Head({ run, reload, connected }) {
         <h1>${run.goal.objective}</h1>
       </div>
       <div class="actions">
-        ${isOpen && html`<${Action} label="Cancel" sure="Really cancel" act=${() => post(`/api/v1/runs/${run.id}/cancel`).then(reload)} />`}
-        ${!isOpen && html`<${Action} label="Run again" sure="" act=${() => post(`/api/v1/goals/${run.goalId}/run`).then((/** @type {any} */ made) => navigate(`/runs/${made.runId}`))} />`}
-        ${!isOpen && html`<${Action} label="Delete" sure="Really delete" act=${() => call("DELETE", `/api/v1/runs/${run.id}`).then(() => navigate("/runs?kind=goals"))} />`}
+        ${isOpen(run) && html`<${Action} label="Cancel" sure="Really cancel" act=${() => post(`/api/v1/runs/${run.id}/cancel`).then(reload)} />`}
+        ${!isOpen(run) && html`<${Action} label="Run again" sure="" act=${() => post(`/api/v1/goals/${run.goalId}/run`).then((/** @type {any} */ made) => navigate(`/runs/${made.runId}`))} />`}
+        ${!isOpen(run) && html`<${Action} label="Delete" sure="Really delete" act=${() => call("DELETE", `/api/v1/runs/${run.id}`).then(() => navigate("/runs?kind=goals"))} />`}
       </div>
     </div>
     <dl class="facts">

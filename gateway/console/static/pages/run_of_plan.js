@@ -10,6 +10,7 @@ import { Graph, labelOf } from "../parts/graph.js";
 import { html, useEffect, useState } from "../parts/html.js";
 import { useLoaded, useThrottled } from "../parts/loading.js";
 import { Markdown } from "../parts/markdown.js";
+import { OpenQuestions } from "../parts/questions.js";
 import { navigate, setQuery } from "../parts/router.js";
 import { Timeline } from "../parts/timeline.js";
 import { StepDrawer } from "./step_drawer.js";
@@ -25,6 +26,7 @@ export function PlanRun({ id, query }) {
   return html`<${Loaded} of=${run}>${(/** @type {any} */ data) => html`
     <${Head} run=${data} reload=${run.reload} connected=${connected} />
     <${Failure} run=${data} choose=${choose} />
+    ${!isOver(data) && html`<${OpenQuestions} runId=${id} seq=${data.seq} />`}
     <${Tabs} names=${TABS} chosen=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />
     <div id="tabpanel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">
       ${tab === "graph" && html`<${Steps} steps=${data.subSteps} chosen=${query.step ?? ""} choose=${choose} />`}

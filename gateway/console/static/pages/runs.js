@@ -11,7 +11,7 @@ import { setQuery } from "../parts/router.js";
 
 const KINDS = { plans: "Runs of plans", goals: "Runs of goals" };
 const STATUSES = {
-  plans: ["pending", "running", "completed", "failed", "suspended"],
+  plans: ["pending", "running", "waiting", "completed", "failed", "suspended"],
   goals: ["pending", "running", "completed", "failed"],
 };
 

@@ -5,6 +5,10 @@ const KEY = "async-agent-key";
 /** Event of the window: an answer was 401. */
 export const KEY_WANTED = "key-wanted";
 
+/** Event of the window: a question was answered here. */
+export const ASKS_CHANGED = "asks-changed";
+export const changedAsks = () => window.dispatchEvent(new Event(ASKS_CHANGED));
+
 /** An answer that is not a success. `message` is the API's own text. */
 export class ApiError extends Error {
   /** @param {number} status @param {any} body */
@@ -68,7 +72,7 @@ async function send(method, path, body, more = {}) {
  */
 export async function getPage(path, name) {
   const { answer, link } = await send("GET", path);
-  if (!Array.isArray(answer)) return { rows: answer[name], next: answer.pagination?.nextCursor ?? null };
+  if (!Array.isArray(answer)) return { rows: answer[name], next: answer.pagination?.nextCursor ?? answer.nextCursor ?? null };
   const target = /<([^>]+)>; rel="next"/.exec(link ?? "")?.[1];
   return { rows: answer, next: target ? new URL(target, location.origin).searchParams.get("cursor") : null };
 }

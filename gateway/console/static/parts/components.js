@@ -11,14 +11,14 @@ export function Status({ value, cancelled = false }) {
   return html`<span class=${`status ${shown}`}><i aria-hidden="true"></i>${shown}</span>`;
 }
 
-/** A time as its distance from now, with the exact time on hover. @param {{at: string | null}} props */
-export function When({ at }) {
+/** A time as its distance from now, with the exact time on hover. @param {{at: string | null, none?: string}} props */
+export function When({ at, none = "–" }) {
   const [, setTick] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => setTick((tick) => tick + 1), 10_000);
     return () => clearInterval(timer);
   }, []);
-  return at ? html`<time datetime=${at} title=${time(at)}>${ago(at)}</time>` : "–";
+  return at ? html`<time datetime=${at} title=${time(at)}>${ago(at)}</time>` : none;
 }
 
 /** An error of the API. @param {{error: any, retry?: () => void}} props */

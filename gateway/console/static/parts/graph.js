@@ -49,7 +49,7 @@ export function Graph({ steps, chosen, choose }) {
           <rect width=${WIDTH} height=${HEIGHT} rx="8" />
           <rect class="band" width="5" height=${HEIGHT} rx="2" />
           <g clip-path="url(#inside-node)">
-            <text x="16" y="22">${cut(labelOf(step), 40)}</text>
+            <text x="16" y="22">${cut(labelOf(step), 25)}</text>
             <text class="minor" x="16" y="41">${nameOf(step)}${timeOf(step)}</text>
           </g>
         </g>`;

@@ -1,7 +1,7 @@
 // @ts-check
 /** Data of a page: loaded when its path changes, and again when asked. */
 
-import { get, getPage } from "./api.js";
+import { ASKS_CHANGED, get, getPage } from "./api.js";
 import { useCallback, useEffect, useRef, useState } from "./html.js";
 
 /**
@@ -35,6 +35,16 @@ export function useLoaded(path, { everyMs, version } = {}) {
   }, [reload, everyMs]);
   const current = state.path === path;
   return { data: current ? state.data : null, error: current ? state.error : null, reload };
+}
+
+/** The number of open questions to a person, as a number and as text. Null while it is loading. */
+export function useOpenAsks() {
+  const { data, reload } = useLoaded("/api/v1/asks?status=open&limit=100", { everyMs: 10_000 });
+  useEffect(() => {
+    window.addEventListener(ASKS_CHANGED, reload);
+    return () => window.removeEventListener(ASKS_CHANGED, reload);
+  }, [reload]);
+  return data && { count: data.asks.length, text: `${data.asks.length}${data.nextCursor ? "+" : ""}` };
 }
 
 /** A function that calls `work` soon, and at most once in `ms` milliseconds. @param {() => void} work */
