@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
@@ -279,6 +280,11 @@ def schema_of(event: Event | type[Event]) -> str:
     """The CloudEvents dataschema of an event of the current version: `/schemas/<type>/<version>`."""
     if isinstance(event, Unread):
         return event.dataschema
+    return _schema(event if isinstance(event, type) else type(event))
+
+
+@cache
+def _schema(event: type[Event]) -> str:
     return f"/schemas/{event.type}/{event.version}"
 
 

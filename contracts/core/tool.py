@@ -79,7 +79,7 @@ def keys_as_declared(given: Mapping[str, Json], declared: Collection[str]) -> di
 
     If several keys mean the same one, they are unchanged.
     """
-    if given.keys() <= set(declared):
+    if all(key in declared for key in given):
         return dict(given)
     names = {_folded(name): name for name in declared}
     meant = {key: names.get(_folded(key), key) for key in given}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from contracts.core.event import Event
@@ -28,6 +29,7 @@ def writes(states: Iterable[str], *events: KnownEvent) -> Writes:
     return Writes(frozenset(events), frozenset(map(str, states)))
 
 
+@lru_cache(maxsize=1024)
 def service_of(source: str) -> str:
     """The service in a commit's source, `/<service>/<instance>`; empty if it has another form."""
     first, _, rest = source.partition("/")
@@ -41,7 +43,7 @@ def refusal(writers: Writers, source: str, aggregate: str, state: str, events: S
     the writer: they are not refused.
     """
     allowed = writers.get(service_of(source), {}).get(aggregate)
-    if allowed and state in allowed.states and all(type(event) in allowed.events for event in events):
+    if allowed and state in allowed.states and allowed.events.issuperset(map(type, events)):
         return None
     writing = {service: table[aggregate] for service, table in writers.items() if aggregate in table}
     if not writing:

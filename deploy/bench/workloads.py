@@ -6,38 +6,43 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
-from pathlib import Path
 
 from contracts.domain import run
 from contracts.domain.run.steps import SYNTHESIS
 from deploy.bench.harness import Bench, Figures, WorkloadFailed, percentiles
 from deploy.bench.jobs import chain, fan, single
+from deploy.bench.processes import cpu_s, peak_rss_mb
 
 Workload = Callable[[Bench], Awaitable[Figures]]
 
+CHAINS, CHAIN_LENGTH, CHAINS_IN_PARALLEL = 500, 10, 100
+CHAIN_STEPS = CHAINS * CHAIN_LENGTH
 KILL_AFTER_S = 1.0
 
 
 async def chains(bench: Bench) -> Figures:
-    """500 runs of 10 no-op steps in a chain, 100 in parallel: read-only, then with side effects."""
+    """500 runs of 10 no-op steps, 100 in parallel: read-only (and their CPU time), then with side effects."""
+    before = cpu_s(bench.system)
+    reading = await _chains(bench, "benchNoop")
+    used = {name: seconds - before[name] for name, seconds in cpu_s(bench.system).items()}
     return {
-        "steps_per_s": await _chains(bench, "benchNoop"),
+        "steps_per_s": reading,
         "writing_steps_per_s": await _chains(bench, "benchWrite"),
+        **{f"{name}_cpu_us_per_step": round(seconds / CHAIN_STEPS * 1e6) for name, seconds in used.items()},
     }
 
 
 async def _chains(bench: Bench, tool: str) -> float:
-    runs, steps, in_flight = 500, 10, 100
-    dag_id = await bench.plan(chain(steps, tool))
-    places = asyncio.Semaphore(in_flight)
+    dag_id = await bench.plan(chain(CHAIN_LENGTH, tool))
+    places = asyncio.Semaphore(CHAINS_IN_PARALLEL)
 
     async def one() -> float:
         async with places:
             return await bench.end_of(await bench.start(dag_id))
 
     begun = time.perf_counter()
-    ends = await asyncio.gather(*(one() for _ in range(runs)))
-    return round(runs * steps / (max(ends) - begun), 1)
+    ends = await asyncio.gather(*(one() for _ in range(CHAINS)))
+    return round(CHAIN_STEPS / (max(ends) - begun), 1)
 
 
 async def latency(bench: Bench) -> Figures:
@@ -116,20 +121,14 @@ async def inflight(bench: Bench) -> Figures:
     accepted = time.perf_counter() - begun
     ends = await asyncio.gather(*(bench.end_of(execution_id) for execution_id in execution_ids))
     pid = bench.system.children["executor"].pid
-    if pid is None:
-        raise WorkloadFailed("the executor ended")
+    peak = peak_rss_mb(pid) if pid else None
+    if peak is None:
+        raise WorkloadFailed("the executor ended, or this operating system does not report its memory")
     return {
         "accepted_s": round(accepted, 2),
         "makespan_s": round(max(ends) - begun, 2),
-        "executor_rss_mb": round(_peak_rss_mb(pid), 1),
+        "executor_rss_mb": round(peak, 1),
     }
-
-
-def _peak_rss_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise WorkloadFailed("this operating system does not report the memory of a process")
 
 
 async def _completions(bench: Bench, execution_id: str) -> Sequence[str]:

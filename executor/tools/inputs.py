@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.policy import SMTP
+from functools import cache
 from typing import Annotated, Any
 
 import idna
@@ -34,7 +35,7 @@ class ToolInput(BaseModel):
     @classmethod
     def as_declared(cls, given: Mapping[str, Json]) -> dict[str, Json]:
         """`given` with its keys as declared."""
-        return keys_as_declared(given, [field.alias or name for name, field in cls.model_fields.items()])
+        return keys_as_declared(given, _declared(cls))
 
     @model_validator(mode="before")
     @classmethod
@@ -45,6 +46,11 @@ class ToolInput(BaseModel):
     def describe_parameters(cls) -> dict[str, Json]:
         """The JSON Schema of the input, for models and plans."""
         return json_schema(cls)
+
+
+@cache
+def _declared(model: type[ToolInput]) -> Collection[str]:
+    return frozenset(field.alias or name for name, field in model.model_fields.items())
 
 
 def http_url(text: str) -> str:
