@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from contracts.core.aggregate import Aggregate
-from contracts.core.commit import Codec
+from contracts.core.codec import Codec
 from contracts.core.upcasts import UPCASTS
 from contracts.domain.agent import AGENT
 from contracts.domain.dag import DAG

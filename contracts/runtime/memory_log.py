@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from contracts.core.commit import Codec, Commit, Recorded, Undecodable
+from contracts.core.codec import Codec, Undecodable
+from contracts.core.commit import Commit, Recorded
 from contracts.core.ids import new_id
 from contracts.core.subjects import EVERYTHING, aggregate_filter
 from contracts.runtime.blobs import Blobs, MemoryBlobs

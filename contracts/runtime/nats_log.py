@@ -13,7 +13,8 @@ import structlog
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
-from contracts.core.commit import Codec, Commit, Forged, Recorded, Undecodable
+from contracts.core.codec import Codec, Forged, Undecodable
+from contracts.core.commit import Commit, Recorded
 from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed

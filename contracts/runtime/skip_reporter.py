@@ -8,7 +8,8 @@ import structlog
 from nats.js.errors import APIError
 from prometheus_client import Counter
 
-from contracts.core.commit import Recorded, Undecodable
+from contracts.core.codec import Undecodable
+from contracts.core.commit import Recorded
 from contracts.core.unread import Unread
 from contracts.runtime.consumer.parking import READERS, Parked, as_json, park_once
 from contracts.runtime.log import Unavailable

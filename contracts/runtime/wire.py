@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from contracts.core.commit import CONTENT_TYPE, Codec, Commit, Place, Undecodable, event_data
+from contracts.core.codec import CONTENT_TYPE, Codec, Undecodable, event_data
+from contracts.core.commit import Commit, Place
 from contracts.core.event import BlobRef, Event, Json
 from contracts.core.subjects import STREAM, aggregate_filter, commit_subject
 from contracts.runtime.blobs import BlobLost, Blobs

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from contracts.core import subjects
 from contracts.core.aggregate import Aggregate
-from contracts.core.commit import CONTENT_TYPE
+from contracts.core.codec import CONTENT_TYPE
 from contracts.core.event import Event
 from contracts.domain import agent, dag, goal, key, memory, run, task, webhook
 from contracts.domain.executors import ExecutorAlive, ToolProgress

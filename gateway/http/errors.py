@@ -8,7 +8,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from contracts.core.aggregate import DomainError
-from contracts.core.commit import Undecodable
+from contracts.core.codec import Undecodable
 from contracts.core.event import Json
 from contracts.core.ids import InvalidId
 from contracts.core.text import clean_text

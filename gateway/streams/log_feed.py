@@ -18,7 +18,8 @@ import orjson
 
 from contracts.api.events import EventQuery
 from contracts.api.fields import epoch_ms
-from contracts.core.commit import Codec, Commit, Recorded
+from contracts.core.codec import Codec
+from contracts.core.commit import Commit, Recorded
 from contracts.core.event import Json
 from contracts.core.subjects import EVERYTHING, aggregate_filter, state_filter
 from contracts.runtime.log import Log

@@ -9,7 +9,8 @@ from typing import ClassVar
 import pytest
 
 from contracts.core.aggregate import Aggregate
-from contracts.core.commit import Codec, Commit
+from contracts.core.codec import Codec
+from contracts.core.commit import Commit
 from contracts.core.event import Event, Json
 from contracts.core.ids import new_id
 

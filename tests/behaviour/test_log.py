@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from contracts.core.commit import Forged, Recorded, Undecodable
+from contracts.core.codec import Forged, Undecodable
+from contracts.core.commit import Recorded
 from contracts.core.ids import InvalidId
 from contracts.core.unread import UnreadHistory, readable
 from contracts.core.writers import writes

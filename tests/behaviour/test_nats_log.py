@@ -9,7 +9,7 @@ import orjson
 import pytest
 from nats.aio.msg import Msg
 
-from contracts.core.commit import Undecodable
+from contracts.core.codec import Undecodable
 from contracts.core.event import BlobRef
 from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import OFFLOAD_BYTES, Unavailable

@@ -6,7 +6,7 @@ from asyncio import CancelledError
 from dataclasses import dataclass
 from datetime import timedelta
 
-from contracts.core.commit import Undecodable
+from contracts.core.codec import Undecodable
 from contracts.core.outcome import LeaseLost, Reject, Retry
 from contracts.core.unread import UnreadHistory
 from contracts.core.waiting import bounded, doubled

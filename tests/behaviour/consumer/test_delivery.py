@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from contracts.core.aggregate import Aggregate
-from contracts.core.commit import Codec, Recorded
+from contracts.core.codec import Codec
+from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.core.outcome import Retry
 from contracts.runtime.consumer.consumer import Consumer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts.client import Client, Refused
-from contracts.core.commit import Codec
+from contracts.core.codec import Codec
 from contracts.core.scopes import Scope
 from contracts.domain import key
 from contracts.domain.key import KEY

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from contracts.core.commit import Undecodable
+from contracts.core.codec import Undecodable
 from contracts.core.outcome import Reject, Retry
 from contracts.core.unread import Unread, UnreadHistory
 from contracts.runtime.consumer.delivery import DeliveryPolicy, Done, Park, Redeliver, Verdict, verdict
