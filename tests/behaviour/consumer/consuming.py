@@ -64,6 +64,13 @@ async def exists(log: NatsLog) -> bool:
     return False
 
 
+async def asked(log: NatsLog) -> bool:
+    """Whether the consumer exists and is asked for messages. Only then is the end of the log known to it."""
+    with contextlib.suppress(NotFoundError):
+        return bool((await log.connection.api("CONSUMER.INFO.LOG.worker"))["num_waiting"])
+    return False
+
+
 async def given(handler: Handler, count: int) -> bool:
     return len(handler.given) == count
 

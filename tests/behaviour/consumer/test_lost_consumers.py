@@ -18,7 +18,16 @@ from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer
-from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, exists, given, settled
+from tests.behaviour.consumer.consuming import (
+    ALL,
+    QUICK,
+    SLOW,
+    Handler,
+    asked,
+    consuming,
+    given,
+    settled,
+)
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
@@ -32,7 +41,7 @@ async def test_what_a_consumer_that_was_lost_gives_again_is_not_new(
 ) -> None:
     handler = Handler()
     async with consuming(Consumer(log, "worker", ALL, handler, policy=SLOW)):
-        await eventually(lambda: exists(log))
+        await eventually(lambda: asked(log))
         await log.append(counters.commit("a"), after=0)
         await eventually(lambda: given(handler, 1))
         await log.connection.api("CONSUMER.DELETE.LOG.worker")
