@@ -110,11 +110,12 @@ def deleted(changes: Changes, meta: EventMeta, _: goal.Deleted) -> None:
 @fold.on(memory.Kept)
 def kept(changes: Changes, meta: EventMeta, event: memory.Kept) -> None:
     """Insert the memories that a run stored."""
+    ending = f"{event.ending}-" if event.ending else ""
     for number, one in enumerate(event.added):
         changes.insert(
             memories,
             {
-                "id": f"memory_{event.run_id.rpartition('_')[2]}-{number}",
+                "id": f"memory_{event.run_id.rpartition('_')[2]}-{ending}{number}",
                 "goal_id": meta.id,
                 "run_id": event.run_id,
                 "type": one.type.value,

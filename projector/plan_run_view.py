@@ -132,21 +132,6 @@ def suspended(changes: Changes, meta: EventMeta, event: run.Suspended) -> None:
     change(changes, meta, values | {"status": "suspended"})
 
 
-@fold.on(run.Resumed)
-def resumed(changes: Changes, meta: EventMeta, _: run.Resumed) -> None:
-    """Set the run and its failed steps to pending."""
-    stop_steps(changes, meta, ("failed", *IN_PROGRESS), "pending", error=None, completed_at=None)
-    values = {
-        "status": "pending",
-        "failed_steps": 0,
-        "waiting_steps": 0,
-        "suspended_reason": None,
-        "suspended_at": None,
-        "last_resumed_at": meta.at,
-    }
-    change(changes, meta, values, {"resumes": 1})
-
-
 def _task(meta: EventMeta, number: int, task: SubTask) -> dict[str, Any]:
     name = "synthesis" if task.id == SYNTHESIS else task.id
     return new_step(

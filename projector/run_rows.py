@@ -81,13 +81,18 @@ def add_output(changes: Changes, meta: EventMeta, step: str, left: run.Output) -
     changes.insert(
         outputs,
         {
-            "id": f"output_{suffix(meta.id)}-{step}",
+            "id": output_id(meta, step),
             "run_id": meta.id,
             "kind": left.kind,
             "path_or_payload": left.content,
             "created_at": meta.at,
         },
     )
+
+
+def output_id(meta: EventMeta, step: str) -> str:
+    """The id of the output of a step."""
+    return f"output_{suffix(meta.id)}-{step}"
 
 
 def suffix(run_id: str) -> str:

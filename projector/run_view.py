@@ -11,7 +11,7 @@ from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import outputs, run_steps, runs
 from projector.changes import Changes
 from projector.fold import EventMeta, Fold, milliseconds, spent
-from projector.run_rows import IN_PROGRESS, Amounts, change, stop_steps
+from projector.run_rows import IN_PROGRESS, Amounts, change, output_id, stop_steps
 
 fold = Fold()
 
@@ -37,6 +37,7 @@ def steps_started(changes: Changes, meta: EventMeta, event: run.StepsStarted) ->
             "status": "running",
             "started_at": meta.at,
             "retry_at": None,
+            "completed_at": None,
             "error": None,
             "updated_at": meta.at,
         }
@@ -63,6 +64,29 @@ def step_failed(changes: Changes, meta: EventMeta, event: run.StepFailed) -> Non
     change(changes, meta, add={**counts, **cost})
     if cost["cost_pico"]:
         _turn_cost(changes, meta, cost["cost_pico"])
+
+
+@fold.on(run.Resumed)
+def resumed(changes: Changes, meta: EventMeta, _: run.Resumed) -> None:
+    """Set the run to pending, as if it had not ended, and the failed steps of a plan.
+
+    A failed call of an agent stays failed until it runs again.
+    """
+    by_plan = run_steps.c.run_id.in_(select(runs.c.id).where(runs.c.id == meta.id, runs.c.strategy == "dag"))
+    again = by_plan & run_steps.c.status.in_(("failed", *IN_PROGRESS))
+    pending = {"status": "pending", "retry_at": None, "error": None, "completed_at": None}
+    changes.execute(update(run_steps).where(again).values(**pending, updated_at=meta.at))
+    changes.execute(delete(outputs).where(outputs.c.id == output_id(meta, run.SUMMARY)))
+    values = {
+        "status": "pending",
+        "failed_steps": 0,
+        "waiting_steps": 0,
+        "suspended_reason": None,
+        "suspended_at": None,
+        "last_resumed_at": meta.at,
+    }
+    ending = ("ended_at", "error", "summary", "report_start", "outcome_reason")
+    change(changes, meta, {**values, **dict.fromkeys(ending)}, {"resumes": 1})
 
 
 @fold.on(run.Cancelled)

@@ -133,3 +133,14 @@ class RunOutputRow(Row):
     path_or_payload: str
     """The path of the file, the text of the summary, or JSON that describes what was sent."""
     created_at: Timestamp
+
+
+class RunResumed(Row):
+    """The run continues where it stopped."""
+
+    status: Literal["resumed"]
+    run_id: str
+    goal_id: str
+    retry_count: int
+    """Number of times that the run was resumed."""
+    message: str

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from contracts.api.executions import CancelExecution
-from contracts.api.runs import RunOutputRow, RunRow, RunStepRow
+from contracts.api.runs import RunOutputRow, RunResumed, RunRow, RunStepRow
 from contracts.client.events import RunEvent, message_data
 from contracts.client.http import Http, parse_answer, path
 
@@ -69,6 +69,10 @@ class Runs:
         """Cancel a run. Cancelling it again changes nothing."""
         body = None if reason is None else CancelExecution(reason=reason)
         return await self._http.send(RunRow, "POST", path(RUNS, run_id, "cancel"), body)
+
+    async def resume(self, run_id: str) -> RunResumed:
+        """Resume a run that failed, is suspended, or ended with failed calls."""
+        return await self._http.send(RunResumed, "POST", path(RUNS, run_id, "resume"))
 
     async def delete(self, run_id: str) -> None:
         """Delete a run. A run in progress is cancelled first."""

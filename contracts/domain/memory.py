@@ -54,6 +54,8 @@ class Kept(Event):
     added: tuple[Memory, ...]
     recalled: tuple[Memory, ...]
     """Memories that the next run recalls, oldest first; long ones are cut and marked as cut."""
+    ending: int = 0
+    """Number of earlier ends of the run, after which it was resumed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,30 +64,34 @@ class State:
 
     recalled: tuple[Memory, ...] = ()
     """Memories that the next run recalls, oldest first."""
-    runs: frozenset[str] = frozenset()
-    """Ids of the runs with memories, among the folded commits."""
+    ends: frozenset[tuple[str, int]] = frozenset()
+    """Ends of runs with memories, among the folded commits: the id of the run, and the number of its earlier
+    ends."""
 
 
 def evolve(state: State, event: Event) -> State:
     """The state after `event`."""
-    return State(event.recalled, state.runs | {event.run_id}) if isinstance(event, Kept) else state
+    if not isinstance(event, Kept):
+        return state
+    return State(event.recalled, state.ends | {(event.run_id, event.ending)})
 
 
 MEMORY = Aggregate("memory", State(), evolve, lambda state: "kept" if state.recalled else "absent", (Kept,))
 
 
-def keep(state: State, run_id: str, added: Sequence[Memory]) -> list[Event]:
-    """Add the memories of a run, once. A repeated memory counts as new.
+def keep(state: State, run_id: str, added: Sequence[Memory], ending: int = 0) -> list[Event]:
+    """Add the memories of a run, once for each of its ends. A repeated memory counts as new.
 
     A run adds its memories after its end, so `state` must include the newest commit and all since that end.
     """
-    if not added or run_id in state.runs:
+    if not added or (run_id, ending) in state.ends:
         return []
     recalled: dict[tuple[Kind, str], Memory] = {}
     for one in (*state.recalled, *map(_short, added)):
         recalled.pop((one.type, one.content), None)
         recalled[one.type, one.content] = one
-    return [Kept(run_id=run_id, added=tuple(added), recalled=tuple(recalled.values())[-RECALLED:])]
+    newest = tuple(recalled.values())[-RECALLED:]
+    return [Kept(run_id=run_id, added=tuple(added), recalled=newest, ending=ending)]
 
 
 def as_section(memories: Iterable[Memory]) -> str:

@@ -101,12 +101,13 @@ class AfterRun:
         return result_without_plan(stream.state.request, rejected)
 
     async def _remember(self, result: RunResult, ended: int, origin: Origin) -> None:
-        """Store the memories of the run, once. `ended`: sequence of the commit that ended the run."""
+        """Store the memories of this end of the run, once. `ended`: sequence of the commit that ended it."""
         kept = await Stream.newest(self._log, MEMORY, result.goal_id, origin)
         since = await self._log.read(MEMORY.name, result.goal_id, after=ended)
-        if result.run_id in MEMORY.fold(all_events(one.commit for one in since)).runs:
+        if (result.run_id, result.number) in MEMORY.fold(all_events(one.commit for one in since)).ends:
             return
-        if await kept.decide(partial(memory.keep, run_id=result.run_id, added=result.memories())):
+        added, ending = result.memories(), result.number
+        if await kept.decide(partial(memory.keep, run_id=result.run_id, added=added, ending=ending)):
             metrics.MEMORIES_KEPT.inc()
 
     async def _call_webhook(

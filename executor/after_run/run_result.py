@@ -1,10 +1,11 @@
 """The result of a run of a goal, by an agent or by a plan. Pure.
 
-Clients see a suspended run of a goal as failed. It can be resumed.
+Clients see a suspended run of a goal as failed. It can be resumed, and so can a failed one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.core.event import Json
@@ -39,10 +40,12 @@ class RunResult:
     """Number of executed steps."""
     outputs: tuple[Output, ...] = ()
     facts: tuple[str, ...] = ()
+    kept_outputs: int = 0
+    """Number of `outputs` of which an earlier end has left memories."""
     number: int = 0
     """Number of earlier ends, after which the run was resumed."""
     is_final: bool = True
-    """Whether the run cannot be resumed."""
+    """Whether the run leaves memories: it is not suspended."""
 
     @property
     def webhook_key(self) -> str:
@@ -50,8 +53,8 @@ class RunResult:
         return f"{self.run_id}/webhook" + (f"/{self.number}" if self.number else "")
 
     def memories(self) -> list[Memory]:
-        """The memories of the run; the summary is last."""
-        files = [one.content for one in self.outputs if one.kind == "file"]
+        """The memories of the run since it was last resumed; the summary is last."""
+        files = [one.content for one in self.outputs[self.kept_outputs :] if one.kind == "file"]
         left = [(Kind.ARTIFACT, path) for path in files] + [(Kind.FACT, fact) for fact in self.facts]
         notes = [] if self.summary is None else [(Kind.NOTE, self.summary)]
         return [Memory(type=kind, content=text, run_id=self.run_id) for kind, text in [*left, *notes]]
@@ -99,11 +102,8 @@ def result_without_plan(requested: dag.Requested | None, rejected: dag.Rejected)
 
 
 def _of_loop(run_id: str, state: run.State, loop: Loop) -> RunResult:
-    answers = [
-        (turn.taken.calls[position], answer)
-        for turn in loop.turns
-        for position, answer in sorted(turn.answers.items())
-    ]
+    before, since = loop.turns[: loop.resumed_after], loop.turns[loop.resumed_after :]
+    earlier, newer = _answers(before), _answers(since)
     return RunResult(
         run_id=run_id,
         goal_id=loop.request.goal_id,
@@ -113,13 +113,28 @@ def _of_loop(run_id: str, state: run.State, loop: Loop) -> RunResult:
         summary=loop.summary,
         error=loop.error,
         steps=len(loop.turns),
-        outputs=tuple(answer.output for _, answer in answers if answer.output),
+        outputs=(*_outputs(earlier), *_outputs(newer)),
+        kept_outputs=len(_outputs(earlier)),
         facts=tuple(
             str(call.arguments["fact"])
-            for call, answer in answers
+            for call, answer in newer
             if call.name == REMEMBER and answer.error is None and "fact" in call.arguments
         ),
+        number=state.resumes,
     )
+
+
+def _answers(turns: Sequence[run.Turn]) -> list[tuple[run.Call, run.CallResult]]:
+    """The tool calls of turns that have ended, in order."""
+    return [
+        (turn.taken.calls[position], answer)
+        for turn in turns
+        for position, answer in sorted(turn.answers.items())
+    ]
+
+
+def _outputs(answers: Sequence[tuple[run.Call, run.CallResult]]) -> tuple[Output, ...]:
+    return tuple(answer.output for _, answer in answers if answer.output)
 
 
 def _of_plan(run_id: str, state: run.State, request: run.Requested, goal_id: str) -> RunResult:

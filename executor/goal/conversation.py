@@ -37,6 +37,7 @@ Observations = Mapping[tuple[int, int], Observed]
 START = "This is the start. Think briefly about the way to the objective, then take the first step."
 WHEN_DONE = "When the objective is reached, call no tool and answer with a summary."
 GO_ON = f"That answer was cut short ({{reason}}). Go on from there. {WHEN_DONE}"
+REOPENED = f"Some tool calls had failed when you finished. Try them again if they are needed. {WHEN_DONE}"
 _CUT = {"length": "it was longer than max_tokens", "content_filter": "by a content filter"}
 
 
@@ -142,6 +143,8 @@ def _follow_up(taken: run.TurnTaken) -> str:
     """The user message after a turn without tool calls that is not the last turn."""
     if taken.problem is not None:
         return f"{taken.problem[:1].upper()}{taken.problem[1:]}. {WHEN_DONE}"
+    if taken.finish_reason == "stop":
+        return REOPENED
     return GO_ON.format(reason=_CUT.get(taken.finish_reason, taken.finish_reason))
 
 

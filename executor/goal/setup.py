@@ -8,7 +8,7 @@ from datetime import datetime
 from contracts.core.commit import all_events
 from contracts.domain import agent, run
 from contracts.domain.agent import AGENT, DEFAULT_AGENT
-from contracts.domain.memory import MEMORY
+from contracts.domain.memory import MEMORY, Memory
 from contracts.domain.model import NoModel, resolve_model
 from contracts.domain.run import AgentUsed, Failed, GoalRequested, GoalStarted
 from contracts.runtime.log import Log
@@ -27,8 +27,12 @@ class Setup:
         self._tools = tools
         self._limits = limits
 
-    async def prepare(self, request: GoalRequested, executor: str, now: datetime) -> run.GoalStarted | Failed:
-        """The start of the run, or its failure if no agent or model is available."""
+    async def prepare(self, loop: run.Loop, executor: str, now: datetime) -> run.GoalStarted | Failed:
+        """The start of the run, or its failure if no agent or model is available.
+
+        A resumed run keeps the memories of its first start.
+        """
+        request = loop.request
         remarks: list[str] = []
         used = await self._agent(request, remarks)
         if used is None:
@@ -39,18 +43,21 @@ class Setup:
         remarks += [asked.remark] if asked.remark else []
         used = used.model_copy(update={"provider": asked.provider, "model": asked.model})
         remarks += self._unknown_tools(request)
-        memories = await Stream.newest(self._log, MEMORY, request.goal_id, Origin(executor))
         limits = self._limits
         return GoalStarted(
             executor=executor,
             at=now,
             agent=used,
             tools=tuple(self._tools.only(request.allowed_tools or self._tools.default).tools),
-            memories=memories.state.recalled,
+            memories=loop.started.memories if loop.started else await self._memories(request, executor),
             temperature=limits.temperature if request.temperature is None else request.temperature,
             max_tokens=request.max_tokens or limits.max_tokens,
             remarks=tuple(remarks),
         )
+
+    async def _memories(self, request: GoalRequested, executor: str) -> tuple[Memory, ...]:
+        kept = await Stream.newest(self._log, MEMORY, request.goal_id, Origin(executor))
+        return kept.state.recalled
 
     async def _agent(self, request: GoalRequested, remarks: list[str]) -> AgentUsed | None:
         """The version that the goal names, else the active version of the default agent."""

@@ -32,7 +32,7 @@ class AgentWorkload:
         """The start of a pending run, or its failure; see Workload."""
         if state.loop is None or state.status is not run.Status.PENDING:
             return []
-        prepared = await self._setup.prepare(state.loop.request, executor, now)
+        prepared = await self._setup.prepare(state.loop, executor, now)
         return run.start_goal(state, prepared, self.policy)
 
     async def perform(self, attempt: Attempt) -> run.CompletionEvent:

@@ -22,6 +22,10 @@ def stream_events(event: Event, state: run.State, loop: Loop) -> StreamEvents:  
     match event:
         case run.GoalRequested():
             yield "run.requested", _headline(loop)
+        case run.Resumed():
+            yield "run.resumed", _headline(loop)
+        case run.GoalStarted() if state.resumes:
+            yield "run.updated", _counters(state, loop)
         case run.GoalStarted(agent=agent):
             yield "run.started", {**_headline(loop), "agentName": agent.name, "tools": event.tools}
         case run.StepsStarted():

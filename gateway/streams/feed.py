@@ -235,10 +235,12 @@ class Feed:
 
     async def _current_state(self) -> Present:
         """Return the current state, and the final event for clients that connect later."""
-        projection, ending = self._projection, self._present.ending
-        if projection.ending and not ending:
-            ending = frame(await self._with_results(projection.ending), projection.seq)
-        return Present(projection.seq, projection.status_event, ending)
+        projection, present = self._projection, self._present
+        if projection.seq == present.seq:
+            return present
+        ending = projection.ending
+        final = frame(await self._with_results(ending), projection.seq) if ending else b""
+        return Present(projection.seq, projection.status_event, final)
 
     def _status_frame(self, status_event: StreamEvent, position: int | None) -> bytes:
         return frame(self._projection.update(self._now(), status_event), position)

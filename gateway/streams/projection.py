@@ -30,7 +30,7 @@ class StreamProjection:
         self.seq = 0
         """Stream sequence of the last commit."""
         self.ending: StreamEvent | None = None
-        """The final event of the run."""
+        """The final event of the run; None before its end, and again when it was resumed."""
         self.state = run.State()
         self._plan: dag.Requested | None = None
         """The request for the plan of the run, if the run waits or waited for one."""
@@ -75,8 +75,11 @@ class StreamProjection:
         events = [self.event(name, at, fields) for name, fields in stream_events]
         self.seq = recorded.seq
         self._versions[commit.aggregate] = commit.last_version
-        ends = (event for (name, _), event in zip(stream_events, events, strict=True) if name in ENDS)
-        self.ending = next(ends, self.ending)
+        for (name, _), event in zip(stream_events, events, strict=True):
+            if name in ENDS:
+                self.ending = event
+            elif name == "run.resumed":
+                self.ending = None
         return events
 
     def event(self, name: str, at: int, fields: StreamEvent) -> StreamEvent:

@@ -38,15 +38,11 @@ from contracts.domain.run.attempts import (
 )
 from contracts.domain.run.decisions import (
     AlreadyFinished,
-    CannotResume,
-    UnknownRun,
     cancel,
     delete,
     give_up,
     go_on,
     request,
-    require_known,
-    resume,
     retries,
     settle,
     start,
@@ -83,7 +79,8 @@ from contracts.domain.run.goal_events import (
     call_step,
 )
 from contracts.domain.run.loop import CallResult, Loop, Turn
-from contracts.domain.run.state import OPEN, Kind, State, Status
+from contracts.domain.run.resuming import CannotResume, resume
+from contracts.domain.run.state import OPEN, Kind, State, Status, UnknownRun, require_known
 
 __all__ = [
     "RUN",

@@ -18,7 +18,6 @@ from contracts.domain.run.events import (
     Completed,
     Deleted,
     Requested,
-    Resumed,
     Started,
     StepCompleted,
     StepFailed,
@@ -32,16 +31,8 @@ from contracts.domain.run.goal_events import (
     GoalRequested,
     GoalStarted,
 )
-from contracts.domain.run.state import OPEN, State, Status
+from contracts.domain.run.state import OPEN, State, Status, require_known
 from contracts.domain.run.steps import CHECK_FIRST, SYNTHESIS, merged, unknown_outcome
-
-
-class UnknownRun(DomainError):
-    """There is no such run."""
-
-
-class CannotResume(DomainError):
-    """Only a suspended run can be resumed."""
 
 
 class AlreadyFinished(DomainError):
@@ -69,12 +60,16 @@ def start(state: State, executor: str, now: datetime, policy: RunPolicy, *, llm:
 
 
 def start_goal(state: State, started: GoalStarted | Failed, policy: RunPolicy) -> list[Event]:
-    """Start a pending goal run and its first turn, or fail it if `started` is Failed."""
+    """Start a pending goal run and its next steps, or fail it if `started` is Failed.
+
+    A resumed run may have calls with an unknown outcome. Those that are not repeatable fail.
+    """
     if state.status is not Status.PENDING or state.loop is None:
         return []
     if isinstance(started, Failed):
         return [started]
-    return [started, *_advance(evolve(state, started), started.at, policy)]
+    events = [started, *_unknown_outcomes(state)]
+    return [*events, *_advance(RUN.fold(events, state), started.at, policy)]
 
 
 def take_over(state: State, executor: str, now: datetime, policy: RunPolicy) -> list[Event]:
@@ -140,19 +135,6 @@ def give_up(state: State, reason: str) -> list[Event]:
     return [*unknown, _stopped(state, reason)]
 
 
-def resume(state: State) -> list[Event]:
-    """Resume a suspended run where it stopped.
-
-    Raises:
-        UnknownRun: there is no such run.
-        CannotResume: the run is not suspended.
-    """
-    require_known(state)
-    if state.status is not Status.SUSPENDED:
-        raise CannotResume(f"the run is {state.status}; only a suspended one can be resumed")
-    return [Resumed()]
-
-
 def cancel(state: State, reason: str) -> list[Event]:
     """Cancel a run. Returns no events if the run is already cancelled.
 
@@ -173,12 +155,6 @@ def delete(state: State) -> list[Event]:
     require_known(state)
     cancelled = [Cancelled(reason="deleted")] if state.status in OPEN else []
     return [*cancelled, Deleted()]
-
-
-def require_known(state: State) -> None:
-    """Raises UnknownRun if the run does not exist or was deleted."""
-    if state.status in {Status.ABSENT, Status.DELETED}:
-        raise UnknownRun("there is no such run")
 
 
 def retries(state: State, policy: RunPolicy) -> Mapping[str, datetime]:

@@ -89,13 +89,17 @@ class Suspended(Event):
     reason: str
 
 
+# ── every run ───────────────────────────────────────────────────────────────────────────────────────────
+
+
 class Resumed(Event):
-    """The run was resumed: failed steps run again, completed steps stay completed."""
+    """The run was resumed. Completed steps stay completed.
+
+    In a run of a plan, failed steps run again. In a goal run, unfinished steps run again; if there are none,
+    another turn follows the last one.
+    """
 
     type: ClassVar[str] = "run.resumed"
-
-
-# ── every run ───────────────────────────────────────────────────────────────────────────────────────────
 
 
 class TakenOver(Event):

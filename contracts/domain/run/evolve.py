@@ -23,8 +23,8 @@ from contracts.domain.run.events import (
     Suspended,
     TakenOver,
 )
+from contracts.domain.run.evolve_goal import evolve_goal_run, with_ready_steps
 from contracts.domain.run.goal_events import (
-    SUMMARY,
     CallAnswered,
     Failed,
     GoalRequested,
@@ -32,9 +32,9 @@ from contracts.domain.run.goal_events import (
     Summarised,
     TurnTaken,
 )
-from contracts.domain.run.loop import CUT_SHORT, CallResult, Loop, call_result_of
+from contracts.domain.run.loop import Loop
 from contracts.domain.run.state import State, Status
-from contracts.domain.run.steps import Graph, Step, graph_of, unknown_outcome
+from contracts.domain.run.steps import graph_of, unknown_outcome
 
 
 def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912  one transition a line
@@ -63,7 +63,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912
         case Suspended():
             return _suspended(state, event)
         case Resumed():
-            return _resumed(state)
+            return evolve_goal_run(state, state.loop, event) if state.loop else _resumed(state)
         case Cancelled():
             return _stopped(state, Status.CANCELLED)
         case Completed():
@@ -73,20 +73,19 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912
             return State(Status.DELETED, request=state.request, loop=state.loop)
         case GoalRequested():
             wanted = Loop(event)
-            return _with_ready_steps(State(Status.PENDING), wanted, wanted.next_step())
+            return with_ready_steps(State(Status.PENDING), wanted, wanted.next_step())
         case Asked() | Answered() | AskExpired() | Waiting() | Continued():
             return _asking(state, event)
-    return _looped(state, state.loop, event) if state.loop else state
+    return evolve_goal_run(state, state.loop, event) if state.loop else state
 
 
 def _completed(state: State, event: StepCompleted) -> State:
     done = {**state.done, event.step: event.result}
     freed = state.graph.freed_by(event.step, done)
-    return state._replace(
+    return state.without_running(event.step)._replace(
         done=done,
         outputs=(*state.outputs, event.output) if event.output else state.outputs,
         ready=state.ready + freed if freed else state.ready,
-        running=_without(state.running, event.step),
         takeovers=0,
     )
 
@@ -104,14 +103,12 @@ def _steps_started(state: State, event: StepsStarted) -> State:
 
 
 def _failed(state: State, event: StepFailed) -> State:
-    state = state._replace(
-        running=_without(state.running, event.step),
-        failures={**state.failures, event.step: state.failures.get(event.step, 0) + 1},
-    )
+    failures = {**state.failures, event.step: state.failures.get(event.step, 0) + 1}
+    state = state.without_running(event.step)._replace(failures=failures)
     if event.retry_at:
         return state._replace(retrying={**state.retrying, event.step: event.retry_at})
     if state.loop:
-        return _failed_for_good(state, state.loop, event)
+        return evolve_goal_run(state, state.loop, event)
     return state._replace(failed={**state.failed, event.step: event.error})
 
 
@@ -140,8 +137,8 @@ def _resumed(state: State) -> State:
 def _asking(state: State, event: Asked | Closed | Waiting | Continued) -> State:
     match event:
         case Asked():
-            running = _without(state.running, event.step)
-            return state._replace(running=running, takeovers=0, asks=state.asks.with_open(event))
+            asks = state.asks.with_open(event)
+            return state.without_running(event.step)._replace(takeovers=0, asks=asks)
         case Waiting():
             return state._replace(status=Status.WAITING, executor=None)
         case Continued():
@@ -178,61 +175,6 @@ def _stopped(state: State, status: Status) -> State:
 
 def _of(steps: Mapping[str, int], effects: Mapping[str, Effect]) -> Mapping[str, Effect]:
     return {step: effect for step, effect in effects.items() if step in steps} if effects else {}
-
-
-def _without(mapping: Mapping[str, int], key: str) -> Mapping[str, int]:
-    return {k: v for k, v in mapping.items() if k != key}
-
-
-# ── goal runs ───────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _looped(state: State, loop: Loop, event: Event) -> State:
-    match event:
-        case GoalStarted():
-            loop = replace(loop, started=event)
-            return state._replace(
-                status=Status.RUNNING, executor=event.executor, started_at=event.at, loop=loop
-            )
-        case TurnTaken():
-            loop = loop.with_turn(event)
-            steps = loop.calls() or (loop.next_step(),)
-            return _progressed(_with_ready_steps(state, loop, *steps), event.step)
-        case CallAnswered():
-            return _progressed(_answered(state, loop, event.step, call_result_of(event)), event.step)
-        case Summarised():
-            cut = event.finish_reason in CUT_SHORT
-            loop = replace(loop, summary=event.summary, summary_cut=cut)
-            return _progressed(state._replace(loop=loop), SUMMARY)
-        case Failed():
-            loop = replace(loop, error=event.error)
-            return _stopped(state._replace(loop=loop), Status.FAILED)
-    return state
-
-
-def _failed_for_good(state: State, loop: Loop, event: StepFailed) -> State:
-    """The model sees the error of a failed tool call. A failed turn ends the run with an error."""
-    if "." in event.step:
-        return _answered(state, loop, event.step, CallResult(error=event.error))
-    if event.step == SUMMARY:
-        return state
-    return state._replace(loop=replace(loop, error=event.error))
-
-
-def _answered(state: State, loop: Loop, step: str, answer: CallResult) -> State:
-    loop = loop.with_answer(step, answer)
-    return _with_ready_steps(state, loop, *((loop.next_step(),) if loop.turns[-1].is_answered else ()))
-
-
-def _with_ready_steps(state: State, loop: Loop, *steps: Step) -> State:
-    """The state with further steps that can start now."""
-    added = {step.task.id: step for step in steps}
-    graph = Graph({**state.graph.steps, **added})
-    return state._replace(loop=loop, graph=graph, ready=(*state.ready, *added))
-
-
-def _progressed(state: State, step: str) -> State:
-    return state._replace(running=_without(state.running, step), takeovers=0)
 
 
 RUN = Aggregate(

@@ -70,7 +70,11 @@ class GoalRequested(Event):
 
 
 class GoalStarted(Event):
-    """An executor started a pending goal run. Agent, tools, memories and limits are fixed now."""
+    """An executor started a pending goal run. Agent, tools, memories and limits are fixed now.
+
+    A resumed run has this event again, with the agent and tools of that time and the memories of the first
+    start.
+    """
 
     type: ClassVar[str] = "run.goal_started"
     offloaded: ClassVar[frozenset[str]] = frozenset({"agent", "memories"})
@@ -150,7 +154,7 @@ class Summarised(Charged):
 
 
 class Failed(Event):
-    """A goal run failed. It cannot be resumed."""
+    """A goal run failed. It can be resumed."""
 
     type: ClassVar[str] = "run.failed"
     error: str

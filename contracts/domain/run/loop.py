@@ -6,7 +6,7 @@ follows the last result, and the summary follows the last turn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -76,6 +76,8 @@ class Loop:
     """Why the run failed."""
     outcome_reason: OutcomeReason | None = None
     """Why the run ended; None before its end."""
+    resumed_after: int = 0
+    """Number of turns whose calls had all ended when the run was last resumed; 0: it was not resumed."""
 
     @property
     def is_over(self) -> bool:
@@ -83,12 +85,15 @@ class Loop:
         if not self.turns:
             return False
         last = self.turns[-1]
-        return last.is_finished or last.number >= self.request.step_budget or self.is_stuck
+        if last.number >= self.request.step_budget:
+            return True
+        since = self.turns[self.resumed_after :]
+        return bool(since) and (last.is_finished or _are_unusable(since[-2:]))
 
     @property
     def is_stuck(self) -> bool:
         """Whether the last two answers were unusable."""
-        return len(self.turns) > 1 and all(turn.taken.problem for turn in self.turns[-2:])
+        return _are_unusable(self.turns[-2:])
 
     def call(self, step: str) -> Call:
         """The tool call of a step."""
@@ -106,6 +111,12 @@ class Loop:
         answers = {**last.answers, int(step.partition(".")[2]): answer}
         return replace(self, turns=(*self.turns[:-1], replace(last, answers=answers)))
 
+    def resumed(self) -> Loop:
+        """The loop of a resumed run: it has not ended, and a turn can follow the last one."""
+        answered = sum(turn.is_answered for turn in self.turns)
+        open_again = replace(self, error=None, outcome_reason=None, summary=None, summary_cut=False)
+        return replace(open_again, resumed_after=answered)
+
     def next_step(self) -> Step:
         """The step after the last turn and its tool calls: another turn, or the summary."""
         if self.is_over:
@@ -120,6 +131,11 @@ class Loop:
             for n, call in enumerate(taken.calls)
             if not call.refusal
         )
+
+
+def _are_unusable(turns: Sequence[Turn]) -> bool:
+    """Whether these are two unusable answers."""
+    return len(turns) > 1 and all(turn.taken.problem for turn in turns)
 
 
 def call_result_of(event: CallAnswered) -> CallResult:

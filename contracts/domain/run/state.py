@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
+from contracts.core.aggregate import DomainError
 from contracts.core.event import Json
 from contracts.core.tool import Effect
 from contracts.domain.run.asks import Asks
@@ -95,9 +96,23 @@ class State(NamedTuple):
         """Whether the run waited for a person and goes on as soon as an executor is free."""
         return self.status is Status.PENDING and self.started_at is not None
 
+    def without_running(self, step: str) -> State:
+        """The state after an attempt at `step` ended."""
+        return self._replace(running={one: n for one, n in self.running.items() if one != step})
+
     @property
     def goal_id(self) -> str | None:
         """The goal that the run belongs to, or None."""
         if self.loop:
             return self.loop.request.goal_id
         return self.request.goal_id if self.request else None
+
+
+class UnknownRun(DomainError):
+    """There is no such run."""
+
+
+def require_known(state: State) -> None:
+    """Raises UnknownRun if the run does not exist or was deleted."""
+    if state.status in {Status.ABSENT, Status.DELETED}:
+        raise UnknownRun("there is no such run")

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from contracts.api.runs import RunOutputRow, RunRow, RunStepRow
+from contracts.api.runs import RunOutputRow, RunResumed, RunRow, RunStepRow
 from contracts.client import Client
 from deploy.cli.execute import execute
 from deploy.cli.options import (
@@ -84,6 +84,12 @@ async def outputs(client: Client, run: Id) -> list[RunOutputRow]:
 async def cancel(client: Client, run: Id, reason: Reason = None) -> RunRow:
     """Cancel a run."""
     return await client.runs.cancel(run, reason)
+
+
+@command(app, "resume")
+async def resume(client: Client, run: Id) -> RunResumed:
+    """Resume a run that failed, is suspended, or ended with failed calls."""
+    return await client.runs.resume(run)
 
 
 @command(app, "delete")

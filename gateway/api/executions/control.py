@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -18,21 +18,19 @@ from contracts.api.executions import (
     ExecutionRow,
     ExecutionStarted,
 )
-from contracts.core.event import Event, Json
+from contracts.core.event import Json
 from contracts.core.ids import is_id
 from contracts.core.scopes import Scope
 from contracts.domain import dag, run, run_requests
 from contracts.domain.dag import DAG
-from contracts.domain.plan import Job, SubTask
+from contracts.domain.plan import Job
 from contracts.domain.run import RUN
-from contracts.domain.run.steps import SYNTHESIS
-from contracts.domain.run_requests import plan_id, plan_request
-from contracts.runtime.stream import Stream, transact
+from contracts.domain.run_requests import plan_request
 from gateway.api.executions import showing
-from gateway.api.executions.jobs import ClarificationNeeded, has_same_steps, llm_problem, prepared
+from gateway.api.executions.jobs import ClarificationNeeded, has_same_steps, prepared
 from gateway.api.executions.known import require_execution
 from gateway.api.executions.presenters import API_STATUS
-from gateway.api.runs import cancelling
+from gateway.api.runs import cancelling, resuming
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import INVALID_BODY, Refusal
@@ -109,18 +107,12 @@ async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
 async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
     """Completed steps are not repeated. The execution keeps the plan it was started with."""
     gateway, execution_id = call.gateway, call.path["execution_id"]
-    plan = await Stream.open(gateway.log, DAG, plan_id(execution_id), call.origin)
-    await gateway.agents_current()
 
-    def decide(state: run.State) -> Sequence[Event]:
-        _require_known(call, state, plan.state)
-        _require_suspended(run_requests.status(execution_id, state, plan.state))
-        if state.request and (problem := llm_problem(gateway, _remaining_steps(state))):
-            raise Refusal(503, problem)
-        return run.resume(state)
+    def require(state: run.State, plan: dag.State) -> None:
+        _require_known(call, state, plan)
+        _require_suspended(run_requests.status(execution_id, state, plan))
 
-    stream = await transact(gateway.log, RUN, execution_id, decide, call.origin)
-    await gateway.projected(stream.seq)
+    stream = await resuming.resume(gateway, execution_id, call.origin, require)
     request = stream.state.request
     kept = f"{KEEPS_PLAN} " if request and await _has_another_plan(gateway, request) else ""
     return json_reply(
@@ -268,9 +260,3 @@ def _require_suspended(status: run.Status) -> None:
         case _:
             error = f"Cannot resume execution with status '{shown}'. {RESUMABLE}"
     raise Refusal(400, error, currentStatus=shown)
-
-
-def _remaining_steps(state: run.State) -> Iterator[SubTask]:
-    """Yield the steps that have not completed."""
-    over = {SYNTHESIS, *state.done}
-    return (step.task for id_, step in state.graph.steps.items() if id_ not in over)

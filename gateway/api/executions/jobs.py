@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 
 from pydantic import ValidationError
 
@@ -10,7 +10,6 @@ from contracts.core.event import Json
 from contracts.core.suggestions import did_you_mean
 from contracts.domain import dag
 from contracts.domain.issues import issues
-from contracts.domain.model import NoModel, resolve_model
 from contracts.domain.plan import (
     MAX_STEPS,
     Job,
@@ -21,6 +20,7 @@ from contracts.domain.plan import (
     problems,
     too_many_steps,
 )
+from gateway.api.runs.models import llm_problem
 from gateway.api.unknown_agents import no_such_agent
 from gateway.gateway import Gateway
 from gateway.http.errors import INVALID_BODY, Refusal
@@ -74,18 +74,6 @@ def has_same_steps(job: Job, plan: Json) -> bool:
 
 def _outline(task: SubTask) -> tuple[Json, ...]:
     return task.id, task.action_type, task.tool_or_prompt.name, task.dependencies
-
-
-def llm_problem(gateway: Gateway, left: Iterable[SubTask]) -> str | None:
-    """Return which setting is missing for the sub-tasks in `left`, or None.
-
-    An inference uses the model of its agent, or else the model of the settings. The report uses the model of
-    the settings, or no model.
-    """
-    names = {task.tool_or_prompt.name for task in left if task.is_inference}
-    agents = [entry.state if (entry := gateway.agents.active(name)) else None for name in names]
-    asked = [resolve_model(agent, gateway.llm_problem) for agent in agents]
-    return next((one.reason for one in asked if isinstance(one, NoModel)), None)
 
 
 def _job_of(value: Json, path: tuple[str, ...]) -> Job:

@@ -7,11 +7,11 @@ from typing import Any
 from aiohttp import web
 
 from contracts.api.executions import CancelExecution
-from contracts.api.runs import RunOutputRow, RunQuery, RunRow, RunStepRow
+from contracts.api.runs import RunOutputRow, RunQuery, RunResumed, RunRow, RunStepRow
 from contracts.core.scopes import Scope
 from contracts.domain import run
 from gateway.api.filters import text_and_time
-from gateway.api.goals import run_showing, run_steps, running
+from gateway.api.goals import resuming, run_showing, run_steps, running
 from gateway.api.goals.dialect import GOAL_RUNS
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.errors import Refusal
@@ -130,6 +130,39 @@ async def cancel_run(call: Call[CancelExecution, None]) -> web.StreamResponse:
 
 
 @endpoint(
+    "POST",
+    "/api/v1/runs/{id}/resume",
+    summary="Resume a failed run",
+    tag=TAG,
+    scope=Scope.RUN,
+    responses={202: RunResumed},
+    missing=MISSING,
+    errors={409: "The run or its goal is in a state in which the run cannot go on."},
+)
+async def resume_run(call: Call[None, None]) -> web.StreamResponse:
+    """Resumes a run that failed, is suspended, or ended with failed calls. Completed steps are not repeated.
+
+    An agent goes on after its last turn, with its prompt, tools and model as they are now. A call whose
+    outcome is unknown runs again only if it is safe to repeat; else the agent is told. A run that did what it
+    was told, used all its turns, or was cancelled cannot be resumed: fork it, or run the goal again.
+    """
+    try:
+        stream = await resuming.resume(call, call.path["id"])
+    except run.UnknownRun:
+        raise call.missing() from None
+    return json_reply(
+        {
+            "status": "resumed",
+            "runId": stream.id,
+            "goalId": stream.state.goal_id,
+            "retryCount": stream.state.resumes,
+            "message": "Run resumed",
+        },
+        202,
+    )
+
+
+@endpoint(
     "DELETE",
     "/api/v1/runs/{id}",
     summary="Delete a run with its steps and outputs",
@@ -174,7 +207,7 @@ async def _watched(call: Call[None, None]) -> web.StreamResponse:
         return await feeds.answer(feed, call.request)
 
 
-ENDPOINTS = (list_runs, get_run, list_steps, list_outputs, cancel_run, delete_run, watch_run)
+ENDPOINTS = (list_runs, get_run, list_steps, list_outputs, cancel_run, resume_run, delete_run, watch_run)
 
 
 async def _reply(call: Call[Any, None]) -> web.StreamResponse:

@@ -9,7 +9,6 @@ from contracts.api.goals import RunGoalQuery, RunTriggered
 from contracts.core.ids import is_id
 from contracts.core.subjects import aggregate_filter
 from contracts.domain import dag, goal, run
-from contracts.domain.agent import DEFAULT_AGENT
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.model import NoModel, resolve_model
@@ -17,6 +16,7 @@ from contracts.domain.run import RUN
 from contracts.domain.run_requests import Trigger, plan_id, pursue
 from contracts.runtime.stream import Origin, Stream
 from gateway.api.runs import cancelling, queries
+from gateway.api.runs.models import agent_model_problem
 from gateway.endpoint import Call
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
@@ -67,7 +67,7 @@ async def cancel(gateway: Gateway, run_id: str, reason: str, origin: Origin) -> 
         UnknownRun: no goal has a run with this id.
         AlreadyFinished: the run has ended.
     """
-    return await cancelling.cancel(gateway, run_id, reason, origin, _require_goal_run)
+    return await cancelling.cancel(gateway, run_id, reason, origin, require_goal_run)
 
 
 async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
@@ -76,7 +76,7 @@ async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
     Raises:
         UnknownRun: no goal has a run with this id.
     """
-    return await cancelling.delete(gateway, run_id, origin, _require_goal_run)
+    return await cancelling.delete(gateway, run_id, origin, require_goal_run)
 
 
 async def _is_asked_for(gateway: Gateway, run_id: str) -> bool:
@@ -89,11 +89,12 @@ async def _require_model(gateway: Gateway, state: goal.State) -> None:
     agents = await gateway.agents_current()
     if state.params.strategy == "dag":
         entry = agents.active(gateway.settings.default_planner_agent)
+        asked = resolve_model(entry.state if entry else None, gateway.llm_problem)
+        problem = asked.reason if isinstance(asked, NoModel) else None
     else:
-        entry = agents.get(state.agent_id or "") or agents.active(DEFAULT_AGENT)
-    asked = resolve_model(entry.state if entry else None, gateway.llm_problem)
-    if isinstance(asked, NoModel):
-        raise Refusal(503, asked.reason)
+        problem = agent_model_problem(gateway, state.agent_id)
+    if problem:
+        raise Refusal(503, problem)
 
 
 def _triggered(run_id: str, ahead: int = 0) -> RunTriggered:
@@ -140,7 +141,8 @@ def _require_active(pursued: Stream[goal.State]) -> None:
         raise Refusal(400, f"Goal is not active: {pursued.id}")
 
 
-def _require_goal_run(state: run.State, plan: dag.State) -> None:
+def require_goal_run(state: run.State, plan: dag.State) -> None:
+    """Raise UnknownRun if the run belongs to no goal."""
     if state.goal_id is None and not (plan.request and plan.request.goal_id):
         raise run.UnknownRun("Run not found")
 

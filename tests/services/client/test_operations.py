@@ -96,6 +96,7 @@ METHODS: Mapping[str, Ask] = {
         OBJECTIVE, provider="ollama", models=["m"], temperatures=[0], key="k"
     ),
     "execute_dag": lambda client: client.dags.execute("x", key="k"),
+    "resume_run": lambda client: client.runs.resume("x"),
     "resume_dag": lambda client: client.executions.resume("x"),
     "cancel_execution": lambda client: client.executions.cancel("x"),
     "list_dags": lambda client: client.dags.find(status="success", agent="A", **USED),

@@ -57,7 +57,11 @@ def test_every_post_that_makes_something_takes_an_idempotency_key() -> None:
     and answers with secrets.
     """
     making = {one.path for one in ENDPOINTS if one.method == "POST" and {201, 202} & one.responses.keys()}
-    about_what_is_there = {"/api/v1/dags/{id}/clarify", "/api/v1/resume-dag/{execution_id}"}
+    about_what_is_there = {
+        "/api/v1/dags/{id}/clarify",
+        "/api/v1/resume-dag/{execution_id}",
+        "/api/v1/runs/{id}/resume",
+    }
     keyed = {one.path for one in ENDPOINTS if one.keyed}
     never_kept = {"/api/v1/keys"}  # the answer has a secret, which must not be stored with the key
     assert making - about_what_is_there - never_kept <= keyed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from tests.services.executor.conftest import MakeWorld, SetBack
 
 SECRET = b"secret"
+NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WRITE = {"path": "plan.md", "content": "text"}
 
 RULES = """
@@ -411,3 +413,38 @@ async def test_nobody_is_told_of_a_plan_that_was_called_off_or_is_no_goals(
     await world.write(DAG, "dag_1", to_be_planned(receiver, **given), rejected)
     await world.handle(world.after_run(), (await world.log.read("dag", "dag_1"))[-1])
     assert receiver.got == []
+
+
+async def test_each_end_of_a_resumed_run_is_told_once_and_leaves_only_what_is_new(
+    world: Any, receiver: Receiver
+) -> None:
+    lease = await world.request(webhook_url=receiver.url)
+    used = run.AgentUsed(id="agent_1", name="a", version_name="1", prompt_template="p")
+    started = run.GoalStarted(executor="e", at=NOW, agent=used, temperature=0.7, max_tokens=9)
+    call = run.Call(id="c", name="writeFile", arguments=WRITE)
+    file = run.Output(kind="file", content="plan.md")
+    wrote = (
+        run.TurnTaken(turn=1, thought="", calls=(call,), finish_reason="tool_calls"),
+        run.CallAnswered(turn=1, position=0, output=file),
+        run.StepsStarted(steps=("2",)),
+    )
+    failed = run.Failed(error="no model")
+    await world.write(RUN, lease.commit.aggregate_id, started, run.StepsStarted(steps=("1",)), *wrote)
+    await world.write(RUN, "run_1", run.StepFailed(step="2", attempt=1, error="no model"), failed)
+    await world.settle()
+
+    last = run.TurnTaken(turn=2, thought="", finish_reason="stop")
+    end = run.Completed(completed_steps=2, duration_ms=1, outcome_reason="done")
+    await world.write(RUN, "run_1", run.Resumed())
+    await world.write(RUN, "run_1", started, last, run.Summarised(summary="All done."), end)
+    await world.settle()
+    await world.settle()
+
+    left = await world.of(memory.Kept, "goal_1", "memory")
+    assert [[one.type for one in kept.added] for kept in left] == [[Kind.ARTIFACT], [Kind.NOTE]]
+    told = [(headers["Idempotency-Key"], orjson.loads(body)) for headers, body in receiver.got]
+    assert [(key, body["type"]) for key, body in told] == [
+        ("run_1/webhook", "run.failed"),
+        ("run_1/webhook/1", "run.completed"),
+    ]
+    assert [len(body["data"]["outputs"]) for _, body in told] == [1, 1]

@@ -218,7 +218,7 @@ def test_a_resumed_run_repeats_only_what_failed(given: Given) -> None:
 
 @pytest.mark.parametrize("history", [(CHAIN,), (CHAIN, started(), began("1"))])
 def test_only_a_suspended_run_can_be_resumed(given: Given, history: tuple[Event, ...]) -> None:
-    given(RUN, *history).when(run.resume).then_raises(run.CannotResume, "only a suspended one")
+    given(RUN, *history).when(run.resume).then_raises(run.CannotResume, "only a suspended or failed one")
 
 
 def test_taking_over_repeats_what_may_be_repeated_and_asks_about_the_rest(given: Given) -> None:

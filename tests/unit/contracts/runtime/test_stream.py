@@ -28,7 +28,7 @@ class BusyLog(MemoryLog):
 
 
 def keep_once(run_id: str, state: State) -> Sequence[Event]:
-    return [] if run_id in state.runs else [Kept(run_id=run_id, added=(), recalled=())]
+    return [] if (run_id, 0) in state.ends else [Kept(run_id=run_id, added=(), recalled=())]
 
 
 async def test_a_decision_about_an_old_state_is_made_again_about_the_new_one() -> None:
@@ -37,7 +37,7 @@ async def test_a_decision_about_an_old_state_is_made_again_about_the_new_one() -
     other = await Stream.open(log, MEMORY, "goal_1", ORIGIN)
     await other.decide(lambda state: keep_once("run_1", state))
     (kept,) = await stale.decide(lambda state: keep_once("run_2", state))
-    assert stale.state.runs == {"run_1", "run_2"}
+    assert stale.state.ends == {("run_1", 0), ("run_2", 0)}
     assert stale.version == 2
     assert isinstance(kept, Kept)
 
