@@ -12,7 +12,6 @@ from pathlib import Path
 import structlog
 
 from contracts.core.commit import Recorded
-from contracts.core.subjects import EVERYTHING
 from contracts.runtime.continuity import Mark, regression
 from contracts.runtime.log import Log
 from contracts.views import VIEWS_VERSION
@@ -104,7 +103,7 @@ async def _up_to(source: Log, after: int, end: int) -> AsyncGenerator[Sequence[R
     if after >= end:
         return
     gathered: list[Recorded] = []
-    async with aclosing(source.tail(EVERYTHING, after=after)) as batches:
+    async with aclosing(source.tail(after=after)) as batches:
         async for batch in batches:
             gathered += batch
             done = batch[-1].seq >= end

@@ -16,7 +16,6 @@ from pathlib import Path
 import structlog
 
 from contracts.core.commit import Recorded
-from contracts.core.subjects import EVERYTHING
 from contracts.runtime.continuity import WAY_OUT, LogRegressed, Mark, regression
 from contracts.runtime.log import Log, LogState, Unavailable
 from contracts.views import NEXT, SUSPECT, VIEWS_VERSION
@@ -205,7 +204,7 @@ class Projector:
 
     async def _apply_all(self, database: Database) -> None:
         state = await self.source.state()
-        async with aclosing(self.source.tail(EVERYTHING, after=self.seq)) as batches:
+        async with aclosing(self.source.tail(after=self.seq)) as batches:
             async for batch in batches:
                 await self._apply(database, batch, state)
                 if len(batch) > BUSY_COMMITS:

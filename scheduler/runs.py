@@ -51,7 +51,7 @@ class Runs:
 
     async def exists(self, run_id: str) -> bool:
         """Whether the run has been requested."""
-        return run_id in self._known or await self._log.last_seq(*self.filters(run_id)) > 0
+        return run_id in self._known or await self._state(run_id) is not None
 
     def remember(self, run_id: str) -> None:
         """Remember that a run exists, so that `exists` does not read the log."""

@@ -56,12 +56,12 @@ class Log(Protocol):
     """Append with an optimistic lock, read one aggregate, follow all commits."""
 
     async def append(self, commit: Commit, *, after: int) -> int:
-        """Store `commit` if the last sequence of its aggregate is `after` (0: the aggregate must not exist).
+        """Store `commit` if the last commit of its aggregate is `after` (0: the aggregate must not exist).
 
         Returns the stream sequence. Appending the same commit (same id) again returns the same sequence.
 
         Raises:
-            Conflict: the aggregate's last sequence is not `after`.
+            Conflict: the aggregate's last commit is not `after`.
             TooLarge: the commit exceeds MAX_MESSAGE_BYTES.
             Unavailable: the commit was not acknowledged before the deadline.
             Halted: the log refuses commits.
@@ -73,8 +73,10 @@ class Log(Protocol):
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
         """All commits of one aggregate with a sequence above `after`, in order.
 
+        Messages that no writer has published are skipped.
+
         Raises:
-            Undecodable: a message on its subjects is not a commit.
+            Undecodable: a message that a writer has published is not a commit.
             Unavailable: the log could not be reached.
         """
         ...
@@ -95,9 +97,9 @@ class Log(Protocol):
         ...
 
     async def last_seq(self, *filters: str) -> int:
-        """Sequence of the newest commit on `filters`, by default in the whole log; 0: there is none.
+        """Sequence of the newest message on `filters`, by default in the whole log; 0: there is none.
 
-        Removed messages do not count.
+        Removed messages do not count. The newest message may be one that `tail` yields as `Recorded.nothing`.
         """
         ...
 

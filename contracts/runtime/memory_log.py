@@ -13,11 +13,11 @@ from hashlib import sha256
 from contracts.core.codec import Codec, Undecodable
 from contracts.core.commit import Commit, Recorded
 from contracts.core.ids import new_id
-from contracts.core.subjects import EVERYTHING, aggregate_filter
+from contracts.core.subjects import aggregate_filter
 from contracts.runtime.blobs import Blobs, MemoryBlobs
 from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.log import Conflict, Halted, LogState, Unavailable
-from contracts.runtime.wire import Format, Wire, place_in
+from contracts.runtime.wire import PUBLISHED, Format, Wire, is_published, place_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +60,16 @@ class MemoryLog:
     async def read(self, aggregate: str, aggregate_id: str, *, after: int = 0) -> Sequence[Recorded]:
         """See Log.read."""
         messages = self._aggregates[aggregate_filter(aggregate, aggregate_id)]
-        return [await self._recorded(one) for one in messages if one.seq > after]
+        commits = [one for one in messages if one.seq > after and is_published(one.headers)]
+        return [await self._recorded(one) for one in commits]
 
     async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
         """See Log.newest."""
-        messages = self._aggregates[aggregate_filter(aggregate, aggregate_id)]
-        if not messages:
+        message = self._newest_commit(aggregate_filter(aggregate, aggregate_id))
+        if message is None:
             return None
-        recorded = await self._recorded(messages[-1])
-        return replace(recorded, commit=replace(recorded.commit, place=place_in(messages[-1].headers)))
+        recorded = await self._recorded(message)
+        return replace(recorded, commit=replace(recorded.commit, place=place_in(message.headers)))
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """See Log.tail."""
@@ -110,11 +111,11 @@ class MemoryLog:
         self._state = replace(self._state, last_seq=last_seq)
         self._retain(lambda message: message.seq <= last_seq)
 
-    async def inject(self, subject: str, payload: bytes) -> int:
-        """Store any message on a subject of the log, like a foreign publisher. Returns its sequence."""
+    async def inject(self, subject: str, payload: bytes, headers: Mapping[str, str] = PUBLISHED) -> int:
+        """Store any message on a subject of the log, by default like a writer. Returns its sequence."""
         _, aggregate, aggregate_id, _ = subject.split(".")
         self._state = replace(self._state, last_seq=self._state.last_seq + 1)
-        message = _Message(self._state.last_seq, new_id(), subject, payload, {})
+        message = _Message(self._state.last_seq, new_id(), subject, payload, headers)
         self._messages.append(message)
         self._aggregates[aggregate_filter(aggregate, aggregate_id)].append(message)
         async with self._grown:
@@ -135,20 +136,25 @@ class MemoryLog:
         for message in reversed(messages):
             if message.commit_id == commit_id:
                 return message.seq
-        last = messages[-1].seq if messages else 0
+        newest = self._newest_commit(wire.filter)
+        last = newest.seq if newest else 0
         if last != after:
-            raise Conflict(f"{wire.filter}: the last sequence is {last}, not {after}")
+            raise Conflict(f"{wire.filter}: the last commit is {last}, not {after}")
         self._state = replace(self._state, last_seq=self._state.last_seq + 1)
         message = _Message(self._state.last_seq, commit_id, wire.subject, wire.payload, wire.headers)
         self._messages.append(message)
         messages.append(message)
         return message.seq
 
+    def _newest_commit(self, subject_filter: str) -> _Message | None:
+        messages = reversed(self._aggregates[subject_filter])
+        return next((one for one in messages if is_published(one.headers)), None)
+
     def _matching(self, after: int, filters: Sequence[str]) -> list[_Message]:
         return [
             message
             for message in self._messages[bisect_right(self._messages, after, key=_seq_of) :]
-            if any(matches(message.subject, one) for one in filters or (EVERYTHING,))
+            if not filters or any(matches(message.subject, one) for one in filters)
         ]
 
     async def _decode_or_skip(self, message: _Message) -> Recorded:
@@ -158,7 +164,7 @@ class MemoryLog:
             return Recorded.nothing(message.seq, message.payload)
 
     async def _recorded(self, message: _Message) -> Recorded:
-        commit = await self.format.decode(message.subject, message.payload)
+        commit = await self.format.decode(message.subject, message.payload, message.headers)
         return Recorded(message.seq, commit, message.payload)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -16,14 +16,13 @@ from nats.js.errors import APIError
 from contracts.core.codec import Codec, Forged, Undecodable
 from contracts.core.commit import Commit, Recorded
 from contracts.core.event import Json
-from contracts.core.subjects import EVERYTHING, STREAM, aggregate_filter
+from contracts.core.subjects import STREAM, aggregate_filter
 from contracts.runtime.continuity import WAY_OUT, Continuity, LogRegressed
 from contracts.runtime.durability import check_durability
 from contracts.runtime.history import History
 from contracts.runtime.log import Conflict, Halted, LogState, StorageFailed, Unavailable
 from contracts.runtime.nats import leader, stream_state
 from contracts.runtime.nats.connection import Connection, connect
-from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.existence import from_stream, info_of
 from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.publish import WrongLastSequence
@@ -34,7 +33,7 @@ from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.skip_reporter import SkipReporter
 from contracts.runtime.topology import ensure_topology
-from contracts.runtime.wire import COMMIT_ID, Format, Wire, place_in
+from contracts.runtime.wire import COMMIT_ID, Format, Wire, is_published, place_in
 
 logger = structlog.get_logger(__name__)
 
@@ -91,19 +90,20 @@ class NatsLog:
         subject_filter = aggregate_filter(aggregate, aggregate_id)
         read = partial(self._history.since, subject_filter, after)
         found = await self._answer(read)
-        return [await self.recorded(one.seq, one.subject, one.payload) for one in found]
+        return [await self.recorded(one.seq, one.subject, one.payload, one.headers) for one in found]
 
     async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
         """See Log.newest."""
-        found = await self._newest(aggregate_filter(aggregate, aggregate_id))
+        newest = partial(self._history.newest, aggregate_filter(aggregate, aggregate_id))
+        found = await self._answer(newest)
         if found is None:
             return None
-        recorded = await self.recorded(found.seq, found.subject, found.payload)
+        recorded = await self.recorded(found.seq, found.subject, found.payload, found.headers)
         return replace(recorded, commit=replace(recorded.commit, place=place_in(found.headers)))
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """See Log.tail."""
-        ordered = Ordered(self.connection, STREAM, filters or (EVERYTHING,), after, self._continuity.check)
+        ordered = Ordered(self.connection, STREAM, filters or (">",), after, self._continuity.check)
         async with aclosing(ordered.batches()) as batches:
             async for batch in batches:
                 place, msg = batch[-1]
@@ -113,8 +113,8 @@ class NatsLog:
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
         if filters:
-            newest = [await self._newest(subject_filter) for subject_filter in filters]
-            return max((one.seq for one in newest if one), default=0)
+            last = [await self._answer(partial(self._history.last, one)) for one in filters]
+            return max((one.seq for one in last if one), default=0)
 
         async def ask() -> int:
             return await stream_state.newest(self.connection, STREAM, await self._info())
@@ -166,7 +166,7 @@ class NatsLog:
             return str(error)
         return f"{state.halted}. {WAY_OUT}" if state.halted else storage_problem
 
-    async def recorded(self, seq: int, subject: str, payload: bytes) -> Recorded:
+    async def recorded(self, seq: int, subject: str, payload: bytes, headers: Mapping[str, str]) -> Recorded:
         """Decode message `seq` of the log, which is on `subject`.
 
         Raises:
@@ -175,7 +175,7 @@ class NatsLog:
             Unavailable: an offloaded value could not be read from the object store.
         """
         try:
-            return Recorded(seq, await self.format.decode(subject, payload), payload)
+            return Recorded(seq, await self.format.decode(subject, payload, headers), payload)
         except Undecodable as error:
             wrong = "is forged" if isinstance(error, Forged) else "is not a commit"
             raise type(error)(
@@ -185,9 +185,8 @@ class NatsLog:
     async def _decode_or_skip(self, seq: int, msg: Msg) -> Recorded:
         """Decode a message for `tail`. Skip a message that is not a commit; retry on other errors."""
         try:
-            recorded = await retry_forever(
-                partial(self.recorded, seq, msg.subject, msg.data), what="to read the log"
-            )
+            decode = partial(self.recorded, seq, msg.subject, msg.data, msg.headers or {})
+            recorded = await retry_forever(decode, what="to read the log")
         except Undecodable as error:
             await self._skip_reporter.report_broken(seq, msg.subject, msg.data, error)
             return Recorded.nothing(seq, msg.data)
@@ -251,24 +250,27 @@ class NatsLog:
         """Return the sequence of the commit in `wire` if an earlier attempt stored it but its ack was lost.
 
         A stream with one replica checks the expected sequence before the duplicate id; a replicated stream
-        checks the duplicate id first. A stored commit is the first of its aggregate after `after`.
+        checks the duplicate id first. A stored commit is the first of its aggregate after `after`. If only
+        messages that are not commits follow there, the commit is sent again to be stored after them.
 
         Raises:
             Conflict: another commit is stored there.
             NotStored: no commit is stored there.
             NoAnswer: it is unknown which commit is stored there.
         """
-        first = await leader.first_of(self.connection, STREAM, wire.filter, after=after)
-        if first is None:
-            last = await leader.last_of(self.connection, STREAM, wire.filter)
-            if (last.seq if last else 0) == after:
-                raise NotStored("another commit of the same aggregate is still being written")
-        elif first.headers.get(COMMIT_ID) == wire.headers[COMMIT_ID]:
-            return first.seq
-        raise Conflict(f"{wire.filter}: the last sequence is not {after}")
-
-    async def _newest(self, subject_filter: str) -> Stored | None:
-        return await self._answer(partial(self._history.newest, subject_filter))
+        end = after
+        while first := await leader.first_of(self.connection, STREAM, wire.filter, after=end):
+            if first.headers.get(COMMIT_ID) == wire.headers[COMMIT_ID]:
+                return first.seq
+            if is_published(first.headers):
+                raise Conflict(f"{wire.filter}: the last commit is not {after}")
+            end = first.seq
+        last = await leader.last_of(self.connection, STREAM, wire.filter)
+        if (last.seq if last else 0) != end:
+            raise Conflict(f"{wire.filter}: the last commit is not {after}")
+        if end == wire.expected:
+            raise NotStored("another commit of the same aggregate is still being written")
+        return await self._publish(wire.expecting(end), after)
 
 
 @asynccontextmanager

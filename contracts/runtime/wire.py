@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from contracts.core.codec import CONTENT_TYPE, Codec, Undecodable, event_data
 from contracts.core.commit import Commit, Place
@@ -20,8 +20,15 @@ COMMIT_ID = "Nats-Msg-Id"
 """Header: the id of the commit. JetStream uses it to detect duplicates."""
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 """Header: the sequence of the previous commit of the aggregate. JetStream checks it and stores it."""
+CONTENT = "Content-Type"
+"""Header: CONTENT_TYPE. Every message that a writer publishes as a commit has it."""
+COPIED = "Nats-Subject"
+"""Header of a copy of a stored message, which the server sends to the reply subject of a request (ADR-31)."""
 PLACE = "Aggregate-Place"
 """Header: the Place of the commit, as `<first>,<number>`."""
+
+PUBLISHED: Mapping[str, str] = {CONTENT: CONTENT_TYPE}
+"""The header that makes a message a commit, see `is_published`."""
 
 HEADERS_BYTES = 1024
 """Upper limit for the size of a commit's headers."""
@@ -34,8 +41,17 @@ class Wire:
     subject: str
     filter: str
     """The subject filter for which JetStream checks the expected sequence."""
-    headers: dict[str, str]
+    headers: Mapping[str, str]
     payload: bytes
+
+    @property
+    def expected(self) -> int:
+        """The sequence of the last message on `filter`, without which JetStream does not store the commit."""
+        return int(self.headers[EXPECTED])
+
+    def expecting(self, last: int) -> Wire:
+        """The same commit, to be stored after message `last`."""
+        return replace(self, headers={**self.headers, EXPECTED: str(last)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +86,22 @@ class Format:
             "Nats-Expected-Stream": STREAM,
             EXPECTED: str(after),
             f"{EXPECTED}-Subject": subject_filter,
-            "Content-Type": CONTENT_TYPE,
+            **PUBLISHED,
         }
         if commit.place:
             headers[PLACE] = f"{commit.place.first},{commit.place.number}"
         return Wire(subject, subject_filter, headers, payload)
 
-    async def decode(self, subject: str, payload: bytes) -> Commit:
+    async def decode(self, subject: str, payload: bytes, headers: Mapping[str, str]) -> Commit:
         """Decode the commit in a message and restore offloaded values. An event with a lost value is Unread.
 
         Raises:
-            Undecodable: the payload is not a commit.
+            Undecodable: the payload is not a commit, or the message was not published as one.
             Forged: the commit does not belong on `subject`, or its source may not write it.
             Unavailable: the object store could not be reached.
         """
+        if not is_published(headers):
+            raise Undecodable("the server sent it here for somebody who may not publish here")
         commit = await self._decoded(payload)
         self.codec.check(commit, subject)
         return commit
@@ -123,14 +141,33 @@ class Format:
         return {**envelope, "data": data}
 
 
+def is_published(headers: Mapping[str, str]) -> bool:
+    """Whether a writer published a message as a commit.
+
+    The server itself publishes messages as well: answers, and copies of stored messages. It sends them to the
+    reply subject of a request, and does not check whether the user that asks may publish there. An answer has
+    no header CONTENT. Only copies have the header COPIED, which a later copy by a consumer keeps; consumers
+    change no subjects. Mirrored and sourced streams keep CONTENT, but no header that begins with
+    `Nats-Expected-`.
+    """
+    return headers.get(CONTENT) == CONTENT_TYPE and COPIED not in headers
+
+
 def place_in(headers: Mapping[str, str]) -> Place | None:
-    """The Place in the headers of a commit; None if it was stored without."""
+    """The Place in the headers of a message; None if it is not a commit, or was stored without."""
+    if not is_published(headers):
+        return None
     first, _, number = headers.get(PLACE, "").partition(",")
     return Place(int(first), int(number)) if first.isdecimal() and number.isdecimal() else None
 
 
 def previous_in(headers: Mapping[str, str]) -> int | None:
-    """Sequence of the previous commit of the aggregate, 0 for the first one; None if the headers lack it."""
+    """Sequence of the message before a commit on its lock's filter, 0 for the first one.
+
+    None if the message is not a commit, or has no such header.
+    """
+    if not is_published(headers):
+        return None
     previous = headers.get(EXPECTED, "")
     return int(previous) if previous.isdecimal() else None
 

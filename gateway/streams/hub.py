@@ -13,7 +13,6 @@ from contextlib import aclosing, asynccontextmanager
 import structlog
 
 from contracts.core.commit import Recorded
-from contracts.core.subjects import EVERYTHING
 from contracts.runtime.log import Log, Unavailable
 
 RETRY_S = 1.0
@@ -135,7 +134,7 @@ class Hub:
     async def _follow(self) -> None:
         """Pass batches on until there are no listeners."""
         after = await self._log.last_seq()
-        async with aclosing(self._log.tail(EVERYTHING, after=after)) as batches:
+        async with aclosing(self._log.tail(after=after)) as batches:
             self._following.set()
             async for batch in batches:
                 await self.readable(batch[-1].seq)

@@ -183,7 +183,7 @@ class LogFeed:
         if newest - position <= SHORT:
             # Reading everything is quicker than to let the server search a long log for the filter.
             async with self._short_replays:
-                return await self._read(client, wants, (EVERYTHING,), position, newest)
+                return await self._read(client, wants, (), position, newest)
         async with self._replays:
             last = await self._log.last_seq(*wants.filters)
             return max(newest, await self._read(client, wants, wants.filters, position, last))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -16,17 +16,16 @@ from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.wire import Format
+from tests.behaviour.tails import Inject, injecting
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
 
 """The fixture's type lives in conftest.py, which tests cannot import."""
 
-Inject = Callable[[str, bytes], Awaitable[int]]
 """Stores any message in the log; gives its sequence."""
 
 
@@ -118,7 +117,7 @@ class TestFollowerOnNats(FollowerBehaviour):
 
     @pytest.fixture
     def inject(self, connection: Connection) -> Inject:
-        return lambda subject, payload: publish(connection, subject, payload, {})
+        return injecting(connection)
 
 
 async def test_the_age_counts_from_the_last_comparison_with_the_log(counters: Counters) -> None:

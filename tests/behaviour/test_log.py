@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from itertools import pairwise
@@ -27,18 +28,30 @@ from contracts.runtime.log import (
 )
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream, transact
-from contracts.runtime.wire import Format
-from tests.behaviour.tails import Inject, first
+from contracts.runtime.wire import COPIED, EXPECTED, PLACE, PUBLISHED, Format
+from tests.behaviour.tails import Inject, first, injecting
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
 
 
 AnyLog = MemoryLog | NatsLog
+
+
+SENT_BY_THE_SERVER: Sequence[Mapping[str, str]] = (
+    {},
+    {
+        **PUBLISHED,
+        EXPECTED: "0",
+        f"{EXPECTED}-Subject": "evt.counter.nobody.>",
+        PLACE: "1,1",
+        COPIED: "evt.counter.b.positive",
+    },
+)
+"""Headers of what a server sends to the reply subject of a request: an answer, and a stored message."""
 
 
 class LogBehaviour:
@@ -271,6 +284,44 @@ class LogBehaviour:
         assert [one.seq for one in taken] == [before, broken, after, last]
         assert [len(one.commit.events) for one in taken] == [1, 0, 1, 0]
 
+    @pytest.mark.parametrize("sent", SENT_BY_THE_SERVER, ids=["an answer", "a copy"])
+    @pytest.mark.parametrize("commits", [0, 1, 2, 40])
+    @pytest.mark.parametrize("twice", [1, 2])
+    async def test_a_message_that_no_writer_has_published_changes_nothing(
+        self, log: Log, counters: Counters, inject: Inject, sent: Mapping[str, str], commits: int, twice: int
+    ) -> None:
+        """Wherever it is among the commits of an aggregate: it is not one of them."""
+        forged = counters.codec.encode(counters.commit("a", version=commits + 1))
+        stream = await Stream.open(log, counters.aggregate, "a", Origin("/test/1"))
+        seqs = []
+        for _ in range(commits):
+            await stream.append([counters.added()])
+            seqs.append(stream.seq)
+        skipped = [await inject("evt.counter.a.positive", forged, sent) for _ in range(twice)]
+        assert [one.seq for one in await log.read("counter", "a")] == seqs
+        newest = await log.newest("counter", "a")
+        assert (newest.seq if newest else 0) == ([0, *seqs])[-1]
+        await stream.decide(lambda _: [counters.added()])
+        opened = await Stream.open(log, counters.aggregate, "a", Origin("/test/1"))
+        assert (opened.state, opened.seq, opened.version) == (commits + 1, stream.seq, commits + 1)
+        assert [one.seq for one in await log.read("counter", "a")] == [*seqs, stream.seq]
+        assert [one.seq for one in await log.read("counter", "a", after=seqs[0] if seqs else 0)] == [
+            *seqs[1:],
+            stream.seq,
+        ]
+        told = await first(log, commits + twice + 1)
+        assert [one.seq for one in told if not one.commit.events] == skipped
+
+    @pytest.mark.parametrize("sent", SENT_BY_THE_SERVER, ids=["an answer", "a copy"])
+    async def test_a_writer_that_has_seen_less_conflicts_also_over_messages_that_are_no_commits(
+        self, log: Log, counters: Counters, inject: Inject, sent: Mapping[str, str]
+    ) -> None:
+        seq = await log.append(counters.commit("a"), after=0)
+        await inject("evt.counter.a.positive", b"junk", sent)
+        await log.append(counters.commit("a", version=2), after=seq)
+        with pytest.raises(Conflict):
+            await log.append(counters.commit("a", version=2), after=seq)
+
     @pytest.mark.parametrize(
         "subject", ["evt.counter.b.positive", "evt.counter.a.zero", "evt.other.a.positive"]
     )
@@ -385,4 +436,4 @@ class TestNatsLog(LogBehaviour):
 
     @pytest.fixture
     def inject(self, connection: Connection) -> Inject:
-        return lambda subject, payload: publish(connection, subject, payload, {})
+        return injecting(connection)

@@ -15,12 +15,11 @@ from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import OFFLOAD_BYTES, Unavailable
 from contracts.runtime.nats import direct
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.wire import Format
-from tests.behaviour.tails import Inject, first
+from tests.behaviour.tails import Inject, first, injecting
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
@@ -36,7 +35,7 @@ def log(connection: Connection, counters: Counters) -> NatsLog:
 
 @pytest.fixture
 def inject(connection: Connection) -> Inject:
-    return lambda subject, payload: publish(connection, subject, payload, {})
+    return injecting(connection)
 
 
 @pytest.mark.parametrize("others", [0, 2], ids=["alone", "others followed"])

@@ -5,24 +5,33 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 
 import nats
+import orjson
 import pytest
 
+from contracts.core.event import Event, Json
 from contracts.core.subjects import EVERYTHING
 from contracts.domain import goal
 from contracts.domain.goal import GOAL
 from contracts.domain.registry import CODEC
+from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.address import Unreachable
 from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.nats.direct import Stored
+from contracts.runtime.nats.leader import message_at
+from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats.replies import Denied
+from contracts.runtime.nats.retry import NoAnswer, retry_until
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.permissions import OPERATOR, READER, ROLES
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.topology import ensure_topology
-from contracts.runtime.wire import Format
+from contracts.runtime.wire import EXPECTED, PUBLISHED, Format
 from deploy.local.nats_server import NatsServer
+from tests.behaviour.tails import first
 from tests.waiting import WAIT_S
 
 pytestmark = pytest.mark.nats
@@ -187,6 +196,109 @@ async def test_a_service_that_may_not_halt_the_log_leaves_it_to_the_others_at_on
     async with connected(nats_server, service) as connection:
         await NatsLog(connection, form, deadline_s=3600).halt("the log regressed")
     assert bool((await NatsLog(operator, form).state()).halted) == halts
+
+
+async def written(log: NatsLog, goal_id: str, *decisions: Event) -> Stream[goal.State]:
+    """A goal with one commit per event, as the gateway writes them."""
+    stream = await Stream.open(log, GOAL, goal_id, Origin("/gateway/1"))
+    for event in decisions:
+        await stream.append([event])
+    return stream
+
+
+async def forgery() -> bytes:
+    """The deletion of goal `a` as the gateway would write it. The gateway never did."""
+    aside = MemoryLog(CODEC)
+    stream = await Stream.open(aside, GOAL, "a", Origin("/gateway/1"))
+    for events in ([goal.Created(objective="x"), goal.Paused()], [goal.Deleted()]):
+        await stream.append(events)
+    return (await aside.read(GOAL.name, "a"))[-1].payload
+
+
+async def sent_by_the_server(connection: Connection, operator: Connection, request: str, body: Json) -> None:
+    """Have the server send the answer to a request to a subject of the log."""
+    before = (await operator.api("STREAM.INFO.LOG"))["state"]["last_seq"]
+    await connection.publish(request, orjson.dumps(body), reply="evt.goal.a.deleted")
+    for _ in range(2):  # the second answer comes after whatever the first request made the server send
+        await connection.api("STREAM.INFO.LOG")
+    state = (await operator.api("STREAM.INFO.LOG"))["state"]
+    assert state["last_seq"] == before + 1, "the attack did not reach the log"
+
+
+COPYING = ["answer", "blob", "commit"]
+
+
+@pytest.mark.parametrize("user", EVERYBODY_ELSE)
+@pytest.mark.parametrize("attack", COPYING)
+async def test_nobody_forges_a_commit_through_the_reply_subject_of_a_request(
+    nats_server: NatsServer, operator: Connection, user: str, attack: str
+) -> None:
+    """The server sends its answers, and copies of stored messages, to any subject. They count as nothing."""
+    log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
+    stream = await written(log, "a", goal.Created(objective="x"), goal.Paused())
+    payload = await forgery()
+    if attack == "answer":
+        request, body = "$JS.API.STREAM.INFO.LOG", None
+    elif attack == "blob":  # a client of the API chooses what large values contain
+        seq = await publish(operator, "$O.blobs.C.a", payload, {EXPECTED: "0"})
+        request, body = "$JS.API.DIRECT.GET.OBJ_blobs", {"seq": seq}
+    else:  # a service writes what it likes on a subject of its own, with the lock of another aggregate
+        lock = {EXPECTED: str(stream.seq), f"{EXPECTED}-Subject": "evt.goal.a.>"}
+        seq = await publish(operator, "evt.run.b.running", payload, {**PUBLISHED, **lock})
+        request, body = "$JS.API.DIRECT.GET.LOG", {"seq": seq}
+    async with connected(nats_server, user) as connection:
+        await sent_by_the_server(connection, operator, request, body)
+    opened = await Stream.open(log, GOAL, "a", Origin("/gateway/1"))
+    assert (opened.state.status, opened.seq) == (goal.Status.PAUSED, stream.seq)
+    assert all(not one.commit.events for one in await first(log, 1, after=stream.seq))
+    await stream.decide(lambda state: [goal.Resumed()])
+    assert (await Stream.open(log, GOAL, "a", Origin("/gateway/1"))).state.status == goal.Status.ACTIVE
+
+
+@pytest.mark.parametrize("copied", ["commit", "blob"])
+async def test_a_consumer_that_is_told_to_deliver_into_the_log_forges_nothing(
+    nats_server: NatsServer, operator: Connection, copied: str
+) -> None:
+    """A delivery keeps its subject: a commit is refused by its own lock, any other message has no reader."""
+    log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
+    stream = await written(log, "a", goal.Created(objective="x"), goal.Paused())
+    await publish(operator, "$O.blobs.C.a", await forgery(), PUBLISHED)
+    source = "LOG" if copied == "commit" else "OBJ_blobs"
+    async with connected(nats_server, READER) as reader:
+        config = {"name": "c", "ack_policy": "none"}
+        await reader.api(f"CONSUMER.CREATE.{source}.c", {"stream_name": source, "config": config})
+        for _ in range(2):
+            await reader.publish(f"$JS.API.CONSUMER.MSG.NEXT.{source}.c", b"1", reply="evt.goal.a.deleted")
+        for _ in range(2):
+            await reader.api("STREAM.INFO.LOG")
+    assert [one.seq for one in await log.read(GOAL.name, "a")] == [1, stream.seq]
+    end = await log.last_seq()
+    assert end == stream.seq + (copied == "blob")
+    told = await first(log, end)
+    assert [one.seq for one in told if one.commit.events] == [1, stream.seq]
+
+
+@pytest.mark.parametrize("kept", ["sources", "mirror"])
+async def test_a_log_that_was_moved_to_another_stream_is_read_as_before(
+    operator: Connection, kept: str
+) -> None:
+    """The server removes headers from what it copies into a mirror or a stream with sources."""
+    log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
+    stream = await written(log, "a", goal.Created(objective="x"), goal.Paused())
+    origin = {"name": "LOG"}
+    config = {"name": "MOVED", "storage": "file", kept: [origin] if kept == "sources" else origin}
+    await operator.api("STREAM.CREATE.MOVED", config)
+    moved = [
+        await retry_until(partial(_present, operator, seq), deadline_s=WAIT_S) for seq in (1, stream.seq)
+    ]
+    for one in moved:
+        assert (await log.recorded(one.seq, one.subject, one.payload, one.headers)).commit.aggregate_id == "a"
+
+
+async def _present(connection: Connection, seq: int) -> Stored:
+    if found := await message_at(connection, "MOVED", seq):
+        return found
+    raise NoAnswer("it has not been copied yet")
 
 
 async def test_a_commit_that_the_server_is_made_to_repeat_is_not_stored_again(

@@ -16,6 +16,8 @@ from contracts.domain import run
 from contracts.domain.plan import Job
 from contracts.domain.registry import CODEC
 from contracts.runtime.consumer.parking import parked_messages
+from contracts.runtime.nats.publish import publish
+from contracts.runtime.wire import PUBLISHED
 from deploy.local.system import SERVICES
 
 if TYPE_CHECKING:
@@ -75,8 +77,8 @@ async def test_junk_and_forgeries_are_parked_and_counted_and_everything_else_goe
     """Also by services that are started again and read the log from its beginning."""
     async with start_bed(tmp_path) as bed:
         for subject in SUBJECTS:
-            await bed.log.connection.request(subject, b"junk")
-        await bed.log.connection.request(FORGED, forged(bed))
+            await publish(bed.log.connection, subject, b"junk", PUBLISHED)
+        await publish(bed.log.connection, FORGED, forged(bed), PUBLISHED)
         await completes(bed, "after")
 
         async def all_are_parked() -> bool:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from base64 import b64decode
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
 import orjson
-from nats.js.errors import NotFoundError
 from prometheus_client import Counter
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.core.event import Json
 from contracts.core.subjects import PARKED, PARKED_STREAM, STREAM, parked, replay
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.direct import stored
+from contracts.runtime.nats.direct import Stored, stored
+from contracts.runtime.nats.leader import message_at
 from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence, publish
 from contracts.runtime.nats.retry import retry_until
 from contracts.runtime.process.service import UserError
+from contracts.runtime.wire import CONTENT, COPIED
 from contracts.settings.redactor import SECRETS
 
 DEADLINE_S = 30.0
@@ -88,9 +88,9 @@ def as_json(payload: bytes) -> Json:
 
 
 async def parked_messages(connection: Connection) -> list[tuple[int, Parked]]:
-    """All parked messages with their numbers, oldest first."""
+    """All parked messages with their numbers, oldest first. Messages that no service parked are skipped."""
     found = await retry_until(partial(stored, connection, PARKED_STREAM, PARKED), deadline_s=DEADLINE_S)
-    return [(one.seq, Parked.model_validate_json(one.payload)) for one in found]
+    return [(one.seq, parked) for one in found if (parked := _parked_in(one))]
 
 
 async def retry(connection: Connection, number: int) -> None:
@@ -100,27 +100,36 @@ async def retry(connection: Connection, number: int) -> None:
         NotParked: no message has this number, or the log no longer contains the message.
         Unavailable: NATS could not be reached; try again.
     """
-    found = await _get(connection, PARKED_STREAM, number)
-    message = Parked.model_validate_json(found["data"])
+    message = _parked_in(await _get(connection, PARKED_STREAM, number))
+    if message is None:
+        raise NotParked(f"message {number} in {PARKED_STREAM} was not parked by a service")
     if message.consumer == READERS:
         raise NotParked(
             f"message {message.seq} of the log is not a commit, so no service can process it: remove it with "
             f"`nats stream rmm {STREAM} {message.seq}`, then `nats stream rmm {PARKED_STREAM} {number}`"
         )
     original = await _get(connection, STREAM, message.seq)
-    headers = {"Nats-Msg-Id": f"{PARKED_STREAM}.{number}", LOG_SUBJECT: original["subject"]}
-    await _store(connection, replay(message.consumer, message.seq), original["data"], headers)
+    own = {name: value for name, value in original.headers.items() if name in (CONTENT, COPIED)}
+    headers = {"Nats-Msg-Id": f"{PARKED_STREAM}.{number}", LOG_SUBJECT: original.subject, **own}
+    await _store(connection, replay(message.consumer, message.seq), original.payload, headers)
     delete = partial(connection.api, f"STREAM.MSG.DELETE.{PARKED_STREAM}", {"seq": number})
     await retry_until(delete, deadline_s=DEADLINE_S)
 
 
-async def _get(connection: Connection, stream: str, seq: int) -> dict[str, Json]:
-    ask = partial(connection.api, f"STREAM.MSG.GET.{stream}", {"seq": seq})
+def _parked_in(message: Stored) -> Parked | None:
+    """The parked message in a message of PARKED; None if no service stored it."""
     try:
-        message: dict[str, Json] = (await retry_until(ask, deadline_s=DEADLINE_S))["message"]
-    except NotFoundError:
-        raise NotParked(f"there is no message {seq} in {stream}; list the parked messages first") from None
-    return {"subject": message["subject"], "data": b64decode(message.get("data", ""))}
+        return None if COPIED in message.headers else Parked.model_validate_json(message.payload)
+    except ValidationError:
+        return None
+
+
+async def _get(connection: Connection, stream: str, seq: int) -> Stored:
+    ask = partial(message_at, connection, stream, seq)
+    message = await retry_until(ask, deadline_s=DEADLINE_S)
+    if message is None:
+        raise NotParked(f"there is no message {seq} in {stream}; list the parked messages first")
+    return message
 
 
 async def _store(connection: Connection, subject: str, body: bytes, headers: dict[str, str]) -> None:

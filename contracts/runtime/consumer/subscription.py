@@ -200,7 +200,7 @@ class Subscription:
         try:
             if self._draining:
                 raise asyncio.CancelledError
-            recorded = await self._log.recorded(delivery.seq, _subject_of(msg), msg.data)
+            recorded = await self._log.recorded(delivery.seq, _subject_of(msg), msg.data, msg.headers or {})
             await self._handler(recorded, delivery)
         except asyncio.CancelledError as raised:
             error = raised if self._draining else RuntimeError("the handler was cancelled unexpectedly")

@@ -55,6 +55,10 @@ class UnreadHeaders(Mapping[str, str]):
     def _parsed(self) -> dict[str, str]:
         return header_lines(self._raw[NATS_HDR_LINE_SIZE:])
 
+    def before_last(self, name: str) -> UnreadHeaders:
+        """The headers before the last one called `name`."""
+        return UnreadHeaders(self._raw.rpartition(f"\r\n{name}:".encode())[0])
+
     def __getitem__(self, name: str) -> str:
         return self._parsed[name]
 

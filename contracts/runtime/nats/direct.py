@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import orjson
 from nats.aio.msg import Msg
 
 from contracts.core.event import Json
+from contracts.runtime.nats.client import UnreadHeaders
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.replies import description_of, status_of
 from contracts.runtime.nats.retry import NoAnswer, NoResponder
 
 BATCH = 1000
+FIRST_ADDED = "Nats-Stream"
+"""The first of the headers that the server adds to those of the stored message."""
 MAX_BYTES = 8 * 1024 * 1024
 """Maximum size of one batch, well below the limit at which the server drops a slow consumer."""
 
@@ -26,6 +30,7 @@ class Stored:
     subject: str
     payload: bytes
     headers: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """The headers of the stored message, without those that the server adds to its answer."""
 
 
 async def stored_at(connection: Connection, stream: str, query: dict[str, Json]) -> Stored | None:
@@ -94,5 +99,6 @@ def _has_more(end: Msg) -> bool:
 
 
 def _stored(msg: Msg) -> Stored:
-    headers = msg.headers or {}
-    return Stored(int(headers["Nats-Sequence"]), headers["Nats-Subject"], msg.data, headers)
+    answer = cast("UnreadHeaders", msg.headers)
+    stored_headers = answer.before_last(FIRST_ADDED)
+    return Stored(int(answer["Nats-Sequence"]), answer["Nats-Subject"], msg.data, stored_headers)

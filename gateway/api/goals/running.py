@@ -7,7 +7,6 @@ from typing import Any
 
 from contracts.api.goals import RunGoalQuery, RunTriggered
 from contracts.core.ids import is_id
-from contracts.core.subjects import aggregate_filter
 from contracts.domain import dag, goal, run
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
@@ -80,8 +79,8 @@ async def delete(gateway: Gateway, run_id: str, origin: Origin) -> int:
 
 
 async def _is_asked_for(gateway: Gateway, run_id: str) -> bool:
-    filters = aggregate_filter(RUN.name, run_id), aggregate_filter(DAG.name, plan_id(run_id))
-    return await gateway.log.last_seq(*filters) > 0
+    aggregates = (RUN.name, run_id), (DAG.name, plan_id(run_id))
+    return any([await gateway.log.newest(*one) for one in aggregates])
 
 
 async def _require_model(gateway: Gateway, state: goal.State) -> None:

@@ -21,7 +21,7 @@ from contracts.runtime.consumer.parking import parked_messages
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
-from contracts.runtime.wire import Format
+from contracts.runtime.wire import PUBLISHED, Format
 from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, exists, settled
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def test_a_commit_of_a_newer_version_waits_for_a_consumer_that_can_read_it
     """A rolling upgrade: the old process neither handles nor parks it."""
     (newer,) = orjson.loads(counters.codec.encode(counters.commit("a")))
     newer["dataschema"] = "/schemas/counter.added/2"
-    await publish(log.connection, "evt.counter.a.positive", orjson.dumps([newer]), {})
+    await publish(log.connection, "evt.counter.a.positive", orjson.dumps([newer]), PUBLISHED)
     stream = Stream(log, counters.aggregate, "a", Origin("/test/1"))
     attempts: list[int] = []
 

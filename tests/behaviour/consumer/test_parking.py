@@ -18,6 +18,7 @@ from contracts.runtime.log import Conflict
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
+from contracts.runtime.wire import PUBLISHED
 from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, settled
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ async def test_a_message_that_is_no_commit_is_parked_and_the_rest_goes_on(
     log: NatsLog, counters: Counters, eventually: Eventually, payload: bytes
 ) -> None:
     handler = Handler()
-    await log.connection.request("evt.counter.a.positive", payload)
+    await publish(log.connection, "evt.counter.a.positive", payload, PUBLISHED)
     seq = await log.append(counters.commit("b"), after=0)
     async with consuming(Consumer(log, "worker", ALL, handler)):
         await eventually(lambda: parked_messages(log.connection))
@@ -145,7 +146,7 @@ async def test_a_message_whose_large_value_is_lost_is_parked_though_nobody_can_b
 ) -> None:
     (lost,) = orjson.loads(counters.codec.encode(counters.commit("a")))
     lost["data"]["note"] = {"$blob": "0" * 64, "size": 1, "mediaType": "application/json"}
-    await publish(log.connection, "evt.counter.a.positive", orjson.dumps([lost]), {})
+    await publish(log.connection, "evt.counter.a.positive", orjson.dumps([lost]), PUBLISHED)
 
     async def decide(recorded: Recorded, _: Any) -> None:
         Stream(log, counters.aggregate, "a", Origin("/test/1")).fold(recorded)
