@@ -13,7 +13,7 @@ ROWS = re.findall(
 
 def test_every_threat_has_a_control_and_tests_that_are_there() -> None:
     tests = "\n".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    defined = set(re.findall(r"^(?:async )?def (test_\w+)\(", tests, re.MULTILINE))
+    defined = set(re.findall(r"^ *(?:async )?def (test_\w+)\(", tests, re.MULTILINE))
     assert len(ROWS) > 15
     for threat, _, named in ROWS:
         names = set(re.findall(r"`(test_\w+)`", named))

@@ -13,7 +13,7 @@ from nats.js.errors import NotFoundError
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.codec import Codec
-from contracts.core.commit import Commit
+from contracts.core.commit import CONTENT_TYPE, Commit
 from contracts.core.event import Event
 from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.log import Conflict, Unavailable
@@ -77,7 +77,7 @@ def refusal(code: int, err_code: int) -> dict[str, Any]:
 
 
 def message(commit_id: str, seq: int) -> dict[str, Any]:
-    headers = f"NATS/1.0\r\nNats-Msg-Id: {commit_id}\r\n\r\n".encode()
+    headers = f"NATS/1.0\r\nNats-Msg-Id: {commit_id}\r\nContent-Type: {CONTENT_TYPE}\r\n\r\n".encode()
     return {"seq": seq, "subject": "evt.thing.t1.done", "hdrs": b64encode(headers).decode()}
 
 
