@@ -12,8 +12,8 @@ from nats.aio.msg import Msg
 from nats.js.errors import NotFoundError
 
 from contracts.core.aggregate import Aggregate
-from contracts.core.codec import Codec
-from contracts.core.commit import CONTENT_TYPE, Commit
+from contracts.core.codec import CONTENT_TYPE, Codec
+from contracts.core.commit import Commit
 from contracts.core.event import Event
 from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.log import Conflict, Unavailable
