@@ -33,8 +33,8 @@ receive a message more than once: drop duplicates by `commit`. Events can be rea
 Fields may be added to the data of a type: ignore unknown fields. Any other change of the data increases the
 number at the end of `dataschema`, which is the path of the JSON Schema on the gateway.
 
-A commit has the header `Content-Type: application/cloudevents-batch+json` and no header `Nats-Subject`. Skip other
-messages on these subjects: whoever has a password of NATS can make the server send its answers there.
+A commit has the header `Content-Type: application/cloudevents-batch+json` and no header `Nats-Subject`. Skip
+other messages: whoever has a password of NATS can make the server send its answers to these subjects.
 
 Subjects that begin with `live` are core NATS messages. They are not stored."""
 
