@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from contracts.core.event import Json
 from contracts.core.text import clean_json
+from contracts.llm import chunks
 from contracts.llm.bill import Bill, bill_of
 from contracts.llm.chat import FinishReason, ToolCall
 from contracts.llm.endpoint import Endpoint
@@ -79,9 +80,12 @@ def read_answer(endpoint: Endpoint, text: str, offered: Collection[str] = ()) ->
 
 def _parse(endpoint: Endpoint, text: str) -> Mapping[str, Json]:
     try:
-        document = clean_json(json.loads(text.lstrip("\ufeff")))
+        document = json.loads(text.lstrip("\ufeff"))
     except (ValueError, RecursionError) as error:
-        raise not_an_answer(endpoint, 200, text, str(error)) from error
+        document = chunks.joined(text)
+        if document is None:
+            raise not_an_answer(endpoint, 200, text, str(error)) from error
+    document = clean_json(document)
     if isinstance(document, list) and document:  # some providers wrap an error in a list
         document = document[0]
     if not isinstance(document, Mapping):

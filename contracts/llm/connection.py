@@ -57,7 +57,7 @@ class BoundedClient(openai.DefaultAsyncHttpxClient):
         finally:
             await response.aclose()
         packed = response.headers.get("content-encoding", "identity").strip().lower() not in ("", "identity")
-        body = await asyncio.to_thread(_unpacked, bytes(raw)) if packed else bytes(raw)
+        body = await asyncio.to_thread(unpacked, bytes(raw)) if packed else bytes(raw)
         headers = [(name, value) for name, value in response.headers.items() if name not in _UNPACKED_HERE]
         return type(response)(response.status_code, headers=headers, content=body, request=request)
 
@@ -125,7 +125,13 @@ class Connection:
         return self._clients[key]
 
 
-def _unpacked(packed: bytes) -> bytes:
+def unpacked(packed: bytes) -> bytes:
+    """Decompress a body, gzip or deflate.
+
+    Raises:
+        Damaged: it is neither, or its end is missing.
+        TooLarge: it is larger than MAX_BODY_BYTES.
+    """
     unpacker = zlib.decompressobj(_ANY_ZLIB)
     try:
         data = unpacker.decompress(packed, MAX_BODY_BYTES + 1)
@@ -133,6 +139,8 @@ def _unpacked(packed: bytes) -> bytes:
         raise Damaged(str(error)) from error
     if len(data) > MAX_BODY_BYTES:
         raise TooLarge
+    if not unpacker.eof:
+        raise Damaged("its end is missing")
     return data
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import pytest
 
 from contracts.core.outcome import Reject
 from contracts.llm import ChatRequest
+from contracts.llm.connection import Damaged, unpacked
 from deploy.scripted_llm import Rule, ScriptedAnswer
 from tests.services.llm.lab import HELLO, OK, Lab
 
@@ -116,6 +118,14 @@ async def test_an_answer_is_bounded_though_it_comes_packed(lab: Lab) -> None:
     with pytest.raises(Reject, match="larger than 16 MiB"):
         await lab.client(server).complete(ChatRequest(HELLO))
     assert len(server.requests) == 1
+
+
+async def test_a_packed_answer_without_its_end_is_not_an_answer() -> None:
+    packed = gzip.compress(b'{"choices": []}')
+    assert unpacked(packed) == b'{"choices": []}'
+    for length in range(1, len(packed)):
+        with pytest.raises(Damaged):
+            unpacked(packed[:length])
 
 
 async def test_a_call_written_as_text_is_a_call_and_an_unreadable_one_is_told(lab: Lab) -> None:
