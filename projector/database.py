@@ -16,6 +16,7 @@ from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from contracts.runtime.continuity import Mark
+from contracts.runtime.process.service import UserError
 from contracts.views import VIEWS_VERSION, checkpoint, metadata
 from projector.changes import Statement
 
@@ -45,6 +46,13 @@ class Damaged(Exception):
     """The file does not contain what the projector wrote to it."""
 
 
+class Inaccessible(UserError):
+    """The file cannot be written or read now: the disk is full or fails, or access is denied.
+
+    The last transaction has not changed the file. The same may succeed later.
+    """
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """The position of a views file."""
@@ -70,6 +78,7 @@ class Database:
 
         Raises:
             Damaged: it is not a views file, or lacks a table or column of its version.
+            Inaccessible: it cannot be opened or created now.
         """
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
@@ -82,7 +91,7 @@ class Database:
         )
         event.listen(engine.sync_engine, "connect", _pragmas)
         try:
-            with damage():
+            with sqlite_errors():
                 async with engine.begin() as connection:
                     await connection.run_sync(_create_or_check)
             yield cls(path, engine)
@@ -94,8 +103,9 @@ class Database:
 
         Raises:
             Damaged: the file has no checkpoint.
+            Inaccessible: it cannot be read now.
         """
-        with damage():
+        with sqlite_errors():
             async with self.engine.connect() as connection:
                 found = await connection.execute(text(f"SELECT * FROM {checkpoint.name}"))
                 row = found.mappings().one_or_none()
@@ -112,9 +122,10 @@ class Database:
         Raises:
             FileReplaced: the file was deleted or replaced. Nothing was written.
             Damaged: the file does not contain the last write of this process.
+            Inaccessible: it cannot be written now. Nothing was written.
         """
         self.check()
-        with damage():
+        with sqlite_errors():
             async with self.engine.begin() as connection:
                 driver = await _driver(connection)
                 for statement in statements:
@@ -149,15 +160,17 @@ class Database:
 
 
 @contextmanager
-def damage() -> Iterator[None]:
-    """Raise Damaged for SQLite errors that mean the file is damaged; raise others unchanged."""
+def sqlite_errors() -> Iterator[None]:
+    """Raise SQLite's errors as Inaccessible or Damaged."""
     try:
         yield
     except (sqlite3.DatabaseError, exc.DatabaseError) as error:
         cause = error.orig if isinstance(error, exc.DatabaseError) else error
         code = getattr(cause, "sqlite_errorcode", None)
-        if code is None or code & PRIMARY in PASSING:
+        if code is None:
             raise
+        if code & PRIMARY in PASSING:
+            raise Inaccessible(str(cause)) from error
         raise Damaged(str(cause)) from error
 
 

@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from projector.database import Damaged, Database, damage
+from projector.database import Damaged, Database, sqlite_errors
 
 OK = "ok"
 
@@ -21,7 +21,7 @@ async def inspect(database: Database) -> None:
         FileReplaced: the file was deleted during the check.
     """
     try:
-        with damage(), closing(_opened(database.path)) as connection:
+        with sqlite_errors(), closing(_opened(database.path)) as connection:
             found = await _in_thread(connection)
     except sqlite3.OperationalError:
         database.check()

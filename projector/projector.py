@@ -18,6 +18,7 @@ import structlog
 from contracts.core.commit import Recorded
 from contracts.runtime.continuity import WAY_OUT, LogRegressed, Mark, regression
 from contracts.runtime.log import Log, LogState, Unavailable
+from contracts.runtime.process.service import UserError
 from contracts.views import NEXT, SUSPECT, VIEWS_VERSION
 from projector import (
     agent_run_view,
@@ -32,7 +33,7 @@ from projector import (
     task_view,
 )
 from projector.building import Building, build, discard_if_unusable
-from projector.database import Checkpoint, Damaged, Database, FileReplaced, move, remove
+from projector.database import Checkpoint, Damaged, Database, FileReplaced, Inaccessible, move, remove
 from projector.fold import Fold
 from projector.inspection import inspect
 from projector.ownership import owned
@@ -50,6 +51,9 @@ ANSWER_S = 2.0
 """Seconds that a readiness check waits for the log."""
 WATCH_S = 1.0
 """Seconds between checks of the views file, and of a log that has lost commits."""
+ACCESS_S = 5.0
+"""Seconds between attempts to write a file that cannot be written."""
+MAKE_ROOM = "Make room on its disk, or give the projector access to it"
 WAITING = "another projector writes these views; waiting for it to end"
 
 log = structlog.get_logger()
@@ -74,7 +78,7 @@ def views_fold() -> Fold:
     return fold
 
 
-class BuildFailed(Exception):
+class BuildFailed(UserError):
     """A new views file could not be written."""
 
 
@@ -95,6 +99,8 @@ class Projector:
     async def run(self) -> None:
         """Follow the log until cancelled. If the file is deleted or damaged, build it again.
 
+        While the file cannot be written, because the disk is full for example, try again every ACCESS_S.
+
         Raises:
             LogRegressed: the log lost commits. The next call waits until an operator accepts the loss.
         """
@@ -108,6 +114,8 @@ class Projector:
                     log.warning("the views file is gone; building it again", path=str(self.path))
                 except Damaged as error:
                     self._move_aside("damaged", str(error))
+                except (Inaccessible, OSError) as error:
+                    await self._wait_for_access(error)
 
     async def rebuild(self) -> None:
         """Build new views from the whole log in a separate file, then replace the old views.
@@ -124,7 +132,10 @@ class Projector:
             else:
                 if accepted:
                     self._move_aside("regressed", accepted)
-            await self._build()
+            try:
+                await self._build()
+            except Inaccessible as error:
+                raise BuildFailed(f"the new views cannot be written: {error}. {MAKE_ROOM}") from error
 
     async def not_ready(self) -> str | None:
         """Why the projector is not ready; None if it is ready."""
@@ -141,6 +152,11 @@ class Projector:
             return f"the log regressed at seq {seq}: it now ends at {state.last_seq}"
         behind = newest - seq
         return f"the views are {behind} commits behind the log" if behind > MAX_LAG else None
+
+    async def _wait_for_access(self, error: Exception) -> None:
+        self.problem = f"the views at {self.path} cannot be written: {error}. {MAKE_ROOM}"
+        log.error("cannot write the views; trying again", reason=self.problem)
+        await asyncio.sleep(ACCESS_S)
 
     async def _ensure_current(self) -> None:
         """Make sure that the views have the current version, and that the log contains their commits."""

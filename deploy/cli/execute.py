@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from contracts.client import ClarificationRequired, ClientError, EmptyArgument, Refused, Unreachable
+from contracts.runtime.log import Unavailable
 from contracts.runtime.process.service import UserError
 from contracts.settings.secret_files import InvalidSettings
 from deploy.printable import show_error
@@ -39,7 +40,7 @@ def execute(main: Coroutine[Any, Any, Status], *, interrupted: Status = Status.I
     )
     try:
         return asyncio.run(_until_signalled(main, interrupted))
-    except (ClientError, UserError, InvalidSettings) as error:
+    except (ClientError, UserError, InvalidSettings, Unavailable) as error:
         show_error(_advice(error))
         return _status(error)
 
