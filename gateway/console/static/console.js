@@ -10,6 +10,7 @@ import { interceptLinks, navigate, useAddress } from "./parts/router.js";
 const PAGES = {
   "": { title: "Home", load: () => import("./pages/home.js") },
   inbox: { title: "Inbox", load: () => import("./pages/inbox.js"), one: () => import("./pages/ask.js") },
+  search: { title: "Search", load: () => import("./pages/search.js") },
   runs: { title: "Runs", load: () => import("./pages/runs.js"), one: () => import("./pages/run.js") },
   new: { title: "New", load: () => import("./pages/new.js") },
   goals: { title: "Goals", load: () => import("./pages/goals.js"), one: () => import("./pages/goal.js") },
@@ -126,7 +127,7 @@ function useShortcuts() {
       const target = previous === "g" && LETTERS[/** @type {keyof typeof LETTERS} */ (event.key)];
       previous = event.key;
       if (target) navigate(target);
-      else if (event.key === "/") focus(event, "[data-search]");
+      else if (event.key === "/") search(event);
       else if (event.key === "j" || event.key === "k") focusRow(event.key === "j" ? 1 : -1);
     };
     document.addEventListener("keydown", listener);
@@ -134,11 +135,12 @@ function useShortcuts() {
   }, []);
 }
 
-/** @param {KeyboardEvent} event @param {string} selector */
-function focus(event, selector) {
-  const field = /** @type {HTMLElement | null} */ (document.querySelector(selector));
-  if (field) event.preventDefault();
-  field?.focus();
+/** Go to the search field of the page, or to the page that searches everything. @param {KeyboardEvent} event */
+function search(event) {
+  const field = /** @type {HTMLElement | null} */ (document.querySelector("[data-search]"));
+  event.preventDefault();
+  if (field) field.focus();
+  else navigate("/search");
 }
 
 /** @param {number} step */

@@ -17,7 +17,7 @@ export default function Costs({ query }) {
   return html`
     <div class="head"><h1>Costs</h1></div>
     <form class="filters"><label>Period
-      <select data-search value=${from} onChange=${(/** @type {any} */ event) => setQuery({ from: event.target.value })}>
+      <select value=${from} onChange=${(/** @type {any} */ event) => setQuery({ from: event.target.value })}>
         ${Object.entries(PERIODS).map(([name, title]) => html`<option value=${name}>${title}</option>`)}
       </select></label></form>
     <${Loaded} of=${costs}>${(/** @type {any} */ data) => {

@@ -1,26 +1,30 @@
 // @ts-check
 /** All plans. */
 
-import { Empty, Loaded, Status, When } from "../parts/components.js";
+import { query as text } from "../parts/api.js";
+import { Status, When } from "../parts/components.js";
+import { Filters, filtersOf, isFiltered } from "../parts/filters.js";
 import { number, usd } from "../parts/format.js";
 import { html } from "../parts/html.js";
-import { useList } from "../parts/loading.js";
+import { ListTable, useList } from "../parts/list.js";
 
-export default function Dags() {
-  const list = useList("/api/v1/dags?limit=50", "dags");
+const STATUSES = ["success", "pending", "planning", "failed"];
+
+/** @param {{query: Record<string, string>}} props */
+export default function Dags({ query }) {
+  const list = useList(`/api/v1/dags${text({ ...filtersOf(query), limit: 50 })}`, "dags");
+  const heads = html`<th>Status</th><th>Plan</th><th class="num">Steps</th><th class="num">Planning</th><th>Schedule</th><th>Made</th>`;
   return html`
     <div class="head"><h1>Plans</h1><a class="button primary" href="/new">New run</a></div>
-    <${Loaded} of=${list}>${(/** @type {any[]} */ rows) =>
-      rows.length
-        ? html`<table class="list"><thead><tr><th>Status</th><th>Plan</th><th class="num">Steps</th><th class="num">Planning</th><th>Schedule</th><th>Made</th></tr></thead><tbody>
-            ${rows.map((dag) => html`<tr key=${dag.id}>
-              <td><${Status} value=${dag.status} /></td>
-              <td class="wide"><a class="row-link" href=${`/dags/${dag.id}`}>${dag.dagTitle || dag.result?.original_request || dag.id}</a></td>
-              <td class="num">${number(dag.result?.sub_tasks?.length)}</td>
-              <td class="num">${usd(dag.planningTotalCostUsd)}</td>
-              <td>${dag.cronSchedule ? html`<code>${dag.cronSchedule}</code>` : ""}</td>
-              <td><${When} at=${dag.createdAt} /></td></tr>`)}
-          </tbody></table>`
-        : html`<${Empty} title="No plans"><p>The planner makes one when you write a goal.</p><a class="button primary" href="/new">Write a goal</a><//>`}<//>
-    ${list.more && html`<button class="more" onClick=${list.more}>Show more</button>`}`;
+    <${Filters} query=${query} has=${["q", "status", "time", "agent", "tool", "cost"]} statuses=${STATUSES} />
+    <${ListTable} of=${list} heads=${heads} empty=${isFiltered(query) ? "No plan fits the filters" : "No plans"}
+      row=${(/** @type {any} */ dag) => html`<tr key=${dag.id}>
+        <td><${Status} value=${dag.status} /></td>
+        <td class="wide"><a class="row-link" href=${`/dags/${dag.id}`}>${dag.dagTitle || dag.result?.original_request || dag.id}</a></td>
+        <td class="num">${number(dag.result?.sub_tasks?.length)}</td>
+        <td class="num">${usd(dag.planningTotalCostUsd)}</td>
+        <td>${dag.cronSchedule ? html`<code>${dag.cronSchedule}</code>` : ""}</td>
+        <td><${When} at=${dag.createdAt} /></td></tr>`}>
+      ${!isFiltered(query) && html`<p>The planner makes one when you write a goal.</p><a class="button primary" href="/new">Write a goal</a>`}
+    <//>`;
 }

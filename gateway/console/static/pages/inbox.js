@@ -2,9 +2,9 @@
 /** Questions of runs to a person: what must be approved or answered. */
 
 import { query as text } from "../parts/api.js";
-import { Empty, Loaded, Status, When } from "../parts/components.js";
+import { Status, When } from "../parts/components.js";
 import { html } from "../parts/html.js";
-import { useList } from "../parts/loading.js";
+import { ListTable, useList } from "../parts/list.js";
 import { pageOf } from "../parts/questions.js";
 import { setQuery } from "../parts/router.js";
 import { useLiveReload } from "./runs.js";
@@ -19,20 +19,16 @@ export default function Inbox({ query }) {
   return html`
     <div class="head"><h1>Inbox</h1></div>
     <form class="filters"><label>Status
-      <select data-search value=${status} onChange=${(/** @type {any} */ event) => setQuery({ status: event.target.value })}>
+      <select value=${status} onChange=${(/** @type {any} */ event) => setQuery({ status: event.target.value })}>
         ${STATUSES.map((name) => html`<option value=${name}>${name}</option>`)}<option value="all">all</option>
       </select></label></form>
-    <${Loaded} of=${list}>${(/** @type {any[]} */ rows) =>
-      rows.length
-        ? html`<table class="list"><thead><tr><th>Status</th><th>What</th><th>Kind</th><th>Tool</th><th>Asked</th><th>Expires</th></tr></thead><tbody>
-            ${rows.map((ask) => html`<tr key=${ask.id}>
-              <td><${Status} value=${ask.status} /></td>
-              <td class="wide"><a class="row-link" href=${pageOf(ask.id)}>${ask.title}</a></td>
-              <td>${ask.kind}</td><td><code>${ask.tool}</code></td>
-              <td><${When} at=${ask.askedAt} /></td>
-              <td>${ask.closedAt ? "" : html`<${When} at=${ask.expiresAt} none="never" />`}</td></tr>`)}
-          </tbody></table>`
-        : html`<${Empty} title=${status === "open" ? "Nothing waits for you" : "No questions"}>
-            <p>A step with <code>"approval": true</code> waits here before its tool is called, and the tool <code>askHuman</code> asks here.</p><//>`}<//>
-    ${list.more && html`<button class="more" onClick=${list.more}>Show more</button>`}`;
+    <${ListTable} of=${list} heads=${html`<th>Status</th><th>What</th><th>Kind</th><th>Tool</th><th>Asked</th><th>Expires</th>`} empty=${status === "open" ? "Nothing waits for you" : "No questions"}
+      row=${(/** @type {any} */ ask) => html`<tr key=${ask.id}>
+        <td><${Status} value=${ask.status} /></td>
+        <td class="wide"><a class="row-link" href=${pageOf(ask.id)}>${ask.title}</a></td>
+        <td>${ask.kind}</td><td><code>${ask.tool}</code></td>
+        <td><${When} at=${ask.askedAt} /></td>
+        <td>${ask.closedAt ? "" : html`<${When} at=${ask.expiresAt} none="never" />`}</td></tr>`}>
+      <p>A step with <code>"approval": true</code> waits here before its tool is called, and the tool <code>askHuman</code> asks here.</p>
+    <//>`;
 }

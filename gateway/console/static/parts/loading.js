@@ -1,7 +1,7 @@
 // @ts-check
 /** Data of a page: loaded when its path changes, and again when asked. */
 
-import { ASKS_CHANGED, get, getPage } from "./api.js";
+import { ASKS_CHANGED, get } from "./api.js";
 import { useCallback, useEffect, useRef, useState } from "./html.js";
 
 /**
@@ -63,34 +63,4 @@ export function useThrottled(work, ms = 200) {
       latest.current();
     }, wait);
   }, [ms]);
-}
-
-/**
- * Load a list page by page. `path` has no cursor.
- * @param {string} path @param {string} name of the rows in the answer
- */
-export function useList(path, name) {
-  const [state, setState] = useState({ path: "", rows: /** @type {any[] | null} */ (null), next: /** @type {string | null} */ (null), error: /** @type {any} */ (null) });
-  const newest = useRef(0);
-  const load = useCallback(
-    async (/** @type {string} */ cursor, /** @type {any[]} */ before) => {
-      const turn = ++newest.current;
-      try {
-        const page = await getPage(`${path}${path.includes("?") ? "&" : "?"}cursor=${encodeURIComponent(cursor)}`, name);
-        if (turn === newest.current) setState({ path, rows: [...before, ...page.rows], next: page.next, error: null });
-      } catch (error) {
-        if (turn === newest.current) setState((old) => ({ ...old, path, error }));
-      }
-    },
-    [path, name],
-  );
-  const reload = useCallback(() => load("", []), [load]);
-  useEffect(() => void reload(), [reload]);
-  const current = state.path === path;
-  return {
-    data: current ? state.rows : null,
-    error: current ? state.error : null,
-    reload,
-    more: current && state.next ? () => load(state.next ?? "", state.rows ?? []) : null,
-  };
 }

@@ -35,7 +35,7 @@ function Input({ field }) {
     const step = schema.type === "integer" ? 1 : "any";
     return html`<input name=${name} type=${type} step=${step} min=${schema.minimum} max=${schema.maximum} maxlength=${schema.maxLength} required=${required} defaultValue=${initial} />`;
   }
-  const rows = Math.min(16, Math.max(kind === "json" ? 5 : 3, String(initial).split("\n").length + 1));
+  const rows = Math.min(16, Math.max(required ? 3 : 2, String(initial).split("\n").length + 1));
   const hint = { lines: "One per line", json: "JSON", long: "" }[kind];
   return html`<textarea name=${name} rows=${rows} placeholder=${hint} required=${required} spellcheck=${kind === "long"} defaultValue=${initial}></textarea>`;
 }
