@@ -19,7 +19,8 @@ FIRST_PAGE = 150_000
 """Maximum bytes of everything that the first page loads, compressed."""
 MODULES = {path: asset.content.decode() for path, asset in assets().items() if path.endswith(".js")}
 OWN_MODULES = {path: text for path, text in MODULES.items() if not path.startswith("vendor/")}
-IMPORT = re.compile(r"""(?:from\s*|import\s*\(?\s*)["']([^"']+)["']""")
+STATIC = re.compile(r"""^(?:import|export)\b[^;]*?from\s*["']([^"']+)["']""", re.MULTILINE)
+DYNAMIC = re.compile(r"""\bimport\s*\(\s*["']([^"']+)["']""")
 
 
 def target_of(module: str, imported: str) -> str:
@@ -57,7 +58,7 @@ async def test_a_file_is_sent_again_only_if_it_has_changed(api: Api) -> None:
 
 @pytest.mark.parametrize("module", OWN_MODULES)
 def test_modules_import_only_files_of_the_console(module: str) -> None:
-    for imported in IMPORT.findall(MODULES[module]):
+    for imported in STATIC.findall(MODULES[module]) + DYNAMIC.findall(MODULES[module]):
         assert imported.startswith("."), imported
         assert target_of(module, imported) in MODULES
 
@@ -89,6 +90,5 @@ def test_the_first_page_is_small() -> None:
         module = needed.pop()
         if module not in loaded:
             loaded.add(module)
-            static = re.findall(r"""from\s*["']([^"']+)["']""", MODULES[module])
-            needed += [target_of(module, one) for one in static]
+            needed += [target_of(module, one) for one in STATIC.findall(MODULES[module])]
     assert sum(len(gzip.compress(assets()[path].content)) for path in loaded) < FIRST_PAGE
