@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from contracts.core.commit import Commit
 from contracts.core.ids import new_id
 from contracts.domain import run
+from contracts.domain.plan import Job
 from contracts.domain.run import RUN
 from contracts.runtime.log import Log
 from tests import jobs
@@ -27,7 +28,7 @@ async def write_runs(log: Log, request: str, number: int) -> None:
         await asyncio.gather(*(_write(log, f"{request} {one}", job, one) for one in numbers))
 
 
-async def _write(log: Log, request: str, job: jobs.Job, number: int) -> None:
+async def _write(log: Log, request: str, job: Job, number: int) -> None:
     run_id = new_id("dag-exec_")
     events = (
         run.Requested(dag_id="dag_many", original_request=request, job=job),
