@@ -15,16 +15,12 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from contracts.core.event import Json
-from contracts.core.ids import new_id
 from contracts.core.outcome import Reject
 from contracts.core.tool import Effect, Fill, OutputSpec
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import ToolInput
 from executor.tools.threads import FILES
 from executor.tools.tool import CallContext, Tool
-
-TEMPORARY = ".tmp-"
-"""Prefix of the names of incomplete files."""
 
 
 def _as_text(value: object) -> object:
@@ -75,31 +71,7 @@ def effect_of(params: Mapping[str, Json]) -> Effect:
 
 
 def _write(artifacts: Artifacts, request: WriteFile, data: bytes) -> Path:
-    target = artifacts.locate(request.path)
-    try:
-        if request.path.endswith("/") or (target.exists() and not target.is_file()):
-            raise Reject(f"Invalid path: {request.path[:200]} is not a file")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if request.mode == "append":
-            _append(target, data)
-        else:
-            _replace(target, data)
-    except OSError as error:
-        raise Reject(f"Cannot write {request.path[:200]!r}: {error.strerror}") from error
-    return target
-
-
-def _append(target: Path, data: bytes) -> None:
-    with target.open("ab", buffering=0) as file:
-        remaining = memoryview(data)
-        while remaining:
-            remaining = remaining[file.write(remaining) :]
-
-
-def _replace(target: Path, data: bytes) -> None:
-    temporary = target.with_name(new_id(TEMPORARY))
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(target)
-    finally:
-        temporary.unlink(missing_ok=True)
+    if request.path.endswith("/"):
+        raise Reject(f"Invalid path: {request.path[:200]} is not a file")
+    write = artifacts.append if request.mode == "append" else artifacts.replace
+    return write(request.path, data)

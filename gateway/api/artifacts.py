@@ -7,12 +7,13 @@ import mimetypes
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from aiohttp import web
 
 from contracts.api.artifacts import ArtifactQuery
 from contracts.core.scopes import Scope
+from contracts.runtime.confined_folder import ConfinedFolder, NotAFile, Outside
 from gateway.endpoint import Call, Raw, endpoint
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
@@ -80,13 +81,29 @@ async def get_artifact(call: Call[None, None]) -> web.StreamResponse:
     root = call.gateway.settings.artifacts_dir
     try:
         file, media_type = await asyncio.to_thread(_open, root, call.path["filename"])
-    except OSError:
+    except (OSError, NotAFile):
         raise call.missing() from None
     with file:
         return await _send(call.request, file, media_type)
 
 
 ENDPOINTS = (list_artifacts, get_artifact)
+
+
+class _Entry(NamedTuple):
+    """An entry of a directory."""
+
+    name: str
+    is_directory: bool
+    is_file: bool
+    """Also for a link that leads to a file."""
+    is_link: bool
+
+    @classmethod
+    def of(cls, entry: os.DirEntry[str]) -> _Entry:
+        """Examine an entry. Its directory must still be open."""
+        is_directory = entry.is_dir(follow_symlinks=False)
+        return cls(entry.name, is_directory, _is_file(entry), entry.is_symlink())
 
 
 async def _send(request: web.Request, file: BinaryIO, media_type: str) -> web.StreamResponse:
@@ -101,20 +118,29 @@ async def _send(request: web.Request, file: BinaryIO, media_type: str) -> web.St
 
 def _names(root: Path, *, recursive: bool) -> list[str]:
     """Return the paths of all files, relative to `root`. U+FFFD replaces bytes that are not UTF-8."""
-    return sorted(map(_display_name, _files(_real(root), recursive=recursive)))
+    return sorted(map(_display_name, _files(ConfinedFolder(root), recursive=recursive)))
 
 
-def _files(real: Path, *, recursive: bool) -> Iterator[str]:
-    """Yield the paths of all files, relative to the folder `real`. Links that lead out of it are skipped."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        for entry in _entries(real / folder):
-            path = f"{folder}{entry.name}"
-            if recursive and entry.is_dir(follow_symlinks=False):
-                folders.append(f"{path}/")
-            elif _is_file(entry) and (not entry.is_symlink() or _real(real / path).is_relative_to(real)):
+def _files(folder: ConfinedFolder, *, recursive: bool) -> Iterator[str]:
+    """Yield the paths of all files, relative to the folder. Links that lead out of it are skipped."""
+    directories = [""]
+    while directories:
+        directory = directories.pop()
+        for entry in _entries(folder, directory):
+            path = f"{directory}{entry.name}"
+            if recursive and entry.is_directory:
+                directories.append(f"{path}/")
+            elif entry.is_file and (not entry.is_link or _is_inside(folder, path)):
                 yield path
+
+
+def _entries(folder: ConfinedFolder, directory: str) -> list[_Entry]:
+    """Return the entries of a directory. An unreadable directory has none."""
+    try:
+        with folder.directory(Path(directory)) as opened, os.scandir(opened) as entries:
+            return [_Entry.of(entry) for entry in entries]
+    except OSError:
+        return []
 
 
 def _is_file(entry: os.DirEntry[str]) -> bool:
@@ -124,28 +150,27 @@ def _is_file(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _entries(folder: Path) -> list[os.DirEntry[str]]:
-    """Return the entries of a folder. An unreadable folder has none."""
+def _is_inside(folder: ConfinedFolder, path: str) -> bool:
     try:
-        with os.scandir(folder) as entries:
-            return list(entries)
-    except OSError:
-        return []
+        folder.locate(path)
+    except Outside:
+        return False
+    return True
 
 
 def _display_name(path: str) -> str:
     return os.fsencode(path).decode("utf-8", "replace")
 
 
-def _named(real: Path, name: str) -> str:
+def _named(folder: ConfinedFolder, name: str) -> str:
     """Return the path of the file whose name is shown as `name`.
 
     Raises:
         Refusal: several files match.
     """
-    if REPLACED not in name or (real / name).exists():
+    if REPLACED not in name or (folder.root / name).exists():
         return name
-    found = [path for path in _files(real, recursive=True) if _display_name(path) == name]
+    found = [path for path in _files(folder, recursive=True) if _display_name(path) == name]
     if len(found) > 1:
         raise Refusal(409, f"{len(found)} files have names like this that are not UTF-8: rename them first")
     return found[0] if found else name
@@ -156,23 +181,18 @@ def _open(root: Path, name: str) -> tuple[BinaryIO, str]:
 
     Raises:
         OSError: there is no such file.
+        NotAFile: it is something else.
         Refusal: the file is not inside `root`, or several files match.
     """
-    real = _real(root)
-    path = _real(real / _named(real, name))
-    if not path.is_relative_to(real):
-        raise Refusal(403, "Access denied")
-    if not path.is_file():
-        raise FileNotFoundError(name)
-    file = path.open("rb")
+    folder = ConfinedFolder(root)
+    try:
+        path = folder.locate(_named(folder, name))
+    except Outside:
+        raise Refusal(403, "Access denied") from None
+    file = os.fdopen(folder.open(path, os.O_RDONLY), "rb")
     start = file.read(SNIFFED)
     file.seek(0)
     return file, _media_type(path, start)
-
-
-def _real(path: Path) -> Path:
-    """Resolve the links of `path`. Unlike `resolve()`, it accepts circular links."""
-    return Path(os.path.realpath(path))
 
 
 def _media_type(path: Path, start: bytes) -> str:

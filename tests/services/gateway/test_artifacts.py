@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from contracts.runtime.confined_folder import ConfinedFolder
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -123,6 +126,41 @@ async def test_what_leads_out_of_the_folder_is_denied(
     assert (answer.status, answer.json) == (403, {"error": "Access denied"})
     listed = (await api.get(f"{ARTIFACTS}?recursive=true")).json
     assert listed == ["a/b/two words.txt", "a/one.txt", "report.md"]
+
+
+@pytest.mark.parametrize("replaced", ["a", "a/one.txt"])
+async def test_nothing_outside_is_sent_if_a_link_takes_a_place_after_it_was_checked(
+    api: Api, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: str
+) -> None:
+    (tmp_path / "outside" / "a").mkdir(parents=True)
+    (tmp_path / "outside" / "a" / "one.txt").write_text("secret", encoding="utf-8")
+    locate = ConfinedFolder.locate
+
+    def overtaken(confined: ConfinedFolder, path: str) -> Path:
+        located = locate(confined, path)
+        (folder / replaced).rename(folder / "aside")
+        (folder / replaced).symlink_to(tmp_path / "outside" / replaced)
+        return located
+
+    monkeypatch.setattr(ConfinedFolder, "locate", overtaken)
+    assert (await api.get(f"{ARTIFACTS}/a/one.txt")).status == 404
+
+
+async def test_a_directory_that_a_link_replaces_while_files_are_listed_is_left_out(
+    api: Api, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "secret.txt").write_text("x", encoding="utf-8")
+    directory = ConfinedFolder.directory
+
+    def overtaken(confined: ConfinedFolder, located: Path) -> AbstractContextManager[int]:
+        if located.name == "a":
+            (folder / "a").rename(tmp_path / "aside")
+            (folder / "a").symlink_to(tmp_path / "outside")
+        return directory(confined, located)
+
+    monkeypatch.setattr(ConfinedFolder, "directory", overtaken)
+    assert (await api.get(f"{ARTIFACTS}?recursive=true")).json == ["report.md"]
 
 
 async def test_a_folder_that_is_itself_a_link_is_served(api: Api, tmp_path: Path) -> None:

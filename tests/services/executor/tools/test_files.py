@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject
+from contracts.runtime.confined_folder import ConfinedFolder
 from executor.tools.artifacts import Artifacts
 from executor.tools.read_file import read_file
 from executor.tools.tool import CallContext
@@ -111,6 +113,34 @@ async def test_no_symbolic_link_leads_outside(root: Path, link: Callable[[Path],
     with pytest.raises(Reject, match=OUTSIDE):
         await write(root, path=path, content="x")
     assert (outside / "secret.txt").read_text() == "secret"
+
+
+@pytest.mark.parametrize("replaced", ["folder", "folder/inner", "folder/inner/a.txt"])
+@pytest.mark.parametrize("mode", ["read", "overwrite", "append"])
+async def test_nothing_outside_is_opened_if_a_link_takes_a_place_after_it_was_checked(
+    root: Path, monkeypatch: pytest.MonkeyPatch, mode: str, replaced: str
+) -> None:
+    outside = root.parent / "outside"
+    for parent in (root / "folder/inner", outside / "folder/inner"):
+        parent.mkdir(parents=True)
+        (parent / "a.txt").write_text("secret" if parent.is_relative_to(outside) else "text")
+    locate = ConfinedFolder.locate
+
+    def overtaken(folder: ConfinedFolder, path: str) -> Path:
+        located = locate(folder, path)
+        (root / replaced).rename(root / "aside")
+        (root / replaced).symlink_to(outside / replaced)
+        return located
+
+    monkeypatch.setattr(ConfinedFolder, "locate", overtaken)
+    path = "folder/inner/a.txt"
+    with contextlib.suppress(Reject):
+        if mode == "read":
+            assert "secret" not in (await read(root, path=path))["content"]
+        else:
+            await write(root, path=path, content="x", mode=mode)
+    assert (outside / path).read_text() == "secret"
+    assert names_in(outside / "folder/inner") == ["a.txt"]
 
 
 async def test_a_symbolic_link_within_the_folder_is_followed(root: Path) -> None:
