@@ -29,17 +29,23 @@ def approved(tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt) -> M
 
     Raises:
         Asking: a person must approve these parameters first.
-        Reject: the parameters are invalid, a person rejected the call, or nobody answered in time.
+        Reject: the parameters are invalid, a person rejected the call, nobody answered in time, or calls that
+            send something to others are forbidden.
     """
-    closed = attempt.state.asks.closed.get(attempt.step.task.id)
+    step = attempt.step.task.id
+    ruling = attempt.state.rulings.get(step)
+    if ruling and ruling.decision == "forbid":
+        raise Reject(ruling.reason)
+    closed = attempt.state.asks.closed.get(step)
     if closed and (reason := run.refusal(closed)):
         raise Reject(reason)
-    if not attempt.step.task.approval:
-        return params
-    if not isinstance(closed, run.Answered) or closed.params_sha256 != _sha256(params):
+    approval = attempt.state.asks.approves(step)
+    if approval and approval.params_sha256 == _sha256(params):
+        return params if approval.params is None else approval.params
+    if attempt.step.task.approval or (ruling and ruling.decision == "ask"):
         tool.accept(params)
-        raise Asking(_approval(tool, params, attempt))
-    return params if closed.params is None else closed.params
+        raise Asking(_approval(tool, params, attempt, ruling))
+    return params
 
 
 def answer_to(attempt: Attempt) -> Json:
@@ -68,7 +74,10 @@ def question(
     )
 
 
-def _approval(tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt) -> run.Asked:
+def _approval(
+    tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt, ruling: run.Ruling | None
+) -> run.Asked:
+    asks_by_policy = ruling if ruling and ruling.decision == "ask" else None
     return run.Asked(
         step=attempt.step.task.id,
         attempt=attempt.number,
@@ -78,7 +87,8 @@ def _approval(tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt) -> 
         params=dict(params),
         params_sha256=_sha256(params),
         answer_schema=tool.spec.parameters,
-        why="the plan says that a person must approve this call",
+        why=asks_by_policy.reason if asks_by_policy else "the plan says that a person must approve this call",
+        policy=asks_by_policy.policy if asks_by_policy else None,
     )
 
 

@@ -34,6 +34,7 @@ from executor.executor import Executor, until_drained, watch
 from executor.goal.limits import Limits
 from executor.goal.workload import AgentWorkload
 from executor.plan.workload import PlanWorkload
+from executor.policy.rules import PolicySettings
 from executor.resources import Resources
 from executor.settings import ExecutorSettings
 from executor.tools.guard import guarded_session
@@ -68,10 +69,11 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
             max_steps=settings.executor_max_steps,
             timeout_s=settings.step_timeout_s,
         )
+        rules = PolicySettings().rules
         policy, name = settings.policy, f"{settings.instance}-{new_id()[-8:]}"
         workloads: Workloads = {
-            "plan": PlanWorkload(resources, policy),
-            "agent": AgentWorkload(log, resources, policy, _limits(settings, llm_settings)),
+            "plan": PlanWorkload(resources, policy, rules),
+            "agent": AgentWorkload(log, resources, policy, _limits(settings, llm_settings), rules),
         }
         executor = Executor(log, workloads, name)
         servers = mcp_servers(tool_settings, tools)

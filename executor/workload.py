@@ -13,6 +13,8 @@ from contracts.domain import run
 from contracts.domain.run import RunPolicy
 from contracts.domain.run.steps import Step
 from executor.attempt import Attempt
+from executor.policy.rules import Rules
+from executor.policy.screen import Screen
 from executor.tools.registry import Registry
 
 
@@ -45,11 +47,11 @@ class Workload(Protocol):
 Workloads = Mapping[run.Kind, Workload]
 
 
-def knowing_effects(policy: RunPolicy, tools: Registry) -> RunPolicy:
-    """`policy` with the effects of `tools`."""
+def knowing_tools(policy: RunPolicy, tools: Registry, rules: Rules) -> RunPolicy:
+    """`policy` with the effects of `tools`, and with the rules for calls that send something to others."""
 
     def effect_of(step: Step) -> Effect:
         call = step.task.tool_or_prompt
         return tools.effect_of(call.name, call.params)
 
-    return replace(policy, effect_of=effect_of)
+    return replace(policy, effect_of=effect_of, screen=Screen(tools.tools, rules).of)

@@ -147,6 +147,8 @@ class Planner:
         reply = await ask(self.llm, briefing.chat(question))
         metrics.ATTEMPTS.labels(question.reason).inc()
         verdict = await asyncio.to_thread(judge, state.goal_text, reply, briefing.vocabulary)
+        if isinstance(verdict, Planned):
+            verdict = briefing.planned(verdict)
         proposal = await self._proposal(title, wanted=isinstance(verdict, Planned))
         await _append(stream, lambda now: with_title(conclude(now, question, reply, verdict), proposal))
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from contracts.core.tool import ToolSpec
 from contracts.domain import agent
-from contracts.domain.dag import Rejected, Requested
+from contracts.domain.dag import Planned, Rejected, Requested
 from contracts.domain.memory import Memory, as_section
 from contracts.domain.model import Model
 from contracts.domain.plan import job_schema
@@ -32,10 +32,21 @@ class PlanningContext:
     memories: tuple[Memory, ...] = ()
     """Memories of earlier runs of the goal."""
 
+    @property
+    def is_untrusted(self) -> bool:
+        """Whether the model reads something from outside: memories, or descriptions of third parties."""
+        tools = self.vocabulary.tools.values()
+        return any(tool.third_party for tool in tools) or any(one.untrusted for one in self.memories)
+
     def goal(self, text: str) -> str:
         """The goal for the model: with date placeholders filled, and with the memories."""
         known = as_section(self.memories)
         return "\n\n".join(filter(None, (prompt.goal(text, self.now), known)))
+
+    def planned(self, plan: Planned) -> Planned:
+        """`plan` with the policy of the request, and with whether it is untrusted."""
+        job = plan.job.model_copy(update={"outward_calls": self.request.outward_calls})
+        return plan.model_copy(update={"job": job, "untrusted": self.is_untrusted})
 
     def chat(self, question: Question) -> ChatRequest:
         """The request for `question`, with the JSON Schema of a plan."""

@@ -33,6 +33,7 @@ def asked(changes: Changes, meta: EventMeta, event: run.Asked) -> None:
         "params_sha256": event.params_sha256,
         "answer_schema": event.answer_schema,
         "why": event.why,
+        "policy": event.policy,
         "asked_at": meta.at,
         "expires_at": milliseconds(event.expires_at) if event.expires_at else None,
     }

@@ -41,6 +41,8 @@ def steps_started(changes: Changes, meta: EventMeta, event: run.StepsStarted) ->
             "error": None,
             "updated_at": meta.at,
         }
+        if ruling := event.outward.get(step):
+            values["outward"] = ruling.model_dump()
         changes.update(run_steps, (meta.id, step), values, {"attempt": 1})
     change(changes, meta, add={"waiting_steps": -len(event.retried)})
 

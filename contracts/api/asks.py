@@ -11,6 +11,7 @@ from contracts.api.filters import Name
 from contracts.api.numbers import COERCED
 from contracts.api.paging import Cursor
 from contracts.core.event import Json
+from contracts.domain.outward import OutwardCalls
 from contracts.domain.run import Answer, AskKind, Verdict
 
 AskStatus = Literal["open", "approved", "rejected", "answered", "expired", "withdrawn"]
@@ -72,6 +73,8 @@ class AskRow(Row):
     answer_schema: dict[str, Json] | None
     """JSON Schema of `params` (approval) or `value` (question) of the answer; null: any."""
     why: str
+    policy: OutwardCalls | None
+    """The policy about calls that send something to others, if it asks; null: the plan or the tool asks."""
     asked_at: Timestamp
     expires_at: Timestamp | None
     """The step fails if nobody answers before; null: it waits without limit."""

@@ -14,6 +14,7 @@ from contracts.api.paging import ByCursor, Page, Pagination
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
 from contracts.core.event import Json
 from contracts.core.suggestions import closest
+from contracts.domain.outward import OutwardCalls
 
 
 class CreateDag(SchedulePolicy):
@@ -29,6 +30,9 @@ class CreateDag(SchedulePolicy):
     """Maximum length of an answer in tokens. After a plan that was cut off, it is doubled."""
     temperature: Annotated[float, Field(allow_inf_nan=False)] = 0.7
     seed: Seed | None = None
+    outward_calls: Omissible[OutwardCalls] = None
+    """What happens to tool calls that send something to others: `allow`, `ask-tainted`, `ask` or `forbid`.
+    It can only be stricter than the setting OUTWARD_CALLS, which is the default."""
     cron_schedule: Omissible[str] = None
     """Cron expression: 5 fields, 6 fields with seconds first, or a word such as `@daily`."""
     schedule_active: Omissible[bool] = None

@@ -13,6 +13,7 @@ from contracts.api.numbers import COERCED
 from contracts.api.paging import FURTHEST, ByCursor, Page, Pagination
 from contracts.core.event import Json
 from contracts.domain.issues import unknown_key
+from contracts.domain.outward import Ruling
 
 ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
 StepStatus = Literal["pending", "running", "waiting", "completed", "failed"]
@@ -94,6 +95,8 @@ class SubStepRow(Row):
     result: str | None
     """A text. Any other value is encoded as JSON text."""
     error: str | None
+    outward: Ruling | None
+    """The decision about a call that sends something to others. Null: there is none, or none yet."""
     usage: TokenUsage | None
     """Tokens used by all attempts together."""
     cost_usd: str | None

@@ -15,6 +15,7 @@ from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
 from contracts.core.event import Json
+from contracts.domain.outward import OutwardCalls
 
 GoalStatus = Literal["active", "paused", "archived"]
 LONGEST_URL = 2048
@@ -60,6 +61,13 @@ class GoalParams(Body):
     temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
     """Applies to the turns of the agent, or to planning. So does `maxTokens`."""
     max_tokens: Omissible[Annotated[int, Field(gt=0, le=MOST_TOKENS), INTEGRAL]] = None
+    outward_calls: Omissible[OutwardCalls] = None
+    """What happens to tool calls that send something to others, such as e-mail. `allow`: they are made.
+    `ask-tainted`: a person must approve a call whose destination may have been chosen by text from outside.
+    `ask`: a person must approve every call. `forbid`: they fail.
+
+    It can only be stricter than the setting OUTWARD_CALLS, which is the default.
+    """
 
 
 class GoalCreate(Body):

@@ -10,6 +10,7 @@ from contracts.api.filters import ByToolAndCost, Name
 from contracts.api.goals import GoalRow
 from contracts.api.paging import ByCursor, Page
 from contracts.core.event import Json
+from contracts.domain.outward import Ruling
 from contracts.domain.run import OutcomeReason
 
 RunStatus = Literal["pending", "running", "completed", "failed"]
@@ -88,6 +89,8 @@ class ToolCallRow(Row):
     """`waiting` means that the call will be retried."""
     error: str | None
     duration_ms: int | None
+    outward: Ruling | None
+    """The decision about a call that sends something to others. Null: there is none, or none yet."""
 
 
 class RunStepRow(Row):

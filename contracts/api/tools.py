@@ -6,6 +6,7 @@ from typing import Literal
 
 from contracts.api.fields import Query, Row
 from contracts.core.event import Json
+from contracts.core.tool import Effect
 
 
 class ToolQuery(Query):
@@ -28,3 +29,7 @@ class ToolDefinition(Row):
 
     type: Literal["function"] = "function"
     function: ToolFunction
+    effect: Effect
+    """What a second call does. `read`: nothing. `idempotent`: nothing more. `once`: the effect twice."""
+    outward: bool
+    """Whether a call sends something to others. The policy `outwardCalls` applies to it."""

@@ -36,6 +36,28 @@ class Fill(StrEnum):
     """The results as text, joined in order."""
 
 
+class Source(StrEnum):
+    """Where the content of a result comes from. It decides whether the result is untrusted."""
+
+    CALL = "call"
+    """From the parameters. The result is untrusted if one of them is."""
+    OUTSIDE = "outside"
+    """From outside: pages, servers, files, mail. The result is untrusted."""
+    PERSON = "person"
+    """From a person who answered a question. The result is trusted."""
+
+
+class Outward(BaseModel):
+    """A call sends something to others. The parameters that say to whom are its destination."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    kind: Literal["email", "url", "other"] = "other"
+    """What the destination consists of: e-mail addresses, URLs, or other values."""
+    parameters: tuple[str, ...] | None = None
+    """Names of the parameters with the destination; null: all parameters, because it is not known which."""
+
+
 class OutputSpec(BaseModel):
     """What a successful call creates outside the run. Runs list it as an output."""
 
@@ -65,6 +87,15 @@ class ToolSpec(BaseModel):
     """Sort key in listings; lower comes first."""
     by_default: bool = True
     """Whether prompts for plans list the tool, and agents that name no tools may call it."""
+    outward: Outward | None = None
+    """Set if a call sends something to others."""
+    source: Source = Source.OUTSIDE
+    """Where the content of a result comes from."""
+    reads_file: str | None = None
+    """The parameter with the path of the file that a call reads; None: it reads no file. A file that the run
+    itself has written is as trusted as what was written."""
+    third_party: bool = False
+    """Whether name and description come from a third party. A model that has read them may obey them."""
 
     def as_function(self) -> dict[str, Json]:
         """The tool as an OpenAI function tool, for the API and for prompts."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
@@ -43,6 +43,8 @@ class Memory(BaseModel):
     type: Kind
     content: str
     run_id: str
+    untrusted: bool = Field(default=True, exclude_if=bool)
+    """Whether something from outside may be in it; true in older memories, which do not have this field."""
 
 
 class Kept(Event):

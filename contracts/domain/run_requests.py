@@ -96,6 +96,7 @@ def plan_request(
         goal_id=asked and asked.goal_id,
         webhook_url=asked and asked.webhook_url,
         timezone=timezone or plan.timezone,
+        untrusted_plan=plan.is_untrusted,
     )
 
 
@@ -158,6 +159,7 @@ def _turns(goal_id: str, state: goal.State, occasion: Trigger, defaults: Default
         trigger=occasion.trigger,
         schedule_id=occasion.schedule_id,
         timezone=occasion.timezone or state.timezone,
+        outward_calls=params.outward_calls,
     )
 
 
@@ -176,5 +178,6 @@ def _plan(
         allowed_tools=params.allowed_tools or (),
         trigger=occasion.trigger,
         timezone=occasion.timezone or state.timezone,
+        outward_calls=params.outward_calls,
         **{name: value for name, value in given.items() if value is not None},
     )

@@ -21,6 +21,7 @@ asks = Table(
     Column("params_sha256", Text, nullable=False),
     Column("answer_schema", JSON(none_as_null=True)),
     Column("why", Text, nullable=False),
+    Column("policy", Text),
     Column("asked_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger),
     Column("closed_at", BigInteger),

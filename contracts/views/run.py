@@ -157,6 +157,7 @@ run_steps = Table(
     Column("duration_ms", BigInteger),
     Column("result", JSON(none_as_null=True)),
     Column("error", Text),
+    Column("outward", JSON(none_as_null=True)),
     Column("prompt_tokens", BigInteger),
     Column("completion_tokens", BigInteger),
     Column("cost_pico", BigInteger),
@@ -177,6 +178,7 @@ run_steps = Table(
 - `position`: the position of a call in its turn, from 0; null for all other steps.
 - `name`, `params`: the tool or agent, and its parameters.
 - `result`: the JSON value or `{"$blob": …}`.
+- `outward`: the decision about a call that sends something to others, or null.
 - Tokens and cost: the sum of all attempts. Agent and prompt: those of the attempt with the result."""
 
 Index("run_steps_by_tool", run_steps.c.name, run_steps.c.run_id, sqlite_where=IS_TOOL_CALL)

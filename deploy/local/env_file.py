@@ -13,6 +13,7 @@ from contracts.llm import LlmSettings
 from contracts.runtime.process.settings import ViewsSettings
 from contracts.settings.environment import secret_names
 from deploy.local.settings import LocalSettings
+from executor.policy.rules import PolicySettings
 from executor.settings import ExecutorSettings
 from executor.tools.settings import ToolSettings
 from gateway.settings import GatewaySettings
@@ -27,6 +28,7 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
     PlannerSettings,
     ExecutorSettings,
     ToolSettings,
+    PolicySettings,
     SchedulerSettings,
     ViewsSettings,
     LlmSettings,

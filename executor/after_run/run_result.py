@@ -46,6 +46,8 @@ class RunResult:
     """Number of earlier ends, after which the run was resumed."""
     is_final: bool = True
     """Whether the run leaves memories: it is not suspended."""
+    is_untrusted: bool = True
+    """Whether something from outside may be in its results."""
 
     @property
     def webhook_key(self) -> str:
@@ -57,7 +59,10 @@ class RunResult:
         files = [one.content for one in self.outputs[self.kept_outputs :] if one.kind == "file"]
         left = [(Kind.ARTIFACT, path) for path in files] + [(Kind.FACT, fact) for fact in self.facts]
         notes = [] if self.summary is None else [(Kind.NOTE, self.summary)]
-        return [Memory(type=kind, content=text, run_id=self.run_id) for kind, text in [*left, *notes]]
+        return [
+            Memory(type=kind, content=text, run_id=self.run_id, untrusted=self.is_untrusted)
+            for kind, text in [*left, *notes]
+        ]
 
     def payload(self) -> dict[str, Json]:
         """The payload of the webhook call, the same in every attempt."""
@@ -121,6 +126,7 @@ def _of_loop(run_id: str, state: run.State, loop: Loop) -> RunResult:
             if call.name == REMEMBER and answer.error is None and "fact" in call.arguments
         ),
         number=state.resumes,
+        is_untrusted=bool(state.untrusted),
     )
 
 
@@ -150,4 +156,5 @@ def _of_plan(run_id: str, state: run.State, request: run.Requested, goal_id: str
         outputs=state.outputs,
         number=state.resumes,
         is_final=state.status is not run.Status.SUSPENDED,
+        is_untrusted=bool(state.untrusted),
     )

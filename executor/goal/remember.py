@@ -7,7 +7,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from contracts.core.event import Json
-from contracts.core.tool import Effect
+from contracts.core.tool import Effect, Source
 from executor.tools.inputs import ToolInput
 from executor.tools.tool import CallContext, Tool
 
@@ -29,6 +29,7 @@ REMEMBER = Tool(
     description="Keep one fact for the next run of this goal, if it will still matter then.",
     accepts=Remember,
     effect=Effect.IDEMPOTENT,
+    source=Source.CALL,
     run=_run,
     timeout_s=5,
 )

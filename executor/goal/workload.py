@@ -14,17 +14,20 @@ from executor.goal.limits import Limits
 from executor.goal.performer import GoalPerformer
 from executor.goal.remember import REMEMBER
 from executor.goal.setup import Setup
+from executor.policy.rules import DEFAULT_RULES, Rules
 from executor.resources import Resources
-from executor.workload import knowing_effects
+from executor.workload import knowing_tools
 
 
 class AgentWorkload:
     """Runs of a goal by an agent, with the tools of the process and `remember`."""
 
-    def __init__(self, log: Log, resources: Resources, policy: RunPolicy, limits: Limits) -> None:
+    def __init__(
+        self, log: Log, resources: Resources, policy: RunPolicy, limits: Limits, rules: Rules = DEFAULT_RULES
+    ) -> None:
         self.max_runs: int | None = limits.concurrent
         tools = resources.tools.including(REMEMBER)
-        self.policy = knowing_effects(policy, tools)
+        self.policy = knowing_tools(policy, tools, rules)
         self._performer = GoalPerformer(resources, tools, limits)
         self._setup = Setup(log, resources, tools, limits)
 

@@ -26,10 +26,11 @@ from contracts.domain.run.steps import SYNTHESIS
 from contracts.llm import ChatRequest, Completion
 from executor.attempt import Attempt
 from executor.plan.prompts import SYNTHESIS_SYSTEM, inference_prompt, instruction_of, synthesis_prompt
+from executor.policy.rules import DEFAULT_RULES, Rules
 from executor.resources import Resources
 from executor.stopwatch import ms_since
 from executor.tools.tool import Tool
-from executor.workload import knowing_effects
+from executor.workload import knowing_tools
 
 logger = structlog.get_logger(__name__)
 
@@ -42,10 +43,10 @@ class PlanWorkload:
     max_runs: int | None = None
     """See Workload."""
 
-    def __init__(self, resources: Resources, policy: RunPolicy) -> None:
+    def __init__(self, resources: Resources, policy: RunPolicy, rules: Rules = DEFAULT_RULES) -> None:
         self.tools = resources.tools
         self._resources = resources
-        self.policy = knowing_effects(policy, resources.tools)
+        self.policy = knowing_tools(policy, resources.tools, rules)
 
     async def claim(self, state: run.State, executor: str, now: datetime) -> Sequence[Event]:
         """The start of a pending run; see Workload."""
@@ -103,7 +104,8 @@ class PlanWorkload:
         needs = attempt.step.needs
         results = await self._results(attempt, find(instruction_of(task)) | set(needs))
         now = in_zone(datetime.now(UTC), attempt.timezone)
-        values = {**tool_texts(self.tools.specs), **dates(now)}
+        own = [spec for spec in self.tools.specs if not spec.third_party]
+        values = {**tool_texts(own), **dates(now)}
         asked = resolve_model(agent.state, self._resources.llm.problem)
         if isinstance(asked, NoModel):
             raise Reject(asked.reason)

@@ -9,7 +9,7 @@ from pydantic import Field, field_validator
 
 from contracts.core.event import Json
 from contracts.core.outcome import Ask
-from contracts.core.tool import Effect
+from contracts.core.tool import Effect, Source
 from executor.tools.inputs import ToolInput
 from executor.tools.tool import CallContext, Tool
 
@@ -60,6 +60,7 @@ def ask_human() -> Tool[AskHuman]:
         ),
         accepts=AskHuman,
         effect=Effect.READ,
+        source=Source.PERSON,
         by_default=False,
         run=run,
         timeout_s=30,

@@ -48,5 +48,6 @@ def read_file(artifacts: Artifacts) -> Tool[ReadFile]:
         accepts=ReadFile,
         effect=Effect.READ,
         run=run,
+        reads_file="path",
         timeout_s=30,
     )

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field
 from contracts.core.event import Json
 from contracts.core.ids import derived_id
 from contracts.core.outcome import Reject
-from contracts.core.tool import Effect, OutputSpec
+from contracts.core.tool import Effect, OutputSpec, Outward, Source
 from executor.tools.artifacts import Artifacts
 from executor.tools.attachments import Attachment, attach
 from executor.tools.inputs import EmailAddress, Line, ToolInput
@@ -72,6 +72,8 @@ def send_email(settings: ToolSettings, artifacts: Artifacts) -> Tool[SendEmail]:
         effect=Effect.ONCE,
         run=run,
         output=OutputSpec(kind="email", fields=("to", "subject", "messageId")),
+        outward=Outward(kind="email", parameters=("to", "cc", "bcc")),
+        source=Source.CALL,
         timeout_s=120,
     )
 

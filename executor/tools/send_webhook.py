@@ -19,7 +19,7 @@ from pydantic import Field, field_validator
 from contracts.core.event import Json
 from contracts.core.foreign_json import MAX_DEPTH, depth, parse_json
 from contracts.core.ids import derived_id
-from contracts.core.tool import Effect, OutputSpec
+from contracts.core.tool import Effect, OutputSpec, Outward
 from executor.tools.inputs import HttpUrl, ToolInput
 from executor.tools.tool import CallContext, Tool
 from executor.tools.web import network_outcomes, raise_for_retry, read_at_most, reason_of
@@ -85,6 +85,7 @@ def send_webhook(
         effect=Effect.IDEMPOTENT,
         run=run,
         output=OutputSpec(kind="webhook", fields=("url", "status", "success")),
+        outward=Outward(kind="url", parameters=("url",)),
         timeout_s=TIMEOUT_S + 5,
     )
 

@@ -18,7 +18,7 @@ from contracts.core.foreign_json import MAX_DEPTH, depth, require_storable
 from contracts.core.ids import require_id
 from contracts.core.outcome import Ask, Reject, Retry
 from contracts.core.text import clean_json, clean_text
-from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
+from contracts.core.tool import Effect, Fill, OutputSpec, Outward, Source, ToolSpec
 from contracts.settings.redactor import SECRETS
 from executor.tools.inputs import ToolInput, explain
 
@@ -70,6 +70,14 @@ class Tool(Generic[InputT]):
     """Position in lists of tools."""
     by_default: bool = True
     """Whether prompts for plans list the tool, and agents that name no tools may call it."""
+    outward: Outward | None = None
+    """Set it if a call sends something to others; see `executor/policy`."""
+    source: Source = Source.OUTSIDE
+    """Where the content of a result comes from."""
+    reads_file: str | None = None
+    """The parameter with the path of the file that a call reads; None: it reads no file."""
+    third_party: bool = False
+    """Whether name and description come from a third party."""
     effect_by_params: Callable[[Mapping[str, Json]], Effect] | None = None
     """Returns the effect of a call by its parameters; None: `effect` applies to all calls."""
     is_available: Callable[[], bool] = always
@@ -78,11 +86,17 @@ class Tool(Generic[InputT]):
     def __post_init__(self) -> None:
         require_id(self.name)
         known = self.accepts.model_json_schema().get("properties", {})
-        if unknown := sorted(set(self.filled_from_results) - set(known)):
-            raise ValueError(
-                f"{self.name}: filled_from_results names {', '.join(unknown)}; "
-                f"its parameters are {', '.join(known) or 'none'}"
-            )
+        named = {
+            "filled_from_results": self.filled_from_results,
+            "outward.parameters": (self.outward and self.outward.parameters) or (),
+            "reads_file": (self.reads_file,) if self.reads_file else (),
+        }
+        for declaration, names in named.items():
+            if unknown := sorted(set(names) - set(known)):
+                raise ValueError(
+                    f"{self.name}: {declaration} names {', '.join(unknown)}; "
+                    f"its parameters are {', '.join(known) or 'none'}"
+                )
 
     @cached_property
     def spec(self) -> ToolSpec:
@@ -96,6 +110,10 @@ class Tool(Generic[InputT]):
             filled_from_results=self.filled_from_results,
             order=self.order,
             by_default=self.by_default,
+            outward=self.outward,
+            source=self.source,
+            reads_file=self.reads_file,
+            third_party=self.third_party,
         )
 
     def effect_of(self, params: Mapping[str, Json]) -> Effect:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject
-from contracts.core.tool import Effect, Fill, OutputSpec
+from contracts.core.tool import Effect, Fill, OutputSpec, Source
 from executor.tools.artifacts import Artifacts
 from executor.tools.inputs import ToolInput
 from executor.tools.threads import FILES
@@ -61,6 +61,7 @@ def write_file(artifacts: Artifacts) -> Tool[WriteFile]:
         run=run,
         output=OutputSpec(kind="file", fields=("path",)),
         filled_from_results={"content": Fill.TEXT},
+        source=Source.CALL,
         timeout_s=30,
     )
 

@@ -23,6 +23,7 @@ def stream_events(run_id: str, event: Event) -> Iterator[tuple[str, StreamEvent]
                     "toolName": event.tool,
                     "params": event.params,
                     "why": event.why,
+                    "policy": event.policy,
                     "expiresAt": event.expires_at and epoch_ms(event.expires_at),
                 },
             )

@@ -15,6 +15,7 @@ from contracts.llm import LlmSettings
 from deploy.cli.options import DEFAULT_URL
 from deploy.local.settings import LocalSettings
 from deploy.scripted_llm import environment
+from executor.policy.rules import PolicySettings
 from executor.settings import ExecutorSettings
 from executor.tools.settings import ToolSettings
 from gateway.settings import GatewaySettings
@@ -30,7 +31,7 @@ NONE = "\N{EN DASH}"
 SERVICES: dict[str, tuple[type[BaseSettings], ...]] = {
     "gateway": (GatewaySettings, LlmSettings),
     "planner": (PlannerSettings, LlmSettings),
-    "executor": (ExecutorSettings, ToolSettings, LlmSettings),
+    "executor": (ExecutorSettings, ToolSettings, PolicySettings, LlmSettings),
     "scheduler": (SchedulerSettings,),
     "projector": (PROJECTOR.settings,),
     "`up`": (LocalSettings,),

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
+from contracts.domain.outward import OutwardCalls
 from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
 
@@ -36,6 +37,8 @@ class Requested(Event):
     trigger: Literal["api", "schedule"] = "api"
     timezone: str | None = None
     """IANA time zone of the request. The time zone of the DAG's schedule has precedence."""
+    outward_calls: OutwardCalls | None = None
+    """The policy of the plan about calls that send something to others; null: the setting OUTWARD_CALLS."""
 
     def allows(self, tool: str) -> bool:
         """Whether the plan may use this tool."""
@@ -70,6 +73,8 @@ class Planned(Event):
     offloaded: ClassVar[frozenset[str]] = frozenset({"job"})
     job: Job
     title: str | None = None
+    untrusted: bool = False
+    """Whether the model had read something from outside, such as memories or descriptions of MCP tools."""
 
 
 class ClarificationAsked(Event):

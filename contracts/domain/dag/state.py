@@ -51,6 +51,8 @@ class State:
     query: str | None = None
     title: str | None = None
     label: str = ""
+    is_untrusted: bool = False
+    """Whether the model that made the plan had read something from outside."""
     schedule: Schedule | None = None
 
     @property
@@ -74,8 +76,9 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transitio
         case AttemptMade():
             return replace(state, status=Status.PLANNING, attempts=(*state.attempts, event))
         case Planned() | Imported():
-            title = event.title or state.title
-            return replace(state, status=Status.PLANNED, job=event.job, title=title, label="success")
+            planned = replace(state, status=Status.PLANNED, job=event.job, label="success")
+            is_untrusted = isinstance(event, Planned) and event.untrusted
+            return replace(planned, title=event.title or state.title, is_untrusted=is_untrusted)
         case ClarificationAsked():
             return replace(state, status=Status.CLARIFICATION, query=event.query, job=event.job)
         case Clarified():
@@ -97,6 +100,7 @@ def _updated(state: State, event: Updated) -> State:
         state,
         label=state.label if event.label is None else event.label,
         job=state.job if event.job is None else event.job,
+        is_untrusted=state.is_untrusted and event.job is None,
         title=state.title if event.title is None else event.title,
     )
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from contracts.core.event import Json
+from contracts.domain.outward import OutwardCalls
 
 
 class Params(BaseModel):
@@ -24,6 +25,8 @@ class Params(BaseModel):
     constraints: dict[str, Json] | None = None
     temperature: float | None = None
     max_tokens: int | None = None
+    outward_calls: OutwardCalls | None = None
+    """What happens to tool calls that send something to others."""
 
     def as_json(self) -> dict[str, Json]:
         """The parameters as the API shows them: keys in camelCase, without nulls."""

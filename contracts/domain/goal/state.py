@@ -109,5 +109,5 @@ GOAL = Aggregate(
         ScheduleRemoved,
         Deleted,
     ),
-    snapshots=Snapshots(version=1, state=State),
+    snapshots=Snapshots(version=2, state=State),
 )

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from contracts.core.event import Json
+from contracts.domain.outward import OutwardCalls
 from contracts.domain.plan.placeholders import id_key
 
 NO_DEPENDENCY = "none"
@@ -141,6 +142,9 @@ class Job(BaseModel):
     intent: Intent
     entities: tuple[Entity, ...]
     sub_tasks: tuple[SubTask, ...]
+    outward_calls: OutwardCalls | None = None
+    """What happens to tool calls that send something to others: `allow`, `ask-tainted`, `ask` or `forbid`. It
+    can only be stricter than the setting OUTWARD_CALLS; null: as the setting says."""
     synthesis_plan: str = ""
     """How the results are merged into the final answer."""
     validation: Validation = Validation()

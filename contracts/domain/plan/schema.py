@@ -7,7 +7,7 @@ from typing import Any
 from contracts.core.event import Json
 from contracts.domain.plan.job import Job
 
-NOT_PLANNED = frozenset({"approval"})
+NOT_PLANNED = frozenset({"approval", "outward_calls"})
 """Fields that people set, and models do not."""
 
 

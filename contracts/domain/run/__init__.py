@@ -8,6 +8,7 @@ expire by the scheduler if the run waits.
 
 from __future__ import annotations
 
+from contracts.domain.outward import OutwardCalls, Ruling, strictest
 from contracts.domain.run.ask_decisions import (
     Answer,
     AskClosed,
@@ -34,6 +35,7 @@ from contracts.domain.run.attempts import (
     Outcome,
     OutcomeEvent,
     RunPolicy,
+    Screening,
     Success,
 )
 from contracts.domain.run.decisions import (
@@ -141,6 +143,10 @@ __all__ = [
     "Failure",
     "Outcome",
     "RunPolicy",
+    "Screening",
+    "OutwardCalls",
+    "Ruling",
+    "strictest",
     "request",
     "start",
     "start_goal",

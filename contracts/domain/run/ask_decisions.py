@@ -12,6 +12,7 @@ from contracts.core.aggregate import DomainError
 from contracts.core.event import Event, Json
 from contracts.core.ids import is_id
 from contracts.core.tool import Effect
+from contracts.domain.outward import Ruling
 from contracts.domain.plan.schema_problems import schema_problems
 from contracts.domain.run.ask_events import Answered, Asked, AskExpired, AskKind, Verdict
 from contracts.domain.run.asks import Closed
@@ -111,14 +112,15 @@ def expire(state: State, now: datetime) -> list[Event]:
     ]
 
 
-def effect_of(state: State, step: Step, policy: RunPolicy) -> Effect:
-    """What a second execution of the next attempt does. Asking for an approval changes nothing."""
-    if not step.task.approval:
-        return policy.effect_of(step)
-    approval = state.asks.approves(step.task.id)
-    if approval is None:
+def effect_of(state: State, step: Step, policy: RunPolicy, ruling: Ruling | None = None) -> Effect:
+    """What a second execution of the next attempt does. Asking, and refusing a call, change nothing."""
+    if ruling and ruling.decision == "forbid":
         return Effect.READ
-    return policy.effect_of(step if approval.params is None else step.with_params(approval.params))
+    if approval := state.asks.approves(step.task.id):
+        return policy.effect_of(step if approval.params is None else step.with_params(approval.params))
+    if step.task.approval or (ruling and ruling.decision == "ask"):
+        return Effect.READ
+    return policy.effect_of(step)
 
 
 def _not_open(state: State, step: str, attempt: int, given: Answer, by: str) -> list[Event]:

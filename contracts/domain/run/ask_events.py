@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts.core.event import Event, Json
+from contracts.domain.outward import OutwardCalls
 
 AskKind = Literal["approval", "question"]
 """What is asked: `approval`, whether a tool call may be made; `question`, a value."""
@@ -40,6 +41,8 @@ class Asked(Event):
     """JSON Schema of edited parameters (approval) or of the answer (question); null: any answer."""
     why: str
     """Why a person is asked."""
+    policy: OutwardCalls | None = None
+    """The policy about calls that send something to others, if it asks; null: the plan or the tool asks."""
     expires_at: datetime | None = None
     """The step fails if nobody answers before; null: it waits without limit."""
 

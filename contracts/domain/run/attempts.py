@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.core.waiting import LONGEST_S, bounded, doubled
+from contracts.domain.outward import Ruling
 from contracts.domain.run.ask_events import Asked
 from contracts.domain.run.events import StepCompleted
 from contracts.domain.run.goal_events import CallAnswered, Summarised, TurnTaken
+from contracts.domain.run.state import State
 from contracts.domain.run.steps import Step
 
 CompletionEvent = StepCompleted | TurnTaken | CallAnswered | Summarised
@@ -51,6 +53,21 @@ def unknown_effect(_: Step) -> Effect:
 
 
 @dataclass(frozen=True, slots=True)
+class Screening:
+    """What is known about a step before it starts."""
+
+    untrusted: bool = False
+    """Whether its result will be from outside, or made of something from outside."""
+    ruling: Ruling | None = None
+    """The decision about its call; None: the call sends nothing to others."""
+
+
+def unscreened(_: State, __: Step) -> Screening:
+    """The screening where there is no policy: everything is trusted."""
+    return Screening()
+
+
+@dataclass(frozen=True, slots=True)
 class RunPolicy:
     """Limits and retries of the steps of one run."""
 
@@ -66,6 +83,8 @@ class RunPolicy:
     without steps in progress (it waits for a retry) does not count."""
     effect_of: Callable[[Step], Effect] = unknown_effect
     """Returns what a second execution of a step does; recorded when the step starts."""
+    screen: Callable[[State, Step], Screening] = unscreened
+    """Screens a step that can start; recorded when the step starts."""
 
     @property
     def longest_s(self) -> float:

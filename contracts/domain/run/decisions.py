@@ -186,12 +186,15 @@ def _stop(state: State, now: datetime) -> list[Event]:
 
 
 def _started(state: State, steps: tuple[str, ...], policy: RunPolicy) -> StepsStarted:
-    """The start of `steps`, with the effects that a takeover needs to know."""
-    known = ((step, effect_of(state, state.graph.steps[step], policy)) for step in steps)
+    """The start of `steps`, with the effects that a takeover needs to know, and the decisions of policy."""
+    screened = [(step, policy.screen(state, state.graph.steps[step])) for step in steps]
+    known = ((step, effect_of(state, state.graph.steps[step], policy, one.ruling)) for step, one in screened)
     return StepsStarted(
         steps=steps,
         retried=tuple(step for step in steps if step in state.retrying),
         effects={step: effect for step, effect in known if effect is not Effect.ONCE},
+        untrusted=tuple(step for step, one in screened if one.untrusted),
+        outward={step: one.ruling for step, one in screened if one.ruling},
     )
 
 

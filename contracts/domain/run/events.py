@@ -15,6 +15,7 @@ from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
 from contracts.core.tool import Effect
 from contracts.core.upcasts import UPCASTS
+from contracts.domain.outward import Ruling
 from contracts.domain.plan import Job
 
 
@@ -47,6 +48,8 @@ class Requested(Event):
     """URL that is called when the run ends."""
     timezone: str | None = None
     """IANA time zone of the dates that steps ask for; null: UTC."""
+    untrusted_plan: bool = False
+    """Whether the model that made the plan had read something from outside."""
 
 
 class Started(Event):
@@ -113,18 +116,28 @@ class StepsStarted(Event):
     """Steps started."""
 
     type: ClassVar[str] = "run.steps_started"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     steps: tuple[str, ...]
     retried: tuple[str, ...] = ()
     """Those of `steps` that are retried."""
     effects: dict[str, Effect] = Field(default_factory=dict)
     """What a second execution does, by step, for tool calls that are not `once`. A tool call that is not
     listed is `once`. A step that asks a model can always be repeated."""
+    untrusted: tuple[str, ...] = ()
+    """Those of `steps` whose results are untrusted: from outside, or made of something from outside."""
+    outward: dict[str, Ruling] = Field(default_factory=dict)
+    """The decisions about the calls that send something to others, by step."""
 
 
 @UPCASTS.add(StepsStarted.type, from_version=1)
 def _steps_of_unknown_effect(data: dict[str, Json]) -> dict[str, Json]:
     return data
+
+
+@UPCASTS.add(StepsStarted.type, from_version=2)
+def _steps_of_unknown_origin(data: dict[str, Json]) -> dict[str, Json]:
+    """Version 2 does not say which results are untrusted, so all are."""
+    return {**data, "untrusted": data["steps"]}
 
 
 class StepFailed(Charged):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
-from contracts.core.tool import Effect
 from contracts.domain.run.ask_events import Answered, Asked, AskExpired, Continued, Waiting
 from contracts.domain.run.asks import Closed
 from contracts.domain.run.events import (
@@ -35,6 +35,8 @@ from contracts.domain.run.goal_events import (
 from contracts.domain.run.loop import Loop
 from contracts.domain.run.state import State, Status
 from contracts.domain.run.steps import graph_of, unknown_outcome
+
+T = TypeVar("T")
 
 
 def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912  one transition a line
@@ -82,11 +84,15 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912
 def _completed(state: State, event: StepCompleted) -> State:
     done = {**state.done, event.step: event.result}
     freed = state.graph.freed_by(event.step, done)
-    return state.without_running(event.step)._replace(
-        done=done,
-        outputs=(*state.outputs, event.output) if event.output else state.outputs,
-        ready=state.ready + freed if freed else state.ready,
-        takeovers=0,
+    return (
+        state.having_written(event.step, event.output)
+        .without_running(event.step)
+        ._replace(
+            done=done,
+            outputs=(*state.outputs, event.output) if event.output else state.outputs,
+            ready=state.ready + freed if freed else state.ready,
+            takeovers=0,
+        )
     )
 
 
@@ -97,6 +103,8 @@ def _steps_started(state: State, event: StepsStarted) -> State:
         ready=tuple(step for step in state.ready if step not in started),
         running={**state.running, **attempts},
         effects={**_of(state.running, state.effects), **event.effects},
+        rulings={**_of(state.running, state.rulings), **event.outward},
+        untrusted=state.untrusted.union(event.untrusted) if event.untrusted else state.untrusted,
         retrying={s: at for s, at in state.retrying.items() if s not in started} if state.retrying else {},
         attempts={**state.attempts, **attempts},
     )
@@ -104,7 +112,7 @@ def _steps_started(state: State, event: StepsStarted) -> State:
 
 def _failed(state: State, event: StepFailed) -> State:
     failures = {**state.failures, event.step: state.failures.get(event.step, 0) + 1}
-    state = state.without_running(event.step)._replace(failures=failures)
+    state = state.having_written(event.step).without_running(event.step)._replace(failures=failures)
     if event.retry_at:
         return state._replace(retrying={**state.retrying, event.step: event.retry_at})
     if state.loop:
@@ -173,8 +181,8 @@ def _stopped(state: State, status: Status) -> State:
     return state._replace(status=status, executor=None, running={}, retrying={}, asks=asks)
 
 
-def _of(steps: Mapping[str, int], effects: Mapping[str, Effect]) -> Mapping[str, Effect]:
-    return {step: effect for step, effect in effects.items() if step in steps} if effects else {}
+def _of(steps: Mapping[str, int], known: Mapping[str, T]) -> Mapping[str, T]:
+    return {step: one for step, one in known.items() if step in steps} if known else {}
 
 
 RUN = Aggregate(

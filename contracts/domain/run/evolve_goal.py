@@ -36,7 +36,8 @@ def evolve_goal_run(state: State, loop: Loop, event: Event) -> State:  # noqa: P
             steps = loop.calls() or (loop.next_step(),)
             return _progressed(with_ready_steps(state, loop, *steps), event.step)
         case CallAnswered():
-            return _progressed(_answered(state, loop, event.step, call_result_of(event)), event.step)
+            written = state.having_written(event.step, event.output)
+            return _progressed(_answered(written, loop, event.step, call_result_of(event)), event.step)
         case Summarised():
             cut = event.finish_reason in CUT_SHORT
             loop = replace(loop, summary=event.summary, summary_cut=cut)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
 from contracts.domain.memory import Memory
+from contracts.domain.outward import OutwardCalls
 from contracts.domain.run.events import Output
 
 SUMMARY = "summary"
@@ -67,6 +68,8 @@ class GoalRequested(Event):
     schedule_id: str | None = None
     timezone: str = "UTC"
     """IANA time zone of the dates in the agent's prompt."""
+    outward_calls: OutwardCalls | None = None
+    """The policy about calls that send something to others; null: the setting OUTWARD_CALLS."""
 
 
 class GoalStarted(Event):

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
+from posixpath import normpath
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Json
 from contracts.core.tool import Effect
+from contracts.domain.outward import Ruling
 from contracts.domain.run.asks import Asks
 from contracts.domain.run.events import Output, Requested
 from contracts.domain.run.loop import Loop
@@ -65,6 +67,12 @@ class State(NamedTuple):
     """Number of the attempt in progress, by step."""
     effects: Mapping[str, Effect] = MappingProxyType({})
     """What a second execution does, by step in progress, as recorded at its start."""
+    rulings: Mapping[str, Ruling] = MappingProxyType({})
+    """The decisions about calls that send something to others, by step in progress."""
+    untrusted: frozenset[str] = frozenset()
+    """Steps whose results are from outside, or made of something from outside."""
+    trusted_files: frozenset[str] = frozenset()
+    """Paths of the files that the run has written, from trusted values only."""
     retrying: Mapping[str, datetime] = MappingProxyType({})
     """Time of the next retry, by step."""
     failed: Mapping[str, str] = MappingProxyType({})
@@ -95,6 +103,20 @@ class State(NamedTuple):
     def is_to_continue(self) -> bool:
         """Whether the run waited for a person and goes on as soon as an executor is free."""
         return self.status is Status.PENDING and self.started_at is not None
+
+    def having_written(self, step: str, output: Output | None = None) -> State:
+        """The state after a step ended that may have written a file.
+
+        A trusted file is one that the run has replaced; one that it appended to may have been there before.
+        After an untrusted step that may have written any file, none is trusted.
+        """
+        effect = self.effects.get(step, Effect.ONCE)
+        if step in self.untrusted:
+            is_harmless = effect is Effect.READ or self.graph.steps[step].task.is_inference
+            return self if is_harmless or not self.trusted_files else self._replace(trusted_files=frozenset())
+        if output is None or output.kind != "file" or effect is not Effect.IDEMPOTENT:
+            return self
+        return self._replace(trusted_files=self.trusted_files | {normpath(output.content)})
 
     def without_running(self, step: str) -> State:
         """The state after an attempt at `step` ended."""

@@ -49,6 +49,8 @@ class ServerConfig(BaseModel):
     """Names of tools that are not offered."""
     effects: Mapping[str, Effect] = Field(default_factory=dict)
     """The effect of a second call by tool name. Overrides the hints of the server."""
+    outward: bool | None = None
+    """Whether calls send something to others; None: those of all tools that do not only read."""
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> ServerConfig:

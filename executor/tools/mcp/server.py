@@ -26,6 +26,7 @@ from executor.tools.mcp.translate import (
     error_of,
     input_of,
     name_of,
+    outward_of,
     result_of,
 )
 from executor.tools.tool import CallContext, Tool
@@ -192,6 +193,8 @@ class McpServer:
             description=description_of(tool),
             accepts=input_of(tool),
             effect=effect_of(tool, self._config),
+            outward=outward_of(tool, self._config),
+            third_party=True,
             run=run,
             timeout_s=self._config.timeout_s + CHECK_S,
             is_available=lambda: self.has(tool.name),

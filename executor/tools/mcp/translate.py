@@ -25,7 +25,7 @@ from pydantic import ConfigDict, model_validator
 
 from contracts.core.event import Json
 from contracts.core.text import clean_text
-from contracts.core.tool import Effect, keys_as_declared
+from contracts.core.tool import Effect, Outward, keys_as_declared
 from executor.tools.inputs import ToolInput
 from executor.tools.mcp.config import ServerConfig
 
@@ -73,6 +73,15 @@ def effect_of(tool: Tool, config: ServerConfig) -> Effect:
     if hints and hints.read_only_hint:
         return Effect.READ
     return Effect.IDEMPOTENT if hints and hints.idempotent_hint else Effect.ONCE
+
+
+def outward_of(tool: Tool, config: ServerConfig) -> Outward | None:
+    """Whether a call sends something to others: as configured, or every tool that does not only read.
+
+    Which parameters say to whom is not known, so all of them count.
+    """
+    is_outward = effect_of(tool, config) is not Effect.READ if config.outward is None else config.outward
+    return Outward() if is_outward else None
 
 
 def input_of(tool: Tool) -> type[McpInput]:

@@ -76,6 +76,7 @@ async def sub_step_row(row: Row, blobs: Blobs) -> JsonRow:
         "durationMs": row["step_duration_ms"],
         "result": await stored_text(row["step_result"], blobs),
         "error": row["step_error"],
+        "outward": json_of(row["step_outward"]),
         "usage": tokens(row["step_prompt_tokens"], row["step_completion_tokens"]),
         "costUsd": usd_text(row["step_cost_pico"]),
         "provider": row["step_provider"],

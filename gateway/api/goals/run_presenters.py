@@ -177,4 +177,5 @@ def _call(row: Row) -> JsonRow:
         "status": row["step_status"],
         "error": row["step_error"],
         "durationMs": row["step_duration_ms"],
+        "outward": json_of(row["step_outward"]),
     }

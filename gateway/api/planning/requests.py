@@ -50,6 +50,7 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
         temperature=body.temperature,
         seed=body.seed,
         schedule=schedule,
+        outward_calls=body.outward_calls,
     )
 
 

@@ -74,6 +74,7 @@ async def test_a_question_is_shown_with_all_that_is_needed_to_decide(api: Api) -
         "paramsSha256": "0" * 64,
         "answerSchema": SCHEMA,
         "why": "the plan says so",
+        "policy": None,
         "expiresAt": None,
         "closedAt": None,
         "verdict": None,
