@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.core.tool import Effect, ToolSpec
+from contracts.core.tool import Effect, Outward, ToolSpec
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -35,6 +35,8 @@ def definition(name: str) -> object:
     return {
         "type": "function",
         "function": {"name": name, "description": f"{name}.", "parameters": PARAMETERS},
+        "effect": "read",
+        "outward": False,
     }
 
 
@@ -52,6 +54,13 @@ async def test_tools_are_listed_in_their_order(tools: Api) -> None:
 async def test_one_tool_is_an_object_by_either_way(tools: Api, path: str) -> None:
     assert (await tools.get(f"{path}readFile")).json == definition("readFile")
     assert (await tools.get(f"{path}mcp:a%2Fb")).json == definition("mcp:a/b")
+
+
+async def test_a_tool_says_whether_a_call_sends_something_to_others(api: Api) -> None:
+    spec = ToolSpec(name="post", description="", parameters=PARAMETERS, effect=Effect.ONCE, outward=Outward())
+    api.gateway.catalogue.add(spec)
+    shown = (await api.get(f"{TOOLS}/post")).json
+    assert (shown["effect"], shown["outward"]) == ("once", True)
 
 
 @pytest.mark.parametrize("path", [f"{TOOLS}?name=", f"{TOOLS}/"])

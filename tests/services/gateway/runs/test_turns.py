@@ -109,7 +109,6 @@ async def test_steps_are_turns_with_their_tool_calls(api: Api) -> None:
         "toolInput": {"path": "g.txt", "content": "zz"},
         "observation": '[writeFile] {\n  "path": "g.txt",\n  "bytesWritten": 2\n}',
         "durationMs": 5,
-        "outward": None,
         "thoughtMs": 30,
         "error": None,
         "type": "tool",
@@ -128,6 +127,7 @@ async def test_steps_are_turns_with_their_tool_calls(api: Api) -> None:
             "status": "completed",
             "error": None,
             "durationMs": 5,
+            "outward": None,
         }
     ]
     expected = {
