@@ -21,6 +21,8 @@ WEB_PORTS = frozenset({80, 443})
 """Ports of public servers that tools may connect to, unless ALLOWED_PORTS says otherwise."""
 
 _NAT64 = ip_network("64:ff9b::/96")
+_ISATAP = frozenset({0x0000_5EFE, 0x0200_5EFE})
+"""Third quarter of an IPv6 address whose last quarter is an IPv4 address (RFC 5214)."""
 _SPECIAL: tuple[tuple[Network, str], ...] = (
     (ip_network("168.63.129.16/32"), "cloud metadata"),
     (ip_network("169.254.0.0/16"), "link-local, cloud metadata"),
@@ -28,6 +30,7 @@ _SPECIAL: tuple[tuple[Network, str], ...] = (
     (ip_network("100.64.0.0/10"), "shared address space"),
     (ip_network("192.0.0.0/24"), "protocol assignments"),
     (ip_network("64:ff9b:1::/48"), "local NAT64"),
+    (ip_network("2001::/23"), "protocol assignments, Teredo"),
     (ip_network("192.88.99.0/24"), "former 6to4 relays"),
     (ip_network("2001:db8::/32"), "documentation"),
     (ip_network("3fff::/20"), "documentation"),
@@ -100,7 +103,7 @@ def _effective(address: Address) -> Address:
     """The real destination of `address`: an IPv4 address that is embedded in an IPv6 address is extracted."""
     if isinstance(address, IPv4Address):
         return address
-    if address in _NAT64:
+    if address in _NAT64 or int(address) >> 32 & 0xFFFF_FFFF in _ISATAP:
         return IPv4Address(int(address) & 0xFFFF_FFFF)
     return address.ipv4_mapped or address.sixtofour or address
 

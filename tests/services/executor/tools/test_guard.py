@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 import uvloop
@@ -12,13 +13,15 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.test_utils import TestServer
 
 from contracts.core.event import Json
-from contracts.core.outcome import Reject
+from contracts.core.outcome import Reject, Retry
 from executor.tools import pages
 from executor.tools.addresses import AllowedHost
 from executor.tools.fetch_page import fetch_page
-from executor.tools.guard import guarded_session
+from executor.tools.fetch_urls import fetch_urls
+from executor.tools.guard import SystemResolver, guarded_session
 from executor.tools.pages import Pages
-from executor.tools.tool import CallContext
+from executor.tools.send_webhook import send_webhook
+from executor.tools.tool import CallContext, Tool
 from tests.services.executor.tools.parsing import PARSERS
 
 CALL = CallContext("run/001")
@@ -40,6 +43,16 @@ class Names(AbstractResolver):
 
     async def close(self) -> None:
         pass
+
+
+class Ours(SystemResolver):
+    """Resolves `ours.example` to this machine, and other names as the system does."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        is_ours = host.rstrip(".").lower() == "ours.example"
+        return await super().resolve(OURS if is_ours else host, port, family)
 
 
 async def page(http: ClientSession, url: object, **params: Json) -> Json:
@@ -64,6 +77,91 @@ async def test_this_machine_is_blocked_however_it_is_spelt(server: TestServer, h
     async with guarded_session(()) as http:
         with pytest.raises(Reject, match=r"Blocked address|not a canonical IPv4 address"):
             await page(http, f"http://{host}:{server.port}/a")
+
+
+OURS = "127.0.0.1"
+SPELLINGS = [
+    "localhost",
+    "LOCALHOST.",
+    "127.0.0.1.",
+    "127.1",
+    "127.0.1",
+    "0177.0.0.1",
+    "0x7f.0.0.1",
+    "0x7f000001",
+    "2130706433",
+    "017700000001",
+    "0",
+    "0.0.0.0",
+    "[::]",
+    "[::1]",
+    "[::1%25lo]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::ffff:127.0.0.1%25lo]",
+    "[64:ff9b::7f00:1]",
+    "[2002:7f00:1::]",
+    "\uff11\uff12\uff17.0.0.1",
+    "\u2460\u2461\u2466.0.0.1",
+    "127。0。0。1",
+    "%31%32%37.0.0.1",
+    "public.example@127.0.0.1",
+    "public.example:80@127.0.0.1",
+    "public.example%00@127.0.0.1",
+    "public.example\\@127.0.0.1",
+    "127.0.0.1:{}#@public.example",
+    "127.0.0.1:{}?@public.example",
+    "ours.example",
+    "ours.example.",
+    "OURS.example",
+]
+"""Ways to write the host of this machine in a URL. Braces stand for the port. `ours.example` resolves to it."""
+CALLS: dict[str, Callable[[Pages], tuple[Tool[Any], Callable[[str], dict[str, Json]]]]] = {
+    "fetchPage": lambda pages: (fetch_page(pages), lambda url: {"url": url}),
+    "fetchURLs": lambda pages: (fetch_urls(pages), lambda url: {"urls": [url]}),
+    "sendWebhook": lambda pages: (
+        send_webhook(pages.http, b""),
+        lambda url: {"url": url, "payload": {}},
+    ),
+}
+"""All tools that take a URL. Webhooks of goals are calls of sendWebhook."""
+
+
+@pytest.fixture
+async def visited() -> AsyncIterator[tuple[int, list[str]]]:
+    """The port of a server on all addresses of this machine, and the paths that were asked for."""
+    visits: list[str] = []
+
+    async def visit(request: web.Request) -> web.StreamResponse:
+        visits.append(request.path)
+        return web.Response(text="secret")
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", visit)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    both = socket.has_dualstack_ipv6()
+    address, family = ("::", socket.AF_INET6) if both else ("0.0.0.0", socket.AF_INET)
+    bound = socket.create_server((address, 0), family=family, dualstack_ipv6=both)
+    await web.SockSite(runner, bound).start()
+    yield bound.getsockname()[1], visits
+    await runner.cleanup()
+
+
+@pytest.mark.parametrize("tool", CALLS)
+@pytest.mark.parametrize("host", SPELLINGS)
+async def test_no_tool_reaches_this_machine_however_it_is_spelt(
+    visited: tuple[int, list[str]], monkeypatch: pytest.MonkeyPatch, tool: str, host: str
+) -> None:
+    port, visits = visited
+    for proxy in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(proxy, f"http://{OURS}:{port}")
+    url = f"http://{host if '{}' in host else host + ':{}'}/".format(port)
+    async with guarded_session((), Ours(), ports={80, 443, port}) as http:
+        called, params_of = CALLS[tool](Pages(http, PARSERS))
+        with pytest.raises((Reject, Retry)):
+            await called.invoke(params_of(url), CALL)
+    assert visits == []
 
 
 async def test_a_redirect_to_a_blocked_address_is_blocked(server: TestServer) -> None:

@@ -39,6 +39,13 @@ from executor.tools.addresses import AllowedHost, refusal
         ("64:ff9b:1::7f00:1", "local NAT64"),
         ("2002:7f00:1::", "loopback"),
         ("2002:a00:1::", "private network"),
+        ("2a00:1450::5efe:7f00:1", "loopback"),
+        ("2a00:1450::200:5efe:a9fe:a9fe", "link-local, cloud metadata"),
+        ("::ffff:0:7f00:1", "reserved"),
+        ("2001:0:4136:e378:8000:63bf:80ff:fffe", "protocol assignments, Teredo"),
+        ("2001:4:112::1", "protocol assignments, Teredo"),
+        ("64:ff9b::a9fe:a9fe%1", "link-local, cloud metadata"),
+        ("::ffff:10.0.0.1%eth0", "private network"),
     ],
 )
 def test_addresses_that_are_not_public_are_refused(address: str, reason: str) -> None:
@@ -46,7 +53,10 @@ def test_addresses_that_are_not_public_are_refused(address: str, reason: str) ->
     assert refusal(address, 80, ()) == expected
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808"])
+@pytest.mark.parametrize(
+    "address",
+    ["8.8.8.8", "2001:4860:4860::8888", "::ffff:8.8.8.8", "64:ff9b::808:808", "2a00:1450::5efe:808:808"],
+)
 def test_public_addresses_are_not_refused(address: str) -> None:
     assert refusal(address, 443, ()) is None
 
@@ -82,7 +92,18 @@ def test_an_allowed_network_lifts_no_other_refusal(entry: str, address: str, por
 
 
 @pytest.mark.parametrize(
-    "address", ["3fff::1", "3fff:fff::1", "2001:db8::1", "5f00::1", "192.88.99.1", "100::1", "2001:20::1"]
+    "address",
+    [
+        "3fff::1",
+        "3fff:fff::1",
+        "2001:db8::1",
+        "5f00::1",
+        "192.88.99.1",
+        "100::1",
+        "2001:20::1",
+        "2001:1::1",
+        "2001:4:112::1",
+    ],
 )
 def test_special_ranges_are_refused_whatever_this_python_knows_of_them(address: str) -> None:
     assert "Blocked address" in str(refusal(address, 80, []))
