@@ -115,7 +115,7 @@ SPELLINGS = [
     "ours.example.",
     "OURS.example",
 ]
-"""Ways to write the host of this machine in a URL. Braces stand for the port. `ours.example` resolves to it."""
+"""Ways to write the host of this machine in a URL; `ours.example` resolves to it. Braces are the port."""
 CALLS: dict[str, Callable[[Pages], tuple[Tool[Any], Callable[[str], dict[str, Json]]]]] = {
     "fetchPage": lambda pages: (fetch_page(pages), lambda url: {"url": url}),
     "fetchURLs": lambda pages: (fetch_urls(pages), lambda url: {"urls": [url]}),
