@@ -26,6 +26,7 @@ from executor.executor import Executor
 from executor.goal.limits import Limits
 from executor.goal.workload import AgentWorkload
 from executor.plan.workload import PlanWorkload
+from executor.policy.rules import DEFAULT_RULES
 from executor.resources import Resources
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, Tool
@@ -57,6 +58,7 @@ class World:
         self.agents = Directory()
         self.policy = RunPolicy(backoff_s=0.0)
         self.limits = Limits()
+        self.rules = DEFAULT_RULES
         self.told: list[tuple[str, dict[str, Json]]] = []
         self._tools: list[tuple[str, Tool[Any]]] = []
         self._names = 0
@@ -75,8 +77,8 @@ class World:
         self._names += 1
         resources = self._resources()
         workloads: Workloads = {
-            "plan": PlanWorkload(resources, self.policy),
-            "agent": AgentWorkload(self.log, resources, self.policy, self.limits),
+            "plan": PlanWorkload(resources, self.policy, self.rules),
+            "agent": AgentWorkload(self.log, resources, self.policy, self.limits, self.rules),
         }
         return Executor(self.log, workloads, f"e{self._names}")
 
