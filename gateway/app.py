@@ -15,7 +15,7 @@ from gateway.api import agents, artifacts, events, health, keys, tools
 from gateway.api.asks import endpoints as asks
 from gateway.api.costs import breakdown, summary
 from gateway.api.dags import endpoints as dags
-from gateway.api.executions import control
+from gateway.api.executions import again, control
 from gateway.api.executions import endpoints as executions
 from gateway.api.goals import endpoints as goals
 from gateway.api.goals import memories, schedules
@@ -50,6 +50,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *planning.ENDPOINTS,
     *experiments.ENDPOINTS,
     *control.ENDPOINTS,
+    *again.ENDPOINTS,
     *dags.ENDPOINTS,
     *executions.ENDPOINTS,
     *breakdown.ENDPOINTS,

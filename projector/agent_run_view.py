@@ -39,6 +39,7 @@ def goal_requested(changes: Changes, meta: EventMeta, event: run.GoalRequested) 
         schedule_id=event.schedule_id,
         total_steps=event.step_budget,
         agent_id=event.agent_id,
+        forked_from=event.forked_from and event.forked_from.run_id,
     )
     changes.insert(runs, row)
 
@@ -63,25 +64,17 @@ def started(changes: Changes, meta: EventMeta, event: run.GoalStarted) -> None:
 def turn_taken(changes: Changes, meta: EventMeta, event: run.TurnTaken) -> None:
     """Insert a row for the turn and one for each of its tool calls."""
     cost = spent(event)
-    turn = new_step(
-        meta,
-        event.step,
-        event.turn,
-        id=f"step_{suffix(meta.id)}-{event.turn}",
-        thought=event.thought,
-        status="completed",
-        attempt=event.attempt,
-        completed_at=meta.at,
-        duration_ms=event.duration_ms,
-        finish_reason=event.finish_reason,
-        provider=event.provider,
-        model=event.model,
-        generation_stats=event.generation_stats,
+    turn = {
+        "attempt": event.attempt,
+        "duration_ms": event.duration_ms,
+        "provider": event.provider,
+        "model": event.model,
+        "generation_stats": event.generation_stats,
         **cost,
-    )
-    changes.insert(run_steps, turn)
+    }
+    changes.insert(run_steps, turn_row(meta, event.turn, event.thought, event.finish_reason) | turn)
     for position, call in enumerate(event.calls):
-        changes.insert(run_steps, _call(meta, event.turn, position, call))
+        changes.insert(run_steps, call_row(meta, event.turn, position, call))
     values: dict[str, Any] = {"provider": event.provider, "model": event.model}
     refused = [call for call in event.calls if call.refusal]
     if refused:
@@ -128,7 +121,22 @@ def attempt_failed(changes: Changes, meta: EventMeta, event: webhook.AttemptFail
         _add_delivery(changes, meta, event.ending, payload)
 
 
-def _call(meta: EventMeta, turn: int, position: int, call: run.Call) -> dict[str, Any]:
+def turn_row(meta: EventMeta, number: int, thought: str, finish_reason: str) -> dict[str, Any]:
+    """The row of a turn that the model has answered."""
+    return new_step(
+        meta,
+        str(number),
+        number,
+        id=f"step_{suffix(meta.id)}-{number}",
+        thought=thought,
+        status="completed",
+        completed_at=meta.at,
+        finish_reason=finish_reason,
+    )
+
+
+def call_row(meta: EventMeta, turn: int, position: int, call: run.Call) -> dict[str, Any]:
+    """The row of a tool call that has not ended, or was refused."""
     return new_step(
         meta,
         run.call_step(turn, position),

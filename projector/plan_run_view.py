@@ -89,6 +89,7 @@ def requested(changes: Changes, meta: EventMeta, event: run.Requested) -> None:
         trigger="schedule" if event.trigger == "schedule" else "api",
         planned_at=meta.at,
         total_steps=len(tasks) - 1,
+        forked_from=event.forked_from and event.forked_from.run_id,
     )
     changes.insert(runs, row, keep=FROM_THE_START)
     for number, step in enumerate(in_order, start=1):

@@ -103,7 +103,8 @@ def cancelled(changes: Changes, meta: EventMeta, event: run.Cancelled) -> None:
     changes.execute(update(runs).where(runs.c.id == meta.id).values(values))
     stop_steps(changes, meta, IN_PROGRESS, "failed", error=f"cancelled: {event.reason}", completed_at=meta.at)
     values = {"cancelled_reason": event.reason, "cancelled_at": meta.at, "waiting_steps": 0}
-    change(changes, meta, values | {"status": "cancelled", "ended_at": meta.at})
+    values |= {"status": "cancelled", "ended_at": meta.at, "replaced_by": event.replaced_by}
+    change(changes, meta, values)
 
 
 @fold.on(run.Deleted)

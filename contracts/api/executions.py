@@ -16,6 +16,7 @@ from contracts.domain.issues import unknown_key
 from contracts.domain.outward import Ruling
 
 ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
+Inherited = Literal["original", "given"]
 StepStatus = Literal["pending", "running", "waiting", "completed", "failed"]
 
 
@@ -59,6 +60,10 @@ class ExecutionRow(Row):
     suspended_at: Timestamp | None
     cancelled_reason: str | None
     cancelled_at: Timestamp | None
+    forked_from: str | None
+    """Id of the execution or run that this one is a fork of."""
+    replaced_by: str | None
+    """Id of the fork that replaces this execution, which is cancelled."""
     retry_count: int
     last_retry_at: Timestamp | None
     total_usage: TokenUsage | None
@@ -94,6 +99,9 @@ class SubStepRow(Row):
     duration_ms: int | None
     result: str | None
     """A text. Any other value is encoded as JSON text."""
+    inherited: Inherited | None
+    """Where a fork has the result from: `original`, the forked execution; `given`, the request for the fork.
+    Null: this execution ran the step. An inherited step has no cost."""
     error: str | None
     outward: Ruling | None
     """The decision about a call that sends something to others. Null: there is none, or none yet."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from contracts.api.costs import TokenUsage
+from contracts.api.executions import Inherited
 from contracts.api.fields import Row, Timestamp
 from contracts.api.filters import ByToolAndCost, Name
 from contracts.api.goals import GoalRow
@@ -67,6 +68,12 @@ class RunRow(Row):
     remarks: list[str]
     """How the run differs from the request, and why."""
     cancelled_reason: str | None
+    forked_from: str | None
+    """Id of the run that this one is a fork of."""
+    replaced_by: str | None
+    """Id of the fork that replaces this run, which is cancelled."""
+    retry_count: int
+    """Number of times that the run was resumed."""
     total_usage: TokenUsage | None
     total_cost_usd: str | None
     """US dollars as exact decimal text. For the strategy `dag`, tokens and cost include planning."""
@@ -91,6 +98,8 @@ class ToolCallRow(Row):
     duration_ms: int | None
     outward: Ruling | None
     """The decision about a call that sends something to others. Null: there is none, or none yet."""
+    inherited: Inherited | None
+    """Where a fork has the result of the call from; null: this run made the call."""
 
 
 class RunStepRow(Row):
@@ -118,6 +127,9 @@ class RunStepRow(Row):
     content: str
     """The main text of the step, chosen by `type`."""
     tool_calls: list[ToolCallRow]
+    inherited: Inherited | None
+    """Where a fork has the step from: `original`, the run that was forked; `given`, the request for the fork.
+    Null: this run executed the step. An inherited step has no cost."""
     finish_reason: str | None
     provider: str | None
     model: str | None

@@ -31,6 +31,9 @@ class StreamEvent(Row):
     duration_ms: int | None = None
     error: str | None = None
     reason: str | None = None
+    forked_from: str | None = None
+    inherited_steps: list[str] | None = None
+    """Ids of the steps or turns that a fork inherits."""
 
     @property
     def is_last(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from contracts.api.costs import ExecutionCosts
@@ -15,6 +15,7 @@ from contracts.api.executions import (
     ExecutionRow,
     SubStepList,
 )
+from contracts.api.forks import Forked, ForkRun, ResumeDag, StepFork
 from contracts.client.events import ExecutionEvent, message_data
 from contracts.client.http import Http, parse_answer, path
 
@@ -77,9 +78,24 @@ class Executions:
         body = CancelExecution() if reason is None else CancelExecution(reason=reason)
         return await self._http.send(ExecutionRow, "POST", path(EXECUTIONS, execution_id, "cancel"), body)
 
-    async def resume(self, execution_id: str) -> ExecutionResumed:
+    async def resume(self, execution_id: str, *, key: str | None = None) -> ExecutionResumed:
         """Resume a suspended execution where it stopped."""
-        return await self._http.send(ExecutionResumed, "POST", path("resume-dag", execution_id))
+        asked = path("resume-dag", execution_id)
+        return await self._http.send(ExecutionResumed, "POST", asked, key=key)
+
+    async def correct(
+        self, execution_id: str, steps: Mapping[str, StepFork], *, key: str | None = None
+    ) -> Forked:
+        """Replace a suspended execution by a fork with corrected steps."""
+        corrections = ResumeDag(steps=dict(steps))
+        return await self._http.send(Forked, "POST", path("resume-dag", execution_id), corrections, key=key)
+
+    async def fork(self, execution_id: str, changes: ForkRun, *, key: str | None = None) -> Forked:
+        """Start an execution that inherits every completed step that is not downstream of a change.
+
+        Calling it again with the same key starts nothing twice.
+        """
+        return await self._http.send(Forked, "POST", path(EXECUTIONS, execution_id, "fork"), changes, key=key)
 
     async def delete(self, execution_id: str) -> ExecutionDeleted:
         """Delete an execution. An execution in progress is cancelled first."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from contracts.api.executions import CancelExecution
+from contracts.api.forks import Forked, ForkRun
 from contracts.api.runs import RunOutputRow, RunResumed, RunRow, RunStepRow
 from contracts.client.events import RunEvent, message_data
 from contracts.client.http import Http, parse_answer, path
@@ -73,6 +74,10 @@ class Runs:
     async def resume(self, run_id: str) -> RunResumed:
         """Resume a run that failed, is suspended, or ended with failed calls."""
         return await self._http.send(RunResumed, "POST", path(RUNS, run_id, "resume"))
+
+    async def fork(self, run_id: str, changes: ForkRun, *, key: str | None = None) -> Forked:
+        """Start a run that inherits what `changes` do not concern. See `Executions.fork`."""
+        return await self._http.send(Forked, "POST", path(RUNS, run_id, "fork"), changes, key=key)
 
     async def delete(self, run_id: str) -> None:
         """Delete a run. A run in progress is cancelled first."""

@@ -251,9 +251,14 @@ def _node_at(path: Path, schema: Mapping[str, Json]) -> Mapping[str, Json]:
     definitions = schema.get("$defs", {})
     node = _resolved(schema, definitions)
     for key in path:
-        child = node.get("properties", {}).get(key) if isinstance(key, str) else node.get("items")
-        node = _resolved(child or {}, definitions)
+        node = _resolved(_child(node, key), definitions)
     return node
+
+
+def _child(node: Mapping[str, Json], key: str | int) -> Mapping[str, Json]:
+    child = node.get("items") if isinstance(key, int) else node.get("properties", {}).get(key)
+    others = node.get("additionalProperties")
+    return child or (others if isinstance(others, dict) else {})
 
 
 def _resolved(node: Mapping[str, Json], definitions: Mapping[str, Json]) -> Mapping[str, Json]:

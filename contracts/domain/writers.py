@@ -50,6 +50,7 @@ GATEWAY = {
         (run.Status.PENDING, run.Status.RUNNING, run.Status.CANCELLED, run.Status.DELETED),
         run.Requested,
         run.GoalRequested,
+        run.Inherited,
         run.Resumed,
         run.Answered,
         run.Cancelled,

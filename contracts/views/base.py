@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
 
-VIEWS_VERSION = 13
+VIEWS_VERSION = 14
 
 metadata = MetaData()
 

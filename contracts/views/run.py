@@ -47,6 +47,8 @@ runs = Table(
     Column("suspended_at", BigInteger),
     Column("cancelled_reason", Text),
     Column("cancelled_at", BigInteger),
+    Column("forked_from", Text),
+    Column("replaced_by", Text),
     Column("resumes", Integer, nullable=False),
     Column("last_resumed_at", BigInteger),
     Column("summary", Text),
@@ -79,6 +81,7 @@ runs = Table(
 - `failed_calls`: the number of tool calls of an agent that failed finally; `call_error`: the last error.
 - `report_start`: the beginning of the report or summary, for the search.
 - `other_cost_pico`: for runs of agents, the part of `cost_pico` that belongs to no step.
+- `forked_from`: the run that this one is a fork of; `replaced_by`: the fork that replaces this run.
 - `first_seq`, `seq`: the stream sequences of the first and last commit."""
 
 EXECUTION_STATUS: ColumnElement[str] = literal_column(
@@ -156,6 +159,7 @@ run_steps = Table(
     Column("completed_at", BigInteger),
     Column("duration_ms", BigInteger),
     Column("result", JSON(none_as_null=True)),
+    Column("inherited", Text),
     Column("error", Text),
     Column("outward", JSON(none_as_null=True)),
     Column("prompt_tokens", BigInteger),
@@ -179,6 +183,8 @@ run_steps = Table(
 - `name`, `params`: the tool or agent, and its parameters.
 - `result`: the JSON value or `{"$blob": …}`.
 - `outward`: the decision about a call that sends something to others, or null.
+- `inherited`: `original` if a fork has the result from its original, `given` if it was given with the fork;
+  null if the run executed the step.
 - Tokens and cost: the sum of all attempts. Agent and prompt: those of the attempt with the result."""
 
 Index("run_steps_by_tool", run_steps.c.name, run_steps.c.run_id, sqlite_where=IS_TOOL_CALL)

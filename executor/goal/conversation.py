@@ -101,7 +101,7 @@ def _first_message(loop: run.Loop, system_prompt: SystemPrompt) -> str:
         ""
         if system_prompt.mentions("constraints") or not request.constraints
         else f"# Constraints\n{as_lines(request.constraints)}",
-        memory.as_section(loop.started.memories if loop.started else ()),
+        memory.as_section(loop.memories or ()),
         _working_memory(system_prompt),
     ]
     return "\n\n".join(filter(None, sections))

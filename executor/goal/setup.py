@@ -30,13 +30,15 @@ class Setup:
     async def prepare(self, loop: run.Loop, executor: str, now: datetime) -> run.GoalStarted | Failed:
         """The start of the run, or its failure if no agent or model is available.
 
-        A resumed run keeps the memories of its first start.
+        A resumed run keeps the memories of its first start, a fork those of its original.
         """
         request = loop.request
         remarks: list[str] = []
         used = await self._agent(request, remarks)
         if used is None:
             return Failed(error=f"There is no agent: create and activate one named {DEFAULT_AGENT}")
+        if request.provider or request.model:
+            used = used.model_copy(update={"provider": request.provider, "model": request.model})
         asked = resolve_model(used, self._resources.llm.problem)
         if isinstance(asked, NoModel):
             return Failed(error=asked.reason)
@@ -49,7 +51,7 @@ class Setup:
             at=now,
             agent=used,
             tools=tuple(self._tools.only(request.allowed_tools or self._tools.default).tools),
-            memories=loop.started.memories if loop.started else await self._memories(request, executor),
+            memories=await self._memories(request, executor) if loop.memories is None else loop.memories,
             temperature=limits.temperature if request.temperature is None else request.temperature,
             max_tokens=request.max_tokens or limits.max_tokens,
             remarks=tuple(remarks),

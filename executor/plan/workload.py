@@ -15,7 +15,7 @@ from contracts.core.event import Event, Json
 from contracts.core.outcome import Reject
 from contracts.domain import run
 from contracts.domain.agent import AgentVersion
-from contracts.domain.model import NoModel, resolve_model
+from contracts.domain.model import Model, NoModel, resolve_model
 from contracts.domain.plan import in_zone
 from contracts.domain.plan.placeholders import find, id_key
 from contracts.domain.plan.tool_params import tool_params
@@ -106,7 +106,7 @@ class PlanWorkload:
         now = in_zone(datetime.now(UTC), attempt.timezone)
         own = [spec for spec in self.tools.specs if not spec.third_party]
         values = {**tool_texts(own), **dates(now)}
-        asked = resolve_model(agent.state, self._resources.llm.problem)
+        asked = self._model_of_run(attempt) or resolve_model(agent.state, self._resources.llm.problem)
         if isinstance(asked, NoModel):
             raise Reject(asked.reason)
         if asked.remark:
@@ -123,7 +123,27 @@ class PlanWorkload:
         results = await self._results(attempt, set(attempt.step.needs))
         in_order = {need: results[need] for need in attempt.step.needs}
         user = synthesis_prompt(attempt.job, in_order)
-        return await self._ask(system=SYNTHESIS_SYSTEM, user=user, temperature=SYNTHESIS_TEMPERATURE)
+        asked = self._model_of_run(attempt) or Model(None, None)
+        return await self._ask(
+            system=SYNTHESIS_SYSTEM,
+            user=user,
+            provider=asked.provider,
+            model=asked.model,
+            temperature=SYNTHESIS_TEMPERATURE,
+        )
+
+    def _model_of_run(self, attempt: Attempt) -> Model | None:
+        """The model that the request for the run names, or None.
+
+        Raises:
+            Reject: it cannot be called.
+        """
+        request = attempt.state.request
+        if request is None or not (request.provider or request.model):
+            return None
+        if problem := self._resources.llm.problem(request.provider, request.model):
+            raise Reject(problem)
+        return Model(request.provider, request.model)
 
     async def _ask(
         self,

@@ -13,15 +13,20 @@ from contracts.domain import run
 from contracts.domain.prompts.observations import Observed, failure, shown_call
 from contracts.domain.run import SUMMARY, Loop, Turn
 from gateway.streams.dialect import StreamEvent
+from gateway.streams.plan_events import cancelled, forked_from
 
 StreamEvents = Iterator[tuple[str, StreamEvent]]
 
 
-def stream_events(event: Event, state: run.State, loop: Loop) -> StreamEvents:  # noqa: C901  one event a line
+def stream_events(event: Event, state: run.State, loop: Loop) -> StreamEvents:  # noqa: C901, PLR0912  one event a line
     """Yield the stream events of `event`. `state` and `loop` are the states after it."""
     match event:
         case run.GoalRequested():
             yield "run.requested", _headline(loop)
+        case run.Inherited():
+            steps = [turn.taken.step for turn in loop.turns]
+            yield "run.inherited", {"forkedFrom": forked_from(state), "inheritedSteps": steps}
+            yield "run.updated", _counters(state, loop)
         case run.Resumed():
             yield "run.resumed", _headline(loop)
         case run.GoalStarted() if state.resumes:
@@ -45,8 +50,10 @@ def stream_events(event: Event, state: run.State, loop: Loop) -> StreamEvents:  
         case run.Failed(error=error):
             yield "run.failed", {**_counters(state, loop), "error": error}
         case run.Cancelled(reason=reason):
-            why = {"error": f"cancelled: {reason}", "cancelledReason": reason}
-            yield "run.failed", {**_counters(state, loop), **why}
+            yield (
+                "run.failed",
+                {**_counters(state, loop), "error": f"cancelled: {reason}", **cancelled(event)},
+            )
         case run.Deleted():
             yield "run.deleted", {}
 

@@ -23,6 +23,10 @@ def stream_events(  # noqa: C901, PLR0912  one event a line
     match event:
         case run.Requested():
             yield "run.planned", _headline(state)
+        case run.Inherited():
+            steps = [one.step for one in event.steps]
+            yield "run.inherited", {"forkedFrom": forked_from(state), "inheritedSteps": steps}
+            yield "run.updated", {name: counters[name] for name in COUNTERS}
         case run.Started() if state.resumes:
             yield "run.updated", {name: counters[name] for name in COUNTERS}
         case run.Started():
@@ -43,13 +47,24 @@ def stream_events(  # noqa: C901, PLR0912  one event a line
             error = f"cancelled: {reason}"
             for step in in_progress(before):
                 yield "step.failed", {"step": step, "error": error}
-            yield "run.failed", {**failed(counters, error), "cancelledReason": reason}
+            yield "run.failed", {**failed(counters, error), **cancelled(event)}
         case run.Completed(duration_ms=duration_ms):
             report = state.done.get(SYNTHESIS)
             status = {"status": counters["status"]}
             yield "run.completed", {**status, **done, "durationMs": duration_ms, "report": report}
         case run.Deleted():
             yield "run.deleted", {}
+
+
+def forked_from(state: run.State) -> str | None:
+    """Return the id of the run that this one is a fork of, or None."""
+    return state.forked_from.run_id if state.forked_from else None
+
+
+def cancelled(event: run.Cancelled) -> StreamEvent:
+    """Return why a run was cancelled, and by which fork it is replaced, if any."""
+    replaced = {"replacedBy": event.replaced_by} if event.replaced_by else {}
+    return {"cancelledReason": event.reason, **replaced}
 
 
 def failed(counters: Mapping[str, Json], error: str) -> StreamEvent:

@@ -55,6 +55,7 @@ from contracts.domain.run.events import (
     Cancelled,
     Completed,
     Deleted,
+    ForkedFrom,
     OutcomeReason,
     Output,
     Requested,
@@ -67,6 +68,9 @@ from contracts.domain.run.events import (
     TakenOver,
 )
 from contracts.domain.run.evolve import RUN, evolve
+from contracts.domain.run.fork_changes import Changes, Given, InvalidFork, StepChange
+from contracts.domain.run.fork_events import Inherited, InheritedAnswer, InheritedStep, InheritedTurn
+from contracts.domain.run.forking import fork, replace
 from contracts.domain.run.goal_decisions import NO_SUMMARY
 from contracts.domain.run.goal_events import (
     SUMMARY,
@@ -159,4 +163,15 @@ __all__ = [
     "cancel",
     "delete",
     "require_known",
+    "Changes",
+    "StepChange",
+    "Given",
+    "InvalidFork",
+    "ForkedFrom",
+    "Inherited",
+    "InheritedStep",
+    "InheritedTurn",
+    "InheritedAnswer",
+    "fork",
+    "replace",
 ]

@@ -29,6 +29,18 @@ class Output(BaseModel):
     """The path of a file, the text of a summary, or the sent data as JSON text."""
 
 
+class ForkedFrom(BaseModel):
+    """The run that a fork was made from."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    run_id: str
+    steps: tuple[str, ...] = ()
+    """Steps, turns or calls that were changed, or from which the fork runs again."""
+    replaces: bool = False
+    """Whether the fork replaces the original, which is cancelled."""
+
+
 # ── the execution of a plan ─────────────────────────────────────────────────────────────────────────────
 
 
@@ -50,6 +62,12 @@ class Requested(Event):
     """IANA time zone of the dates that steps ask for; null: UTC."""
     untrusted_plan: bool = False
     """Whether the model that made the plan had read something from outside."""
+    provider: str | None = None
+    """Provider of all inferences and of the report; null: that of the agent, or of the settings."""
+    model: str | None = None
+    """Model of all inferences and of the report; null: that of the agent, or of the settings."""
+    forked_from: ForkedFrom | None = None
+    """Null: the run is no fork."""
 
 
 class Started(Event):
@@ -192,6 +210,8 @@ class Cancelled(Event):
 
     type: ClassVar[str] = "run.cancelled"
     reason: str
+    replaced_by: str | None = None
+    """Id of the fork that replaces the run; null: none does."""
 
 
 class Deleted(Event):

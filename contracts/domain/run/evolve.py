@@ -24,6 +24,7 @@ from contracts.domain.run.events import (
     TakenOver,
 )
 from contracts.domain.run.evolve_goal import evolve_goal_run, with_ready_steps
+from contracts.domain.run.fork_events import Inherited
 from contracts.domain.run.goal_events import (
     CallAnswered,
     Failed,
@@ -66,19 +67,27 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912
             return _suspended(state, event)
         case Resumed():
             return evolve_goal_run(state, state.loop, event) if state.loop else _resumed(state)
+        case Inherited() if state.loop is None:
+            return _inherited(state, event)
         case Cancelled():
-            return _stopped(state, Status.CANCELLED)
+            return _stopped(state, Status.CANCELLED)._replace(replaced_by=event.replaced_by)
         case Completed():
-            loop = state.loop and replace(state.loop, outcome_reason=event.outcome_reason)
-            return state._replace(status=Status.COMPLETED, executor=None, loop=loop)
+            return _ended(state, event)
         case Deleted():
             return State(Status.DELETED, request=state.request, loop=state.loop)
         case GoalRequested():
-            wanted = Loop(event)
-            return with_ready_steps(State(Status.PENDING), wanted, wanted.next_step())
+            return with_ready_steps(State(Status.PENDING), Loop(event), Loop(event).next_step())
         case Asked() | Answered() | AskExpired() | Waiting() | Continued():
             return _asking(state, event)
     return evolve_goal_run(state, state.loop, event) if state.loop else state
+
+
+def _inherited(state: State, event: Inherited) -> State:
+    """The steps of the original are done. Those whose dependencies are among them can start."""
+    done = {one.step: one.result for one in event.steps}
+    steps = state.graph.steps.items()
+    ready = tuple(id_ for id_, step in steps if id_ not in done and all(need in done for need in step.needs))
+    return state._replace(done=done, ready=ready, untrusted=frozenset(event.untrusted))
 
 
 def _completed(state: State, event: StepCompleted) -> State:
@@ -164,6 +173,11 @@ def _closed(state: State, event: Closed) -> State:
     )
 
 
+def _ended(state: State, event: Completed) -> State:
+    loop = state.loop and replace(state.loop, outcome_reason=event.outcome_reason)
+    return state._replace(status=Status.COMPLETED, executor=None, loop=loop)
+
+
 def _suspended(state: State, event: Suspended) -> State:
     """Open questions are withdrawn. Their steps ask again after a resume."""
     return state._replace(
@@ -213,5 +227,6 @@ RUN = Aggregate(
         AskExpired,
         Waiting,
         Continued,
+        Inherited,
     ),
 )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from contracts.core.event import Event
 from contracts.domain.run.events import Resumed, StepFailed
+from contracts.domain.run.fork_events import Inherited
 from contracts.domain.run.goal_events import (
     SUMMARY,
     CallAnswered,
@@ -26,8 +27,13 @@ def evolve_goal_run(state: State, loop: Loop, event: Event) -> State:  # noqa: P
             return _step_failed(state, loop, event)
         case Resumed():
             return _resumed(state, loop)
+        case Inherited():
+            loop = loop.inheriting(event)
+            calls = loop.calls() if loop.turns else ()
+            fork = state._replace(graph=Graph(), ready=(), untrusted=frozenset(event.untrusted))
+            return with_ready_steps(fork, loop, *(calls or (loop.next_step(),)))
         case GoalStarted():
-            loop = replace(loop, started=event)
+            loop = replace(loop, started=event, memories=event.memories)
             return state._replace(
                 status=Status.RUNNING, executor=event.executor, started_at=event.at, loop=loop
             )

@@ -15,7 +15,7 @@ from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
 from contracts.domain.memory import Memory
 from contracts.domain.outward import OutwardCalls
-from contracts.domain.run.events import Output
+from contracts.domain.run.events import ForkedFrom, Output
 
 SUMMARY = "summary"
 """Id of the last step of every goal run."""
@@ -70,6 +70,12 @@ class GoalRequested(Event):
     """IANA time zone of the dates in the agent's prompt."""
     outward_calls: OutwardCalls | None = None
     """The policy about calls that send something to others; null: the setting OUTWARD_CALLS."""
+    provider: str | None = None
+    """Provider of the model; null: that of the agent, or of the settings."""
+    model: str | None = None
+    """Name of the model; null: that of the agent, or of the settings."""
+    forked_from: ForkedFrom | None = None
+    """Null: the run is no fork."""
 
 
 class GoalStarted(Event):

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from contracts.core.event import Json
+from contracts.domain.memory import Memory
 from contracts.domain.plan import SubTask, ToolOrPrompt
 from contracts.domain.run.events import OutcomeReason, Output
+from contracts.domain.run.fork_events import Inherited, InheritedTurn
 from contracts.domain.run.goal_events import (
     SUMMARY,
     Call,
@@ -68,6 +70,8 @@ class Loop:
 
     request: GoalRequested
     started: GoalStarted | None = None
+    memories: tuple[Memory, ...] | None = None
+    """Memories that the agent begins with; None before the first start."""
     turns: tuple[Turn, ...] = ()
     summary: str | None = None
     summary_cut: bool = False
@@ -111,6 +115,11 @@ class Loop:
         answers = {**last.answers, int(step.partition(".")[2]): answer}
         return replace(self, turns=(*self.turns[:-1], replace(last, answers=answers)))
 
+    def inheriting(self, inherited: Inherited) -> Loop:
+        """The loop of a fork, after the turns of the original."""
+        turns = tuple(_inherited(n, turn) for n, turn in enumerate(inherited.turns, start=1))
+        return replace(self, turns=turns, memories=inherited.memories)
+
     def resumed(self) -> Loop:
         """The loop of a resumed run: it has not ended, and a turn can follow the last one."""
         answered = sum(turn.is_answered for turn in self.turns)
@@ -124,12 +133,12 @@ class Loop:
         return _step(str(len(self.turns) + 1), "inference", "turn")
 
     def calls(self) -> tuple[Step, ...]:
-        """The steps of the tool calls of the last turn."""
-        taken = self.turns[-1].taken
+        """The steps of the tool calls of the last turn that have no result."""
+        last = self.turns[-1]
         return tuple(
-            _step(call_step(taken.turn, n), "tool", call.name, call.arguments)
-            for n, call in enumerate(taken.calls)
-            if not call.refusal
+            _step(call_step(last.number, n), "tool", call.name, call.arguments)
+            for n, call in enumerate(last.taken.calls)
+            if n not in last.answers
         )
 
 
@@ -141,6 +150,18 @@ def _are_unusable(turns: Sequence[Turn]) -> bool:
 def call_result_of(event: CallAnswered) -> CallResult:
     """The result in `event`."""
     return CallResult(result=event.result, output=event.output)
+
+
+def _inherited(number: int, turn: InheritedTurn) -> Turn:
+    taken = TurnTaken(
+        turn=number,
+        attempt=0,
+        thought=turn.thought,
+        calls=turn.calls,
+        finish_reason=turn.finish_reason,
+        problem=turn.problem,
+    )
+    return Turn(taken, {one.position: CallResult(one.result, one.error) for one in turn.answers})
 
 
 def _step(

@@ -34,6 +34,8 @@ def _refusal(state: State) -> str | None:
     match state.status:
         case Status.SUSPENDED | Status.FAILED:
             return None
+        case Status.CANCELLED if state.replaced_by:
+            return f"the run was replaced by {state.replaced_by}"
         case Status.CANCELLED:
             return "the run was cancelled, which is final: fork it, or start another"
         case Status.WAITING:

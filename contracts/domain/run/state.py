@@ -14,7 +14,7 @@ from contracts.core.event import Json
 from contracts.core.tool import Effect
 from contracts.domain.outward import Ruling
 from contracts.domain.run.asks import Asks
-from contracts.domain.run.events import Output, Requested
+from contracts.domain.run.events import ForkedFrom, Output, Requested
 from contracts.domain.run.loop import Loop
 from contracts.domain.run.steps import Graph
 
@@ -88,6 +88,8 @@ class State(NamedTuple):
     """Why the run is suspended."""
     asks: Asks = Asks()
     """Questions to a person."""
+    replaced_by: str | None = None
+    """Id of the fork that replaces the run."""
 
     @property
     def kind(self) -> Kind:
@@ -121,6 +123,12 @@ class State(NamedTuple):
     def without_running(self, step: str) -> State:
         """The state after an attempt at `step` ended."""
         return self._replace(running={one: n for one, n in self.running.items() if one != step})
+
+    @property
+    def forked_from(self) -> ForkedFrom | None:
+        """The run that this one is a fork of, or None."""
+        request = self.loop.request if self.loop else self.request
+        return request.forked_from if request else None
 
     @property
     def goal_id(self) -> str | None:

@@ -15,6 +15,7 @@ from contracts.api.executions import (
     ExecutionRow,
     SubStepList,
 )
+from contracts.api.forks import Forked
 from contracts.client import Client, Started
 from deploy.cli.execute import execute
 from deploy.cli.options import (
@@ -33,6 +34,7 @@ from deploy.cli.options import (
     Url,
     Words,
 )
+from deploy.cli.resources import changes
 from deploy.cli.resources.command import command, group, json_of, text_in
 from deploy.cli.watch.follow import watched
 
@@ -98,9 +100,41 @@ async def cancel(client: Client, execution: Id, reason: Reason = None) -> Execut
 
 
 @command(app, "resume")
-async def resume(client: Client, execution: Id) -> ExecutionResumed:
-    """Resume a suspended execution where it stopped."""
+async def resume(
+    client: Client,
+    execution: Id,
+    params: changes.Params = None,
+    result: changes.Result = None,
+    instruct: changes.Instruct = None,
+    agent_of: changes.AgentOf = None,
+) -> ExecutionResumed | Forked:
+    """Resume a suspended execution where it stopped. With corrected steps, a fork replaces it."""
+    if steps := changes.steps_of(params, result, instruct, agent_of):
+        return await client.executions.correct(execution, steps)
     return await client.executions.resume(execution)
+
+
+@command(app, "fork")
+async def fork(  # noqa: PLR0913, PLR0917  each is an option
+    client: Client,
+    execution: Id,
+    start: changes.From = None,
+    params: changes.Params = None,
+    result: changes.Result = None,
+    instruct: changes.Instruct = None,
+    agent_of: changes.AgentOf = None,
+    agent: changes.AnyAgent = None,
+    provider: changes.Provider = None,
+    model: changes.Model = None,
+    replace: changes.Replace = False,
+    idempotency_key: changes.ForkKey = None,
+) -> Forked:
+    """Start an execution that inherits every completed step that is not downstream of a change."""
+    steps = changes.steps_of(params, result, instruct, agent_of)
+    wanted = changes.fork_of(
+        start, steps, agent=agent, provider=provider, model=model, replace=replace or None
+    )
+    return await client.executions.fork(execution, wanted, key=idempotency_key)
 
 
 @command(app, "delete")

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from contracts.api.forks import Forked
 from contracts.api.runs import RunOutputRow, RunResumed, RunRow, RunStepRow
 from contracts.client import Client
 from deploy.cli.execute import execute
@@ -25,6 +26,7 @@ from deploy.cli.options import (
     Url,
     Words,
 )
+from deploy.cli.resources import changes
 from deploy.cli.resources.command import command, group
 from deploy.cli.watch.follow import watched
 
@@ -90,6 +92,40 @@ async def cancel(client: Client, run: Id, reason: Reason = None) -> RunRow:
 async def resume(client: Client, run: Id) -> RunResumed:
     """Resume a run that failed, is suspended, or ended with failed calls."""
     return await client.runs.resume(run)
+
+
+@command(app, "fork")
+async def fork(  # noqa: PLR0913, PLR0917  each is an option
+    client: Client,
+    run: Id,
+    start: changes.From = None,
+    params: changes.Params = None,
+    result: changes.Result = None,
+    instruct: changes.Instruct = None,
+    agent_of: changes.AgentOf = None,
+    instruction: Annotated[str | None, typer.Option(help="The new objective of the agent.")] = None,
+    agent: changes.AnyAgent = None,
+    provider: changes.Provider = None,
+    model: changes.Model = None,
+    step_budget: Annotated[
+        int | None, typer.Option(help="Maximum number of turns, with the inherited ones.")
+    ] = None,
+    replace: changes.Replace = False,
+    idempotency_key: changes.ForkKey = None,
+) -> Forked:
+    """Start a run that inherits the turns, or steps, that the changes do not concern."""
+    steps = changes.steps_of(params, result, instruct, agent_of)
+    wanted = changes.fork_of(
+        start,
+        steps,
+        instruction=instruction,
+        agent=agent,
+        provider=provider,
+        model=model,
+        stepBudget=step_budget,
+        replace=replace or None,
+    )
+    return await client.runs.fork(run, wanted, key=idempotency_key)
 
 
 @command(app, "delete")

@@ -34,6 +34,10 @@ _STATES = {
 }
 
 
+INHERITED = "inherited"
+"""Note of a step that a fork did not run."""
+
+
 @dataclass(slots=True)
 class Row:
     """One step."""
@@ -74,5 +78,5 @@ def row_of(step: SubStepRow) -> Row:
         since_ms=step.started_at or 0,
         took_ms=step.duration_ms if step.status == "completed" else None,
         starts=step.attempt,
-        note=step.error or "",
+        note=INHERITED if step.inherited else step.error or "",
     )

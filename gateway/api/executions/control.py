@@ -1,4 +1,4 @@
-"""Starting, resuming and cancelling executions of DAGs."""
+"""Starting and cancelling executions of DAGs."""
 
 from __future__ import annotations
 
@@ -14,23 +14,21 @@ from contracts.api.executions import (
     CancelExecution,
     DagToRun,
     ExecuteDag,
-    ExecutionResumed,
     ExecutionRow,
     ExecutionStarted,
 )
 from contracts.core.event import Json
 from contracts.core.ids import is_id
 from contracts.core.scopes import Scope
-from contracts.domain import dag, run, run_requests
+from contracts.domain import dag, run
 from contracts.domain.dag import DAG
 from contracts.domain.plan import Job
 from contracts.domain.run import RUN
 from contracts.domain.run_requests import plan_request
 from gateway.api.executions import showing
-from gateway.api.executions.jobs import ClarificationNeeded, has_same_steps, prepared
+from gateway.api.executions.jobs import ClarificationNeeded, prepared
 from gateway.api.executions.known import require_execution
-from gateway.api.executions.presenters import API_STATUS
-from gateway.api.runs import cancelling, resuming
+from gateway.api.runs import cancelling
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import INVALID_BODY, Refusal
@@ -38,14 +36,12 @@ from gateway.http.replies import json_reply
 from gateway.state.stored_plans import StoredPlan
 
 TAG = "execution"
-RESUMABLE = "Only 'suspended' or 'failed' executions can be resumed."
 REFUSALS = {
     400: "The body or the job is invalid.",
     404: "The DAG does not exist.",
     409: "The DAG has no plan, or is still being planned.",
 }
 WATCH = "Connect to SSE stream for live updates."
-KEEPS_PLAN = "It keeps the plan it was started with; the plan that its DAG has now is for new executions."
 NO_DAG_ID: Json = {
     "code": "invalid_type",
     "expected": "string",
@@ -96,39 +92,6 @@ async def run_dag(call: Call[DagToRun, None]) -> web.StreamResponse:
 
 @endpoint(
     "POST",
-    "/api/v1/resume-dag/{execution_id}",
-    summary="Resume a suspended execution",
-    tag=TAG,
-    scope=Scope.RUN,
-    responses={202: ExecutionResumed},
-    missing="Execution with id '{execution_id}' not found",
-    errors={400: "The execution is not suspended."},
-)
-async def resume_dag(call: Call[None, None]) -> web.StreamResponse:
-    """Completed steps are not repeated. The execution keeps the plan it was started with."""
-    gateway, execution_id = call.gateway, call.path["execution_id"]
-
-    def require(state: run.State, plan: dag.State) -> None:
-        _require_known(call, state, plan)
-        _require_suspended(run_requests.status(execution_id, state, plan))
-
-    stream = await resuming.resume(gateway, execution_id, call.origin, require)
-    request = stream.state.request
-    kept = f"{KEEPS_PLAN} " if request and await _has_another_plan(gateway, request) else ""
-    return json_reply(
-        {
-            "status": "resumed",
-            "executionId": execution_id,
-            "dagId": request.dag_id if request else None,
-            "retryCount": stream.state.resumes,
-            "message": f"DAG execution resumed. {kept}{WATCH}",
-        },
-        202,
-    )
-
-
-@endpoint(
-    "POST",
     "/api/v1/dag-executions/{id}/cancel",
     summary="Cancel an execution",
     tag=TAG,
@@ -160,7 +123,7 @@ async def cancel_execution(call: Call[CancelExecution, None]) -> web.StreamRespo
     return json_reply(shown)
 
 
-ENDPOINTS = (execute_dag, run_dag, resume_dag, cancel_execution)
+ENDPOINTS = (execute_dag, run_dag, cancel_execution)
 
 
 async def _execute(
@@ -229,34 +192,3 @@ def _clarification(dag_id: str, job: Job) -> web.StreamResponse:
             "validation": job.validation,
         }
     )
-
-
-async def _has_another_plan(gateway: Gateway, request: run.Requested) -> bool:
-    """Whether the plan of the DAG has changed since the execution was requested."""
-    if not is_id(request.dag_id):
-        return False
-    plan = (await gateway.stored_plans.get(request.dag_id)).state
-    return plan.job is not None and not has_same_steps(request.job, plan.job)
-
-
-def _require_known(call: Call[Any, None], state: run.State, plan: dag.State) -> None:
-    try:
-        require_execution(state, plan)
-        if state.status is run.Status.DELETED:
-            raise run.UnknownRun
-    except run.UnknownRun:
-        raise call.missing() from None
-
-
-def _require_suspended(status: run.Status) -> None:
-    shown = API_STATUS.get(status, status.value)
-    match status:
-        case run.Status.SUSPENDED:
-            return
-        case run.Status.CANCELLED:
-            error = "Cannot resume execution: it was cancelled, which is final. Start another."
-        case run.Status.FAILED:
-            error = "Cannot resume execution: no plan was made for its goal. Create another."
-        case _:
-            error = f"Cannot resume execution with status '{shown}'. {RESUMABLE}"
-    raise Refusal(400, error, currentStatus=shown)

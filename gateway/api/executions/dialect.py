@@ -29,6 +29,7 @@ EXECUTIONS = Dialect(
         "run.requested": "execution.planning",
         "run.asks": "execution.asks",
         "run.planned": "execution.created",
+        "run.inherited": "execution.inherited",
         "run.started": "execution.started",
         "run.updated": "execution.updated",
         "run.suspended": "execution.suspended",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from pydantic import ValidationError
 
 from contracts.core.event import Json
 from contracts.core.suggestions import did_you_mean
 from contracts.domain import dag
-from contracts.domain.issues import issues
+from contracts.domain.issues import Issue, issues
 from contracts.domain.plan import (
     MAX_STEPS,
     Job,
@@ -90,22 +90,41 @@ def _job_of(value: Json, path: tuple[str, ...]) -> Job:
 
 async def _approve(gateway: Gateway, job: Job, path: tuple[str, ...]) -> Approval:
     """Check that `job` can be executed with the current tools and agents."""
-    agents = await _agents_for(gateway, job)
-    revision, tools = gateway.catalogue.revision, gateway.catalogue.published()
-    called = {task.tool_or_prompt.name for task in job.sub_tasks if not task.is_inference}
-    if (unknown := called - tools.keys()) and not gateway.executors.alive():
-        hint = did_you_mean(min(unknown), tools)
-        raise _missing(f"no executor is running, and none has published {_named(unknown)}{hint}")
-    if found := problems(job, tools, agents=agents):
+    agents = await agents_for(gateway, job.sub_tasks)
+    revision = gateway.catalogue.revision
+    if found := job_problems(gateway, job, agents, job.sub_tasks):
         raise _invalid([one.as_json() for one in found], path)
-    if away := called - {spec.name for spec in gateway.catalogue.all()}:
-        raise _missing(f"no running executor has {_named(away)}")
     return Approval(revision, agents, is_timeless=not mentions_date(job))
 
 
-async def _agents_for(gateway: Gateway, job: Job) -> frozenset[str] | None:
-    """Return the names of all active agents, or None if `job` needs no agent."""
-    asked = {task.tool_or_prompt.name for task in job.sub_tasks if task.is_inference}
+def job_problems(
+    gateway: Gateway, job: Job, agents: Collection[str] | None, left: Collection[SubTask]
+) -> list[Issue]:
+    """Return the problems of the sub-tasks in `left`, with the current tools and with `agents`.
+
+    Raises:
+        Refusal: no running executor has a tool that they need.
+    """
+    tools = gateway.catalogue.published()
+    called = {task.tool_or_prompt.name for task in left if not task.is_inference}
+    if (unknown := called - tools.keys()) and not gateway.executors.alive():
+        hint = did_you_mean(min(unknown), tools)
+        raise _missing(f"no executor is running, and none has published {_named(unknown)}{hint}")
+    ids = {task.id for task in left}
+    of = {n for n, task in enumerate(job.sub_tasks) if task.id in ids}
+    found = [one for one in problems(job, tools, agents=agents) if len(one.path) == 1 or one.path[1] in of]
+    if not found and (away := called - {spec.name for spec in gateway.catalogue.all()}):
+        raise _missing(f"no running executor has {_named(away)}")
+    return found
+
+
+async def agents_for(gateway: Gateway, left: Iterable[SubTask]) -> frozenset[str] | None:
+    """Return the names of all active agents, or None if the sub-tasks in `left` need no agent.
+
+    Raises:
+        Refusal: a default agent that they need does not exist yet.
+    """
+    asked = {task.tool_or_prompt.name for task in left if task.is_inference}
     if not asked:
         return None
     agents = await gateway.agents_current()

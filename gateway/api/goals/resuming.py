@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from sqlalchemy import bindparam, select
 
 from contracts.domain import dag, goal, run, run_requests
-from contracts.domain.goal import GOAL
 from contracts.domain.run import OPEN, RUN
 from contracts.domain.run_requests import plan_id
 from contracts.domain.schedule.schedule import Overlap
@@ -16,6 +13,7 @@ from contracts.views import IS_GOAL_RUN, runs
 from gateway.api.goals import running
 from gateway.api.goals.run_presenters import RUN_STATUS
 from gateway.api.runs import resuming
+from gateway.api.runs.goal_of_run import active_goal, require_still_active
 from gateway.endpoint import Call
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
@@ -38,9 +36,7 @@ async def resume(call: Call[None, None], run_id: str) -> Stream[run.State]:
         ViewsUnavailable: the views cannot be read at the moment.
     """
     gateway = call.gateway
-    goal_id = await _goal_of(call, run_id)
-    pursued = await Stream.open(gateway.log, GOAL, goal_id, call.origin)
-    require_active(pursued.state)
+    pursued = await active_goal(gateway, await _goal_of(call, run_id), call.origin)
     await _require_no_other(gateway, pursued, run_id)
 
     def require(state: run.State, plan: dag.State) -> None:
@@ -55,23 +51,8 @@ async def resume(call: Call[None, None], run_id: str) -> Stream[run.State]:
     except run.CannotResume as error:
         current = (await Stream.open(gateway.log, RUN, run_id, call.origin)).state.status
         raise _refused(str(error), current) from error
-    await pursued.refresh()
-    if not pursued.state.is_active:  # a concurrent pause or deletion may not have seen the resumed run
-        with suppress(run.AlreadyFinished):
-            reason = "the goal was stopped at the same time"
-            await gateway.projected(await running.cancel(gateway, run_id, reason, call.origin))
-        require_active(pursued.state)
+    await require_still_active(gateway, pursued, run_id)
     return stream
-
-
-def require_active(state: goal.State) -> None:
-    """Raise Refusal unless runs of the goal may start."""
-    match state.status:
-        case goal.Status.ACTIVE:
-            return
-        case goal.Status.PAUSED:
-            raise Refusal(409, "the goal of the run is paused: resume the goal first")
-    raise Refusal(409, f"the goal of the run is {state.status}: the run cannot go on")
 
 
 async def _goal_of(call: Call[None, None], run_id: str) -> str:

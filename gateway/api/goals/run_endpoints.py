@@ -7,9 +7,14 @@ from typing import Any
 from aiohttp import web
 
 from contracts.api.executions import CancelExecution
+from contracts.api.forks import Forked, ForkRun
 from contracts.api.runs import RunOutputRow, RunQuery, RunResumed, RunRow, RunStepRow
 from contracts.core.scopes import Scope
 from contracts.domain import run
+from contracts.domain.dag import DAG
+from contracts.domain.run_requests import plan_id
+from contracts.runtime.stream import Stream
+from gateway.api.executions import forking
 from gateway.api.filters import text_and_time
 from gateway.api.goals import resuming, run_showing, run_steps, running
 from gateway.api.goals.dialect import GOAL_RUNS
@@ -163,6 +168,40 @@ async def resume_run(call: Call[None, None]) -> web.StreamResponse:
 
 
 @endpoint(
+    "POST",
+    "/api/v1/runs/{id}/fork",
+    summary="Fork a run",
+    tag=TAG,
+    scope=Scope.RUN,
+    body=ForkRun,
+    responses={202: Forked},
+    missing=MISSING,
+    errors={400: "A change does not fit the run.", 409: "It has no plan, or its goal is not active."},
+    keyed=True,
+)
+async def fork_run(call: Call[ForkRun, None]) -> web.StreamResponse:
+    """Starts a new run of the goal that inherits the turns of the agent before a change.
+
+    A fork of a run by a plan inherits every completed step that is not downstream of a change. Inherited
+    results cost nothing. Changed parameters of a call are validated against the tool's schema.
+    """
+    run_id = call.path["id"]
+    plan = await Stream.open(call.gateway.log, DAG, plan_id(run_id), call.origin)
+
+    def require(state: run.State) -> None:
+        running.require_goal_run(state, plan.state)
+        if state.status is run.Status.ABSENT:
+            raise Refusal(409, "the run has no plan: it can be forked when its plan is made")
+
+    try:
+        made = await forking.fork(call, run_id, call.new_id("run_", "run"), call.body, require)
+    except run.UnknownRun:
+        raise call.missing() from None
+    named = {"runId": made.id, "goalId": made.state.goal_id}
+    return json_reply({**made.row, **named, "message": "Run started as a fork"}, 202)
+
+
+@endpoint(
     "DELETE",
     "/api/v1/runs/{id}",
     summary="Delete a run with its steps and outputs",
@@ -207,7 +246,17 @@ async def _watched(call: Call[None, None]) -> web.StreamResponse:
         return await feeds.answer(feed, call.request)
 
 
-ENDPOINTS = (list_runs, get_run, list_steps, list_outputs, cancel_run, resume_run, delete_run, watch_run)
+ENDPOINTS = (
+    list_runs,
+    get_run,
+    list_steps,
+    list_outputs,
+    cancel_run,
+    resume_run,
+    fork_run,
+    delete_run,
+    watch_run,
+)
 
 
 async def _reply(call: Call[Any, None]) -> web.StreamResponse:

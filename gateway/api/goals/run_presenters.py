@@ -52,6 +52,7 @@ def run_row(row: Row, memory: Json) -> JsonRow:
         "model": row["run_model"],
         "remarks": json_of(row["run_remarks"] or "[]"),
         "cancelledReason": row["run_cancelled_reason"],
+        **_links(row),
         "totalUsage": tokens(
             _sum(row["run_prompt_tokens"], row["planning_prompt_tokens"]),
             _sum(row["run_completion_tokens"], row["planning_completion_tokens"]),
@@ -62,6 +63,14 @@ def run_row(row: Row, memory: Json) -> JsonRow:
         "createdAt": iso(row["run_created_at"]),
         "updatedAt": iso(row["run_updated_at"]),
         "goal": goal_row(row),
+    }
+
+
+def _links(row: Row) -> JsonRow:
+    return {
+        "forkedFrom": row["run_forked_from"],
+        "replacedBy": row["run_replaced_by"],
+        "retryCount": row["run_resumes"],
     }
 
 
@@ -89,6 +98,7 @@ def turn_row(row: Row, calls: Sequence[Row], observed: Sequence[Observed]) -> Js
         "type": "error" if error else "tool" if calls else "result" if is_finished else "thinking",
         "content": error or text or thought,
         "toolCalls": [_call(call) for call in calls],
+        "inherited": row["step_inherited"],
         "finishReason": row["step_finish_reason"],
         "provider": row["step_provider"],
         "model": row["step_model"],
@@ -118,6 +128,7 @@ def task_row(row: Row, result: str | None) -> JsonRow:
         "type": "error" if failed else "tool" if is_tool else "result" if is_report else "thinking",
         "content": (row["step_error"] if failed else result) or thought,
         "toolCalls": [],
+        "inherited": row["step_inherited"],
         "finishReason": row["step_finish_reason"],
         "provider": row["step_provider"],
         "model": row["step_model"],
@@ -178,4 +189,5 @@ def _call(row: Row) -> JsonRow:
         "error": row["step_error"],
         "durationMs": row["step_duration_ms"],
         "outward": json_of(row["step_outward"]),
+        "inherited": row["step_inherited"],
     }

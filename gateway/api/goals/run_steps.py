@@ -42,7 +42,7 @@ async def steps(gateway: Gateway, run_id: str) -> list[JsonRow] | None:
         return None
     rows = await queries.steps(gateway, run_id)
     if strategy == BY_PLAN:
-        return [await _task(gateway, row) for row in rows if row["step_attempt"]]
+        return [await _task(gateway, row) for row in rows if row["step_attempt"] or row["step_inherited"]]
     return [await _turn(gateway, list(some)) for _, some in groupby(rows, lambda row: row["step_number"])]
 
 

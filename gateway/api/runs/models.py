@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from contracts.domain import run
 from contracts.domain.agent import DEFAULT_AGENT
 from contracts.domain.model import NoModel, resolve_model
 from contracts.domain.plan import SubTask
@@ -20,6 +21,20 @@ def llm_problem(gateway: Gateway, left: Iterable[SubTask]) -> str | None:
     agents = [entry.state if (entry := gateway.agents.active(name)) else None for name in names]
     asked = [resolve_model(agent, gateway.llm_problem) for agent in agents]
     return next((one.reason for one in asked if isinstance(one, NoModel)), None)
+
+
+def run_model_problem(gateway: Gateway, request: run.Requested, left: Iterable[SubTask]) -> str | None:
+    """Return which setting is missing for the sub-tasks in `left` of a run, or None."""
+    if request.provider or request.model:
+        return gateway.llm_problem(request.provider, request.model)
+    return llm_problem(gateway, left)
+
+
+def goal_run_model_problem(gateway: Gateway, request: run.GoalRequested) -> str | None:
+    """Return which setting is missing for the turns of a run, or None."""
+    if request.provider or request.model:
+        return gateway.llm_problem(request.provider, request.model)
+    return agent_model_problem(gateway, request.agent_id)
 
 
 def agent_model_problem(gateway: Gateway, agent_id: str | None) -> str | None:

@@ -12,7 +12,7 @@ from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.run_requests import plan_id
 from contracts.runtime.stream import Origin, Stream, transact
-from gateway.api.runs.models import agent_model_problem, llm_problem
+from gateway.api.runs.models import goal_run_model_problem, run_model_problem
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 
@@ -44,8 +44,8 @@ async def resume(gateway: Gateway, run_id: str, origin: Origin, require: Require
 
 def _model_problem(gateway: Gateway, state: run.State) -> str | None:
     if state.loop:
-        return agent_model_problem(gateway, state.loop.request.agent_id)
-    return llm_problem(gateway, _remaining_steps(state))
+        return goal_run_model_problem(gateway, state.loop.request)
+    return run_model_problem(gateway, state.request, _remaining_steps(state)) if state.request else None
 
 
 def _remaining_steps(state: run.State) -> Iterator[SubTask]:

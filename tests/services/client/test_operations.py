@@ -14,6 +14,7 @@ from aiohttp import web
 from contracts.api.agents import AgentCreate, AgentPatch
 from contracts.api.asks import AskAnswer
 from contracts.api.dags import DagPatch
+from contracts.api.forks import ForkRun, StepFork
 from contracts.api.goals import GoalCreate, GoalPatch
 from contracts.api.keys import KeyCreate, KeyRotate
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
@@ -43,6 +44,8 @@ async def first(events: AsyncGenerator[Any]) -> Any:
         return await anext(events)
 
 
+TURN_2 = ForkRun.model_validate({"from": 2})
+CORRECTED = {"001": StepFork(params={"path": "a"})}
 ANSWER = AskAnswer(verdict="answer", value=1, params={"to": "b"}, comment="yes")
 
 METHODS: Mapping[str, Ask] = {
@@ -96,8 +99,10 @@ METHODS: Mapping[str, Ask] = {
         OBJECTIVE, provider="ollama", models=["m"], temperatures=[0], key="k"
     ),
     "execute_dag": lambda client: client.dags.execute("x", key="k"),
+    "fork_run": lambda client: client.runs.fork("x", TURN_2, key="k"),
+    "fork_execution": lambda client: client.executions.fork("x", ForkRun(steps=CORRECTED), key="k"),
     "resume_run": lambda client: client.runs.resume("x"),
-    "resume_dag": lambda client: client.executions.resume("x"),
+    "resume_dag": lambda client: client.executions.resume("x", key="k"),
     "cancel_execution": lambda client: client.executions.cancel("x"),
     "list_dags": lambda client: client.dags.find(status="success", agent="A", **USED),
     "list_scheduled_dags": lambda client: client.dags.scheduled(),

@@ -128,6 +128,7 @@ async def test_steps_are_turns_with_their_tool_calls(api: Api) -> None:
             "error": None,
             "durationMs": 5,
             "outward": None,
+            "inherited": None,
         }
     ]
     expected = {

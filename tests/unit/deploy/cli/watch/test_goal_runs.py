@@ -23,7 +23,8 @@ def run(**changes: Any) -> RunRow:
     return RunRow.model_validate(
         {
             **dict.fromkeys(RunRow.model_fields),
-            **dict.fromkeys(("step_budget", "steps_executed", "failed_calls", "created_at", "updated_at"), 0),
+            **dict.fromkeys(("step_budget", "steps_executed", "failed_calls", "retry_count"), 0),
+            **dict.fromkeys(("created_at", "updated_at"), 0),
             "id": "run_1",
             "goal_id": "goal_1",
             "status": "running",

@@ -1,0 +1,71 @@
+"""Events of forks: runs that begin with the results of another run.
+
+Events are stored for ever: when a shape changes, raise its version and add an upcast.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from contracts.core.event import Event, Json
+from contracts.domain.memory import Memory
+from contracts.domain.run.goal_events import Call
+
+
+class InheritedStep(BaseModel):
+    """The result of a step of a plan that the fork does not run."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    step: str
+    result: Json = None
+    """The value, or `{"$blob": …}` if it is large. The fork shares large values with the original."""
+    given: bool = False
+    """Whether the result was given with the fork; otherwise it is that of the original."""
+
+
+class InheritedAnswer(BaseModel):
+    """The result of a tool call that the fork does not make."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    position: int
+    """Position of the call in the turn, from 0."""
+    result: Json = None
+    """The value, or `{"$blob": …}` if it is large."""
+    error: str | None = None
+    """Why the call failed; null: it succeeded."""
+    given: bool = False
+    """Whether the result was given with the fork."""
+
+
+class InheritedTurn(BaseModel):
+    """A turn of an agent that the fork does not take. Calls without an answer are made by the fork."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    thought: str
+    calls: tuple[Call, ...] = ()
+    finish_reason: str
+    problem: str | None = None
+    answers: tuple[InheritedAnswer, ...] = ()
+
+
+class Inherited(Event):
+    """The run is a fork, and begins with these results of another run. They cost it nothing.
+
+    Side effects of the original, such as files, are not outputs of the fork.
+    """
+
+    type: ClassVar[str] = "run.inherited"
+    offloaded: ClassVar[frozenset[str]] = frozenset({"steps", "turns", "memories"})
+    steps: tuple[InheritedStep, ...] = ()
+    """Results of the steps of a plan."""
+    turns: tuple[InheritedTurn, ...] = ()
+    """Turns of an agent, from the first."""
+    untrusted: tuple[str, ...] = ()
+    """Inherited steps, turns and calls whose results are from outside, or made of something from outside."""
+    memories: tuple[Memory, ...] | None = None
+    """Memories that the agent of the original began with; null: it had not started."""

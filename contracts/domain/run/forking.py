@@ -1,0 +1,45 @@
+"""The decisions to fork a run, and to replace it by its fork. Pure."""
+
+from __future__ import annotations
+
+from contracts.core.event import Event
+from contracts.domain.run.events import Cancelled, ForkedFrom
+from contracts.domain.run.fork_changes import Changes, InvalidFork
+from contracts.domain.run.fork_plan import fork_plan
+from contracts.domain.run.fork_turns import fork_turns
+from contracts.domain.run.state import OPEN, State, UnknownRun, require_known
+
+
+def fork(state: State, changes: Changes, origin: ForkedFrom) -> list[Event]:
+    """The first events of a fork of the run.
+
+    A run in any status can be forked. The fork inherits what is completed now. It asks persons again, also
+    where the original was answered.
+
+    Raises:
+        UnknownRun: there is no such run.
+        InvalidFork: the changes do not fit the run.
+    """
+    require_known(state)
+    if state.loop:
+        return fork_turns(state, state.loop, changes, origin)
+    if state.request is None:
+        raise UnknownRun("the run has no plan")
+    return fork_plan(state, state.request, changes, origin)
+
+
+def replace(state: State, fork_id: str) -> list[Event]:
+    """Cancel a run because a fork replaces it. Returns no events if that has happened.
+
+    Raises:
+        InvalidFork: the run has ended otherwise.
+    """
+    if state.replaced_by == fork_id:
+        return []
+    if state.replaced_by:
+        raise InvalidFork(("replace",), f"the run was replaced by {state.replaced_by}: fork that one")
+    if state.status not in OPEN:
+        raise InvalidFork(
+            ("replace",), f"the run is {state.status}, so there is nothing to replace: leave it out"
+        )
+    return [Cancelled(reason=f"replaced by {fork_id}", replaced_by=fork_id)]
