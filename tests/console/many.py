@@ -31,7 +31,7 @@ async def write_runs(log: Log, request: str, number: int) -> None:
 async def _write(log: Log, request: str, job: Job, number: int) -> None:
     run_id = new_id("dag-exec_")
     events = (
-        run.Requested(dag_id="dag_many", original_request=request, job=job),
+        run.Requested(dag_id=new_id("dag_"), original_request=request, job=job),
         run.Cancelled(reason="one of many"),
     )
     commit = Commit(

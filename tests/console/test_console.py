@@ -15,20 +15,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
 GOAL = "Compare solar and wind power for a small farm"
-ATTACKS = (
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(2)>",
-    "<svg onload=alert(3)>",
-    '"><iframe srcdoc="<script>alert(4)</script>">',
-    "[click](javascript:alert(5))",
-    "![x](https://evil.example/pixel.png)",
-    "<a href='javascript:alert(6)'>x</a>",
-    "<math><mtext><table><mglyph><style><img src=x onerror=alert(7)>",
-    "<details open ontoggle=alert(8)>",
-    "<form action=https://evil.example><button>go</button></form>",
-    "{{constructor.constructor('alert(9)')()}}",
-    "<style>@import 'https://evil.example/x.css'</style>",
-)
 
 
 async def test_a_goal_is_planned_run_and_watched_to_its_report(open_console: OpenConsole) -> None:
@@ -85,28 +71,6 @@ async def test_a_run_is_shown_live_also_after_the_gateway_was_killed(
     await console.shown("reconnecting…")
     gate.open()
     await console.page.locator(".facts .status.completed").wait_for()
-
-
-async def test_no_text_becomes_code(served: Bed, open_console: OpenConsole) -> None:
-    names = [f"attack-{number}" for number in range(len(ATTACKS))]
-    job = served.hooks.job(dict.fromkeys(names, ()))
-    for step, name, attack in zip(job["sub_tasks"], names, ATTACKS, strict=True):
-        step |= {"description": attack, "thought": attack}
-        step["tool_or_prompt"] = {"name": "writeFile", "params": {"path": f"{name}.md", "content": attack}}
-    started = await served.client.dags.execute_job({**job, "original_request": " ".join(ATTACKS)})
-    await served.end(started.execution_id)
-    run = f"/runs/{started.execution_id}"
-    console = await open_console("/runs")
-    await console.page.locator("table.list").wait_for()
-    for tab in ("timeline", "report", "events"):
-        await console.open(f"{run}?tab={tab}")
-        await console.page.locator("#tabpanel").wait_for()
-    for step in job["sub_tasks"]:
-        await console.open(f"{run}?step={step['id']}")
-        await console.page.get_by_role("complementary").wait_for()
-    for name in names:
-        await console.open(f"/artifacts?file={name}.md")
-        await console.page.locator("section.file .markdown").wait_for()
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

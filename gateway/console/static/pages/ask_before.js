@@ -3,7 +3,7 @@
 
 import { Loaded } from "../parts/components.js";
 import { prettyText } from "../parts/format.js";
-import { labelOf } from "../parts/graph.js";
+import { labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useState } from "../parts/html.js";
 import { kindOf } from "../parts/kinds.js";
 import { useLoaded } from "../parts/loading.js";

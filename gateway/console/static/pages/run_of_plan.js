@@ -6,7 +6,8 @@ import { Action, Copy, Fact, Loaded, Status, Tabs, When } from "../parts/compone
 import { follow } from "../parts/events.js";
 import { EventsLog } from "../parts/events_log.js";
 import { duration, number, usd } from "../parts/format.js";
-import { Graph, labelOf } from "../parts/graph.js";
+import { Graph } from "../parts/graph.js";
+import { labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useState } from "../parts/html.js";
 import { useLoaded, useThrottled } from "../parts/loading.js";
 import { Markdown } from "../parts/markdown.js";
@@ -42,7 +43,7 @@ export function PlanRun({ id, query }) {
 /** Reload a run after each of its events. Returns whether the stream is connected. @param {string} path @param {any} run */
 export function useFollowed(path, run) {
   const [connected, setConnected] = useState(true);
-  const soon = useThrottled(run.reload, 150);
+  const soon = useThrottled(run.reload, Math.max(150, 4 * run.tookMs));
   const seq = run.data?.seq;
   const isOpen = seq !== undefined && !isOver(run.data);
   const changed = (/** @type {boolean} */ now) => {

@@ -3,7 +3,7 @@
 
 import { Copy, Fact, Status } from "../parts/components.js";
 import { duration, number, pretty, prettyText, time, usd } from "../parts/format.js";
-import { labelOf } from "../parts/graph.js";
+import { labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useRef } from "../parts/html.js";
 import { Markdown } from "../parts/markdown.js";
 

@@ -5,30 +5,50 @@ export const WIDTH = 200;
 export const HEIGHT = 54;
 const GAP_X = 56;
 const GAP_Y = 18;
-/** Above this number of steps, layers are placed without minimizing crossings, which takes too long. */
+/** Above this number of steps, they are placed in blocks: minimizing crossings takes too long, and nobody could read them. */
 export const LARGE = 150;
+const MOST_GROUPS = 60;
 
 /**
  * @typedef {{id: string, needs: string[]}} Node
  * @typedef {{x: number, y: number}} Point
  * @typedef {{places: Map<string, Point>, width: number, height: number}} Layout
+ * @typedef {{x: number, y: number, width: number, height: number, ids: string[], first: number, last: number}} Group the layers from `first` to `last`
+ * @typedef {Layout & {groups: Group[]}} Grouped
  */
 
-/** Place steps from left to right: each is right of the steps that it depends on. @param {Node[]} nodes @returns {Layout} */
-export function layered(nodes) {
+/**
+ * Place many steps: layers from left to right, each a block of rows and columns. Where there are too many layers, a block
+ * has several. @param {Node[]} nodes @returns {Grouped}
+ */
+export function grouped(nodes) {
+  const layers = layersOf(nodes);
+  const size = Math.ceil(layers.length / MOST_GROUPS);
+  /** @type {Map<string, Point>} */
+  const places = new Map();
+  /** @type {Group[]} */
+  const groups = [];
+  let x = 0;
+  for (let at = 0; at < layers.length; at += size) {
+    const ids = layers.slice(at, at + size).flat();
+    const rows = Math.min(ids.length, Math.max(8, Math.ceil(Math.sqrt(ids.length * 3.5))));
+    const [width, height] = [Math.ceil(ids.length / rows) * (WIDTH + GAP_Y) - GAP_Y, rows * (HEIGHT + GAP_Y) - GAP_Y];
+    ids.forEach((id, index) => places.set(id, { x: x + Math.floor(index / rows) * (WIDTH + GAP_Y), y: (index % rows) * (HEIGHT + GAP_Y) - height / 2 }));
+    groups.push({ x, y: -height / 2, width, height, ids, first: at + 1, last: Math.min(at + size, layers.length) });
+    x += width + GAP_X;
+  }
+  const height = Math.max(0, ...groups.map((group) => group.height));
+  for (const place of [...places.values(), ...groups]) place.y += height / 2;
+  return { places, groups, width: x - GAP_X, height };
+}
+
+/** The ids of steps by the length of the longest path to them. @param {Node[]} nodes */
+function layersOf(nodes) {
   const depths = depthsOf(nodes);
   /** @type {string[][]} */
   const layers = [];
   for (const { id } of nodes) (layers[depths.get(id) ?? 0] ??= []).push(id);
-  const tallest = Math.max(1, ...layers.map((layer) => layer.length));
-  const height = tallest * (HEIGHT + GAP_Y) - GAP_Y;
-  /** @type {Map<string, Point>} */
-  const places = new Map();
-  layers.forEach((layer, column) => {
-    const top = (height - (layer.length * (HEIGHT + GAP_Y) - GAP_Y)) / 2;
-    layer.forEach((id, row) => places.set(id, { x: column * (WIDTH + GAP_X), y: top + row * (HEIGHT + GAP_Y) }));
-  });
-  return { places, width: layers.length * (WIDTH + GAP_X) - GAP_X, height };
+  return layers;
 }
 
 /** The length of the longest path to each step. Steps of a cycle get what is known of them. @param {Node[]} nodes */

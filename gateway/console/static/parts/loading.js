@@ -4,24 +4,28 @@
 import { ASKS_CHANGED, get } from "./api.js";
 import { useCallback, useEffect, useRef, useState } from "./html.js";
 
+/** Pause before the next try when the gateway cannot answer at the moment. */
+const AWAY_MS = 5000;
+
 /**
  * Load `path` from the API. A path of null loads nothing. While a new answer is loading, the old one stays.
  * @param {string | null} path
  * @param {{everyMs?: number, version?: unknown}} [options] load again in this interval while the page is visible, and
  *   whenever `version` changes
- * @returns {{data: any, error: any, reload: () => Promise<void>}}
+ * @returns {{data: any, error: any, reload: () => Promise<void>, tookMs: number}} `tookMs` is how long the last answer took
  */
 export function useLoaded(path, { everyMs, version } = {}) {
-  const [state, setState] = useState({ path, data: /** @type {any} */ (null), error: /** @type {any} */ (null) });
+  const [state, setState] = useState({ path, data: /** @type {any} */ (null), error: /** @type {any} */ (null), tookMs: 0 });
   const newest = useRef(0);
   const reload = useCallback(async () => {
     if (path === null) return;
     const turn = ++newest.current;
     try {
+      const since = performance.now();
       const data = await get(path);
-      if (turn === newest.current) setState({ path, data, error: null });
+      if (turn === newest.current) setState({ path, data, error: null, tookMs: performance.now() - since });
     } catch (error) {
-      if (turn === newest.current) setState((old) => ({ path, data: old.path === path ? old.data : null, error }));
+      if (turn === newest.current) setState((old) => ({ ...old, path, data: old.path === path ? old.data : null, error }));
     }
   }, [path]);
   useEffect(() => {
@@ -33,8 +37,14 @@ export function useLoaded(path, { everyMs, version } = {}) {
     const timer = setInterval(() => document.hidden || void reload(), everyMs);
     return () => clearInterval(timer);
   }, [reload, everyMs]);
+  const isAway = state.error?.status === 0 || state.error?.status === 503;
+  useEffect(() => {
+    if (!isAway) return;
+    const timer = setTimeout(reload, AWAY_MS);
+    return () => clearTimeout(timer);
+  }, [reload, isAway, state]);
   const current = state.path === path;
-  return { data: current ? state.data : null, error: current ? state.error : null, reload };
+  return { data: current ? state.data : null, error: current ? state.error : null, reload, tookMs: state.tookMs };
 }
 
 /** The number of open questions to a person, as a number and as text. Null while it is loading. */

@@ -3,7 +3,7 @@
 
 import { clock, duration } from "./format.js";
 import { html } from "./html.js";
-import { labelOf } from "./graph.js";
+import { labelOf } from "./graph_parts.js";
 
 /** @param {{steps: any[], choose: (id: string) => void}} props */
 export function Timeline({ steps, choose }) {
