@@ -64,7 +64,7 @@ class Changes:
 
     def execute(self, statement: Update | Delete) -> None:
         """Execute a statement after all changes so far and before all later ones."""
-        self._flushed = [*self.statements(), statement]
+        self._flushed += (*self._row_statements(), statement)
         self._rows = {}
 
     def statements(self) -> list[Statement]:

@@ -11,6 +11,7 @@ import { meet, useViewBox, viewBoxOf } from "./view_box.js";
 /** @typedef {import("./view_box.js").Rect} Rect */
 
 const TALL = 520;
+const LINE_PX = 18;
 const MAP = { width: 200, height: 110 };
 /** Order in which the colours of a group are shown, and their names in its label. */
 const STATUSES = { failed: "failed", running: "running", waiting: "waiting", completed: "done" };
@@ -69,13 +70,13 @@ function Far({ steps, groups, scale, enter }) {
       top -= height;
       return html`<rect class=${`part ${status}`} x=${group.x} y=${top} width=${group.width} height=${height} />`;
     });
-    const fits = group.width / scale > 90 && group.height / scale > 18 * (text.length + 1);
+    const lines = group.width / scale > 90 ? [name, ...text].slice(0, Math.floor(group.height / scale / LINE_PX)) : [];
     return html`<g key=${name} class="group" tabindex="0" role="button" aria-label=${[name, ...text].join(", ")}
       onClick=${() => enter(group)} onKeyDown=${(/** @type {KeyboardEvent} */ event) => event.key === "Enter" && enter(group)}>
       <title>${[name, ...text].join("\n")}</title>
       <rect class="room" x=${group.x} y=${group.y} width=${group.width} height=${group.height} rx=${8 * scale} />
       ${bars}
-      ${fits && [name, ...text].map((line, index) => html`<text x=${group.x + 8 * scale} y=${group.y + (index + 1) * 17 * scale} style=${{ fontSize: `${13 * scale}px` }}>${line}</text>`)}
+      ${lines.map((line, index) => html`<text x=${group.x + 8 * scale} y=${group.y + (index + 0.9) * LINE_PX * scale} style=${{ fontSize: `${13 * scale}px` }}>${line}</text>`)}
     </g>`;
   });
 }

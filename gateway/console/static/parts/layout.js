@@ -7,7 +7,7 @@ const GAP_X = 56;
 const GAP_Y = 18;
 /** Above this number of steps, they are placed in blocks: minimizing crossings takes too long, and nobody could read them. */
 export const LARGE = 150;
-const MOST_GROUPS = 60;
+const MOST_GROUPS = 36;
 
 /**
  * @typedef {{id: string, needs: string[]}} Node
@@ -18,28 +18,57 @@ const MOST_GROUPS = 60;
  */
 
 /**
- * Place many steps: layers from left to right, each a block of rows and columns. Where there are too many layers, a block
- * has several. @param {Node[]} nodes @returns {Grouped}
+ * Place many steps: groups of layers in reading order, each a block of rows and columns. Where there are too many layers, a
+ * group has several. @param {Node[]} nodes @returns {Grouped}
  */
 export function grouped(nodes) {
   const layers = layersOf(nodes);
   const size = Math.ceil(layers.length / MOST_GROUPS);
-  /** @type {Map<string, Point>} */
-  const places = new Map();
   /** @type {Group[]} */
   const groups = [];
-  let x = 0;
   for (let at = 0; at < layers.length; at += size) {
     const ids = layers.slice(at, at + size).flat();
-    const rows = Math.min(ids.length, Math.max(8, Math.ceil(Math.sqrt(ids.length * 3.5))));
+    const rows = rowsOf(ids.length);
     const [width, height] = [Math.ceil(ids.length / rows) * (WIDTH + GAP_Y) - GAP_Y, rows * (HEIGHT + GAP_Y) - GAP_Y];
-    ids.forEach((id, index) => places.set(id, { x: x + Math.floor(index / rows) * (WIDTH + GAP_Y), y: (index % rows) * (HEIGHT + GAP_Y) - height / 2 }));
-    groups.push({ x, y: -height / 2, width, height, ids, first: at + 1, last: Math.min(at + size, layers.length) });
-    x += width + GAP_X;
+    groups.push({ x: 0, y: 0, width, height, ids, first: at + 1, last: Math.min(at + size, layers.length) });
   }
-  const height = Math.max(0, ...groups.map((group) => group.height));
-  for (const place of [...places.values(), ...groups]) place.y += height / 2;
-  return { places, groups, width: x - GAP_X, height };
+  const { width, height } = inLines(groups);
+  const places = new Map(groups.flatMap((group) => group.ids.map((id, index) => [id, placeIn(group, index)])));
+  return { places, groups, width, height };
+}
+
+/** The number of rows of a block that is not much wider than high. @param {number} steps */
+const rowsOf = (steps) => Math.min(steps, Math.max(8, Math.ceil(Math.sqrt(steps * 3.5))));
+
+/** @param {Group} group @param {number} index @returns {Point} */
+const placeIn = ({ x, y, ids }, index) => ({
+  x: x + Math.floor(index / rowsOf(ids.length)) * (WIDTH + GAP_Y),
+  y: y + (index % rowsOf(ids.length)) * (HEIGHT + GAP_Y),
+});
+
+/** Place groups from left to right, and in the next line where a line is full. Returns the size of all. @param {Group[]} groups */
+function inLines(groups) {
+  const area = groups.reduce((sum, { width, height }) => sum + (width + GAP_X) * (height + GAP_X), 0);
+  const most = Math.max(...groups.map((group) => group.width), Math.sqrt(area * 2.4));
+  /** @type {Group[][]} */
+  const lines = [[]];
+  let [x, width, y] = [0, 0, 0];
+  for (const group of groups) {
+    if (x && x + group.width > most) {
+      lines.push([]);
+      x = 0;
+    }
+    group.x = x;
+    x += group.width + GAP_X;
+    width = Math.max(width, x - GAP_X);
+    lines[lines.length - 1].push(group);
+  }
+  for (const line of lines) {
+    const height = Math.max(...line.map((group) => group.height));
+    for (const group of line) group.y = y + (height - group.height) / 2;
+    y += height + GAP_X;
+  }
+  return { width, height: y - GAP_X };
 }
 
 /** The ids of steps by the length of the longest path to them. @param {Node[]} nodes */
