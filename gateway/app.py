@@ -13,12 +13,13 @@ from gateway.access.gate import Gate, guarded_by
 from gateway.access.principals import PRINCIPAL
 from gateway.api import agents, artifacts, events, health, keys, tools
 from gateway.api.asks import endpoints as asks
+from gateway.api.compare import endpoints as compare
 from gateway.api.costs import breakdown, summary
 from gateway.api.dags import endpoints as dags
 from gateway.api.executions import again, control
 from gateway.api.executions import endpoints as executions
 from gateway.api.goals import endpoints as goals
-from gateway.api.goals import memories, schedules
+from gateway.api.goals import memories, run_counts, schedules
 from gateway.api.goals import run_endpoints as runs
 from gateway.api.planning import endpoints as planning
 from gateway.api.planning import experiments
@@ -41,7 +42,9 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *memories.ENDPOINTS,
     *schedules.ENDPOINTS,
     *ticks.ENDPOINTS,
+    *run_counts.ENDPOINTS,
     *runs.ENDPOINTS,
+    *compare.ENDPOINTS,
     *asks.ENDPOINTS,
     *agents.ENDPOINTS,
     *keys.ENDPOINTS,

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from types import TracebackType
 from typing import Self
 
+from contracts.api.compare import Comparison
 from contracts.api.costs import CostSummary, GroupBy
 from contracts.api.health import Alive, Readiness
 from contracts.api.search import HitList
@@ -102,6 +103,10 @@ class Client:
         """
         query = {"from": since, "to": until, "groupBy": by}
         return await self._http.get(CostSummary, path("costs", "summary"), **query)
+
+    async def compare(self, a: str, b: str) -> Comparison:
+        """Compare two executions or runs, step by step."""
+        return await self._http.get(Comparison, path("compare"), a=a, b=b)
 
     async def search(
         self,

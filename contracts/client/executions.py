@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
+from contracts.api.attempts import StepAttempts
 from contracts.api.costs import ExecutionCosts
 from contracts.api.executions import (
     CancelExecution,
@@ -68,6 +69,11 @@ class Executions:
     async def steps(self, execution_id: str) -> SubStepList:
         """List the steps. The synthesis is the last step."""
         return await self._http.get(SubStepList, path(EXECUTIONS, execution_id, "sub-steps"))
+
+    async def attempts(self, execution_id: str, step: str) -> StepAttempts:
+        """List the attempts at a step, oldest first. `step` is its id in the plan."""
+        asked = path(EXECUTIONS, execution_id, "steps", step, "attempts")
+        return await self._http.get(StepAttempts, asked)
 
     async def costs(self, execution_id: str) -> ExecutionCosts:
         """Get the costs of an execution, of its steps and of its plan."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
+from contracts.api.attempts import StepAttempts
 from contracts.api.executions import CancelExecution
 from contracts.api.forks import Forked, ForkRun
+from contracts.api.run_counts import Period, RunCounts
 from contracts.api.runs import RunOutputRow, RunResumed, RunRow, RunStepRow
 from contracts.client.events import RunEvent, message_data
 from contracts.client.http import Http, parse_answer, path
@@ -65,6 +67,20 @@ class Runs:
     async def outputs(self, run_id: str) -> list[RunOutputRow]:
         """List the outputs of a run: files, webhooks, e-mails, the summary."""
         return await self._http.get(list[RunOutputRow], path(RUNS, run_id, "outputs"))
+
+    async def attempts(self, run_id: str, step: str) -> StepAttempts:
+        """List the attempts at a turn (`3`), a tool call (`3.0`), or a step of the plan, oldest first."""
+        return await self._http.get(StepAttempts, path(RUNS, run_id, "steps", step, "attempts"))
+
+    async def counts(
+        self, *, since: str | None = None, until: str | None = None, by: Period | None = None
+    ) -> RunCounts:
+        """Count executions and runs by status, and by the hour or day of their request.
+
+        `since` and `until` are times as in `Client.costs`.
+        """
+        given = {"from": since, "to": until, "groupBy": by}
+        return await self._http.get(RunCounts, path(RUNS, "summary"), **given)
 
     async def cancel(self, run_id: str, reason: str | None = None) -> RunRow:
         """Cancel a run. Cancelling it again changes nothing."""

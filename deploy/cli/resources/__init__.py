@@ -6,6 +6,7 @@ RESOURCES = {
     "search": "Find runs, executions, goals and plans by their text.",
     "goals": "Goals that agents work on, on request or on a schedule.",
     "runs": "Runs of goals.",
+    "compare": "Compare two executions or runs, step by step.",
     "asks": "Questions of runs to a person.",
     "dags": "Plans made from goals.",
     "executions": "Executions of plans.",

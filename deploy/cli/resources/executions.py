@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from contracts.api.attempts import StepAttempts
 from contracts.api.costs import ExecutionCosts
 from contracts.api.executions import (
     ExecutionDeleted,
@@ -80,6 +81,16 @@ async def show(client: Client, execution: Id) -> ExecutionDetail:
 async def steps(client: Client, execution: Id) -> SubStepList:
     """List the steps of an execution. The last step is the synthesis."""
     return await client.executions.steps(execution)
+
+
+@command(app, "attempts")
+async def attempts(
+    client: Client,
+    execution: Id,
+    step: Annotated[str, typer.Argument(help="Id of the step in the plan, or __SYNTHESIS__.")],
+) -> StepAttempts:
+    """List the attempts at a step, oldest first."""
+    return await client.executions.attempts(execution, step)
 
 
 @command(app, "create")

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from contracts.api.attempts import StepAttempts
 from contracts.api.forks import Forked
+from contracts.api.run_counts import Period, RunCounts
 from contracts.api.runs import RunOutputRow, RunResumed, RunRow, RunStepRow
 from contracts.client import Client
 from deploy.cli.execute import execute
@@ -74,6 +76,27 @@ async def show(client: Client, run: Id) -> RunRow:
 async def steps(client: Client, run: Id) -> list[RunStepRow]:
     """List the turns of the agent, or the steps of the plan."""
     return await client.runs.steps(run)
+
+
+@command(app, "attempts")
+async def attempts(
+    client: Client,
+    run: Id,
+    step: Annotated[str, typer.Argument(help="A turn (3), a tool call (3.0), or a step of the plan.")],
+) -> StepAttempts:
+    """List the attempts at a step, oldest first."""
+    return await client.runs.attempts(run, step)
+
+
+@command(app, "summary")
+async def summary(
+    client: Client,
+    since: Since = None,
+    until: Until = None,
+    by: Annotated[Period | None, typer.Option(help="Count by hour or day.")] = None,
+) -> RunCounts:
+    """Count executions and runs by status, and by the hour or day of their request."""
+    return await client.runs.counts(since=since, until=until, by=by)
 
 
 @command(app, "outputs")

@@ -55,6 +55,8 @@ SINGLE = (
     "/api/v1/dags/d1/costs",
     "/api/v1/dags/scheduled",
     "/api/v1/costs/summary",
+    "/api/v1/runs/summary",
+    "/api/v1/compare?a=run_1&b=run_2",
     "/api/v1/agents",
     "/health/ready",
 )
