@@ -11,12 +11,15 @@ from contracts.api.fields import Query
 from contracts.api.search import SearchText
 from contracts.core.money import pico_usd
 
-_USD = re.compile(r"\d{1,9}(\.\d{1,12})?", re.ASCII)
+_USD = re.compile(r"\d{1,6}(\.\d{1,12})?", re.ASCII)
+"""Below one million: SQLite has no integer for ten million dollars in units of 10⁻¹² dollars."""
 
 
 def _pico(text: str) -> int:
     if not _USD.fullmatch(text):
-        raise ValueError(f"{text[:40]!r} is not an amount of US dollars: write a number such as 0.25")
+        raise ValueError(
+            f"{text[:40]!r} is not an amount of US dollars: write a number below 1000000 such as 0.25"
+        )
     return pico_usd(text) or 0
 
 
