@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ from contracts.core.scopes import Scope
 from contracts.domain import key
 from contracts.domain.key import KEY
 from contracts.domain.registry import CODEC
+from contracts.runtime.continuity import LogRegressed
 from contracts.runtime.nats.connection import connect
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
+from contracts.runtime.process.service import Worker
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import Format
@@ -30,6 +33,7 @@ from gateway.service import kept_running
 from gateway.settings import GatewaySettings
 from tests.services.gateway.access.conftest import SECRET, bearer
 from tests.services.gateway.watching import Watcher
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -72,44 +76,62 @@ class Relay:
         sink.close()
 
 
-@asynccontextmanager
-async def gateway(url: str, folder: Path) -> AsyncGenerator[ClientSession]:
+@dataclass
+class Process:
     """A gateway as its process builds it, and a client of it."""
+
+    client: ClientSession
+    worker: Worker
+    """Fails if the process would end."""
+
+    async def status(self, header: dict[str, str]) -> int:
+        """What it answers to a key."""
+        async with self.client.get(TOOLS, headers=header) as answer:
+            return answer.status
+
+
+@asynccontextmanager
+async def gateway(url: str, folder: Path) -> AsyncGenerator[Process]:
     given: dict[str, Any] = {"nats_url": url, "data_dir": folder, "port": 0, "grace_s": 0.2, "auth": "keys"}
     async with AsyncExitStack() as stack:
         with capture_logs() as logs:
             running = await stack.enter_async_context(
                 service.build(GatewaySettings(_env_file=None, metrics_port=0, **given))
             )
-        await stack.enter_async_context(kept_running(*running.workers))
+        worker = await stack.enter_async_context(kept_running(*running.workers))
         (port,) = [line["port"] for line in logs if line["event"] == "listening"]
-        yield await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
+        client = await stack.enter_async_context(ClientSession(f"http://127.0.0.1:{port}"))
+        yield Process(client, worker)
+
+
+async def add_key(log: NatsLog, name: str, scope: Scope) -> None:
+    stream = await Stream.open(log, KEY, key.key_id(name), Origin("/gateway/1"))
+    await stream.append([key.Created(name=name, scopes=(scope,), secret_sha256=key.hashed(SECRET))])
 
 
 @dataclass
 class Two:
     """Two gateways; the second one reaches NATS through `relay`."""
 
-    first: ClientSession
-    second: ClientSession
+    first: Process
+    second: Process
     relay: Relay
 
     async def status(self, header: dict[str, str]) -> int:
         """What the second gateway answers to a key."""
-        async with self.second.get(TOOLS, headers=header) as answer:
-            return answer.status
+        return await self.second.status(header)
 
     async def change(self, method: str, path: str = "") -> Any:
         """Change the key `ci` through the first gateway."""
         body: dict[str, str] | None = {} if method == "POST" else None
-        async with self.first.request(method, CI_PATH + path, headers=ADMIN, json=body) as answer:
+        async with self.first.client.request(method, CI_PATH + path, headers=ADMIN, json=body) as answer:
             assert answer.ok
             return await answer.json() if method == "POST" else None
 
     @asynccontextmanager
     async def stream(self) -> AsyncGenerator[Watcher]:
         """A stream of the key `ci` from the second gateway."""
-        async with self.second.get("/api/v1/events?after=0", headers=CI) as response:
+        async with self.second.client.get("/api/v1/events?after=0", headers=CI) as response:
             watcher = Watcher(response)
             await watcher.next()
             yield watcher
@@ -122,8 +144,7 @@ async def two(nats_server: NatsServer, tmp_path: Path) -> AsyncGenerator[Two]:
         await ensure_topology(connection)
         log = NatsLog(connection, Format(CODEC, NatsBlobs(connection)))
         for name, scope in {"root": Scope.ADMIN, "ci": Scope.RUN}.items():
-            stream = await Stream.open(log, KEY, key.key_id(name), Origin("/gateway/1"))
-            await stream.append([key.Created(name=name, scopes=(scope,), secret_sha256=key.hashed(SECRET))])
+            await add_key(log, name, scope)
         relay = await stack.enter_async_context(Relay(nats_server.port).serving())
         relayed = nats_server.url.replace(f":{nats_server.port}", f":{relay.port}")
         first = await stack.enter_async_context(gateway(nats_server.url, tmp_path / "first"))
@@ -174,9 +195,9 @@ async def test_a_gateway_that_is_cut_off_from_the_log_accepts_no_key_for_long(
 
         await eventually(unsure)
         assert await stream.broken()
-    async with two.second.get("/health", headers=CI) as answer:
+    async with two.second.client.get("/health", headers=CI) as answer:
         assert answer.status == 200
-    async with two.second.get(TOOLS, headers=CI) as answer:
+    async with two.second.client.get(TOOLS, headers=CI) as answer:
         assert int(answer.headers["retry-after"]) > 0
         assert "which keys were revoked" in (await answer.json())["error"]
     monkeypatch.undo()
@@ -186,3 +207,39 @@ async def test_a_gateway_that_is_cut_off_from_the_log_accepts_no_key_for_long(
         return (await two.status(ADMIN), await two.status(CI)) == (200, 401)
 
     await eventually(certain)
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+async def test_a_gateway_that_knows_keys_which_the_log_has_lost_ends_and_starts_without_them(
+    nats_server: NatsServer, tmp_path: Path, accepted: bool
+) -> None:
+    """Also if an operator has accepted the loss before the gateway is connected again."""
+    copy = tmp_path / "copy"
+    store = nats_server.directory / "jetstream"
+    async with AsyncExitStack() as stack:
+        connection = await stack.enter_async_context(connect(nats_server.url, name="test"))
+        await ensure_topology(connection)
+        log = NatsLog(connection, Format(CODEC, NatsBlobs(connection)))
+        await add_key(log, "root", Scope.ADMIN)
+        await nats_server.stop()
+        shutil.copytree(store, copy)
+        await nats_server.start()
+        await add_key(log, "ci", Scope.RUN)
+        relay = await stack.enter_async_context(Relay(nats_server.port).serving())
+        relayed = nats_server.url.replace(f":{nats_server.port}", f":{relay.port}")
+        running = await stack.enter_async_context(gateway(relayed, tmp_path / "data"))
+        assert (await running.status(ADMIN), await running.status(CI)) == (200, 200)
+        relay.passing.clear()
+        await nats_server.stop()
+        shutil.rmtree(store)
+        shutil.copytree(copy, store)
+        await nats_server.start()
+        if accepted:
+            await log.accept()
+            for n in range(3):
+                await add_key(log, f"later-{n}", Scope.READ)
+        relay.passing.set()
+        with pytest.raises(LogRegressed):
+            await asyncio.wait_for(running.worker(), WAIT_S)
+        again = await stack.enter_async_context(gateway(relayed, tmp_path / "data"))
+        assert (await again.status(ADMIN), await again.status(CI)) == (200, 401)
