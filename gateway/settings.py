@@ -168,7 +168,7 @@ class GatewaySettings(ViewsSettings, GoalSettings, OidcSettings):
             EnvSettingsSource(settings_cls, env_ignore_empty=False),
             DotEnvSettingsSource(settings_cls, file, env_ignore_empty=False),
         )
-        of_env, of_file = (InitSettingsSource(settings_cls, _emptied(source())) for source in emptied)
+        of_env, of_file = (InitSettingsSource(settings_cls, _emptied(source.env_vars)) for source in emptied)
         return given, env, env_files, of_env, dotenv, dotenv_files, of_file
 
     @property
@@ -187,5 +187,6 @@ class GatewaySettings(ViewsSettings, GoalSettings, OidcSettings):
         return BrowserRules(frozenset((*self.allowed_hosts, self.host.lower())), self.allowed_origins)
 
 
-def _emptied(given: Mapping[str, Json]) -> dict[str, Json]:
-    return {name: value for name, value in given.items() if name in _MAY_BE_EMPTY and value == ""}
+def _emptied(variables: Mapping[str, str | None]) -> dict[str, Json]:
+    """The settings with the value "" in `variables`, whose names are in lower case."""
+    return {name: "" for name in _MAY_BE_EMPTY if variables.get(name) == ""}

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiosqlite
 import orjson
-from sqlalchemy import URL, Connection, event, exc, inspect, text
+from sqlalchemy import URL, Connection, event, exc, text
 from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -23,6 +23,11 @@ from projector.changes import Statement
 MOVE_CHECKPOINT = (
     f"UPDATE {checkpoint.name} SET seq = ?, digest = ?, log_created = ?, log_accepted = ? WHERE seq = ?"
 )
+COLUMNS = """
+    SELECT tables.name, columns.name
+    FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns
+    WHERE tables.type = 'table'
+"""
 PASSING = (
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_CANTOPEN,
@@ -212,22 +217,27 @@ SUFFIXES = ("", "-wal", "-shm")
 
 
 def _create_or_check(connection: Connection) -> None:
-    found = inspect(connection)
-    tables = set(found.get_table_names())
-    if not tables:
+    columns = _columns(connection)
+    if not columns:
         create_tables(connection)
         return
-    if checkpoint.name not in tables:
+    if checkpoint.name not in columns:
         raise Damaged("it is not a views file")
     if connection.execute(text(f"SELECT version FROM {checkpoint.name}")).scalar() != VIEWS_VERSION:
         return
     for table in metadata.sorted_tables:
-        if table.name not in tables:
+        if table.name not in columns:
             raise Damaged(f"it lacks the table {table.name}")
-        if lacking := {one.name for one in table.columns} - {
-            one["name"] for one in found.get_columns(table.name)
-        }:
+        if lacking := {one.name for one in table.columns} - columns[table.name]:
             raise Damaged(f"its table {table.name} lacks {', '.join(sorted(lacking))}")
+
+
+def _columns(connection: Connection) -> dict[str, set[str]]:
+    """The columns of each table, in one query: SQLAlchemy's inspection takes several for each table."""
+    found: dict[str, set[str]] = {}
+    for table, column in connection.execute(text(COLUMNS)):
+        found.setdefault(table, set()).add(column)
+    return found
 
 
 def _stamp(path: Path) -> tuple[int, int]:
