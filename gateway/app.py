@@ -35,6 +35,7 @@ from gateway.http.middleware import answer_errors, complete_head, observe
 from gateway.http.misses import certain_misses
 from gateway.http.rate_limit import RateLimit
 from gateway.http.tracing import TRACE
+from gateway.mcp import endpoint as mcp
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     *health.ENDPOINTS,
@@ -81,12 +82,13 @@ def create_app(gateway: Gateway) -> web.Application:
         ],
         client_max_size=MAX_BODY_BYTES,
     )
-    app[documents.DOCUMENTS] = documents.Documents(ENDPOINTS, settings.nats_url)
+    app[documents.DOCUMENTS] = described = documents.Documents(ENDPOINTS, settings.nats_url)
     for endpoint in ENDPOINTS:
         methods = ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,)
         for method in methods:
             scopes[app.router.add_route(method, endpoint.path, _bound(endpoint, gateway))] = endpoint.scope
     scopes.update(dict.fromkeys(app.router.add_routes(assets.routes())))
+    scopes[app.router.add_post(mcp.PATH, mcp.mcp_handler(lambda: described.openapi))] = Scope.READ
     app.on_response_prepare.append(complete_head)
     app.on_response_prepare.append(heads(settings.allowed_origins, settings.credentialed_origins))
     app.on_shutdown.append(partial(_end_streams, gateway))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from http import HTTPStatus
 from types import TracebackType
@@ -22,12 +22,13 @@ from contracts.client.events import HEARTBEAT, LogEvent, message_data
 from contracts.client.executions import Executions
 from contracts.client.experiments import Experiments
 from contracts.client.goals import Goals
-from contracts.client.http import Http, OnAnswer, parse_answer, path
+from contracts.client.http import ANSWER_S, Http, OnAnswer, parse_answer, path
 from contracts.client.keys import Keys
 from contracts.client.runs import Runs
 from contracts.client.schedules import Schedules
 from contracts.client.tasks import Tasks
 from contracts.client.tools import Tools
+from contracts.core.event import Json
 
 
 def nothing(_: bytes) -> None:
@@ -107,6 +108,19 @@ class Client:
     async def compare(self, a: str, b: str) -> Comparison:
         """Compare two executions or runs, step by step."""
         return await self._http.get(Comparison, path("compare"), a=a, b=b)
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Json = None,
+        *,
+        query: Mapping[str, Json] | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout_s: float = ANSWER_S,
+    ) -> Json:
+        """Send any request and return the JSON answer, or None if it is empty. `path` is percent-encoded."""
+        return await self._http.call(method, path, body, query=query, headers=headers, timeout_s=timeout_s)
 
     async def search(
         self,

@@ -221,6 +221,15 @@ def watch(
     _exit(execute(watched(url, api_key, id_, as_json=as_json)))
 
 
+@app.command()
+def mcp(url: Url = DEFAULT_URL, api_key: Key = None) -> None:
+    """Serve the system as an MCP server on standard input and output. Over HTTP it is at /mcp."""
+    from deploy.cli.execute import execute
+    from deploy.cli.mcp import serve_stdio
+
+    _exit(execute(serve_stdio(url, api_key)))
+
+
 @app.command("scripted-llm")
 def scripted_llm(
     port: Annotated[
@@ -233,21 +242,9 @@ def scripted_llm(
 ) -> None:
     """Serve canned answers through an OpenAI-compatible API, in place of an LLM."""
     from deploy.cli.execute import Status, execute
-    from deploy.scripted_llm import default_rules, environment, load_rules, serve
+    from deploy.cli.scripted_llm import load, serve_until_stopped
 
-    def started(base_url: str) -> None:
-        print(*(f"{name}={value}" for name, value in environment(base_url).items()), flush=True)
-
-    try:
-        served = load_rules(rules) if rules else default_rules()
-    except ValueError as error:  # invalid UTF-8, TOML or rules
-        raise typer.BadParameter(f"{rules}: {error}", param_hint="--rules") from None
-
-    async def main() -> Status:
-        await serve(served, port=port, started=started)
-        return Status.DONE
-
-    _exit(execute(main(), interrupted=Status.DONE))
+    _exit(execute(serve_until_stopped(load(rules), port), interrupted=Status.DONE))
 
 
 @app.command(add_help_option=False, context_settings=PASSING_ON)
@@ -290,7 +287,6 @@ def main() -> None:
         if error.errno not in _OUTPUT_ERRORS:
             raise
         show_error(f"the output cannot be written: {error.strerror}")
-        os.dup2(
-            os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
-        )  # the interpreter flushes it at its end
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())  # the interpreter flushes it at its end
         sys.exit(1)

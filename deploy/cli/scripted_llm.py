@@ -1,0 +1,33 @@
+"""`async-agent scripted-llm`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import typer
+
+from deploy.cli.execute import Status
+from deploy.scripted_llm import Rule, default_rules, environment, load_rules, serve
+
+
+def load(path: Path | None) -> Sequence[Rule]:
+    """Return the rules in a file, or the demo's.
+
+    Raises:
+        BadParameter: the file has no valid rules.
+    """
+    try:
+        return load_rules(path) if path else default_rules()
+    except ValueError as error:  # invalid UTF-8, TOML or rules
+        raise typer.BadParameter(f"{path}: {error}", param_hint="--rules") from None
+
+
+async def serve_until_stopped(rules: Sequence[Rule], port: int) -> Status:
+    """Print the settings with which a system uses this server, and serve until a signal comes."""
+
+    def started(base_url: str) -> None:
+        print(*(f"{name}={value}" for name, value in environment(base_url).items()), flush=True)
+
+    await serve(rules, port=port, started=started)
+    return Status.DONE
