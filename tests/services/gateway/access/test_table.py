@@ -14,6 +14,7 @@ from gateway.app import ENDPOINTS, create_app
 from gateway.console import assets
 from gateway.documents.openapi import openapi, template
 from gateway.endpoint import Endpoint
+from gateway.mcp.endpoint import PATH
 
 if TYPE_CHECKING:
     from tests.services.gateway.access.conftest import Guarded
@@ -69,15 +70,18 @@ def test_every_endpoint_declares_the_scope_that_its_effect_needs() -> None:
             assert endpoint.scope in {Scope.RUN, Scope.APPROVE}, endpoint.name
 
 
-async def test_every_route_of_the_application_is_an_endpoint_or_a_file(guarded: Guarded) -> None:
-    """So that no route is outside the table. The files of the console are the same for everybody."""
+async def test_every_route_of_the_application_is_an_endpoint_a_file_or_mcp(guarded: Guarded) -> None:
+    """So that no route is outside the table. The files of the console are the same for everybody.
+
+    For MCP see test_mcp_keys.
+    """
     routes = {(one.method, one.resource.canonical) for one in routes_of(create_app(guarded.api.gateway))}
     declared = {(one.method, template(one.path)) for one in ENDPOINTS}
     heads = {("HEAD", path) for method, path in declared if method == "GET"}
     files = {
         (method, route.path.replace(":.+", "")) for route in assets.routes() for method in ("GET", "HEAD")
     }
-    assert routes == declared | heads | files
+    assert routes == declared | heads | files | {("POST", PATH)}
 
 
 def routes_of(app: web.Application) -> list[Any]:
