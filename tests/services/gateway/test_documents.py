@@ -15,6 +15,7 @@ from gateway.app import ENDPOINTS, create_app
 from gateway.console import assets
 from gateway.documents.asyncapi import asyncapi
 from gateway.documents.openapi import openapi, template
+from gateway.mcp.endpoint import PATH
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -29,8 +30,8 @@ async def test_the_served_document_is_made_of_what_serves_the_requests(api: Api)
 
 
 async def test_every_route_of_the_application_is_in_the_document(api: Api) -> None:
-    """HEAD is everywhere where GET is. The pages of the console are not part of the API."""
-    pages = {route.path.replace(":.+", "") for route in assets.routes()}
+    """HEAD is everywhere where GET is. The pages of the console and MCP are not part of the API."""
+    pages = {route.path.replace(":.+", "") for route in assets.routes()} | {PATH}
     routes = [
         (route.method, route.resource.canonical)
         for route in create_app(api.gateway).router.routes()
