@@ -32,6 +32,7 @@ OFFERED = (
     "cancel_execution",
     "resume_dag",
     "fork_execution",
+    "compare_runs",
     "list_asks",
     "get_ask",
     "answer_ask",
