@@ -82,16 +82,18 @@ OpenConsole = Callable[..., Awaitable[Console]]
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_console(browser: Browser, served: Bed, tmp_path: Path) -> AsyncGenerator[OpenConsole]:
     """Opens a page: `await open_console("/runs", width=390, theme="dark")`. Requests to
-    the URLs `without` fail. Fails on any problem in it.
+    the URLs `without` fail. `at` is the URL of another system. Fails on any problem in it.
     """
     opened: list[tuple[BrowserContext, Console]] = []
 
-    async def open_page(path: str, *, width: int = 1440, theme: str = "light", without: str = "") -> Console:
+    async def open_page(
+        path: str, *, width: int = 1440, theme: str = "light", without: str = "", at: str = ""
+    ) -> Console:
         context = await browser.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if theme == "dark" else "light",
         )
-        console = Console(await context.new_page(), served.system.url)
+        console = Console(await context.new_page(), at or served.system.url)
         opened.append((context, console))
         console.page.set_default_timeout(20_000)
         console.page.on("pageerror", lambda error: console.problems.append(f"script: {error}"))

@@ -2,7 +2,7 @@
 /** The frame of every page: navigation, theme, key, and the page of the current address. */
 
 import { ApiError, KEY_WANTED, key, setKey } from "./parts/api.js";
-import { Empty, Loading } from "./parts/components.js";
+import { Empty, Loading, Problem } from "./parts/components.js";
 import { html, render, useEffect, useState } from "./parts/html.js";
 import { useLoaded, useOpenAsks } from "./parts/loading.js";
 import { interceptLinks, navigate, useAddress } from "./parts/router.js";
@@ -26,6 +26,7 @@ function App() {
   const { path, query } = useAddress();
   const [, name = "", id] = path.split("/");
   const page = PAGES[/** @type {keyof typeof PAGES} */ (name)];
+  const wanted = useKeyWanted();
   const View = useView(page && (id && "one" in page ? page.one : page.load));
   useEffect(() => {
     document.title = `${page?.title ?? "Not found"} – Async Agent`;
@@ -41,14 +42,15 @@ function App() {
         )}
         <a href="/docs">API</a>
       </nav>
-      <${KeyForm} />
+      <${Forget} />
       <${Health} />
       <${Theme} />
     </header>
     <main id="main" tabindex="-1">
+      ${wanted ? html`<${KeyPage} />` : html`
       ${!page && html`<${Empty} title="There is no such page"><a href="/">Home</a><//>`}
       ${page && !View && html`<${Loading} />`}
-      ${View && html`<${View} key=${`${name}/${id ?? ""}`} id=${id && decodeURIComponent(id)} query=${query} />`}
+      ${View && html`<${View} key=${`${name}/${id ?? ""}`} id=${id && decodeURIComponent(id)} query=${query} />`}`}
     </main>
   `;
 }
@@ -81,26 +83,41 @@ function Health() {
   return html`<span role="status"><a class=${`health ${kind}`} href="/system">${text}</a></span>`;
 }
 
-/** A field for the key, once the API wants one. The key is kept until the tab is closed. */
-function KeyForm() {
+/** Whether the API wants a key, or another one. */
+function useKeyWanted() {
   const [wanted, setWanted] = useState(false);
   useEffect(() => {
     const listener = () => setWanted(true);
     window.addEventListener(KEY_WANTED, listener);
     return () => window.removeEventListener(KEY_WANTED, listener);
   }, []);
+  return wanted;
+}
+
+/** What is shown instead of a page until there is a valid key. */
+function KeyPage() {
   /** @param {SubmitEvent} event */
   const submit = (event) => {
     event.preventDefault();
     setKey(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("key")).trim());
     location.reload();
   };
-  if (!wanted) return null;
-  return html`<form class="key" onSubmit=${submit}>
-    <label>API key <input name="key" type="password" autocomplete="off" required placeholder="aa_…" /></label>
-    <button class="primary">Use</button>
-    ${key() && html`<span class="bad" role="alert">The key was refused.</span>`}
-  </form>`;
+  return html`<div class="head"><h1>Enter your key</h1></div>
+    ${key() && html`<${Problem} error=${{ message: "The key was refused: it is wrong, expired or revoked." }} />`}
+    <form class="stack" onSubmit=${submit}>
+      <label class="field"><span class="field-name">Key</span><input name="key" type="password" autocomplete="off" required placeholder="aa_…" /></label>
+      <p class="hint">Whoever runs this system makes keys with <code>async-agent keys create</code>. Yours is kept until this tab is closed.</p>
+      <button class="primary">Use the key</button>
+    </form>`;
+}
+
+/** A button that forgets the key of this tab. */
+function Forget() {
+  const forget = () => {
+    setKey(null);
+    location.reload();
+  };
+  return key() && html`<button class="forget" onClick=${forget}>Forget the key</button>`;
 }
 
 /** Dark, light, or as the system is. */

@@ -1,8 +1,8 @@
 // @ts-check
 /** Files that runs have written. */
 
-import { call } from "../parts/api.js";
-import { Empty, Loaded, Problem } from "../parts/components.js";
+import { call, download } from "../parts/api.js";
+import { Action, Empty, Loaded, Problem } from "../parts/components.js";
 import { html, useEffect, useState } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { Markdown } from "../parts/markdown.js";
@@ -34,7 +34,7 @@ function File({ name }) {
   useEffect(() => {
     call("GET", path).then((answer) => setText(typeof answer === "string" ? answer : JSON.stringify(answer, null, 2)), setError);
   }, [path]);
-  return html`<section class="file"><div class="head"><h2>${name}</h2><a class="button" href=${path} download=${name.split("/").pop()}>Download</a></div>
+  return html`<section class="file"><div class="head"><h2>${name}</h2><${Action} label="Download" sure="" act=${() => download(path, name.split("/").pop() ?? name)} /></div>
     <${Problem} error=${error} />
     ${text !== null && (/\.(md|markdown)$/i.test(name) ? html`<${Markdown} text=${text} />` : html`<pre>${text}</pre>`)}</section>`;
 }

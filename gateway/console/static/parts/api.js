@@ -19,17 +19,23 @@ export class ApiError extends Error {
   }
 }
 
+/** What to do about an answer. @type {Record<number, string>} */
+const HINTS = {
+  401: "Enter a key.",
+  403: "Forget the key at the top of the page, and enter one that has the scope.",
+};
+
 /** @param {number} status @param {any} body */
 function problemOf(status, body) {
   const issues = (body?.validation_errors ?? []).map((/** @type {any} */ one) => `${one.path}: ${one.message}`);
   const text = body?.message ?? body?.error ?? `The gateway answered ${status}`;
-  return [text, ...issues].join("\n");
+  return [text, ...issues, HINTS[status] ?? ""].filter(Boolean).join("\n");
 }
 
 /** The API key of this browser tab, or null. */
 export const key = () => sessionStorage.getItem(KEY);
-/** @param {string} text */
-export const setKey = (text) => sessionStorage.setItem(KEY, text);
+/** Keep a key until the tab is closed, or forget it. @param {string | null} text */
+export const setKey = (text) => (text === null ? sessionStorage.removeItem(KEY) : sessionStorage.setItem(KEY, text));
 
 /** Headers that every request sends. @returns {Record<string, string>} */
 export function headers() {
@@ -44,23 +50,33 @@ export function headers() {
  */
 export const call = async (method, path, body, more) => (await send(method, path, body, more)).answer;
 
+/** The answer, after telling the page if the API wants a key. @param {Response} response */
+export function noted(response) {
+  if (response.status === 401) window.dispatchEvent(new Event(KEY_WANTED));
+  return response;
+}
+
+/** @param {string} method @param {string} path @param {RequestInit} init */
+async function answered(method, path, init) {
+  try {
+    const response = await fetch(path, { ...init, method });
+    return noted(response);
+  } catch {
+    throw new ApiError(0, { error: "The gateway does not answer. Is it running?" });
+  }
+}
+
 /** @param {string} method @param {string} path @param {unknown} [body] @param {Record<string, string>} [more] */
 async function send(method, path, body, more = {}) {
-  const init = { method, headers: { ...headers(), ...more } };
+  const init = { headers: { ...headers(), ...more } };
   if (body !== undefined) {
     Object.assign(init, { body: JSON.stringify(body) });
     init.headers["Content-Type"] = "application/json";
   }
-  let response;
-  try {
-    response = await fetch(path, init);
-  } catch {
-    throw new ApiError(0, { error: "The gateway does not answer. Is it running?" });
-  }
+  const response = await answered(method, path, init);
   const text = await response.text();
   const isJson = (response.headers.get("Content-Type") ?? "").includes("json");
   const answer = isJson && text ? JSON.parse(text) : text || null;
-  if (response.status === 401) window.dispatchEvent(new Event(KEY_WANTED));
   if (!response.ok) throw new ApiError(response.status, isJson ? answer : null);
   return { answer, link: response.headers.get("Link") };
 }
@@ -75,6 +91,15 @@ export async function getPage(path, name) {
   if (!Array.isArray(answer)) return { rows: answer[name], next: answer.pagination?.nextCursor ?? answer.nextCursor ?? null };
   const target = /<([^>]+)>; rel="next"/.exec(link ?? "")?.[1];
   return { rows: answer, next: target ? new URL(target, location.origin).searchParams.get("cursor") : null };
+}
+
+/** Save a file of the API under a name. A plain link could not send the key. @param {string} path @param {string} name */
+export async function download(path, name) {
+  const response = await answered("GET", path, { headers: headers() });
+  if (!response.ok) throw new ApiError(response.status, null);
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(await response.blob()), download: name });
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 /** @param {string} path */

@@ -1,7 +1,7 @@
 // @ts-check
 /** Server-sent events over fetch, because EventSource cannot send a key. A lost stream resumes by event id. */
 
-import { headers } from "./api.js";
+import { headers, noted } from "./api.js";
 
 const PAUSES_MS = [250, 500, 1000, 2000, 5000];
 
@@ -22,6 +22,7 @@ export function follow(path, { after = null, onEvent, onState = () => {}, onEnd 
       headers: { ...headers(), Accept: "text/event-stream", ...(last === null ? {} : { "Last-Event-ID": last }) },
       signal: abort.signal,
     });
+    noted(response);
     if (response.status === 204 || isFinal(response.status)) return true;
     if (!response.ok || !response.body) throw new Error(String(response.status));
     onState(true);

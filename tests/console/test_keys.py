@@ -1,0 +1,81 @@
+"""The console of a system that asks for keys."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from contracts.api.keys import KeyCreate
+from contracts.client import Client
+from contracts.core.scopes import Scope
+from contracts.domain.registry import CODEC
+from contracts.runtime.nats_log import nats_log
+from contracts.runtime.process.settings import Settings
+from deploy.cli.operator.keys import KeysInLog
+from deploy.local.system import LocalSystem, Options, local_system, private
+
+if TYPE_CHECKING:
+    from tests.console.conftest import OpenConsole
+
+pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def locked(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[LocalSystem]:
+    """A system that asks for keys."""
+    data = tmp_path_factory.mktemp("locked") / "data"
+    async with local_system(Options(data, env={"AUTH": "keys", **private(data)}), lambda *_: None) as system:
+        yield system
+
+
+@pytest_asyncio.fixture(loop_scope="session", scope="module")
+async def root(locked: LocalSystem) -> str:
+    """A key for everything, as an operator makes it."""
+    async with nats_log(Settings(nats_url=locked.nats_url), CODEC, name="test") as log:
+        return (await KeysInLog(log).create(KeyCreate(name="root", scopes=[Scope.ADMIN]))).key
+
+
+async def test_a_key_is_asked_for_once_and_kept_until_the_tab_is_closed(
+    locked: LocalSystem, root: str, open_console: OpenConsole
+) -> None:
+    async with Client(locked.url, api_key=root) as client:
+        reader = (await client.keys.create(KeyCreate(name="reader", scopes=[Scope.READ]))).key
+    console = await open_console("/runs", at=locked.url)
+    await console.page.get_by_role("heading", name="Enter your key").wait_for()
+    await console.page.get_by_label("Key").fill("aa_wrong_key")
+    await console.page.get_by_role("button", name="Use the key").click()
+    await console.shown("The key was refused")
+    await console.page.get_by_label("Key").fill(reader)
+    await console.page.get_by_role("button", name="Use the key").click()
+    await console.shown("Nothing has run yet")
+    for path in ("/goals", "/system", "/"):
+        await console.open(path)
+        await console.page.locator(".health.warn").wait_for()
+        assert await console.page.get_by_label("Key").count() == 0
+    other = await open_console("/runs", at=locked.url)
+    await other.page.get_by_role("heading", name="Enter your key").wait_for()
+
+    await console.open("/new")
+    await console.page.get_by_label("Let an agent work on it in turns").check()
+    await console.page.get_by_label("Goal").fill("Look after the old windmill")
+    await console.page.get_by_role("button", name="Run").last.click()
+    await console.shown("This needs the scope run; key:reader has")
+    await console.shown("enter one that has the scope")
+    await console.page.get_by_role("button", name="Forget the key").click()
+    await console.page.get_by_role("heading", name="Enter your key").wait_for()
+
+
+async def test_a_key_that_is_revoked_is_asked_for_again(
+    locked: LocalSystem, root: str, open_console: OpenConsole
+) -> None:
+    async with Client(locked.url, api_key=root) as client:
+        made = await client.keys.create(KeyCreate(name="guest", scopes=[Scope.READ]))
+        console = await open_console("/", at=locked.url)
+        await console.page.get_by_label("Key").fill(made.key)
+        await console.page.get_by_role("button", name="Use the key").click()
+        await console.page.get_by_role("heading", name="Home").wait_for()
+        await client.keys.revoke(made.id)
+    await console.shown("The key was refused")
