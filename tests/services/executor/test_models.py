@@ -141,3 +141,29 @@ async def test_without_the_agent_an_inference_suspends_and_names_it(llm: Llm) ->
     system = System(llm=llm)
     await handle(system.executor(), await system.request(infer("001", "think", name="Nobody")))
     assert "No agent found with name: Nobody" in (await system.state()).failed["001"]
+
+
+async def test_a_fork_uses_inherited_results_and_its_own_model_and_asks_only_for_what_runs_again(
+    llm: Llm, scripted: ScriptedLlm
+) -> None:
+    system = System(llm=llm)
+    await seeded(system, model="older")
+    lease = await system.request(
+        task("001", value="facts"), infer("002", "Use <Result of Task 001>", ["001"]), plan="put it together"
+    )
+    await handle(system.executor(), lease)
+    asked = len(scripted.requests)
+    changes = run.Changes(
+        steps={"002": run.StepChange(instruction="Rhyme on <Result of Task 001>")}, model="newer"
+    )
+    events = run.fork(await system.state(), changes, run.ForkedFrom(run_id="dag-exec_1"))
+    await transact(system.log, run.RUN, "dag-exec_2", lambda _: events, ORIGIN)
+
+    await handle(system.executor(), await system.lease("dag-exec_2"))
+
+    inference, report = scripted.requests[asked:]
+    assert 'Rhyme on <data origin="Task 001">\nfacts\n</data>' in inference.body["messages"][1]["content"]
+    assert (inference.body["model"], report.body["model"]) == ("newer", "newer")
+    state = await system.state("dag-exec_2")
+    assert state.status is run.Status.COMPLETED
+    assert list(state.done) == ["001", "002", SYNTHESIS]
