@@ -13,8 +13,8 @@ from itertools import islice
 from contracts.core.tool import ToolSpec
 from contracts.domain.issues import Issue
 from contracts.domain.plan.actions import Actions
-from contracts.domain.plan.job import NO_DEPENDENCY, Job
-from contracts.domain.plan.placeholders import find, id_key, misspelt
+from contracts.domain.plan.job import NO_DEPENDENCY, Job, SubTask
+from contracts.domain.plan.placeholders import compact, find, id_key, misspelt
 
 MAX_STEPS = 2000
 """Maximum number of sub-tasks of one job."""
@@ -29,18 +29,25 @@ _RESERVED = frozenset({"__SYNTHESIS__", NO_DEPENDENCY})
 
 
 def problems(
-    job: Job, tools: Mapping[str, ToolSpec] | None, *, agents: Collection[str] | None = None
+    job: Job,
+    tools: Mapping[str, ToolSpec] | None,
+    *,
+    agents: Collection[str] | None = None,
+    only: Collection[str] | None = None,
 ) -> list[Issue]:
     """The problems of `job`, at most MAX_PROBLEMS; none if it can be executed.
 
-    `tools`, `agents`: what the job may use; None: any.
+    `tools`, `agents`: what the job may use; None: any. `only`: the sub-tasks that may have changed in a job
+    that was valid, by id; None: all.
     """
     count = len(job.sub_tasks)
     if count == 0:
         return [Issue(("sub_tasks",), "there is nothing to do: give at least one sub-task")]
     if count > MAX_STEPS:
         return [too_many_steps(count)]
-    return list(islice(_problems(job, Actions(tools, agents)), MAX_PROBLEMS))
+    actions = Actions(tools, agents)
+    found = _problems(job, actions) if only is None else _problems_of(job, actions, only)
+    return list(islice(found, MAX_PROBLEMS))
 
 
 def too_many_steps(count: int) -> Issue:
@@ -52,10 +59,18 @@ def too_many_steps(count: int) -> Issue:
 def _problems(job: Job, actions: Actions) -> Iterator[Issue]:
     yield from _id_problems(job)
     yield from _dependency_problems(job)
+    yield from _problems_of(job, actions, {task.id for task in job.sub_tasks})
+
+
+def _problems_of(job: Job, actions: Actions, only: Collection[str]) -> Iterator[Issue]:
+    """The problems of some sub-tasks: their actions, and the results that they use."""
     for n, task in enumerate(job.sub_tasks):
-        for path, message in actions.problems(task):
-            yield Issue(("sub_tasks", n, *path), message)
-    yield from _order_problems(job)
+        if task.id in only:
+            for path, message in actions.problems(task):
+                yield Issue(("sub_tasks", n, *path), message)
+    changed = [task for task in job.sub_tasks if task.id in only]
+    if len(changed) == len(job.sub_tasks) or any(map(_mentions_results, changed)):
+        yield from _order_problems(job, only)
 
 
 def _id_problems(job: Job) -> Iterator[Issue]:
@@ -87,7 +102,7 @@ def _dependency_problems(job: Job) -> Iterator[Issue]:
                 yield Issue(path, f"sub-task {task.id!r} cannot depend on itself")
 
 
-def _order_problems(job: Job) -> Iterator[Issue]:
+def _order_problems(job: Job, only: Collection[str]) -> Iterator[Issue]:
     ids = {task.id for task in job.sub_tasks}
     graph = {task.id: [d for d in task.needs if d in ids and d != task.id] for task in job.sub_tasks}
     try:
@@ -95,7 +110,7 @@ def _order_problems(job: Job) -> Iterator[Issue]:
     except CycleError as error:
         yield Issue(("sub_tasks",), _circle(error.args[1]))
         return
-    yield from _placeholder_problems(job, _Ancestry(graph, order))
+    yield from _placeholder_problems(job, _Ancestry(graph, order), only)
 
 
 def _circle(cycle: Sequence[str]) -> str:
@@ -123,9 +138,17 @@ class _Ancestry:
         return bool(self._before[later] & self._bit[earlier])
 
 
-def _placeholder_problems(job: Job, ancestry: _Ancestry) -> Iterator[Issue]:
+def _mentions_results(task: SubTask) -> bool:
+    """Whether the parameters may have placeholders, correct or misspelt."""
+    text = compact(task.tool_or_prompt.params).casefold()
+    return "task" in text or "step" in text
+
+
+def _placeholder_problems(job: Job, ancestry: _Ancestry, only: Collection[str]) -> Iterator[Issue]:
     exact = {id_key(task.id): task.id for task in job.sub_tasks}
     for n, task in enumerate(job.sub_tasks):
+        if task.id not in only:
+            continue
         path = ("sub_tasks", n, "tool_or_prompt", "params")
         for written in sorted(misspelt(task.tool_or_prompt.params, exact)):
             yield Issue(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from contracts.core.aggregate import DomainError
@@ -92,7 +92,7 @@ def resolved(path: tuple[str, ...], given: str, known: Mapping[str, object]) -> 
     raise InvalidFork(path, f"the run has no step {given[:80]!r}{did_you_mean(given, known) or listed}")
 
 
-def require_settled(state: State, again: Mapping[str, object]) -> None:
+def require_settled(state: State, again: Collection[str]) -> None:
     """Raises InvalidFork if a call of `again` is in progress and must not be repeated."""
     if state.status is not Status.RUNNING:
         return

@@ -44,10 +44,10 @@ def fork_plan(state: State, request: Requested, changes: Changes, origin: Forked
         again = _inferences(state.graph, changes)
     dirty = _downstream(state.graph, again, given)
     _require_effect(state, changes, dirty)
-    kept = [id_ for id_ in state.graph.tasks if id_ in given or (id_ in state.done and id_ not in dirty)]
-    require_settled(state, {id_: None for id_ in state.graph.steps if id_ not in kept})
+    kept = {id_ for id_ in state.graph.tasks if id_ in given or (id_ in state.done and id_ not in dirty)}
+    require_settled(state, state.graph.steps.keys() - kept)
     named = tuple(id_ for id_ in state.graph.steps if id_ in again or id_ in given)
-    job = _changed(request.job, steps, changes.agent, set(kept))
+    job = _changed(request.job, steps, changes.agent, kept)
     wanted = {
         "job": job,
         "trigger": "api",
@@ -55,8 +55,9 @@ def fork_plan(state: State, request: Requested, changes: Changes, origin: Forked
         "model": changes.model or request.model,
         "forked_from": origin.model_copy(update={"steps": named}),
     }
-    inherited = tuple(_inherited(state, id_, given) for id_ in kept)
-    untrusted = tuple(id_ for id_ in kept if id_ in state.untrusted and id_ not in given)
+    in_order = [id_ for id_ in state.graph.tasks if id_ in kept]
+    inherited = tuple(_inherited(state, id_, given) for id_ in in_order)
+    untrusted = tuple(id_ for id_ in in_order if id_ in state.untrusted and id_ not in given)
     return [request.model_copy(update=wanted), Inherited(steps=inherited, untrusted=untrusted)]
 
 
@@ -116,9 +117,10 @@ def _downstream(graph: Graph, again: Iterable[str], given: Collection[str]) -> s
 
 
 def _inherited(state: State, id_: str, given: Mapping[str, Given]) -> InheritedStep:
-    if id_ in given:
-        return InheritedStep(step=id_, result=given[id_].value, given=True)
-    return InheritedStep(step=id_, result=state.done[id_])
+    """What the fork inherits of a step. It is not validated, because a plan may have thousands of steps."""
+    is_given = id_ in given
+    result = given[id_].value if is_given else state.done[id_]
+    return InheritedStep.model_construct(step=id_, result=result, given=is_given)
 
 
 def _changed(job: Job, steps: Mapping[str, StepChange], agent: str | None, kept: Collection[str]) -> Job:

@@ -136,12 +136,12 @@ def _is_answered(kept: list[InheritedTurn]) -> bool:
     return not kept or len(kept[-1].answers) == len(kept[-1].calls)
 
 
-def _made_again(kept: list[InheritedTurn]) -> dict[str, None]:
+def _made_again(kept: list[InheritedTurn]) -> set[str]:
     """The calls of the last turn that the fork makes."""
     if not kept:
-        return {}
+        return set()
     answered = {one.position for one in kept[-1].answers}
-    return {call_step(len(kept), n): None for n in range(len(kept[-1].calls)) if n not in answered}
+    return {call_step(len(kept), n) for n in range(len(kept[-1].calls)) if n not in answered}
 
 
 def _untrusted(state: State, kept: list[InheritedTurn]) -> tuple[str, ...]:

@@ -102,6 +102,8 @@ def job_problems(
 ) -> list[Issue]:
     """Return the problems of the sub-tasks in `left`, with the current tools and with `agents`.
 
+    If `left` are not all sub-tasks, the job was valid before some of them were changed.
+
     Raises:
         Refusal: no running executor has a tool that they need.
     """
@@ -110,9 +112,8 @@ def job_problems(
     if (unknown := called - tools.keys()) and not gateway.executors.alive():
         hint = did_you_mean(min(unknown), tools)
         raise _missing(f"no executor is running, and none has published {_named(unknown)}{hint}")
-    ids = {task.id for task in left}
-    of = {n for n, task in enumerate(job.sub_tasks) if task.id in ids}
-    found = [one for one in problems(job, tools, agents=agents) if len(one.path) == 1 or one.path[1] in of]
+    only = None if left is job.sub_tasks else {task.id for task in left}
+    found = problems(job, tools, agents=agents, only=only)
     if not found and (away := called - {spec.name for spec in gateway.catalogue.all()}):
         raise _missing(f"no running executor has {_named(away)}")
     return found
