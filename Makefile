@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AUDIT := .venv/audit/bin
 
-.PHONY: help demo up test check lint types imports bench chaos fuzz lock audit clean
+.PHONY: help demo up test check lint types imports console bench chaos fuzz lock audit clean
 help:            ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
@@ -27,7 +27,7 @@ up: $(INSTALLED)     ## run NATS and the five services until Ctrl-C
 test: $(INSTALLED)   ## run the test suite, a few minutes
 	$(BIN)/pytest -m "not chaos" --numprocesses 3 --dist worksteal
 
-check: lint types imports   ## check style, types and imports, as CI does
+check: lint types imports console   ## check style, types and imports, as CI does
 
 lint: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -38,6 +38,9 @@ types: $(INSTALLED)
 
 imports: $(INSTALLED)
 	$(BIN)/lint-imports
+
+console: $(INSTALLED)  ## check the types of the console's sources, where Node.js is installed
+	gateway/console/types/check.sh $(BIN)/python
 
 bench: $(INSTALLED)  ## measure this machine and print a table
 	$(BIN)/async-agent bench
@@ -60,4 +63,4 @@ fuzz: $(INSTALLED)   ## send FUZZ_REQUESTS random requests to the API
 	FUZZ_REQUESTS=$(FUZZ_REQUESTS) $(BIN)/pytest tests/services/gateway/test_schemathesis.py
 
 clean:               ## remove what the targets above created
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv gateway/console/types/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -19,7 +19,7 @@ export default function Ask({ id }) {
   const run = ask.data?.runId;
   const isOpen = ask.data?.status === "open";
   useEffect(() => (run && isOpen ? follow(`/api/v1/events?id=${run}`, { onEvent: soon }) : undefined), [run, isOpen]);
-  return html`<${Loaded} of=${ask}>${(/** @type {any} */ data) => html`
+  return html`<${Loaded} of=${ask}>${(/** @type {import("../rows.js").Ask} */ data) => html`
     <p class="crumb"><a href="/inbox">Inbox</a> / <a href=${`/runs/${data.runId}`}>Run</a></p>
     <h1>${data.title}</h1>
     <dl class="facts">
@@ -36,7 +36,7 @@ export default function Ask({ id }) {
   `}<//>`;
 }
 
-/** How a question was closed. @param {{ask: any}} props */
+/** How a question was closed. @param {{ask: import("../rows.js").Ask}} props */
 function Closed({ ask }) {
   const what = { expired: "Nobody answered in time.", withdrawn: "The run ended or was suspended before an answer." }[/** @type {string} */ (ask.status)];
   return html`<section class="notice" role="status">
@@ -48,7 +48,7 @@ function Closed({ ask }) {
   </section>`;
 }
 
-/** @param {{ask: any, path: string, reload: () => Promise<void>}} props */
+/** @param {{ask: import("../rows.js").Ask, path: string, reload: () => Promise<void>}} props */
 function Answer({ ask, path, reload }) {
   const isApproval = ask.kind === "approval";
   const fields = useMemo(() => fieldsOf(ask.answerSchema, isApproval ? ask.params : undefined), [ask.id]);

@@ -18,7 +18,7 @@ export default function Dags({ query }) {
     <div class="head"><h1>Plans</h1><a class="button primary" href="/new">New run</a></div>
     <${Filters} query=${query} has=${["q", "status", "time", "agent", "tool", "cost"]} statuses=${STATUSES} />
     <${ListTable} of=${list} heads=${heads} empty=${isFiltered(query) ? "No plan fits the filters" : "No plans"}
-      row=${(/** @type {any} */ dag) => html`<tr key=${dag.id}>
+      row=${(/** @type {import("../rows.js").Dag} */ dag) => html`<tr key=${dag.id}>
         <td><${Status} value=${dag.status} /></td>
         <td class="wide"><a class="row-link" href=${`/dags/${dag.id}`}>${dag.dagTitle || dag.result?.original_request || dag.id}</a></td>
         <td class="num">${number(dag.result?.sub_tasks?.length)}</td>

@@ -23,7 +23,7 @@ export default function Inbox({ query }) {
         ${STATUSES.map((name) => html`<option value=${name}>${name}</option>`)}<option value="all">all</option>
       </select></label></form>
     <${ListTable} of=${list} heads=${html`<th>Status</th><th>What</th><th>Kind</th><th>Tool</th><th>Asked</th><th>Expires</th>`} empty=${status === "open" ? "Nothing waits for you" : "No questions"}
-      row=${(/** @type {any} */ ask) => html`<tr key=${ask.id}>
+      row=${(/** @type {import("../rows.js").Ask} */ ask) => html`<tr key=${ask.id}>
         <td><${Status} value=${ask.status} /></td>
         <td class="wide"><a class="row-link" href=${pageOf(ask.id)}>${ask.title}</a></td>
         <td>${ask.kind}</td><td><code>${ask.tool}</code></td>

@@ -119,7 +119,7 @@ export function Preview({ dag }) {
   </section>`;
 }
 
-/** The steps of a job in the shape of the steps of a run. @param {any} job @returns {any[]} */
+/** The steps of a job in the shape of the steps of a run. @param {any} job @returns {import("../rows.js").Step[]} */
 const previewSteps = (job) =>
   (job?.sub_tasks ?? []).map((/** @type {any} */ task) => ({
     taskId: String(task.id),

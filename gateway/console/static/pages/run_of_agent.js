@@ -26,10 +26,10 @@ export function AgentRun({ id, query }) {
   const steps = useLoaded(run.data ? `/api/v1/runs/${id}/steps` : null, { version: run.data?.seq });
   const connected = useFollowed(`/api/v1/runs/${id}/events`, run);
   const tab = query.tab in TABS ? query.tab : "turns";
-  return html`<${Loaded} of=${run}>${(/** @type {any} */ data) => html`
+  return html`<${Loaded} of=${run}>${(/** @type {import("../rows.js").Run} */ data) => html`
     <${Head} run=${data} reload=${run.reload} connected=${connected} />
     ${(data.error || OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]) && html`<div class="problem" role="alert">
-      ${data.outcomeReason in OUTCOMES && html`<p>${OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]}</p>`}
+      ${data.outcomeReason && data.outcomeReason in OUTCOMES && html`<p>${OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]}</p>`}
       ${data.error && html`<p>${data.error}</p>`}
     </div>`}
     ${isOpen(data) && html`<${OpenQuestions} runId=${id} seq=${data.seq} />`}
@@ -43,10 +43,10 @@ export function AgentRun({ id, query }) {
     </div>`}<//>`;
 }
 
-/** @param {any} run */
+/** @param {import("../rows.js").Run} run */
 const isOpen = (run) => run.status === "pending" || run.status === "running";
 
-/** @param {{run: any, reload: () => Promise<void>, connected: boolean}} props */
+/** @param {{run: import("../rows.js").Run, reload: () => Promise<void>, connected: boolean}} props */
 function Head({ run, reload, connected }) {
   const ms = run.startedAt ? Date.parse(run.endedAt ?? new Date().toISOString()) - Date.parse(run.startedAt) : null;
   return html`<div class="head">
@@ -71,7 +71,7 @@ function Head({ run, reload, connected }) {
     </dl>`;
 }
 
-/** @param {{turn: any}} props */
+/** @param {{turn: import("../rows.js").Turn}} props */
 function Turn({ turn }) {
   return html`<article class="turn">
     <header><strong>Turn ${turn.stepNo}</strong><span class="hint">${duration(turn.thoughtMs)} thinking${turn.usage ? `, ${number(turn.usage.totalTokens)} tokens` : ""}${turn.costUsd ? `, ${usd(turn.costUsd)}` : ""}</span></header>

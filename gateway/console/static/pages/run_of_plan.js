@@ -24,7 +24,7 @@ export function PlanRun({ id, query }) {
   const connected = useFollowed(`/api/v1/dag-executions/${id}/events`, run);
   const tab = query.tab in TABS ? query.tab : "graph";
   const choose = (/** @type {string} */ step) => setQuery({ step });
-  return html`<${Loaded} of=${run}>${(/** @type {any} */ data) => html`
+  return html`<${Loaded} of=${run}>${(/** @type {import("../rows.js").ExecutionDetail} */ data) => html`
     <${Head} run=${data} reload=${run.reload} connected=${connected} />
     <${Failure} run=${data} choose=${choose} />
     ${!isOver(data) && html`<${OpenQuestions} runId=${id} seq=${data.seq} />`}
@@ -36,7 +36,7 @@ export function PlanRun({ id, query }) {
       ${tab === "costs" && html`<${Costs} id=${id} seq=${data.seq} />`}
       ${tab === "events" && html`<${EventsLog} id=${id} />`}
     </div>
-    <${StepDrawer} step=${data.subSteps.find((/** @type {any} */ step) => step.taskId === query.step)} close=${() => choose("")} />
+    <${StepDrawer} step=${data.subSteps.find((/** @type {import("../rows.js").Step} */ step) => step.taskId === query.step)} close=${() => choose("")} />
   `}<//>`;
 }
 
@@ -60,7 +60,7 @@ export function useFollowed(path, run) {
 /** @param {any} run */
 const isOver = (run) => ["completed", "failed", "suspended"].includes(run.status);
 
-/** @param {{run: any, reload: () => Promise<void>, connected: boolean}} props */
+/** @param {{run: import("../rows.js").ExecutionDetail, reload: () => Promise<void>, connected: boolean}} props */
 function Head({ run, reload, connected }) {
   const path = `/api/v1/dag-executions/${run.id}`;
   return html`<div class="head">
@@ -85,21 +85,21 @@ function Head({ run, reload, connected }) {
     </dl>`;
 }
 
-/** What went wrong, on top. @param {{run: any, choose: (id: string) => void}} props */
+/** What went wrong, on top. @param {{run: import("../rows.js").ExecutionDetail, choose: (id: string) => void}} props */
 function Failure({ run, choose }) {
-  const failed = run.subSteps.filter((/** @type {any} */ step) => step.status === "failed");
+  const failed = run.subSteps.filter((/** @type {import("../rows.js").Step} */ step) => step.status === "failed");
   const reason = run.cancelledAt ? `Cancelled${run.cancelledReason ? `: ${run.cancelledReason}` : ""}` : run.suspendedReason;
   if (!failed.length && !reason) return null;
   return html`<div class="problem" role="alert">
     ${reason && html`<p>${reason}</p>`}
-    ${failed.map((/** @type {any} */ step) => html`<p key=${step.taskId}>
+    ${failed.map((/** @type {import("../rows.js").Step} */ step) => html`<p key=${step.taskId}>
       <button class="link" onClick=${() => choose(step.taskId)}>${labelOf(step)}</button> (${step.toolOrPromptName}): ${step.error}
     </p>`)}
     ${run.status === "suspended" && html`<p class="hint">Mend the cause, then press Resume. Steps that are done do not run again.</p>`}
   </div>`;
 }
 
-/** @param {{steps: any[], chosen: string, choose: (id: string) => void}} props */
+/** @param {{steps: import("../rows.js").Step[], chosen: string, choose: (id: string) => void}} props */
 function Steps({ steps, chosen, choose }) {
   const [wanted, setWanted] = useState("");
   const found = wanted ? steps.filter((step) => `${step.taskId} ${step.description} ${step.toolOrPromptName}`.toLowerCase().includes(wanted.toLowerCase())) : [];
@@ -125,7 +125,7 @@ function Costs({ id, seq }) {
     <table class="list">
       <thead><tr><th>Step</th><th>Tool or agent</th><th class="num">Tokens</th><th class="num">Cost</th></tr></thead>
       <tbody>
-        ${data.execution.subSteps.map((/** @type {any} */ step) => html`<tr key=${step.id}>
+        ${data.execution.subSteps.map((/** @type {import("../rows.js").Step} */ step) => html`<tr key=${step.id}>
           <td>${step.taskId}</td><td>${step.toolOrPromptName}</td>
           <td class="num">${number(step.usage?.totalTokens)}</td><td class="num">${usd(step.costUsd)}</td>
         </tr>`)}

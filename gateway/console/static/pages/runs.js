@@ -55,9 +55,9 @@ function rowOf(kind, row) {
   </tr>`;
 }
 
-/** @param {any} row */
+/** @param {import("../rows.js").Execution} row */
 const ofPlan = (row) => ({ title: row.dagTitle || row.originalRequest || row.id, done: row.completedTasks, all: row.totalTasks, ms: row.durationMs });
-/** @param {any} row */
+/** @param {import("../rows.js").Run} row */
 const ofGoal = (row) => ({
   title: row.goal?.objective ?? row.id,
   done: row.stepsExecuted,

@@ -31,7 +31,7 @@ function Hits({ q, kind }) {
   const list = useList(`/api/v1/search${text({ q, kind, limit: 50 })}`, "hits");
   const words = q.split(/\s+/);
   return html`<${ListTable} of=${list} empty="Nothing was found" heads=${html`<th>Status</th><th>What</th><th>Kind</th><th>Made</th>`}
-    row=${(/** @type {any} */ hit) => html`<tr key=${`${hit.kind}/${hit.id}`}>
+    row=${(/** @type {import("../rows.js").Hit} */ hit) => html`<tr key=${`${hit.kind}/${hit.id}`}>
       <td><${Status} value=${hit.status} /></td>
       <td class="wide"><a class="row-link" href=${`/${PAGES[/** @type {keyof typeof PAGES} */ (hit.kind)]}/${hit.id}`}>${hit.title || hit.id}</a>
         ${hit.snippet !== hit.title && html`<div class="hint"><${Marked} text=${hit.snippet} words=${words} /></div>`}</td>

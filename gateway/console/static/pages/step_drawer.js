@@ -7,7 +7,7 @@ import { labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useRef } from "../parts/html.js";
 import { Markdown } from "../parts/markdown.js";
 
-/** @param {{step: any, close: () => void}} props */
+/** @param {{step: import("../rows.js").Step | undefined, close: () => void}} props */
 export function StepDrawer({ step, close }) {
   const ref = useRef(/** @type {any} */ (null));
   const id = step?.taskId;

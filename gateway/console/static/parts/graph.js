@@ -7,7 +7,7 @@ import { LargeGraph } from "./large_graph.js";
 import { LARGE, criticalPath, untangled } from "./layout.js";
 import { useViewBox, viewBoxOf } from "./view_box.js";
 
-/** @param {{steps: any[], chosen: string, choose: (id: string) => void}} props */
+/** @param {{steps: import("../rows.js").Step[], chosen: string, choose: (id: string) => void}} props */
 export function Graph({ steps, chosen, choose }) {
   const nodes = useMemo(() => steps.map((step) => ({ id: step.taskId, needs: needsOf(step) })), [shapeOf(steps)]);
   const critical = useMemo(
@@ -19,7 +19,7 @@ export function Graph({ steps, chosen, choose }) {
 }
 
 /**
- * @typedef {{steps: any[], nodes: import("./layout.js").Node[], critical: Set<string>, chosen: string, choose: (id: string) => void}} GraphProps
+ * @typedef {{steps: import("../rows.js").Step[], nodes: import("./layout.js").Node[], critical: Set<string>, chosen: string, choose: (id: string) => void}} GraphProps
  * `critical` are the steps of the critical path
  */
 

@@ -7,22 +7,22 @@ import { HEIGHT, WIDTH } from "./layout.js";
 
 /** @typedef {import("./layout.js").Point} Point */
 
-/** @param {any} step @returns {string[]} */
+/** @param {import("../rows.js").Step} step @returns {string[]} */
 export const needsOf = (step) => (step.dependencies ?? []).filter((/** @type {string} */ need) => need !== "none");
 
-/** The name of a step as people read it. @param {any} step */
+/** The name of a step as people read it. @param {import("../rows.js").Step} step */
 export const labelOf = (step) => (step.taskId === "__SYNTHESIS__" ? "Report" : `${step.taskId} ${step.description}`);
 
-/** A text that changes with the steps and their dependencies, not with their status. @param {any[]} steps */
+/** A text that changes with the steps and their dependencies, not with their status. @param {import("../rows.js").Step[]} steps */
 export const shapeOf = (steps) => steps.map((step) => `${step.taskId}<${needsOf(step)}`).join(";");
 
-/** When a step ended, in milliseconds. @param {any} step */
+/** When a step ended, in milliseconds. @param {import("../rows.js").Step} step */
 export const endOf = (step) => (step.completedAt ? Date.parse(step.completedAt) : null);
 
 /** The line of a dependency. @param {{from?: Point, to?: Point, kind: string}} props */
 export const Edge = ({ from, to, kind }) => (from && to ? html`<path class=${`edge ${kind}`} d=${curve(from, to)} />` : null);
 
-/** The box of a step. @param {{step: any, place: Point, kind: string, choose: (id: string) => void, hover: (id: string) => void}} props */
+/** The box of a step. @param {{step: import("../rows.js").Step, place: Point, kind: string, choose: (id: string) => void, hover: (id: string) => void}} props */
 export const StepBox = ({ step, place, kind, choose, hover }) => html`<g
   class=${`node ${step.status} ${kind}`} transform=${`translate(${place.x} ${place.y})`} tabindex="0" role="button"
   aria-label=${`${step.taskId}, ${step.toolOrPromptName}, ${step.status}`}
@@ -49,12 +49,12 @@ export const ZoomButtons = ({ zoom, fit }) => html`<div class="zoom">
   <button onClick=${fit}>Fit</button>
 </div>`;
 
-/** @param {any} step */
+/** @param {import("../rows.js").Step} step */
 const nameOf = (step) => (step.taskId === "__SYNTHESIS__" ? "" : `${step.toolOrPromptName} · `);
-/** @param {any} step */
+/** @param {import("../rows.js").Step} step */
 const timeOf = (step) =>
   step.status === "completed" || step.status === "failed" ? duration(step.durationMs)
-  : step.attempt > 1 ? `attempt ${step.attempt}` : step.status;
+  : (step.attempt ?? 1) > 1 ? `attempt ${step.attempt}` : step.status;
 /** @param {string} text @param {number} most */
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 

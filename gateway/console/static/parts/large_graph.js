@@ -44,19 +44,22 @@ export function LargeGraph({ steps, nodes, critical, chosen, choose }) {
 /** @param {import("./layout.js").Point} [place] @returns {Rect} */
 const boxOf = (place) => ({ x: place?.x ?? NaN, y: place?.y ?? NaN, width: WIDTH, height: HEIGHT });
 
-/** Steps in the window, lines between them, and all lines of the step under the pointer. @param {any} props */
+/**
+ * Steps in the window, lines between them, and all lines of the step under the pointer.
+ * @param {Omit<import("./graph.js").GraphProps, "nodes"> & {near: import("./layout.js").Node[], places: Map<string, import("./layout.js").Point>, hovered: string, hover: (id: string) => void}} props
+ */
 function Near({ steps, near, places, critical, chosen, choose, hovered, hover }) {
-  const ids = new Set(near.map((/** @type {any} */ node) => node.id));
-  const byId = new Map(steps.map((/** @type {any} */ step) => [step.taskId, step]));
+  const ids = new Set(near.map((node) => node.id));
+  const byId = new Map(steps.map((step) => [step.taskId, step]));
   /** @param {string} need @param {string} id */
   const kindOf = (need, id) => (hovered === id || hovered === need ? "lit" : critical.has(id) && critical.has(need) ? "critical" : "");
-  const edges = near.flatMap(({ id, needs }) => needs.filter((/** @type {string} */ need) => ids.has(need) || hovered === id).map((/** @type {string} */ need) => [need, id]));
+  const edges = near.flatMap(({ id, needs }) => needs.filter((need) => ids.has(need) || hovered === id).map((need) => [need, id]));
   return html`${edges.map(([need, id]) => html`<${Edge} key=${`${need}>${id}`} from=${places.get(need)} to=${places.get(id)} kind=${kindOf(need, id)} />`)}
-    ${near.map((/** @type {any} */ { id }) => html`<${StepBox} key=${id} step=${byId.get(id)} place=${places.get(id)} choose=${choose} hover=${hover}
+    ${near.map(({ id }) => html`<${StepBox} key=${id} step=${byId.get(id)} place=${places.get(id)} choose=${choose} hover=${hover}
       kind=${`${critical.has(id) ? "critical" : ""} ${chosen === id ? "chosen" : ""}`} />`)}`;
 }
 
-/** One box for each group of layers, filled as far as its steps are done. @param {{steps: any[], groups: Group[], scale: number, enter: (group: Group) => void}} props */
+/** One box for each group of layers, filled as far as its steps are done. @param {{steps: import("../rows.js").Step[], groups: Group[], scale: number, enter: (group: Group) => void}} props */
 function Far({ steps, groups, scale, enter }) {
   const statuses = new Map(steps.map((step) => [step.taskId, step.status]));
   return groups.map((group) => {
@@ -89,7 +92,7 @@ function countsOf(statuses) {
   return counts;
 }
 
-/** All steps as points in their colours, with the window on them. A click moves the window. @param {{steps: any[], layout: import("./layout.js").Grouped, box: Rect, center: (x: number, y: number) => void}} props */
+/** All steps as points in their colours, with the window on them. A click moves the window. @param {{steps: import("../rows.js").Step[], layout: import("./layout.js").Grouped, box: Rect, center: (x: number, y: number) => void}} props */
 function Minimap({ steps, layout, box, center }) {
   const ref = useRef(/** @type {any} */ (null));
   const by = Math.max(layout.width / MAP.width, layout.height / MAP.height);

@@ -14,7 +14,7 @@ export function OpenQuestions({ runId, seq }) {
   const open = asks.data?.asks ?? [];
   if (!open.length) return null;
   return html`<section class="notice" aria-label="Waits for you">
-    ${open.map((/** @type {any} */ ask) => html`<p key=${ask.id}><strong>${ask.kind === "approval" ? "Waits for your approval" : "Asks you"}:</strong> ${ask.title}
+    ${open.map((/** @type {import("../rows.js").Ask} */ ask) => html`<p key=${ask.id}><strong>${ask.kind === "approval" ? "Waits for your approval" : "Asks you"}:</strong> ${ask.title}
       ${" "}<span class="hint">step ${ask.step}, <${When} at=${ask.askedAt} />${ask.expiresAt && html`, expires <${When} at=${ask.expiresAt} />`}</span>
       ${" "}<a class="button" href=${pageOf(ask.id)}>${ask.kind === "approval" ? "Decide" : "Answer"}</a></p>`)}
   </section>`;
