@@ -32,6 +32,7 @@ from contracts.runtime.nats.leader import all_of, last_of
 from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence
 from contracts.runtime.nats.retry import NoAnswer, retry_until
 from contracts.runtime.nats.storage import Storage
+from contracts.runtime.wire import COPIED
 
 T = TypeVar("T")
 
@@ -49,9 +50,11 @@ class _Meta(NamedTuple):
     """The newest meta message of a name."""
 
     seq: int
-    """Stream sequence; 0: there is no meta message."""
+    """Stream sequence of the last message on the subject; 0: there is none."""
     chunks: str | None
     """Last token of the subject of the chunks; None if no blob has this name."""
+    number: int = 0
+    """Number of chunks. Further messages on their subject are not part of the blob."""
 
 
 class NatsBlobs(Blobs):
@@ -84,7 +87,7 @@ class NatsBlobs(Blobs):
     async def _put(self, name: str, data: bytes) -> None:
         """Write the missing parts of the blob. Chunks from an earlier attempt are reused."""
         meta = await self._meta(name)
-        if meta.chunks and await self._content(name, meta.chunks) == data:
+        if meta.chunks and await self._content(name, meta.chunks, meta.number) == data:
             return
         try:
             chunks = await self._write_chunks(name, _split(data))
@@ -98,19 +101,26 @@ class NatsBlobs(Blobs):
 
     async def _get(self, name: str) -> bytes | None:
         meta = await self._meta(name)
-        return await self._content(name, meta.chunks) if meta.chunks else None
+        return await self._content(name, meta.chunks, meta.number) if meta.chunks else None
 
     async def _meta(self, name: str) -> _Meta:
-        message = await last_of(self._connection, _STREAM, _meta_subject(name))
-        return _Meta(message.seq, _chunks_named_in(message.payload)) if message else _Meta(0, None)
+        """The meta message. Messages on its subject that the server sent there for somebody are skipped."""
+        subject = _meta_subject(name)
+        last = await last_of(self._connection, _STREAM, subject)
+        if last is None:
+            return _Meta(0, None)
+        if meta := _meta_in(last, last.seq):
+            return meta
+        metas = [_meta_in(one, last.seq) for one in await all_of(self._connection, _STREAM, subject)]
+        return next(filter(None, reversed(metas)), _Meta(last.seq, None))
 
-    async def _content(self, name: str, chunks: str) -> bytes:
+    async def _content(self, name: str, chunks: str, number: int) -> bytes:
         """The stored bytes, read from any replica; if that one lacks some, from the leader."""
         subject = _chunk_subject(chunks)
-        data = _joined(await stored(self._connection, _STREAM, subject))
+        data = _joined(await stored(self._connection, _STREAM, subject, count=number))
         if sha256(data).hexdigest() == name:
             return data
-        return _joined(await all_of(self._connection, _STREAM, subject))
+        return _joined((await all_of(self._connection, _STREAM, subject))[:number])
 
     async def _write_chunks(self, name: str, payloads: Sequence[bytes]) -> str:
         """Write the missing chunks. Returns the last token of their subject."""
@@ -163,15 +173,18 @@ def _meta_message(name: str, chunks: str, data: bytes) -> bytes:
     )
 
 
-def _chunks_named_in(meta_message: bytes) -> str | None:
+def _meta_in(message: Stored, last_seq: int) -> _Meta | None:
+    """The meta message in `message`, the last message on its subject being `last_seq`; None if it is none."""
     try:
-        meta: Json = orjson.loads(meta_message)
+        meta: Json = orjson.loads(message.payload)
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(meta, dict) or meta.get("deleted"):
+    if COPIED in message.headers or not isinstance(meta, dict) or "nuid" not in meta:
         return None
-    chunks = meta.get("nuid")
-    return chunks if isinstance(chunks, str) and chunks else None
+    chunks, number = meta["nuid"], meta.get("chunks")
+    if meta.get("deleted") or not (isinstance(chunks, str) and chunks and isinstance(number, int)):
+        return _Meta(last_seq, None)
+    return _Meta(last_seq, chunks, number)
 
 
 def _split(data: bytes) -> list[bytes]:

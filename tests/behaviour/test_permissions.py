@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,10 +17,11 @@ from contracts.core.subjects import EVERYTHING
 from contracts.domain import goal
 from contracts.domain.goal import GOAL
 from contracts.domain.registry import CODEC
+from contracts.runtime.consumer.position import Position
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.address import Unreachable
 from contracts.runtime.nats.connection import Connection, connect
-from contracts.runtime.nats.direct import Stored
+from contracts.runtime.nats.direct import Stored, stored
 from contracts.runtime.nats.leader import message_at
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats.replies import Denied
@@ -253,6 +255,38 @@ async def test_nobody_forges_a_commit_through_the_reply_subject_of_a_request(
     assert all(not one.commit.events for one in await first(log, 1, after=stream.seq))
     await stream.decide(lambda state: [goal.Resumed()])
     assert (await Stream.open(log, GOAL, "a", Origin("/gateway/1"))).state.status == goal.Status.ACTIVE
+
+
+async def test_a_large_value_can_be_read_whatever_the_server_is_made_to_send_to_its_subjects(
+    nats_server: NatsServer, operator: Connection
+) -> None:
+    blobs = NatsBlobs(operator)
+    value, other = ("x" * 300_000).encode(), b"another one"
+    kept, decoy = await blobs.put(value, "text/plain"), await blobs.put(other, "text/plain")
+    messages = {one.subject: one.seq for one in await stored(operator, "OBJ_blobs", "$O.blobs.>")}
+    subjects = [f"$O.blobs.C.{kept.blob}", f"$O.blobs.M.{urlsafe_b64encode(kept.blob.encode()).decode()}"]
+    assert set(subjects) < set(messages)
+    async with connected(nats_server, READER) as reader:
+        for subject in subjects:
+            await reader.publish("$JS.API.STREAM.INFO.LOG", reply=subject)
+            for seq in messages.values():
+                await reader.publish(
+                    "$JS.API.DIRECT.GET.OBJ_blobs", orjson.dumps({"seq": seq}), reply=subject
+                )
+        for _ in range(2):
+            await reader.api("STREAM.INFO.LOG")
+    assert len(await stored(operator, "OBJ_blobs", subjects[0])) > 3, "the attack did not reach the value"
+    assert await blobs.get(kept) == value
+    assert await blobs.put(value, "text/plain") == kept
+    assert (await blobs.get(kept), await blobs.get(decoy)) == (value, other)
+
+
+@pytest.mark.parametrize("junk", [b"{}", b"", b"[1]", b'{"seq": "x"}'])
+async def test_a_position_that_no_consumer_stored_is_none(operator: Connection, junk: bytes) -> None:
+    """The consumer then starts at the beginning: whoever gets a message twice knows it."""
+    await operator.request("$KV.positions.LOG-worker", junk)
+    beginning: dict[str, Json] = {"deliver_policy": "all"}
+    assert await Position(operator, "LOG", "worker").start(beginning) == beginning
 
 
 @pytest.mark.parametrize("copied", ["commit", "blob"])

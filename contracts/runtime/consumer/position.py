@@ -13,9 +13,11 @@ from nats.js.errors import APIError, NotFoundError
 
 from contracts.core.event import Json
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.leader import last_of
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats.retry import NoAnswer, NoResponder
+from contracts.runtime.wire import COPIED
 
 logger = structlog.get_logger(__name__)
 
@@ -72,12 +74,20 @@ class Position:
         stream = await self._stream_info()
         if kept is None:
             return 0
-        position = orjson.loads(kept.payload)
-        same = position["created"] == stream["created"] and position["seq"] <= stream["state"]["last_seq"]
-        return int(position["seq"]) if same else 0
+        return _position_in(kept, stream["created"], stream["state"]["last_seq"])
 
     async def _info(self) -> dict[str, Json]:
         return await self._connection.api(f"CONSUMER.INFO.{self._stream}.{self._durable}")
 
     async def _stream_info(self) -> dict[str, Json]:
         return await self._connection.api(f"STREAM.INFO.{self._stream}")
+
+
+def _position_in(message: Stored, created: str, last_seq: int) -> int:
+    """The position that a consumer stored for the stream of that creation time; 0 if there is none."""
+    try:
+        position = orjson.loads(message.payload)
+        seq, same = int(position["seq"]), position["created"] == created
+    except (ValueError, KeyError, TypeError):
+        return 0
+    return seq if same and seq <= last_seq and COPIED not in message.headers else 0
