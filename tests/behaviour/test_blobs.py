@@ -166,8 +166,8 @@ class TestNatsBlobs(BlobsBehaviour):
         """A replica that lags behind, or has lost a message, answers a read as any other does."""
         reference = await blobs.put(THREE_CHUNKS, "text/plain")
 
-        async def behind(*args: Any) -> list[Stored]:
-            return (await stored(*args))[:-1]
+        async def behind(*args: Any, **options: Any) -> list[Stored]:
+            return (await stored(*args, **options))[:-1]
 
         monkeypatch.setattr(nats_blobs, "stored", behind)
         assert await blobs.get(reference) == THREE_CHUNKS
