@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
 import nats
 import orjson
@@ -35,6 +36,9 @@ from contracts.runtime.wire import EXPECTED, PUBLISHED, Format
 from deploy.local.nats_server import NatsServer
 from tests.behaviour.tails import first
 from tests.waiting import WAIT_S
+
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
 
 pytestmark = pytest.mark.nats
 
@@ -217,23 +221,13 @@ async def forgery() -> bytes:
     return (await aside.read(GOAL.name, "a"))[-1].payload
 
 
-async def sent_by_the_server(connection: Connection, operator: Connection, request: str, body: Json) -> None:
-    """Have the server send the answer to a request to a subject of the log."""
-    before = (await operator.api("STREAM.INFO.LOG"))["state"]["last_seq"]
-    await connection.publish(request, orjson.dumps(body), reply="evt.goal.a.deleted")
-    for _ in range(2):  # the second answer comes after whatever the first request made the server send
-        await connection.api("STREAM.INFO.LOG")
-    state = (await operator.api("STREAM.INFO.LOG"))["state"]
-    assert state["last_seq"] == before + 1, "the attack did not reach the log"
-
-
 COPYING = ["answer", "blob", "commit"]
 
 
 @pytest.mark.parametrize("user", EVERYBODY_ELSE)
 @pytest.mark.parametrize("attack", COPYING)
 async def test_nobody_forges_a_commit_through_the_reply_subject_of_a_request(
-    nats_server: NatsServer, operator: Connection, user: str, attack: str
+    nats_server: NatsServer, operator: Connection, eventually: Eventually, user: str, attack: str
 ) -> None:
     """The server sends its answers, and copies of stored messages, to any subject. They count as nothing."""
     log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
@@ -248,8 +242,14 @@ async def test_nobody_forges_a_commit_through_the_reply_subject_of_a_request(
         lock = {EXPECTED: str(stream.seq), f"{EXPECTED}-Subject": "evt.goal.a.>"}
         seq = await publish(operator, "evt.run.b.running", payload, {**PUBLISHED, **lock})
         request, body = "$JS.API.DIRECT.GET.LOG", {"seq": seq}
+    end = await log.last_seq()
     async with connected(nats_server, user) as connection:
-        await sent_by_the_server(connection, operator, request, body)
+        await connection.publish(request, orjson.dumps(body), reply="evt.goal.a.deleted")
+
+        async def arrived() -> bool:
+            return await log.last_seq() == end + 1
+
+        await eventually(arrived)
     opened = await Stream.open(log, GOAL, "a", Origin("/gateway/1"))
     assert (opened.state.status, opened.seq) == (goal.Status.PAUSED, stream.seq)
     assert all(not one.commit.events for one in await first(log, 1, after=stream.seq))
@@ -258,7 +258,7 @@ async def test_nobody_forges_a_commit_through_the_reply_subject_of_a_request(
 
 
 async def test_a_large_value_can_be_read_whatever_the_server_is_made_to_send_to_its_subjects(
-    nats_server: NatsServer, operator: Connection
+    nats_server: NatsServer, operator: Connection, eventually: Eventually
 ) -> None:
     blobs = NatsBlobs(operator)
     value, other = ("x" * 300_000).encode(), b"another one"
@@ -267,15 +267,18 @@ async def test_a_large_value_can_be_read_whatever_the_server_is_made_to_send_to_
     subjects = [f"$O.blobs.C.{kept.blob}", f"$O.blobs.M.{urlsafe_b64encode(kept.blob.encode()).decode()}"]
     assert set(subjects) < set(messages)
     async with connected(nats_server, READER) as reader:
-        for subject in subjects:
+        for subject in reversed(subjects):
             await reader.publish("$JS.API.STREAM.INFO.LOG", reply=subject)
             for seq in messages.values():
                 await reader.publish(
                     "$JS.API.DIRECT.GET.OBJ_blobs", orjson.dumps({"seq": seq}), reply=subject
                 )
-        for _ in range(2):
-            await reader.api("STREAM.INFO.LOG")
-    assert len(await stored(operator, "OBJ_blobs", subjects[0])) > 3, "the attack did not reach the value"
+
+        async def arrived() -> bool:
+            found = [len(await stored(operator, "OBJ_blobs", subject)) for subject in subjects]
+            return found[0] > 3 and found[1] > 1
+
+        await eventually(arrived)
     assert await blobs.get(kept) == value
     assert await blobs.put(value, "text/plain") == kept
     assert (await blobs.get(kept), await blobs.get(decoy)) == (value, other)
@@ -291,7 +294,7 @@ async def test_a_position_that_no_consumer_stored_is_none(operator: Connection, 
 
 @pytest.mark.parametrize("copied", ["commit", "blob"])
 async def test_a_consumer_that_is_told_to_deliver_into_the_log_forges_nothing(
-    nats_server: NatsServer, operator: Connection, copied: str
+    nats_server: NatsServer, operator: Connection, eventually: Eventually, copied: str
 ) -> None:
     """A delivery keeps its subject: a commit is refused by its own lock, any other message has no reader."""
     log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
@@ -303,13 +306,17 @@ async def test_a_consumer_that_is_told_to_deliver_into_the_log_forges_nothing(
         await reader.api(f"CONSUMER.CREATE.{source}.c", {"stream_name": source, "config": config})
         for _ in range(2):
             await reader.publish(f"$JS.API.CONSUMER.MSG.NEXT.{source}.c", b"1", reply="evt.goal.a.deleted")
-        for _ in range(2):
-            await reader.api("STREAM.INFO.LOG")
+
+        async def delivered() -> bool:
+            info = await reader.api(f"CONSUMER.INFO.{source}.c")
+            return bool(info["delivered"]["consumer_seq"] == (2 if copied == "commit" else 1))
+
+        await eventually(delivered)
+    last = await written(log, "b", goal.Created(objective="later"))
     assert [one.seq for one in await log.read(GOAL.name, "a")] == [1, stream.seq]
-    end = await log.last_seq()
-    assert end == stream.seq + (copied == "blob")
-    told = await first(log, end)
-    assert [one.seq for one in told if one.commit.events] == [1, stream.seq]
+    assert last.seq == stream.seq + 1 + (copied == "blob")
+    told = await first(log, last.seq)
+    assert [one.seq for one in told if one.commit.events] == [1, stream.seq, last.seq]
 
 
 @pytest.mark.parametrize("kept", ["sources", "mirror"])
