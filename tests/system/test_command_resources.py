@@ -44,6 +44,40 @@ async def test_a_script_runs_a_plan_of_its_own(
     assert (await command("executions", "show", execution_id, *at)).output.count("scripted-1") > 1
 
 
+async def test_a_suspended_execution_is_corrected_forked_and_compared(
+    bed: Bed, cli: RunCli, command: RunCli, tmp_path: Path
+) -> None:
+    """The fork is executed by the services, and runs only what it does not inherit."""
+    at = ("--url", bed.system.url)
+    write = jobs.task("001", "writeFile", {"path": "forks/a.txt", "content": "first"})
+    read = jobs.task("002", "readFile", {"path": "forks/none.txt"}, needs=("001",))
+    job = tmp_path / "job.json"
+    job.write_text(json.dumps(jobs.job_json(write, read)))
+    first = json.loads((await cli("executions", "create", job, "--json", *at)).output)["executionId"]
+    assert (await command("executions", "watch", first, *at)).status == 1
+
+    wrong = await command("executions", "resume", first, "--params", '002={"pth": "x"}', *at)
+    assert (wrong.status, "path" in wrong.errors) == (1, True), wrong.errors
+    corrected = await command(
+        "executions", "resume", first, "--params", '002={"path": "forks/a.txt"}', "--json", *at
+    )
+    answer = json.loads(corrected.output)
+    second = answer["executionId"]
+    assert (answer["status"], answer["forkedFrom"], answer["inheritedSteps"]) == ("replaced", first, 1)
+    assert (await command("executions", "watch", second, *at)).status == 0
+
+    given = await command("executions", "fork", second, "--result", "001=by hand", "--json", *at)
+    third = json.loads(given.output)["executionId"]
+    watched = await command("executions", "watch", third, *at)
+    assert (watched.status, "inherited" in watched.errors) == (0, True), watched.errors
+
+    compared = await command("compare", first, second, *at)
+    assert (compared.status, "only_b" in compared.output) == (0, True), compared.output
+    tried = await command("executions", "attempts", second, "002", "--json", *at)
+    assert [one["outcome"] for one in json.loads(tried.output)] == ["completed"]
+    assert second in (await command("executions", "show", first, *at)).output
+
+
 async def test_a_goal_is_pursued_and_watched(bed: Bed, command: RunCli) -> None:
     at = ("--url", bed.system.url)
     created = await command("goals", "create", GOAL, "--strategy", "dag", "--cron", "@yearly", "--json", *at)

@@ -28,6 +28,7 @@ LOOKS = {
     State.RUNNING: ("▶", "cyan"),
     State.RETRYING: ("↻", "yellow"),
     State.DONE: ("✔", "green"),
+    State.INHERITED: ("✔", "dim"),
     State.TROUBLED: ("✔", "yellow"),
     State.FAILED: ("✘", "red"),
 }

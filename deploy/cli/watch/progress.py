@@ -13,7 +13,7 @@ from contracts.api.executions import ExecutionDetail
 from contracts.api.runs import RunRow
 from contracts.client import ExecutionEvent, RunEvent
 from contracts.domain.run.steps import SYNTHESIS
-from deploy.cli.watch.steps import FINISHED, IN_PROGRESS, INHERITED, REPORT, Row, State, row_of, seconds
+from deploy.cli.watch.steps import FINISHED, IN_PROGRESS, REPORT, Row, State, row_of, seconds
 
 ANSWER = "the answer below"
 """Shown beside the turn of an agent whose text is the report."""
@@ -155,8 +155,7 @@ class RunProgress:
     def _inherited(self, event: Event) -> str:
         steps = event.inherited_steps or []
         for id_ in steps:
-            row = self.rows.setdefault(id_, Row(id_, "", ""))
-            row.state, row.note = State.DONE, INHERITED
+            self.rows.setdefault(id_, Row(id_, "", "")).state = State.INHERITED
         return f"inherits {len(steps)} steps of {event.forked_from}"
 
     def _resumed(self, _: Event) -> str:

@@ -19,12 +19,13 @@ class State(StrEnum):
     RUNNING = "running"
     RETRYING = "retrying"
     DONE = "done"
+    INHERITED = "inherited"
     TROUBLED = "done, with failed calls"
     FAILED = "failed"
 
 
 IN_PROGRESS = frozenset({State.RUNNING, State.RETRYING})
-FINISHED = frozenset({State.DONE, State.TROUBLED})
+FINISHED = frozenset({State.DONE, State.INHERITED, State.TROUBLED})
 _STATES = {
     "pending": State.WAITING,
     "running": State.RUNNING,
@@ -32,10 +33,6 @@ _STATES = {
     "completed": State.DONE,
     "failed": State.FAILED,
 }
-
-
-INHERITED = "inherited"
-"""Note of a step that a fork did not run."""
 
 
 @dataclass(slots=True)
@@ -74,9 +71,9 @@ def row_of(step: SubStepRow) -> Row:
         id=REPORT if is_report else step.task_id,
         what="Put all results together" if is_report else step.description,
         who="" if is_report else step.tool_or_prompt_name,
-        state=_STATES.get(step.status, State.WAITING),
+        state=State.INHERITED if step.inherited else _STATES.get(step.status, State.WAITING),
         since_ms=step.started_at or 0,
         took_ms=step.duration_ms if step.status == "completed" else None,
         starts=step.attempt,
-        note=INHERITED if step.inherited else step.error or "",
+        note=step.error or "",
     )

@@ -131,3 +131,14 @@ def test_a_completed_run_with_failed_calls_is_amber_and_says_which() -> None:
     assert said.export_text() == (
         "completed in 1.0 s, but 2 tool calls failed, the last one: writeFile: disk full\n"
     )
+
+
+def test_the_turns_that_a_fork_inherits_are_done() -> None:
+    board = RunProgress.of_goal_run(run())
+    line = board.take(event("run.inherited", seq=4, forkedFrom="run_0", inheritedSteps=["1", "2"]))
+    assert line == "inherits 2 steps of run_0"
+    assert [(row.id, row.state) for row in board.rows.values()] == [
+        ("1", State.INHERITED),
+        ("2", State.INHERITED),
+    ]
+    assert board.done == 2
