@@ -9,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 
 import orjson
+from aiohttp import ClientSession, DummyCookieJar
 
 from contracts.core.event import Json
 from contracts.core.ids import new_id
@@ -38,10 +39,10 @@ from executor.policy.rules import PolicySettings
 from executor.resources import Resources
 from executor.settings import ExecutorSettings
 from executor.tools.guard import guarded_session
-from executor.tools.mcp.servers import listed, mcp_servers
 from executor.tools.parsers import Parsers
 from executor.tools.registry import Registry, build_registry
 from executor.tools.settings import ToolSettings
+from executor.tools.sources import ToolSource, listed, tool_sources
 from executor.workload import Workloads
 
 NAME = "executor"
@@ -55,7 +56,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
     tool_settings, llm_settings = ToolSettings(), LlmSettings()
     agents = Directory()
     async with (
-        _registry(tool_settings) as tools,
+        _tools(tool_settings) as (tools, sources),
         aclosing(Llm(llm_settings)) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
     ):
@@ -76,7 +77,6 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
             "agent": AgentWorkload(log, resources, policy, _limits(settings, llm_settings), rules),
         }
         executor = Executor(log, workloads, name)
-        servers = mcp_servers(tool_settings, tools)
         after_run = AfterRun(log, resources, policy, f"/{NAME}/{name}")
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         await publish(log.connection, tools.specs)
@@ -86,7 +86,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
 
             async def consume() -> None:
                 await follower.catch_up()
-                await listed(servers)
+                await listed(sources)
                 await until_drained(asyncio.create_task(runs.run()), executor)
 
             workers: list[Worker] = [
@@ -95,20 +95,22 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
                 consume,
                 ends.run,
                 partial(_announce, log.connection, settings, tools),
-                *(server.run for server in servers),
+                *(source.run for source in sources),
                 *(partial(watch, log, executor, subjects) for subjects in STOPPED),
             ]
             yield Running(workers, {"nats": log.problem})
 
 
 @asynccontextmanager
-async def _registry(settings: ToolSettings) -> AsyncGenerator[Registry]:
+async def _tools(settings: ToolSettings) -> AsyncGenerator[tuple[Registry, list[ToolSource]]]:
     """The tools of this process. Built before connecting to NATS, so that a wrong plug-in is told at once."""
     async with (
         guarded_session(settings.allowed_private_hosts, ports=settings.allowed_ports) as http,
         Parsers() as parsers,
+        ClientSession(cookie_jar=DummyCookieJar()) as unguarded,
     ):
-        yield build_registry(settings, http, parsers)
+        tools = build_registry(settings, http, parsers)
+        yield tools, tool_sources(settings, tools, unguarded)
 
 
 def _leases(settings: ExecutorSettings, consumer: str) -> closing[Leases]:
@@ -144,7 +146,7 @@ async def _publish_live(connection: Connection, run_id: str, message: dict[str, 
 
 
 async def _announce(connection: Connection, settings: ExecutorSettings, tools: Registry) -> None:
-    """Say at intervals that this process works, and which tools it has. Tools of MCP servers come and go."""
+    """Say at intervals that this process works, and which tools it has. Those of MCP servers come and go."""
     published = {spec.name: spec for spec in tools.specs}
     while True:
         changed = [spec for spec in tools.specs if published.get(spec.name) != spec]

@@ -12,17 +12,16 @@ from typing import Any
 from urllib.parse import quote
 
 import orjson
-from aiohttp import ClientResponse, ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout
 from multidict import CIMultiDict
 from pydantic import Field, field_validator
 
 from contracts.core.event import Json
-from contracts.core.foreign_json import MAX_DEPTH, depth, parse_json
 from contracts.core.ids import derived_id
 from contracts.core.tool import Effect, OutputSpec, Outward
 from executor.tools.inputs import HttpUrl, ToolInput
 from executor.tools.tool import CallContext, Tool
-from executor.tools.web import network_outcomes, raise_for_retry, read_at_most, reason_of
+from executor.tools.web import network_outcomes, raise_for_retry, read_answer, reason_of
 
 NAME = "sendWebhook"
 TIMEOUT_S = 10.0
@@ -115,17 +114,5 @@ async def _post(http: ClientSession, url: str, headers: Mapping[str, str], body:
                 "status": response.status,
                 "statusText": reason_of(response),
                 "success": 200 <= response.status < 300,
-                "response": await _answer(response),
+                "response": await read_answer(response, MAX_RESPONSE),
             }
-
-
-async def _answer(response: ClientResponse) -> Json:
-    body, more = await read_at_most(response, MAX_RESPONSE)
-    if not more and (response.content_type == "application/json" or response.content_type.endswith("+json")):
-        try:
-            answer = parse_json(body)
-            if depth(answer) < MAX_DEPTH:  # deeper JSON is returned as text
-                return answer
-        except ValueError:  # invalid JSON is returned as text
-            pass
-    return body.decode("utf-8", "replace")

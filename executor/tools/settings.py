@@ -56,6 +56,9 @@ class ToolSettings(Settings):
     mcp_config: Path | None = None
     """File with the MCP servers whose tools are offered, in the form of `mcp.json`."""
 
+    openapi_tools: Path | None = None
+    """File with the HTTP APIs whose operations are offered as tools."""
+
     @field_validator("webhook_secret")
     @classmethod
     def _is_base64(cls, secret: SecretStr) -> SecretStr:

@@ -19,6 +19,8 @@ from aiohttp import (
 )
 from aiohttp.http import HttpProcessingError
 
+from contracts.core.event import Json
+from contracts.core.foreign_json import MAX_DEPTH, depth, parse_json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.waiting import retry_after
 from executor.tools.guard import Blocked
@@ -99,3 +101,16 @@ async def read_at_most(response: ClientResponse, limit: int) -> tuple[bytes, boo
         if size > limit:
             return b"".join(parts)[:limit], True
     return b"".join(parts), False
+
+
+async def read_answer(response: ClientResponse, limit: int) -> Json:
+    """The body as JSON if it is JSON, else as text; of a body above `limit` bytes, the beginning as text."""
+    body, more = await read_at_most(response, limit)
+    if not more and (response.content_type == "application/json" or response.content_type.endswith("+json")):
+        try:
+            answer = parse_json(body)
+            if depth(answer) < MAX_DEPTH:  # deeper JSON is returned as text
+                return answer
+        except ValueError:  # invalid JSON is returned as text
+            pass
+    return body.decode("utf-8", "replace")

@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-import orjson
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from contracts.core.event import Json
 from contracts.core.tool import Effect
-from contracts.runtime.process.service import UserError
-from contracts.settings.redactor import SECRETS
+from executor.tools.config_file import read_file
 from executor.tools.inputs import HttpUrl
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
-
 ServerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
-
-
-class WrongConfig(UserError):
-    """The file cannot be used. The message says what to do."""
 
 
 class ServerConfig(BaseModel):
@@ -74,48 +64,10 @@ class McpConfig(BaseModel):
 
 
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, ServerConfig]:
-    """Read the servers that are not disabled. The redactor learns the values of variables in it.
+    """Read the servers that are not disabled.
 
     Raises:
         WrongConfig: the file cannot be read, is not valid, or names a variable that is not set.
     """
-    try:
-        written = orjson.loads(path.read_bytes())
-    except OSError as error:
-        raise WrongConfig(f"MCP_CONFIG: cannot read {path}: {error.strerror}") from error
-    except orjson.JSONDecodeError as error:
-        raise WrongConfig(f"MCP_CONFIG: {path} is not JSON: {error}") from error
-    try:
-        config = McpConfig.model_validate(_filled(written, environment))
-    except (ValidationError, KeyError) as error:
-        raise WrongConfig(f"MCP_CONFIG: {path} is not valid:\n{_problems(error)}") from None
+    config = read_file("MCP_CONFIG", path, McpConfig, environment)
     return {name: server for name, server in config.servers.items() if not server.disabled}
-
-
-def _filled(value: Json, environment: Mapping[str, str]) -> Json:
-    """Return `value` with `${NAME}` replaced in all strings.
-
-    Raises:
-        KeyError: a variable is not set.
-    """
-    match value:
-        case dict():
-            return {key: _filled(one, environment) for key, one in value.items()}
-        case list():
-            return [_filled(one, environment) for one in value]
-        case str():
-            return _VARIABLE.sub(lambda found: _variable(found[1], environment), value)
-    return value
-
-
-def _variable(name: str, environment: Mapping[str, str]) -> str:
-    text = environment[name]
-    SECRETS.learn(name, text)
-    return text
-
-
-def _problems(error: ValidationError | KeyError) -> str:
-    if isinstance(error, KeyError):
-        return f"  the environment variable {error.args[0]} is not set"
-    faults = error.errors(include_url=False, include_input=False, include_context=False)
-    return "\n".join(f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)

@@ -18,16 +18,14 @@ from mcp_types import Tool as McpTool
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.waiting import doubled
+from executor.tools.described import SchemaInput, description_of, input_of, name_of
 from executor.tools.mcp.config import ServerConfig
 from executor.tools.mcp.translate import (
-    McpInput,
-    description_of,
     effect_of,
     error_of,
-    input_of,
-    name_of,
     outward_of,
     result_of,
+    text_of,
 )
 from executor.tools.tool import CallContext, Tool
 
@@ -184,14 +182,14 @@ class McpServer:
             return False
         return True
 
-    def _tool(self, tool: McpTool) -> Tool[McpInput]:
-        async def run(request: McpInput, call: CallContext) -> Json:
+    def _tool(self, tool: McpTool) -> Tool[SchemaInput]:
+        async def run(request: SchemaInput, call: CallContext) -> Json:
             return await self.call(tool.name, request.arguments, call)
 
         return Tool(
             name=name_of(self.name, tool.name),
-            description=description_of(tool),
-            accepts=input_of(tool),
+            description=description_of(text_of(tool)),
+            accepts=input_of(tool.input_schema),
             effect=effect_of(tool, self._config),
             outward=outward_of(tool, self._config),
             third_party=True,

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from aiohttp import ClientSession
 
 from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect
 from deploy.local.ports import free_port
 from executor.tools.mcp import server as mcp_server
-from executor.tools.mcp.server import McpServer
-from executor.tools.mcp.servers import listed, mcp_servers
 from executor.tools.registry import Registry
 from executor.tools.settings import ToolSettings
+from executor.tools.sources import ToolSource, listed, tool_sources
 from executor.tools.tool import CallContext
 
 if TYPE_CHECKING:
@@ -33,20 +33,21 @@ CALL = CallContext("run_1/001")
 
 
 @asynccontextmanager
-async def servers(tmp_path: Path, **config: Any) -> AsyncGenerator[tuple[Registry, list[McpServer]]]:
+async def servers(tmp_path: Path, **config: Any) -> AsyncGenerator[tuple[Registry, list[ToolSource]]]:
     """A registry with the tools of the server `it`, which is configured as `config` says."""
     path = tmp_path / "mcp.json"
     path.write_text(json.dumps({"mcpServers": {"it": config}}))
     registry = Registry({})
-    found = mcp_servers(ToolSettings(mcp_config=path, data_dir=tmp_path), registry)
-    running = [asyncio.create_task(server.run()) for server in found]
-    try:
-        await listed(found)
-        yield registry, found
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.wait(running)
+    async with ClientSession() as http:
+        found = tool_sources(ToolSettings(mcp_config=path, data_dir=tmp_path), registry, http)
+        running = [asyncio.create_task(server.run()) for server in found]
+        try:
+            await listed(found)
+            yield registry, found
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.wait(running)
 
 
 def command(**more: Any) -> dict[str, Any]:
@@ -128,7 +129,7 @@ async def test_a_call_that_a_crash_cut_short_is_not_repeated_and_the_server_come
 async def test_a_command_that_does_not_exist_stops_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("executor.tools.mcp.servers.START_S", 0.1)
+    monkeypatch.setattr("executor.tools.sources.START_S", 0.1)
     async with servers(tmp_path, command="no-such-command") as (tools, found):
         assert not found[0].listed.is_set()
         assert tools.available == ()

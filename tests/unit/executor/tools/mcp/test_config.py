@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from executor.tools.mcp.config import WrongConfig, read_config
+from executor.tools.config_file import WrongConfig
+from executor.tools.mcp.config import read_config
 
 if TYPE_CHECKING:
     from pathlib import Path

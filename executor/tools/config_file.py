@@ -1,0 +1,70 @@
+"""Files in JSON that settings name, with `${NAME}` for environment variables."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from contracts.core.event import Json
+from contracts.runtime.process.service import UserError
+from contracts.settings.redactor import SECRETS
+
+M = TypeVar("M", bound=BaseModel)
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+class WrongConfig(UserError):
+    """The file cannot be used. The message says what to do."""
+
+
+def read_file(setting: str, path: Path, model: type[M], environment: Mapping[str, str]) -> M:
+    """Read the file that `setting` names. The redactor learns the values of variables in it.
+
+    Raises:
+        WrongConfig: the file cannot be read, is not valid, or names a variable that is not set.
+    """
+    try:
+        written = orjson.loads(path.read_bytes())
+    except OSError as error:
+        raise WrongConfig(f"{setting}: cannot read {path}: {error.strerror}") from error
+    except orjson.JSONDecodeError as error:
+        raise WrongConfig(f"{setting}: {path} is not JSON: {error}") from error
+    try:
+        return model.model_validate(_filled(written, environment))
+    except (ValidationError, KeyError) as error:
+        raise WrongConfig(f"{setting}: {path} is not valid:\n{_problems(error)}") from None
+
+
+def _filled(value: Json, environment: Mapping[str, str]) -> Json:
+    """Return `value` with `${NAME}` replaced in all strings.
+
+    Raises:
+        KeyError: a variable is not set.
+    """
+    match value:
+        case dict():
+            return {key: _filled(one, environment) for key, one in value.items()}
+        case list():
+            return [_filled(one, environment) for one in value]
+        case str():
+            return _VARIABLE.sub(lambda found: _variable(found[1], environment), value)
+    return value
+
+
+def _variable(name: str, environment: Mapping[str, str]) -> str:
+    text = environment[name]
+    SECRETS.learn(name, text)
+    return text
+
+
+def _problems(error: ValidationError | KeyError) -> str:
+    if isinstance(error, KeyError):
+        return f"  the environment variable {error.args[0]} is not set"
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    return "\n".join(f"  {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in faults)

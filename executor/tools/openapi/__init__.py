@@ -1,0 +1,1 @@
+"""Tools made from the OpenAPI documents of HTTP APIs."""

@@ -1,0 +1,59 @@
+"""Where tools come from while a process runs: MCP servers and HTTP APIs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Protocol
+
+from aiohttp import ClientSession
+
+from executor.tools.openapi.api import Api
+from executor.tools.openapi.config import read_config as read_apis
+from executor.tools.registry import Registry
+from executor.tools.settings import ToolSettings
+
+START_S = 15.0
+"""Seconds that a start waits for the sources. After that, a step whose source is missing fails or waits."""
+
+
+class ToolSource(Protocol):
+    """Adds tools to a registry."""
+
+    listed: asyncio.Event
+    """Set when the tools have been added for the first time."""
+
+    async def run(self) -> None:
+        """A worker: add the tools, until cancelled."""
+        ...
+
+
+def tool_sources(settings: ToolSettings, tools: Registry, http: ClientSession) -> list[ToolSource]:
+    """The MCP servers in the file MCP_CONFIG and the APIs in the file OPENAPI_TOOLS.
+
+    `http`: a session without a guard; operators choose the addresses of APIs.
+
+    Raises:
+        WrongConfig: a file is not valid.
+    """
+    found: list[ToolSource] = []
+    if settings.mcp_config:
+        from executor.tools.mcp.config import read_config  # noqa: PLC0415  a second, and only if needed
+        from executor.tools.mcp.server import McpServer  # noqa: PLC0415
+
+        logs = settings.data_dir / "mcp"
+        servers = read_config(settings.mcp_config)
+        found += [McpServer(name, config, logs, tools.add) for name, config in servers.items()]
+    if settings.openapi_tools:
+        apis = read_apis(settings.openapi_tools)
+        found += [Api(name, config, http, tools.add) for name, config in apis.items()]
+    return found
+
+
+async def listed(sources: Sequence[ToolSource]) -> None:
+    """Wait until all sources have added their tools, but at most START_S seconds."""
+    if sources:
+        waiting = [asyncio.create_task(source.listed.wait()) for source in sources]
+        _, late = await asyncio.wait(waiting, timeout=START_S)
+        for task in late:
+            task.cancel()
