@@ -10,7 +10,6 @@ import shlex
 import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -53,7 +52,6 @@ CURL.add_argument("-d", dest="body")
 
 IDS = {"DAG": "dagId", "EXECUTION": "executionId", "GOAL": "id", "RUN": "runId"}
 """What the README takes from the answer before, and calls so."""
-NEEDS_ENDED = re.compile(r"/runs/\$RUN/resume$")
 NEEDS_SUSPENDED = re.compile(r"/resume-dag/|/cancel$")
 
 
@@ -95,8 +93,6 @@ class Reader:
         headers = dict(re.split(r":\s*", header, maxsplit=1) for header in given.headers)
         body = None if given.body is None else self._filled(given.body).encode()
         method = given.method or ("GET" if body is None else "POST")
-        if NEEDS_ENDED.search(given.url):
-            await self._end_of_run()
         async with self._http.request(method, url, headers=headers, data=body) as answer:
             told = await answer.content.readuntil(b"\n\n") if given.streams else await answer.read()
         assert answer.status == int(promise.split()[1].strip(",:")), f"{method} {url}: {told!r}"
@@ -107,11 +103,6 @@ class Reader:
             if body and b"cronSchedule" in body:
                 self.scheduled.append(self._last["dagId"])
         self.asked += 1
-
-    async def _end_of_run(self) -> None:
-        async with aclosing(self._bed.client.runs.events(self._filled("$RUN"))) as events:
-            while not (await anext(events)).is_last:
-                pass
 
     def _check(self, answer: ClientResponse, promise: str) -> None:
         """The fields that are promised are there, and the status in words."""
