@@ -15,7 +15,20 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 INDEX = "index.html"
-PAGES = ("inbox", "search", "runs", "new", "goals", "dags", "agents", "costs", "artifacts", "system")
+PAGES = (
+    "inbox",
+    "search",
+    "runs",
+    "new",
+    "goals",
+    "dags",
+    "agents",
+    "costs",
+    "artifacts",
+    "compare",
+    "system",
+    "reference",
+)
 """First parts of the paths of pages. All pages are one document; its script shows the page of the path."""
 
 POLICY = (

@@ -18,7 +18,9 @@ const PAGES = {
   agents: { title: "Agents", load: () => import("./pages/agents.js"), one: () => import("./pages/agent.js") },
   costs: { title: "Costs", load: () => import("./pages/costs.js") },
   artifacts: { title: "Files", load: () => import("./pages/artifacts.js") },
+  compare: { title: "Compare", load: () => import("./pages/compare.js") },
   system: { title: "System", load: () => import("./pages/system.js") },
+  reference: { title: "API", load: () => import("./pages/reference.js") },
 };
 const LETTERS = { h: "/", i: "/inbox", r: "/runs", n: "/new", g: "/goals", d: "/dags", a: "/agents", c: "/costs", f: "/artifacts", s: "/system" };
 
@@ -40,7 +42,6 @@ function App() {
         ${Object.entries(PAGES).map(
           ([one, { title }]) => html`<a href=${`/${one}`} aria-current=${one === name ? "page" : null}>${title}${one === "inbox" && html`<${OpenCount} />`}</a>`,
         )}
-        <a href="/docs">API</a>
       </nav>
       <${Forget} />
       <${Health} />

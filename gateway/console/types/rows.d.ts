@@ -6,6 +6,11 @@ type Schemas = components["schemas"];
 export type Ask = Schemas["AskRow"];
 /** The plan is shown as far as it has the shape of a job: clients can store any. */
 export type Dag = Omit<Schemas["DagRow"], "result"> & { result: any };
+export type Attempt = Schemas["StepAttempt"];
+export type ComparedResult = Schemas["ComparedResult"];
+export type ComparedRun = Schemas["ComparedRun"];
+export type ComparedStep = Schemas["ComparedStep"];
+export type Comparison = Schemas["Comparison"];
 export type Execution = Schemas["ExecutionRow"];
 export type ExecutionDetail = Schemas["ExecutionDetail"];
 export type Goal = Schemas["ListedGoal"];

@@ -5,6 +5,7 @@ import { call, post } from "../parts/api.js";
 import { Action, Copy, Empty, Fact, Loaded, Status, Tabs, When } from "../parts/components.js";
 import { EventsLog } from "../parts/events_log.js";
 import { duration, number, pretty, prettyText, usd } from "../parts/format.js";
+import { ForkTurn, Forks } from "../parts/forking.js";
 import { html } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { Markdown } from "../parts/markdown.js";
@@ -36,7 +37,7 @@ export function AgentRun({ id, query }) {
     ${data.remarks.map((/** @type {string} */ remark) => html`<p class="hint">${remark}</p>`)}
     <${Tabs} names=${TABS} chosen=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />
     <div id="tabpanel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">
-      ${tab === "turns" && html`<${Loaded} of=${steps}>${(/** @type {any[]} */ rows) => (rows.length ? rows.map((row) => html`<${Turn} key=${row.id} turn=${row} />`) : html`<p class="hint">The first turn has not ended yet.</p>`)}<//>`}
+      ${tab === "turns" && html`<${Loaded} of=${steps}>${(/** @type {any[]} */ rows) => (rows.length ? rows.map((row) => html`<${Turn} key=${row.id} runId=${id} turn=${row} />`) : html`<p class="hint">The first turn has not ended yet.</p>`)}<//>`}
       ${tab === "report" && (data.workingMemory.summary ? html`<${Markdown} text=${String(data.workingMemory.summary)} />` : html`<p class="hint">The summary is written at the end.</p>`)}
       ${tab === "outputs" && html`<${Outputs} id=${id} seq=${data.seq} />`}
       ${tab === "events" && html`<${EventsLog} id=${id} />`}
@@ -55,6 +56,7 @@ function Head({ run, reload, connected }) {
         <h1>${run.goal.objective}</h1>
       </div>
       <div class="actions">
+        ${(run.status === "failed" || run.failedCalls > 0) && html`<${Action} label="Resume" kind="primary" sure="" act=${() => post(`/api/v1/runs/${run.id}/resume`).then(reload)} />`}
         ${isOpen(run) && html`<${Action} label="Cancel" sure="Really cancel" act=${() => post(`/api/v1/runs/${run.id}/cancel`).then(reload)} />`}
         ${!isOpen(run) && html`<${Action} label="Run again" sure="" act=${() => post(`/api/v1/goals/${run.goalId}/run`).then((/** @type {any} */ made) => navigate(`/runs/${made.runId}`))} />`}
         ${!isOpen(run) && html`<${Action} label="Delete" sure="Really delete" act=${() => call("DELETE", `/api/v1/runs/${run.id}`).then(() => navigate("/runs?kind=goals"))} />`}
@@ -66,15 +68,16 @@ function Head({ run, reload, connected }) {
       <${Fact} name="Took">${duration(ms)}<//>
       <${Fact} name="Cost">${usd(run.totalCostUsd)}<//>
       <${Fact} name="Agent">${run.agentName} ${run.agentVersion}${run.model ? ` (${run.model})` : ""}<//>
+      <${Forks} run=${run} />
       <${Fact} name="Started"><${When} at=${run.startedAt ?? run.createdAt} /><//>
       <${Fact} name="Id"><${Copy} text=${run.id} /><//>
     </dl>`;
 }
 
-/** @param {{turn: import("../rows.js").Turn}} props */
-function Turn({ turn }) {
+/** @param {{runId: string, turn: import("../rows.js").Turn}} props */
+function Turn({ runId, turn }) {
   return html`<article class="turn">
-    <header><strong>Turn ${turn.stepNo}</strong><span class="hint">${duration(turn.thoughtMs)} thinking${turn.usage ? `, ${number(turn.usage.totalTokens)} tokens` : ""}${turn.costUsd ? `, ${usd(turn.costUsd)}` : ""}</span></header>
+    <header><strong>Turn ${turn.stepNo}</strong><span class="hint">${duration(turn.thoughtMs)} thinking${turn.usage ? `, ${number(turn.usage.totalTokens)} tokens` : ""}${turn.costUsd ? `, ${usd(turn.costUsd)}` : ""}</span><${ForkTurn} runId=${runId} turn=${turn.stepNo} /></header>
     ${turn.thought && html`<p class="thought">${turn.thought}</p>`}
     ${turn.toolCalls.map((/** @type {any} */ call) => html`<details key=${call.id} class="call" open=${call.status === "failed"}>
       <summary><${Status} value=${call.status} /> <code>${call.toolName}</code> <span class="hint">${duration(call.durationMs)}</span></summary>

@@ -6,6 +6,7 @@ import { Action, Copy, Fact, Loaded, Status, Tabs, When } from "../parts/compone
 import { follow } from "../parts/events.js";
 import { EventsLog } from "../parts/events_log.js";
 import { duration, number, usd } from "../parts/format.js";
+import { Forks } from "../parts/forking.js";
 import { Graph } from "../parts/graph.js";
 import { labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useState } from "../parts/html.js";
@@ -36,7 +37,7 @@ export function PlanRun({ id, query }) {
       ${tab === "costs" && html`<${Costs} id=${id} seq=${data.seq} />`}
       ${tab === "events" && html`<${EventsLog} id=${id} />`}
     </div>
-    <${StepDrawer} step=${data.subSteps.find((/** @type {import("../rows.js").Step} */ step) => step.taskId === query.step)} close=${() => choose("")} />
+    <${StepDrawer} run=${data} step=${data.subSteps.find((/** @type {import("../rows.js").Step} */ step) => step.taskId === query.step)} close=${() => choose("")} />
   `}<//>`;
 }
 
@@ -80,6 +81,7 @@ function Head({ run, reload, connected }) {
       <${Fact} name="Steps">${number(run.completedTasks)} of ${number(run.totalTasks)}${run.failedTasks ? `, ${run.failedTasks} failed` : ""}<//>
       <${Fact} name="Took">${duration(run.durationMs)}<//>
       <${Fact} name="Cost">${usd(run.totalCostUsd)}<//>
+      <${Forks} run=${run} />
       <${Fact} name="Started"><${When} at=${run.startedAt ?? run.createdAt} /><//>
       <${Fact} name="Id"><${Copy} text=${run.id} /><//>
     </dl>`;
@@ -95,7 +97,7 @@ function Failure({ run, choose }) {
     ${failed.map((/** @type {import("../rows.js").Step} */ step) => html`<p key=${step.taskId}>
       <button class="link" onClick=${() => choose(step.taskId)}>${labelOf(step)}</button> (${step.toolOrPromptName}): ${step.error}
     </p>`)}
-    ${run.status === "suspended" && html`<p class="hint">Mend the cause, then press Resume. Steps that are done do not run again.</p>`}
+    ${run.status === "suspended" && html`<p class="hint">Mend the cause, then press Resume. Steps that are done do not run again. To change a step, open it.</p>`}
   </div>`;
 }
 

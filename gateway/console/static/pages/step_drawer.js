@@ -1,14 +1,18 @@
 // @ts-check
 /** Everything about one step, beside the page. */
 
+import { Attempts } from "../parts/attempts.js";
 import { Copy, Fact, Status } from "../parts/components.js";
 import { duration, number, pretty, prettyText, time, usd } from "../parts/format.js";
+import { ForkStep } from "../parts/forking.js";
 import { labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useRef } from "../parts/html.js";
 import { Markdown } from "../parts/markdown.js";
 
-/** @param {{step: import("../rows.js").Step | undefined, close: () => void}} props */
-export function StepDrawer({ step, close }) {
+const INHERITED = { original: "from the original", given: "given by hand" };
+
+/** @param {{step: import("../rows.js").Step | undefined, run: import("../rows.js").ExecutionDetail, close: () => void}} props */
+export function StepDrawer({ step, run, close }) {
   const ref = useRef(/** @type {any} */ (null));
   const id = step?.taskId;
   useEffect(() => {
@@ -35,13 +39,16 @@ export function StepDrawer({ step, close }) {
       ${step.usage && html`<${Fact} name="Tokens">${number(step.usage.totalTokens)}<//>`}
       ${step.costUsd && html`<${Fact} name="Cost">${usd(step.costUsd)}<//>`}
       ${step.retryAt && html`<${Fact} name="Next attempt">${time(step.retryAt)}<//>`}
+      ${step.inherited && html`<${Fact} name="Inherited">${INHERITED[step.inherited]}<//>`}
       <${Fact} name="Started">${time(step.startedAt)}<//>
       <${Fact} name="Ended">${time(step.completedAt)}<//>
     </dl>
     ${step.error && html`<div class="problem" role="alert"><p>${step.error}</p></div>`}
+    <${ForkStep} key=${id} runId=${run.id} step=${step} status=${run.status} />
     ${step.thought && html`<h3>Why</h3><p>${step.thought}</p>`}
     <h3>Parameters</h3><pre>${pretty(step.toolOrPromptParams)}</pre>
     ${step.dependencies?.length ? html`<h3>Needs</h3><p>${step.dependencies.join(", ")}</p>` : null}
     ${step.result !== null && html`<h3>Result <${Copy} text=${step.result} label="copy" /></h3>${step.actionType === "inference" ? html`<${Markdown} text=${step.result} />` : html`<pre>${prettyText(step.result)}</pre>`}`}
+    ${step.startedAt && html`<${Attempts} path=${`/api/v1/dag-executions/${run.id}/steps/${encodeURIComponent(step.taskId)}/attempts`} version=${run.seq} />`}
   </aside>`;
 }

@@ -38,7 +38,7 @@ export function setQuery(values) {
   navigate(url.pathname + url.search, { replace: true });
 }
 
-const PAGES = /^\/(inbox|search|runs|new|goals|dags|agents|costs|artifacts|system)?(\/[^/]+)?$/;
+const PAGES = /^\/(inbox|search|runs|new|goals|dags|agents|costs|artifacts|compare|system|reference)?(\/[^/]+)?$/;
 
 /** Follow links between pages without loading the document again. */
 export function interceptLinks() {
