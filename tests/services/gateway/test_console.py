@@ -20,7 +20,7 @@ FIRST_PAGE = 150_000
 """Maximum bytes of everything that the first page loads, compressed."""
 MODULES = {path: asset.content.decode() for path, asset in assets().items() if path.endswith(".js")}
 OWN_MODULES = {path: text for path, text in MODULES.items() if not path.startswith("vendor/")}
-STATIC = re.compile(r"""^(?:import|export)\b[^;]*?from\s*["']([^"']+)["']""", re.MULTILINE)
+STATIC = re.compile(r"""^(?:import|export)\b[^;=(]*?\bfrom\s*["']([^"']+)["']""", re.MULTILINE)
 DYNAMIC = re.compile(r"""\bimport\s*\(\s*["']([^"']+)["']\s*\)(?!\.[A-Z])""")
 """Imports when a script runs, and not the names of types in comments."""
 
