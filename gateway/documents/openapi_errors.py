@@ -46,6 +46,7 @@ COMMON: Mapping[int, _Common] = {
         "Too many requests of one key or user, or from one address without a key.",
         (Turned,),
     ),
+    431: _Common("LineTooLong", "The URL or a header is too long.", (Turned,)),
     500: _Common("InternalError", "The request failed. The server's log has the cause.", (Turned, Refused)),
     503: _Common(
         "Unavailable",
@@ -60,7 +61,7 @@ RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait.", "schema": {"ty
 def statuses(endpoint: Endpoint) -> set[int]:
     """Return the error statuses of an endpoint: those that follow from its input, and those it declares."""
     always = {401, 403, 500} if endpoint.tag == UNLIMITED_TAG else {401, 403, 429, 500, 503}
-    checked = {400} if endpoint.query or "{" in endpoint.path else set()
+    checked = {400, 431} if endpoint.query or "{" in endpoint.path else set()
     sent = {400, 408, 413, 415} if endpoint.body or endpoint.form else set()
     missing = {404} if endpoint.missing else set()
     keyed = {400, 422} if endpoint.keyed else set()

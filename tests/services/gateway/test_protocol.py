@@ -65,6 +65,12 @@ async def test_what_is_no_request_is_answered_in_json(
     assert not caplog.records
 
 
+@pytest.mark.parametrize("path", ["dags?q=", "dags/", "artifacts/"])
+async def test_the_document_says_that_a_url_may_be_too_long(api: Api, path: str) -> None:
+    """Answers that it does not name fail any test."""
+    assert (await api.get(f"/api/v1/{path}{'x' * 9000}")).status == 431
+
+
 @pytest.mark.parametrize("path", [b"/health", b"/nowhere"])
 async def test_an_expectation_that_nobody_can_meet_is_refused_in_json(api: Api, path: bytes) -> None:
     raw = b"GET %s HTTP/1.1\r\n%sConnection: close\r\nExpect: the best\r\n\r\n"
