@@ -46,7 +46,7 @@ class NatsClient(Client):
 
 
 class UnreadHeaders(Mapping[str, str]):
-    """Headers that are parsed on first access. For most messages that never happens."""
+    """Headers that are parsed only to list them. Looking one up searches the bytes: few are looked up."""
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
@@ -60,7 +60,13 @@ class UnreadHeaders(Mapping[str, str]):
         return UnreadHeaders(self._raw.rpartition(f"\r\n{name}:".encode())[0])
 
     def __getitem__(self, name: str) -> str:
-        return self._parsed[name]
+        _, found, rest = self._raw.rpartition(b"\r\n%b:" % name.encode())
+        if not found:
+            raise KeyError(name)
+        return rest.partition(b"\r\n")[0].decode("utf-8", "replace").strip()
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and b"\r\n%b:" % name.encode() in self._raw
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._parsed)

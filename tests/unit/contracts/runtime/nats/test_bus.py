@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from contracts.runtime.memory_log import matches
-from contracts.runtime.nats.client import NatsClient
+from contracts.runtime.nats.client import NatsClient, UnreadHeaders, header_lines
 from contracts.runtime.nats.pull import DeliveryInfo
 from contracts.runtime.nats.replies import Sink
 from contracts.runtime.nats.retry import LONGEST_PAUSE_S, NoAnswer, pauses, retry_until
@@ -95,3 +95,16 @@ async def test_a_sink_outlives_what_its_function_raises() -> None:
         assert not sink.cancelled()
         sink.set_result(Msg(_client=cast("Any", None), subject="a"))
     assert len(received) == 2
+
+
+def test_headers_are_looked_up_as_they_would_be_parsed() -> None:
+    """The last one of a name counts. The server adds its own after those of a stored message."""
+    raw = b"NATS/1.0\r\nA: 1\r\nB:\r\nNats-Stream: LOG\r\nA:  2:3 \r\nNats-Stream: OBJ\r\nC: \xc3\xa4\r\n\r\n"
+    headers = UnreadHeaders(raw)
+    assert dict(headers) == header_lines(raw[8:]) == {"A": "2:3", "B": "", "Nats-Stream": "OBJ", "C": "ä"}
+    assert {name: headers[name] for name in headers} == dict(headers)
+    assert "a" not in headers
+    assert headers.get("Stream") is None
+    assert dict(headers.before_last("Nats-Stream")) == {"A": "2:3", "B": "", "Nats-Stream": "LOG"}
+    assert dict(headers.before_last("A")) == {"A": "1", "B": "", "Nats-Stream": "LOG"}
+    assert headers.before_last("A")["Nats-Stream"] == "LOG"
