@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from typing import Unpack
 
 from contracts.api.costs import DagCosts
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagRow, ScheduledDag
@@ -11,6 +12,7 @@ from contracts.api.executions import DagExecutionList, ExecutionDetail
 from contracts.api.fields import Row
 from contracts.client.errors import ClarificationRequired, Refused
 from contracts.client.executions import EXECUTIONS
+from contracts.client.filters import Filters, query
 from contracts.client.http import Http, keyed, parse_answer, path
 from contracts.core.event import Json
 from contracts.domain.agent import PLANNER_AGENT
@@ -35,34 +37,9 @@ class Dags:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(  # noqa: PLR0913  each is a filter or a page
-        self,
-        *,
-        status: str | None = None,
-        agent: str | None = None,
-        text: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        tool: str | None = None,
-        min_cost_usd: str | None = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        cursor: str | None = None,
-    ) -> DagList:
+    async def find(self, **filters: Unpack[Filters]) -> DagList:
         """List DAGs, newest first. Default: DAGs that have a plan or a clarification question."""
-        given = {
-            "status": status,
-            "agent": agent,
-            "q": text,
-            "from": since,
-            "to": until,
-            "tool": tool,
-            "minCostUsd": min_cost_usd,
-            "limit": limit,
-            "offset": offset,
-            "cursor": cursor,
-        }
-        return await self._http.get(DagList, path(DAGS), **given)
+        return await self._http.get(DagList, path(DAGS), **query(filters))
 
     async def scheduled(self) -> list[ScheduledDag]:
         """List DAGs with a schedule, active or not."""
@@ -118,35 +95,9 @@ class Dags:
         """Delete a DAG. Raises Refused if it has executions."""
         return await self._http.send(DagDeleted, "DELETE", path(DAGS, dag_id))
 
-    async def executions(  # noqa: PLR0913  each is a filter or a page
-        self,
-        dag_id: str,
-        *,
-        status: str | None = None,
-        text: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        agent: str | None = None,
-        tool: str | None = None,
-        min_cost_usd: str | None = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        cursor: str | None = None,
-    ) -> DagExecutionList:
+    async def executions(self, dag_id: str, **filters: Unpack[Filters]) -> DagExecutionList:
         """List the executions of a DAG, newest first."""
-        given = {
-            "status": status,
-            "q": text,
-            "from": since,
-            "to": until,
-            "agent": agent,
-            "tool": tool,
-            "minCostUsd": min_cost_usd,
-            "limit": limit,
-            "offset": offset,
-            "cursor": cursor,
-        }
-        return await self._http.get(DagExecutionList, path(DAGS, dag_id, "executions"), **given)
+        return await self._http.get(DagExecutionList, path(DAGS, dag_id, "executions"), **query(filters))
 
     async def costs(self, dag_id: str) -> DagCosts:
         """Get the costs of a plan and of all its executions."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
+from typing import Unpack
 
 from contracts.api.attempts import StepAttempts
 from contracts.api.costs import ExecutionCosts
@@ -18,6 +19,7 @@ from contracts.api.executions import (
 )
 from contracts.api.forks import Forked, ForkRun, ResumeDag, StepFork
 from contracts.client.events import ExecutionEvent, message_data
+from contracts.client.filters import Filters, query
 from contracts.client.http import Http, parse_answer, path
 
 EXECUTIONS = "dag-executions"
@@ -29,38 +31,9 @@ class Executions:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(  # noqa: PLR0913  each is a filter or a page
-        self,
-        *,
-        status: str | None = None,
-        text: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        agent: str | None = None,
-        tool: str | None = None,
-        min_cost_usd: str | None = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        cursor: str | None = None,
-    ) -> ExecutionList:
-        """List executions, most recently changed first.
-
-        `since` and `until` are times as in `Client.costs`. With them or `cursor`, the newest comes first.
-        An empty cursor gets the first page.
-        """
-        given = {
-            "status": status,
-            "q": text,
-            "from": since,
-            "to": until,
-            "agent": agent,
-            "tool": tool,
-            "minCostUsd": min_cost_usd,
-            "limit": limit,
-            "offset": offset,
-            "cursor": cursor,
-        }
-        return await self._http.get(ExecutionList, path(EXECUTIONS), **given)
+    async def find(self, **filters: Unpack[Filters]) -> ExecutionList:
+        """List executions, most recently changed first; with `since`, `until` or `cursor`, newest first."""
+        return await self._http.get(ExecutionList, path(EXECUTIONS), **query(filters))
 
     async def get(self, execution_id: str) -> ExecutionDetail:
         """Get an execution with its steps."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 from contracts.api.goals import (
     GoalChanged,
     GoalCreate,
@@ -13,6 +15,7 @@ from contracts.api.goals import (
     RunTriggered,
     WhenBusy,
 )
+from contracts.client.filters import Filters, query
 from contracts.client.http import Http, keyed, parse_answer, path
 
 GOALS = "goals"
@@ -24,34 +27,9 @@ class Goals:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(  # noqa: PLR0913  each is a filter or a page
-        self,
-        *,
-        status: str | None = None,
-        agent: str | None = None,
-        text: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        tool: str | None = None,
-        min_cost_usd: str | None = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        cursor: str | None = None,
-    ) -> list[ListedGoal]:
+    async def find(self, **filters: Unpack[Filters]) -> list[ListedGoal]:
         """List goals with their schedules and agents, newest first. Default: all."""
-        given = {
-            "status": status,
-            "agent": agent,
-            "q": text,
-            "from": since,
-            "to": until,
-            "tool": tool,
-            "minCostUsd": min_cost_usd,
-            "limit": limit,
-            "offset": offset,
-            "cursor": cursor,
-        }
-        return await self._http.get(list[ListedGoal], path(GOALS), **given)
+        return await self._http.get(list[ListedGoal], path(GOALS), **query(filters))
 
     async def get(self, goal_id: str) -> GoalDetail:
         """Get a goal with its schedules."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from typing import Unpack
 
 from contracts.api.attempts import StepAttempts
 from contracts.api.executions import CancelExecution
@@ -11,6 +12,7 @@ from contracts.api.forks import Forked, ForkRun
 from contracts.api.run_counts import Period, RunCounts
 from contracts.api.runs import RunOutputRow, RunResumed, RunRow, RunStepRow
 from contracts.client.events import RunEvent, message_data
+from contracts.client.filters import Filters, query
 from contracts.client.http import Http, parse_answer, path
 
 RUNS = "runs"
@@ -22,39 +24,9 @@ class Runs:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(  # noqa: PLR0913  each is a filter or a page
-        self,
-        *,
-        goal_id: str | None = None,
-        status: str | None = None,
-        agent: str | None = None,
-        text: str | None = None,
-        since: str | None = None,
-        until: str | None = None,
-        tool: str | None = None,
-        min_cost_usd: str | None = None,
-        limit: int | None = None,
-        offset: int | None = None,
-        cursor: str | None = None,
-    ) -> list[RunRow]:
-        """List runs, newest first. `since` and `until` are times as in `Client.costs`.
-
-        `cursor` is empty for the first page, then the `Cursor` of the last row.
-        """
-        given = {
-            "goalId": goal_id,
-            "status": status,
-            "agent": agent,
-            "q": text,
-            "from": since,
-            "to": until,
-            "tool": tool,
-            "minCostUsd": min_cost_usd,
-            "limit": limit,
-            "offset": offset,
-            "cursor": cursor,
-        }
-        return await self._http.get(list[RunRow], path(RUNS), **given)
+    async def find(self, *, goal_id: str | None = None, **filters: Unpack[Filters]) -> list[RunRow]:
+        """List runs, newest first. The cursor of the next page is the `Cursor` of the last row."""
+        return await self._http.get(list[RunRow], path(RUNS), goalId=goal_id, **query(filters))
 
     async def get(self, run_id: str) -> RunRow:
         """Get a run with the results of its tool calls."""

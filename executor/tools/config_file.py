@@ -5,22 +5,48 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import orjson
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from contracts.core.event import Json
+from contracts.core.tool import Effect
 from contracts.runtime.process.service import UserError
 from contracts.settings.redactor import SECRETS
 
 M = TypeVar("M", bound=BaseModel)
+
+SourceName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+"""The first part of the names of a source's tools."""
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
 
 
 class WrongConfig(UserError):
     """The file cannot be used. The message says what to do."""
+
+
+class SourceConfig(BaseModel):
+    """What can be said about every source of tools."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    disabled: bool = False
+    timeout_s: float = Field(default=60.0, gt=0, le=3600)
+    """Seconds that one call may take."""
+    allow: tuple[str, ...] | None = None
+    """Names of the tools to offer; None: all."""
+    deny: tuple[str, ...] = ()
+    """Names of tools that are not offered."""
+    effects: Mapping[str, Effect] = Field(default_factory=dict)
+    """The effect of a second call by tool name. Overrides what the source says."""
+    outward: bool | None = None
+    """Whether calls send something to others; None: those of all tools that do not only read."""
+
+    def offers(self, tool: str) -> bool:
+        """Whether `tool` may be offered."""
+        return (self.allow is None or tool in self.allow) and tool not in self.deny
 
 
 def read_file(setting: str, path: Path, model: type[M], environment: Mapping[str, str]) -> M:

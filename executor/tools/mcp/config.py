@@ -5,21 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from contracts.core.tool import Effect
-from executor.tools.config_file import read_file
+from executor.tools.config_file import SourceConfig, SourceName, read_file
 from executor.tools.inputs import HttpUrl
 
-ServerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
-
-class ServerConfig(BaseModel):
+class ServerConfig(SourceConfig):
     """One MCP server: a `command` that is started, or a `url`. `${NAME}` is an environment variable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     command: str = ""
     args: tuple[str, ...] = ()
@@ -30,17 +24,6 @@ class ServerConfig(BaseModel):
     headers: Mapping[str, str] = Field(default_factory=dict)
     type: str = ""
     """Accepted because other hosts write it: `stdio`, `http` or `streamable-http`."""
-    disabled: bool = False
-    timeout_s: float = Field(default=60.0, gt=0, le=3600)
-    """Seconds that one call may take."""
-    allow: tuple[str, ...] | None = None
-    """Names of the tools to offer; None: all."""
-    deny: tuple[str, ...] = ()
-    """Names of tools that are not offered."""
-    effects: Mapping[str, Effect] = Field(default_factory=dict)
-    """The effect of a second call by tool name. Overrides the hints of the server."""
-    outward: bool | None = None
-    """Whether calls send something to others; None: those of all tools that do not only read."""
 
     @model_validator(mode="after")
     def _is_one_kind(self) -> ServerConfig:
@@ -50,17 +33,13 @@ class ServerConfig(BaseModel):
             raise ValueError(f"type {self.type!r} is not supported: use stdio or http")
         return self
 
-    def offers(self, tool: str) -> bool:
-        """Whether `tool` may be offered."""
-        return (self.allow is None or tool in self.allow) and tool not in self.deny
-
 
 class McpConfig(BaseModel):
     """All servers by name."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    servers: Mapping[ServerName, ServerConfig] = Field(default_factory=dict, alias="mcpServers")
+    servers: Mapping[SourceName, ServerConfig] = Field(default_factory=dict, alias="mcpServers")
 
 
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, ServerConfig]:

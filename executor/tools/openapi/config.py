@@ -5,21 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field
 
-from contracts.core.tool import Effect
-from executor.tools.config_file import read_file
+from executor.tools.config_file import SourceConfig, SourceName, read_file
 from executor.tools.inputs import HttpUrl
 
-ApiName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
 
-
-class ApiConfig(BaseModel):
-    """One API. `${NAME}` is an environment variable."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ApiConfig(SourceConfig):
+    """One API. Its tools are called by their operation ids. `${NAME}` is an environment variable."""
 
     document: str = Field(min_length=1)
     """OpenAPI 3 document in JSON: a URL, or the path of a file, relative to the directory of the executor."""
@@ -27,21 +21,6 @@ class ApiConfig(BaseModel):
     """Address of the API; None: the first of `servers` in the document."""
     headers: Mapping[str, str] = Field(default_factory=dict)
     """Sent with each request for the document and for an operation."""
-    disabled: bool = False
-    timeout_s: float = Field(default=60.0, gt=0, le=3600)
-    """Seconds that one call may take."""
-    allow: tuple[str, ...] | None = None
-    """Operation ids to offer; None: all."""
-    deny: tuple[str, ...] = ()
-    """Operation ids that are not offered."""
-    effects: Mapping[str, Effect] = Field(default_factory=dict)
-    """The effect of a second call by operation id. Overrides what the HTTP method says."""
-    outward: bool | None = None
-    """Whether calls send something to others; None: those of all operations that do not only read."""
-
-    def offers(self, operation: str) -> bool:
-        """Whether `operation` may be offered."""
-        return (self.allow is None or operation in self.allow) and operation not in self.deny
 
 
 class OpenApiConfig(BaseModel):
@@ -49,7 +28,7 @@ class OpenApiConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    apis: Mapping[ApiName, ApiConfig]
+    apis: Mapping[SourceName, ApiConfig]
 
 
 def read_config(path: Path, environment: Mapping[str, str] = os.environ) -> dict[str, ApiConfig]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from contracts.core.outcome import Reject, Retry
@@ -18,9 +17,8 @@ from contracts.core.tool import Effect
 from deploy.local.ports import free_port
 from executor.tools.openapi import api
 from executor.tools.registry import Registry
-from executor.tools.settings import ToolSettings
-from executor.tools.sources import ToolSource, listed, tool_sources
 from executor.tools.tool import CallContext
+from tests.services.executor.tools.from_sources import tools_of
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -95,20 +93,9 @@ async def shop_at(port: int) -> AsyncGenerator[Shop]:
 
 
 @asynccontextmanager
-async def offered(tmp_path: Path, **config: Any) -> AsyncGenerator[tuple[Registry, list[ToolSource]]]:
-    path = tmp_path / "apis.json"
-    path.write_text(json.dumps({"apis": {"shop": config}}))
-    registry = Registry({})
-    async with ClientSession() as http:
-        found = tool_sources(ToolSettings(openapi_tools=path, data_dir=tmp_path), registry, http)
-        running = [asyncio.create_task(source.run()) for source in found]
-        try:
-            await listed(found)
-            yield registry, found
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running)
+async def offered(tmp_path: Path, **config: Any) -> AsyncGenerator[Registry]:
+    async with tools_of(tmp_path, "openapi_tools", {"apis": {"shop": config}}) as (tools, _):
+        yield tools
 
 
 @asynccontextmanager
@@ -116,7 +103,7 @@ async def shopping(tmp_path: Path, **config: Any) -> AsyncGenerator[tuple[Regist
     port = free_port("127.0.0.1", 0)
     async with (
         shop_at(port) as shop,
-        offered(tmp_path, document=f"http://127.0.0.1:{port}/openapi.json", **config) as (tools, _),
+        offered(tmp_path, document=f"http://127.0.0.1:{port}/openapi.json", **config) as tools,
     ):
         yield tools, shop
 
@@ -197,7 +184,7 @@ async def test_an_api_that_is_away_at_the_start_is_offered_when_it_comes(
     monkeypatch.setattr("executor.tools.sources.START_S", 0.05)
     monkeypatch.setattr(api, "FIRST_PAUSE_S", 0.05)
     port = free_port("127.0.0.1", 0)
-    async with offered(tmp_path, document=f"http://127.0.0.1:{port}/openapi.json") as (tools, _):
+    async with offered(tmp_path, document=f"http://127.0.0.1:{port}/openapi.json") as tools:
         assert tools.available == ()
         async with shop_at(port):
             await eventually(lambda: "shop__getItem" in tools.available)
@@ -221,11 +208,9 @@ async def test_a_document_in_a_file_needs_the_address_of_the_api(
         said += capsys.readouterr().out
         return "set `url`" in said
 
-    async with offered(tmp_path, document=str(tmp_path / "shop.json")) as (tools, _):
+    document = str(tmp_path / "shop.json")
+    async with offered(tmp_path, document=document) as tools:
         await eventually(told)
         assert tools.available == ()
-    async with offered(tmp_path, document=str(tmp_path / "shop.json"), url="http://127.0.0.1:9") as (
-        tools,
-        _,
-    ):
+    async with offered(tmp_path, document=document, url="http://127.0.0.1:9") as tools:
         assert "shop__getItem" in tools.available

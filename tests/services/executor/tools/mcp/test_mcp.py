@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import socket
 import sys
 from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiohttp import ClientSession
 
 from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect
 from deploy.local.ports import free_port
 from executor.tools.mcp import server as mcp_server
 from executor.tools.registry import Registry
-from executor.tools.settings import ToolSettings
-from executor.tools.sources import ToolSource, listed, tool_sources
+from executor.tools.sources import ToolSource
 from executor.tools.tool import CallContext
+from tests.services.executor.tools.from_sources import tools_of
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -32,22 +29,9 @@ PROGRAM = Path(__file__).with_name("a_server.py")
 CALL = CallContext("run_1/001")
 
 
-@asynccontextmanager
-async def servers(tmp_path: Path, **config: Any) -> AsyncGenerator[tuple[Registry, list[ToolSource]]]:
+def servers(tmp_path: Path, **config: Any) -> AbstractAsyncContextManager[tuple[Registry, list[ToolSource]]]:
     """A registry with the tools of the server `it`, which is configured as `config` says."""
-    path = tmp_path / "mcp.json"
-    path.write_text(json.dumps({"mcpServers": {"it": config}}))
-    registry = Registry({})
-    async with ClientSession() as http:
-        found = tool_sources(ToolSettings(mcp_config=path, data_dir=tmp_path), registry, http)
-        running = [asyncio.create_task(server.run()) for server in found]
-        try:
-            await listed(found)
-            yield registry, found
-        finally:
-            for task in running:
-                task.cancel()
-            await asyncio.wait(running)
+    return tools_of(tmp_path, "mcp_config", {"mcpServers": {"it": config}})
 
 
 def command(**more: Any) -> dict[str, Any]:
