@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -74,7 +75,8 @@ class Format:
         subject_filter = aggregate_filter(commit.aggregate, commit.aggregate_id)
         payload = self.codec.encode(commit)
         if len(payload) > OFFLOAD_BYTES or (MARK in payload and any(one.offloaded for one in commit.events)):
-            payload = self.codec.encode(commit, [await self._offload(event) for event in commit.events])
+            data = await asyncio.gather(*map(self._offload, commit.events))
+            payload = self.codec.encode(commit, data)
         payload = SECRETS.json(payload)
         if len(payload) > MAX_MESSAGE_BYTES - HEADERS_BYTES:
             raise TooLarge(

@@ -122,7 +122,9 @@ class State(NamedTuple):
 
     def without_running(self, step: str) -> State:
         """The state after an attempt at `step` ended."""
-        return self._replace(running={one: n for one, n in self.running.items() if one != step})
+        left = dict(self.running)  # several times as fast as a comprehension, for thousands of steps
+        left.pop(step, None)
+        return self._replace(running=left)
 
     @property
     def forked_from(self) -> ForkedFrom | None:
