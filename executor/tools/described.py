@@ -45,6 +45,11 @@ def name_of(server: str, tool: str) -> str:
     return f"{name[: MAX_NAME - 9]}_{digest}"
 
 
+def source_of(name: str) -> str:
+    """The first part of a name that `name_of` made."""
+    return name.partition("__")[0]
+
+
 def description_of(text: str) -> str:
     """The description for models and people, of limited length."""
     text = clean_text(text).strip()

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from aiohttp import ClientSession
 
 from contracts.core.event import Json
-from contracts.core.outcome import Reject
+from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect, ToolSpec
 from contracts.runtime.process.service import UserError
 from executor.tools.artifacts import Artifacts
 from executor.tools.ask_human import ask_human
+from executor.tools.described import source_of
 from executor.tools.fetch_page import fetch_page
 from executor.tools.fetch_urls import fetch_urls
 from executor.tools.guard import GuardedConnector
@@ -41,6 +42,8 @@ class Registry:
     """Tools by name, in display order."""
 
     tools: MutableMapping[str, Tool[Any]]
+    sources: MutableMapping[str, Callable[[], bool]] = field(default_factory=dict)
+    """Whether a source has said which tools it has, by the first part of their names."""
 
     @classmethod
     def of(cls, tools: Iterable[tuple[str, Tool[Any]]]) -> Registry:
@@ -63,15 +66,18 @@ class Registry:
 
         Raises:
             Reject: there is no such tool.
+            Retry: its source has not said yet which tools it has.
         """
-        try:
+        if name in self.tools:
             return self.tools[name]
-        except KeyError:
-            raise Reject(f"Tool not found: {name}. There are: {', '.join(self.tools)}") from None
+        source = source_of(name)
+        if source in self.sources and not self.sources[source]():
+            raise Retry(f"{source} has not answered yet, so its tool {name} cannot be called")
+        raise Reject(f"Tool not found: {name}. There are: {', '.join(self.tools)}")
 
     def only(self, names: Collection[str]) -> Registry:
         """A registry with only the tools in `names`."""
-        return Registry({name: tool for name, tool in self.tools.items() if name in names})
+        return replace(self, tools={name: tool for name, tool in self.tools.items() if name in names})
 
     @property
     def default(self) -> list[str]:
@@ -80,7 +86,9 @@ class Registry:
 
     def including(self, tool: Tool[Any]) -> Registry:
         """A registry with `tool` added, unless a tool of its name exists."""
-        return self if tool.name in self.tools else Registry(ChainMap({tool.name: tool}, self.tools))
+        return (
+            self if tool.name in self.tools else replace(self, tools=ChainMap({tool.name: tool}, self.tools))
+        )
 
     def add(self, tool: Tool[Any]) -> None:
         """Add a tool of a server, or replace it. Registries made by `including` have it, too."""

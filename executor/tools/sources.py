@@ -14,12 +14,14 @@ from executor.tools.registry import Registry
 from executor.tools.settings import ToolSettings
 
 START_S = 15.0
-"""Seconds that a start waits for the sources. After that, a step whose source is missing fails or waits."""
+"""Seconds that a start waits for the sources. After that, steps that need a missing source wait."""
 
 
 class ToolSource(Protocol):
     """Adds tools to a registry."""
 
+    name: str
+    """The first part of the names of its tools."""
     listed: asyncio.Event
     """Set when the tools have been added for the first time."""
 
@@ -47,6 +49,7 @@ def tool_sources(settings: ToolSettings, tools: Registry, http: ClientSession) -
     if settings.openapi_tools:
         apis = read_apis(settings.openapi_tools)
         found += [Api(name, config, http, tools.add) for name, config in apis.items()]
+    tools.sources.update({source.name: source.listed.is_set for source in found})
     return found
 
 

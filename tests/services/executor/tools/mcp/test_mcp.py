@@ -117,6 +117,10 @@ async def test_a_command_that_does_not_exist_stops_nothing(
     async with servers(tmp_path, command="no-such-command") as (tools, found):
         assert not found[0].listed.is_set()
         assert tools.available == ()
+        with pytest.raises(Retry, match="it has not answered yet"):
+            tools.get("it__text")
+        with pytest.raises(Reject, match="Tool not found"):
+            tools.get("other__text")
 
 
 async def test_tools_of_a_url_are_offered_and_called(tmp_path: Path, eventually: Eventually) -> None:
