@@ -87,7 +87,8 @@ async def fork_execution(call: Call[ForkRun, None]) -> web.StreamResponse:
     """Starts a new execution that inherits every completed step that is not downstream of a change.
 
     Inherited results cost nothing. An execution in any status can be forked. Questions to a person are not
-    inherited: the fork asks again. Changed parameters are validated against the tool's schema.
+    inherited: the fork asks again. Changed parameters are validated against the tool's schema. A step whose
+    outcome is unknown, because its executor died, is run by the fork: give its result if it took effect.
     """
     return await _forked(call, call.path["id"], call.body)
 

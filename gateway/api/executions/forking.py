@@ -14,8 +14,12 @@ from contracts.runtime.stream import Stream
 from gateway.api.executions.fork_validation import agent_named, require_executable
 from gateway.api.runs.goal_of_run import active_goal, require_still_active
 from gateway.endpoint import Call
+from gateway.gateway import Gateway
 from gateway.http.errors import INVALID_BODY, Refusal
 from gateway.views.presenting import JsonRow
+
+REFERENCE = "$blob"
+"""Key of an object that refers to the object store."""
 
 Require = Callable[[run.State], None]
 """Raises Refusal if a run cannot be forked as this resource."""
@@ -55,6 +59,7 @@ async def fork(call: Call[Any, None], run_id: str, fork_id: str, wanted: ForkRun
     if made := await call.made_before(RUN, fork_id):
         return _fork(made)
     await gateway.agents_current()
+    wanted = await _with_stored_results(gateway, wanted)
 
     def decide(state: run.State) -> Sequence[Event]:
         if state.replaced_by != fork_id:
@@ -73,6 +78,23 @@ async def fork(call: Call[Any, None], run_id: str, fork_id: str, wanted: ForkRun
         await require_still_active(gateway, pursued, fork_id)
     await gateway.projected(created.seq)
     return _fork(created)
+
+
+async def _with_stored_results(gateway: Gateway, wanted: ForkRun) -> ForkRun:
+    """Move given results that are large to the object store.
+
+    Raises:
+        Refusal: a result looks like a reference to the object store.
+    """
+    steps = dict(wanted.steps or {})
+    for id_, change in steps.items():
+        if isinstance(change.result, dict) and REFERENCE in change.result:
+            message = f"the key {REFERENCE!r} is reserved for large values: rename it"
+            raise _invalid(run.InvalidFork(("steps", id_, "result"), message))
+        if change.result is not None:
+            stored = await gateway.blobs.store_if_large(change.result)
+            steps[id_] = change.model_copy(update={"result": stored})
+    return wanted.model_copy(update={"steps": steps}) if steps else wanted
 
 
 def _first_events(call: Call[Any, None], run_id: str, wanted: ForkRun, state: run.State) -> Sequence[Event]:

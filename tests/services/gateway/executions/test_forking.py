@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contracts.core.event import BlobRef
 from contracts.domain import agent, run
 from contracts.domain.agent import AGENT
 from contracts.domain.run import RUN, Status
@@ -95,6 +96,17 @@ async def test_a_fork_lives_when_its_original_is_deleted(api: Api) -> None:
     assert (fork["forkedFrom"], fork["subSteps"][0]["inherited"]) == ("e1", "given")
     assert (await state(api, fork_id)).done == {"001": {"path": "z"}}
     assert (await api.post(FORK, {"from": "002"})).status == 404
+
+
+async def test_a_large_given_result_is_in_the_object_store(api: Api) -> None:
+    await completed(api, "e1")
+    large = "x" * 100_000
+    fork_id = (await api.post(FORK, {"steps": {"001": {"result": large}}})).json["executionId"]
+
+    ref = BlobRef.of((await state(api, fork_id)).done["001"])
+    assert ref
+    assert await api.gateway.blobs.get_json(ref) == large
+    assert (await shown(api, fork_id))["subSteps"][0]["result"] == large
 
 
 async def test_a_fork_is_started_once_for_an_idempotency_key(api: Api) -> None:
@@ -188,6 +200,7 @@ async def test_agents_models_and_instructions_can_change(api: Api) -> None:
         ),
         ({"steps": {"002": {"agent": "Pot"}}}, ["steps", "002", "agent"], "did you mean 'Poet'"),
         ({"steps": {"001": {"parms": {}}}}, ["steps", "001"], "did you mean 'params'"),
+        ({"steps": {"001": {"result": {"$blob": "x"}}}}, ["steps", "001", "result"], "'$blob' is reserved"),
         ({"stepBudget": 5, "from": "001"}, ["stepBudget"], "only a run by an agent"),
         ({"from": "001", "replace": True}, ["replace"], "the run is completed"),
     ],
