@@ -8,6 +8,7 @@ from typing import Protocol
 
 from aiohttp import ClientSession
 
+from executor.tools.artifacts import Artifacts
 from executor.tools.openapi.api import Api
 from executor.tools.openapi.config import read_config as read_apis
 from executor.tools.registry import Registry
@@ -43,9 +44,9 @@ def tool_sources(settings: ToolSettings, tools: Registry, http: ClientSession) -
         from executor.tools.mcp.config import read_config  # noqa: PLC0415  a second, and only if needed
         from executor.tools.mcp.server import McpServer  # noqa: PLC0415
 
-        logs = settings.data_dir / "mcp"
-        servers = read_config(settings.mcp_config)
-        found += [McpServer(name, config, logs, tools.add) for name, config in servers.items()]
+        logs, artifacts = settings.data_dir / "mcp", Artifacts(settings.artifacts_dir)
+        for name, config in read_config(settings.mcp_config).items():
+            found.append(McpServer(name, config, logs, artifacts, tools.add))
     if settings.openapi_tools:
         apis = read_apis(settings.openapi_tools)
         found += [Api(name, config, http, tools.add) for name, config in apis.items()]

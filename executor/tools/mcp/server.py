@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+import re
+from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -18,11 +19,14 @@ from mcp_types import Tool as McpTool
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.waiting import doubled
+from executor.tools.artifacts import Artifacts
 from executor.tools.described import SchemaInput, description_of, input_of, name_of
 from executor.tools.mcp.config import ServerConfig
 from executor.tools.mcp.translate import (
+    MediaFile,
     effect_of,
     error_of,
+    media_in,
     outward_of,
     result_of,
     text_of,
@@ -47,12 +51,15 @@ Offer = Callable[[Tool[Any]], None]
 class McpServer:
     """One server. Its tools stay in the registry while it is away, and say that they are not available."""
 
-    def __init__(self, name: str, config: ServerConfig, logs: Path, offer: Offer) -> None:
+    def __init__(
+        self, name: str, config: ServerConfig, logs: Path, artifacts: Artifacts, offer: Offer
+    ) -> None:
         self.name = name
         self.listed = asyncio.Event()
         """Set when the tools have been listed for the first time."""
         self._config = config
         self._logs = logs
+        self._artifacts = artifacts
         self._offer = offer
         self._client: Client | None = None
         self._tools: dict[str, McpTool] = {}
@@ -115,7 +122,18 @@ class McpServer:
             lost.cancel()
         if result.is_error:
             raise Reject(error_of(result))
-        return result_of(result)
+        kept = await self._keep(media_in(result), call)
+        return result_of(result, kept)
+
+    async def _keep(self, files: Iterable[MediaFile], call: CallContext) -> dict[int, str]:
+        """Write files to the artifacts. Returns their paths by position. A repeated call replaces them."""
+        kept = {}
+        for file in files:
+            name = "-".join(re.findall(r"[\w.]+", call.idempotency_key)) or "call"
+            path = f"mcp/{self.name}/{name}-{file.position + 1}{file.suffix}"
+            await asyncio.to_thread(self._artifacts.replace, path, file.data)
+            kept[file.position] = path
+        return kept
 
     def has(self, tool: str) -> bool:
         """Whether the server answers and has `tool`."""

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from base64 import b64decode
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from mimetypes import guess_extension
+from typing import Any, NamedTuple
 
 import orjson
 from mcp_types import (
@@ -22,6 +25,9 @@ from contracts.core.event import Json
 from contracts.core.tool import Effect, Outward
 from executor.tools.described import bounded
 from executor.tools.mcp.config import ServerConfig
+
+MAX_MEDIA_BYTES = 20_000_000
+"""Largest image or sound that is kept."""
 
 
 def text_of(tool: Tool) -> str:
@@ -48,13 +54,34 @@ def outward_of(tool: Tool, config: ServerConfig) -> Outward | None:
     return Outward() if is_outward else None
 
 
-def result_of(result: CallToolResult) -> Json:
+class MediaFile(NamedTuple):
+    """An image or a sound in a result."""
+
+    position: int
+    """Index among the parts of the result."""
+    suffix: str
+    """With a dot; empty if the media type has no usual one."""
+    data: bytes
+
+
+def media_in(result: CallToolResult) -> Iterator[MediaFile]:
+    """The images and sounds in a result, up to MAX_MEDIA_BYTES each."""
+    for position, block in enumerate(result.content):
+        if isinstance(block, ImageContent | AudioContent) and len(block.data) * 3 // 4 <= MAX_MEDIA_BYTES:
+            with suppress(ValueError):
+                data = b64decode(block.data, validate=True)
+                yield MediaFile(position, guess_extension(block.mime_type) or "", data)
+
+
+def result_of(result: CallToolResult, kept: Mapping[int, str]) -> Json:
     """The result of a call: structured content if there is some, or its text (parsed if it is a JSON object
     or array), or a list of its parts.
+
+    `kept`: the paths of the artifacts with the images and sounds, by position.
     """
     if result.structured_content is not None:
         return result.structured_content
-    parts = [_part(block) for block in result.content]
+    parts = [_part(block, kept.get(position)) for position, block in enumerate(result.content)]
     if all(isinstance(part, str) for part in parts):
         return _parsed("\n".join(map(str, parts)))
     return [{"type": "text", "text": part} if isinstance(part, str) else part for part in parts]
@@ -66,7 +93,7 @@ def error_of(result: CallToolResult) -> str:
     return "\n".join(texts) or "it failed and did not say why"
 
 
-def _part(block: ContentBlock) -> Json:
+def _part(block: ContentBlock, path: str | None = None) -> Json:
     match block:
         case TextContent():
             return bounded(block.text)
@@ -77,8 +104,8 @@ def _part(block: ContentBlock) -> Json:
         case ResourceLink():
             return {"type": "resource_link", "uri": str(block.uri), "name": block.name}
         case ImageContent() | AudioContent():
-            size = len(block.data) * 3 // 4
-            return {"type": block.type, "mimeType": block.mime_type, "bytes": size, "note": "not kept"}
+            kept = {"path": path} if path else {"note": "too large or damaged, not kept"}
+            return {"type": block.type, "mimeType": block.mime_type, **kept}
     return {"type": block.type}
 
 

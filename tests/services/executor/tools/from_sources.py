@@ -23,7 +23,7 @@ async def tools_of(
     """A registry with the tools of the sources in a file that `setting` names."""
     path = folder / "sources.json"
     path.write_text(json.dumps(configuration))
-    given: dict[str, Any] = {setting: path, "data_dir": folder}
+    given: dict[str, Any] = {setting: path, "data_dir": folder, "artifacts_dir": folder / "artifacts"}
     settings = ToolSettings(**given)
     registry = Registry({})
     async with ClientSession() as http:

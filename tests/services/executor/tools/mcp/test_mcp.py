@@ -68,7 +68,8 @@ async def test_tools_of_a_command_are_offered_and_called(
         assert await tools.get("it__text").invoke({}, CALL) == "plain"
         assert await tools.get("it__listing").invoke({}, CALL) == [{"a": 1}]
         (image,) = await tools.get("it__picture").invoke({}, CALL)
-        assert image == {"type": "image", "mimeType": "image/png", "bytes": 6, "note": "not kept"}
+        assert image == {"type": "image", "mimeType": "image/png", "path": "mcp/it/run_1-001-1.png"}
+        assert (tmp_path / "artifacts" / image["path"]).read_bytes() == b"\x89PNG"
         seen = await tools.get("it__secret_of_executor").invoke({}, CALL)
         assert seen == "unset [redacted]"
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
+from mcp_types import CallToolResult, ImageContent, TextContent, Tool, ToolAnnotations
 
 from contracts.core.tool import Effect
 from executor.tools.described import MAX_TEXT
 from executor.tools.mcp.config import ServerConfig
-from executor.tools.mcp.translate import effect_of, result_of
+from executor.tools.mcp.translate import MAX_MEDIA_BYTES, effect_of, media_in, result_of
 
 CONFIG = ServerConfig(command="x", effects={"known": Effect.READ})
 
@@ -36,6 +36,15 @@ def test_the_configuration_decides_over_hints_and_no_hint_means_once(
 
 
 def test_a_text_of_a_result_is_cut() -> None:
-    result = result_of(CallToolResult(content=[TextContent(text="x" * (MAX_TEXT + 5))]))
+    result = result_of(CallToolResult(content=[TextContent(text="x" * (MAX_TEXT + 5))]), {})
     assert isinstance(result, str)
     assert result.endswith("[cut: 5 more characters]")
+
+
+@pytest.mark.parametrize("data", ["not base64!", "A" * (MAX_MEDIA_BYTES * 4 // 3 + 8)])
+def test_media_that_are_damaged_or_too_large_are_not_kept(data: str) -> None:
+    result = CallToolResult(content=[ImageContent(data=data, mime_type="image/png")])
+
+    assert list(media_in(result)) == []
+    (part,) = result_of(result, {})
+    assert "not kept" in part["note"]
