@@ -27,6 +27,8 @@ class ExecutionQuery(Page, ByCursor, ByToolAndCost):
     agent: Name | None = None
     """Only executions of a plan that the agent with this name made, or with a step of the agent with this
     name or id."""
+    forked_from: NonEmpty | None = None
+    """Only forks of the execution with this id."""
 
 
 class DagExecutionQuery(ExecutionQuery):

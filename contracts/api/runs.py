@@ -6,7 +6,7 @@ from typing import Literal
 
 from contracts.api.costs import TokenUsage
 from contracts.api.executions import Inherited
-from contracts.api.fields import Row, Timestamp
+from contracts.api.fields import NonEmpty, Row, Timestamp
 from contracts.api.filters import ByToolAndCost, Name
 from contracts.api.goals import GoalRow
 from contracts.api.paging import ByCursor, Page
@@ -25,6 +25,8 @@ class RunQuery(Page, ByCursor, ByToolAndCost):
     status: RunStatus | None = None
     agent: Name | None = None
     """Only runs by the agent with this name, in any version, or with this id."""
+    forked_from: NonEmpty | None = None
+    """Only forks of the run with this id."""
 
 
 class RunRow(Row):

@@ -95,9 +95,12 @@ class Dags:
         """Delete a DAG. Raises Refused if it has executions."""
         return await self._http.send(DagDeleted, "DELETE", path(DAGS, dag_id))
 
-    async def executions(self, dag_id: str, **filters: Unpack[Filters]) -> DagExecutionList:
+    async def executions(
+        self, dag_id: str, *, forked_from: str | None = None, **filters: Unpack[Filters]
+    ) -> DagExecutionList:
         """List the executions of a DAG, newest first."""
-        return await self._http.get(DagExecutionList, path(DAGS, dag_id, "executions"), **query(filters))
+        given = {"forkedFrom": forked_from, **query(filters)}
+        return await self._http.get(DagExecutionList, path(DAGS, dag_id, "executions"), **given)
 
     async def costs(self, dag_id: str) -> DagCosts:
         """Get the costs of a plan and of all its executions."""

@@ -31,9 +31,10 @@ class Executions:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(self, **filters: Unpack[Filters]) -> ExecutionList:
+    async def find(self, *, forked_from: str | None = None, **filters: Unpack[Filters]) -> ExecutionList:
         """List executions, most recently changed first; with `since`, `until` or `cursor`, newest first."""
-        return await self._http.get(ExecutionList, path(EXECUTIONS), **query(filters))
+        given = {"forkedFrom": forked_from, **query(filters)}
+        return await self._http.get(ExecutionList, path(EXECUTIONS), **given)
 
     async def get(self, execution_id: str) -> ExecutionDetail:
         """Get an execution with its steps."""

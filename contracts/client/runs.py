@@ -24,9 +24,12 @@ class Runs:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    async def find(self, *, goal_id: str | None = None, **filters: Unpack[Filters]) -> list[RunRow]:
+    async def find(
+        self, *, goal_id: str | None = None, forked_from: str | None = None, **filters: Unpack[Filters]
+    ) -> list[RunRow]:
         """List runs, newest first. The cursor of the next page is the `Cursor` of the last row."""
-        return await self._http.get(list[RunRow], path(RUNS), goalId=goal_id, **query(filters))
+        given = {"goalId": goal_id, "forkedFrom": forked_from}
+        return await self._http.get(list[RunRow], path(RUNS), **given, **query(filters))
 
     async def get(self, run_id: str) -> RunRow:
         """Get a run with the results of its tool calls."""

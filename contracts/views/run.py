@@ -119,6 +119,7 @@ Index("goal_runs_by_goal_and_status", runs.c.goal_id, GOAL_RUN_STATUS, *_newest,
 Index("runs_by_dag", runs.c.dag_id)
 Index("runs_by_first_seq", runs.c.first_seq)
 Index("runs_by_agent", runs.c.agent_id, *_newest, sqlite_where=runs.c.agent_id.is_not(None))
+Index("runs_by_fork", runs.c.forked_from, *_newest, sqlite_where=runs.c.forked_from.is_not(None))
 Index("runs_by_end", runs.c.strategy, runs.c.ended_at)
 Index("runs_unended", runs.c.status, runs.c.goal_id, runs.c.first_seq, sqlite_where=IS_UNENDED)
 

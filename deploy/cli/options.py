@@ -78,6 +78,9 @@ Until = Annotated[
 ]
 Agent = Annotated[str | None, typer.Option(help="Show only rows of the agent with this name or id.")]
 Tool = Annotated[str | None, typer.Option(help="Show only rows with a step of this tool.")]
+ForkedFrom = Annotated[
+    str | None, typer.Option("--forked-from", help="Show only forks of the run or execution with this id.")
+]
 MinCost = Annotated[str | None, typer.Option(help="Show only rows that cost at least this many US dollars.")]
 Reason = Annotated[str | None, typer.Option(help="Reason, stored with the cancellation.")]
 

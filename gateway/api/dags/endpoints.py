@@ -210,6 +210,7 @@ async def list_executions_of_dag(call: Call[None, DagExecutionQuery]) -> web.Str
     wanted = given(
         status=query.status,
         dag_id=dag_id,
+        forked_from=query.forked_from,
         agent=query.agent,
         tool=query.tool,
         min_cost=query.min_cost_usd,

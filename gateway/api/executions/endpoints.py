@@ -50,6 +50,7 @@ async def list_executions(call: Call[None, ExecutionQuery]) -> web.StreamRespons
     wanted = given(
         status=query.status,
         agent=query.agent,
+        forked_from=query.forked_from,
         tool=query.tool,
         min_cost=query.min_cost_usd,
         **text_and_time(query, call.gateway.clock()),

@@ -49,6 +49,7 @@ async def list_runs(call: Call[None, RunQuery]) -> web.StreamResponse:
         status=query.status,
         goal_id=query.goal_id,
         agent=query.agent,
+        forked_from=query.forked_from,
         tool=query.tool,
         min_cost=query.min_cost_usd,
         **text_and_time(query, call.gateway.clock()),

@@ -121,6 +121,7 @@ _FILTERS: Conditions = {
     **searched_in(runs, runs_text),
     "goal_id": runs.c.goal_id == bindparam("goal_id"),
     "dag_id": runs.c.dag_id == bindparam("dag_id"),
+    "forked_from": runs.c.forked_from == bindparam("forked_from"),
     "tool": runs.c.id.in_(
         select(run_steps.c.run_id).where(IS_TOOL_CALL, run_steps.c.name == bindparam("tool"))
     ),
@@ -260,7 +261,9 @@ def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:
 
 def _order(kind: Kind, wanted: Values) -> Column[int]:
     """Return the order of pages by offset."""
-    return kind.order if {"dag_id", "from_ms", "to_ms"}.isdisjoint(wanted) else runs.c.created_at
+    return (
+        kind.order if {"dag_id", "forked_from", "from_ms", "to_ms"}.isdisjoint(wanted) else runs.c.created_at
+    )
 
 
 # Statements are cached: building one takes longer than executing it.

@@ -66,7 +66,9 @@ METHODS: Mapping[str, Ask] = {
     "remove_schedule": lambda client: client.schedules.delete("x", "y"),
     "list_ticks": lambda client: client.schedules.ticks("x", **PAGE, cursor="x"),
     "list_next_ticks": lambda client: client.schedules.next("x", count=1),
-    "list_runs": lambda client: client.runs.find(goal_id="x", status="failed", agent="A", **USED),
+    "list_runs": lambda client: client.runs.find(
+        goal_id="x", forked_from="y", status="failed", agent="A", **USED
+    ),
     "get_run": lambda client: client.runs.get("x"),
     "delete_run": lambda client: client.runs.delete("x"),
     "list_steps": lambda client: client.runs.steps("x"),
@@ -113,8 +115,12 @@ METHODS: Mapping[str, Ask] = {
     "get_dag": lambda client: client.dags.get("x"),
     "update_dag": lambda client: client.dags.update("x", DagPatch(dagTitle="Notes")),
     "delete_dag": lambda client: client.dags.delete("x"),
-    "list_executions_of_dag": lambda client: client.dags.executions("x", status="failed", agent="A", **USED),
-    "list_executions": lambda client: client.executions.find(status="failed", agent="A", **USED),
+    "list_executions_of_dag": lambda client: client.dags.executions(
+        "x", forked_from="y", status="failed", agent="A", **USED
+    ),
+    "list_executions": lambda client: client.executions.find(
+        forked_from="y", status="failed", agent="A", **USED
+    ),
     "get_execution": lambda client: client.executions.get("x"),
     "delete_execution": lambda client: client.executions.delete("x"),
     "list_sub_steps": lambda client: client.executions.steps("x"),

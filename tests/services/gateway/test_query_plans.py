@@ -30,9 +30,15 @@ FULL_TEXT = re.compile(r"VIRTUAL TABLE INDEX \d+:\S*M")
 OF_AGENTS = "FROM agents ORDER BY"
 
 LISTS = {
-    "/api/v1/dag-executions": ("status=failed", "from=2020-01-01", "to=2040-01-01"),
+    "/api/v1/dag-executions": ("status=failed", "forkedFrom=e1", "from=2020-01-01", "to=2040-01-01"),
     "/api/v1/dags/d1/executions": ("status=failed", "from=2020-01-01"),
-    "/api/v1/runs": ("status=failed", "goalId=goal_1", "from=2020-01-01", "to=2040-01-01"),
+    "/api/v1/runs": (
+        "status=failed",
+        "forkedFrom=run_1",
+        "goalId=goal_1",
+        "from=2020-01-01",
+        "to=2040-01-01",
+    ),
     "/api/v1/goals": ("status=active", "from=2020-01-01"),
     "/api/v1/dags": ("status=success", "from=2020-01-01"),
     "/api/v1/asks": ("status=open", "runId=run_1"),

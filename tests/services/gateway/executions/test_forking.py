@@ -84,6 +84,9 @@ async def test_a_fork_inherits_completed_steps_which_are_shown_as_such_and_cost_
     ]
     assert steps["001"]["result"] == '{"path":"a.md"}'
     assert (await shown(api, "e1"))["replacedBy"] is None
+    for of, ids in (("e1", [fork_id]), (fork_id, [])):
+        listed = (await api.get(f"/api/v1/dag-executions?forkedFrom={of}")).json["executions"]
+        assert [row["id"] for row in listed] == ids
 
 
 async def test_a_fork_lives_when_its_original_is_deleted(api: Api) -> None:

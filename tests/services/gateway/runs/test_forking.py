@@ -72,6 +72,7 @@ async def test_a_fork_inherits_the_turns_before_the_one_that_it_takes_again(api:
         "original",
     )
     assert await shown(api, f"{fork_id}/outputs") == []
+    assert [row["id"] for row in (await api.get(f"{RUNS}?forkedFrom=run_1")).json] == [fork_id]
     loop = (await state(api, fork_id)).loop
     assert loop
     assert (loop.request.objective, loop.request.agent_id) == ("Find more", "agent_1")
