@@ -16,6 +16,7 @@ from contracts.core.tool import CATALOGUE_BUCKET, ToolSpec
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.retry import asking, retry_until
+from contracts.runtime.wire import COPIED
 
 logger = structlog.get_logger(__name__)
 
@@ -110,6 +111,9 @@ async def _put(connection: Connection, spec: ToolSpec) -> None:
 
 def _apply(catalogue: Catalogue, msg: Msg) -> None:
     name = msg.subject.removeprefix(_PREFIX)
+    if msg.headers and COPIED in msg.headers:
+        logger.warning("ignoring a tool that no executor has published", tool=name)
+        return
     if msg.headers and KV_OP in msg.headers:
         catalogue.remove(name)
         return

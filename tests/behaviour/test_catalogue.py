@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING
 
+import orjson
 import pytest
 
 from contracts.core.tool import Effect, ToolSpec
@@ -43,6 +44,31 @@ async def test_what_was_published_before_is_known(connection: Connection) -> Non
     with contextlib.suppress(asyncio.CancelledError):
         await watching
     assert [one.name for one in catalogue.all()] == ["file", "web", "another"]
+
+
+@pytest.mark.parametrize("name", ["web", "evil"])
+async def test_a_copy_of_a_stored_message_that_the_server_is_made_to_send_describes_no_tool(
+    connection: Connection, catalogue: Catalogue, eventually: Eventually, name: str
+) -> None:
+    await publish(connection, [spec("web", "as it is")])
+    forged = spec(name, "forged").model_dump_json().encode()
+    stored = orjson.loads((await connection.request("$O.blobs.C.a", forged)).data)["seq"]
+    before = await messages(connection)
+    body = orjson.dumps({"seq": stored})
+    await connection.publish("$JS.API.DIRECT.GET.OBJ_blobs", body, reply=f"$KV.tools.{name}")
+
+    async def arrived() -> bool:
+        return await messages(connection) > before
+
+    await eventually(arrived)
+    await publish(connection, [spec("later")])
+    await eventually(lambda: catalogue.get("later"))
+    assert [one.description for one in catalogue.all() if one.name != "later"] == ["as it is"]
+
+
+async def messages(connection: Connection) -> int:
+    """How many messages the bucket has ever had."""
+    return int((await connection.api("STREAM.INFO.KV_tools"))["state"]["last_seq"])
 
 
 async def test_there_is_nothing_to_know_before_somebody_publishes(
