@@ -16,7 +16,7 @@ from gateway.api.asks import endpoints as asks
 from gateway.api.compare import endpoints as compare
 from gateway.api.costs import breakdown, summary
 from gateway.api.dags import endpoints as dags
-from gateway.api.executions import again, control
+from gateway.api.executions import control, resuming
 from gateway.api.executions import endpoints as executions
 from gateway.api.goals import endpoints as goals
 from gateway.api.goals import memories, run_counts, schedules
@@ -54,7 +54,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *planning.ENDPOINTS,
     *experiments.ENDPOINTS,
     *control.ENDPOINTS,
-    *again.ENDPOINTS,
+    *resuming.ENDPOINTS,
     *dags.ENDPOINTS,
     *executions.ENDPOINTS,
     *breakdown.ENDPOINTS,
