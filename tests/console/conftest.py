@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.system.conftest import Bed, running_bed
 
+WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 QUIET = [
     "--no-sandbox",
@@ -53,6 +55,11 @@ class Console:
         """Go to a page of the console, and wait until it shows its heading."""
         await self.page.goto(self.url + path)
         await self.page.locator("h1").first.wait_for()
+
+    async def require_accessible(self, *rules: str) -> None:
+        """Require that axe finds nothing, by `rules` or by those of WCAG 2.1 AA."""
+        results = await Axe().run(self.page, options={"runOnly": list(rules or WCAG)})
+        assert results.violations_count == 0, results.generate_report()
 
     async def shown(self, text: str) -> None:
         """Wait until a text is shown."""

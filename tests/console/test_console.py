@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import expect
 
 if TYPE_CHECKING:
@@ -73,27 +72,31 @@ async def test_a_run_is_shown_live_also_after_the_gateway_was_killed(
     await console.page.locator(".facts .status.completed").wait_for()
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/",
-        "/runs",
-        "/runs?kind=goals",
-        "/new",
-        "/goals",
-        "/dags",
-        "/agents",
-        "/costs",
-        "/artifacts",
-        "/system",
-    ],
+PAGES = (
+    "/",
+    "/inbox",
+    "/search",
+    "/runs",
+    "/runs?kind=goals",
+    "/new",
+    "/goals",
+    "/dags",
+    "/agents",
+    "/costs",
+    "/artifacts",
+    "/compare",
+    "/system",
 )
-async def test_everybody_can_use_every_page(open_console: OpenConsole, path: str, theme: str) -> None:
-    console = await open_console(path, theme=theme)
+
+
+@pytest.mark.parametrize("path", PAGES)
+async def test_everybody_can_use_every_page(open_console: OpenConsole, path: str) -> None:
+    """Themes differ in colours only, so the dark one is checked for contrast only."""
+    console = await open_console(path)
     await expect(console.page.locator(".loading")).to_have_count(0, timeout=20_000)
-    results = await Axe().run(console.page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
-    assert results.violations_count == 0, results.generate_report()
+    await console.require_accessible()
+    await console.page.emulate_media(color_scheme="dark")
+    await console.require_accessible("color-contrast")
 
 
 async def test_the_page_of_a_run_is_usable_by_keyboard_and_on_a_phone(
@@ -111,5 +114,4 @@ async def test_the_page_of_a_run_is_usable_by_keyboard_and_on_a_phone(
     await console.page.keyboard.press("g")
     await console.page.keyboard.press("r")
     await console.page.wait_for_url("**/runs")
-    results = await Axe().run(console.page, options={"runOnly": ["wcag2a", "wcag2aa"]})
-    assert results.violations_count == 0, results.generate_report()
+    await console.require_accessible()
