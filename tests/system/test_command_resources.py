@@ -78,6 +78,26 @@ async def test_a_suspended_execution_is_corrected_forked_and_compared(
     assert second in (await command("executions", "show", first, *at)).output
 
 
+async def test_a_run_of_an_agent_is_forked_from_a_turn(bed: Bed, command: RunCli) -> None:
+    at = ("--url", bed.system.url)
+    goal = json.loads((await command("goals", "create", OBJECTIVE, "--json", *at)).output)["id"]
+    first = json.loads((await command("goals", "run", goal, "--json", *at)).output)["runId"]
+    assert (await command("runs", "watch", first, *at)).status == 0
+    refused = await command("runs", "resume", first, *at)
+    assert (refused.status, "fork it" in refused.errors) == (1, True), refused.errors
+
+    forked = await command("runs", "fork", first, "--from", "2", "--json", *at)
+    second = json.loads(forked.output)["runId"]
+    watched = await command("runs", "watch", second, *at)
+
+    assert (watched.status, f"inherits 1 steps of {first}" in watched.errors) == (0, True), watched.errors
+    steps = json.loads((await command("runs", "steps", second, "--json", *at)).output)
+    assert [one["inherited"] for one in steps][:2] == ["original", None]
+    listed = await command("runs", "list", "--forked-from", first, "--json", *at)
+    assert [one["id"] for one in json.loads(listed.output)] == [second]
+    assert (await command("goals", "delete", goal, *at)).status == 0
+
+
 async def test_a_goal_is_pursued_and_watched(bed: Bed, command: RunCli) -> None:
     at = ("--url", bed.system.url)
     created = await command("goals", "create", GOAL, "--strategy", "dag", "--cron", "@yearly", "--json", *at)
