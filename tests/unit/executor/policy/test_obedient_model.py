@@ -180,14 +180,21 @@ def require_nothing_has_left(world: World) -> None:
 
 @st.composite
 def plans(draw: Draw) -> list[dict[str, Any]]:
-    """Plans of a planner that has read nothing from outside: it names nobody strange."""
-    tasks: list[dict[str, Any]] = []
-    for number in range(1, draw(st.integers(2, 8)) + 1):
-        before = [str(n) for n in range(1, number)]
-        needs = tuple(sorted(draw(st.sets(st.sampled_from(before), max_size=3)))) if before else ()
-        value = st.sampled_from([ANN, BOB, *(f"<Result of Task {need}>" for need in needs)])
-        kinds = st.sampled_from(["search", "read", "ask", "note", "write", "inference", *SENDS])
-        name = draw(kinds)
+    """Plans of a planner that has read nothing from outside: it names nobody strange.
+
+    Something is read first and sent last. In between, results are passed on.
+    """
+    reads, passes = ("search", "search", "read", "ask"), ("note", "inference", "write", "read", "ask")
+    middle = draw(st.lists(st.sampled_from(passes), max_size=4))
+    names = [*draw(st.lists(st.sampled_from(reads), min_size=1, max_size=2)), *middle]
+    names += draw(st.lists(st.sampled_from(SENDS), min_size=1, max_size=2))
+    before: dict[str, set[str]] = {}
+    tasks = []
+    for number, name in enumerate(names, 1):
+        needs = draw(st.sets(st.sampled_from(sorted(before)), min_size=1, max_size=2)) if before else set()
+        before[str(number)] = needs.union(*(before[need] for need in needs))
+        results = [f"<Result of Task {one}>" for one in sorted(before[str(number)])]
+        value = st.sampled_from([*results, *results, ANN, BOB])
         params: dict[str, Json] = {
             "search": {},
             "ask": {"a": draw(value)},
@@ -199,7 +206,7 @@ def plans(draw: Draw) -> list[dict[str, Any]]:
             "hook": draw(st.sampled_from([{}, {"a": draw(value)}, {"a": f"https://{draw(value)}/"}])),
             "theirs": {"a": {"to": draw(value)}, "b": draw(value)},
         }[name]
-        tasks.append(jobs.task(str(number), name, params, needs=needs))
+        tasks.append(jobs.task(str(number), name, params, needs=tuple(sorted(needs))))
     return tasks
 
 
