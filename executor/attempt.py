@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from contracts.domain import run
 from contracts.domain.plan import Job
 from contracts.domain.run.steps import Step
+from executor.run_budget import RunBudget
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Attempt:
     """Number of the attempt, from 1."""
     require_ownership: Callable[[], Awaitable[None]]
     """Returns once this process certainly owns the run. Call it before work that must not be repeated."""
+    budget: RunBudget
+    """The budget of the run, for calls of models."""
 
     @property
     def idempotency_key(self) -> str:

@@ -37,6 +37,7 @@ from executor.attempt import Attempt
 from executor.outcomes import Key, key_of, with_error
 from executor.ownership import Ownership
 from executor.pending_commits import PendingCommits
+from executor.run_budget import OverBudget, RunBudget
 from executor.run_log import log_event
 from executor.stopwatch import ms_since
 from executor.waits import Waits, utc_now
@@ -67,6 +68,7 @@ class Driver:
         self._ownership = Ownership(stream, lease, self.request_refresh)
         self._policy = workload.policy
         self._waits = Waits(self._policy.longest_s)
+        self._budget = RunBudget(lambda: self._run.state)
         self._begun: list[Key] = []
         """Attempts that are decided to start but not started."""
         self._tasks: dict[Key, asyncio.Task[None]] = {}
@@ -135,7 +137,7 @@ class Driver:
                 continue  # it ran before its start was saved, the start was decided again, and it has ended
             if self._run.saved.running.get(step) == number or self._may_start_early(step):
                 one = state.graph.steps[step]
-                attempt = Attempt(self._run.id, state, one, number, self._ownership.confirm)
+                attempt = Attempt(self._run.id, state, one, number, self._ownership.confirm, self._budget)
                 self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
             else:
                 waiting.append((step, number))
@@ -154,6 +156,8 @@ class Driver:
             outcome = Success(await self._workload.perform(attempt))
         except Asking as asking:
             outcome = Success(asking.asked)
+        except OverBudget as over:
+            outcome = Success(over.reached)
         except Retry as error:
             outcome = self._failure(
                 attempt, str(error), begun, retry_after=error.after, retryable=True, spent=error.spent

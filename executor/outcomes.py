@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from contracts.domain.run import Asked, Failure, Outcome, Success
+from contracts.domain.run import Failure, Outcome, Success
 
 Key = tuple[str, int]
 """An attempt: the step id and the number of the attempt."""
@@ -24,7 +24,7 @@ def with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         step=ended.step,
         attempt=ended.attempt,
         error="the result of the step is too large for one event; return less, or write it to a file",
-        duration_ms=0 if isinstance(ended, Asked) else ended.duration_ms,
+        duration_ms=getattr(ended, "duration_ms", 0),
         retryable=False,
     )
     return [error, *others]

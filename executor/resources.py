@@ -58,13 +58,17 @@ class Resources:
             with metrics.STEPS_IN_PROGRESS.track_inprogress():
                 return await work()
 
-    async def ask(self, request: ChatRequest) -> Completion:
+    async def ask(self, request: ChatRequest, attempt: Attempt) -> Completion:
         """The answer of a model. The client does not retry; the step does, and each attempt is logged.
 
         Raises:
+            OverBudget: the run cannot afford the call.
             Retry: the model did not answer within the timeout of a step, or it may work later.
             Reject: it cannot work without a change.
         """
+        if attempt.budget.limits_models:
+            needed = await self.llm.estimate(request)
+            attempt.budget.reserve(attempt.step.task.id, attempt.number, needed)
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self.llm.complete(request, retries=0)

@@ -38,6 +38,7 @@ class Workload(Protocol):
 
         Raises:
             Asking: a person must approve a tool call, or answer a question.
+            OverBudget: the run cannot afford to ask a model.
             Retry: it may work later.
             Reject: it cannot work without a change.
         """

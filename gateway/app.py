@@ -16,8 +16,10 @@ from gateway.api.asks import endpoints as asks
 from gateway.api.compare import endpoints as compare
 from gateway.api.costs import breakdown, summary
 from gateway.api.dags import endpoints as dags
+from gateway.api.executions import budget_endpoints as execution_budgets
 from gateway.api.executions import control, resuming
 from gateway.api.executions import endpoints as executions
+from gateway.api.goals import budget_endpoints as run_budgets
 from gateway.api.goals import endpoints as goals
 from gateway.api.goals import memories, run_counts, schedules
 from gateway.api.goals import run_endpoints as runs
@@ -55,6 +57,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *experiments.ENDPOINTS,
     *control.ENDPOINTS,
     *resuming.ENDPOINTS,
+    *execution_budgets.ENDPOINTS,
+    *run_budgets.ENDPOINTS,
     *dags.ENDPOINTS,
     *executions.ENDPOINTS,
     *breakdown.ENDPOINTS,

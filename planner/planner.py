@@ -13,13 +13,13 @@ import structlog
 
 from contracts.core.commit import Recorded
 from contracts.core.event import Event
-from contracts.domain import dag
+from contracts.domain import dag, run
 from contracts.domain.agent import Directory
 from contracts.domain.dag import DAG, Planned, Rejected, Requested
 from contracts.domain.memory import MEMORY, Memory
 from contracts.domain.model import Model, NoModel, resolve_model
 from contracts.domain.plan import in_zone
-from contracts.llm import Llm
+from contracts.llm import ChatRequest, Llm
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.follow import Follower
@@ -135,7 +135,7 @@ class Planner:
 
     async def _title(self, state: dag.State) -> Proposal | None:
         request = title_request(self.agents, state.goal_text, self._now(state), self.llm.problem)
-        if request is None or state.title is not None:
+        if request is None or state.title is not None or await self._unaffordable(state, request):
             return None
         return Proposal(await ask(self.llm, request))
 
@@ -144,13 +144,29 @@ class Planner:
     ) -> None:
         state = stream.state
         question = next_question(state, briefing.system, briefing.goal(state.goal_text))
-        reply = await ask(self.llm, briefing.chat(question))
+        request = briefing.chat(question)
+        if rejected := await self._unaffordable(state, request):
+            await _append(stream, lambda now: dag.plan(now, [rejected]))
+            return
+        reply = await ask(self.llm, request)
         metrics.ATTEMPTS.labels(question.reason).inc()
         verdict = await asyncio.to_thread(judge, state.goal_text, reply, briefing.vocabulary)
         if isinstance(verdict, Planned):
             verdict = briefing.planned(verdict)
         proposal = await self._proposal(title, wanted=isinstance(verdict, Planned))
         await _append(stream, lambda now: with_title(conclude(now, question, reply, verdict), proposal))
+
+    async def _unaffordable(self, state: dag.State, request: ChatRequest) -> Rejected | None:
+        """The rejection if the budget of the plan's run does not allow another question to a model."""
+        budget = state.request.budget if state.request else None
+        if budget is None:
+            return None
+        reached = run.exceeded(budget, state.spent, await self.llm.estimate(request))
+        if reached is None:
+            return None
+        numbers = reached.model_dump(include={"limit", "allowed", "spent", "needed"}, exclude_none=True)
+        error = f"{reached.reason}; plan again with a larger budget"
+        return Rejected(http_status=402, error=error, details=numbers)
 
     async def _proposal(self, title: asyncio.Task[Proposal | None], *, wanted: bool) -> Proposal | None:
         """The title, if available. If `wanted`, wait for it."""

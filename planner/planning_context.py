@@ -44,8 +44,9 @@ class PlanningContext:
         return "\n\n".join(filter(None, (prompt.goal(text, self.now), known)))
 
     def planned(self, plan: Planned) -> Planned:
-        """`plan` with the policy of the request, and with whether it is untrusted."""
-        job = plan.job.model_copy(update={"outward_calls": self.request.outward_calls})
+        """`plan` with the policy and budget of the request, and with whether it is untrusted."""
+        limits = {"outward_calls": self.request.outward_calls, "budget": self.request.budget}
+        job = plan.job.model_copy(update=limits)
         return plan.model_copy(update={"job": job, "untrusted": self.is_untrusted})
 
     def chat(self, question: Question) -> ChatRequest:

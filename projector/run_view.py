@@ -47,6 +47,26 @@ def steps_started(changes: Changes, meta: EventMeta, event: run.StepsStarted) ->
     change(changes, meta, add={"waiting_steps": -len(event.retried)})
 
 
+@fold.on(run.BudgetReached)
+def budget_reached(changes: Changes, meta: EventMeta, event: run.BudgetReached) -> None:
+    """Set the step that was about to ask a model to pending. The turn of an agent has no row."""
+    if event.step:
+        changes.update(run_steps, (meta.id, event.step), {"status": "pending", "updated_at": meta.at})
+    change(changes, meta)
+
+
+@fold.on(run.BudgetSet)
+def budget_set(changes: Changes, meta: EventMeta, _: run.BudgetSet) -> None:
+    """Note that the budget changed: only the time and sequence of the row change."""
+    change(changes, meta)
+
+
+@fold.on(run.BudgetWarned)
+def budget_warned(changes: Changes, meta: EventMeta, _: run.BudgetWarned) -> None:
+    """Note the warning: only the time and sequence of the row change."""
+    change(changes, meta)
+
+
 @fold.on(run.StepFailed)
 def step_failed(changes: Changes, meta: EventMeta, event: run.StepFailed) -> None:
     """Set a step to waiting if it is retried, otherwise to failed. Add the cost of the attempt."""

@@ -14,6 +14,7 @@ from contracts.api.paging import ByCursor, Page, Pagination
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
 from contracts.core.event import Json
 from contracts.core.suggestions import closest
+from contracts.domain.budget import Budget
 from contracts.domain.outward import OutwardCalls
 
 
@@ -33,6 +34,8 @@ class CreateDag(SchedulePolicy):
     outward_calls: Omissible[OutwardCalls] = None
     """What happens to tool calls that send something to others: `allow`, `ask-tainted`, `ask` or `forbid`.
     It can only be stricter than the setting OUTWARD_CALLS, which is the default."""
+    budget: Omissible[Budget] = None
+    """What one execution of the plan may spend. Planning counts for the execution that it is made for."""
     cron_schedule: Omissible[str] = None
     """Cron expression: 5 fields, 6 fields with seconds first, or a word such as `@daily`."""
     schedule_active: Omissible[bool] = None

@@ -15,6 +15,7 @@ from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
 from contracts.core.event import Json
+from contracts.domain.budget import Budget
 from contracts.domain.outward import OutwardCalls
 
 GoalStatus = Literal["active", "paused", "archived"]
@@ -68,6 +69,8 @@ class GoalParams(Body):
 
     It can only be stricter than the setting OUTWARD_CALLS, which is the default.
     """
+    budget: Omissible[Budget] = None
+    """What one run may spend. Default: no limits."""
 
 
 class GoalCreate(Body):

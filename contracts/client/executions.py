@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Unpack
 
 from contracts.api.attempts import StepAttempts
+from contracts.api.budgets import BudgetChange, RunBudget
 from contracts.api.costs import ExecutionCosts
 from contracts.api.executions import (
     CancelExecution,
@@ -76,6 +77,14 @@ class Executions:
         Calling it again with the same key starts nothing twice.
         """
         return await self._http.send(Forked, "POST", path(EXECUTIONS, execution_id, "fork"), changes, key=key)
+
+    async def budget(self, execution_id: str) -> RunBudget:
+        """Get what an execution may spend, what it has spent, and what is left."""
+        return await self._http.get(RunBudget, path(EXECUTIONS, execution_id, "budget"))
+
+    async def set_budget(self, execution_id: str, change: BudgetChange) -> RunBudget:
+        """Change limits of an execution. An execution that its budget suspended goes on."""
+        return await self._http.send(RunBudget, "POST", path(EXECUTIONS, execution_id, "budget"), change)
 
     async def delete(self, execution_id: str) -> ExecutionDeleted:
         """Delete an execution. An execution in progress is cancelled first."""

@@ -7,6 +7,7 @@ from contextlib import aclosing
 from typing import Unpack
 
 from contracts.api.attempts import StepAttempts
+from contracts.api.budgets import BudgetChange, RunBudget
 from contracts.api.executions import CancelExecution
 from contracts.api.forks import Forked, ForkRun
 from contracts.api.run_counts import Period, RunCounts
@@ -69,6 +70,14 @@ class Runs:
     async def fork(self, run_id: str, changes: ForkRun, *, key: str | None = None) -> Forked:
         """Start a run that inherits what `changes` do not concern. See `Executions.fork`."""
         return await self._http.send(Forked, "POST", path(RUNS, run_id, "fork"), changes, key=key)
+
+    async def budget(self, run_id: str) -> RunBudget:
+        """Get what a run may spend, what it has spent, and what is left."""
+        return await self._http.get(RunBudget, path(RUNS, run_id, "budget"))
+
+    async def set_budget(self, run_id: str, change: BudgetChange) -> RunBudget:
+        """Change limits of a run. A run that its budget stopped goes on."""
+        return await self._http.send(RunBudget, "POST", path(RUNS, run_id, "budget"), change)
 
     async def delete(self, run_id: str) -> None:
         """Delete a run. A run in progress is cancelled first."""

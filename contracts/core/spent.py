@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -59,3 +59,12 @@ class Charged(Event):
     def spent(self) -> Spent:
         """The four fields as one value."""
         return Spent(usage=self.usage, cost_usd=self.cost_usd, provider=self.provider, model=self.model)
+
+
+class Estimate(NamedTuple):
+    """The most that a call of a model may cost."""
+
+    tokens: int
+    pico_usd: int | None
+    """Pico-dollars; None: the price of the model is not known."""
+    model: str = ""

@@ -97,6 +97,7 @@ def plan_request(
         webhook_url=asked and asked.webhook_url,
         timezone=timezone or plan.timezone,
         untrusted_plan=plan.is_untrusted,
+        planning=plan.spent.as_spent if trigger == "plan" else None,
     )
 
 
@@ -160,6 +161,7 @@ def _turns(goal_id: str, state: goal.State, occasion: Trigger, defaults: Default
         schedule_id=occasion.schedule_id,
         timezone=occasion.timezone or state.timezone,
         outward_calls=params.outward_calls,
+        budget=params.budget,
     )
 
 
@@ -179,5 +181,6 @@ def _plan(
         trigger=occasion.trigger,
         timezone=occasion.timezone or state.timezone,
         outward_calls=params.outward_calls,
+        budget=params.budget,
         **{name: value for name, value in given.items() if value is not None},
     )

@@ -29,6 +29,11 @@ class Tokens:
     completion: int
 
     @property
+    def total(self) -> int:
+        """Tokens of the prompt and of the answer."""
+        return self.prompt + self.completion
+
+    @property
     def is_possible(self) -> bool:
         """Whether the numbers are plausible."""
         return all(0 <= count <= MOST_TOKENS for count in (self.prompt, self.cached, self.completion))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from contracts.core.event import Json, Usage
-from contracts.core.money import decimal_text
-from contracts.core.spent import Spent
+from contracts.core.money import decimal_text, pico_usd
+from contracts.core.spent import Estimate, Spent
 from contracts.llm import metrics
 from contracts.llm.adapting import AdaptedRequest, Restrictions, with_advice
 from contracts.llm.answer import Answer, read_answer
@@ -21,6 +21,7 @@ from contracts.llm.backoff import Backoff
 from contracts.llm.bill import Bill, Tokens
 from contracts.llm.chat import ChatRequest, Completion, Exchange
 from contracts.llm.endpoint import Endpoint, LlmNotConfigured, Provider, resolve
+from contracts.llm.estimate import most_tokens
 from contracts.llm.failure import CallFailed
 from contracts.llm.parameters import Body, body_of
 from contracts.llm.settings import LlmSettings
@@ -87,6 +88,23 @@ class Llm:
             else:
                 self._learn(endpoint, asked.learnt)
                 return call.completion(answer)
+
+    async def estimate(self, request: ChatRequest) -> Estimate:
+        """The most that one attempt at `request` may cost.
+
+        Ollama costs nothing. So does a model whose price is not known, if BUDGET_UNPRICED allows it.
+
+        Raises:
+            LlmNotConfigured: a setting is missing.
+        """
+        endpoint = resolve(self._settings, request.provider, request.model)
+        tokens = most_tokens(body_of(request, endpoint, self._settings))
+        if endpoint.provider is Provider.OLLAMA:
+            return Estimate(tokens.total, 0, endpoint.model)
+        cost = await asyncio.to_thread(_price, endpoint, endpoint.model, tokens)
+        if cost is None and self._settings.budget_unpriced == "allow":
+            cost = Decimal(0)
+        return Estimate(tokens.total, None if cost is None else pico_usd(str(cost)), endpoint.model)
 
     async def aclose(self) -> None:
         """Close all connections."""

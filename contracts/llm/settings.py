@@ -46,6 +46,9 @@ class LlmSettings(EnvironmentSettings):
     """Response format of plans: `auto` sends a JSON Schema unless the model refuses it, `json_schema` and
     `json_object` always send that format, `off` sends none."""
 
+    budget_unpriced: Literal["allow", "refuse"] = "refuse"
+    """Whether a run whose dollars are limited may call a model whose price is not known."""
+
     llm_timeout_s: float = Field(default=120.0, gt=0)
     """Maximum seconds of one attempt, from connecting to the last byte."""
     llm_max_concurrency: int = Field(default=16, ge=1)

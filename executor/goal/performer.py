@@ -64,9 +64,10 @@ class GoalPerformer:
         )
         messages = conversation(loop, told, observed, self._limits)
         begun = time.perf_counter()
-        completion = await self._ask(
+        request = _request(
             started, messages, tools.specs, temperature=started.temperature, max_tokens=started.max_tokens
         )
+        completion = await self._resources.ask(request, attempt)
         return run.TurnTaken(
             turn=len(loop.turns) + 1,
             attempt=attempt.number,
@@ -95,38 +96,20 @@ class GoalPerformer:
     async def _summarise(self, attempt: Attempt, loop: Loop, started: run.GoalStarted) -> run.Summarised:
         prompt = summary_prompt(loop, await self._observations(loop), self._limits)
         begun = time.perf_counter()
-        completion = await self._ask(
+        request = _request(
             started,
             [{"role": "user", "content": prompt}],
             (),
             temperature=started.temperature * SUMMARY_COOLNESS,
             max_tokens=max(1, started.max_tokens // 2),
         )
+        completion = await self._resources.ask(request, attempt)
         return run.Summarised(
             attempt=attempt.number,
             summary=completion.content,
             finish_reason=completion.finish_reason,
             **_accounted(completion, begun),
         )
-
-    async def _ask(
-        self,
-        started: run.GoalStarted,
-        messages: Sequence[Message],
-        tools: Sequence[ToolSpec],
-        *,
-        temperature: float,
-        max_tokens: int,
-    ) -> Completion:
-        request = ChatRequest(
-            messages=messages,
-            tools=[tool.as_function() for tool in tools],
-            temperature=temperature,
-            max_tokens=max_tokens,
-            provider=started.agent.provider,
-            model=started.agent.model,
-        )
-        return await self._resources.ask(request)
 
     async def _observations(self, loop: Loop) -> Observations:
         """The results of all tool calls so far, with large results fetched."""
@@ -139,6 +122,24 @@ class GoalPerformer:
                 turn.number, position, call.name, call.arguments, value, answer.error
             )
         return dict(sorted(observed.items()))
+
+
+def _request(
+    started: run.GoalStarted,
+    messages: Sequence[Message],
+    tools: Sequence[ToolSpec],
+    *,
+    temperature: float,
+    max_tokens: int,
+) -> ChatRequest:
+    return ChatRequest(
+        messages=messages,
+        tools=[tool.as_function() for tool in tools],
+        temperature=temperature,
+        max_tokens=max_tokens,
+        provider=started.agent.provider,
+        model=started.agent.model,
+    )
 
 
 def _accounted(completion: Completion, begun: float) -> dict[str, Any]:

@@ -112,6 +112,7 @@ class PlanWorkload:
         if asked.remark:
             logger.warning(asked.remark, run=attempt.run_id, step=task.id)
         completion = await self._ask(
+            attempt,
             system=f"Task: {fill(agent.state.prompt_template, values)}",
             user=inference_prompt(attempt.job, task, needs, results),
             provider=asked.provider,
@@ -125,6 +126,7 @@ class PlanWorkload:
         user = synthesis_prompt(attempt.job, in_order)
         asked = self._model_of_run(attempt) or Model(None, None)
         return await self._ask(
+            attempt,
             system=SYNTHESIS_SYSTEM,
             user=user,
             provider=asked.provider,
@@ -147,6 +149,7 @@ class PlanWorkload:
 
     async def _ask(
         self,
+        attempt: Attempt,
         *,
         system: str,
         user: str,
@@ -156,7 +159,7 @@ class PlanWorkload:
     ) -> Completion:
         messages = [{"role": "system", "content": system}, {"role": "user", "content": user}]
         request = ChatRequest(messages=messages, provider=provider, model=model, temperature=temperature)
-        return await self._resources.ask(request)
+        return await self._resources.ask(request, attempt)
 
     async def _results(self, attempt: Attempt, wanted: set[str]) -> Mapping[str, Json]:
         """The results of the completed steps in `wanted`, with large results fetched."""

@@ -11,7 +11,7 @@ from contracts.domain import dag, run
 from contracts.domain.plan import natural_order
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.domain.run_requests import plan_id
-from gateway.streams import agent_events, ask_events, plan_events
+from gateway.streams import agent_events, ask_events, budget_events, plan_events
 from gateway.streams.dialect import Dialect, StreamEvent
 
 ENDS = frozenset({"run.completed", "run.failed"})
@@ -126,6 +126,7 @@ class StreamProjection:
         if isinstance(event, run.Cancelled):
             self._stopped_steps = len(plan_events.in_progress(before))
         yield from ask_events.stream_events(self.run_id, event)
+        yield from budget_events.stream_events(event)
         if self.state.loop:
             yield from agent_events.stream_events(event, self.state, self.state.loop)
         else:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
+from contracts.domain.budget import Budget
 from contracts.domain.outward import OutwardCalls
 from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
@@ -39,6 +40,8 @@ class Requested(Event):
     """IANA time zone of the request. The time zone of the DAG's schedule has precedence."""
     outward_calls: OutwardCalls | None = None
     """The policy of the plan about calls that send something to others; null: the setting OUTWARD_CALLS."""
+    budget: Budget | None = None
+    """What a run of the plan may spend; null: no limits. Planning counts for the run that it is made for."""
 
     def allows(self, tool: str) -> bool:
         """Whether the plan may use this tool."""

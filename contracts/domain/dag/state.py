@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event, Json
+from contracts.domain.budget import NOTHING_SPENT, Spending
 from contracts.domain.dag.events import (
     AttemptMade,
     ClarificationAsked,
@@ -46,6 +47,8 @@ class State:
     """The goal, with all clarifications appended."""
     attempts: tuple[AttemptMade, ...] = ()
     """Attempts since the request or the last clarification."""
+    spent: Spending = NOTHING_SPENT
+    """What all attempts have cost, also those before a clarification."""
     job: Json = None
     """The plan as JSON. It is a valid Job unless a client has replaced it."""
     query: str | None = None
@@ -74,7 +77,8 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transitio
         case Requested():
             return State(Status.REQUESTED, event, event.goal_text, schedule=event.schedule)
         case AttemptMade():
-            return replace(state, status=Status.PLANNING, attempts=(*state.attempts, event))
+            attempts, spent = (*state.attempts, event), state.spent.plus(event)
+            return replace(state, status=Status.PLANNING, attempts=attempts, spent=spent)
         case Planned() | Imported():
             planned = replace(state, status=Status.PLANNED, job=event.job, label="success")
             is_untrusted = isinstance(event, Planned) and event.untrusted

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from contracts.core.event import Json
+from contracts.domain.budget import Budget
 from contracts.domain.outward import OutwardCalls
 
 
@@ -27,6 +28,8 @@ class Params(BaseModel):
     max_tokens: int | None = None
     outward_calls: OutwardCalls | None = None
     """What happens to tool calls that send something to others."""
+    budget: Budget | None = None
+    """What a run may spend."""
 
     def as_json(self) -> dict[str, Json]:
         """The parameters as the API shows them: keys in camelCase, without nulls."""

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from contracts.core.event import Json
+from contracts.domain.budget import Budget
 from contracts.domain.outward import OutwardCalls
 from contracts.domain.plan.placeholders import id_key
 
@@ -145,6 +146,8 @@ class Job(BaseModel):
     outward_calls: OutwardCalls | None = None
     """What happens to tool calls that send something to others: `allow`, `ask-tainted`, `ask` or `forbid`. It
     can only be stricter than the setting OUTWARD_CALLS; null: as the setting says."""
+    budget: Budget | None = None
+    """What a run of the plan may spend; null: it has no limits."""
     synthesis_plan: str = ""
     """How the results are merged into the final answer."""
     validation: Validation = Validation()

@@ -38,6 +38,8 @@ from contracts.domain.run.attempts import (
     Screening,
     Success,
 )
+from contracts.domain.run.budget_events import BudgetReached, BudgetSet, BudgetWarned
+from contracts.domain.run.budgets import BudgetRefused, exceeded, set_budget, used
 from contracts.domain.run.decisions import (
     AlreadyFinished,
     cancel,
@@ -148,6 +150,13 @@ __all__ = [
     "Outcome",
     "RunPolicy",
     "Screening",
+    "BudgetReached",
+    "BudgetSet",
+    "BudgetWarned",
+    "BudgetRefused",
+    "exceeded",
+    "set_budget",
+    "used",
     "OutwardCalls",
     "Ruling",
     "strictest",

@@ -84,6 +84,8 @@ class Waiting(Event):
     type: ClassVar[str] = "run.waiting"
     until: datetime | None = None
     """The first expiry of an open question; null: none expires."""
+    worked_ms: int = 0
+    """Milliseconds that the run has been running, in total; 0 in events that are older than this field."""
 
 
 class Continued(Event):

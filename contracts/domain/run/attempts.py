@@ -10,6 +10,7 @@ from contracts.core.tool import Effect
 from contracts.core.waiting import LONGEST_S, bounded, doubled
 from contracts.domain.outward import Ruling
 from contracts.domain.run.ask_events import Asked
+from contracts.domain.run.budget_events import BudgetReached
 from contracts.domain.run.events import StepCompleted
 from contracts.domain.run.goal_events import CallAnswered, Summarised, TurnTaken
 from contracts.domain.run.state import State
@@ -17,8 +18,8 @@ from contracts.domain.run.steps import Step
 
 CompletionEvent = StepCompleted | TurnTaken | CallAnswered | Summarised
 """The event of a completed step."""
-OutcomeEvent = CompletionEvent | Asked
-"""The event of an attempt that succeeded: the step is completed, or it asks a person."""
+OutcomeEvent = CompletionEvent | Asked | BudgetReached
+"""The event of an attempt that did not fail: the step is completed, asks a person, or is not affordable."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from contracts.core.aggregate import DomainError
 from contracts.core.event import Event
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
-from contracts.domain.run import goal_decisions
+from contracts.domain.run import budgets, goal_decisions
 from contracts.domain.run.ask_decisions import effect_of, expire
 from contracts.domain.run.ask_events import Continued, Waiting
 from contracts.domain.run.attempts import Failure, Outcome, OutcomeEvent, RunPolicy, Success
@@ -118,7 +118,9 @@ def settle(
         if event and event.step not in seen:
             seen.add(event.step)
             events.append(event)
-    return [*events, *_advance(RUN.fold(events, state), now, policy, overdue)]
+    state = RUN.fold(events, state)
+    warned = budgets.warnings(state, now)
+    return [*events, *warned, *_advance(RUN.fold(warned, state), now, policy, overdue)]
 
 
 def give_up(state: State, reason: str) -> list[Event]:
@@ -159,7 +161,9 @@ def delete(state: State) -> list[Event]:
 
 def retries(state: State, policy: RunPolicy) -> Mapping[str, datetime]:
     """Time of the retry of each step that waits for one; empty if the maximum number of steps is running."""
-    return state.retrying if _room(state, policy) else {}
+    if not _room(state, policy):
+        return {}
+    return {step: state.retrying[step] for step in budgets.affordable(state, tuple(state.retrying))}
 
 
 def _advance(state: State, now: datetime, policy: RunPolicy, overdue: Collection[str] = ()) -> list[Event]:
@@ -170,18 +174,30 @@ def _advance(state: State, now: datetime, policy: RunPolicy, overdue: Collection
         return [*expired, *_advance(RUN.fold(expired, state), now, policy, overdue)]
     due = [step for step, at in state.retrying.items() if at <= now or step in overdue]
     startable = (*due, *(step for step in state.ready if step != SYNTHESIS or state.synthesis == "llm"))
-    steps = startable[: _room(state, policy)]
+    if over := budgets.reached(state, startable, now):
+        return [over, *_advance(evolve(state, over), now, policy, overdue)]
+    affordable = budgets.affordable(state, startable)
+    steps = tuple(affordable[: _room(state, policy)])
     if steps:
         return [_started(state, steps, policy)]
-    return [] if state.running or state.retrying or startable else _stop(state, now)
+    later = len(state.retrying) > len(due)
+    if state.running or later or affordable:
+        return []
+    return _stop(state, now, is_over=not startable)
 
 
-def _stop(state: State, now: datetime) -> list[Event]:
-    """The events of a run without steps that run or can start: it waits for a person, or ends."""
+def _stop(state: State, now: datetime, *, is_over: bool) -> list[Event]:
+    """The events of a run without steps that run or may start: it waits for a person, is stopped, or ends.
+
+    `is_over`: whether no step is left.
+    """
+    worked_ms = budgets.worked_ms(state, now)
     if state.asks.open:
-        return [Waiting(until=state.asks.until)]
+        return [Waiting(until=state.asks.until, worked_ms=worked_ms)]
+    if not is_over and state.over_budget:
+        return [_stopped(state, state.over_budget.reason, worked_ms)]
     if state.failed:
-        return [Suspended(reason=_why_suspended(state))]
+        return [Suspended(reason=_why_suspended(state), worked_ms=worked_ms)]
     return _finish(state, _elapsed_ms(state, now))
 
 
@@ -229,9 +245,12 @@ def _finish(state: State, duration_ms: int) -> list[Event]:
     return [*events, ended]
 
 
-def _stopped(state: State, reason: str) -> Suspended | Failed:
-    """The event that stops a run: a run of a plan is suspended and can be resumed, a goal run fails."""
-    return Failed(error=reason) if state.loop else Suspended(reason=reason)
+def _stopped(state: State, reason: str, worked_ms: int | None = None) -> Suspended | Failed:
+    """The event that stops a run until it is resumed: a run of a plan is suspended, a goal run fails."""
+    worked_ms = state.worked_ms if worked_ms is None else worked_ms
+    if state.loop:
+        return Failed(error=reason, worked_ms=worked_ms)
+    return Suspended(reason=reason, worked_ms=worked_ms)
 
 
 def _elapsed_ms(state: State, now: datetime) -> int:

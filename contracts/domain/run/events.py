@@ -12,7 +12,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.core.event import Event, Json
-from contracts.core.spent import Charged
+from contracts.core.spent import Charged, Spent
 from contracts.core.tool import Effect
 from contracts.core.upcasts import UPCASTS
 from contracts.domain.outward import Ruling
@@ -68,6 +68,8 @@ class Requested(Event):
     """Model of all inferences and of the report; null: that of the agent, or of the settings."""
     forked_from: ForkedFrom | None = None
     """Null: the run is no fork."""
+    planning: Spent | None = None
+    """What the plan that was made for this run has cost; null: the plan was not made for this run."""
 
 
 class Started(Event):
@@ -108,6 +110,8 @@ class Suspended(Event):
 
     type: ClassVar[str] = "run.suspended"
     reason: str
+    worked_ms: int = 0
+    """Milliseconds that the run has been running, in total; 0 in events that are older than this field."""
 
 
 # ── every run ───────────────────────────────────────────────────────────────────────────────────────────

@@ -8,8 +8,11 @@ from typing import TypeVar
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
+from contracts.core.spent import Spent
+from contracts.domain.budget import NOTHING_SPENT
 from contracts.domain.run.ask_events import Answered, Asked, AskExpired, Continued, Waiting
 from contracts.domain.run.asks import Closed
+from contracts.domain.run.budget_events import BudgetReached, BudgetSet, BudgetWarned
 from contracts.domain.run.events import (
     Cancelled,
     Completed,
@@ -50,15 +53,9 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912
         case StepFailed():
             return _failed(state, event)
         case Requested():
-            graph = graph_of(event.job)
-            return State(Status.PENDING, request=event, graph=graph, ready=graph.roots)
+            return _requested(event)
         case Started():
-            return state._replace(
-                status=Status.RUNNING,
-                executor=event.executor,
-                started_at=event.at,
-                synthesis=event.synthesis,
-            )
+            return _started(state, event)._replace(synthesis=event.synthesis)
         case TakenOver():
             return state._replace(
                 executor=event.executor, takeovers=state.takeovers + (1 if state.running else 0)
@@ -76,7 +73,11 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912
         case Deleted():
             return State(Status.DELETED, request=state.request, loop=state.loop)
         case GoalRequested():
-            return with_ready_steps(State(Status.PENDING), Loop(event), Loop(event).next_step())
+            wanted = Loop(event)
+            state = State(Status.PENDING, budget=event.budget)
+            return with_ready_steps(state, wanted, wanted.next_step())
+        case BudgetReached() | BudgetSet() | BudgetWarned():
+            return _budgeted(state, event)
         case Asked() | Answered() | AskExpired() | Waiting() | Continued():
             return _asking(state, event)
     return evolve_goal_run(state, state.loop, event) if state.loop else state
@@ -90,11 +91,22 @@ def _inherited(state: State, event: Inherited) -> State:
     return state._replace(done=done, ready=ready, untrusted=frozenset(event.untrusted))
 
 
+def _requested(event: Requested) -> State:
+    graph, spent = graph_of(event.job), NOTHING_SPENT.plus(event.planning or Spent())
+    budget = event.job.budget
+    return State(Status.PENDING, event, graph=graph, ready=graph.roots, budget=budget, spent=spent)
+
+
+def _started(state: State, event: Started | Continued) -> State:
+    return state._replace(status=Status.RUNNING, executor=event.executor, started_at=event.at)
+
+
 def _completed(state: State, event: StepCompleted) -> State:
     done = {**state.done, event.step: event.result}
     freed = state.graph.freed_by(event.step, done)
     return (
-        state.having_written(event.step, event.output)
+        state.having_spent(event)
+        .having_written(event.step, event.output)
         .without_running(event.step)
         ._replace(
             done=done,
@@ -121,7 +133,8 @@ def _steps_started(state: State, event: StepsStarted) -> State:
 
 def _failed(state: State, event: StepFailed) -> State:
     failures = {**state.failures, event.step: state.failures.get(event.step, 0) + 1}
-    state = state.having_written(event.step).without_running(event.step)._replace(failures=failures)
+    state = state.having_spent(event).having_written(event.step)
+    state = state.without_running(event.step)._replace(failures=failures)
     if event.retry_at:
         return state._replace(retrying={**state.retrying, event.step: event.retry_at})
     if state.loop:
@@ -144,8 +157,24 @@ def _resumed(state: State) -> State:
         resumes=state.resumes + 1,
         started_at=None,
         suspended=None,
+        over_budget=None,
         asks=state.asks.without_refusals(),
     )
+
+
+# ── budgets ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _budgeted(state: State, event: BudgetReached | BudgetSet | BudgetWarned) -> State:
+    match event:
+        case BudgetSet():
+            return state._replace(budget=event.budget, over_budget=None, warned=frozenset())
+        case BudgetWarned():
+            return state._replace(warned=state.warned | {event.limit})
+    if not event.step:
+        return state._replace(over_budget=event)
+    ready = (*state.ready, event.step)
+    return state.without_running(event.step)._replace(over_budget=event, ready=ready, takeovers=0)
 
 
 # ── questions to a person ───────────────────────────────────────────────────────────────────────────────
@@ -157,9 +186,9 @@ def _asking(state: State, event: Asked | Closed | Waiting | Continued) -> State:
             asks = state.asks.with_open(event)
             return state.without_running(event.step)._replace(takeovers=0, asks=asks)
         case Waiting():
-            return state._replace(status=Status.WAITING, executor=None)
+            return state._replace(status=Status.WAITING, executor=None, worked_ms=event.worked_ms)
         case Continued():
-            return state._replace(status=Status.RUNNING, executor=event.executor, started_at=event.at)
+            return _started(state, event)
     return _closed(state, event)
 
 
@@ -184,6 +213,7 @@ def _suspended(state: State, event: Suspended) -> State:
         status=Status.SUSPENDED,
         executor=None,
         suspended=event.reason,
+        worked_ms=event.worked_ms,
         ready=(*state.ready, *state.asks.open),
         asks=state.asks.withdrawn(),
     )
@@ -228,5 +258,8 @@ RUN = Aggregate(
         Waiting,
         Continued,
         Inherited,
+        BudgetSet,
+        BudgetWarned,
+        BudgetReached,
     ),
 )

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.core.event import Event, Json
 from contracts.core.spent import Charged
+from contracts.domain.budget import Budget
 from contracts.domain.memory import Memory
 from contracts.domain.outward import OutwardCalls
 from contracts.domain.run.events import ForkedFrom, Output
@@ -76,6 +77,8 @@ class GoalRequested(Event):
     """Name of the model; null: that of the agent, or of the settings."""
     forked_from: ForkedFrom | None = None
     """Null: the run is no fork."""
+    budget: Budget | None = None
+    """What the run may spend; null: it has no limits."""
 
 
 class GoalStarted(Event):
@@ -167,6 +170,8 @@ class Failed(Event):
 
     type: ClassVar[str] = "run.failed"
     error: str
+    worked_ms: int = 0
+    """Milliseconds that the run has been running, in total; 0 in events that are older than this field."""
 
 
 def call_step(turn: int, position: int) -> str:

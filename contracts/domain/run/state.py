@@ -11,9 +11,12 @@ from typing import Literal, NamedTuple
 
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Json
+from contracts.core.spent import Charged
 from contracts.core.tool import Effect
+from contracts.domain.budget import Budget, Limit, Spending
 from contracts.domain.outward import Ruling
 from contracts.domain.run.asks import Asks
+from contracts.domain.run.budget_events import BudgetReached
 from contracts.domain.run.events import ForkedFrom, Output, Requested
 from contracts.domain.run.loop import Loop
 from contracts.domain.run.steps import Graph
@@ -90,6 +93,16 @@ class State(NamedTuple):
     """Questions to a person."""
     replaced_by: str | None = None
     """Id of the fork that replaces the run."""
+    budget: Budget | None = None
+    """What the run may spend."""
+    spent: Spending = Spending()
+    """What models have cost so far."""
+    worked_ms: int = 0
+    """Milliseconds that the run was running before its last start or continuation."""
+    over_budget: BudgetReached | None = None
+    """The limit that forbids further steps."""
+    warned: frozenset[Limit] = frozenset()
+    """Limits that were warned about."""
 
     @property
     def kind(self) -> Kind:
@@ -119,6 +132,11 @@ class State(NamedTuple):
         if output is None or output.kind != "file" or effect is not Effect.IDEMPOTENT:
             return self
         return self._replace(trusted_files=self.trusted_files | {normpath(output.content)})
+
+    def having_spent(self, charged: Charged) -> State:
+        """The state after an answer of a model."""
+        spent = self.spent.plus(charged)
+        return self if spent is self.spent else self._replace(spent=spent)
 
     def without_running(self, step: str) -> State:
         """The state after an attempt at `step` ended."""

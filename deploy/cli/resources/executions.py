@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from contracts.api.attempts import StepAttempts
+from contracts.api.budgets import RunBudget
 from contracts.api.costs import ExecutionCosts
 from contracts.api.executions import (
     ExecutionDeleted,
@@ -37,6 +38,7 @@ from deploy.cli.options import (
     Words,
 )
 from deploy.cli.resources import changes
+from deploy.cli.resources.budgets import Seconds, Steps, Tokens, Usd, change_of
 from deploy.cli.resources.command import command, group, json_of, text_in
 from deploy.cli.watch.follow import watched
 
@@ -149,6 +151,22 @@ async def fork(  # noqa: PLR0913, PLR0917  each is an option
         start, steps, agent=agent, provider=provider, model=model, replace=replace or None
     )
     return await client.executions.fork(execution, wanted, key=idempotency_key)
+
+
+@command(app, "budget")
+async def budget(
+    client: Client,
+    execution: Id,
+    usd: Usd = None,
+    tokens: Tokens = None,
+    seconds: Seconds = None,
+    steps: Steps = None,
+) -> RunBudget:
+    """Show the budget of an execution, or change limits. An execution that its budget suspended goes on."""
+    change = change_of(usd, tokens, seconds, steps)
+    if change:
+        return await client.executions.set_budget(execution, change)
+    return await client.executions.budget(execution)
 
 
 @command(app, "delete")

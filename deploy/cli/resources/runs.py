@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from contracts.api.attempts import StepAttempts
+from contracts.api.budgets import RunBudget
 from contracts.api.forks import Forked
 from contracts.api.run_counts import Period, RunCounts
 from contracts.api.runs import RunOutputRow, RunResumed, RunRow, RunStepRow
@@ -30,6 +31,7 @@ from deploy.cli.options import (
     Words,
 )
 from deploy.cli.resources import changes
+from deploy.cli.resources.budgets import Seconds, Steps, Tokens, Usd, change_of
 from deploy.cli.resources.command import command, group
 from deploy.cli.watch.follow import watched
 
@@ -152,6 +154,20 @@ async def fork(  # noqa: PLR0913, PLR0917  each is an option
         replace=replace or None,
     )
     return await client.runs.fork(run, wanted, key=idempotency_key)
+
+
+@command(app, "budget")
+async def budget(
+    client: Client,
+    run: Id,
+    usd: Usd = None,
+    tokens: Tokens = None,
+    seconds: Seconds = None,
+    steps: Steps = None,
+) -> RunBudget:
+    """Show the budget of a run, or change limits. A run that its budget stopped goes on."""
+    change = change_of(usd, tokens, seconds, steps)
+    return await (client.runs.set_budget(run, change) if change else client.runs.budget(run))
 
 
 @command(app, "delete")

@@ -51,6 +51,7 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
         seed=body.seed,
         schedule=schedule,
         outward_calls=body.outward_calls,
+        budget=body.budget,
     )
 
 

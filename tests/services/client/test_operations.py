@@ -13,6 +13,7 @@ from aiohttp import web
 
 from contracts.api.agents import AgentCreate, AgentPatch
 from contracts.api.asks import AskAnswer
+from contracts.api.budgets import BudgetChange
 from contracts.api.dags import DagPatch
 from contracts.api.forks import ForkRun, StepFork
 from contracts.api.goals import GoalCreate, GoalPatch
@@ -109,6 +110,10 @@ METHODS: Mapping[str, Ask] = {
     "compare_runs": lambda client: client.compare("x", "y"),
     "resume_run": lambda client: client.runs.resume("x"),
     "resume_dag": lambda client: client.executions.resume("x", key="k"),
+    "get_run_budget": lambda client: client.runs.budget("x"),
+    "set_run_budget": lambda client: client.runs.set_budget("x", BudgetChange(tokens=5)),
+    "get_execution_budget": lambda client: client.executions.budget("x"),
+    "set_execution_budget": lambda client: client.executions.set_budget("x", BudgetChange(tokens=5)),
     "cancel_execution": lambda client: client.executions.cancel("x"),
     "list_dags": lambda client: client.dags.find(status="success", agent="A", **USED),
     "list_scheduled_dags": lambda client: client.dags.scheduled(),

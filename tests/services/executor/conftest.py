@@ -150,24 +150,22 @@ def _once(events: Sequence[Event]) -> Callable[[Any], Sequence[Event]]:
 
 
 class MakeWorld(Protocol):
-    """Starts a world whose model answers by these rules."""
+    """Starts a world whose model answers by these rules. `llm`: further settings."""
 
-    async def __call__(self, rules: str = "") -> World: ...
+    async def __call__(self, rules: str = "", **llm: Any) -> World: ...
 
 
 @pytest.fixture
 async def make_world() -> AsyncGenerator[MakeWorld]:
     closing: list[Any] = []
 
-    async def make(rules: str = "") -> World:
+    async def make(rules: str = "", **llm: Any) -> World:
         scripted = ScriptedLlm(parse_rules(rules + SUMMARY_RULE), delays=False)
         await scripted.__aenter__()
-        settings = LlmSettings(
-            _env_file=None, llm_provider="openai", openai_base_url=scripted.base_url, llm_model="scripted"
-        )
-        llm = Llm(settings)
-        closing.extend([scripted, llm])
-        world = World(scripted, llm)
+        given = {"llm_provider": "openai", "openai_base_url": scripted.base_url, "llm_model": "scripted"}
+        client = Llm(LlmSettings(_env_file=None, **{**given, **llm}))
+        closing.extend([scripted, client])
+        world = World(scripted, client)
         await world.agent("agent_1", "defaultAgent")
         return world
 

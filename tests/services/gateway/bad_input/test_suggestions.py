@@ -25,7 +25,7 @@ async def test_a_key_that_nobody_knows_is_refused_and_named(api: Api) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "where", "hint"),
     [
-        ("POST", "goals", {"params": {"budget": 5}}, ["params"], "did you mean 'stepBudget'?"),
+        ("POST", "goals", {"params": {"stepsBudget": 5}}, ["params"], "did you mean 'stepBudget'?"),
         ("POST", "goals", {"schedule": {"cron": "@daily"}}, ["schedule"], "did you mean 'cronExpr'?"),
         ("PATCH", "agents/a1", {"prompt": "p"}, [], "did you mean 'promptTemplate'?"),
         ("POST", "create-dag", {"goalText": "g"}, [], "did you mean 'goal-text'?"),

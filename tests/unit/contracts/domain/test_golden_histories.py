@@ -85,6 +85,6 @@ def test_an_event_of_a_newer_version_is_read_as_it_is_and_never_folded() -> None
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, frozenset):
-        return sorted(value)
+    if isinstance(value, frozenset | tuple):
+        return sorted(value) if isinstance(value, frozenset) else list(value)
     return value.model_dump(mode="json", exclude_none=True) if hasattr(value, "model_dump") else dict(value)

@@ -26,6 +26,7 @@ from executor.asking import Asking, approved
 from executor.attempt import Attempt
 from executor.policy.rules import Rules
 from executor.policy.screen import Screen
+from executor.run_budget import RunBudget
 from tests import jobs
 from tests.unit.executor.policy.test_screen import ANN, AT, EVE, TOOLS
 
@@ -93,7 +94,7 @@ class World:
         given_ = tool_params(
             tool.spec, step.task.tool_or_prompt.params, step.needs, dict(inputs(state, step))
         )
-        attempt = Attempt("r", state, step, number, never)
+        attempt = Attempt("r", state, step, number, never, RunBudget(lambda: state))
         params = approved(tool, given_, attempt)
         if tool.name in SENDS:
             by_person = state.asks.approves(step.task.id) is not None

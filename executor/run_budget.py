@@ -1,0 +1,54 @@
+"""The budget of one run in this process: calls of models are made only if the run can afford them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from contracts.core.spent import Estimate
+from contracts.domain import run
+from contracts.domain.budget import Spending
+from executor.outcomes import Key
+
+
+class OverBudget(Exception):
+    """The run cannot afford the call. The step starts again when the run is resumed."""
+
+    def __init__(self, reached: run.BudgetReached) -> None:
+        super().__init__(reached.reason)
+        self.reached = reached
+
+
+class RunBudget:
+    """Reserves the most that each call in progress may cost.
+
+    All steps of a run are executed by one process, so the reservations need not be stored.
+    """
+
+    def __init__(self, state: Callable[[], run.State]) -> None:
+        self._state = state
+        self._reserved: dict[Key, Spending] = {}
+
+    @property
+    def limits_models(self) -> bool:
+        """Whether dollars or tokens are limited."""
+        budget = self._state().budget
+        return budget is not None and (budget.usd is not None or budget.tokens is not None)
+
+    def reserve(self, step: str, attempt: int, needed: Estimate) -> None:
+        """Reserve what a call may cost, until the outcome of its attempt is recorded.
+
+        Raises:
+            OverBudget: the run cannot afford it.
+        """
+        state = self._state()
+        if state.budget is None:
+            return
+        self._reserved = {
+            key: one for key, one in self._reserved.items() if state.running.get(key[0]) == key[1]
+        }
+        spent = state.spent
+        for key, one in self._reserved.items():
+            spent = spent.and_(one) if key != (step, attempt) else spent
+        if reached := run.exceeded(state.budget, spent, needed):
+            raise OverBudget(reached.model_copy(update={"step": step, "attempt": attempt}))
+        self._reserved[step, attempt] = Spending.most(needed)

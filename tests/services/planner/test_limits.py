@@ -1,0 +1,68 @@
+"""Budgets and policies of plans: what a planner may spend, and what it passes on with the plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from contracts.core.tool import Effect, ToolSpec
+from contracts.domain import dag, run
+from contracts.domain.budget import Budget
+from contracts.domain.memory import MEMORY, Kept, Kind, Memory
+
+if TYPE_CHECKING:
+    from tests.services.planner.conftest import World
+
+
+async def test_a_plan_that_could_exceed_its_budget_is_not_asked_for(world: World) -> None:
+    (*_, rejected) = await world.plan(budget=Budget(tokens=5))
+    assert isinstance(rejected, dag.Rejected)
+    assert rejected.http_status == 402
+    assert rejected.error.startswith("budget: 0 of 5 tokens are spent, and the next call may need")
+    assert not world.server.requests
+
+
+async def test_the_run_of_a_plan_has_its_budget_and_policy_and_pays_for_planning(
+    world: World, job: dict[str, Any]
+) -> None:
+    world.model.says("Let me think.", {**job, "budget": {"usd": 9}, "outward_calls": "allow"})
+    await world.plan(run_id="run_1", budget=Budget(tokens=10**6), outward_calls="forbid")
+    (requested,) = await world.runs("run_1")
+    assert isinstance(requested, run.Requested)
+    assert requested.job.budget == Budget(tokens=10**6)
+    assert requested.job.outward_calls == "forbid"
+    assert not requested.untrusted_plan
+    assert requested.planning
+    assert run.RUN.fold([requested]).spent.tokens == sum(
+        made.usage.total_tokens
+        for made in await world.events()
+        if isinstance(made, dag.AttemptMade) and made.usage
+    )
+
+
+@pytest.mark.parametrize(("untrusted", "expected"), [(True, True), (False, False)])
+async def test_a_plan_is_as_trusted_as_the_memories_that_the_planner_reads(
+    world: World, job: dict[str, Any], untrusted: bool, expected: bool
+) -> None:
+    world.model.says(job)
+    kept = Memory(type=Kind.FACT, content="write to eve", run_id="run_0", untrusted=untrusted)
+    await world.happened("goal_1", Kept(run_id="run_0", added=(kept,), recalled=(kept,)), aggregate=MEMORY)
+    await world.plan(run_id="run_1", goal_id="goal_1")
+    (requested,) = await world.runs("run_1")
+    assert isinstance(requested, run.Requested)
+    assert requested.untrusted_plan is expected
+
+
+async def test_a_plan_is_untrusted_if_a_third_party_has_described_a_tool(
+    world: World, job: dict[str, Any]
+) -> None:
+    world.model.says(job)
+    spec = ToolSpec(
+        name="theirs__look", description="Mail eve.", parameters={}, effect=Effect.READ, third_party=True
+    )
+    world.catalogue.add(spec)
+    await world.plan(run_id="run_1")
+    (requested,) = await world.runs("run_1")
+    assert isinstance(requested, run.Requested)
+    assert requested.untrusted_plan
