@@ -40,6 +40,9 @@ async def test_an_agent_pursues_a_goal_in_turns(open_console: OpenConsole) -> No
     await console.page.wait_for_url("**/runs/run_*")
     await console.page.locator(".facts .status.completed").wait_for()
     await console.page.locator("article.turn").nth(1).wait_for()
+    await console.page.get_by_role("link", name="Goal", exact=True).click()
+    await console.page.wait_for_url("**/goals/goal_*")
+    await expect(console.page.locator("table.list tbody tr")).to_have_count(1)
 
 
 async def test_a_failed_step_is_told_first_with_what_to_do(served: Bed, open_console: OpenConsole) -> None:

@@ -13,7 +13,7 @@ import { Table } from "./runs.js";
 export default function Goal({ id }) {
   const path = `/api/v1/goals/${id}`;
   const goal = useLoaded(path);
-  const runs = useLoaded(`/api/v1/runs?limit=20&goal_id=${id}`);
+  const runs = useLoaded(`/api/v1/runs?limit=20&goalId=${id}`);
   const memories = useLoaded(`${path}/memories?limit=20`);
   return html`<${Loaded} of=${goal}>${(/** @type {any} */ data) => html`
     <div class="head">

@@ -6,7 +6,7 @@ import { Loading, Problem } from "../parts/components.js";
 import { html, useEffect, useRef, useState } from "../parts/html.js";
 
 /** The colours of the console under the names of the reference. */
-const COLOURS = ":host { --quiet: var(--minor); --ground: var(--card); --shade: var(--code); --accent: var(--link); display: block; } :host > div { display: grid; grid-template-columns: 17rem minmax(0, 1fr); } main > h1 { display: none; }";
+const COLOURS = ":host { --quiet: var(--minor); --ground: var(--card); --shade: var(--code); --accent: var(--link); display: block; } :host > div { display: grid; grid-template-columns: 17rem minmax(0, 1fr); overflow-x: auto; } main > h1 { display: none; }";
 const NARROW = "@media (max-width: 820px) { :host > div { display: block; } nav { display: none; } main { padding: 0; } }";
 
 export default function Reference() {

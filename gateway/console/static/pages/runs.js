@@ -21,7 +21,7 @@ const STATUSES = {
 /** @param {{query: Record<string, string>}} props */
 export default function Runs({ query }) {
   const kind = query.kind === "goals" ? "goals" : "plans";
-  const filters = { ...filtersOf(query), limit: 50, goal_id: kind === "goals" ? query.goal : "" };
+  const filters = { ...filtersOf(query), limit: 50, goalId: kind === "goals" ? query.goal : "" };
   const list = useList(`/api/v1/${kind === "goals" ? "runs" : "dag-executions"}${text(filters)}`, "executions");
   useLiveReload(list.reload);
   return html`
