@@ -46,6 +46,19 @@ async def test_a_large_plan_is_shown_as_groups_and_from_near_as_steps(
     await expect(groups).to_have_count(3)
 
 
+async def test_a_group_of_a_deep_plan_is_entered(served: Bed, open_console: OpenConsole) -> None:
+    missing = jobs.task("0001", "readFile", {"path": "missing.txt"})
+    chain = [
+        jobs.task(f"{number:04}", "readFile", {"path": "x"}, needs=(f"{number - 1:04}",))
+        for number in range(2, STEPS + 1)
+    ]
+    started = await served.client.dags.execute_job(jobs.job_json(missing, *chain))
+    assert await served.end(started.execution_id) == "suspended"
+    console = await open_console(f"/runs/{started.execution_id}")
+    await console.page.locator("g.group").nth(1).click()
+    await console.page.locator("g.node").first.wait_for()
+
+
 async def test_a_step_of_a_large_plan_is_found_by_its_name(large: str, open_console: OpenConsole) -> None:
     console = await open_console(f"/runs/{large}")
     await console.page.get_by_label("Find a step").fill("1777")

@@ -28,7 +28,7 @@ export function LargeGraph({ steps, nodes, critical, chosen, choose }) {
     const place = places.get(chosen);
     if (place && !(isNear && meet(boxOf(place), view.box))) view.show(boxOf(place));
   }, [chosen, places]);
-  const enter = (/** @type {Group} */ group) => view.show(group.ids.length <= LARGE ? group : { ...group, width: WIDTH * 5, height: HEIGHT * 8 });
+  const enter = (/** @type {Group} */ group) => view.show({ ...group, width: Math.min(group.width, WIDTH * 5), height: Math.min(group.height, HEIGHT * 8) });
   return html`<div class="graph">
     <svg ref=${view.ref} viewBox=${viewBoxOf(view.box)} style=${{ height: `${TALL}px` }} ...${view.handlers} role="group" aria-label="Steps of the plan">
       <${InsideBox} />
