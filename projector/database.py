@@ -75,6 +75,7 @@ class Database:
         self.path = path
         self.engine = engine
         self._stamp = _stamp(path)
+        self._writing = False
 
     @classmethod
     @asynccontextmanager
@@ -130,6 +131,14 @@ class Database:
             Inaccessible: it cannot be written now. Nothing was written.
         """
         self.check()
+        self._writing = True
+        try:
+            await self._write(statements, mark, after)
+        finally:
+            self._writing = False
+        self._stamp = _stamp(self.path)
+
+    async def _write(self, statements: Sequence[Statement], mark: Mark, after: int) -> None:
         with sqlite_errors():
             async with self.engine.begin() as connection:
                 driver = await _driver(connection)
@@ -143,15 +152,16 @@ class Database:
                 moved = await driver.execute(MOVE_CHECKPOINT, place)
                 if moved.rowcount != 1:
                     raise Damaged(f"its checkpoint is not at {after}, where this projector last set it")
-        self._stamp = _stamp(self.path)
 
     def check(self) -> None:
-        """Check that no other program has changed the file.
+        """Check that no other program has changed the file. During a write, nothing is checked.
 
         Raises:
             FileReplaced: the file was deleted or replaced.
             Damaged: another program has written to it.
         """
+        if self._writing:  # a checkpoint of SQLite changes the file before the commit is known here
+            return
         inode, written = _stamp(self.path)
         if inode != self._stamp[0]:
             raise FileReplaced(str(self.path))

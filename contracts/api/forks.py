@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from contracts.api.fields import Absent, Body, NonEmpty, NotBlank, Omissible, Row
 from contracts.api.numbers import INTEGRAL
@@ -13,6 +13,9 @@ from contracts.domain.run import Changes, Given, StepChange
 
 LONGEST_INSTRUCTION = 100_000
 """Maximum characters of an instruction."""
+
+LONGEST_STEP = 64
+"""Maximum characters of a step id."""
 
 Instruction = Annotated[NotBlank, Field(max_length=LONGEST_INSTRUCTION)]
 
@@ -35,14 +38,23 @@ class StepFork(Body):
         return StepChange(self.params, self.agent, self.instruction, result)
 
 
-From = Annotated[NonEmpty, Field(max_length=64)] | Annotated[int, Field(ge=1)]
+From = Annotated[NonEmpty, Field(max_length=LONGEST_STEP)] | Annotated[int, Field(ge=1)]
 """The id of a step, or the number of a turn."""
+
+
+def _is_from(given: Json) -> Json:
+    """`given`, checked as a whole: the errors of a union name its members, which no client knows."""
+    for one in given if isinstance(given, list) else [given]:
+        is_step = isinstance(one, str) and 1 <= len(one) <= LONGEST_STEP
+        if not is_step and (not isinstance(one, int) or isinstance(one, bool) or one < 1):
+            raise ValueError(f"{str(one)[:80]!r} is not a step id, the number of a turn, or a list of them")
+    return given
 
 
 class ForkRun(Body):
     """What the fork changes. It runs the changed steps and everything downstream, and inherits the rest."""
 
-    from_: Annotated[Omissible[From | list[From]], Field(alias="from")] = None
+    from_: Annotated[Omissible[From | list[From]], BeforeValidator(_is_from), Field(alias="from")] = None
     """Of a plan: the steps from which the fork runs again. Of an agent: number of the turn, or `summary`."""
     steps: Omissible[dict[str, StepFork]] = None
     """Changes by step, or by tool call of one turn."""

@@ -62,6 +62,8 @@ STATUS: dict[type[Exception], int] = {
     run.UnknownAsk: 404,
     run.AskClosed: 409,
     run.InvalidAnswer: 400,
+    run.InvalidFork: 400,
+    run.BudgetRefused: 409,
     InvalidId: 400,
     TooLarge: 413,
     BlobLost: 500,

@@ -16,7 +16,6 @@ from contracts.domain.run_requests import plan_id
 from contracts.runtime.stream import Origin, Stream, transact
 from gateway.api.runs.resuming import Require
 from gateway.gateway import Gateway
-from gateway.http.errors import Refusal
 
 
 async def show(gateway: Gateway, run_id: str, origin: Origin, require: Require) -> RunBudget:
@@ -37,7 +36,7 @@ async def change(
 
     Raises:
         UnknownRun: the run does not exist, or its plan is not made yet.
-        Refusal: the run has ended, or would stop again at once.
+        BudgetRefused: the run has ended, or would stop again at once.
     """
     opened = await Stream.open(gateway.log, RUN, run_id, origin)
     await _require(gateway, run_id, opened.state, origin, require)
@@ -45,10 +44,7 @@ async def change(
     def decide(state: run.State) -> Sequence[Event]:
         return run.set_budget(state, changes.changes, gateway.clock())
 
-    try:
-        stream = await transact(gateway.log, RUN, run_id, decide, origin)
-    except run.BudgetRefused as error:
-        raise Refusal(409, str(error)) from error
+    stream = await transact(gateway.log, RUN, run_id, decide, origin)
     await gateway.projected(stream.seq)
     return _row(run_id, stream.state, gateway.clock())
 

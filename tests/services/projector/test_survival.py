@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
 from pathlib import Path
@@ -167,6 +168,21 @@ async def test_the_checkpoint_moves_only_from_where_this_projector_left_it(views
         await database.write([], mark, after=mark.seq)
         with pytest.raises(Damaged, match="checkpoint is not at 7"):
             await database.write([], mark, after=7)
+
+
+async def test_the_checkpoints_of_its_own_writes_are_not_taken_for_writes_of_others(views: Views) -> None:
+    """SQLite may move its log into the file at any commit. Here it does so at each."""
+    await project_agents(views, 1)
+    async with Database.open(views.path) as database:
+        mark = (await database.position()).mark
+        for _ in range(50):
+            async with database.engine.connect() as connection:
+                await connection.execute(text("PRAGMA wal_autocheckpoint = 1"))
+            writing = asyncio.create_task(database.write([], mark, after=mark.seq))
+            while not writing.done():
+                database.check()
+                await asyncio.wait([writing], timeout=0)
+            await writing
 
 
 def garbage(path: Path, _: Path) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from gateway.app import ENDPOINTS
 from tests.services.gateway.bad_input.refusals import (
@@ -77,7 +78,9 @@ def wrongly_typed(schema: Any) -> Iterator[tuple[str, Any]]:
     for key, field in schema.get("properties", {}).items():
         kinds = [one.get("type") for one in field.get("anyOf", [field])]
         if all(kind in {*WRONG, "null"} for kind in kinds):
-            yield key, WRONG[kinds[0]]
+            fits = Draft202012Validator({"type": kinds}).is_valid
+            values: tuple[Any, ...] = (WRONG[kinds[0]], True, {})
+            yield key, next(value for value in values if not fits(value))
             if "null" not in kinds:
                 yield key, None
 
