@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
-MANY = 1_000
+MANY = 500
 
 
 async def run(served: Bed, request: str) -> str:
