@@ -106,7 +106,7 @@ class SubStepRow(Row):
     Null: this execution ran the step. An inherited step has no cost."""
     error: str | None
     outward: Ruling | None
-    """The decision about a call that sends something to others. Null: there is none, or none yet."""
+    """The decision about a call that sends something to others. Null: it sends nothing, or is undecided."""
     usage: TokenUsage | None
     """Tokens used by all attempts together."""
     cost_usd: str | None

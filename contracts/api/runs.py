@@ -99,7 +99,7 @@ class ToolCallRow(Row):
     error: str | None
     duration_ms: int | None
     outward: Ruling | None
-    """The decision about a call that sends something to others. Null: there is none, or none yet."""
+    """The decision about a call that sends something to others. Null: it sends nothing, or is undecided."""
     inherited: Inherited | None
     """Where a fork has the result of the call from; null: this run made the call."""
 

@@ -81,7 +81,9 @@ Tool = Annotated[str | None, typer.Option(help="Show only rows with a step of th
 ForkedFrom = Annotated[
     str | None, typer.Option("--forked-from", help="Show only forks of the run or execution with this id.")
 ]
-MinCost = Annotated[str | None, typer.Option(help="Show only rows that cost at least this many US dollars.")]
+MinCost = Annotated[
+    str | None, typer.Option("--min-cost", help="Show only rows that cost at least this many US dollars.")
+]
 Reason = Annotated[str | None, typer.Option(help="Reason, stored with the cancellation.")]
 
 Data = Annotated[

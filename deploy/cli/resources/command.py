@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from inspect import Parameter
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import typer
 from pydantic import BaseModel, ValidationError
@@ -64,8 +64,7 @@ def command(
     def register(ask: A) -> A:
         hints = get_type_hints(ask, include_extras=True)
         _, *declared = inspect.signature(ask).parameters.values()
-        own = [one.replace(annotation=hints[one.name], kind=Parameter.KEYWORD_ONLY) for one in declared]
-
+        own = [option for one in declared for option in _options(one, hints[one.name])]
         required = [one.name for one in own if one.default is Parameter.empty]
 
         def run(*, url: str, api_key: str | None, as_json: bool, **given: Json) -> None:
@@ -88,6 +87,16 @@ def command(
         return ask
 
     return register
+
+
+def _options(declared: Parameter, hint: Any) -> Iterator[Parameter]:
+    """The options of a parameter; of `**filters: Unpack[ListOptions]`, those of the typed dictionary."""
+    if declared.kind is not Parameter.VAR_KEYWORD:
+        yield declared.replace(annotation=hint, kind=Parameter.KEYWORD_ONLY)
+        return
+    (options,) = get_args(hint)
+    for name, annotation in get_type_hints(options, include_extras=True).items():
+        yield Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
 
 
 def body(model: type[B], /, **given: Json) -> B:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
@@ -10,8 +10,8 @@ from contracts.api.costs import DagCosts
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList
 from contracts.client import PLANNER_AGENT, Client, Started
-from deploy.cli.options import Agent, Limit, MinCost, Offset, Since, Status, Tool, Until, Words
 from deploy.cli.resources.command import body, command, group
+from deploy.cli.resources.filters import ListOptions
 from deploy.cli.resources.upcoming import of_dag
 
 app = group(__name__)
@@ -24,30 +24,9 @@ Timezone = Annotated[
 
 
 @command(app, "list")
-async def find(  # noqa: PLR0913, PLR0917  each is an option
-    client: Client,
-    status: Status = None,
-    agent: Agent = None,
-    text: Words = None,
-    since: Since = None,
-    until: Until = None,
-    tool: Tool = None,
-    min_cost: MinCost = None,
-    limit: Limit = None,
-    offset: Offset = None,
-) -> DagList:
+async def find(client: Client, **filters: Unpack[ListOptions]) -> DagList:
     """List DAGs that have a plan or a clarification question, newest first."""
-    return await client.dags.find(
-        status=status,
-        agent=agent,
-        text=text,
-        since=since,
-        until=until,
-        tool=tool,
-        min_cost_usd=min_cost,
-        limit=limit,
-        offset=offset,
-    )
+    return await client.dags.find(**filters)
 
 
 @command(app, "scheduled")
@@ -119,11 +98,9 @@ async def delete(client: Client, dag: Id) -> DagDeleted:
 
 
 @command(app, "executions")
-async def executions(
-    client: Client, dag: Id, status: Status = None, limit: Limit = None, offset: Offset = None
-) -> DagExecutionList:
+async def executions(client: Client, dag: Id, **filters: Unpack[ListOptions]) -> DagExecutionList:
     """List the executions of a DAG, newest first."""
-    return await client.dags.executions(dag, status=status, limit=limit, offset=offset)
+    return await client.dags.executions(dag, **filters)
 
 
 @command(app, "costs")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
@@ -22,24 +22,16 @@ from contracts.client import Client, Started
 from deploy.cli.execute import execute
 from deploy.cli.options import (
     DEFAULT_URL,
-    Agent,
     AsJson,
     ForkedFrom,
     Key,
-    Limit,
-    MinCost,
-    Offset,
     Reason,
-    Since,
-    Status,
-    Tool,
-    Until,
     Url,
-    Words,
 )
 from deploy.cli.resources import changes
 from deploy.cli.resources.budgets import Seconds, Steps, Tokens, Usd, change_of
 from deploy.cli.resources.command import command, group, json_of, text_in
+from deploy.cli.resources.filters import ListOptions
 from deploy.cli.watch.follow import watched
 
 app = group(__name__)
@@ -48,32 +40,11 @@ Id = Annotated[str, typer.Argument(help="Id of the execution.")]
 
 
 @command(app, "list")
-async def find(  # noqa: PLR0913, PLR0917  each is an option
-    client: Client,
-    status: Status = None,
-    text: Words = None,
-    since: Since = None,
-    until: Until = None,
-    agent: Agent = None,
-    tool: Tool = None,
-    forked_from: ForkedFrom = None,
-    min_cost: MinCost = None,
-    limit: Limit = None,
-    offset: Offset = None,
+async def find(
+    client: Client, forked_from: ForkedFrom = None, **filters: Unpack[ListOptions]
 ) -> ExecutionList:
     """List executions, most recently changed first."""
-    return await client.executions.find(
-        status=status,
-        text=text,
-        since=since,
-        until=until,
-        agent=agent,
-        tool=tool,
-        forked_from=forked_from,
-        min_cost_usd=min_cost,
-        limit=limit,
-        offset=offset,
-    )
+    return await client.executions.find(forked_from=forked_from, **filters)
 
 
 @command(app, "show")

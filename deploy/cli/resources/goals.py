@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Unpack
 
 import typer
 
@@ -19,8 +19,9 @@ from contracts.api.goals import (
 )
 from contracts.client import Client
 from contracts.core.event import Json
-from deploy.cli.options import Agent, Limit, MinCost, Offset, Since, Status, Tool, Until, Words
+from deploy.cli.options import Limit, Offset
 from deploy.cli.resources.command import body, command, group, object_of
+from deploy.cli.resources.filters import ListOptions
 from deploy.cli.resources.upcoming import of_goal
 
 app = group(__name__)
@@ -39,30 +40,9 @@ Params = Annotated[str | None, typer.Option(help="Further params of the goal, as
 
 
 @command(app, "list")
-async def find(  # noqa: PLR0913, PLR0917  each is an option
-    client: Client,
-    status: Status = None,
-    agent: Agent = None,
-    text: Words = None,
-    since: Since = None,
-    until: Until = None,
-    tool: Tool = None,
-    min_cost: MinCost = None,
-    limit: Limit = None,
-    offset: Offset = None,
-) -> list[ListedGoal]:
+async def find(client: Client, **filters: Unpack[ListOptions]) -> list[ListedGoal]:
     """List goals, newest first."""
-    return await client.goals.find(
-        status=status,
-        agent=agent,
-        text=text,
-        since=since,
-        until=until,
-        tool=tool,
-        min_cost_usd=min_cost,
-        limit=limit,
-        offset=offset,
-    )
+    return await client.goals.find(**filters)
 
 
 @command(app, "show")

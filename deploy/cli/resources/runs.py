@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Unpack
 
 import typer
 
@@ -15,24 +15,18 @@ from contracts.client import Client
 from deploy.cli.execute import execute
 from deploy.cli.options import (
     DEFAULT_URL,
-    Agent,
     AsJson,
     ForkedFrom,
     Key,
-    Limit,
-    MinCost,
-    Offset,
     Reason,
     Since,
-    Status,
-    Tool,
     Until,
     Url,
-    Words,
 )
 from deploy.cli.resources import changes
 from deploy.cli.resources.budgets import Seconds, Steps, Tokens, Usd, change_of
 from deploy.cli.resources.command import command, group
+from deploy.cli.resources.filters import ListOptions
 from deploy.cli.watch.follow import watched
 
 app = group(__name__)
@@ -41,34 +35,14 @@ Id = Annotated[str, typer.Argument(help="Id of the run.")]
 
 
 @command(app, "list")
-async def find(  # noqa: PLR0913, PLR0917  each is an option
+async def find(
     client: Client,
     goal: Annotated[str | None, typer.Option(help="Show only runs of the goal with this id.")] = None,
-    status: Status = None,
-    agent: Agent = None,
-    text: Words = None,
-    since: Since = None,
-    until: Until = None,
-    tool: Tool = None,
     forked_from: ForkedFrom = None,
-    min_cost: MinCost = None,
-    limit: Limit = None,
-    offset: Offset = None,
+    **filters: Unpack[ListOptions],
 ) -> list[RunRow]:
     """List runs, newest first."""
-    return await client.runs.find(
-        goal_id=goal,
-        status=status,
-        agent=agent,
-        text=text,
-        since=since,
-        until=until,
-        tool=tool,
-        forked_from=forked_from,
-        min_cost_usd=min_cost,
-        limit=limit,
-        offset=offset,
-    )
+    return await client.runs.find(goal_id=goal, forked_from=forked_from, **filters)
 
 
 @command(app, "show")
