@@ -27,8 +27,8 @@ from contracts.client import Client, ClientError, Refused
 from contracts.client.events import StreamEvent
 from contracts.core.event import Json
 from contracts.core.suggestions import did_you_mean
-from contracts.mcp.offered import INSTRUCTIONS, WAIT, WAIT_TOOL, as_tool, offered
-from contracts.openapi import InvalidArguments, Request
+from contracts.mcp.offered import INSTRUCTIONS, WAIT, WAIT_TOOL, as_tool
+from contracts.openapi import InvalidArguments, Operation, Request
 
 NAME = "async-agent"
 LONGEST_CALL_S = 600.0
@@ -49,13 +49,11 @@ class _Wait(BaseModel):
     timeout_s: float = Field(default=60, ge=1, le=3600)
 
 
-def mcp_server(client: Client, document: Mapping[str, Json]) -> Server[Any]:
-    """Return a server that calls the API through `client`. `document`: the OpenAPI document of the API."""
-    operations = offered(document)
-    tools = [*map(as_tool, operations.values()), WAIT_TOOL]
+def mcp_server(client: Client, operations: Mapping[str, Operation]) -> Server[Any]:
+    """Return a server whose tools are `operations`, called through `client`, and `wait_for_run`."""
 
     async def list_tools(_: object, __: PaginatedRequestParams | None) -> ListToolsResult:
-        return ListToolsResult(tools=tools)
+        return ListToolsResult(tools=[*map(as_tool, operations.values()), WAIT_TOOL])
 
     async def call_tool(context: ServerRequestContext[Any], params: CallToolRequestParams) -> CallToolResult:
         async def tell(progress: float, message: str) -> None:

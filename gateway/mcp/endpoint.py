@@ -7,7 +7,8 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#stream
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import cache
 from importlib import import_module
 
 from aiohttp import web
@@ -16,6 +17,7 @@ from aiohttp.typedefs import Handler
 
 from contracts.client import Client
 from contracts.core.event import Json
+from contracts.openapi import Operation
 from gateway.mcp.asgi import respond
 
 PATH = "/mcp"
@@ -23,6 +25,12 @@ PATH = "/mcp"
 
 def mcp_handler(document: Callable[[], Json]) -> Handler:
     """Return the handler of POST requests. `document` returns the OpenAPI document of the API."""
+
+    @cache
+    def operations() -> Mapping[str, Operation]:
+        from contracts.mcp.offered import offered  # noqa: PLC0415
+
+        return offered(document())
 
     async def serve(request: web.Request) -> web.StreamResponse:
         # The SDK takes a second to import and 40 MiB, so only the first request imports it.
@@ -34,7 +42,7 @@ def mcp_handler(document: Callable[[], Json]) -> Handler:
         _, _, key = request.headers.get(AUTHORIZATION, "").partition(" ")
         async with Client(_own_address(request), api_key=key or None) as client:
             # Each request has its own server, because the tools are called with the key of the request.
-            manager = StreamableHTTPSessionManager(mcp_server(client, document()), stateless=True)
+            manager = StreamableHTTPSessionManager(mcp_server(client, operations()), stateless=True)
             async with manager.run():
                 return await respond(request, manager.handle_request)
 
