@@ -107,8 +107,8 @@ def _completed(state: State, event: StepCompleted) -> State:
     return (
         state.having_spent(event)
         .having_written(event.step, event.output)
-        .without_running(event.step)
-        ._replace(
+        .without_running(
+            event.step,
             done=done,
             outputs=(*state.outputs, event.output) if event.output else state.outputs,
             ready=state.ready + freed if freed else state.ready,
@@ -134,7 +134,7 @@ def _steps_started(state: State, event: StepsStarted) -> State:
 def _failed(state: State, event: StepFailed) -> State:
     failures = {**state.failures, event.step: state.failures.get(event.step, 0) + 1}
     state = state.having_spent(event).having_written(event.step)
-    state = state.without_running(event.step)._replace(failures=failures)
+    state = state.without_running(event.step, failures=failures)
     if event.retry_at:
         return state._replace(retrying={**state.retrying, event.step: event.retry_at})
     if state.loop:
@@ -174,7 +174,7 @@ def _budgeted(state: State, event: BudgetReached | BudgetSet | BudgetWarned) -> 
     if not event.step:
         return state._replace(over_budget=event)
     ready = (*state.ready, event.step)
-    return state.without_running(event.step)._replace(over_budget=event, ready=ready, takeovers=0)
+    return state.without_running(event.step, over_budget=event, ready=ready, takeovers=0)
 
 
 # ── questions to a person ───────────────────────────────────────────────────────────────────────────────
@@ -184,7 +184,7 @@ def _asking(state: State, event: Asked | Closed | Waiting | Continued) -> State:
     match event:
         case Asked():
             asks = state.asks.with_open(event)
-            return state.without_running(event.step)._replace(takeovers=0, asks=asks)
+            return state.without_running(event.step, takeovers=0, asks=asks)
         case Waiting():
             return state._replace(status=Status.WAITING, executor=None, worked_ms=event.worked_ms)
         case Continued():

@@ -108,4 +108,4 @@ def with_ready_steps(state: State, loop: Loop, *steps: Step) -> State:
 
 
 def _progressed(state: State, step: str) -> State:
-    return state.without_running(step)._replace(takeovers=0)
+    return state.without_running(step, takeovers=0)

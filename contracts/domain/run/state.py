@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from posixpath import normpath
 from types import MappingProxyType
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Json
@@ -138,11 +138,11 @@ class State(NamedTuple):
         spent = self.spent.plus(charged)
         return self if spent is self.spent else self._replace(spent=spent)
 
-    def without_running(self, step: str) -> State:
-        """The state after an attempt at `step` ended."""
+    def without_running(self, step: str, **changes: Any) -> State:
+        """The state after an attempt at `step` ended, with further changes in the same copy."""
         left = dict(self.running)  # several times as fast as a comprehension, for thousands of steps
         left.pop(step, None)
-        return self._replace(running=left)
+        return self._replace(running=left, **changes)
 
     @property
     def forked_from(self) -> ForkedFrom | None:
