@@ -12,6 +12,7 @@ import orjson
 from contracts.core.event import Json
 from contracts.core.outcome import Ask, Reject
 from contracts.domain import run
+from contracts.settings.redactor import SECRETS
 from executor.attempt import Attempt
 from executor.tools.tool import Tool
 
@@ -39,19 +40,18 @@ def approved(tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt) -> M
     closed = attempt.state.asks.closed.get(step)
     if closed and (reason := run.refusal(closed)):
         raise Reject(reason)
-    approval = attempt.state.asks.approves(step)
+    approval = attempt.state.asks.approvals.get(step)
     if approval and approval.params_sha256 == _sha256(params):
         return params if approval.params is None else approval.params
-    if attempt.step.task.approval or (ruling and ruling.decision == "ask"):
+    if attempt.state.needs_approval(attempt.step) or (ruling and ruling.decision == "ask"):
         tool.accept(params)
         raise Asking(_approval(tool, params, attempt, ruling))
     return params
 
 
-def answer_to(attempt: Attempt) -> Json:
-    """The answer to the question that the step has asked; None if it has asked none."""
-    closed = attempt.state.asks.closed.get(attempt.step.task.id)
-    return closed.value if isinstance(closed, run.Answered) else None
+def answers(attempt: Attempt) -> Mapping[str, Json]:
+    """The answers to the questions that the step's call has asked, by question."""
+    return attempt.state.asks.answers.get(attempt.step.task.id, {})
 
 
 def question(
@@ -63,7 +63,7 @@ def question(
             step=attempt.step.task.id,
             attempt=attempt.number,
             kind="question",
-            title=str(ask),
+            title=SECRETS.text(str(ask)),
             tool=tool.name,
             params=dict(params),
             params_sha256=_sha256(params),
@@ -87,9 +87,15 @@ def _approval(
         params=dict(params),
         params_sha256=_sha256(params),
         answer_schema=tool.spec.parameters,
-        why=asks_by_policy.reason if asks_by_policy else "the plan says that a person must approve this call",
+        why=asks_by_policy.reason if asks_by_policy else _why(tool, attempt),
         policy=asks_by_policy.policy if asks_by_policy else None,
     )
+
+
+def _why(tool: Tool[Any], attempt: Attempt) -> str:
+    if attempt.step.task.approval:
+        return "the plan says that a person must approve this call"
+    return f"a person must approve every call of {tool.name} in this run"
 
 
 def _sha256(params: Mapping[str, Json]) -> str:

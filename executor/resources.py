@@ -16,7 +16,7 @@ from contracts.llm import ChatRequest, Completion, Llm
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.nats.retry import retry_forever
 from executor import metrics
-from executor.asking import answer_to, approved, question
+from executor.asking import answers, approved, question
 from executor.attempt import Attempt
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, ProgressKind, Tool
@@ -92,8 +92,7 @@ class Resources:
 
         if tool.effect_of(params) is Effect.ONCE:
             await attempt.require_ownership()
-        answer = answer_to(attempt)
-        context = CallContext(attempt.idempotency_key, progress, self._timeout_s, answer)
+        context = CallContext(attempt.idempotency_key, progress, self._timeout_s, answers(attempt))
         try:
             return await tool.invoke(params, context)
         except Ask as ask:

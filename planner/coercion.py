@@ -11,6 +11,7 @@ import orjson
 from contracts.core.event import Json
 from contracts.core.tool import ToolSpec, keys_as_declared
 from contracts.domain.plan.job import NO_DEPENDENCY
+from contracts.domain.plan.schema import NOT_PLANNED
 from contracts.llm.text_calls import resolve_name
 
 _NONE = frozenset({"", NO_DEPENDENCY, "null", "n/a", "[]", "-"})
@@ -31,9 +32,10 @@ _PARAMS = ("parameters", "arguments", "args", "input")
 def coerced(document: Mapping[str, Json], tools: Mapping[str, ToolSpec]) -> dict[str, Json]:
     """The plan with ids as text, dependencies as lists of text, and tools and parameters as declared.
 
-    Ambiguous values are unchanged. An object around the plan, such as `{"plan": {…}}`, is removed.
+    Ambiguous values are unchanged. An object around the plan, such as `{"plan": {…}}`, is removed, and so is
+    what only people set.
     """
-    plan = dict(_unwrapped(document))
+    plan = {key: value for key, value in _unwrapped(document).items() if key not in NOT_PLANNED}
     tasks = plan.get("sub_tasks")
     if isinstance(tasks, Mapping):  # tasks by id
         tasks = [{"id": id_, **task} for id_, task in tasks.items() if isinstance(task, Mapping)]

@@ -9,6 +9,7 @@ from datetime import datetime
 from contracts.core.tool import ToolSpec
 from contracts.domain import agent
 from contracts.domain.dag import Planned, Rejected, Requested
+from contracts.domain.limits import Limits
 from contracts.domain.memory import Memory, as_section
 from contracts.domain.model import Model
 from contracts.domain.plan import job_schema
@@ -44,9 +45,8 @@ class PlanningContext:
         return "\n\n".join(filter(None, (prompt.goal(text, self.now), known)))
 
     def planned(self, plan: Planned) -> Planned:
-        """`plan` with the policy and budget of the request, and with whether it is untrusted."""
-        limits = {"outward_calls": self.request.outward_calls, "budget": self.request.budget}
-        job = plan.job.model_copy(update=limits)
+        """`plan` with the limits of the request, and with whether it is untrusted."""
+        job = Limits.of(self.request).applied_to(plan.job)
         return plan.model_copy(update={"job": job, "untrusted": self.is_untrusted})
 
     def chat(self, question: Question) -> ChatRequest:

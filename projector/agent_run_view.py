@@ -16,6 +16,7 @@ from projector.run_rows import (
     REPORT_START,
     add_output,
     change,
+    limits,
     new_run,
     new_step,
     result_of,
@@ -40,6 +41,7 @@ def goal_requested(changes: Changes, meta: EventMeta, event: run.GoalRequested) 
         total_steps=event.step_budget,
         agent_id=event.agent_id,
         forked_from=event.forked_from and event.forked_from.run_id,
+        **limits(event),
     )
     changes.insert(runs, row)
 

@@ -17,6 +17,7 @@ from projector.run_rows import (
     REPORT_START,
     add_output,
     change,
+    limits,
     new_run,
     new_step,
     result_of,
@@ -43,6 +44,7 @@ def plan_requested(changes: Changes, meta: EventMeta, event: dag.Requested) -> N
             own_plan=True,
             request=event.goal_text,
             trigger=event.trigger,
+            **limits(event),
         )
         changes.insert(runs, row)
 
@@ -90,6 +92,7 @@ def requested(changes: Changes, meta: EventMeta, event: run.Requested) -> None:
         planned_at=meta.at,
         total_steps=len(tasks) - 1,
         forked_from=event.forked_from and event.forked_from.run_id,
+        **limits(event.job),
     )
     changes.insert(runs, row, keep=FROM_THE_START)
     for number, step in enumerate(in_order, start=1):

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import update
 
 from contracts.domain import run
+from contracts.domain.limits import Limited
 from contracts.views import outputs, run_steps, runs
 from projector.changes import Changes
 from projector.fold import EventMeta
@@ -35,6 +36,11 @@ def new_run(meta: EventMeta, **values: Any) -> dict[str, Any]:
         "seq": meta.seq,
         **values,
     }
+
+
+def limits(one: Limited) -> dict[str, Any]:
+    """The columns that say what a run may do, from its request, the request for its plan, or the plan."""
+    return {"outward_calls": one.outward_calls, "approvals": list(one.approvals) or None}
 
 
 def change(

@@ -9,16 +9,15 @@ from pydantic import Field, field_validator
 from contracts.api.costs import PlanningAttempt, TokenUsage
 from contracts.api.fields import MISSPELLED, Body, NonEmpty, NotBlank, Omissible, Row, Timestamp, Title
 from contracts.api.filters import MinCost, Name, TextAndTime
+from contracts.api.limits import RunLimits
 from contracts.api.numbers import MaxTokens, Seed
 from contracts.api.paging import ByCursor, Page, Pagination
 from contracts.api.schedules import OverlapPolicy, SchedulePolicy
 from contracts.core.event import Json
 from contracts.core.suggestions import closest
-from contracts.domain.budget import Budget
-from contracts.domain.outward import OutwardCalls
 
 
-class CreateDag(SchedulePolicy):
+class CreateDag(RunLimits, SchedulePolicy):
     """A goal to plan."""
 
     goal_text: Annotated[NotBlank, Field(alias="goal-text")]
@@ -31,11 +30,6 @@ class CreateDag(SchedulePolicy):
     """Maximum length of an answer in tokens. After a plan that was cut off, it is doubled."""
     temperature: Annotated[float, Field(allow_inf_nan=False)] = 0.7
     seed: Seed | None = None
-    outward_calls: Omissible[OutwardCalls] = None
-    """What happens to tool calls that send something to others: `allow`, `ask-tainted`, `ask` or `forbid`.
-    It can only be stricter than the setting OUTWARD_CALLS, which is the default."""
-    budget: Omissible[Budget] = None
-    """What one execution of the plan may spend. Planning counts for the execution that it is made for."""
     cron_schedule: Omissible[str] = None
     """Cron expression: 5 fields, 6 fields with seconds first, or a word such as `@daily`."""
     schedule_active: Omissible[bool] = None

@@ -9,11 +9,12 @@ from pydantic import ConfigDict, Field, model_validator
 from contracts.api.costs import TokenUsage
 from contracts.api.fields import Absent, Body, NonEmpty, Omissible, Row, Timestamp, Title
 from contracts.api.filters import ByToolAndCost, Name
+from contracts.api.limits import OwnLimits
 from contracts.api.numbers import COERCED
 from contracts.api.paging import FURTHEST, ByCursor, Page, Pagination
 from contracts.core.event import Json
 from contracts.domain.issues import unknown_key
-from contracts.domain.outward import Ruling
+from contracts.domain.outward import OutwardCalls, Ruling
 
 ExecutionStatus = Literal["pending", "running", "waiting", "completed", "failed", "partial", "suspended"]
 Inherited = Literal["original", "given"]
@@ -62,6 +63,10 @@ class ExecutionRow(Row):
     suspended_at: Timestamp | None
     cancelled_reason: str | None
     cancelled_at: Timestamp | None
+    outward_calls: OutwardCalls | None
+    """The policy of this run about calls that send something to others; null: the setting OUTWARD_CALLS."""
+    approvals: list[str]
+    """Names of the tools of which a person must approve each call."""
     forked_from: str | None
     """Id of the execution or run that this one is a fork of."""
     replaced_by: str | None
@@ -173,8 +178,15 @@ class ExecutionDeleted(Row):
     cascade_info: Cascade
 
 
-class ExecuteDag(Body):
-    """The id of a DAG, or a whole job. The job is in `job`, or is the body itself."""
+OF_JOBS = {"budget", "approvals"}
+"""Keys that limit an execution, and that jobs have, too."""
+
+
+class ExecuteDag(OwnLimits):
+    """The id of a DAG, or a whole job, and what this execution may do.
+
+    The job is in `job`, or is the body itself.
+    """
 
     model_config = ConfigDict(extra="allow")
 
@@ -182,6 +194,23 @@ class ExecuteDag(Body):
     job: Omissible[dict[str, Json]] = None
     dag_title: Omissible[Title] = None
     """Title of the DAG that is created from a whole job."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls_of_a_whole_job(cls, given: Json) -> Json:
+        """A job may have null where a body may not."""
+        if not isinstance(given, dict) or "sub_tasks" not in given:
+            return given
+        return {key: value for key, value in given.items() if value is not None or key not in OF_JOBS}
+
+    @property
+    def whole_job(self) -> dict[str, Json] | None:
+        """The job that is the body itself, with its own limits; None if the body is none."""
+        others = self.model_extra or {}
+        if "sub_tasks" not in others:
+            return None
+        limits = self.model_dump(mode="json", include=OF_JOBS, exclude_none=True)
+        return {**others, **limits}
 
     @model_validator(mode="after")
     def _only_a_whole_job_has_other_keys(self) -> ExecuteDag:
@@ -193,8 +222,8 @@ class ExecuteDag(Body):
         return self
 
 
-class DagToRun(Body):
-    """The id of a DAG."""
+class DagToRun(OwnLimits):
+    """The id of a DAG, and what this execution may do."""
 
     dag_id: NonEmpty
 

@@ -11,12 +11,11 @@ from pydantic_core import PydanticKnownError
 from contracts.api.agents import AgentRow
 from contracts.api.fields import NOT_BLANK, VISIBLE, Body, NonEmpty, Omissible, Query, Row, Timestamp
 from contracts.api.filters import MinCost, Name, TextAndTime
+from contracts.api.limits import OwnLimits, RunLimits, ToolNames
 from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
 from contracts.core.event import Json
-from contracts.domain.budget import Budget
-from contracts.domain.outward import OutwardCalls
 
 GoalStatus = Literal["active", "paused", "archived"]
 LONGEST_URL = 2048
@@ -43,7 +42,7 @@ Objective = Annotated[str, Field(min_length=10, json_schema_extra={**VISIBLE}), 
 """At least 10 characters, and at most the setting MAX_MESSAGE_LENGTH."""
 
 
-class GoalParams(Body):
+class GoalParams(RunLimits):
     """How a goal runs. The server's settings apply to omitted keys."""
 
     strategy: Omissible[Literal["agent", "dag"]] = None
@@ -55,22 +54,13 @@ class GoalParams(Body):
     """
     step_budget: Omissible[Annotated[int, Field(gt=0, le=100_000), INTEGRAL]] = None
     """Maximum number of turns. Only for the strategy `agent`."""
-    allowed_tools: Omissible[list[Annotated[str, Field(max_length=256)]]] = None
+    allowed_tools: Omissible[ToolNames] = None
     """Names of the tools that the agent or the plan may use. Empty: all."""
     constraints: Omissible[dict[str, Json]] = None
     """Constraints for the agent or the planner."""
     temperature: Omissible[Annotated[float, Field(ge=0, le=2)]] = None
     """Applies to the turns of the agent, or to planning. So does `maxTokens`."""
     max_tokens: Omissible[Annotated[int, Field(gt=0, le=MOST_TOKENS), INTEGRAL]] = None
-    outward_calls: Omissible[OutwardCalls] = None
-    """What happens to tool calls that send something to others, such as e-mail. `allow`: they are made.
-    `ask-tainted`: a person must approve a call whose destination may have been chosen by text from outside.
-    `ask`: a person must approve every call. `forbid`: they fail.
-
-    It can only be stricter than the setting OUTWARD_CALLS, which is the default.
-    """
-    budget: Omissible[Budget] = None
-    """What one run may spend. Default: no limits."""
 
 
 class GoalCreate(Body):
@@ -159,6 +149,10 @@ class RunGoalQuery(Query):
     when_busy: WhenBusy = "queue"
     """`queue`: the run is accepted and stays `pending` until another run ends. `message` says so.
     `refuse`: no run is created, and the answer is 400. Pending and running runs of all goals count."""
+
+
+class RunGoal(OwnLimits):
+    """What this run may do, if that differs from the goal."""
 
 
 class RunTriggered(Row):

@@ -11,7 +11,7 @@ from contracts.api.filters import ByToolAndCost, Name
 from contracts.api.goals import GoalRow
 from contracts.api.paging import ByCursor, Page
 from contracts.core.event import Json
-from contracts.domain.outward import Ruling
+from contracts.domain.outward import OutwardCalls, Ruling
 from contracts.domain.run import OutcomeReason
 
 RunStatus = Literal["pending", "running", "completed", "failed"]
@@ -70,6 +70,10 @@ class RunRow(Row):
     remarks: list[str]
     """How the run differs from the request, and why."""
     cancelled_reason: str | None
+    outward_calls: OutwardCalls | None
+    """The policy of this run about calls that send something to others; null: the setting OUTWARD_CALLS."""
+    approvals: list[str]
+    """Names of the tools of which a person must approve each call."""
     forked_from: str | None
     """Id of the run that this one is a fork of."""
     replaced_by: str | None

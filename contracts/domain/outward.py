@@ -32,6 +32,11 @@ class Ruling(BaseModel):
     reason: str
 
 
+def as_strict_as(policy: OutwardCalls) -> tuple[OutwardCalls, ...]:
+    """`policy` and all policies that are stricter."""
+    return _BY_STRICTNESS[_BY_STRICTNESS.index(policy) :]
+
+
 def strictest(*policies: OutwardCalls | None) -> OutwardCalls:
     """The strictest of `policies`. None says nothing."""
     return max(filter(None, policies), key=_BY_STRICTNESS.index, default="allow")

@@ -162,6 +162,7 @@ def _turns(goal_id: str, state: goal.State, occasion: Trigger, defaults: Default
         timezone=occasion.timezone or state.timezone,
         outward_calls=params.outward_calls,
         budget=params.budget,
+        approvals=params.approvals,
     )
 
 
@@ -182,5 +183,6 @@ def _plan(
         timezone=occasion.timezone or state.timezone,
         outward_calls=params.outward_calls,
         budget=params.budget,
+        approvals=params.approvals,
         **{name: value for name, value in given.items() if value is not None},
     )

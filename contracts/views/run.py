@@ -47,6 +47,8 @@ runs = Table(
     Column("suspended_at", BigInteger),
     Column("cancelled_reason", Text),
     Column("cancelled_at", BigInteger),
+    Column("outward_calls", Text),
+    Column("approvals", JSON(none_as_null=True)),
     Column("forked_from", Text),
     Column("replaced_by", Text),
     Column("resumes", Integer, nullable=False),
@@ -81,6 +83,7 @@ runs = Table(
 - `failed_calls`: the number of tool calls of an agent that failed finally; `call_error`: the last error.
 - `report_start`: the beginning of the report or summary, for the search.
 - `other_cost_pico`: for runs of agents, the part of `cost_pico` that belongs to no step.
+- `outward_calls`, `approvals`: the policy of the run, and the tools whose calls need an approval; or null.
 - `forked_from`: the run that this one is a fork of; `replaced_by`: the fork that replaces this run.
 - `first_seq`, `seq`: the stream sequences of the first and last commit."""
 

@@ -76,6 +76,9 @@ class Setup:
         for name in request.allowed_tools:
             if name not in self._tools.tools:
                 yield f"the tool {name} is allowed but does not exist"
+        for name in request.approvals:
+            if name not in self._tools.tools:
+                yield f"calls of the tool {name} need an approval, but it does not exist"
 
 
 def _used(id_: str, state: agent.State) -> AgentUsed:

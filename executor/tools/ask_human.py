@@ -47,8 +47,8 @@ def ask_human() -> Tool[AskHuman]:
     """The tool askHuman."""
 
     async def run(request: AskHuman, call: CallContext) -> Json:
-        if call.answer is not None:
-            return call.answer
+        if (answer := call.answer_to(request.question)) is not None:
+            return answer
         expires_in = timedelta(seconds=request.expires)
         raise Ask(request.question, schema=request.answer_schema, expires_in=expires_in)
 

@@ -47,8 +47,12 @@ class CallContext:
     progress: Progress = discard_progress
     longest_s: float = math.inf
     """Maximum seconds of a step in this process."""
-    answer: Json = None
-    """The answer of a person, if an earlier attempt at the step raised Ask."""
+    answers: Mapping[str, Json] = field(default_factory=dict)
+    """The answers of a person to the questions that earlier attempts at the step raised with Ask."""
+
+    def answer_to(self, question: str) -> Json:
+        """The answer of a person to a question of this call; None: there is none yet."""
+        return self.answers.get(SECRETS.text(question))
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,8 @@ class Requested(Event):
     """The policy of the plan about calls that send something to others; null: the setting OUTWARD_CALLS."""
     budget: Budget | None = None
     """What a run of the plan may spend; null: no limits. Planning counts for the run that it is made for."""
+    approvals: tuple[str, ...] = ()
+    """Names of the tools of which a person must approve each call, whatever the plan says."""
 
     def allows(self, tool: str) -> bool:
         """Whether the plan may use this tool."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from contracts.core.event import Json
@@ -30,6 +31,8 @@ class Params(BaseModel):
     """What happens to tool calls that send something to others."""
     budget: Budget | None = None
     """What a run may spend."""
+    approvals: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    """Names of the tools of which a person must approve each call."""
 
     def as_json(self) -> dict[str, Json]:
         """The parameters as the API shows them: keys in camelCase, without nulls."""

@@ -109,5 +109,5 @@ GOAL = Aggregate(
         ScheduleRemoved,
         Deleted,
     ),
-    snapshots=Snapshots(version=3, state=State),
+    snapshots=Snapshots(version=4, state=State),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Literal
 
@@ -46,6 +46,12 @@ class Actions:
             yield from self._inference_problems(task)
         else:
             yield from self._tool_problems(task)
+
+    def approval_problems(self, approvals: Sequence[str]) -> Iterator[Problem]:
+        """The problems of the tools in `approvals` of a job: each must exist."""
+        for number, name in enumerate(approvals):
+            if self._tools is not None and name not in self._tools:
+                yield ("approvals", number), f"there is no tool {name[:80]!r}: {_closest(name, self._tools)}"
 
     def _inference_problems(self, task: SubTask) -> Iterator[Problem]:
         name = task.tool_or_prompt.name

@@ -148,6 +148,8 @@ class Job(BaseModel):
     can only be stricter than the setting OUTWARD_CALLS; null: as the setting says."""
     budget: Budget | None = None
     """What a run of the plan may spend; null: it has no limits."""
+    approvals: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    """Names of the tools of which a person must approve each call first, with its final parameters."""
     synthesis_plan: str = ""
     """How the results are merged into the final answer."""
     validation: Validation = Validation()

@@ -7,7 +7,7 @@ from typing import Any
 from contracts.core.event import Json
 from contracts.domain.plan.job import Job
 
-NOT_PLANNED = frozenset({"approval", "outward_calls", "budget"})
+NOT_PLANNED = frozenset({"approval", "approvals", "outward_calls", "budget"})
 """Fields that people set, and models do not."""
 
 

@@ -59,6 +59,8 @@ def too_many_steps(count: int) -> Issue:
 def _problems(job: Job, actions: Actions) -> Iterator[Issue]:
     yield from _id_problems(job)
     yield from _dependency_problems(job)
+    for path, message in actions.approval_problems(job.approvals):
+        yield Issue(path, message)
     yield from _problems_of(job, actions, {task.id for task in job.sub_tasks})
 
 

@@ -116,9 +116,9 @@ def effect_of(state: State, step: Step, policy: RunPolicy, ruling: Ruling | None
     """What a second execution of the next attempt does. Asking, and refusing a call, change nothing."""
     if ruling and ruling.decision == "forbid":
         return Effect.READ
-    if approval := state.asks.approves(step.task.id):
+    if approval := state.asks.approvals.get(step.task.id):
         return policy.effect_of(step if approval.params is None else step.with_params(approval.params))
-    if step.task.approval or (ruling and ruling.decision == "ask"):
+    if state.needs_approval(step) or (ruling and ruling.decision == "ask"):
         return Effect.READ
     return policy.effect_of(step)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import NamedTuple, TypeVar
 
+from contracts.core.event import Json
 from contracts.domain.run.ask_events import Answered, Asked, AskExpired
 
 T = TypeVar("T")
@@ -21,6 +22,10 @@ class Asks(NamedTuple):
     open: Mapping[str, Asked] = MappingProxyType({})
     closed: Mapping[str, Closed] = MappingProxyType({})
     """The newest closed question of each step."""
+    approvals: Mapping[str, Answered] = MappingProxyType({})
+    """The approval of each step's call. It stays while the call asks questions."""
+    answers: Mapping[str, Mapping[str, Json]] = MappingProxyType({})
+    """The answers to the questions of each step's call, by question."""
 
     @property
     def until(self) -> datetime | None:
@@ -31,27 +36,37 @@ class Asks(NamedTuple):
         """The open questions that have expired."""
         return tuple(ask for ask in self.open.values() if ask.expires_at and ask.expires_at <= now)
 
-    def approves(self, step: str) -> Answered | None:
-        """The approval of the step's call, or None."""
-        closed = self.closed.get(step)
-        return closed if isinstance(closed, Answered) and closed.verdict == "approve" else None
-
     def with_open(self, ask: Asked) -> Asks:
-        """The questions after a step asked."""
-        return Asks({**self.open, ask.step: ask}, _without(self.closed, ask.step))
+        """The questions after a step asked. An approval is asked for a new call, or for other parameters."""
+        asked = self._replace(open={**self.open, ask.step: ask}, closed=_without(self.closed, ask.step))
+        if ask.kind == "question":
+            return asked
+        return asked._replace(
+            approvals=_without(self.approvals, ask.step), answers=_without(self.answers, ask.step)
+        )
 
     def with_closed(self, closed: Closed) -> Asks:
         """The questions after one was answered or expired."""
-        return Asks(_without(self.open, closed.step), {**self.closed, closed.step: closed})
+        step = closed.step
+        left = self._replace(open=_without(self.open, step), closed={**self.closed, step: closed})
+        if isinstance(closed, AskExpired) or step not in self.open:
+            return left
+        match closed.verdict:
+            case "approve":
+                return left._replace(approvals={**self.approvals, step: closed})
+            case "answer":
+                given = {**self.answers.get(step, {}), self.open[step].title: closed.value}
+                return left._replace(answers={**self.answers, step: given})
+        return left
 
     def without_refusals(self) -> Asks:
         """The questions without those that were rejected or expired, so that their steps ask again."""
         granted = {step: one for step, one in self.closed.items() if not refusal(one)}
-        return Asks(self.open, granted)
+        return self._replace(closed=granted)
 
     def withdrawn(self) -> Asks:
         """The questions without the open ones."""
-        return Asks({}, self.closed) if self.open else self
+        return self._replace(open={}) if self.open else self
 
 
 def refusal(closed: Closed) -> str | None:

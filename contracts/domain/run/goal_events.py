@@ -79,6 +79,8 @@ class GoalRequested(Event):
     """Null: the run is no fork."""
     budget: Budget | None = None
     """What the run may spend; null: it has no limits."""
+    approvals: tuple[str, ...] = ()
+    """Names of the tools of which a person must approve each call."""
 
 
 class GoalStarted(Event):

@@ -19,7 +19,7 @@ from contracts.domain.run.asks import Asks
 from contracts.domain.run.budget_events import BudgetReached
 from contracts.domain.run.events import ForkedFrom, Output, Requested
 from contracts.domain.run.loop import Loop
-from contracts.domain.run.steps import Graph
+from contracts.domain.run.steps import Graph, Step
 
 
 class Status(StrEnum):
@@ -113,6 +113,18 @@ class State(NamedTuple):
         """Whether a step with an unknown outcome may run again automatically, by its recorded effect."""
         is_inference = self.graph.steps[step].task.is_inference
         return is_inference or self.effects.get(step, Effect.ONCE) is not Effect.ONCE
+
+    @property
+    def approvals(self) -> tuple[str, ...]:
+        """Names of the tools of which a person must approve each call."""
+        if self.loop:
+            return self.loop.request.approvals
+        return self.request.job.approvals if self.request else ()
+
+    def needs_approval(self, step: Step) -> bool:
+        """Whether the plan or the goal says that a person must approve the tool call of a step."""
+        task = step.task
+        return task.approval or (task.tool_or_prompt.name in self.approvals and not task.is_inference)
 
     @property
     def is_to_continue(self) -> bool:

@@ -29,6 +29,7 @@ from gateway.api.executions import showing
 from gateway.api.executions.jobs import ClarificationNeeded, prepared
 from gateway.api.executions.known import require_execution
 from gateway.api.runs import cancelling
+from gateway.api.runs.limits import narrowed
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import INVALID_BODY, Refusal
@@ -69,8 +70,8 @@ async def execute_dag(call: Call[ExecuteDag, None]) -> web.StreamResponse:
         return await _execute(call, partial(_of_job, call, body.job, "job"))
     if body.dag_id is not None:
         return await _execute(call, partial(_of_dag, call, body.dag_id))
-    if "sub_tasks" in (body.model_extra or {}):
-        return await _execute(call, partial(_of_job, call, body.model_extra))
+    if body.whole_job is not None:
+        return await _execute(call, partial(_of_job, call, body.whole_job))
     raise Refusal(400, INVALID_BODY, validation_errors=[NO_DAG_ID])
 
 
@@ -156,15 +157,17 @@ async def _execute(
 async def _of_job(call: Call[ExecuteDag, None], given: Json, *path: str) -> run.Requested:
     """Create a DAG from the client's own job, and return the request to execute it."""
     job = await prepared(call.gateway, StoredPlan("", replace(DAG.initial, job=given)), *path)
+    own = narrowed(call.gateway, job, call.body)
     import_job = partial(dag.import_job, job=job, title=call.body.dag_title)
     imported = await call.create(DAG, call.new_id("", "dag"), import_job)
-    return plan_request(imported.id, imported.state, job, "api")
+    return plan_request(imported.id, imported.state, own, "api")
 
 
 async def _of_dag(call: Call[Any, None], dag_id: str) -> run.Requested:
     """Return the request to execute an existing DAG."""
     plan = await _stored(call.gateway, dag_id)
-    return plan_request(dag_id, plan.state, await prepared(call.gateway, plan), "api")
+    job = narrowed(call.gateway, await prepared(call.gateway, plan), call.body)
+    return plan_request(dag_id, plan.state, job, "api")
 
 
 async def _stored(gateway: Gateway, dag_id: str) -> StoredPlan:

@@ -109,7 +109,7 @@ def job_problems(
     """
     tools = gateway.catalogue.published()
     called = {task.tool_or_prompt.name for task in left if not task.is_inference}
-    if (unknown := called - tools.keys()) and not gateway.executors.alive():
+    if (unknown := (called | set(job.approvals)) - tools.keys()) and not gateway.executors.alive():
         hint = did_you_mean(min(unknown), tools)
         raise _missing(f"no executor is running, and none has published {_named(unknown)}{hint}")
     only = None if left is job.sub_tasks else {task.id for task in left}

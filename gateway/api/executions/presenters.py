@@ -41,6 +41,8 @@ def execution_row(row: Row, report: str | None) -> JsonRow:
         "suspendedAt": time_of(row["run_suspended_at"]),
         "cancelledReason": row["run_cancelled_reason"],
         "cancelledAt": time_of(row["run_cancelled_at"]),
+        "outwardCalls": row["run_outward_calls"],
+        "approvals": json_of(row["run_approvals"] or "[]"),
         "forkedFrom": row["run_forked_from"],
         "replacedBy": row["run_replaced_by"],
         "retryCount": row["run_resumes"],

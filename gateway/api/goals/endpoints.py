@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -18,21 +17,21 @@ from contracts.api.goals import (
     GoalQuery,
     GoalRow,
     ListedGoal,
+    RunGoal,
     RunGoalQuery,
     RunTriggered,
 )
 from contracts.core.event import Event
 from contracts.core.scopes import Scope
-from contracts.core.suggestions import did_you_mean
 from contracts.domain import goal, run
 from contracts.domain.agent import DEFAULT_AGENT
 from contracts.domain.goal import GOAL
-from contracts.domain.issues import Issue
 from contracts.runtime.stream import Stream, transact
 from gateway.api.goals import queries, running
 from gateway.api.goals.deciding import decided
 from gateway.api.runs.queries import open_runs
 from gateway.api.schedules.parsing import goal_schedule
+from gateway.api.tool_names import require_tools
 from gateway.api.unknown_agents import no_such_agent
 from gateway.endpoint import Call, endpoint
 from gateway.http.errors import INVALID_BODY, Refusal
@@ -153,11 +152,14 @@ async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
     tag=TAG,
     scope=Scope.RUN,
     query=RunGoalQuery,
+    body=RunGoal,
     responses={200: RunTriggered},
-    errors={400: "The goal does not exist or is not active, or the maximum number of runs is in progress."},
+    errors={
+        400: "The body is invalid, the goal is not active, or the maximum number of runs is in progress."
+    },
     keyed=True,
 )
-async def run_goal(call: Call[None, RunGoalQuery]) -> web.StreamResponse:
+async def run_goal(call: Call[RunGoal, RunGoalQuery]) -> web.StreamResponse:
     """Does not wait for the run to end. If `MAX_CONCURRENT_RUNS` runs are in progress, `whenBusy` decides."""
     return json_reply(await running.trigger(call, call.path["goal"]))
 
@@ -237,22 +239,9 @@ async def _agent_id(call: Call[GoalCreate, None]) -> str | None:
 
 
 def _require_tools(call: Call[Any, Any], params: GoalParams | None) -> None:
-    """Require that an executor has published every allowed tool. Skipped until one has published any."""
-    known = call.gateway.catalogue.published()
-    named = enumerate((params and params.allowed_tools) or ())
-    unknown = [
-        Issue(
-            ("params", "allowedTools", number), f"there is no tool {name!r}{_advice(name, known)}"
-        ).as_json()
-        for number, name in named
-        if known and name not in known
-    ]
-    if unknown:
-        raise Refusal(400, INVALID_BODY, validation_errors=unknown)
-
-
-def _advice(name: str, known: Iterable[str]) -> str:
-    return did_you_mean(name, known) or f"; there are {', '.join(known)}"
+    if params:
+        named = {"allowedTools": params.allowed_tools, "approvals": params.approvals}
+        require_tools(call.gateway, {("params", key): names for key, names in named.items()})
 
 
 def _params(given: GoalParams) -> goal.Params:

@@ -52,7 +52,7 @@ def run_row(row: Row, memory: Json) -> JsonRow:
         "model": row["run_model"],
         "remarks": json_of(row["run_remarks"] or "[]"),
         "cancelledReason": row["run_cancelled_reason"],
-        **_links(row),
+        **_policy_and_links(row),
         "totalUsage": tokens(
             _sum(row["run_prompt_tokens"], row["planning_prompt_tokens"]),
             _sum(row["run_completion_tokens"], row["planning_completion_tokens"]),
@@ -66,8 +66,10 @@ def run_row(row: Row, memory: Json) -> JsonRow:
     }
 
 
-def _links(row: Row) -> JsonRow:
+def _policy_and_links(row: Row) -> JsonRow:
     return {
+        "outwardCalls": row["run_outward_calls"],
+        "approvals": json_of(row["run_approvals"] or "[]"),
         "forkedFrom": row["run_forked_from"],
         "replacedBy": row["run_replaced_by"],
         "retryCount": row["run_resumes"],

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
-from contracts.api.goals import RunGoalQuery, RunTriggered
+from contracts.api.goals import RunGoal, RunGoalQuery, RunTriggered
 from contracts.core.ids import is_id
 from contracts.domain import dag, goal, run
 from contracts.domain.dag import DAG
@@ -15,6 +16,7 @@ from contracts.domain.run import RUN
 from contracts.domain.run_requests import Trigger, plan_id, pursue
 from contracts.runtime.stream import Origin, Stream
 from gateway.api.runs import cancelling, queries
+from gateway.api.runs.limits import narrowed
 from gateway.api.runs.models import agent_model_problem
 from gateway.endpoint import Call
 from gateway.gateway import Gateway
@@ -25,12 +27,12 @@ ANY_POSITION = 2**63 - 1
 """A position after the end of every log."""
 
 
-async def trigger(call: Call[None, RunGoalQuery], goal_id: str) -> RunTriggered:
+async def trigger(call: Call[RunGoal, RunGoalQuery], goal_id: str) -> RunTriggered:
     """Request a run of a goal.
 
     Raises:
-        Refusal: the goal does not exist or is not active, no model can be called, or the maximum number of
-            runs is in progress and the client does not want to queue.
+        Refusal: the goal does not exist or is not active, the limits are invalid, no model can be called, or
+            the maximum number of runs is in progress and the client does not want to queue.
         ViewsUnavailable: the client does not want to queue, and the number of runs is not known yet.
     """
     gateway, run_id = call.gateway, call.new_id("run_", "run")
@@ -44,7 +46,8 @@ async def trigger(call: Call[None, RunGoalQuery], goal_id: str) -> RunTriggered:
     refuses = call.query.when_busy == "refuse"
     if refuses:
         _require_room(gateway, await queries.runs_ahead(gateway, ANY_POSITION))
-    asked = pursue(goal_id, pursued.state, run_id, Trigger(), gateway.settings.defaults)
+    wanted = replace(pursued.state, params=narrowed(gateway, pursued.state.params, call.body))
+    asked = pursue(goal_id, wanted, run_id, Trigger(), gateway.settings.defaults)
     first = asked.aggregate.initial
     stream = await call.create(asked.aggregate, asked.id, lambda now: [asked.event] if now == first else [])
     await pursued.refresh()

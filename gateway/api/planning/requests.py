@@ -14,6 +14,7 @@ from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Stream
 from gateway.api.planning.answers import Answer, answer
+from gateway.api.tool_names import require_tools
 from gateway.api.unknown_agents import no_such_agent
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
@@ -27,8 +28,9 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
     """Return the planning request for `body`.
 
     Raises:
-        Refusal: the model or the agent does not exist.
+        Refusal: the model, the agent or a tool does not exist.
     """
+    require_tools(gateway, {("approvals",): body.approvals})
     agents = await gateway.agents_current()
     entry = agents.active(body.agent_name)
     if body.provider and body.model:
@@ -52,6 +54,7 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
         schedule=schedule,
         outward_calls=body.outward_calls,
         budget=body.budget,
+        approvals=tuple(body.approvals or ()),
     )
 
 

@@ -192,9 +192,14 @@ class System:
         return Executor(self.log, workloads, f"e{self.names}")
 
     async def request(
-        self, *tasks: dict[str, Json], plan: str = "", id_: str = RUN_ID, timezone: str | None = None
+        self,
+        *tasks: dict[str, Json],
+        plan: str = "",
+        id_: str = RUN_ID,
+        timezone: str | None = None,
+        **changes: Any,
     ) -> Recorded:
-        job = jobs.job(*tasks, synthesis_plan=plan)
+        job = jobs.job(*tasks, synthesis_plan=plan, **changes)
         wanted = run.Requested(dag_id="d", original_request="do it", job=job, timezone=timezone)
         await transact(self.log, RUN, id_, lambda state: run.request(state, wanted), ORIGIN)
         return await self.lease(id_)

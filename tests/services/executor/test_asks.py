@@ -126,6 +126,51 @@ async def test_a_call_is_made_only_after_its_approval_with_the_parameters_that_w
     assert sent.values == ["hello"]
 
 
+async def test_every_call_of_a_tool_that_the_plan_names_for_approval_waits_for_it() -> None:
+    sent = Sent()
+    system = System(tool("send", sent.send, Effect.ONCE))
+    steps = task("001", "send", value="a"), task("002", "send", value="b"), task("003", value="c")
+    await handle(system.executor(), await system.request(*steps, approvals=["send"]))
+    state = await system.state()
+    assert set(state.asks.open) == {"001", "002"}
+    assert state.asks.open["001"].why == "a person must approve every call of send in this run"
+    assert set(state.done) == {"003"}
+    assert not sent.values
+    await answer(system, "001", Answer("approve"))
+    await answer(system, "002", Answer("approve"))
+    await handle(system.executor(), await system.lease())
+    assert (await system.state()).status is Status.COMPLETED
+    assert sorted(sent.values) == ["a", "b"]
+
+
+async def test_a_fork_asks_again_about_the_calls_that_it_makes() -> None:
+    sent = Sent()
+    system = System(tool("send", sent.send, Effect.ONCE))
+    await handle(system.executor(), await system.request(task("001", "send", value="a"), approvals=["send"]))
+    await answer(system, "001", Answer("approve"))
+    await handle(system.executor(), await system.lease())
+    forked = run.fork(await system.state(), run.Changes(start=("001",)), run.ForkedFrom(run_id=RUN_ID))
+    await transact(system.log, RUN, "fork_1", lambda _: forked, ORIGIN)
+    await handle(system.executor(), await system.lease("fork_1"))
+    state = RUN.fold(await system.events("fork_1"))
+    assert state.status is Status.WAITING
+    assert set(state.asks.open) == {"001"}
+    assert sent.values == ["a"]
+
+
+async def test_a_call_that_needs_an_approval_and_then_an_answer_gets_both() -> None:
+    system = people()
+    await handle(system.executor(), await system.request(approved(asks())))
+    await answer(system, "001", Answer("approve"))
+    await handle(system.executor(), await system.lease())
+    await answer(system, "001", Answer("answer", value="Paris"), attempt=2)
+    await handle(system.executor(), await system.lease())
+    state = await system.state()
+    assert state.status is Status.COMPLETED
+    assert state.done["001"] == "Paris"
+    assert [ask.kind for ask in await of(system, run.Asked)] == ["approval", "question"]
+
+
 async def test_a_call_is_made_with_the_parameters_as_edited() -> None:
     sent = Sent()
     system = System(tool("send", sent.send, Effect.ONCE))

@@ -23,15 +23,18 @@ async def test_a_plan_that_could_exceed_its_budget_is_not_asked_for(world: World
     assert not world.server.requests
 
 
-async def test_the_run_of_a_plan_has_its_budget_and_policy_and_pays_for_planning(
+async def test_the_run_of_a_plan_has_the_limits_of_its_request_and_pays_for_planning(
     world: World, job: dict[str, Any]
 ) -> None:
-    world.model.says("Let me think.", {**job, "budget": {"usd": 9}, "outward_calls": "allow"})
-    await world.plan(run_id="run_1", budget=Budget(tokens=10**6), outward_calls="forbid")
+    written = {"budget": {"usd": 9}, "outward_calls": "never", "approvals": "none"}
+    world.model.says("Let me think.", {**job, **written})
+    limits = {"budget": Budget(tokens=10**6), "outward_calls": "forbid", "approvals": ("sendEmail",)}
+    await world.plan(run_id="run_1", **limits)
     (requested,) = await world.runs("run_1")
     assert isinstance(requested, run.Requested)
     assert requested.job.budget == Budget(tokens=10**6)
     assert requested.job.outward_calls == "forbid"
+    assert requested.job.approvals == ("sendEmail",)
     assert not requested.untrusted_plan
     assert requested.planning
     assert run.RUN.fold([requested]).spent.tokens == sum(

@@ -183,7 +183,7 @@ def test_an_approval_holds_for_the_next_attempts_and_after_a_resume() -> None:
     failed = run.StepFailed(step="1", attempt=2, error="broke")
     history = [*WAITING, answered("approve"), run.Continued(executor="b", at=NOW)]
     history += [run.StepsStarted(steps=("1",)), failed, run.Suspended(reason="broke"), run.Resumed()]
-    assert RUN.fold(history).asks.approves("1")
+    assert "1" in RUN.fold(history).asks.approvals
 
 
 @pytest.mark.parametrize("closed", [answered("reject"), expired()])

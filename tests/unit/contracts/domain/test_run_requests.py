@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from contracts.domain import dag, goal, run
+from contracts.domain.budget import Budget
 from contracts.domain.goal import Params, Status
+from contracts.domain.limits import Limits
 from contracts.domain.prompts.constraints import as_lines
 from contracts.domain.run_requests import Defaults, Trigger, plan_id, pursue
 from contracts.domain.schedule.schedule import Schedule
@@ -39,6 +41,14 @@ def test_a_goal_is_pursued_by_turns_as_its_parameters_say() -> None:
         schedule_id="sched_1",
         timezone="Europe/Paris",
     )
+
+
+@pytest.mark.parametrize("strategy", ["agent", "dag"])
+def test_a_run_by_the_clock_has_the_limits_of_its_goal(strategy: str) -> None:
+    limits = Limits(Budget(steps=3), "ask", ("sendEmail",))
+    asked = pursue("goal_1", state(strategy=strategy, **limits._asdict()), "run_1", BY_CLOCK, Defaults())
+    assert isinstance(asked.event, run.GoalRequested | dag.Requested)
+    assert Limits.of(asked.event) == limits
 
 
 def test_what_a_goal_does_not_say_is_left_to_the_settings() -> None:

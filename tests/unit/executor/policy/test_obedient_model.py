@@ -97,7 +97,7 @@ class World:
         attempt = Attempt("r", state, step, number, never, RunBudget(lambda: state))
         params = approved(tool, given_, attempt)
         if tool.name in SENDS:
-            by_person = state.asks.approves(step.task.id) is not None
+            by_person = state.asks.approvals.get(step.task.id) is not None
             self.sent.append((by_person, destination(tool.name, params), plain(params)))
         match tool.name:
             case "search":
