@@ -11,7 +11,7 @@ from pydantic_core import PydanticKnownError
 from contracts.api.agents import AgentRow
 from contracts.api.fields import NOT_BLANK, VISIBLE, Body, NonEmpty, Omissible, Query, Row, Timestamp
 from contracts.api.filters import MinCost, Name, TextAndTime
-from contracts.api.limits import OwnLimits, RunLimits, ToolNames
+from contracts.api.limits import RunLimits, ToolNames
 from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
@@ -149,10 +149,6 @@ class RunGoalQuery(Query):
     when_busy: WhenBusy = "queue"
     """`queue`: the run is accepted and stays `pending` until another run ends. `message` says so.
     `refuse`: no run is created, and the answer is 400. Pending and running runs of all goals count."""
-
-
-class RunGoal(OwnLimits):
-    """What this run may do, if that differs from the goal."""
 
 
 class RunTriggered(Row):

@@ -10,10 +10,11 @@ from contracts.api.costs import DagCosts
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList, ExecutionDetail
 from contracts.api.fields import Row
+from contracts.api.limits import OwnLimits
 from contracts.client.errors import ClarificationRequired, Refused
 from contracts.client.executions import EXECUTIONS
 from contracts.client.filters import Filters, query
-from contracts.client.http import Http, keyed, parse_answer, path
+from contracts.client.http import Http, body_as_json, keyed, parse_answer, path
 from contracts.core.event import Json
 from contracts.domain.agent import PLANNER_AGENT
 
@@ -79,13 +80,17 @@ class Dags:
         await self._http.call("POST", path(DAGS, dag_id, "clarify"), {"answer": answer}, headers=AT_ONCE)
         return await self._planned(dag_id)
 
-    async def execute(self, dag_id: str, *, key: str | None = None) -> Started:
-        """Request an execution of the plan of a DAG."""
-        return await self._execute({"dagId": dag_id}, key)
+    async def execute(
+        self, dag_id: str, *, limits: OwnLimits | None = None, key: str | None = None
+    ) -> Started:
+        """Request an execution of the plan of a DAG. `limits` are added to those of the plan."""
+        return await self._execute({"dagId": dag_id, **body_as_json(limits or OwnLimits())}, key)
 
-    async def execute_job(self, job: Mapping[str, Json], *, key: str | None = None) -> Started:
-        """Request an execution of the caller's own job."""
-        return await self._execute({"job": dict(job)}, key)
+    async def execute_job(
+        self, job: Mapping[str, Json], *, limits: OwnLimits | None = None, key: str | None = None
+    ) -> Started:
+        """Request an execution of the caller's own job. `limits` are added to those of the job."""
+        return await self._execute({"job": dict(job), **body_as_json(limits or OwnLimits())}, key)
 
     async def update(self, dag_id: str, changes: DagPatch) -> DagRow:
         """Change a DAG or its schedule."""

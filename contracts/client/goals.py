@@ -15,8 +15,9 @@ from contracts.api.goals import (
     RunTriggered,
     WhenBusy,
 )
+from contracts.api.limits import OwnLimits
 from contracts.client.filters import Filters, query
-from contracts.client.http import Http, keyed, parse_answer, path
+from contracts.client.http import Http, body_as_json, keyed, parse_answer, path
 
 GOALS = "goals"
 
@@ -48,14 +49,20 @@ class Goals:
         await self._http.call("DELETE", path(GOALS, goal_id))
 
     async def run(
-        self, goal_id: str, *, when_busy: WhenBusy | None = None, key: str | None = None
+        self,
+        goal_id: str,
+        *,
+        limits: OwnLimits | None = None,
+        when_busy: WhenBusy | None = None,
+        key: str | None = None,
     ) -> RunTriggered:
-        """Run a goal now. If the maximum number of runs is in progress, `when_busy` decides.
+        """Run a goal now. `limits` are added to those of the goal.
 
-        Default: the run is queued.
+        If the maximum number of runs is in progress, `when_busy` decides. Default: the run is queued.
         """
-        query = {"whenBusy": when_busy}
-        answer = await self._http.call("POST", path(GOALS, goal_id, "run"), query=query, headers=keyed(key))
+        query, body = {"whenBusy": when_busy}, body_as_json(limits)
+        asked = path(GOALS, goal_id, "run")
+        answer = await self._http.call("POST", asked, body, query=query, headers=keyed(key))
         return parse_answer(RunTriggered, answer)
 
     async def pause(self, goal_id: str) -> GoalChanged:

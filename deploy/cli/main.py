@@ -17,6 +17,8 @@ from deploy.cli.operator.commands import log_app, parked_app, views_app
 from deploy.cli.options import (
     DEFAULT_URL,
     AsJson,
+    AskBefore,
+    BudgetLimits,
     Data,
     Durability,
     Executors,
@@ -25,6 +27,7 @@ from deploy.cli.options import (
     MetricsPort,
     NatsPort,
     NatsUrl,
+    OutwardCalls,
     Port,
     Url,
 )
@@ -190,18 +193,22 @@ def run_goal(
     agent: Annotated[
         str | None, typer.Option(help="Name of the agent that plans. Default: the newest built-in planner.")
     ] = None,
+    ask_before: AskBefore = None,
+    outward_calls: OutwardCalls = None,
+    budget: BudgetLimits = None,
 ) -> None:
     """Plan a goal, execute the plan and watch it. Exit status: 0 completed, 1 failed, 2 not reachable."""
     from contracts.client import PLANNER_AGENT, Client
     from deploy.cli.execute import execute
+    from deploy.cli.resources.limits import limits_of
     from deploy.cli.watch.follow import follow
     from deploy.terminal import Terminal
 
     async def main() -> Status:
-        planner = agent or PLANNER_AGENT
+        planner, limits = agent or PLANNER_AGENT, limits_of(ask_before, outward_calls, budget)
         async with Client(url, api_key=api_key) as client:
             with Terminal(stderr=True).busy(f"{planner} is planning …"):
-                started = await client.dags.create_and_execute(goal, agent=planner)
+                started = await client.dags.create_and_execute(goal, agent=planner, **limits)
             return await follow(client, started.execution_id)
 
     _exit(execute(main()))

@@ -86,6 +86,27 @@ MinCost = Annotated[
 ]
 Reason = Annotated[str | None, typer.Option(help="Reason, stored with the cancellation.")]
 
+AskBefore = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--ask-before",
+        metavar="TOOL",
+        help="A person must approve each call of this tool first; repeat for more. See `asks`.",
+    ),
+]
+OutwardCalls = Annotated[
+    Literal["allow", "ask-tainted", "ask", "forbid"] | None,
+    typer.Option(help="What happens to tool calls that send something to others, such as e-mail."),
+]
+BudgetLimits = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--budget",
+        metavar="LIMIT=AMOUNT",
+        help="What one run may spend: usd, tokens, seconds or steps, such as usd=0.5. Repeat for more.",
+    ),
+]
+
 Data = Annotated[
     Path | None,
     typer.Option("--data", help="Directory of the log and the views. Default: $DATA_DIR or ./data."),

@@ -9,9 +9,12 @@ import typer
 from contracts.api.costs import DagCosts
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList
+from contracts.api.limits import OwnLimits
 from contracts.client import PLANNER_AGENT, Client, Started
+from deploy.cli.options import AskBefore, BudgetLimits, OutwardCalls
 from deploy.cli.resources.command import body, command, group
 from deploy.cli.resources.filters import ListOptions
+from deploy.cli.resources.limits import limits_of
 from deploy.cli.resources.upcoming import of_dag
 
 app = group(__name__)
@@ -42,17 +45,21 @@ async def show(client: Client, dag: Id) -> DagRow:
 
 
 @command(app, "create", extended=of_dag)
-async def create(
+async def create(  # noqa: PLR0913, PLR0917  each is an option
     client: Client,
     goal: Annotated[str, typer.Argument(help="The goal in plain language.")],
     agent: Annotated[str, typer.Option(help="Name of the agent that plans.")] = PLANNER_AGENT,
+    ask_before: AskBefore = None,
+    outward_calls: OutwardCalls = None,
+    budget: BudgetLimits = None,
     cron: Cron = None,
     timezone: Timezone = None,
 ) -> DagRow:
     """Plan a goal, and wait for the plan."""
     options = {"cronSchedule": cron, "timezone": timezone}
     given = {name: value for name, value in options.items() if value is not None}
-    return await client.dags.create(goal, agent=agent, **given)
+    limits = limits_of(ask_before, outward_calls, budget)
+    return await client.dags.create(goal, agent=agent, **given, **limits)
 
 
 @command(app, "clarify")
@@ -62,9 +69,16 @@ async def clarify(client: Client, dag: Id, answer: str) -> DagRow:
 
 
 @command(app, "run")
-async def run(client: Client, dag: Id) -> Started:
-    """Start an execution of the plan. Does not wait for it to end."""
-    return await client.dags.execute(dag)
+async def run(
+    client: Client,
+    dag: Id,
+    ask_before: AskBefore = None,
+    outward_calls: OutwardCalls = None,
+    budget: BudgetLimits = None,
+) -> Started:
+    """Start an execution of the plan. Does not wait for it to end. Limits are added to those of the plan."""
+    own = body(OwnLimits, **limits_of(ask_before, outward_calls, budget))
+    return await client.dags.execute(dag, limits=own)
 
 
 @command(app, "update", extended=of_dag)

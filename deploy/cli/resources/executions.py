@@ -18,20 +18,25 @@ from contracts.api.executions import (
     SubStepList,
 )
 from contracts.api.forks import Forked
+from contracts.api.limits import OwnLimits
 from contracts.client import Client, Started
 from deploy.cli.execute import execute
 from deploy.cli.options import (
     DEFAULT_URL,
     AsJson,
+    AskBefore,
+    BudgetLimits,
     ForkedFrom,
     Key,
+    OutwardCalls,
     Reason,
     Url,
 )
 from deploy.cli.resources import changes
 from deploy.cli.resources.budgets import Seconds, Steps, Tokens, Usd, change_of
-from deploy.cli.resources.command import command, group, json_of, text_in
+from deploy.cli.resources.command import body, command, group, json_of, text_in
 from deploy.cli.resources.filters import ListOptions
+from deploy.cli.resources.limits import limits_of
 from deploy.cli.watch.follow import watched
 
 app = group(__name__)
@@ -75,9 +80,13 @@ async def create(
     job: Annotated[
         typer.FileBinaryRead, typer.Argument(help="File with the plan as JSON; `-` reads standard input.")
     ],
+    ask_before: AskBefore = None,
+    outward_calls: OutwardCalls = None,
+    limits: BudgetLimits = None,
 ) -> Started:
-    """Start an execution of your own plan. Does not wait for it to end."""
-    return await client.dags.execute_job(json_of(text_in(job), job.name))
+    """Start an execution of your own plan. Does not wait for it to end. Limits are added to its own."""
+    own = body(OwnLimits, **limits_of(ask_before, outward_calls, limits))
+    return await client.dags.execute_job(json_of(text_in(job), job.name), limits=own)
 
 
 @command(app, "cancel")

@@ -17,11 +17,13 @@ from contracts.api.goals import (
     MemoryRow,
     RunTriggered,
 )
+from contracts.api.limits import OwnLimits
 from contracts.client import Client
 from contracts.core.event import Json
-from deploy.cli.options import Limit, Offset
+from deploy.cli.options import AskBefore, BudgetLimits, Limit, Offset, OutwardCalls
 from deploy.cli.resources.command import body, command, group, object_of
 from deploy.cli.resources.filters import ListOptions
+from deploy.cli.resources.limits import limits_of
 from deploy.cli.resources.upcoming import of_goal
 
 app = group(__name__)
@@ -34,7 +36,7 @@ Strategy = Annotated[
         help="agent: an agent chooses tools turn by turn. dag: plan first, then execute. Default: agent."
     ),
 ]
-Budget = Annotated[int | None, typer.Option("--step-budget", help="Maximum number of turns of a run.")]
+StepBudget = Annotated[int | None, typer.Option("--step-budget", help="Maximum number of turns of a run.")]
 Tools = Annotated[list[str] | None, typer.Option("--tool", help="Allow only this tool; repeat for more.")]
 Params = Annotated[str | None, typer.Option(help="Further params of the goal, as JSON.")]
 
@@ -58,8 +60,11 @@ async def create(  # noqa: PLR0913, PLR0917  each is an option
     agent: Annotated[str | None, typer.Option(help="Name of the agent that works on the goal.")] = None,
     webhook: Webhook = None,
     strategy: Strategy = None,
-    step_budget: Budget = None,
+    step_budget: StepBudget = None,
     tool: Tools = None,
+    ask_before: AskBefore = None,
+    outward_calls: OutwardCalls = None,
+    budget: BudgetLimits = None,
     params: Params = None,
     cron: Annotated[
         str | None, typer.Option(help="Run the goal at these times, such as '0 9 * * MON'.")
@@ -74,7 +79,7 @@ async def create(  # noqa: PLR0913, PLR0917  each is an option
         agentName=agent,
         webhookUrl=webhook,
         schedule=schedule,
-        params=_params(params, strategy, step_budget, tool),
+        params=_params(params, strategy, step_budget, tool, limits_of(ask_before, outward_calls, budget)),
     )
     return await client.goals.create(wanted)
 
@@ -90,8 +95,11 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
     ] = None,
     webhook: Webhook = None,
     strategy: Strategy = None,
-    step_budget: Budget = None,
+    step_budget: StepBudget = None,
     tool: Tools = None,
+    ask_before: AskBefore = None,
+    outward_calls: OutwardCalls = None,
+    budget: BudgetLimits = None,
     params: Params = None,
 ) -> GoalRow:
     """Change a goal. Omitted options stay unchanged. Params are replaced as a whole."""
@@ -100,15 +108,22 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
         objective=objective,
         status=status,
         webhookUrl=webhook,
-        params=_params(params, strategy, step_budget, tool),
+        params=_params(params, strategy, step_budget, tool, limits_of(ask_before, outward_calls, budget)),
     )
     return await client.goals.update(goal, changes)
 
 
 @command(app, "run")
-async def run(client: Client, goal: Id) -> RunTriggered:
-    """Start a run now. Does not wait for it to end."""
-    return await client.goals.run(goal)
+async def run(
+    client: Client,
+    goal: Id,
+    ask_before: AskBefore = None,
+    outward_calls: OutwardCalls = None,
+    budget: BudgetLimits = None,
+) -> RunTriggered:
+    """Start a run now. Does not wait for it to end. Limits are added to those of the goal."""
+    own = body(OwnLimits, **limits_of(ask_before, outward_calls, budget))
+    return await client.goals.run(goal, limits=own)
 
 
 @command(app, "pause")
@@ -135,8 +150,14 @@ async def memories(client: Client, goal: Id, limit: Limit = None, offset: Offset
     return await client.goals.memories(goal, limit=limit, offset=offset)
 
 
-def _params(text: str | None, strategy: str | None, step_budget: int | None, tools: list[str] | None) -> Json:
+def _params(
+    text: str | None,
+    strategy: str | None,
+    step_budget: int | None,
+    tools: list[str] | None,
+    limits: dict[str, Json],
+) -> Json:
     """Return the params of the goal, or None if no option is given."""
     options = {"strategy": strategy, "stepBudget": step_budget, "allowedTools": tools or None}
     given = {name: value for name, value in options.items() if value is not None}
-    return {**object_of(text, "--params"), **given} or None
+    return {**object_of(text, "--params"), **given, **limits} or None

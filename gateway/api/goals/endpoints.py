@@ -17,10 +17,10 @@ from contracts.api.goals import (
     GoalQuery,
     GoalRow,
     ListedGoal,
-    RunGoal,
     RunGoalQuery,
     RunTriggered,
 )
+from contracts.api.limits import OwnLimits
 from contracts.core.event import Event
 from contracts.core.scopes import Scope
 from contracts.domain import goal, run
@@ -152,14 +152,14 @@ async def delete_goal(call: Call[None, None]) -> web.StreamResponse:
     tag=TAG,
     scope=Scope.RUN,
     query=RunGoalQuery,
-    body=RunGoal,
+    body=OwnLimits,
     responses={200: RunTriggered},
     errors={
         400: "The body is invalid, the goal is not active, or the maximum number of runs is in progress."
     },
     keyed=True,
 )
-async def run_goal(call: Call[RunGoal, RunGoalQuery]) -> web.StreamResponse:
+async def run_goal(call: Call[OwnLimits, RunGoalQuery]) -> web.StreamResponse:
     """Does not wait for the run to end. If `MAX_CONCURRENT_RUNS` runs are in progress, `whenBusy` decides."""
     return json_reply(await running.trigger(call, call.path["goal"]))
 

@@ -6,7 +6,8 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from contracts.api.goals import RunGoal, RunGoalQuery, RunTriggered
+from contracts.api.goals import RunGoalQuery, RunTriggered
+from contracts.api.limits import OwnLimits
 from contracts.core.ids import is_id
 from contracts.domain import dag, goal, run
 from contracts.domain.dag import DAG
@@ -27,7 +28,7 @@ ANY_POSITION = 2**63 - 1
 """A position after the end of every log."""
 
 
-async def trigger(call: Call[RunGoal, RunGoalQuery], goal_id: str) -> RunTriggered:
+async def trigger(call: Call[OwnLimits, RunGoalQuery], goal_id: str) -> RunTriggered:
     """Request a run of a goal.
 
     Raises:

@@ -89,6 +89,7 @@ def execution_row(**fields: object) -> Json:
             **dict.fromkeys(("completed_tasks", "failed_tasks", "waiting_tasks", "retry_count"), 0),
             **dict.fromkeys(("seq", "created_at", "updated_at"), 0),
             "id": "e",
+            "approvals": [],
             "dag_id": "d",
             "original_request": "goal",
             "primary_intent": "goal",

@@ -18,11 +18,13 @@ from contracts.api.dags import DagPatch
 from contracts.api.forks import ForkRun, StepFork
 from contracts.api.goals import GoalCreate, GoalPatch
 from contracts.api.keys import KeyCreate, KeyRotate
+from contracts.api.limits import OwnLimits
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
 from contracts.api.search import SearchPosition
 from contracts.client import Client, Refused
 from contracts.core.event import Json
 from contracts.core.scopes import Scope
+from contracts.domain.budget import Budget
 
 if TYPE_CHECKING:
     from tests.services.conftest import StartGateway
@@ -45,6 +47,7 @@ async def first(events: AsyncGenerator[Any]) -> Any:
         return await anext(events)
 
 
+LIMITS = OwnLimits(approvals=["sendEmail"], outwardCalls="ask", budget=Budget(steps=5))
 TURN_2 = ForkRun.model_validate({"from": 2})
 CORRECTED = {"001": StepFork(params={"path": "a"})}
 ANSWER = AskAnswer(verdict="answer", value=1, params={"to": "b"}, comment="yes")
@@ -57,7 +60,7 @@ METHODS: Mapping[str, Ask] = {
     "get_goal": lambda client: client.goals.get("x"),
     "update_goal": lambda client: client.goals.update("x", GoalPatch(status="paused")),
     "delete_goal": lambda client: client.goals.delete("x"),
-    "run_goal": lambda client: client.goals.run("x", when_busy="refuse", key="k"),
+    "run_goal": lambda client: client.goals.run("x", limits=LIMITS, when_busy="refuse", key="k"),
     "pause_goal": lambda client: client.goals.pause("x"),
     "resume_goal": lambda client: client.goals.resume("x"),
     "list_memories": lambda client: client.goals.memories("x", **PAGE, cursor="x"),
@@ -101,7 +104,7 @@ METHODS: Mapping[str, Ask] = {
     "run_experiments": lambda client: client.experiments.run(
         OBJECTIVE, provider="ollama", models=["m"], temperatures=[0], key="k"
     ),
-    "execute_dag": lambda client: client.dags.execute("x", key="k"),
+    "execute_dag": lambda client: client.dags.execute("x", limits=LIMITS, key="k"),
     "fork_run": lambda client: client.runs.fork("x", TURN_2, key="k"),
     "fork_execution": lambda client: client.executions.fork("x", ForkRun(steps=CORRECTED), key="k"),
     "list_attempts_of_run": lambda client: client.runs.attempts("x", "3.0"),

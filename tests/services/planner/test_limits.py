@@ -9,6 +9,7 @@ import pytest
 from contracts.core.tool import Effect, ToolSpec
 from contracts.domain import dag, run
 from contracts.domain.budget import Budget
+from contracts.domain.limits import Limits
 from contracts.domain.memory import MEMORY, Kept, Kind, Memory
 
 if TYPE_CHECKING:
@@ -28,13 +29,11 @@ async def test_the_run_of_a_plan_has_the_limits_of_its_request_and_pays_for_plan
 ) -> None:
     written = {"budget": {"usd": 9}, "outward_calls": "never", "approvals": "none"}
     world.model.says("Let me think.", {**job, **written})
-    limits = {"budget": Budget(tokens=10**6), "outward_calls": "forbid", "approvals": ("sendEmail",)}
-    await world.plan(run_id="run_1", **limits)
+    wanted = Limits(Budget(tokens=10**6), "forbid", ("sendEmail",))
+    await world.plan(run_id="run_1", **wanted._asdict())
     (requested,) = await world.runs("run_1")
     assert isinstance(requested, run.Requested)
-    assert requested.job.budget == Budget(tokens=10**6)
-    assert requested.job.outward_calls == "forbid"
-    assert requested.job.approvals == ("sendEmail",)
+    assert Limits.of(requested.job) == wanted
     assert not requested.untrusted_plan
     assert requested.planning
     assert run.RUN.fold([requested]).spent.tokens == sum(

@@ -162,6 +162,13 @@ def test_an_invalid_setting_is_told_by_its_name(
         ("goals danced", "No such command"),
         ("goals list --limit none", "--limit"),
         ("goals create short", "objective"),
+        ("goals run goal_1 --budget usd", "--budget usd: give a limit and an amount, such as usd=0.5"),
+        (
+            "dags run dag_1 --budget used=1",
+            "budget: Unrecognized key(s) in object: 'used'; did you",
+        ),
+        ("goals create grow-a-garden --budget steps=many", "--budget steps=many is not JSON"),
+        ("goals create grow-a-garden --budget steps=-1", "params.budget.steps: Number must be greater"),
         ("runs list --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
         ("artifacts get x --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
         ("tasks run Poet rhyme --temperature 3", "temperature"),

@@ -21,6 +21,7 @@ def execution(**changes: Any) -> ExecutionDetail:
         {
             **dict.fromkeys(ExecutionDetail.model_fields),
             **dict.fromkeys(("completed_tasks", "failed_tasks", "waiting_tasks", "retry_count"), 0),
+            "approvals": [],
             **dict.fromkeys(("created_at", "updated_at"), 0),
             "id": "dag-exec_1",
             "dag_id": "dag-1",

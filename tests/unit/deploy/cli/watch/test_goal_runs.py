@@ -24,6 +24,7 @@ def run(**changes: Any) -> RunRow:
         {
             **dict.fromkeys(RunRow.model_fields),
             **dict.fromkeys(("step_budget", "steps_executed", "failed_calls", "retry_count"), 0),
+            "approvals": [],
             **dict.fromkeys(("created_at", "updated_at"), 0),
             "id": "run_1",
             "goal_id": "goal_1",
