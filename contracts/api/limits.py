@@ -27,7 +27,7 @@ class RunLimits(Body):
     It can only be stricter than the setting OUTWARD_CALLS, which is the default.
     """
     approvals: Omissible[ToolNames] = None
-    """Names of the tools of which a person must approve each call first, such as `sendEmail`."""
+    """Names of the tools of which a person must approve each call first. Default: none."""
 
 
 class OwnLimits(Body):
