@@ -7,7 +7,8 @@ from collections.abc import AsyncGenerator, Iterable
 from pathlib import Path
 
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.leader import message_at
+from contracts.runtime.nats.direct import stored
+from contracts.runtime.nats.leader import all_of
 
 CANARIES = {
     "OPENAI_API_KEY": "sk-canary-of-the-openai-key-5d1f",
@@ -42,9 +43,7 @@ async def found_in_nats(connection: Connection) -> dict[str, set[str]]:
 
 async def _messages(connection: Connection) -> AsyncGenerator[tuple[str, set[str]]]:
     for name in (await connection.api("STREAM.NAMES"))["streams"]:
-        state = (await connection.api(f"STREAM.INFO.{name}"))["state"]
-        if not state["messages"]:
-            continue
-        for seq in range(state["first_seq"], state["last_seq"] + 1):
-            if message := await message_at(connection, name, seq):
-                yield name, found_in(message.payload) | found_in(str(message.headers))
+        config = (await connection.api(f"STREAM.INFO.{name}"))["config"]
+        read = stored if config.get("allow_direct") else all_of
+        for message in await read(connection, name, ">"):
+            yield name, found_in(message.payload) | found_in(str(message.headers))

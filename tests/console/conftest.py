@@ -4,26 +4,32 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from axe_playwright_python.base import AXE_SCRIPT, AxeResults  # type: ignore[import-untyped]
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.system.conftest import Bed, running_bed
 
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-QUIET = [
+NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+GO = """async (path) => {
+  const { navigate } = await import("/console/parts/router.js");
+  navigate(path);
+  await new Promise(requestAnimationFrame);
+}"""
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    "--in-process-gpu",
 ]
 
 
@@ -52,14 +58,36 @@ class Console:
     """Errors of scripts, violations of the policy, and requests to other hosts."""
 
     async def open(self, path: str) -> None:
-        """Go to a page of the console, and wait until it shows its heading."""
+        """Load a page of the console, and wait until it shows its heading."""
         await self.page.goto(self.url + path)
         await self.page.locator("h1").first.wait_for()
 
-    async def require_accessible(self, *rules: str) -> None:
-        """Require that axe finds nothing, by `rules` or by those of WCAG 2.1 AA."""
-        results = await Axe().run(self.page, options={"runOnly": list(rules or WCAG)})
-        assert results.violations_count == 0, results.generate_report()
+    async def go(self, path: str) -> None:
+        """Go to a page as a link does, and wait until it has loaded its data."""
+        await self.page.evaluate(GO, path)
+        await self.page.locator("h1").first.wait_for()
+        await expect(self.page.locator(".loading")).to_have_count(0, timeout=20_000)
+
+    async def require_accessible(self) -> None:
+        """Require that axe finds nothing by the rules of WCAG 2.1 AA, in both themes.
+
+        Themes differ in colours only, so the dark one is checked for contrast only.
+        """
+        await self.page.emulate_media(color_scheme="light")
+        await self._require_accessible(*WCAG)
+        await self.page.emulate_media(color_scheme="dark")
+        await self._require_accessible("color-contrast")
+
+    async def _require_accessible(self, *rules: str) -> None:
+        if not await self.page.evaluate("'axe' in window"):
+            await self.page.evaluate(AXE_SCRIPT)
+        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        results = AxeResults(await self.page.evaluate("(options) => axe.run(options)", options))
+        assert results.violations_count == 0, f"{self.page.url}\n{results.generate_report()}"
+
+    def foreign(self, url: str) -> list[str]:
+        """A request that does not go to the system."""
+        return [] if url.startswith((self.url, "data:", "blob:")) else [f"request: {url}"]
 
     async def shown(self, text: str) -> None:
         """Wait until a text is shown."""
@@ -78,49 +106,62 @@ async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Bed
 async def browser() -> AsyncGenerator[Browser]:
     """One browser for all tests."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=executable(), args=QUIET)
+        browser = await playwright.chromium.launch(executable_path=executable(), args=FLAGS)
         yield browser
         await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def context(browser: Browser) -> AsyncGenerator[BrowserContext]:
+    """What the pages of all tests share, which is the cache. Nothing moves: drawing costs time."""
+    context = await browser.new_context(reduced_motion="reduce")
+    context.set_default_timeout(20_000)
+    yield context
+    await context.close()
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Note that a test has failed."""
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
 
 
 OpenConsole = Callable[..., Awaitable[Console]]
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def open_console(browser: Browser, served: Bed, tmp_path: Path) -> AsyncGenerator[OpenConsole]:
-    """Opens a page: `await open_console("/runs", width=390, theme="dark")`. Requests to
-    the URLs `without` fail. `at` is the URL of another system. Fails on any problem in it.
+async def open_console(
+    context: BrowserContext, served: Bed, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncGenerator[OpenConsole]:
+    """Opens a page: `await open_console("/runs", width=390)`. Requests to the URLs `without` fail. `at` is
+    the URL of another system. Fails on any problem in it. The pages of a failed test are kept as pictures.
     """
-    opened: list[tuple[BrowserContext, Console]] = []
+    opened: list[Console] = []
 
-    async def open_page(
-        path: str, *, width: int = 1440, theme: str = "light", without: str = "", at: str = ""
-    ) -> Console:
-        context = await browser.new_context(
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if theme == "dark" else "light",
-        )
+    async def open_page(path: str, *, width: int = 1440, without: str = "", at: str = "") -> Console:
         console = Console(await context.new_page(), at or served.system.url)
-        opened.append((context, console))
-        console.page.set_default_timeout(20_000)
+        opened.append(console)
+        await console.page.set_viewport_size({"width": width, "height": 900})
         console.page.on("pageerror", lambda error: console.problems.append(f"script: {error}"))
         console.page.on("dialog", lambda dialog: console.problems.append(f"dialog: {dialog.message}"))
         console.page.on("console", lambda said: console.problems.extend(violations(said.text)))
-        console.page.on(
-            "request",
-            lambda request: (
-                None
-                if request.url.startswith((console.url, "data:", "blob:"))
-                else console.problems.append(f"request: {request.url}")
-            ),
-        )
+        console.page.on("request", lambda request: console.problems.extend(console.foreign(request.url)))
         if without:
-            await context.route(without, lambda route: route.abort())
+            await console.page.route(without, lambda route: route.abort())
         await console.open(path)
         return console
 
     yield open_page
-    for context, console in opened:
-        await console.page.screenshot(path=tmp_path / f"{id(console)}.png")
-        await context.close()
+    for console in opened:
+        if request.node.stash.get(FAILED, True):
+            await console.page.screenshot(path=tmp_path / f"{id(console)}.png")
+        await console.page.close()
         assert console.problems == []

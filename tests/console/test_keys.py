@@ -1,8 +1,10 @@
-"""The console of a system that asks for keys."""
+"""The console of a gateway that asks for keys."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,49 +13,55 @@ import pytest_asyncio
 from contracts.api.keys import KeyCreate
 from contracts.client import Client
 from contracts.core.scopes import Scope
-from contracts.domain.registry import CODEC
-from contracts.runtime.nats_log import nats_log
-from contracts.runtime.process.settings import Settings
 from deploy.cli.operator.keys import KeysInLog
-from deploy.local.system import LocalSystem, Options, local_system, private
+from deploy.local.child import Child
+from deploy.local.ports import free_port
 
 if TYPE_CHECKING:
+    from deploy.local.system import LocalSystem
     from tests.console.conftest import OpenConsole
+    from tests.system.conftest import Bed
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def locked(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[LocalSystem]:
-    """A system that asks for keys."""
-    data = tmp_path_factory.mktemp("locked") / "data"
-    async with local_system(Options(data, env={"AUTH": "keys", **private(data)}), lambda *_: None) as system:
-        yield system
+async def root(served: Bed) -> str:
+    """A key for everything, as an operator makes it."""
+    return (await KeysInLog(served.log).create(KeyCreate(name="root", scopes=[Scope.ADMIN]))).key
 
 
 @pytest_asyncio.fixture(loop_scope="session", scope="module")
-async def root(locked: LocalSystem) -> str:
-    """A key for everything, as an operator makes it."""
-    async with nats_log(Settings(nats_url=locked.nats_url), CODEC, name="test") as log:
-        return (await KeysInLog(log).create(KeyCreate(name="root", scopes=[Scope.ADMIN]))).key
+async def locked(served: Bed, root: str) -> AsyncGenerator[LocalSystem]:
+    """The system behind another gateway, which asks for keys and knows the key for everything."""
+    port = free_port("127.0.0.1", 0)
+    program = served.system.programs["gateway"]
+    env = {**program.env, "AUTH": "keys", "PORT": str(port), "METRICS_PORT": str(free_port("127.0.0.1", 0))}
+    gateway = Child("locked", partial(served.system.forks.fork, replace(program, env=env)), lambda *_: None)
+    await gateway.start()
+    locked = replace(served.system, url=f"http://127.0.0.1:{port}", children={"locked": gateway})
+    await locked.ready()
+    yield locked
+    await gateway.stop()
 
 
 async def test_a_key_is_asked_for_once_and_kept_until_the_tab_is_closed(
     locked: LocalSystem, root: str, open_console: OpenConsole
 ) -> None:
+    runs = "/runs?q=osprey+zebra+stork"
     async with Client(locked.url, api_key=root) as client:
         reader = (await client.keys.create(KeyCreate(name="reader", scopes=[Scope.READ]))).key
-    console = await open_console("/runs", at=locked.url)
+    console = await open_console(runs, at=locked.url)
     await console.page.get_by_role("heading", name="Enter your key").wait_for()
     await console.page.get_by_label("Key").fill("aa_wrong_key")
     await console.page.get_by_role("button", name="Use the key").click()
     await console.shown("The key was refused")
     await console.page.get_by_label("Key").fill(reader)
     await console.page.get_by_role("button", name="Use the key").click()
-    await console.shown("Nothing has run yet")
+    await console.shown("No run fits the filters")
     for path in ("/goals", "/system", "/"):
         await console.open(path)
-        await console.page.locator(".health.warn").wait_for()
+        await console.page.locator(".health.good").wait_for()
         assert await console.page.get_by_label("Key").count() == 0
     other = await open_console("/runs", at=locked.url)
     await other.page.get_by_role("heading", name="Enter your key").wait_for()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,9 +42,9 @@ async def require_no_code(console: Console) -> None:
 
 
 async def visit(console: Console, *paths: str) -> None:
-    """Open pages, and wait until they show their data."""
+    """Go to pages, and wait until they show their data."""
     for path in paths:
-        await console.open(path)
+        await console.go(path)
         await console.page.locator(
             "main :is(table, .tiles, .graph, pre, .card, .facts, .timeline, .markdown)"
         ).first.wait_for()
@@ -77,25 +78,24 @@ async def test_there_are_a_hundred_texts() -> None:
     assert len(set(PAYLOADS)) >= 100
 
 
-async def test_texts_of_steps_files_and_reports_stay_texts(served: Bed, open_console: OpenConsole) -> None:
+async def test_texts_of_steps_and_reports_stay_texts(served: Bed, open_console: OpenConsole) -> None:
     started = await served.client.dags.execute_job(job(served))
     assert await served.end(started.execution_id) == "completed"
     run = f"/runs/{started.execution_id}"
     console = await open_console(run)
-    await visit(console, run, "/runs", "/", *(f"{run}?tab={tab}" for tab in ("timeline", "report", "events")))
-    await console.open(run)
+    tabs = [f"{run}?tab={tab}" for tab in ("timeline", "report", "events", "costs")]
+    await visit(console, "/runs", "/", run, *tabs)
     shown = await visit_all(console, "step", NAMES, "aside h2")
     assert all(text in page for text, page in zip(PAYLOADS, shown, strict=True))
-    await console.open("/artifacts")
-    await visit_all(console, "file", [f"{name}.md" for name in NAMES], "section.file:has(.markdown) h2")
 
 
-async def test_names_of_files_stay_texts(served: Bed, open_console: OpenConsole) -> None:
+async def test_files_and_their_names_stay_texts(served: Bed, open_console: OpenConsole) -> None:
     names = [f"{text.replace('/', '_').strip()[:80]}.md" for text in PAYLOADS]
-    for name in names:
-        (served.data / "artifacts" / name).write_text(name)
+    (served.data / "artifacts").mkdir(exist_ok=True)
+    for name, text in zip(names, PAYLOADS, strict=True):
+        (served.data / "artifacts" / name).write_text(text)
     console = await open_console("/artifacts")
-    await visit_all(console, "file", names, "section.file h2")
+    await visit_all(console, "file", names, "section.file:has(.markdown) h2")
 
 
 async def test_errors_and_questions_stay_texts(
@@ -119,15 +119,15 @@ async def test_errors_and_questions_stay_texts(
     console = await open_console(path)
     await visit(console, path, "/inbox", "/inbox?status=all")
     for ask_id in asks[::10]:
-        await console.open(f"/inbox/{ask_id}")
+        await console.go(f"/inbox/{ask_id}")
         await console.page.get_by_role("button", name="Send the answer").wait_for()
     await served.client.executions.cancel(started.execution_id, PAYLOADS[0])
     await visit(console, path, f"{path}?tab=events")
 
 
 async def test_goals_tools_plans_and_snippets_stay_texts(served: Bed, open_console: OpenConsole) -> None:
-    for number, text in enumerate(PAYLOADS):
-        await served.client.goals.create(GoalCreate(objective=f"Attack zebra {number}: {text}"))
+    goals = [GoalCreate(objective=f"Attack zebra {number}: {text}") for number, text in enumerate(PAYLOADS)]
+    await asyncio.gather(*map(served.client.goals.create, goals))
     made = job(served)
     dag_id = (await served.client.dags.execute_job(made)).dag_id
     for step, text in zip(made["sub_tasks"], PAYLOADS, strict=True):
