@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from contracts.domain.agent import Directory
 from contracts.domain.executors import Executors
-from contracts.domain.key import Keys
+from contracts.domain.keys import Keys
 from contracts.llm import Llm
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue

@@ -13,7 +13,8 @@ import structlog
 from contracts.core import subjects
 from contracts.domain.agent import Directory
 from contracts.domain.executors import Executors
-from contracts.domain.key import KEY, Keys
+from contracts.domain.key import KEY
+from contracts.domain.keys import Keys
 from contracts.domain.registry import CODEC
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import Blobs

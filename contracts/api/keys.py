@@ -13,6 +13,7 @@ from contracts.api.numbers import INTEGRAL
 from contracts.core.scopes import Scope
 from contracts.domain import key
 from contracts.domain.key import NAME
+from contracts.domain.keys import Entry
 
 LONGEST_OVERLAP_S = 30 * 86_400
 """Maximum seconds for which a replaced key stays valid."""
@@ -82,7 +83,7 @@ class KeyRow(Row):
     """Until when the secret before the last rotation stays valid."""
 
     @classmethod
-    def of(cls, entry: key.Entry, now: datetime, **further: str) -> Self:
+    def of(cls, entry: Entry, now: datetime, **further: str) -> Self:
         """The row of a key as of `now`."""
         state = entry.state
         expired = state.status is key.Status.ACTIVE and state.has_expired(now)

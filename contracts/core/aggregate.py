@@ -27,7 +27,7 @@ class DomainError(Exception):
 
 
 LONGEST_SNAPSHOT = 16 * 1024
-"""Maximum bytes of a snapshot. A commit with a larger state has no snapshot."""
+"""Default of the maximum bytes of a snapshot. A commit with a larger state has no snapshot."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,17 @@ class Snapshots(Generic[S]):
     """Raise it when the meaning of a field of the state changes, or when `evolve` changes. A snapshot of
     another version is ignored, and the events are folded instead."""
     state: type[S]
+    longest: int = LONGEST_SNAPSHOT
+    """Maximum bytes of a snapshot."""
 
     @cached_property
     def _adapter(self) -> TypeAdapter[S]:
         return TypeAdapter(self.state)
 
     def taken(self, state: S) -> str | None:
-        """The snapshot of `state`: version and JSON. None if the JSON is longer than LONGEST_SNAPSHOT."""
+        """The snapshot of `state`: version and JSON. None if the JSON is longer than `longest`."""
         text = self._adapter.dump_json(state)
-        return f"{self.version}:{text.decode()}" if len(text) <= LONGEST_SNAPSHOT else None
+        return f"{self.version}:{text.decode()}" if len(text) <= self.longest else None
 
     def restored(self, snapshot: str | None) -> S | None:
         """The state in a snapshot that `taken` made. None if it is missing, invalid or of another version."""

@@ -7,11 +7,16 @@ in units of 10⁻¹² dollars (pico-dollars), so that SQL can add amounts withou
 from __future__ import annotations
 
 from decimal import Decimal, InvalidOperation
+from typing import overload
 
 PICO = Decimal(10) ** 12
 """Pico-dollars in one dollar."""
 
 
+@overload
+def pico_usd(cost_usd: str) -> int: ...
+@overload
+def pico_usd(cost_usd: None) -> None: ...
 def pico_usd(cost_usd: str | None) -> int | None:
     """Convert dollars as text to pico-dollars, rounded half to even. None stays None."""
     if cost_usd is None:
@@ -35,6 +40,10 @@ def decimal_text(cost_usd: Decimal | str) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+@overload
+def usd_text(pico: int) -> str: ...
+@overload
+def usd_text(pico: None) -> None: ...
 def usd_text(pico: int | None) -> str | None:
     """Convert pico-dollars to dollars as text without trailing zeros: `0.00123`, `0`. None stays None."""
     return None if pico is None else decimal_text(Decimal(pico) / PICO)

@@ -68,3 +68,5 @@ class Estimate(NamedTuple):
     pico_usd: int | None
     """Pico-dollars; None: the price of the model is not known."""
     model: str = ""
+    is_free: bool = False
+    """Whether the provider charges nothing, so that no limit in dollars applies."""

@@ -2,13 +2,13 @@
 
 The gateway writes its events, and `async-agent keys` where no gateway with a key exists. A name has one key:
 the id is derived from the name. The text of a key is `aa_<id>_<secret>`. The log has only the SHA-256 of
-the secret; a secret has 256 random bits, so that its hash does not need to be slow. `Keys` holds all keys.
+the secret; a secret has 256 random bits, so that its hash does not need to be slow.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -17,11 +17,10 @@ from hmac import compare_digest
 from typing import ClassVar
 
 from contracts.core.aggregate import Aggregate, DomainError
-from contracts.core.commit import Recorded
-from contracts.core.event import Event
+from contracts.core.event import Event, Json
 from contracts.core.ids import derived_id
 from contracts.core.scopes import Scope
-from contracts.core.unread import Unread
+from contracts.domain.shared_budget import UNLIMITED, PeriodBudget
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$"
 """Pattern of the name of a key."""
@@ -61,6 +60,14 @@ class Revoked(Event):
     type: ClassVar[str] = "key.revoked"
 
 
+class BudgetSet(Event):
+    """The budget of the key was set: what models may cost that its requests lead to."""
+
+    type: ClassVar[str] = "key.budget_set"
+    budget: PeriodBudget
+    """Replaces the earlier budget."""
+
+
 # ── state ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -90,6 +97,7 @@ class State:
     secret_sha256: str = ""
     previous: Previous | None = None
     expires_at: datetime | None = None
+    budget: PeriodBudget = UNLIMITED
 
     def has_expired(self, now: datetime) -> bool:
         """Whether the key has expired."""
@@ -122,10 +130,14 @@ def evolve(state: State, event: Event) -> State:
             return replace(state, secret_sha256=secret, previous=previous, expires_at=expires_at)
         case Revoked():
             return replace(state, status=Status.REVOKED, previous=None)
+        case BudgetSet():
+            return replace(state, budget=event.budget)
     return state
 
 
-KEY = Aggregate("key", State(), evolve, lambda state: state.status.value, (Created, Rotated, Revoked))
+KEY = Aggregate(
+    "key", State(), evolve, lambda state: state.status.value, (Created, Rotated, Revoked, BudgetSet)
+)
 
 
 def key_id(name: str) -> str:
@@ -162,8 +174,8 @@ class KeyRevoked(DomainError):
     """The key is revoked: create it again."""
 
 
-def create(state: State, wanted: Created, now: datetime) -> list[Event]:
-    """Create a key, possibly again after it was revoked.
+def create(state: State, wanted: Created, now: datetime, budget: PeriodBudget = UNLIMITED) -> list[Event]:
+    """Create a key with a budget, possibly again after it was revoked.
 
     Raises:
         KeyExists: a key with this name is not revoked.
@@ -172,7 +184,7 @@ def create(state: State, wanted: Created, now: datetime) -> list[Event]:
     if state.status is Status.ACTIVE:
         raise KeyExists
     _require_future(wanted.expires_at, now)
-    return [wanted]
+    return [wanted, BudgetSet(budget=budget)] if budget.is_set else [wanted]
 
 
 def rotate(state: State, wanted: Rotated, now: datetime) -> list[Event]:
@@ -183,12 +195,22 @@ def rotate(state: State, wanted: Rotated, now: datetime) -> list[Event]:
         KeyRevoked: it is revoked.
         ExpiresInPast: it would have expired before `now`.
     """
-    require_known(state)
-    if state.status is Status.REVOKED:
-        raise KeyRevoked
+    _require_active(state)
     rotated = wanted if wanted.expires_at else wanted.model_copy(update={"expires_at": state.expires_at})
     _require_future(rotated.expires_at, now)
     return [rotated]
+
+
+def set_budget(state: State, changes: Mapping[str, Json]) -> list[Event]:
+    """Change the budget of a key; None removes a limit. Returns no events if it stays the same.
+
+    Raises:
+        UnknownKey: it was never created.
+        KeyRevoked: it is revoked.
+    """
+    _require_active(state)
+    budget = PeriodBudget.model_validate({**state.budget.model_dump(), **changes})
+    return [] if budget == state.budget else [BudgetSet(budget=budget)]
 
 
 def revoke(state: State) -> list[Event]:
@@ -207,75 +229,22 @@ def require_known(state: State) -> None:
         raise UnknownKey
 
 
+def _require_active(state: State) -> None:
+    require_known(state)
+    if state.status is Status.REVOKED:
+        raise KeyRevoked
+
+
 def _require_future(expires_at: datetime | None, now: datetime) -> None:
     if expires_at is not None and expires_at <= now:
         raise ExpiresInPast
 
 
-# ── all keys ────────────────────────────────────────────────────────────────────────────────────────────
+# ── texts of keys ───────────────────────────────────────────────────────────────────────────────────────
 
 
 class InvalidKey(DomainError):
     """The key is not valid. The message says why, and never more than its holder may know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One key in `Keys`."""
-
-    id: str
-    state: State
-    created_at: datetime
-    changed_at: datetime
-
-
-class Keys:
-    """All keys, folded from the log and kept in memory.
-
-    A key with an event that this version cannot read is unknown: the event may have revoked it.
-    """
-
-    def __init__(self) -> None:
-        self._entries: dict[str, Entry] = {}
-
-    def fold(self, recorded: Iterable[Recorded]) -> None:
-        """Apply further commits of keys, in log order."""
-        for one in recorded:
-            for event in one.commit.events:
-                self._apply(one.commit.aggregate_id, event, one.commit.time)
-
-    def require(self, id_: str) -> Entry:
-        """The key with this id. Raises UnknownKey if there is none."""
-        entry = self._entries.get(id_)
-        if entry is None:
-            raise UnknownKey
-        return entry
-
-    def all(self) -> list[Entry]:
-        """All keys by name, including revoked and expired ones."""
-        return sorted(self._entries.values(), key=lambda entry: entry.state.name)
-
-    def holding(self, id_: str, secret_sha256: str, now: datetime) -> Entry:
-        """The key with this id, if the secret with this hash is valid.
-
-        Raises:
-            InvalidKey: the key is unknown, revoked or expired, or the secret is another one.
-        """
-        entry = self._entries.get(id_)
-        if entry is None or not entry.state.accepts(secret_sha256, now):
-            raise InvalidKey("The key is unknown, or it was replaced by a new one")
-        if entry.state.status is not Status.ACTIVE:
-            raise InvalidKey(f"The key {entry.state.name} is revoked: ask for a new one")
-        if entry.state.has_expired(now):
-            raise InvalidKey(f"The key {entry.state.name} has expired: ask for a new one")
-        return entry
-
-    def _apply(self, id_: str, event: Event, time: datetime) -> None:
-        before = self._entries.pop(id_, None)
-        if isinstance(event, Unread):
-            return
-        state = evolve(before.state if before else State(), event)
-        self._entries[id_] = Entry(id_, state, before.created_at if before else time, time)
 
 
 def parts_of(text: str) -> tuple[str, str]:

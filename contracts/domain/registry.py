@@ -14,9 +14,10 @@ from contracts.domain.key import KEY
 from contracts.domain.memory import MEMORY
 from contracts.domain.run import RUN
 from contracts.domain.schedule.ticks import SCHEDULE
+from contracts.domain.shared_budget import BUDGET
 from contracts.domain.task import TASK
 from contracts.domain.webhook import WEBHOOK
 from contracts.domain.writers import WRITERS
 
-AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, DAG, GOAL, KEY, MEMORY, RUN, SCHEDULE, TASK, WEBHOOK)
+AGGREGATES: tuple[Aggregate[Any], ...] = (AGENT, BUDGET, DAG, GOAL, KEY, MEMORY, RUN, SCHEDULE, TASK, WEBHOOK)
 CODEC = Codec(AGGREGATES, UPCASTS, WRITERS)

@@ -7,13 +7,16 @@ commit against it. A service that begins to write something else needs an entry 
 from __future__ import annotations
 
 from contracts.core.writers import Writers, writes
-from contracts.domain import agent, dag, goal, key, memory, run, task, webhook
+from contracts.domain import agent, dag, goal, key, memory, run, shared_budget, task, webhook
 from contracts.domain.schedule import ticks
 
 _ANY_DAG = set(dag.Status) - {dag.Status.ABSENT}
 _ANY_GOAL = set(goal.Status) - {goal.Status.ABSENT}
 
-_KEYS = writes((key.Status.ACTIVE, key.Status.REVOKED), key.Created, key.Rotated, key.Revoked)
+_KEYS = writes((key.Status.ACTIVE, key.Status.REVOKED), key.Created, key.Rotated, key.Revoked, key.BudgetSet)
+_BUDGET = writes(
+    (shared_budget.Status.OPEN,), shared_budget.Reserved, shared_budget.Settled, shared_budget.Warned
+)
 
 GATEWAY = {
     "agent": writes(
@@ -23,6 +26,7 @@ GATEWAY = {
         agent.Activated,
         agent.Deleted,
     ),
+    "budget": _BUDGET,
     "dag": writes(
         _ANY_DAG,
         dag.Requested,
@@ -62,6 +66,7 @@ GATEWAY = {
 
 PLANNER = {
     "agent": writes((agent.Status.INACTIVE, agent.Status.ACTIVE), agent.Created, agent.Activated),
+    "budget": _BUDGET,
     "dag": writes(
         (dag.Status.PLANNING, dag.Status.PLANNED, dag.Status.CLARIFICATION, dag.Status.REJECTED),
         dag.AttemptMade,
@@ -73,6 +78,7 @@ PLANNER = {
 }
 
 EXECUTOR = {
+    "budget": _BUDGET,
     "memory": writes(("kept",), memory.Kept),
     "run": writes(
         (

@@ -100,7 +100,7 @@ class Llm:
         endpoint = resolve(self._settings, request.provider, request.model)
         tokens = most_tokens(body_of(request, endpoint, self._settings))
         if endpoint.provider is Provider.OLLAMA:
-            return Estimate(tokens.total, 0, endpoint.model)
+            return Estimate(tokens.total, 0, endpoint.model, is_free=True)
         cost = await asyncio.to_thread(_price, endpoint, endpoint.model, tokens)
         if cost is None and self._settings.budget_unpriced == "allow":
             cost = Decimal(0)

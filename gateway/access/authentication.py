@@ -8,7 +8,8 @@ from functools import partial
 
 from contracts.core.actors import of_key
 from contracts.core.scopes import granted
-from contracts.domain.key import PREFIX, Entry, InvalidKey, Keys, parts_of
+from contracts.domain.key import PREFIX, InvalidKey, parts_of
+from contracts.domain.keys import Entry, Keys
 from contracts.runtime.log import Unavailable
 from gateway.access.principals import ANYBODY, STRANGER, Principal
 from gateway.http.errors import FrameworkRefusal

@@ -13,7 +13,8 @@ from contracts.api.keys import KeyCreate, KeyIssued, KeyRotate, KeyRow
 from contracts.core.event import Event
 from contracts.core.scopes import Scope
 from contracts.domain import key
-from contracts.domain.key import KEY, SECRET_BYTES, Entry, Keys
+from contracts.domain.key import KEY, SECRET_BYTES
+from contracts.domain.keys import Entry, Keys
 from contracts.runtime.stream import transact
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply, no_content

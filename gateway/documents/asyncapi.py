@@ -14,7 +14,7 @@ from contracts.core import subjects
 from contracts.core.aggregate import Aggregate
 from contracts.core.codec import CONTENT_TYPE
 from contracts.core.event import Event
-from contracts.domain import agent, dag, goal, key, memory, run, task, webhook
+from contracts.domain import agent, dag, goal, key, memory, run, shared_budget, task, webhook
 from contracts.domain.executors import ExecutorAlive, ToolProgress
 from contracts.domain.registry import AGGREGATES
 from contracts.domain.schedule import ticks
@@ -62,6 +62,7 @@ class _Kind:
 
 KINDS: Mapping[str, _Kind] = {
     "agent": _Kind(agent, tuple(agent.Status)),
+    "budget": _Kind(shared_budget, tuple(shared_budget.Status)),
     "dag": _Kind(dag, tuple(dag.Status)),
     "goal": _Kind(goal, tuple(goal.Status)),
     "key": _Kind(key, tuple(key.Status)),

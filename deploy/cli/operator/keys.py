@@ -12,7 +12,8 @@ from contracts.core import subjects
 from contracts.core.actors import of_service
 from contracts.core.event import Event
 from contracts.domain import key
-from contracts.domain.key import KEY, SECRET_BYTES, Keys
+from contracts.domain.key import KEY, SECRET_BYTES
+from contracts.domain.keys import Keys
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, transact
 

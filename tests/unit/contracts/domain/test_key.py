@@ -12,7 +12,9 @@ from contracts.core.event import Event
 from contracts.core.scopes import Scope, granted
 from contracts.core.unread import Unread
 from contracts.domain import key
-from contracts.domain.key import KEY, InvalidKey, Keys, State
+from contracts.domain.key import KEY, InvalidKey, State
+from contracts.domain.keys import Keys
+from contracts.domain.shared_budget import PeriodBudget
 
 NOW = datetime(2026, 11, 23, 16, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -156,3 +158,39 @@ def test_revoking_a_revoked_key_changes_nothing() -> None:
 )
 def test_scopes_include_what_they_need(scope: Scope, included: set[Scope]) -> None:
     assert granted((scope,)) == included
+
+
+# ── budgets ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_key_is_created_with_a_budget_and_its_limits_are_changed_one_by_one() -> None:
+    events = key.create(State(), CREATED, NOW, PeriodBudget(usd_per_day="5"))
+    state = KEY.fold(events)
+    assert state.budget == PeriodBudget(usd_per_day="5")
+    state = KEY.fold(key.set_budget(state, {"usd_per_month": 100}), state)
+    assert state.budget == PeriodBudget(usd_per_day="5", usd_per_month="100")
+    assert key.set_budget(state, {"usd_per_month": "100"}) == []
+    assert KEY.fold(key.set_budget(state, {"usd_per_day": None}), state).budget.usd_per_day is None
+
+
+def test_a_key_without_a_budget_is_created_as_ever() -> None:
+    assert key.create(State(), CREATED, NOW) == [CREATED]
+
+
+def test_a_key_that_is_created_again_has_no_budget_of_before() -> None:
+    history = [CREATED, key.BudgetSet(budget=PeriodBudget(usd_per_day="5")), key.Revoked(), CREATED]
+    assert KEY.fold(history).budget == PeriodBudget()
+
+
+@pytest.mark.parametrize(
+    ("history", "error"), [([], key.UnknownKey), ([CREATED, key.Revoked()], key.KeyRevoked)]
+)
+def test_only_a_key_that_is_in_use_has_a_budget(history: list[Event], error: type[Exception]) -> None:
+    with pytest.raises(error):
+        key.set_budget(KEY.fold(history), {"usd_per_day": 1})
+
+
+def test_the_budget_of_a_key_is_found_by_its_name() -> None:
+    keys = keys_of(CREATED, key.BudgetSet(budget=PeriodBudget(usd_per_day="5")))
+    assert keys.budget("ci") == PeriodBudget(usd_per_day="5")
+    assert keys.budget("other") == PeriodBudget()

@@ -16,6 +16,7 @@ from contracts.domain.registry import AGGREGATES
 from contracts.domain.schedule.schedule import Schedule
 
 SHAPES = {
+    ("budget", 1): "abb9d36cb89bdb9a",
     ("goal", 1): "501fe85f2375418b",
     ("goal", 2): "60c61209ba269064",
     ("goal", 3): "1242f1eea231eb18",
