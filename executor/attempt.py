@@ -24,6 +24,8 @@ class Attempt:
     """Returns once this process certainly owns the run. Call it before work that must not be repeated."""
     budget: RunBudget
     """The budget of the run, for calls of models."""
+    actor: str | None = None
+    """Who asked for the run, or for it to go on: see contracts.core.actors."""
 
     @property
     def idempotency_key(self) -> str:

@@ -137,7 +137,10 @@ class Driver:
                 continue  # it ran before its start was saved, the start was decided again, and it has ended
             if self._run.saved.running.get(step) == number or self._may_start_early(step):
                 one = state.graph.steps[step]
-                attempt = Attempt(self._run.id, state, one, number, self._ownership.confirm, self._budget)
+                actor = self._run.stream.origin.actor
+                attempt = Attempt(
+                    self._run.id, state, one, number, self._ownership.confirm, self._budget, actor
+                )
                 self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
             else:
                 waiting.append((step, number))

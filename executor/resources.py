@@ -12,12 +12,15 @@ from contracts.core.outcome import Ask, Retry
 from contracts.core.tool import Effect
 from contracts.domain.agent import Directory
 from contracts.domain.executors import ToolProgress
+from contracts.domain.shared_budget import LimitReached
 from contracts.llm import ChatRequest, Completion, Llm
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.nats.retry import retry_forever
+from contracts.spending import Pay, Purpose, unlimited
 from executor import metrics
 from executor.asking import answers, approved, question
 from executor.attempt import Attempt
+from executor.run_budget import over_shared_budget
 from executor.tools.registry import Registry
 from executor.tools.tool import CallContext, ProgressKind, Tool
 from executor.values import Values
@@ -32,7 +35,7 @@ PublishLive = Callable[[str, dict[str, Json]], Awaitable[None]]
 class Resources:
     """Tools, agents, models and blobs of this process, and slots for `max_steps` steps at once."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  every part by its name
         self,
         tools: Registry,
         llm: Llm,
@@ -42,6 +45,7 @@ class Resources:
         *,
         max_steps: int,
         timeout_s: float,
+        pay: Pay = unlimited,
     ) -> None:
         self.tools = tools
         self.llm = llm
@@ -50,6 +54,7 @@ class Resources:
         self._values = Values(blobs)
         self._publish_live = publish_live
         self._timeout_s = timeout_s
+        self._pay = pay
         self._slots = asyncio.Semaphore(max_steps)
 
     async def in_slot(self, work: Callable[[], Awaitable[T]]) -> T:
@@ -62,13 +67,21 @@ class Resources:
         """The answer of a model. The client does not retry; the step does, and each attempt is logged.
 
         Raises:
-            OverBudget: the run cannot afford the call.
+            OverBudget: the run, the key that asked for it, or the system cannot afford the call.
+            Unavailable: the log, which has the budget that runs share, could not be reached.
             Retry: the model did not answer within the timeout of a step, or it may work later.
             Reject: it cannot work without a change.
         """
         if attempt.budget.limits_models:
             needed = await self.llm.estimate(request)
             attempt.budget.reserve(attempt.step.task.id, attempt.number, needed)
+        purpose = Purpose(attempt.idempotency_key, attempt.actor)
+        try:
+            return await self._pay(request, purpose, partial(self._complete, request))
+        except LimitReached as limit:
+            raise over_shared_budget(limit, attempt.step.task.id, attempt.number) from None
+
+    async def _complete(self, request: ChatRequest) -> Completion:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self.llm.complete(request, retries=0)

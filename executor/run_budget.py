@@ -1,12 +1,17 @@
-"""The budget of one run in this process: calls of models are made only if the run can afford them."""
+"""The budget of one run in this process: calls of models are made only if the run can afford them.
+
+The budgets that runs share are in `contracts.spending`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from contracts.core.money import usd_text
 from contracts.core.spent import Estimate
 from contracts.domain import run
 from contracts.domain.budget import Spending
+from contracts.domain.shared_budget import LimitReached
 from executor.outcomes import Key
 
 
@@ -16,6 +21,24 @@ class OverBudget(Exception):
     def __init__(self, reached: run.BudgetReached) -> None:
         super().__init__(reached.reason)
         self.reached = reached
+
+
+def over_shared_budget(limit: LimitReached, step: str, attempt: int) -> OverBudget:
+    """The same for a limit of the system or of a key."""
+    reached = limit.reached
+    needed = reached.needed.pico_usd
+    return OverBudget(
+        run.BudgetReached(
+            step=step,
+            attempt=attempt,
+            limit="usd",
+            allowed=usd_text(reached.limit.pico_usd),
+            spent=usd_text(reached.spent + reached.reserved),
+            needed=usd_text(needed),
+            reason=limit.then("resume the run"),
+            shared=reached.name,
+        )
+    )
 
 
 class RunBudget:

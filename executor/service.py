@@ -17,6 +17,8 @@ from contracts.core.subjects import EXECUTOR_ALIVE, live_run, state_filter
 from contracts.core.text import clean_json
 from contracts.domain.agent import AGENT, Directory
 from contracts.domain.executors import INTERVAL_S, ExecutorAlive
+from contracts.domain.key import KEY
+from contracts.domain.keys import Keys
 from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN, Status
 from contracts.llm import Llm, LlmSettings
@@ -29,6 +31,7 @@ from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from contracts.settings.redactor import SECRETS
+from contracts.spending import SharedBudget, SharedBudgetSettings
 from executor.after_run.after_run import AT_ONCE, ENDS, LOOK_BACK, AfterRun
 from executor.after_run.after_run import NAME as AFTER_RUN
 from executor.executor import Executor, until_drained, watch
@@ -53,12 +56,17 @@ STOPPED = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Stat
 @asynccontextmanager
 async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
     """Build the executor, with the log of `settings` and the tools and LLM of the environment."""
-    tool_settings, llm_settings = ToolSettings(), LlmSettings()
-    agents = Directory()
+    tool_settings, llm_settings, system = ToolSettings(), LlmSettings(), SharedBudgetSettings().budget
+    agents, keys, name = Directory(), Keys(), f"{settings.instance}-{new_id()[-8:]}"
     async with (
         _tools(tool_settings) as (tools, sources),
         aclosing(Llm(llm_settings)) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
+        aclosing(
+            SharedBudget(
+                log, llm, system, keys, source=f"/{NAME}/{name}", at_once=llm_settings.llm_max_concurrency
+            )
+        ) as shared,
     ):
         publish_live = partial(_publish_live, log.connection)
         resources = Resources(
@@ -69,29 +77,34 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
             publish_live,
             max_steps=settings.executor_max_steps,
             timeout_s=settings.step_timeout_s,
+            pay=shared.pay,
         )
         rules = PolicySettings().rules
-        policy, name = settings.policy, f"{settings.instance}-{new_id()[-8:]}"
+        policy = settings.policy
         workloads: Workloads = {
             "plan": PlanWorkload(resources, policy, rules),
             "agent": AgentWorkload(log, resources, policy, _limits(settings, llm_settings), rules),
         }
         executor = Executor(log, workloads, name)
         after_run = AfterRun(log, resources, policy, f"/{NAME}/{name}")
-        follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
+        followers = (
+            Follower(log, state_filter(AGENT.name), fold=agents.fold),
+            Follower(log, state_filter(KEY.name), fold=keys.fold),
+        )
         await publish(log.connection, tools.specs)
         with _leases(settings, NAME) as runs_leases, _leases(settings, AFTER_RUN) as ends_leases:
             runs = _runs(settings, log, executor, runs_leases)
             ends = _ends(settings, log, after_run, ends_leases)
 
             async def consume() -> None:
-                await follower.catch_up()
+                for follower in followers:
+                    await follower.catch_up()
                 await listed(sources)
                 await until_drained(asyncio.create_task(runs.run()), executor)
 
             workers: list[Worker] = [
                 log.connection.watch,
-                follower.run,
+                *(follower.run for follower in followers),
                 consume,
                 ends.run,
                 partial(_announce, log.connection, settings, tools),

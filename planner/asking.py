@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import partial
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.spent import Spent
 from contracts.llm import ChatRequest, Completion, Exchange, Llm
+from contracts.spending import Pay, Purpose
 from planner.reply import Reply
 
 ADVICE = "try again {when}, or set another provider and model"
 """Advice if a model does not answer."""
 
 
-async def ask(llm: Llm, request: ChatRequest) -> Reply:
-    """The answer of the model, or the error after all retries of the client."""
+async def ask(llm: Llm, request: ChatRequest, pay: Pay, purpose: Purpose) -> Reply:
+    """The answer of the model, or the error after all retries of the client.
+
+    Raises:
+        LimitReached: the shared budget does not allow the call.
+        Unavailable: the log, which has the shared budget, could not be reached.
+    """
     calls: list[Exchange] = []
     try:
-        completion = await llm.complete(request, on_attempt=calls.append)
+        completion = await pay(request, purpose, partial(llm.complete, request, on_attempt=calls.append))
     except Retry as failure:
         advice = ADVICE.format(when=_wait_text(failure.after))
         return _unanswered(f"{failure}; {advice}", failure.spent, calls)

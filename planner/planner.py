@@ -19,16 +19,18 @@ from contracts.domain.dag import DAG, Planned, Rejected, Requested
 from contracts.domain.memory import MEMORY, Memory
 from contracts.domain.model import Model, NoModel, resolve_model
 from contracts.domain.plan import in_zone
+from contracts.domain.shared_budget import LimitReached
 from contracts.llm import ChatRequest, Llm
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
+from contracts.spending import Pay, Purpose, unlimited
 from planner import metrics
 from planner.asking import ask
 from planner.execution import cancel_run, request_run
-from planner.planning import conclude, judge, next_question, with_title
+from planner.planning import conclude, judge, next_question, tries, with_title
 from planner.planning_context import PlanningContext, brief, unusable
 from planner.reply import Reply
 from planner.title import Proposal, title_request
@@ -53,6 +55,8 @@ class Planner:
     """`/planner/<instance>`."""
     clock: Callable[[], datetime]
     """Returns the current time. The model sees it in the time zone of the DAG."""
+    pay: Pay = unlimited
+    """Calls models within the shared budget."""
     title_patience_s: float = 10.0
     """Maximum seconds that a finished plan waits for its title."""
     tools_patience_s: float = 5.0
@@ -95,7 +99,7 @@ class Planner:
         if isinstance(briefing, Rejected):
             await _append(stream, lambda state: dag.plan(state, [briefing]))
             return
-        async with _in_background(self._title(stream.state)) as title:
+        async with _in_background(self._title(stream)) as title:
             while dag.is_planning(stream.state):
                 await self._attempt(stream, briefing, title)
 
@@ -133,11 +137,13 @@ class Planner:
             async with asyncio.timeout(self.tools_patience_s):
                 await self.catalogue.known()
 
-    async def _title(self, state: dag.State) -> Proposal | None:
+    async def _title(self, stream: Stream[dag.State]) -> Proposal | None:
+        state = stream.state
         request = title_request(self.agents, state.goal_text, self._now(state), self.llm.problem)
-        if request is None or state.title is not None or await self._unaffordable(state, request):
+        if request is None or state.title is not None:
             return None
-        return Proposal(await ask(self.llm, request))
+        reply = await self._ask(stream, request, "title")
+        return None if isinstance(reply, Rejected) else Proposal(reply)
 
     async def _attempt(
         self, stream: Stream[dag.State], briefing: PlanningContext, title: asyncio.Task[Proposal | None]
@@ -145,16 +151,27 @@ class Planner:
         state = stream.state
         question = next_question(state, briefing.system, briefing.goal(state.goal_text))
         request = briefing.chat(question)
-        if rejected := await self._unaffordable(state, request):
-            await _append(stream, lambda now: dag.plan(now, [rejected]))
+        reply = await self._ask(stream, request, str(len(tries(state)) + 1))
+        if isinstance(reply, Rejected):
+            await _append(stream, lambda now: dag.plan(now, [reply]))
             return
-        reply = await ask(self.llm, request)
         metrics.ATTEMPTS.labels(question.reason).inc()
         verdict = await asyncio.to_thread(judge, state.goal_text, reply, briefing.vocabulary)
         if isinstance(verdict, Planned):
             verdict = briefing.planned(verdict)
         proposal = await self._proposal(title, wanted=isinstance(verdict, Planned))
         await _append(stream, lambda now: with_title(conclude(now, question, reply, verdict), proposal))
+
+    async def _ask(self, stream: Stream[dag.State], request: ChatRequest, call: str) -> Reply | Rejected:
+        """The reply of the model, or the rejection if a budget does not allow the call."""
+        if rejected := await self._unaffordable(stream.state, request):
+            return rejected
+        purpose = Purpose(f"{stream.id}/{call}", stream.origin.actor)
+        try:
+            return await ask(self.llm, request, self.pay, purpose)
+        except LimitReached as limit:
+            details = limit.reached.details
+            return Rejected(http_status=402, error=limit.then("plan again"), details=details)
 
     async def _unaffordable(self, state: dag.State, request: ChatRequest) -> Rejected | None:
         """The rejection if the budget of the plan's run does not allow another question to a model."""

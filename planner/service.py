@@ -13,6 +13,8 @@ from contracts.core.subjects import EXECUTOR_ALIVE, state_filter
 from contracts.domain.agent import AGENT, Directory
 from contracts.domain.dag import DAG, Status
 from contracts.domain.executors import Executors
+from contracts.domain.key import KEY
+from contracts.domain.keys import Keys
 from contracts.domain.registry import CODEC
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.catalogue import Catalogue, watch
@@ -23,6 +25,7 @@ from contracts.runtime.follow import Follower
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service
 from contracts.runtime.stream import Origin
+from contracts.spending import SharedBudget, SharedBudgetSettings
 from planner.default_agents import default_agents
 from planner.planner import Planner
 from planner.seed import seed_agents
@@ -35,11 +38,18 @@ NAME = "planner"
 async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
     """Build the planner, with the log of `settings` and the LLM of the environment."""
     source = f"/{NAME}/{settings.instance}"
-    agents, executors = Directory(), Executors(time.monotonic)
+    agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
+    llm_settings, system = LlmSettings(), SharedBudgetSettings().budget
     catalogue = Catalogue(offered=executors.offered)
-    async with aclosing(Llm(LlmSettings())) as llm, nats_log(settings, CODEC, name=NAME) as log:
+    at_once = llm_settings.llm_max_concurrency
+    async with (
+        aclosing(Llm(llm_settings)) as llm,
+        nats_log(settings, CODEC, name=NAME) as log,
+        aclosing(SharedBudget(log, llm, system, keys, source=source, at_once=at_once)) as shared,
+    ):
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
-        planner = Planner(log, llm, agents, follower, catalogue, source, now)
+        keys_follower = Follower(log, state_filter(KEY.name), fold=keys.fold)
+        planner = Planner(log, llm, agents, follower, catalogue, source, now, shared.pay)
         await log.connection.listen(EXECUTOR_ALIVE, executors.record_heartbeat)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
             policy = DeliveryPolicy(max_in_flight=settings.max_concurrent_plans, grace_s=settings.grace_s)
@@ -50,11 +60,13 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
 
             async def consume() -> None:
                 await follower.catch_up()
+                await keys_follower.catch_up()
                 await seed_agents(log, agents, default_agents(), Origin(source, actor=of_service(NAME)))
                 await consumer.run()
 
             watching = partial(watch, log.connection, catalogue)
-            yield Running([log.connection.watch, follower.run, watching, consume], {"nats": log.problem})
+            followers = (follower.run, keys_follower.run)
+            yield Running([log.connection.watch, *followers, watching, consume], {"nats": log.problem})
 
 
 def now() -> datetime:

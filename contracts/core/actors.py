@@ -16,6 +16,12 @@ def of_key(name: str) -> str:
     return f"key:{name}"
 
 
+def key_name(actor: str | None) -> str | None:
+    """The name of the key if `actor` is a key; None otherwise."""
+    kind, _, name = (actor or "").partition(":")
+    return name if kind == "key" else None
+
+
 def of_user(subject: str) -> str:
     """The actor of requests with a token for this subject of the OIDC issuer."""
     return f"user:{subject}"

@@ -43,3 +43,5 @@ class BudgetReached(Event):
     needed: UsdText | None = None
     """The most that the call may cost; null: unknown, or not a call."""
     reason: str
+    shared: str | None = None
+    """The shared budget that the limit is of, such as `system/day` or `key:ci/month`; null: the run's own."""

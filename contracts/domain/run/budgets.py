@@ -47,9 +47,7 @@ def worked_ms(state: State, now: datetime) -> int:
 
 
 def affordable(state: State, steps: Sequence[str]) -> Sequence[str]:
-    """Those of `steps` that the budget allows to start."""
-    if state.budget is None:
-        return steps
+    """Those of `steps` that the budget allows to start, the run's own and the shared one."""
     match state.over_budget and state.over_budget.limit:
         case "usd" | "tokens":
             return [step for step in steps if not state.graph.steps[step].task.is_inference]
@@ -110,7 +108,8 @@ def set_budget(state: State, changes: Mapping[Limit, Json], now: datetime) -> li
         BudgetRefused: the run has ended, or the new limit is not above what is spent.
     """
     require_known(state)
-    is_stopped = state.over_budget is not None and state.status in {Status.SUSPENDED, Status.FAILED}
+    is_own = state.over_budget is not None and state.over_budget.shared is None
+    is_stopped = is_own and state.status in {Status.SUSPENDED, Status.FAILED}
     if state.status not in OPEN and not is_stopped:
         raise BudgetRefused(f"the run is {state.status}: its budget cannot be changed any more")
     old = state.budget.model_dump() if state.budget else {}

@@ -50,6 +50,11 @@ class Reached:
         return f"{holder}/{self.limit.period}"
 
     @property
+    def may_fit_later(self) -> bool:
+        """Whether the call fits if the calls in progress turn out to be cheap."""
+        return self.needed.pico_usd is not None and self.spent + self.needed.pico_usd <= self.limit.pico_usd
+
+    @property
     def details(self) -> dict[str, Json]:
         """The numbers for clients. Amounts are US dollars as text."""
         return {

@@ -15,10 +15,13 @@ from contracts.core.event import Event, Json
 from contracts.core.tool import Effect
 from contracts.domain import agent, run
 from contracts.domain.agent import AGENT, Directory
+from contracts.domain.keys import Keys
 from contracts.domain.run import RUN, RunPolicy
+from contracts.domain.shared_budget import PeriodBudget
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import transact
+from contracts.spending import SharedBudget
 from deploy.scripted_llm import ScriptedLlm, parse_rules
 from executor.after_run.after_run import AfterRun
 from executor.after_run.run_result import SHOWN
@@ -62,6 +65,11 @@ class World:
         self.told: list[tuple[str, dict[str, Json]]] = []
         self._tools: list[tuple[str, Tool[Any]]] = []
         self._names = 0
+        self.system = PeriodBudget()
+        """What models may cost in the whole system."""
+        self.keys = Keys()
+        self.shared: list[SharedBudget] = []
+        """The shared budget of each process."""
 
     def tool(self, name: str, body: Body, effect: Effect = Effect.READ) -> None:
         async def run_(params: Params, call: CallContext) -> Json:
@@ -92,7 +100,11 @@ class World:
 
         blobs = self.log.format.blobs
         registry = Registry.of(self._tools)
-        return Resources(registry, self.llm, self.agents, blobs, tell, max_steps=100, timeout_s=5)
+        shared = SharedBudget(self.log, self.llm, self.system, self.keys, source="/executor/e", at_once=16)
+        self.shared.append(shared)
+        return Resources(
+            registry, self.llm, self.agents, blobs, tell, max_steps=100, timeout_s=5, pay=shared.pay
+        )
 
     async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
         """One commit."""
@@ -158,18 +170,27 @@ class MakeWorld(Protocol):
 @pytest.fixture
 async def make_world() -> AsyncGenerator[MakeWorld]:
     closing: list[Any] = []
+    worlds: list[World] = []
 
     async def make(rules: str = "", **llm: Any) -> World:
         scripted = ScriptedLlm(parse_rules(rules + SUMMARY_RULE), delays=False)
         await scripted.__aenter__()
-        given = {"llm_provider": "openai", "openai_base_url": scripted.base_url, "llm_model": "scripted"}
+        given = {
+            "llm_provider": "openai",
+            "openai_base_url": scripted.base_url,
+            "ollama_base_url": scripted.url,
+            "llm_model": "scripted",
+        }
         client = Llm(LlmSettings(_env_file=None, **{**given, **llm}))
         closing.extend([scripted, client])
         world = World(scripted, client)
+        worlds.append(world)
         await world.agent("agent_1", "defaultAgent")
         return world
 
     yield make
+    for shared in (one for world in worlds for one in world.shared):
+        await shared.aclose()
     for one in reversed(closing):
         if isinstance(one, Llm):
             await one.aclose()

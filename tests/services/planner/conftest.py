@@ -20,7 +20,9 @@ from contracts.core.tool import Effect, ToolSpec
 from contracts.domain import agent, dag
 from contracts.domain.agent import AGENT, Directory
 from contracts.domain.dag import DAG
+from contracts.domain.keys import Keys
 from contracts.domain.run import RUN
+from contracts.domain.shared_budget import PeriodBudget
 from contracts.llm import Llm, LlmSettings
 from contracts.llm.backoff import Backoff
 from contracts.runtime.catalogue import Catalogue
@@ -29,6 +31,7 @@ from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.follow import Follower
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
+from contracts.spending import SharedBudget
 from deploy.scripted_llm import ScriptedLlm
 from deploy.scripted_llm.rules import Rule, ScriptedAnswer, When
 from planner.planner import Planner
@@ -89,6 +92,8 @@ class World:
         self.log = InterruptedLog(CODEC)
         self.catalogue = Catalogue()
         self.model = Model()
+        self.system = PeriodBudget()
+        """What models may cost in the whole system."""
         self.waits: list[float] = []
         """Seconds that the LLM clients waited between tries."""
         self.server: ScriptedLlm
@@ -104,6 +109,9 @@ class World:
             llm = await self.llm()
         agents = Directory()
         follower = Follower(self.log, state_filter(AGENT.name), fold=agents.fold)
+        shared = SharedBudget(self.log, llm, self.system, Keys(), source=PLANNER, at_once=16)
+        self._stack.push_async_callback(shared.aclose)
+        options = {"pay": shared.pay, **options}
         following = asyncio.create_task(follower.run())
         self._stack.callback(following.cancel)
         return Planner(self.log, llm, agents, follower, self.catalogue, PLANNER, lambda: NOW, **options)
@@ -163,6 +171,10 @@ class World:
     async def runs(self, run_id: str) -> Sequence[Event]:
         """Everything that happened to a run."""
         return all_events(one.commit for one in await self.commits(RUN.name, run_id))
+
+    async def close(self) -> None:
+        """End all processes."""
+        await self._stack.aclose()
 
     async def _wait(self, seconds: float) -> None:
         self.waits.append(seconds)

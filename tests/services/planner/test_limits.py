@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contracts.core.commit import all_events
 from contracts.core.tool import Effect, ToolSpec
 from contracts.domain import dag, run
 from contracts.domain.budget import Budget
 from contracts.domain.limits import Limits
 from contracts.domain.memory import MEMORY, Kept, Kind, Memory
+from contracts.domain.shared_budget import BUDGET, PeriodBudget, Reserved, Settled, month_of
+from deploy.scripted_llm.rules import ScriptedAnswer
 
 if TYPE_CHECKING:
     from tests.services.planner.conftest import World
@@ -22,6 +26,33 @@ async def test_a_plan_that_could_exceed_its_budget_is_not_asked_for(world: World
     assert rejected.http_status == 402
     assert rejected.error.startswith("budget: 0 of 5 tokens are spent, and the next call may need")
     assert not world.server.requests
+
+
+async def test_a_plan_that_could_exceed_a_shared_budget_is_not_asked_for(world: World) -> None:
+    world.system = PeriodBudget(usd_per_day="0.001")
+    (*_, rejected) = await world.plan(run_id="run_1")
+    assert isinstance(rejected, dag.Rejected)
+    assert rejected.http_status == 402
+    assert rejected.error.startswith("budget of the system: 0 of 0.001 US dollars per day are spent")
+    assert rejected.error.endswith("; raise BUDGET_USD_PER_DAY, then plan again")
+    assert isinstance(rejected.details, dict)
+    assert (rejected.details["budget"], rejected.details["spent"]) == ("system/day", "0")
+    assert not world.server.requests
+
+
+async def test_each_attempt_at_a_plan_and_its_title_are_paid_from_the_shared_budget(
+    world: World, job: dict[str, Any]
+) -> None:
+    """The plan costs 1.25 dollars, an unreadable answer 0.25, the title 0.5."""
+    world.model.says(ScriptedAnswer(text="Let me think.", cost=0.25), job)
+    world.system = PeriodBudget(usd_per_month="10")
+    await world.plan()
+    await world.close()
+    month = month_of(datetime.now(UTC))
+    history = all_events(one.commit for one in await world.commits(BUDGET.name, month))
+    settled = {event.by: event.usd for event in history if isinstance(event, Settled)}
+    assert settled == {"d1/1": "0.25", "d1/2": "1.25", "d1/title": "0.5"}
+    assert {event.key for event in history if isinstance(event, Reserved)} == {"ci"}
 
 
 async def test_the_run_of_a_plan_has_the_limits_of_its_request_and_pays_for_planning(

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,11 +17,13 @@ from aiohttp.test_utils import TestServer
 
 from contracts.core.commit import all_events
 from contracts.core.outcome import Reject
-from contracts.domain import agent, dag, run, webhook
+from contracts.core.scopes import Scope
+from contracts.domain import agent, dag, key, run, webhook
 from contracts.domain.agent import AGENT
 from contracts.domain.dag import DAG
 from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN
+from contracts.domain.shared_budget import PeriodBudget
 from contracts.runtime.consumer.parking import parked_messages
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.settings import Settings
@@ -130,8 +133,8 @@ async def executing() -> AsyncGenerator[None]:
         await asyncio.wait(workers)
 
 
-async def requested(log: NatsLog, webhook_url: str) -> None:
-    stream = await Stream.open(log, RUN, "run_1", ORIGIN)
+async def requested(log: NatsLog, webhook_url: str, origin: Origin = ORIGIN) -> None:
+    stream = await Stream.open(log, RUN, "run_1", origin)
     wanted = run.GoalRequested(goal_id="goal_1", objective="do it", step_budget=5, webhook_url=webhook_url)
     await stream.append([wanted])
 
@@ -229,3 +232,23 @@ async def test_a_run_that_one_process_left_is_finished_by_the_next_and_its_webho
     assert sum(isinstance(event, run.TurnTaken) for event in events) == 2
     assert sum(isinstance(event, run.TakenOver) for event in events) == 1
     assert isinstance(events[-1], run.Completed)
+
+
+@pytest.mark.parametrize("holder", ["system", "key ci"])
+async def test_a_process_keeps_to_the_budget_of_the_system_and_of_the_key_that_asked(
+    log: NatsLog, receiver: Any, eventually: Eventually, monkeypatch: pytest.MonkeyPatch, holder: str
+) -> None:
+    _, url = receiver
+    monkeypatch.setenv("LLM_MODEL", "gpt-4o")
+    if holder == "system":
+        monkeypatch.setenv("BUDGET_USD_PER_DAY", "0.0001")
+    created = key.Created(name="ci", scopes=(Scope.RUN,), secret_sha256="0" * 64)
+    stream = await Stream.open(log, key.KEY, key.key_id("ci"), ORIGIN)
+    small = key.BudgetSet(budget=PeriodBudget(usd_per_month="0.0001"))
+    await stream.append([created, *([] if holder == "system" else [small])])
+    async with executing():
+        await requested(log, url("end"), replace(ORIGIN, actor="key:ci"))
+        await eventually(lambda: ended(log))
+    history = all_events(one.commit for one in await log.read("run", "run_1"))
+    (last,) = [event for event in history if isinstance(event, run.Failed)]
+    assert last.error.startswith(f"budget of the {holder}: 0 of 0.0001 US dollars per")

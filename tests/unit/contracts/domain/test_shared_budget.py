@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.core.event import Event
-from contracts.core.money import PICO, pico_usd, usd_text
+from contracts.core.money import pico_usd, usd_text
 from contracts.core.spent import Estimate
 from contracts.domain import shared_budget
 from contracts.domain.shared_budget import (
@@ -101,7 +101,7 @@ def test_a_call_that_could_exceed_a_limit_is_refused_by_the_limit_that_ends_last
 
 def test_calls_in_progress_count_at_the_most_that_they_may_cost() -> None:
     refusal = refused(after(reserved("a"), reserved("b")), call("c"), limits(day="2.5"))
-    assert (refusal.reached.spent, refusal.reached.reserved) == (0, 2 * PICO)
+    assert (refusal.reached.spent, refusal.reached.reserved) == (0, pico_usd("2"))
     assert "0 of 2.5 US dollars per day are spent, 2 are reserved for calls in progress" in str(refusal)
 
 

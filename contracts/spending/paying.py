@@ -1,0 +1,151 @@
+"""Calls models within the shared budget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import NamedTuple
+
+from contracts.core.actors import key_name, of_service
+from contracts.core.ids import unique
+from contracts.core.money import pico_usd
+from contracts.core.outcome import Reject, Retry
+from contracts.core.writers import service_of
+from contracts.domain.keys import Keys
+from contracts.domain.shared_budget import (
+    UNLIMITED,
+    Call,
+    LimitReached,
+    Limits,
+    PeriodBudget,
+    month_of,
+    reserve,
+    settle,
+)
+from contracts.llm import ChatRequest, Completion, Llm
+from contracts.runtime.log import Log
+from contracts.runtime.nats.retry import retry_forever
+from contracts.runtime.stream import Origin
+from contracts.spending.ledger import Ledger
+
+
+class Purpose(NamedTuple):
+    """What a call of a model is for."""
+
+    by: str
+    """See `contracts.domain.shared_budget.Reserved.by`."""
+    actor: str | None
+    """Who asked for the work, see contracts.core.actors."""
+
+
+Ask = Callable[[], Awaitable[Completion]]
+"""Calls the model."""
+Pay = Callable[[ChatRequest, Purpose, Ask], Awaitable[Completion]]
+"""Calls a model if the shared budget allows it, and counts its cost. Raises LimitReached otherwise."""
+
+
+async def unlimited(_: ChatRequest, __: Purpose, ask: Ask) -> Completion:
+    """Pay without any limit."""
+    return await ask()
+
+
+class SharedBudget:
+    """The shared budget as one process sees it. A call that no limit applies to costs nothing extra."""
+
+    def __init__(
+        self,
+        log: Log,
+        llm: Llm,
+        system: PeriodBudget,
+        keys: Keys,
+        *,
+        source: str,
+        at_once: int,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """`source`: of the commits. `at_once`: maximum number of calls in progress."""
+        self._llm = llm
+        self._system = system
+        self._keys = keys
+        self._clock = clock
+        self._turns = asyncio.Semaphore(at_once)
+        self._unsettled = 0
+        """Number of reservations of this process that will be settled."""
+        self._settled = asyncio.Event()
+        """Set when the next reservation of this process is settled."""
+        self._ledger = Ledger(log, Origin(source, actor=of_service(service_of(source))))
+
+    def limits(self, actor: str | None) -> Limits:
+        """The limits for calls that `actor` has asked for."""
+        name = key_name(actor)
+        return Limits(name, self._system, self._keys.budget(name) if name else UNLIMITED)
+
+    async def pay(self, request: ChatRequest, purpose: Purpose, ask: Ask) -> Completion:
+        """The answer of the model. See Pay.
+
+        Raises:
+            LimitReached: the call could exceed a limit, so it was not made.
+            LlmNotConfigured: a setting is missing.
+            Unavailable: the log could not be reached.
+            Retry: `ask` raised it. The same holds for Reject.
+        """
+        limits = self.limits(purpose.actor)
+        if not limits.are_set:
+            return await ask()
+        needed = await self._llm.estimate(request)
+        if needed.is_free:
+            return await ask()
+        async with self._turns:  # what waits for its turn reserves nothing
+            return await self._paid(Call(unique(), purpose.by, needed), limits, ask)
+
+    async def aclose(self) -> None:
+        """Wait a little for what is not written yet."""
+        await self._ledger.aclose()
+
+    async def _paid(self, call: Call, limits: Limits, ask: Ask) -> Completion:
+        month, cost = await self._reserve(call, limits), None
+        try:
+            completion = await ask()
+            cost = pico_usd(completion.spent.cost_usd)
+        except (Retry, Reject) as failure:
+            cost = None if failure.spent is None else pico_usd(failure.spent.cost_usd) or 0
+            raise
+        finally:
+            self._settle_later(month, call.id, cost, limits)
+        return completion
+
+    async def _reserve(self, call: Call, limits: Limits) -> str:
+        """Reserve the most that a call may cost. Returns the month in which it counts.
+
+        Where only reservations are in the way, it waits for those of this process, which may end cheaper.
+        """
+        while True:
+            settled, now = self._settled, self._clock()
+            month = month_of(now)
+            try:
+                await self._ledger.decide(month, partial(reserve, call=call, limits=limits, now=now))
+            except LimitReached as limit:
+                if not (self._unsettled and limit.reached.may_fit_later):
+                    raise
+                await settled.wait()
+            except BaseException:  # it may have been written nevertheless, and no call is made
+                self._unsettled += 1
+                self._settle_later(month, call.id, 0, limits)
+                raise
+            else:
+                self._unsettled += 1
+                return month
+
+    def _settle_later(self, month: str, call_id: str, cost: int | None, limits: Limits) -> None:
+        decide = partial(settle, call_id=call_id, cost=cost, limits=limits, now=self._clock())
+        self._ledger.run_later(self._settle(partial(self._ledger.decide, month, decide)))
+
+    async def _settle(self, write: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await retry_forever(write, what="to settle what a call of a model has cost")
+        finally:
+            self._unsettled -= 1
+            self._settled.set()
+            self._settled = asyncio.Event()
