@@ -27,6 +27,7 @@ from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.follow import Follower
+from contracts.runtime.log import Log
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import Running, Service, Worker
@@ -62,31 +63,21 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
         _tools(tool_settings) as (tools, sources),
         aclosing(Llm(llm_settings)) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
-        aclosing(
-            SharedBudget(
-                log, llm, system, keys, source=f"/{NAME}/{name}", at_once=llm_settings.llm_max_concurrency
-            )
-        ) as shared,
+        aclosing(SharedBudget(log, llm, system, keys, source=f"/{NAME}/{name}")) as shared,
     ):
-        publish_live = partial(_publish_live, log.connection)
         resources = Resources(
             tools,
             llm,
             agents,
             log.format.blobs,
-            publish_live,
+            partial(_publish_live, log.connection),
             max_steps=settings.executor_max_steps,
             timeout_s=settings.step_timeout_s,
             pay=shared.pay,
         )
-        rules = PolicySettings().rules
-        policy = settings.policy
-        workloads: Workloads = {
-            "plan": PlanWorkload(resources, policy, rules),
-            "agent": AgentWorkload(log, resources, policy, _limits(settings, llm_settings), rules),
-        }
+        workloads = _workloads(settings, log, resources, _limits(settings, llm_settings))
         executor = Executor(log, workloads, name)
-        after_run = AfterRun(log, resources, policy, f"/{NAME}/{name}")
+        after_run = AfterRun(log, resources, settings.policy, f"/{NAME}/{name}")
         followers = (
             Follower(log, state_filter(AGENT.name), fold=agents.fold),
             Follower(log, state_filter(KEY.name), fold=keys.fold),
@@ -124,6 +115,14 @@ async def _tools(settings: ToolSettings) -> AsyncGenerator[tuple[Registry, list[
     ):
         tools = build_registry(settings, http, parsers)
         yield tools, tool_sources(settings, tools, unguarded)
+
+
+def _workloads(settings: ExecutorSettings, log: Log, resources: Resources, limits: Limits) -> Workloads:
+    policy, rules = settings.policy, PolicySettings().rules
+    return {
+        "plan": PlanWorkload(resources, policy, rules),
+        "agent": AgentWorkload(log, resources, policy, limits, rules),
+    }
 
 
 def _leases(settings: ExecutorSettings, consumer: str) -> closing[Leases]:

@@ -39,13 +39,12 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
     """Build the planner, with the log of `settings` and the LLM of the environment."""
     source = f"/{NAME}/{settings.instance}"
     agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
-    llm_settings, system = LlmSettings(), SharedBudgetSettings().budget
+    system = SharedBudgetSettings().budget
     catalogue = Catalogue(offered=executors.offered)
-    at_once = llm_settings.llm_max_concurrency
     async with (
-        aclosing(Llm(llm_settings)) as llm,
+        aclosing(Llm(LlmSettings())) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
-        aclosing(SharedBudget(log, llm, system, keys, source=source, at_once=at_once)) as shared,
+        aclosing(SharedBudget(log, llm, system, keys, source=source)) as shared,
     ):
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         keys_follower = Follower(log, state_filter(KEY.name), fold=keys.fold)

@@ -29,9 +29,7 @@ def process(
     settings = {"llm_provider": "openai", "llm_model": "gpt-4o", "openai_api_key": "sk-test-key", **given}
     llm = Llm(LlmSettings(_env_file=None, **settings))
     system = PeriodBudget(usd_per_day=day)
-    return SharedBudget(
-        log, llm, system, keys or Keys(), source=f"/executor/{name}", at_once=16, clock=lambda: NOON
-    )
+    return SharedBudget(log, llm, system, keys or Keys(), source=f"/executor/{name}", clock=lambda: NOON)
 
 
 def answer(cost: str | None) -> Completion:

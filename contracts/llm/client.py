@@ -43,6 +43,11 @@ class Llm:
         self._open: Connection | None = None
         self._learnt: dict[tuple[Provider, str], Restrictions] = {}
 
+    @property
+    def concurrency(self) -> int:
+        """Maximum number of calls in progress."""
+        return self._settings.llm_max_concurrency
+
     def problem(self, provider: str | None = None, model: str | None = None) -> str | None:
         """What to set before this provider and model can be called; None: nothing is missing."""
         try:

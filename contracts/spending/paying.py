@@ -62,15 +62,14 @@ class SharedBudget:
         keys: Keys,
         *,
         source: str,
-        at_once: int,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """`source`: of the commits. `at_once`: maximum number of calls in progress."""
+        """`source`: of the commits."""
         self._llm = llm
         self._system = system
         self._keys = keys
         self._clock = clock
-        self._turns = asyncio.Semaphore(at_once)
+        self._turns = asyncio.Semaphore(llm.concurrency)
         self._unsettled = 0
         """Number of reservations of this process that will be settled."""
         self._settled = asyncio.Event()

@@ -100,7 +100,7 @@ class World:
 
         blobs = self.log.format.blobs
         registry = Registry.of(self._tools)
-        shared = SharedBudget(self.log, self.llm, self.system, self.keys, source="/executor/e", at_once=16)
+        shared = SharedBudget(self.log, self.llm, self.system, self.keys, source="/executor/e")
         self.shared.append(shared)
         return Resources(
             registry, self.llm, self.agents, blobs, tell, max_steps=100, timeout_s=5, pay=shared.pay

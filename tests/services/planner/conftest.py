@@ -109,7 +109,7 @@ class World:
             llm = await self.llm()
         agents = Directory()
         follower = Follower(self.log, state_filter(AGENT.name), fold=agents.fold)
-        shared = SharedBudget(self.log, llm, self.system, Keys(), source=PLANNER, at_once=16)
+        shared = SharedBudget(self.log, llm, self.system, Keys(), source=PLANNER)
         self._stack.push_async_callback(shared.aclose)
         options = {"pay": shared.pay, **options}
         following = asyncio.create_task(follower.run())
