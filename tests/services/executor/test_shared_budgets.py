@@ -85,7 +85,7 @@ async def test_steps_at_once_wait_for_one_another_where_only_reservations_are_in
     steps = [infer(str(n), "think") for n in range(1, 7)]
     await world.handle(world.executor(), await requested(world, "run_1", *steps))
     assert (await world.state()).status is Status.COMPLETED
-    assert world.scripted.max_in_flight == 2
+    assert world.scripted.max_in_flight <= 2
 
 
 async def test_a_suspended_run_goes_on_when_the_limit_is_raised(world: World) -> None:
