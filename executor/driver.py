@@ -32,6 +32,7 @@ from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Stream
 from executor import metrics
+from executor.ask_webhooks import request_webhooks
 from executor.asking import Asking
 from executor.attempt import Attempt
 from executor.outcomes import Key, key_of, with_error
@@ -266,6 +267,8 @@ class Driver:
         metrics.APPEND_SECONDS.observe(time.perf_counter() - begun)
         for event in saved:
             log_event(self._run.stream, event)
+        if asked := [event for event in saved if isinstance(event, run.Asked)]:
+            await request_webhooks(self._run.stream, asked)
 
     async def _refresh(self) -> None:
         await retry_forever(self._run.refresh, what=f"to read {self._run.id}")

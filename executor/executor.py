@@ -16,6 +16,7 @@ from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Log
 from contracts.runtime.stream import Origin, Stream
 from executor import metrics
+from executor.ask_webhooks import request_webhooks
 from executor.driver import Driver
 from executor.run_log import log_event
 from executor.run_slots import RunSlots
@@ -45,6 +46,7 @@ class Executor:
         stream = await self._open(recorded, delivery)
         if stream is None or stream.state.status not in run.OPEN:
             return
+        await request_webhooks(stream, stream.state.asks.open.values())
         async with self._slots[stream.state.kind].one():
             await self._drive(stream, self._workloads[stream.state.kind], delivery.lease)
         if stream.state.status is run.Status.RUNNING:

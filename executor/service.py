@@ -33,7 +33,7 @@ from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from contracts.settings.redactor import SECRETS
 from contracts.spending import SharedBudget, SharedBudgetSettings
-from executor.after_run.after_run import AT_ONCE, ENDS, LOOK_BACK, AfterRun
+from executor.after_run.after_run import AT_ONCE, LOOK_BACK, SUBJECTS, AfterRun
 from executor.after_run.after_run import NAME as AFTER_RUN
 from executor.executor import Executor, until_drained, watch
 from executor.goal.limits import Limits
@@ -77,7 +77,8 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
         )
         workloads = _workloads(settings, log, resources, _limits(settings, llm_settings))
         executor = Executor(log, workloads, name)
-        after_run = AfterRun(log, resources, settings.policy, f"/{NAME}/{name}")
+        public_url = str(settings.public_url or "")
+        after_run = AfterRun(log, resources, settings.policy, f"/{NAME}/{name}", public_url)
         followers = (
             Follower(log, state_filter(AGENT.name), fold=agents.fold),
             Follower(log, state_filter(KEY.name), fold=keys.fold),
@@ -137,7 +138,7 @@ def _runs(settings: ExecutorSettings, log: NatsLog, executor: Executor, leases: 
 
 def _ends(settings: ExecutorSettings, log: NatsLog, after_run: AfterRun, leases: Leases) -> Consumer:
     policy = replace(_delivery(settings, AT_ONCE), since=LOOK_BACK)
-    return Consumer(log, AFTER_RUN, ENDS, after_run.handle, policy=policy, leases=leases)
+    return Consumer(log, AFTER_RUN, SUBJECTS, after_run.handle, policy=policy, leases=leases)
 
 
 def _delivery(settings: ExecutorSettings, at_once: int) -> DeliveryPolicy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, HttpUrl
 
 from contracts.domain.run import RunPolicy
 from contracts.domain.run_requests import GoalSettings
@@ -26,6 +26,8 @@ class ExecutorSettings(Settings, GoalSettings):
     agent_context_chars: int = Field(default=200_000, ge=4000)
     """Maximum characters of the conversation of a goal run; the newest turns are kept. A token has about four
     characters. Lower it for a model with a small context."""
+    public_url: HttpUrl | None = None
+    """Address of the API as people and receivers of webhooks reach it, such as https://agent.example.org."""
     lease_s: float = Field(default=15.0, gt=0)
     """Seconds after which another executor takes over a run whose executor does not respond."""
 

@@ -112,7 +112,7 @@ def failed(changes: Changes, meta: EventMeta, event: run.Failed) -> None:
 @fold.on(webhook.Delivered)
 def delivered(changes: Changes, meta: EventMeta, event: webhook.Delivered) -> None:
     """Add the webhook delivery to the outputs of the run."""
-    _add_delivery(changes, meta, event.ending, {"url": event.url, "status": event.status, "success": True})
+    _add_delivery(changes, meta, event, {"url": event.url, "status": event.status, "success": True})
 
 
 @fold.on(webhook.AttemptFailed)
@@ -120,7 +120,7 @@ def attempt_failed(changes: Changes, meta: EventMeta, event: webhook.AttemptFail
     """Add a failed webhook delivery to the outputs of the run, unless it is retried."""
     if event.retry_at is None:
         payload = {"url": event.url, "success": False, "error": event.error}
-        _add_delivery(changes, meta, event.ending, payload)
+        _add_delivery(changes, meta, event, payload)
 
 
 def turn_row(meta: EventMeta, number: int, thought: str, finish_reason: str) -> dict[str, Any]:
@@ -153,6 +153,15 @@ def call_row(meta: EventMeta, turn: int, position: int, call: run.Call) -> dict[
     )
 
 
-def _add_delivery(changes: Changes, meta: EventMeta, ending: int, payload: dict[str, Any]) -> None:
-    step = f"end-{ending}" if ending else "end"
-    add_output(changes, meta, step, run.Output(kind="webhook", content=orjson.dumps(payload).decode()))
+def _add_delivery(
+    changes: Changes,
+    meta: EventMeta,
+    event: webhook.Delivered | webhook.AttemptFailed,
+    payload: dict[str, Any],
+) -> None:
+    run_id, step = meta.id, f"end-{event.ending}" if event.ending else "end"
+    if event.ask:
+        run_id, asked, attempt = run.parse_ask_id(event.ask)
+        step, payload = f"asked-{asked}-{attempt}", {**payload, "ask": event.ask}
+    left = run.Output(kind="webhook", content=orjson.dumps(payload).decode())
+    add_output(changes, meta, step, left, run_id=run_id)

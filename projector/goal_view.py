@@ -33,6 +33,7 @@ def created(changes: Changes, meta: EventMeta, event: goal.Created) -> None:
             "objective": event.objective,
             "params": event.params.as_json(),
             "webhook_url": event.webhook_url,
+            "webhook_events": list(event.webhook_events),
             "agent_id": event.agent_id,
             "status": "active",
             "created_at": meta.at,
@@ -52,6 +53,8 @@ def updated(changes: Changes, meta: EventMeta, event: goal.Updated) -> None:
         values["params"] = event.params.as_json()
     if event.webhook_url is not None:
         values["webhook_url"] = event.webhook_url or None
+    if event.webhook_events is not None:
+        values["webhook_events"] = list(event.webhook_events)
     _goal(changes, meta, values)
 
 

@@ -82,13 +82,16 @@ def result_of(meta: EventMeta, event: run.StepCompleted | run.CallAnswered) -> d
     }
 
 
-def add_output(changes: Changes, meta: EventMeta, step: str, left: run.Output) -> None:
-    """Insert an output of the run."""
+def add_output(
+    changes: Changes, meta: EventMeta, step: str, left: run.Output, *, run_id: str | None = None
+) -> None:
+    """Insert an output of a run. Default: of the run that the event belongs to."""
+    of = run_id or meta.id
     changes.insert(
         outputs,
         {
-            "id": output_id(meta, step),
-            "run_id": meta.id,
+            "id": output_id(of, step),
+            "run_id": of,
             "kind": left.kind,
             "path_or_payload": left.content,
             "created_at": meta.at,
@@ -96,9 +99,9 @@ def add_output(changes: Changes, meta: EventMeta, step: str, left: run.Output) -
     )
 
 
-def output_id(meta: EventMeta, step: str) -> str:
+def output_id(run_id: str, step: str) -> str:
     """The id of the output of a step."""
-    return f"output_{suffix(meta.id)}-{step}"
+    return f"output_{suffix(run_id)}-{step}"
 
 
 def suffix(run_id: str) -> str:

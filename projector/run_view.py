@@ -98,7 +98,7 @@ def resumed(changes: Changes, meta: EventMeta, _: run.Resumed) -> None:
     again = by_plan & run_steps.c.status.in_(("failed", *IN_PROGRESS))
     pending = {"status": "pending", "retry_at": None, "error": None, "completed_at": None}
     changes.execute(update(run_steps).where(again).values(**pending, updated_at=meta.at))
-    changes.execute(delete(outputs).where(outputs.c.id == output_id(meta, run.SUMMARY)))
+    changes.execute(delete(outputs).where(outputs.c.id == output_id(meta.id, run.SUMMARY)))
     values = {
         "status": "pending",
         "failed_steps": 0,

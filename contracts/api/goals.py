@@ -16,6 +16,7 @@ from contracts.api.numbers import COERCED, INTEGRAL, MOST_TOKENS
 from contracts.api.paging import FURTHEST, ByCursor, Page
 from contracts.api.schedules import ScheduleCreate, ScheduleRow
 from contracts.core.event import Json
+from contracts.domain.webhook import WebhookEvent
 
 GoalStatus = Literal["active", "paused", "archived"]
 LONGEST_URL = 2048
@@ -38,6 +39,7 @@ HttpUrl = Annotated[
     AfterValidator(_http_url),
     WithJsonSchema({"type": "string", "format": "uri", "pattern": "^https?://", "maxLength": LONGEST_URL}),
 ]
+WebhookEvents = Annotated[list[WebhookEvent], Field(min_length=1, max_length=2)]
 Objective = Annotated[str, Field(min_length=10, json_schema_extra={**VISIBLE}), NOT_BLANK]
 """At least 10 characters, and at most the setting MAX_MESSAGE_LENGTH."""
 
@@ -69,7 +71,9 @@ class GoalCreate(Body):
     objective: Objective
     params: GoalParams = GoalParams()
     webhook_url: Omissible[HttpUrl] = None
-    """The server sends a POST to this URL when a run ends."""
+    """The server sends a POST to this URL about the `webhookEvents`."""
+    webhook_events: Omissible[WebhookEvents] = None
+    """`ended`: each end of a run; `asked`: each question of a run to a person. Default: `ended`."""
     agent_name: Omissible[str] = None
     """Name of an active agent. The goal keeps this version of it. The strategy `dag` does not use it."""
     agent_id: Omissible[str] = None
@@ -85,6 +89,8 @@ class GoalPatch(Body):
     """Replaces all params."""
     webhook_url: HttpUrl | None = None
     """Null removes the URL."""
+    webhook_events: Omissible[WebhookEvents] = None
+    """Does not affect runs in progress."""
     status: Omissible[GoalStatus] = None
     """`paused` and `active` have the same effect as pausing and resuming the goal."""
 
@@ -115,6 +121,7 @@ class GoalRow(Row):
     objective: str
     params: dict[str, Json]
     webhook_url: str | None
+    webhook_events: list[WebhookEvent]
     agent_id: str | None
     status: GoalStatus
     created_at: Timestamp

@@ -108,7 +108,10 @@ EXECUTOR = {
         run.Failed,
     ),
     "webhook": writes(
-        set(webhook.Status) - {webhook.Status.ABSENT}, webhook.Delivered, webhook.AttemptFailed
+        set(webhook.Status) - {webhook.Status.ABSENT},
+        webhook.Requested,
+        webhook.Delivered,
+        webhook.AttemptFailed,
     ),
 }
 

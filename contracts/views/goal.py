@@ -14,6 +14,7 @@ goals = Table(
     Column("objective", Text, nullable=False),
     Column("params", JSON(none_as_null=True), nullable=False),
     Column("webhook_url", Text),
+    Column("webhook_events", JSON(none_as_null=True), nullable=False),
     Column("agent_id", Text),
     Column("status", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),

@@ -1,4 +1,5 @@
-"""The work after the end of a goal's run: it stores memories for the next run and calls the webhook.
+"""The work after the end of a goal's run: it stores memories for the next run and calls the webhook. The
+webhook is also called about questions to a person.
 
 It has its own durable consumer, so a slow webhook does not delay runs. It is idempotent: when a message is
 delivered again, the log shows which work is already done.
@@ -6,37 +7,35 @@ delivered again, the log shows which work is already done.
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 
 from contracts.core.commit import Recorded, all_events
-from contracts.core.outcome import Reject, Retry
 from contracts.core.subjects import state_filter
 from contracts.domain import dag, memory, run, webhook
 from contracts.domain.dag import DAG
 from contracts.domain.memory import MEMORY
 from contracts.domain.run import RUN, RunPolicy
 from contracts.domain.run.steps import SYNTHESIS
-from contracts.domain.webhook import WEBHOOK, AttemptFailed, Delivered
+from contracts.domain.webhook import WEBHOOK
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.log import Log
-from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Origin, Stream
 from executor.after_run import metrics
+from executor.after_run.asked import asked_call
 from executor.after_run.run_result import SHOWN, RunResult, result_of, result_without_plan
+from executor.after_run.webhook_calls import WebhookCall, WebhookCalls
 from executor.resources import Resources
-from executor.stopwatch import ms_since
-from executor.tools.send_webhook import NAME as SEND_WEBHOOK
-from executor.tools.tool import CallContext
-from executor.waits import Waits, utc_now
 
 NAME = "after-run"
 """Name of the durable consumer."""
-ENDS = (*(state_filter(RUN.name, status) for status in SHOWN), state_filter(DAG.name, dag.Status.REJECTED))
-"""Subjects of the consumer: ends of runs, and rejected plans."""
+SUBJECTS = (
+    *(state_filter(RUN.name, status) for status in SHOWN),
+    state_filter(DAG.name, dag.Status.REJECTED),
+    state_filter(WEBHOOK.name, webhook.Status.REQUESTED),
+)
+"""Subjects of the consumer: ends of runs, rejected plans, and webhook calls about questions."""
 AT_ONCE = 100
 """Maximum number of ends that a process handles at once."""
 LOOK_BACK = timedelta(days=7)
@@ -50,18 +49,29 @@ def _has_no_goal(recorded: Recorded) -> bool:
     return isinstance(last, run.Completed) and not last.for_goal
 
 
-class AfterRun:
-    """Stores memories and calls webhooks. `source`: `/executor/<name>`."""
+def _call(result: RunResult, url: str) -> WebhookCall:
+    return WebhookCall(
+        result.run_id, url, key=result.webhook_key, payload=result.payload(), ending=result.number
+    )
 
-    def __init__(self, log: Log, resources: Resources, policy: RunPolicy, source: str) -> None:
+
+class AfterRun:
+    """Stores memories and calls webhooks.
+
+    `source`: `/executor/<name>`. `public_url`: address of the API as others reach it; may be empty.
+    """
+
+    def __init__(
+        self, log: Log, resources: Resources, policy: RunPolicy, source: str, public_url: str = ""
+    ) -> None:
         self._log = log
         self._resources = resources
-        self._policy = policy
-        self._waits = Waits(policy.longest_s)
+        self._webhooks = WebhookCalls(log, resources, policy)
         self._source = source
+        self._public_url = public_url
 
     async def handle(self, recorded: Recorded, delivery: Delivery) -> None:
-        """Store the memories and call the webhook of a run that ended with this commit, unless done.
+        """Store the memories and call the webhook of a run that ended or asks with this commit, unless done.
 
         Raises:
             Retry: the webhook call failed and is retried later.
@@ -69,8 +79,12 @@ class AfterRun:
         """
         require_lease = partial(delivery.lease.require, delivery.lease.term)
         origin = Origin(self._source).caused_by(recorded.commit)
-        if _has_no_goal(recorded):
-            return
+        if recorded.commit.aggregate == WEBHOOK.name:
+            await self._tell_asks(recorded, origin, require_lease)
+        elif not _has_no_goal(recorded):
+            await self._after_end(recorded, origin, require_lease)
+
+    async def _after_end(self, recorded: Recorded, origin: Origin, require_lease: Callable[[], None]) -> None:
         is_run = recorded.commit.aggregate == RUN.name
         result = await (self._of_run(recorded) if is_run else self._of_plan(recorded, origin))
         if result is None:
@@ -78,7 +92,17 @@ class AfterRun:
         if result.is_final:
             await self._remember(result, recorded.seq, origin)
         if result.webhook_url is not None:
-            await self._call_webhook(result, result.webhook_url, origin, require_lease)
+            await self._webhooks.make(_call(result, result.webhook_url), origin, require_lease)
+
+    async def _tell_asks(self, recorded: Recorded, origin: Origin, require_lease: Callable[[], None]) -> None:
+        """Make the calls about questions that this commit requests, unless the questions are closed."""
+        for requested in recorded.commit.events:
+            if isinstance(requested, webhook.Requested):
+                run_id, _, _ = run.parse_ask_id(requested.ask)
+                history = await self._log.read(RUN.name, run_id)
+                state = RUN.fold(all_events(one.commit for one in history))
+                if call := asked_call(requested, state, self._public_url):
+                    await self._webhooks.make(call, origin, require_lease)
 
     async def _of_run(self, recorded: Recorded) -> RunResult | None:
         """The result of the run at this commit; None if the run was deleted or has no goal."""
@@ -109,55 +133,3 @@ class AfterRun:
         added, ending = result.memories(), result.number
         if await kept.decide(partial(memory.keep, run_id=result.run_id, added=added, ending=ending)):
             metrics.MEMORIES_KEPT.inc()
-
-    async def _call_webhook(
-        self, result: RunResult, url: str, origin: Origin, require_lease: Callable[[], None]
-    ) -> None:
-        delivery = await Stream.open(self._log, WEBHOOK, result.run_id, origin)
-        while not (progress := delivery.state.of(result.number)).is_settled:
-            wait = progress.retry_at
-            if wait and (seconds := self._waits.seconds_left(result.run_id, wait)):
-                raise Retry("the webhook is retried later", after=seconds)
-            require_lease()
-            outcome = await self._attempt(result, url, progress.attempts)
-            metrics.WEBHOOK_CALLS.labels(type(outcome).__name__).inc()
-            record = partial(delivery.decide, partial(webhook.settle, outcome=outcome))
-            # an unrecorded call would be repeated
-            await retry_forever(record, what=f"to record the call of the webhook of {result.run_id}")
-
-    async def _attempt(self, result: RunResult, url: str, attempts: int) -> Delivered | AttemptFailed:
-        begun = time.perf_counter()
-
-        def failed(error: str, retry_at: datetime | None = None) -> AttemptFailed:
-            return AttemptFailed(
-                url=url,
-                attempt=attempts + 1,
-                error=error,
-                duration_ms=ms_since(begun),
-                retry_at=retry_at,
-                ending=result.number,
-            )
-
-        try:
-            tool = self._resources.tools.get(SEND_WEBHOOK)
-            answer = await tool.invoke(
-                {"url": url, "payload": result.payload()}, CallContext(result.webhook_key)
-            )
-        except Retry as why:
-            return failed(str(why), self._retry_at(attempts, why.after))
-        except Reject as why:
-            return failed(str(why))
-        if not answer["success"]:
-            return failed(f"HTTP {answer['status']}: {answer['statusText']}")
-        return Delivered(
-            url=url,
-            attempt=attempts + 1,
-            status=answer["status"],
-            duration_ms=ms_since(begun),
-            ending=result.number,
-        )
-
-    def _retry_at(self, attempts: int, after: float | None) -> datetime | None:
-        if attempts >= self._policy.retries:
-            return None
-        return utc_now() + timedelta(seconds=self._policy.wait_s(attempts, random.random(), after))

@@ -13,6 +13,7 @@ from contracts.domain import dag, run
 from contracts.domain.memory import Kind, Memory
 from contracts.domain.run import Loop, Output
 from contracts.domain.run.steps import SYNTHESIS, as_text
+from contracts.domain.webhook import url_for
 from executor.goal.remember import NAME as REMEMBER
 
 SHOWN = {
@@ -101,7 +102,7 @@ def result_without_plan(requested: dag.Requested | None, rejected: dag.Rejected)
         goal_id=requested.goal_id,
         objective=requested.goal_text,
         status=run.Status.FAILED,
-        webhook_url=requested.webhook_url,
+        webhook_url=url_for("ended", requested),
         error=rejected.error,
     )
 
@@ -114,7 +115,7 @@ def _of_loop(run_id: str, state: run.State, loop: Loop) -> RunResult:
         goal_id=loop.request.goal_id,
         objective=loop.request.objective,
         status=SHOWN[state.status],
-        webhook_url=loop.request.webhook_url,
+        webhook_url=url_for("ended", loop.request),
         summary=loop.summary,
         error=loop.error,
         steps=len(loop.turns),
@@ -149,7 +150,7 @@ def _of_plan(run_id: str, state: run.State, request: run.Requested, goal_id: str
         goal_id=goal_id,
         objective=request.original_request,
         status=SHOWN[state.status],
-        webhook_url=request.webhook_url,
+        webhook_url=url_for("ended", request),
         summary=as_text(state.done[SYNTHESIS]) if SYNTHESIS in state.done else None,
         error=state.suspended,
         steps=sum(step in state.done for step in state.graph.tasks),

@@ -12,6 +12,7 @@ from contracts.domain.budget import Budget
 from contracts.domain.outward import OutwardCalls
 from contracts.domain.plan import Job
 from contracts.domain.schedule.schedule import Schedule
+from contracts.domain.webhook import WebhookEvent
 
 
 class Requested(Event):
@@ -32,7 +33,9 @@ class Requested(Event):
     goal_id: str | None = None
     """The goal that the plan is made for; the run belongs to this goal."""
     webhook_url: str | None = None
-    """URL that is called when that run ends."""
+    """URL that is called about that run."""
+    webhook_events: tuple[WebhookEvent, ...] = ("ended",)
+    """What the URL is called about."""
     allowed_tools: tuple[str, ...] = ()
     """Names of the tools that the plan may use; empty: all tools."""
     trigger: Literal["api", "schedule"] = "api"

@@ -7,6 +7,7 @@ from typing import ClassVar
 from contracts.core.event import Event
 from contracts.domain.goal.params import Params
 from contracts.domain.schedule.schedule import Schedule
+from contracts.domain.webhook import WebhookEvent
 
 
 class Created(Event):
@@ -17,7 +18,9 @@ class Created(Event):
     objective: str
     params: Params = Params()
     webhook_url: str | None = None
-    """URL that is called when a run of the goal ends."""
+    """URL that is called about the runs of the goal."""
+    webhook_events: tuple[WebhookEvent, ...] = ("ended",)
+    """What the URL is called about."""
     agent_id: str | None = None
     """Id of the agent version that runs the goal, even if another version becomes active later."""
 
@@ -32,6 +35,7 @@ class Updated(Event):
     """Replaces all earlier parameters."""
     webhook_url: str | None = None
     """An empty string removes the webhook."""
+    webhook_events: tuple[WebhookEvent, ...] | None = None
 
 
 class Paused(Event):

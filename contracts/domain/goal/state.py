@@ -21,6 +21,7 @@ from contracts.domain.goal.events import (
 )
 from contracts.domain.goal.params import Params
 from contracts.domain.schedule.schedule import Schedule
+from contracts.domain.webhook import WebhookEvent
 
 
 class Status(StrEnum):
@@ -42,6 +43,7 @@ class State:
     params: Params = field(default_factory=Params)
     webhook_url: str | None = None
     agent_id: str | None = None
+    webhook_events: tuple[WebhookEvent, ...] = ("ended",)
     schedules: Mapping[str, Schedule] = field(default_factory=dict)
     """Schedules by id."""
 
@@ -61,7 +63,7 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transitio
     """The state after `event`. Never raises."""
     match event:
         case Created():
-            return State(Status.ACTIVE, event.objective, event.params, event.webhook_url, event.agent_id)
+            return _created(event)
         case Updated():
             return _updated(state, event)
         case Paused():
@@ -80,12 +82,24 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transitio
     return state
 
 
+def _created(event: Created) -> State:
+    return State(
+        Status.ACTIVE,
+        event.objective,
+        event.params,
+        event.webhook_url,
+        event.agent_id,
+        webhook_events=event.webhook_events,
+    )
+
+
 def _updated(state: State, event: Updated) -> State:
     return replace(
         state,
         objective=state.objective if event.objective is None else event.objective,
         params=state.params if event.params is None else event.params,
         webhook_url=state.webhook_url if event.webhook_url is None else event.webhook_url or None,
+        webhook_events=state.webhook_events if event.webhook_events is None else event.webhook_events,
     )
 
 
@@ -109,5 +123,5 @@ GOAL = Aggregate(
         ScheduleRemoved,
         Deleted,
     ),
-    snapshots=Snapshots(version=4, state=State),
+    snapshots=Snapshots(version=5, state=State),
 )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from contracts.domain.outward import OutwardCalls, Ruling, strictest
 from contracts.domain.run.ask_decisions import (
+    ANSWERABLE,
     Answer,
     AskClosed,
     InvalidAnswer,
@@ -142,6 +143,7 @@ __all__ = [
     "expire",
     "ask_id",
     "parse_ask_id",
+    "ANSWERABLE",
     "refusal",
     "CompletionEvent",
     "OutcomeEvent",

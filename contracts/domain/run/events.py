@@ -17,6 +17,7 @@ from contracts.core.tool import Effect
 from contracts.core.upcasts import UPCASTS
 from contracts.domain.outward import Ruling
 from contracts.domain.plan import Job
+from contracts.domain.webhook import WebhookEvent
 
 
 class Output(BaseModel):
@@ -57,7 +58,9 @@ class Requested(Event):
     goal_id: str | None = None
     """The goal that the run belongs to; null: the plan was not made for a goal."""
     webhook_url: str | None = None
-    """URL that is called when the run ends."""
+    """URL that is called about the run."""
+    webhook_events: tuple[WebhookEvent, ...] = ("ended",)
+    """What the URL is called about."""
     timezone: str | None = None
     """IANA time zone of the dates that steps ask for; null: UTC."""
     untrusted_plan: bool = False

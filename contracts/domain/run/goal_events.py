@@ -17,6 +17,7 @@ from contracts.domain.budget import Budget
 from contracts.domain.memory import Memory
 from contracts.domain.outward import OutwardCalls
 from contracts.domain.run.events import ForkedFrom, Output
+from contracts.domain.webhook import WebhookEvent
 
 SUMMARY = "summary"
 """Id of the last step of every goal run."""
@@ -65,6 +66,8 @@ class GoalRequested(Event):
     max_tokens: int | None = None
     agent_id: str | None = None
     webhook_url: str | None = None
+    webhook_events: tuple[WebhookEvent, ...] = ("ended",)
+    """What the URL is called about."""
     trigger: Literal["api", "schedule"] = "api"
     schedule_id: str | None = None
     timezone: str = "UTC"

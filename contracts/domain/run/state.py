@@ -18,6 +18,7 @@ from contracts.domain.outward import Ruling
 from contracts.domain.run.asks import Asks
 from contracts.domain.run.budget_events import BudgetReached
 from contracts.domain.run.events import ForkedFrom, Output, Requested
+from contracts.domain.run.goal_events import GoalRequested
 from contracts.domain.run.loop import Loop
 from contracts.domain.run.steps import Graph, Step
 
@@ -157,17 +158,19 @@ class State(NamedTuple):
         return self._replace(running=left, **changes)
 
     @property
+    def wanted(self) -> Requested | GoalRequested | None:
+        """The request for the run; None if there is no such run."""
+        return self.loop.request if self.loop else self.request
+
+    @property
     def forked_from(self) -> ForkedFrom | None:
         """The run that this one is a fork of, or None."""
-        request = self.loop.request if self.loop else self.request
-        return request.forked_from if request else None
+        return self.wanted.forked_from if self.wanted else None
 
     @property
     def goal_id(self) -> str | None:
         """The goal that the run belongs to, or None."""
-        if self.loop:
-            return self.loop.request.goal_id
-        return self.request.goal_id if self.request else None
+        return self.wanted.goal_id if self.wanted else None
 
 
 class UnknownRun(DomainError):

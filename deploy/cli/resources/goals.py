@@ -29,7 +29,15 @@ from deploy.cli.resources.upcoming import of_goal
 app = group(__name__)
 
 Id = Annotated[str, typer.Argument(help="Id of the goal.")]
-Webhook = Annotated[str | None, typer.Option(help="URL to call when a run ends.")]
+Webhook = Annotated[str | None, typer.Option(help="URL to call about runs; see --webhook-event.")]
+WebhookEvents = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--webhook-event",
+        help="Call --webhook about this; repeat for more. ended: ends of runs. asked: questions to a person. "
+        "Default: ended.",
+    ),
+]
 Strategy = Annotated[
     Literal["agent", "dag"] | None,
     typer.Option(
@@ -59,6 +67,7 @@ async def create(  # noqa: PLR0913, PLR0917  each is an option
     objective: Annotated[str, typer.Argument(help="The goal in plain language.")],
     agent: Annotated[str | None, typer.Option(help="Name of the agent that works on the goal.")] = None,
     webhook: Webhook = None,
+    webhook_event: WebhookEvents = None,
     strategy: Strategy = None,
     step_budget: StepBudget = None,
     tool: Tools = None,
@@ -78,6 +87,7 @@ async def create(  # noqa: PLR0913, PLR0917  each is an option
         objective=objective,
         agentName=agent,
         webhookUrl=webhook,
+        webhookEvents=webhook_event,
         schedule=schedule,
         params=_params(params, strategy, step_budget, tool, limits_of(ask_before, outward_calls, budget)),
     )
@@ -94,6 +104,7 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
         typer.Option(help="New status. paused and active do the same as `pause` and `resume`."),
     ] = None,
     webhook: Webhook = None,
+    webhook_event: WebhookEvents = None,
     strategy: Strategy = None,
     step_budget: StepBudget = None,
     tool: Tools = None,
@@ -108,6 +119,7 @@ async def update(  # noqa: PLR0913, PLR0917  each is an option
         objective=objective,
         status=status,
         webhookUrl=webhook,
+        webhookEvents=webhook_event,
         params=_params(params, strategy, step_budget, tool, limits_of(ask_before, outward_calls, budget)),
     )
     return await client.goals.update(goal, changes)

@@ -113,6 +113,7 @@ async def update_goal(call: Call[GoalPatch, None]) -> web.StreamResponse:
         objective=body.objective,
         params=None if body.params is None else _params(body.params),
         webhook_url=(body.webhook_url or "") if "webhook_url" in body.model_fields_set else None,
+        webhook_events=None if body.webhook_events is None else tuple(body.webhook_events),
     )
 
     def decide(state: goal.State) -> list[Event]:
@@ -215,6 +216,7 @@ async def _created(call: Call[GoalCreate, None], goal_id: str) -> Stream[goal.St
         objective=body.objective,
         params=_params(body.params),
         webhook_url=body.webhook_url,
+        webhook_events=tuple(body.webhook_events or ("ended",)),
         agent_id=await _agent_id(call),
     )
     create = partial(goal.create, wanted=wanted, schedules=schedules)

@@ -27,6 +27,7 @@ def goal_row(row: Row) -> JsonRow:
         "objective": row["goal_objective"],
         "params": orjson.Fragment(row["goal_params"]),
         "webhookUrl": row["goal_webhook_url"],
+        "webhookEvents": orjson.Fragment(row["goal_webhook_events"]),
         "agentId": row["goal_agent_id"],
         "status": row["goal_status"],
         "createdAt": iso(row["goal_created_at"]),

@@ -104,6 +104,7 @@ def logged(stream: Stream[goal.State]) -> JsonRow:
             "goal_objective": state.objective,
             "goal_params": orjson.dumps(state.params.as_json()),
             "goal_webhook_url": state.webhook_url,
+            "goal_webhook_events": orjson.dumps(state.webhook_events),
             "goal_agent_id": state.agent_id,
             "goal_status": state.status.value,
             "goal_created_at": epoch_ms(stream.began),

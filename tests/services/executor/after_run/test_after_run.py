@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 
 from contracts.core.commit import Commit
 from contracts.core.outcome import LeaseLost, Reject, Retry
@@ -22,21 +18,19 @@ from contracts.domain.memory import MEMORY, Kind
 from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Unavailable
-from executor.after_run import after_run
-from executor.tools.addresses import AllowedHost
+from executor.after_run import webhook_calls
 from executor.tools.artifacts import Artifacts
-from executor.tools.guard import guarded_session
-from executor.tools.send_webhook import send_webhook, signature
+from executor.tools.send_webhook import signature
 from executor.tools.tool import Tool
 from executor.tools.write_file import write_file
 from tests import jobs
+from tests.services.executor.after_run.receiver import SECRET, Receiver
 from tests.services.executor.system import Delivery, deliver
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.services.executor.conftest import MakeWorld, SetBack
 
-SECRET = b"secret"
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 WRITE = {"path": "plan.md", "content": "text"}
 
@@ -54,44 +48,6 @@ answer.tool_calls = [
 when.last_role = "tool"
 answer.text = "Done."
 """
-
-
-@dataclass
-class Receiver:
-    """A server that keeps what it gets and answers with these statuses, the last one for ever."""
-
-    server: TestServer
-    statuses: list[int] = field(default_factory=lambda: [200])
-    got: list[tuple[Any, bytes]] = field(default_factory=list)
-    discard_progress: bool = False
-    reached: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def url(self) -> str:
-        return str(self.server.make_url("/hook"))
-
-    async def handle(self, request: web.Request) -> web.StreamResponse:
-        self.got.append((request.headers, await request.read()))
-        self.reached.set()
-        if self.discard_progress:
-            await asyncio.Event().wait()
-        return web.Response(status=self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0])
-
-
-@pytest.fixture
-async def receiver() -> AsyncGenerator[Receiver]:
-    app = web.Application()
-    server = TestServer(app, handler_cancellation=True)
-    found = Receiver(server)
-    app.router.add_post("/hook", found.handle)
-    async with server:
-        yield found
-
-
-@pytest.fixture
-async def sender() -> AsyncGenerator[Tool[Any]]:
-    async with guarded_session([AllowedHost.parse("127.0.0.1")]) as session:
-        yield send_webhook(session, SECRET)
 
 
 @pytest.fixture
@@ -273,7 +229,7 @@ async def test_a_webhook_that_cannot_be_told_at_all_is_given_up_and_the_run_stay
 async def test_a_clock_that_is_set_back_does_not_hold_up_a_webhook(
     world: Any, receiver: Receiver, set_back: SetBack
 ) -> None:
-    set_back(after_run)
+    set_back(webhook_calls)
     receiver.statuses, world.policy = [503], RunPolicy(backoff_s=30)
     await world.pursue(webhook_url=receiver.url)
     process, ended = world.after_run(), await world.end()

@@ -18,6 +18,27 @@ if TYPE_CHECKING:
 # ── change ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
+async def test_what_a_webhook_is_called_about_can_be_chosen_and_changed(api: Api) -> None:
+    created = await create(api, webhookUrl="http://x/hook", webhookEvents=["ended", "asked"])
+    assert created["webhookEvents"] == ["ended", "asked"]
+    path = f"{GOALS}/{created['id']}"
+    assert (await api.patch(path, {"objective": "Find out more"})).json["webhookEvents"] == ["ended", "asked"]
+    assert (await api.patch(path, {"webhookEvents": ["asked"]})).json["webhookEvents"] == ["asked"]
+    assert (await api.get(path)).json["webhookEvents"] == ["asked"]
+    run_id = (await api.post(f"{path}/run")).json["runId"]
+    (recorded,) = await api.log.read("run", run_id)
+    (requested,) = recorded.commit.events
+    assert isinstance(requested, run.GoalRequested)
+    assert requested.webhook_events == ("asked",)
+
+
+@pytest.mark.parametrize("events", [[], ["asks"], "asked", None])
+async def test_a_webhook_is_not_called_about_what_there_is_not(api: Api, events: Any) -> None:
+    answer = await api.post(GOALS, {"objective": OBJECTIVE, "webhookEvents": events})
+    assert answer.status == 400
+    assert answer.json["validation_errors"][0]["path"][0] == "webhookEvents"
+
+
 async def test_keys_that_are_left_out_stay_and_params_are_replaced(api: Api) -> None:
     created = await create(
         api, params={"stepBudget": 5, "temperature": 1}, webhookUrl="http://x/hook", agentName=""

@@ -24,6 +24,7 @@ async def test_a_goal_is_created_active(api: Api) -> None:
         "objective": OBJECTIVE,
         "params": {},
         "webhookUrl": None,
+        "webhookEvents": ["ended"],
         "agentId": None,
         "status": "active",
         "createdAt": created_at,

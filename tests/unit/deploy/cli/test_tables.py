@@ -152,6 +152,7 @@ GOAL: dict[str, Any] = {
     "objective": "Keep an eye on solar prices and tell us when they fall",
     "params": {},
     "webhook_url": None,
+    "webhook_events": ["ended"],
     "agent_id": new_id("agent_"),
     "status": "active",
     "created_at": 0,

@@ -19,7 +19,7 @@ from deploy.terminal import Terminal
 def run(**changes: Any) -> RunRow:
     """One that was looked at after its third commit."""
     goal = {**dict.fromkeys(GoalRow.model_fields), "id": "goal_1", "objective": "Keep the books in order"}
-    goal |= {"params": {}, "status": "active", "created_at": 0, "updated_at": 0}
+    goal |= {"params": {}, "webhook_events": ["ended"], "status": "active", "created_at": 0, "updated_at": 0}
     return RunRow.model_validate(
         {
             **dict.fromkeys(RunRow.model_fields),
