@@ -32,6 +32,13 @@ class StreamEvent(Row):
     error: str | None = None
     reason: str | None = None
     forked_from: str | None = None
+    ask_id: str | None = None
+    """Id of a question that was asked, was answered, or has expired."""
+    title: str | None = None
+    """The question."""
+    verdict: str | None = None
+    by: str | None = None
+    """Who answered."""
     inherited_steps: list[str] | None = None
     """Ids of the steps or turns that a fork inherits."""
 

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from contracts.client import Client
+from deploy.cli.watch.open_asks import OPENED, OpenAsks
 from deploy.cli.watch.progress import Event, RunProgress
 from deploy.cli.watch.quiet import Note, explained
 from deploy.cli.watch.steps import Row, State, seconds
@@ -27,6 +28,7 @@ LOOKS = {
     State.WAITING: ("·", "dim"),
     State.RUNNING: ("▶", "cyan"),
     State.RETRYING: ("↻", "yellow"),
+    State.ASKING: ("?", "yellow"),
     State.DONE: ("✔", "green"),
     State.INHERITED: ("✔", "dim"),
     State.TROUBLED: ("✔", "yellow"),
@@ -51,16 +53,21 @@ async def watch(
         ClientError: the run does not exist, or the system is not reachable.
     """
     progress, events = await _opened(client, id_)
+    asks = OpenAsks(client, id_, console)
     async with (
         _live_table(progress, console) as note,
         explained(client, progress, note),
         aclosing(events),
     ):
+        if progress.is_asking:
+            await asks.show()
         while not progress.is_over:
             event = await anext(events)
             line = progress.take(event)
             if line and not console.is_terminal and not progress.has_trouble:  # `show_end` prints trouble
                 note(f"{_clock(event.timestamp)}  {line}")
+            if event.type == OPENED:
+                await asks.show()
             on_progress(progress, note)
     return progress
 

@@ -12,6 +12,7 @@ from typing import Any
 from contracts.api.executions import ExecutionDetail
 from contracts.api.runs import RunRow
 from contracts.client import ExecutionEvent, RunEvent
+from contracts.domain.run import parse_ask_id
 from contracts.domain.run.steps import SYNTHESIS
 from deploy.cli.watch.steps import FINISHED, IN_PROGRESS, REPORT, Row, State, row_of, seconds
 
@@ -72,6 +73,9 @@ class RunProgress:
             "call.retrying": self._call_retrying,
             "call.failed": self._call_failed,
             "tool.progress": self._tool_progress,
+            "ask.opened": self._ask_opened,
+            "ask.answered": self._ask_closed,
+            "ask.expired": self._ask_closed,
         }
 
     @classmethod
@@ -127,6 +131,11 @@ class RunProgress:
         return any(row.state in IN_PROGRESS for row in self.rows.values())
 
     @property
+    def is_asking(self) -> bool:
+        """Whether a step waits for a person."""
+        return any(row.state is State.ASKING for row in self.rows.values())
+
+    @property
     def done(self) -> int:
         """Number of completed steps, including the report."""
         return sum(row.state in FINISHED for row in self.rows.values())
@@ -145,7 +154,7 @@ class RunProgress:
         return f"requested: {self.title}"
 
     def _updated(self, event: Event) -> None:
-        if event.status in {"pending", "running"}:  # final statuses have their own events
+        if event.status in {"pending", "running", "waiting"}:  # final statuses have their own events
             self.status = event.status
 
     def _asks(self, event: RunEvent) -> str:
@@ -249,6 +258,25 @@ class RunProgress:
     def _note_failed_call(self, row: Row, tool: str, error: str) -> None:
         row.state, row.note = State.TROUBLED, f"{tool}: {error}"
         self.failed_calls.append(row.note)
+
+    def _ask_opened(self, event: Event) -> str:
+        step, row = self._asking(event)
+        if row:
+            row.state, row.note = State.ASKING, event.title or ""
+        return f"{step} asks a person: {event.title}"
+
+    def _ask_closed(self, event: Event) -> str:
+        step, row = self._asking(event)
+        if row:
+            row.state, row.note = State.WAITING, ""
+        if event.verdict is None:
+            return f"{step}: nobody answered in time"
+        return f"{step}: the answer of {event.by} is {event.verdict}"
+
+    def _asking(self, event: Event) -> tuple[str, Row | None]:
+        """Return the step of a question, and its row. The row of a tool call is that of its turn."""
+        _, step, _ = parse_ask_id(event.ask_id or "")
+        return step, self.rows.get(step) or self.rows.get(step.partition(".")[0].lstrip("0"))
 
     def _tool_progress(self, event: Event) -> None:
         self._step(event).note = event.message or ""

@@ -44,9 +44,9 @@ async def _explain(client: Client, run: RunProgress, note: Note) -> None:
 
 
 async def _why(client: Client, run: RunProgress, quiet_s: float) -> str | None:
-    """Return why nothing happens, or None if a step runs or the run was quiet for a short time only."""
+    """Return why nothing happens; None if a step runs or asks, or the run was quiet for a short time only."""
     is_quiet = quiet_s >= QUIET_S
-    if run.is_active and not is_quiet:
+    if run.is_asking or (run.is_active and not is_quiet):
         return None
     if missing := await _missing(client):
         return missing

@@ -18,6 +18,7 @@ class State(StrEnum):
     WAITING = "waiting"
     RUNNING = "running"
     RETRYING = "retrying"
+    ASKING = "asking a person"
     DONE = "done"
     INHERITED = "inherited"
     TROUBLED = "done, with failed calls"
@@ -64,6 +65,14 @@ def seconds(ms: int | None) -> str:
     return f"{minutes} min {rest} s"
 
 
+def _state_of(step: SubStepRow) -> State:
+    if step.inherited:
+        return State.INHERITED
+    if step.status == "waiting" and step.retry_at is None:
+        return State.ASKING
+    return _STATES.get(step.status, State.WAITING)
+
+
 def row_of(step: SubStepRow) -> Row:
     """Convert a step of an answer of the API."""
     is_report = step.task_id == SYNTHESIS
@@ -71,7 +80,7 @@ def row_of(step: SubStepRow) -> Row:
         id=REPORT if is_report else step.task_id,
         what="Put all results together" if is_report else step.description,
         who="" if is_report else step.tool_or_prompt_name,
-        state=State.INHERITED if step.inherited else _STATES.get(step.status, State.WAITING),
+        state=_state_of(step),
         since_ms=step.started_at or 0,
         took_ms=step.duration_ms if step.status == "completed" else None,
         starts=step.attempt,
