@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from contracts.core.spent import Spent
 from contracts.domain import run
 from contracts.domain.plan import Job
+from contracts.domain.run import Failure
 from contracts.domain.run.steps import Step
 from executor.run_budget import RunBudget
+from executor.sent_prompt import SentPrompt
+from executor.stopwatch import ms_since
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Attempt:
     """The budget of the run, for calls of models."""
     actor: str | None = None
     """Who asked for the run, or for it to go on: see contracts.core.actors."""
+    prompt: SentPrompt = field(default_factory=SentPrompt)
+    """What the attempt sends to a model."""
 
     @property
     def idempotency_key(self) -> str:
@@ -43,3 +50,24 @@ class Attempt:
         if self.state.request is None:
             raise ValueError("a run without a request has no steps")
         return self.state.request.job
+
+    def failure(
+        self,
+        error: str,
+        begun: float,
+        *,
+        retry_after: float | None = None,
+        retryable: bool = False,
+        spent: Spent | None = None,
+    ) -> Failure:
+        """The failure of the attempt, which began when `time.perf_counter()` was `begun`."""
+        return Failure(
+            step=self.step.task.id,
+            attempt=self.number,
+            error=error,
+            duration_ms=ms_since(begun),
+            retryable=retryable,
+            retry_after=retry_after,
+            jitter=random.random(),
+            spent=spent,
+        )

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,10 +22,9 @@ import structlog
 
 from contracts.core.event import Event
 from contracts.core.outcome import Reject, Retry
-from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.run import Failure, Outcome, Success
+from contracts.domain.run import Outcome, Success
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import retry_forever
@@ -35,12 +33,11 @@ from executor import metrics
 from executor.ask_webhooks import request_webhooks
 from executor.asking import Asking
 from executor.attempt import Attempt
-from executor.outcomes import Key, key_of, with_error
+from executor.outcomes import Key, key_of, with_error, with_prompt
 from executor.ownership import Ownership
 from executor.pending_commits import PendingCommits
 from executor.run_budget import OverBudget, RunBudget
 from executor.run_log import log_event
-from executor.stopwatch import ms_since
 from executor.waits import Waits, utc_now
 from executor.workload import Workload
 
@@ -155,6 +152,16 @@ class Driver:
 
     async def _attempt(self, attempt: Attempt) -> None:
         begun = time.perf_counter()
+        try:
+            outcome = with_prompt(await self._outcome(attempt, begun), await attempt.prompt.reference())
+        finally:
+            attempt.prompt.close()
+        metrics.STEP_SECONDS.labels(
+            attempt.step.task.tool_or_prompt.name, type(outcome).__name__.lower()
+        ).observe(time.perf_counter() - begun)
+        self._ended(outcome)
+
+    async def _outcome(self, attempt: Attempt, begun: float) -> Outcome:
         outcome: Outcome
         try:
             outcome = Success(await self._workload.perform(attempt))
@@ -163,26 +170,23 @@ class Driver:
         except OverBudget as over:
             outcome = Success(over.reached)
         except Retry as error:
-            outcome = self._failure(
-                attempt, str(error), begun, retry_after=error.after, retryable=True, spent=error.spent
+            outcome = attempt.failure(
+                str(error), begun, retry_after=error.after, retryable=True, spent=error.spent
             )
         except Unavailable as error:
-            outcome = self._failure(attempt, str(error), begun, retryable=True)
+            outcome = attempt.failure(str(error), begun, retryable=True)
         except Reject as error:
-            outcome = self._failure(attempt, str(error), begun, spent=error.spent)
+            outcome = attempt.failure(str(error), begun, spent=error.spent)
         except asyncio.CancelledError:
             if _is_being_cancelled():
                 raise
-            outcome = self._failure(attempt, "the step was cancelled by the tool or a library", begun)
+            outcome = attempt.failure("the step was cancelled by the tool or a library", begun)
         except Exception as error:
             log.exception(
                 "step raised", run=attempt.run_id, step=attempt.step.task.id, attempt=attempt.number
             )
-            outcome = self._failure(attempt, f"{type(error).__name__}: {error}", begun)
-        metrics.STEP_SECONDS.labels(
-            attempt.step.task.tool_or_prompt.name, type(outcome).__name__.lower()
-        ).observe(time.perf_counter() - begun)
-        self._ended(outcome)
+            outcome = attempt.failure(f"{type(error).__name__}: {error}", begun)
+        return outcome
 
     def _ended(self, outcome: Outcome) -> None:
         """Take in the outcome of a step: at once during a save, else in the main loop."""
@@ -192,27 +196,6 @@ class Driver:
             self._launch()
         else:
             self._wake.set()
-
-    @staticmethod
-    def _failure(
-        attempt: Attempt,
-        error: str,
-        begun: float,
-        *,
-        retry_after: float | None = None,
-        retryable: bool = False,
-        spent: Spent | None = None,
-    ) -> Failure:
-        return Failure(
-            step=attempt.step.task.id,
-            attempt=attempt.number,
-            error=error,
-            duration_ms=ms_since(begun),
-            retryable=retryable,
-            retry_after=retry_after,
-            jitter=random.random(),
-            spent=spent,
-        )
 
     async def _wait_for_work(self) -> None:
         retries = run.retries(self._run.state, self._policy)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from contracts.domain.run import Failure, Outcome, Success
+from contracts.core.event import Json
+from contracts.domain.run import Failure, Outcome, Prompted, Success
 
 Key = tuple[str, int]
 """An attempt: the step id and the number of the attempt."""
@@ -14,6 +16,16 @@ def key_of(outcome: Outcome) -> Key:
     """The attempt that ended with `outcome`."""
     ended = outcome.event if isinstance(outcome, Success) else outcome
     return ended.step, ended.attempt
+
+
+def with_prompt(outcome: Outcome, prompt: Json) -> Outcome:
+    """The outcome with the request that was sent to a model; None if no model was asked."""
+    if prompt is None:
+        return outcome
+    if isinstance(outcome, Failure):
+        return replace(outcome, prompt=prompt)
+    asked_model = isinstance(outcome.event, Prompted)
+    return Success(outcome.event.model_copy(update={"prompt": prompt})) if asked_model else outcome
 
 
 def with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
@@ -26,5 +38,6 @@ def with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         error="the result of the step is too large for one event; return less, or write it to a file",
         duration_ms=getattr(ended, "duration_ms", 0),
         retryable=False,
+        prompt=getattr(ended, "prompt", None),
     )
     return [error, *others]

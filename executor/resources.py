@@ -77,14 +77,15 @@ class Resources:
             attempt.budget.reserve(attempt.step.task.id, attempt.number, needed)
         purpose = Purpose(attempt.idempotency_key, attempt.actor)
         try:
-            return await self._pay(request, purpose, partial(self._complete, request))
+            return await self._pay(request, purpose, partial(self._complete, request, attempt))
         except LimitReached as limit:
             raise over_shared_budget(limit, attempt.step.task.id, attempt.number) from None
 
-    async def _complete(self, request: ChatRequest) -> Completion:
+    async def _complete(self, request: ChatRequest, attempt: Attempt) -> Completion:
         try:
+            store = partial(attempt.prompt.store, blobs=self._blobs)
             async with asyncio.timeout(self._timeout_s):
-                return await self.llm.complete(request, retries=0)
+                return await self.llm.complete(request, retries=0, on_send=store)
         except TimeoutError as error:
             raise Retry(f"the model did not answer within {self._timeout_s:g} s") from error
 

@@ -16,9 +16,11 @@ from gateway.api.asks import endpoints as asks
 from gateway.api.compare import endpoints as compare
 from gateway.api.costs import breakdown, summary
 from gateway.api.dags import endpoints as dags
+from gateway.api.executions import attempt_endpoints as execution_attempts
 from gateway.api.executions import budget_endpoints as execution_budgets
 from gateway.api.executions import control, resuming
 from gateway.api.executions import endpoints as executions
+from gateway.api.goals import attempt_endpoints as run_attempts
 from gateway.api.goals import budget_endpoints as run_budgets
 from gateway.api.goals import endpoints as goals
 from gateway.api.goals import memories, run_counts, schedules
@@ -47,6 +49,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *ticks.ENDPOINTS,
     *run_counts.ENDPOINTS,
     *runs.ENDPOINTS,
+    *run_attempts.ENDPOINTS,
     *compare.ENDPOINTS,
     *asks.ENDPOINTS,
     *agents.ENDPOINTS,
@@ -61,6 +64,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *run_budgets.ENDPOINTS,
     *dags.ENDPOINTS,
     *executions.ENDPOINTS,
+    *execution_attempts.ENDPOINTS,
     *breakdown.ENDPOINTS,
     *summary.ENDPOINTS,
     *tasks.ENDPOINTS,

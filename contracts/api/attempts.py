@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from contracts.api.costs import TokenUsage
 from contracts.api.executions import Inherited
-from contracts.api.fields import Row, Timestamp, Usd
+from contracts.api.fields import Query, Row, Timestamp, Usd
+from contracts.api.numbers import COERCED
+from contracts.core.event import Json
+from contracts.domain.outward import Ruling
 
 AttemptOutcome = Literal["running", "completed", "failed", "asked", "lost", "stopped"]
 """How an attempt ended:
@@ -37,6 +42,33 @@ class StepAttempt(Row):
     cost_usd: Usd | None = None
     provider: str | None = None
     model: str | None = None
+    untrusted: bool = False
+    """Whether its result comes from outside, or is made of something from outside."""
+    outward: Ruling | None = None
+    """The decision about a call that sends something to others; null: it sends nothing."""
+    has_prompt: bool = False
+    """Whether the prompt that was sent to a model can be read."""
+
+
+class PromptQuery(Query):
+    """Which prompt of a step to get."""
+
+    attempt: Annotated[int, Field(ge=1), COERCED] | None = None
+    """Number of the attempt. Default: the last attempt that asked a model."""
+
+
+class StepPrompt(Row):
+    """What an attempt at a step sent to a model, with secrets redacted."""
+
+    step: str
+    attempt: int
+    model: str
+    messages: list[dict[str, Json]]
+    """OpenAI chat format. A conversation that was too long for the model is shown as it was cut."""
+    tools: list[dict[str, Json]]
+    """The tools that the model could call."""
+    parameters: dict[str, Json]
+    """The other parameters of the request, such as `temperature` and `max_tokens`."""
 
 
 class StepAttempts(Row):

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from typing import Unpack
 
-from contracts.api.attempts import StepAttempts
+from contracts.api.attempts import StepAttempts, StepPrompt
 from contracts.api.budgets import BudgetChange, RunBudget
 from contracts.api.costs import ExecutionCosts
 from contracts.api.executions import (
@@ -49,6 +49,11 @@ class Executions:
         """List the attempts at a step, oldest first. `step` is its id in the plan."""
         asked = path(EXECUTIONS, execution_id, "steps", step, "attempts")
         return await self._http.get(StepAttempts, asked)
+
+    async def prompt(self, execution_id: str, step: str, attempt: int | None = None) -> StepPrompt:
+        """Get what an attempt at a step sent to the model. Default: the last attempt that asked one."""
+        asked = path(EXECUTIONS, execution_id, "steps", step, "prompt")
+        return await self._http.get(StepPrompt, asked, attempt=attempt)
 
     async def costs(self, execution_id: str) -> ExecutionCosts:
         """Get the costs of an execution, of its steps and of its plan."""

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Unpack
 
-from contracts.api.attempts import StepAttempts
+from contracts.api.attempts import StepAttempts, StepPrompt
 from contracts.api.budgets import BudgetChange, RunBudget
 from contracts.api.executions import CancelExecution
 from contracts.api.forks import Forked, ForkRun
@@ -47,6 +47,14 @@ class Runs:
     async def attempts(self, run_id: str, step: str) -> StepAttempts:
         """List the attempts at a turn (`3`), a tool call (`3.0`), or a step of the plan, oldest first."""
         return await self._http.get(StepAttempts, path(RUNS, run_id, "steps", step, "attempts"))
+
+    async def prompt(self, run_id: str, step: str, attempt: int | None = None) -> StepPrompt:
+        """Get what an attempt at a turn (`3`) or another step sent to the model.
+
+        Default: the last attempt that asked one.
+        """
+        asked = path(RUNS, run_id, "steps", step, "prompt")
+        return await self._http.get(StepPrompt, asked, attempt=attempt)
 
     async def counts(
         self, *, since: str | None = None, until: str | None = None, by: Period | None = None

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from contracts.llm.connection import Connection
 
 OnAttempt = Callable[[Exchange], None]
+OnSend = Callable[[Body], None]
 
 
 class Llm:
@@ -41,6 +42,8 @@ class Llm:
         self._turns = asyncio.Semaphore(settings.llm_max_concurrency)
         self._connecting = asyncio.Lock()
         self._open: Connection | None = None
+        self._keep = () if settings.llm_structured_output == "auto" else ("response_format",)
+        """Parameters that must be sent."""
         self._learnt: dict[tuple[Provider, str], Restrictions] = {}
 
     @property
@@ -57,12 +60,17 @@ class Llm:
         return None
 
     async def complete(
-        self, request: ChatRequest, *, retries: int | None = None, on_attempt: OnAttempt | None = None
+        self,
+        request: ChatRequest,
+        *,
+        retries: int | None = None,
+        on_attempt: OnAttempt | None = None,
+        on_send: OnSend | None = None,
     ) -> Completion:
         """The model's answer, after at most `retries` retries (default: LLM_RETRIES).
 
         A further attempt without a refused parameter, or with a conversation shortened to the context of the
-        model, does not count as a retry.
+        model, does not count as a retry. `on_send` receives the body of each attempt.
 
         Raises:
             LlmNotConfigured: a setting is missing.
@@ -70,16 +78,14 @@ class Llm:
             Retry: the provider cannot answer now.
         """
         endpoint = resolve(self._settings, request.provider, request.model)
-        call = _Call(endpoint, on_attempt, [name for tool in request.tools if (name := _name_of(tool))])
+        call = _Call(endpoint, request.tools, on_attempt, on_send)
         tries_left = self._settings.llm_retries if retries is None else retries
-        known = self._learnt.get((endpoint.provider, endpoint.model), Restrictions())
-        asked = AdaptedRequest.of(body_of(request, endpoint, self._settings), known)
-        keep = () if self._settings.llm_structured_output == "auto" else ("response_format",)
+        asked = self._adapted(request, endpoint)
         while True:
             try:
                 answer = await self._attempt(call, asked.body)
             except CallFailed as failure:
-                adapted = asked.after(failure, keep)
+                adapted = asked.after(failure, self._keep)
                 if adapted is not None and not (adapted.is_guess and failure.passing):
                     asked = adapted
                     continue
@@ -116,6 +122,10 @@ class Llm:
         if self._open:
             await self._open.close()
 
+    def _adapted(self, request: ChatRequest, endpoint: Endpoint) -> AdaptedRequest:
+        known = self._learnt.get((endpoint.provider, endpoint.model), Restrictions())
+        return AdaptedRequest.of(body_of(request, endpoint, self._settings), known)
+
     def _learn(self, endpoint: Endpoint, learnt: Restrictions) -> None:
         """Remember the refused parameters of a model. Only after an answer without them are they certain."""
         key = endpoint.provider, endpoint.model
@@ -123,6 +133,7 @@ class Llm:
 
     async def _attempt(self, call: _Call, body: Body) -> Answer:
         async with self._turn(call):
+            call.sending(body)
             started = time.perf_counter()
             try:
                 connection = await self._connection()
@@ -164,18 +175,30 @@ def _connect(timeout_s: float) -> Connection:
 class _Call:
     """The attempts of one call."""
 
-    def __init__(self, endpoint: Endpoint, on_attempt: OnAttempt | None, offered: Sequence[str]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        tools: Sequence[Mapping[str, Json]],
+        on_attempt: OnAttempt | None,
+        on_send: OnSend | None,
+    ) -> None:
         self.endpoint = endpoint
-        self.offered = offered
+        self.offered = [name for tool in tools if (name := _name_of(tool))]
         """Names of the allowed tools."""
         self.passing_failures = 0
         self.queued_s = 0.0
         """Seconds that the attempts waited for other calls of this process."""
         self._on_attempt = on_attempt
+        self._on_send = on_send
         self._attempts: list[Exchange] = []
         self._usage: Usage | None = None
         self._cost: Decimal | None = None
         self._log = structlog.get_logger(__name__).bind(provider=str(endpoint.provider), model=endpoint.model)
+
+    def sending(self, body: Body) -> None:
+        """Report what is about to be sent."""
+        if self._on_send is not None:
+            self._on_send({"model": self.endpoint.model, **body})
 
     def ended(self, failure: CallFailed | None, seconds: float) -> None:
         """Record, count and log the end of an attempt."""

@@ -64,6 +64,9 @@ Key = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the API's answer as JSON.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Show at most this many rows.")]
+Attempt = Annotated[
+    int | None, typer.Option(min=1, help="Number of the attempt. Default: the last one that asked a model.")
+]
 Offset = Annotated[int | None, typer.Option(min=0, help="Skip this many rows.")]
 Status = Annotated[str | None, typer.Option(help="Show only rows with this status.")]
 Words = Annotated[

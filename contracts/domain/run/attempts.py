@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from contracts.core.event import Json
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.core.waiting import LONGEST_S, bounded, doubled
@@ -43,6 +44,8 @@ class Failure:
     jitter: float = 0.0
     """A random number from 0 to 1, chosen by the caller."""
     spent: Spent | None = None
+    prompt: Json = None
+    """See Prompted.prompt."""
 
 
 Outcome = Success | Failure

@@ -273,6 +273,7 @@ def _outcome_event(
         error=outcome.error,
         duration_ms=outcome.duration_ms,
         retry_at=_retry_at(state, outcome, now, policy),
+        prompt=outcome.prompt,
         **spent.as_fields,
     )
 

@@ -85,12 +85,21 @@ class Started(Event):
     """How the report is made: `llm`, by a model; `merge`, by joining the last results."""
 
 
-class StepCompleted(Charged):
+class Prompted(Charged):
+    """Base class of events that end an attempt which may have asked a model."""
+
+    referring: ClassVar[frozenset[str]] = frozenset({"prompt"})
+    prompt: Json = Field(default=None, exclude_if=lambda prompt: prompt is None)
+    """The request that was sent to the model, as `{"$blob": …}`: its `messages`, `tools` and parameters.
+    Null: no model was asked, or the event is older than this field."""
+
+
+class StepCompleted(Prompted):
     """A step completed with a final result."""
 
     type: ClassVar[str] = "run.step_completed"
     version: ClassVar[int] = 2
-    referring: ClassVar[frozenset[str]] = frozenset({"result"})
+    referring: ClassVar[frozenset[str]] = Prompted.referring | {"result"}
     step: str
     attempt: int = 1
     result: Json = None
@@ -165,7 +174,7 @@ def _steps_of_unknown_origin(data: dict[str, Json]) -> dict[str, Json]:
     return {**data, "untrusted": data["steps"]}
 
 
-class StepFailed(Charged):
+class StepFailed(Prompted):
     """An attempt at a step failed. It is retried at `retry_at`; null: the step failed finally."""
 
     type: ClassVar[str] = "run.step_failed"

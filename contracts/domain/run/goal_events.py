@@ -12,11 +12,10 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.core.event import Event, Json
-from contracts.core.spent import Charged
 from contracts.domain.budget import Budget
 from contracts.domain.memory import Memory
 from contracts.domain.outward import OutwardCalls
-from contracts.domain.run.events import ForkedFrom, Output
+from contracts.domain.run.events import ForkedFrom, Output, Prompted
 from contracts.domain.webhook import WebhookEvent
 
 SUMMARY = "summary"
@@ -108,7 +107,7 @@ class GoalStarted(Event):
     """Differences from the request, with the reason, such as a replaced model."""
 
 
-class TurnTaken(Charged):
+class TurnTaken(Prompted):
     """The model answered a turn. Its tool calls are not executed yet."""
 
     type: ClassVar[str] = "run.turn_taken"
@@ -151,7 +150,7 @@ class CallAnswered(Event):
         return call_step(self.turn, self.position)
 
 
-class Summarised(Charged):
+class Summarised(Prompted):
     """The final answer of the run. If `provider` is null, no model wrote it."""
 
     type: ClassVar[str] = "run.summarised"

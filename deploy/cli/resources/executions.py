@@ -6,7 +6,7 @@ from typing import Annotated, Unpack
 
 import typer
 
-from contracts.api.attempts import StepAttempts
+from contracts.api.attempts import StepAttempts, StepPrompt
 from contracts.api.budgets import RunBudget
 from contracts.api.costs import ExecutionCosts
 from contracts.api.executions import (
@@ -25,6 +25,7 @@ from deploy.cli.options import (
     DEFAULT_URL,
     AsJson,
     AskBefore,
+    Attempt,
     BudgetLimits,
     ForkedFrom,
     Key,
@@ -72,6 +73,17 @@ async def attempts(
 ) -> StepAttempts:
     """List the attempts at a step, oldest first."""
     return await client.executions.attempts(execution, step)
+
+
+@command(app, "prompt")
+async def prompt(
+    client: Client,
+    execution: Id,
+    step: Annotated[str, typer.Argument(help="Id of the step in the plan, or __SYNTHESIS__.")],
+    attempt: Attempt = None,
+) -> StepPrompt:
+    """Show exactly what an attempt at a step sent to the model."""
+    return await client.executions.prompt(execution, step, attempt)
 
 
 @command(app, "create")

@@ -6,7 +6,7 @@ from typing import Annotated, Unpack
 
 import typer
 
-from contracts.api.attempts import StepAttempts
+from contracts.api.attempts import StepAttempts, StepPrompt
 from contracts.api.budgets import RunBudget
 from contracts.api.forks import Forked
 from contracts.api.run_counts import Period, RunCounts
@@ -16,6 +16,7 @@ from deploy.cli.execute import execute
 from deploy.cli.options import (
     DEFAULT_URL,
     AsJson,
+    Attempt,
     ForkedFrom,
     Key,
     Reason,
@@ -65,6 +66,17 @@ async def attempts(
 ) -> StepAttempts:
     """List the attempts at a step, oldest first."""
     return await client.runs.attempts(run, step)
+
+
+@command(app, "prompt")
+async def prompt(
+    client: Client,
+    run: Id,
+    step: Annotated[str, typer.Argument(help="A turn (3), summary, or a step of the plan.")],
+    attempt: Attempt = None,
+) -> StepPrompt:
+    """Show exactly what an attempt at a step sent to the model."""
+    return await client.runs.prompt(run, step, attempt)
 
 
 @command(app, "summary")

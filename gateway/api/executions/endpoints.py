@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from contracts.api.attempts import StepAttempts
 from contracts.api.executions import (
     ExecutionDeleted,
     ExecutionDetail,
@@ -19,7 +18,6 @@ from gateway.api.executions.dialect import EXECUTIONS
 from gateway.api.executions.known import require_execution
 from gateway.api.filters import text_and_time
 from gateway.api.runs import cancelling, queries
-from gateway.api.runs.step_attempts import attempts_of
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.replies import json_reply
 from gateway.streams import feeds
@@ -97,23 +95,6 @@ async def list_sub_steps(call: Call[None, None]) -> web.StreamResponse:
 
 
 @endpoint(
-    "GET",
-    "/api/v1/dag-executions/{id}/steps/{step}/attempts",
-    summary="List the attempts at a step of an execution",
-    tag=TAG,
-    scope=Scope.READ,
-    responses={200: StepAttempts},
-    missing=MISSING,
-)
-async def list_attempts_of_execution(call: Call[None, None]) -> web.StreamResponse:
-    """`step` is its id in the plan, or `__SYNTHESIS__`. The oldest attempt is first."""
-    state, attempts = await attempts_of(call.gateway, call.path["id"], call.path["step"])
-    if attempts is None or state.request is None:
-        raise call.missing()
-    return json_reply(attempts)
-
-
-@endpoint(
     "DELETE",
     "/api/v1/dag-executions/{id}",
     summary="Delete an execution and its steps",
@@ -170,7 +151,6 @@ ENDPOINTS = (
     list_executions,
     get_execution,
     list_sub_steps,
-    list_attempts_of_execution,
     delete_execution,
     watch_execution,
 )

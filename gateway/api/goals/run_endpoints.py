@@ -6,7 +6,6 @@ from typing import Any
 
 from aiohttp import web
 
-from contracts.api.attempts import StepAttempts
 from contracts.api.executions import CancelExecution
 from contracts.api.forks import Forked, ForkRun
 from contracts.api.runs import RunOutputRow, RunQuery, RunResumed, RunRow, RunStepRow
@@ -19,7 +18,6 @@ from gateway.api.executions import forking
 from gateway.api.filters import text_and_time
 from gateway.api.goals import resuming, run_showing, run_steps, running
 from gateway.api.goals.dialect import GOAL_RUNS
-from gateway.api.runs.step_attempts import attempts_of
 from gateway.endpoint import LAST_EVENT_ID, Call, Raw, endpoint
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply, no_content
@@ -87,23 +85,6 @@ async def list_steps(call: Call[None, None]) -> web.StreamResponse:
     if shown is None:
         raise call.missing()
     return json_reply(shown)
-
-
-@endpoint(
-    "GET",
-    "/api/v1/runs/{id}/steps/{step}/attempts",
-    summary="List the attempts at a step of a run",
-    tag=TAG,
-    scope=Scope.READ,
-    responses={200: StepAttempts},
-    missing=MISSING,
-)
-async def list_attempts_of_run(call: Call[None, None]) -> web.StreamResponse:
-    """`step` is the number of a turn (`3`), a tool call (`3.0`), `summary`, or the id of a step of a plan."""
-    state, attempts = await attempts_of(call.gateway, call.path["id"], call.path["step"])
-    if attempts is None or state.goal_id is None:
-        raise call.missing()
-    return json_reply(attempts)
 
 
 @endpoint(
@@ -270,7 +251,6 @@ ENDPOINTS = (
     list_runs,
     get_run,
     list_steps,
-    list_attempts_of_run,
     list_outputs,
     cancel_run,
     resume_run,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -10,13 +10,22 @@ from contracts.api.attempts import AttemptOutcome, StepAttempt
 from contracts.api.costs import TokenUsage
 from contracts.api.fields import epoch_ms
 from contracts.core.commit import Commit
-from contracts.core.event import Event
+from contracts.core.event import BlobRef, Event
 from contracts.core.money import pico_usd
-from contracts.core.spent import Charged
 from contracts.domain import run
 
 STOPS: tuple[type[Event], ...] = (run.Suspended, run.Cancelled, run.Failed, run.Completed)
 """Events after which no attempt is in progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """The attempts at one step."""
+
+    rows: list[StepAttempt]
+    """Oldest first."""
+    prompts: dict[int, BlobRef]
+    """The requests to models, by number of the attempt."""
 
 
 @dataclass(slots=True)
@@ -26,6 +35,7 @@ class _Fold:
     step: str
     executor: str | None = None
     attempts: list[StepAttempt] = field(default_factory=list)
+    prompts: dict[int, BlobRef] = field(default_factory=dict)
 
     def apply(self, event: Event, at: datetime) -> None:
         match event:
@@ -36,7 +46,7 @@ class _Fold:
                 self.executor = event.executor
             case run.StepsStarted() if self.step in event.steps:
                 self._end(at, "lost")
-                self._begin(at)
+                self._begin(event, at)
             case run.StepFailed() if event.step == self.step:
                 self._failed(event, at)
             case run.Asked() if event.step == self.step:
@@ -52,13 +62,15 @@ class _Fold:
     def _open(self) -> StepAttempt | None:
         return self.attempts[-1] if self.attempts and self.attempts[-1].outcome == "running" else None
 
-    def _begin(self, at: datetime) -> None:
+    def _begin(self, event: run.StepsStarted, at: datetime) -> None:
         before = self.attempts[-1].ended_at if self.attempts else None
         attempt = StepAttempt(
             number=len(self.attempts) + 1,
             executor=self.executor,
             started_at=epoch_ms(at),
             waited_ms=None if before is None else epoch_ms(at) - before,
+            untrusted=self.step in event.untrusted,
+            outward=event.outward.get(self.step),
         )
         self.attempts.append(attempt)
 
@@ -68,8 +80,22 @@ class _Fold:
             self.attempts[-1] = open_.model_copy(update=ended)
 
     def _completed(self, event: run.CompletionEvent, at: datetime) -> None:
-        spent = _spent(event) if isinstance(event, Charged) else {}
-        self._end(at, "completed", duration_ms=event.duration_ms, **spent)
+        known = self._known(event) if isinstance(event, run.Prompted) else {}
+        self._end(at, "completed", duration_ms=event.duration_ms, **known)
+
+    def _known(self, event: run.Prompted) -> dict[str, object]:
+        """What the attempt in progress sent to a model and what it cost."""
+        prompt = BlobRef.of(event.prompt)
+        if self._open and prompt:
+            self.prompts[self._open.number] = prompt
+        usage = event.usage
+        return {
+            "usage": TokenUsage.of(usage.prompt_tokens, usage.completion_tokens) if usage else None,
+            "cost_usd": pico_usd(event.cost_usd),
+            "provider": event.provider,
+            "model": event.model,
+            "has_prompt": prompt is not None,
+        }
 
     def _failed(self, event: run.StepFailed, at: datetime) -> None:
         """A failure after a takeover says why the attempt that the dead executor made is lost."""
@@ -78,28 +104,17 @@ class _Fold:
             "error": event.error,
             "duration_ms": event.duration_ms,
             "retry_at": retry_at,
-            **_spent(event),
         }
         if self._open:
-            self._end(at, "failed", **values)
+            self._end(at, "failed", **values, **self._known(event))
         elif self.attempts and self.attempts[-1].outcome in {"lost", "stopped"}:
             self.attempts[-1] = self.attempts[-1].model_copy(update={"error": event.error})
 
 
-def attempts_at(step: str, commits: Iterable[Commit]) -> Iterator[StepAttempt]:
-    """Yield the attempts at a step in order."""
+def attempts_at(step: str, commits: Iterable[Commit]) -> Attempts:
+    """Fold the attempts at a step."""
     fold = _Fold(step)
     for commit in commits:
         for event in commit.events:
             fold.apply(event, commit.time)
-    yield from fold.attempts
-
-
-def _spent(event: Charged) -> dict[str, object]:
-    usage = event.usage
-    return {
-        "usage": TokenUsage.of(usage.prompt_tokens, usage.completion_tokens) if usage else None,
-        "cost_usd": pico_usd(event.cost_usd),
-        "provider": event.provider,
-        "model": event.model,
-    }
+    return Attempts(fold.attempts, fold.prompts)

@@ -109,6 +109,8 @@ METHODS: Mapping[str, Ask] = {
     "fork_execution": lambda client: client.executions.fork("x", ForkRun(steps=CORRECTED), key="k"),
     "list_attempts_of_run": lambda client: client.runs.attempts("x", "3.0"),
     "list_attempts_of_execution": lambda client: client.executions.attempts("x", "001"),
+    "get_prompt_of_run": lambda client: client.runs.prompt("x", "3", attempt=2),
+    "get_prompt_of_execution": lambda client: client.executions.prompt("x", "001", attempt=2),
     "get_run_summary": lambda client: client.runs.counts(since="7d", until="1d", by="hour"),
     "compare_runs": lambda client: client.compare("x", "y"),
     "resume_run": lambda client: client.runs.resume("x"),

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from contracts.core.event import Usage
+from contracts.core.event import BlobRef, Usage
 from contracts.domain import agent, run
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.llm import Llm, LlmSettings
@@ -71,6 +71,32 @@ async def test_a_model_infers_with_what_came_before_and_writes_the_report(
     assert 'Task 002 result:\n<data origin="Task 002">\ninferred' in synthesis[1]["content"]
     usage = [e.usage for e in await system.events() if isinstance(e, run.StepCompleted) and e.usage]
     assert len(usage) == 2
+
+
+async def test_inferences_and_the_report_keep_exactly_what_the_model_received(
+    llm: Llm, scripted: ScriptedLlm
+) -> None:
+    system = System(llm=llm)
+    await seeded(system)
+    lease = await system.request(
+        task("001", value="facts"), infer("002", "Use <Result of Task 001>", ["001"]), plan="put it together"
+    )
+    await handle(system.executor(), lease)
+    completed = [event for event in await system.events() if isinstance(event, run.StepCompleted)]
+    refs = [BlobRef.of(event.prompt) for event in completed]
+    kept = [ref and await system.log.shelf.get_json(ref) for ref in refs]
+    assert kept == [None, *(request.body for request in scripted.requests)]
+
+
+async def test_a_prompt_that_cannot_be_stored_at_the_moment_is_stored_later(llm: Llm) -> None:
+    system = System(llm=llm)
+    await seeded(system)
+    lease = await system.request(infer("001", "think"))
+    system.log.shelf.away = 2
+    await handle(system.executor(), lease)
+    completed = next(event for event in await system.events() if isinstance(event, run.StepCompleted))
+    assert BlobRef.of(completed.prompt)
+    assert system.log.shelf.away == 0
 
 
 async def test_an_inference_fills_its_agents_prompt_and_records_which_it_was(

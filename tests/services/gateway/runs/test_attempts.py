@@ -76,6 +76,69 @@ async def test_each_attempt_says_who_made_it_how_it_ended_and_what_it_cost(api: 
     assert (await attempts(api, "dag-executions/e1/steps/002"))["attempts"] == []
 
 
+async def test_attempts_say_what_is_untrusted_and_what_was_decided_about_an_outward_call(api: Api) -> None:
+    ruling = {"decision": "ask", "policy": "ask-tainted", "reason": "the address is from outside"}
+    began = run.StepsStarted(steps=("001", "002"), untrusted=("001",), outward={"001": ruling})
+    await api.write(RUN, "e1", requested(task("001"), task("002")))
+    await api.write(RUN, "e1", STARTED, began)
+    (first,) = (await attempts(api, "dag-executions/e1/steps/001"))["attempts"]
+    (second,) = (await attempts(api, "dag-executions/e1/steps/002"))["attempts"]
+    assert (first["untrusted"], first["outward"]) == (True, ruling)
+    assert (second["untrusted"], second["outward"]) == (False, None)
+
+
+async def test_the_prompt_of_each_attempt_is_what_the_model_received(api: Api) -> None:
+    async def sent(content: str) -> Any:
+        messages = [{"role": "user", "content": content}]
+        body = {"model": "m", "messages": messages, "temperature": 0.5}
+        return (await api.gateway.blobs.put_json(body)).as_json()
+
+    failed = run.StepFailed(step="001", attempt=1, error="busy", retry_at=NOW, prompt=await sent("one"))
+    await api.write(RUN, "e1", requested(task("001"), task("002", "001")))
+    await api.write(RUN, "e1", STARTED, BEGAN, failed)
+    path = "dag-executions/e1/steps/1"
+    assert (await api.get(f"/api/v1/{path}/prompt")).json["messages"] == [{"role": "user", "content": "one"}]
+    await api.write(RUN, "e1", run.StepsStarted(steps=("001",), retried=("001",)))
+    await api.write(RUN, "e1", done("001", "r", attempt=2, prompt=await sent("two")))
+
+    assert [one["hasPrompt"] for one in (await attempts(api, path))["attempts"]] == [True, True]
+    assert (await api.get(f"/api/v1/{path}/prompt")).json == {
+        "step": "001",
+        "attempt": 2,
+        "model": "m",
+        "messages": [{"role": "user", "content": "two"}],
+        "tools": [],
+        "parameters": {"temperature": 0.5},
+    }
+    assert (await api.get(f"/api/v1/{path}/prompt?attempt=1")).json["messages"][0]["content"] == "one"
+
+
+async def test_the_prompt_of_a_turn_is_read_in_its_run(api: Api) -> None:
+    ref = (await api.gateway.blobs.put_json({"model": "m", "messages": [], "tools": [{}]})).as_json()
+    await pursue(api, "run_1", (turn(1, prompt=ref),))
+    answer = await api.get("/api/v1/runs/run_1/steps/1/prompt")
+    assert (answer.status, answer.json["tools"]) == (200, [{}])
+    assert (await api.get("/api/v1/runs/run_2/steps/1/prompt")).status == 404
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("steps/001/prompt", "Attempt 1 at step 001 is in progress"),
+        ("steps/002/prompt", "Step 002 has not started"),
+        ("steps/003/prompt", "Attempt 1 at step 003 asked no model"),
+        ("steps/001/prompt?attempt=7", "has 1 attempts, so there is no attempt 7"),
+        ("steps/009/prompt", "009"),
+    ],
+)
+async def test_a_missing_prompt_says_why(api: Api, query: str, said: str) -> None:
+    await api.write(RUN, "e1", requested(task("001"), task("002", "001"), task("003")))
+    await api.write(RUN, "e1", STARTED, run.StepsStarted(steps=("001", "003")), done("003", "r"))
+    answer = await api.get(f"/api/v1/dag-executions/e1/{query}")
+    assert answer.status == 404
+    assert said in answer.json["error"]
+
+
 async def test_attempts_that_a_suspension_stopped_or_that_asked_say_so(api: Api) -> None:
     asked = run.Asked(step="001", attempt=1, kind="question", title="t", tool="x", params_sha256="s", why="w")
     await api.write(RUN, "e1", requested(task("001")))
