@@ -32,7 +32,7 @@ from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_log import NatsLog, nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from contracts.settings.redactor import SECRETS
-from contracts.spending import SharedBudget, SharedBudgetSettings
+from contracts.spending import SharedBudget
 from executor.after_run.after_run import AT_ONCE, LOOK_BACK, SUBJECTS, AfterRun
 from executor.after_run.after_run import NAME as AFTER_RUN
 from executor.executor import Executor, until_drained, watch
@@ -57,13 +57,13 @@ STOPPED = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Stat
 @asynccontextmanager
 async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
     """Build the executor, with the log of `settings` and the tools and LLM of the environment."""
-    tool_settings, llm_settings, system = ToolSettings(), LlmSettings(), SharedBudgetSettings().budget
+    tool_settings, llm_settings = ToolSettings(), LlmSettings()
     agents, keys, name = Directory(), Keys(), f"{settings.instance}-{new_id()[-8:]}"
     async with (
         _tools(tool_settings) as (tools, sources),
         aclosing(Llm(llm_settings)) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
-        aclosing(SharedBudget(log, llm, system, keys, source=f"/{NAME}/{name}")) as shared,
+        aclosing(SharedBudget(log, llm, settings.shared_budget, keys, source=f"/{NAME}/{name}")) as shared,
     ):
         resources = Resources(
             tools,

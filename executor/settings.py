@@ -7,9 +7,10 @@ from pydantic import Field, HttpUrl
 from contracts.domain.run import RunPolicy
 from contracts.domain.run_requests import GoalSettings
 from contracts.runtime.process.settings import Settings
+from contracts.spending import SharedBudgetSettings
 
 
-class ExecutorSettings(Settings, GoalSettings):
+class ExecutorSettings(Settings, GoalSettings, SharedBudgetSettings):
     """Limits and retries of the executor."""
 
     executor_max_runs: int = Field(default=4000, ge=1)

@@ -11,7 +11,7 @@ from contracts.core.scopes import Scope
 from gateway.access.browsers import guarded, heads
 from gateway.access.gate import Gate, guarded_by
 from gateway.access.principals import PRINCIPAL
-from gateway.api import agents, artifacts, events, health, keys, tools
+from gateway.api import agents, artifacts, budget, events, health, keys, tools
 from gateway.api.asks import endpoints as asks
 from gateway.api.compare import endpoints as compare
 from gateway.api.costs import breakdown, summary
@@ -67,6 +67,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *execution_attempts.ENDPOINTS,
     *breakdown.ENDPOINTS,
     *summary.ENDPOINTS,
+    *budget.ENDPOINTS,
     *tasks.ENDPOINTS,
     *search.ENDPOINTS,
     *events.ENDPOINTS,

@@ -15,6 +15,7 @@ from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
+from contracts.spending import SharedBudget
 from gateway.access.authentication import Authenticate
 from gateway.access.freshness import Freshness
 from gateway.access.sessions import Sessions
@@ -76,6 +77,8 @@ class Gateway:
     llm: LlmConfiguration
     chat: Llm
     """The LLM client for single tasks. Planner and executors have their own."""
+    shared: SharedBudget
+    """The shared budget, from which single tasks are paid."""
     idempotency: Idempotency
     form_room: FormMemory = field(default_factory=FormMemory)
     execution_cache: ExecutionCache = field(default_factory=ExecutionCache)

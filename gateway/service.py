@@ -25,6 +25,7 @@ from contracts.runtime.log import Log
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service, Worker
 from contracts.runtime.process.settings import Auth
+from contracts.spending import SharedBudget
 from gateway.access.authentication import Authenticate, KeyHolders, nobody_asked
 from gateway.access.freshness import Freshness
 from gateway.access.oidc.issuer import IssuerKeys
@@ -37,6 +38,7 @@ from gateway.http.idempotency import Idempotency
 from gateway.http.server import serving
 from gateway.llm import LlmConfiguration
 from gateway.settings import GatewaySettings
+from gateway.state.budget_gauges import BudgetGauges
 from gateway.state.stored_plans import StoredPlans
 from gateway.streams.feeds import Feeds, Live, NatsLive
 from gateway.streams.hub import Hub
@@ -80,7 +82,7 @@ def assemble(
     agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
     keys_follower = Follower(log, subjects.state_filter(KEY.name), fold=keys.fold)
     freshness = Freshness(keys_follower)
-    hub = Hub(log, progress.reached)
+    hub, chat = Hub(log, progress.reached), Llm(llm.settings)
     return Gateway(
         settings=settings,
         log=log,
@@ -102,7 +104,8 @@ def assemble(
         log_feed=LogFeed(hub, log, CODEC, now),
         stream_limit=StreamLimit(settings.max_streams),
         llm=llm,
-        chat=Llm(llm.settings),
+        chat=chat,
+        shared=SharedBudget(log, chat, settings.shared_budget, keys, source=f"/{NAME}/{settings.instance}"),
         idempotency=Idempotency(key_values),
     )
 
@@ -115,10 +118,15 @@ async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[in
     """
     followers = (gateway.agents_follower.run, gateway.keys_follower.run, gateway.hub.run)
     access = (gateway.keys_freshness.run, gateway.sessions.run)
-    async with kept_running(*followers, *access, *workers) as failure:
+    gauges = BudgetGauges(gateway.shared, gateway.settings.shared_budget, gateway.keys, now)
+    async with kept_running(*followers, *access, gauges.run, *workers) as failure:
         await gateway.agents_current()
         _warn(gateway.settings, await gateway.keys_current())
-        async with aclosing(gateway.chat), serving(create_app(gateway), gateway.settings) as port:
+        async with (
+            aclosing(gateway.chat),
+            aclosing(gateway.shared),
+            serving(create_app(gateway), gateway.settings) as port,
+        ):
             yield port, failure
 
 

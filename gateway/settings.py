@@ -24,6 +24,7 @@ from contracts.domain.run_requests import GoalSettings
 from contracts.runtime.process.browsers import BrowserRules
 from contracts.runtime.process.settings import Auth, ViewsSettings, access_warning, auth_of, require_private
 from contracts.settings.environment import EnvironmentSettings
+from contracts.spending import SharedBudgetSettings
 
 LOCAL_ORIGINS = ("http://localhost:5173", "http://localhost:5174")
 """Origins of the web app during development."""
@@ -84,7 +85,7 @@ def scopes_of_role(text: str) -> tuple[str, frozenset[Scope]]:
         raise ValueError(f"{text!r} has an unknown scope; there are {', '.join(Scope)}") from None
 
 
-class GatewaySettings(ViewsSettings, GoalSettings, OidcSettings):
+class GatewaySettings(ViewsSettings, GoalSettings, SharedBudgetSettings, OidcSettings):
     """Address, access and limits of the API."""
 
     host: str = "127.0.0.1"

@@ -25,7 +25,7 @@ from contracts.runtime.follow import Follower
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service
 from contracts.runtime.stream import Origin
-from contracts.spending import SharedBudget, SharedBudgetSettings
+from contracts.spending import SharedBudget
 from planner.default_agents import default_agents
 from planner.planner import Planner
 from planner.seed import seed_agents
@@ -39,12 +39,11 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
     """Build the planner, with the log of `settings` and the LLM of the environment."""
     source = f"/{NAME}/{settings.instance}"
     agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
-    system = SharedBudgetSettings().budget
     catalogue = Catalogue(offered=executors.offered)
     async with (
         aclosing(Llm(LlmSettings())) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
-        aclosing(SharedBudget(log, llm, system, keys, source=source)) as shared,
+        aclosing(SharedBudget(log, llm, settings.shared_budget, keys, source=source)) as shared,
     ):
         follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
         keys_follower = Follower(log, state_filter(KEY.name), fold=keys.fold)

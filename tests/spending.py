@@ -22,14 +22,12 @@ REQUEST = ChatRequest(messages=[{"role": "user", "content": "Hi"}], max_tokens=1
 """A call of gpt-4o that may cost about 0.01 dollars."""
 
 
-def process(
-    log: Log, *, name: str = "1", day: Any = None, keys: Keys | None = None, **given: Any
-) -> SharedBudget:
-    """One process with a limit per day. `given`: settings of its model."""
-    settings = {"llm_provider": "openai", "llm_model": "gpt-4o", "openai_api_key": "sk-test-key", **given}
+def process(log: Log, *, service: str = "executor", name: str = "1", day: Any = None) -> SharedBudget:
+    """One process with a limit per day."""
+    settings: dict[str, Any] = {"llm_provider": "openai", "llm_model": "gpt-4o", "openai_api_key": "sk-key"}
     llm = Llm(LlmSettings(_env_file=None, **settings))
     system = PeriodBudget(usd_per_day=day)
-    return SharedBudget(log, llm, system, keys or Keys(), source=f"/executor/{name}", clock=lambda: NOON)
+    return SharedBudget(log, llm, system, Keys(), source=f"/{service}/{name}", clock=lambda: NOON)
 
 
 def answer(cost: str | None) -> Completion:

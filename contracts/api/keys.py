@@ -5,15 +5,18 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BeforeValidator, Field
+from pydantic import AwareDatetime, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from contracts.api.fields import Body, Omissible, Row, Timestamp, epoch_ms
 from contracts.api.numbers import INTEGRAL
+from contracts.core.event import Json
 from contracts.core.scopes import Scope
 from contracts.domain import key
+from contracts.domain.budget import Usd
 from contracts.domain.key import NAME
 from contracts.domain.keys import Entry
+from contracts.domain.shared_budget import PeriodBudget
 
 LONGEST_OVERLAP_S = 30 * 86_400
 """Maximum seconds for which a replaced key stays valid."""
@@ -40,6 +43,15 @@ class KeyCreate(Body):
     """What the key may do."""
     expires_at: Omissible[Expiry] = None
     """When the key expires. Default: never."""
+    budget_usd_per_day: Omissible[Usd] = None
+    """US dollars for models per day, in UTC, in work that the key asks for. Default: no limit."""
+    budget_usd_per_month: Omissible[Usd] = None
+    """US dollars for models per calendar month, in UTC. Default: no limit."""
+
+    @property
+    def budget(self) -> PeriodBudget:
+        """The budget of the key."""
+        return PeriodBudget(usd_per_day=self.budget_usd_per_day, usd_per_month=self.budget_usd_per_month)
 
     def event(self, secret: str) -> key.Created:
         """The event that creates the key with this secret."""
@@ -68,6 +80,26 @@ class KeyRotate(Body):
         )
 
 
+class KeyPatch(Body):
+    """Changes of a key. Omitted limits stay unchanged; null removes a limit."""
+
+    budget_usd_per_day: Usd | None = None
+    """US dollars for models per day, in UTC, in work that the key asks for."""
+    budget_usd_per_month: Usd | None = None
+    """US dollars for models per calendar month, in UTC."""
+
+    @model_validator(mode="after")
+    def _changes_something(self) -> KeyPatch:
+        if not self.model_fields_set:
+            raise ValueError("give at least one limit: budgetUsdPerDay, budgetUsdPerMonth")
+        return self
+
+    @property
+    def changes(self) -> dict[str, Json]:
+        """The given limits by the name of the field of PeriodBudget; None removes one."""
+        return {name.removeprefix("budget_"): getattr(self, name) for name in self.model_fields_set}
+
+
 class KeyRow(Row):
     """One key, without its secret."""
 
@@ -77,10 +109,14 @@ class KeyRow(Row):
     status: Literal["active", "expired", "revoked"]
     created_at: Timestamp
     changed_at: Timestamp
-    """When the key was created, rotated or revoked."""
+    """When the key was created, changed, rotated or revoked."""
     expires_at: Timestamp | None
     previous_until: Timestamp | None
     """Until when the secret before the last rotation stays valid."""
+    budget_usd_per_day: str | None
+    """US dollars for models per day, in UTC. Null: not limited."""
+    budget_usd_per_month: str | None
+    """US dollars for models per calendar month, in UTC. Null: not limited."""
 
     @classmethod
     def of(cls, entry: Entry, now: datetime, **further: str) -> Self:
@@ -96,6 +132,8 @@ class KeyRow(Row):
             changed_at=epoch_ms(entry.changed_at),
             expires_at=epoch_ms(state.expires_at) if state.expires_at else None,
             previous_until=epoch_ms(state.previous.until) if state.previous else None,
+            budget_usd_per_day=state.budget.usd_per_day,
+            budget_usd_per_month=state.budget.usd_per_month,
             **further,
         )
 

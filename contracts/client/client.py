@@ -15,6 +15,7 @@ from contracts.api.search import HitList
 from contracts.client.agents import Agents
 from contracts.client.artifacts import Artifacts
 from contracts.client.asks import Asks
+from contracts.client.budget import SharedBudget
 from contracts.client.dags import Dags
 from contracts.client.documents import Documents
 from contracts.client.errors import Refused
@@ -65,6 +66,7 @@ class Client:
         self.executions = Executions(self._http)
         self.agents = Agents(self._http)
         self.keys = Keys(self._http)
+        self.budget = SharedBudget(self._http)
         self.asks = Asks(self._http)
         self.tools = Tools(self._http)
         self.schedules = Schedules(self._http)

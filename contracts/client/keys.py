@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contracts.api.keys import KeyCreate, KeyIssued, KeyRotate, KeyRow
+from contracts.api.keys import KeyCreate, KeyIssued, KeyPatch, KeyRotate, KeyRow
 from contracts.client.http import Http, path
 
 KEYS = "keys"
@@ -25,6 +25,10 @@ class Keys:
     async def create(self, wanted: KeyCreate) -> KeyIssued:
         """Create a key. Its text is only in this answer."""
         return await self._http.send(KeyIssued, "POST", path(KEYS), wanted)
+
+    async def update(self, key_id: str, changes: KeyPatch) -> KeyRow:
+        """Change the budget of a key."""
+        return await self._http.send(KeyRow, "PATCH", path(KEYS, key_id), changes)
 
     async def rotate(self, key_id: str, wanted: KeyRotate) -> KeyIssued:
         """Replace the secret of a key. Its text is only in this answer."""

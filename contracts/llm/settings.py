@@ -47,7 +47,7 @@ class LlmSettings(EnvironmentSettings):
     `json_object` always send that format, `off` sends none."""
 
     budget_unpriced: Literal["allow", "refuse"] = "refuse"
-    """Whether a run whose dollars are limited may call a model whose price is not known."""
+    """Whether a model whose price is not known may be called where dollars are limited."""
 
     llm_timeout_s: float = Field(default=120.0, gt=0)
     """Maximum seconds of one attempt, from connecting to the last byte."""

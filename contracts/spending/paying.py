@@ -15,11 +15,13 @@ from contracts.core.outcome import Reject, Retry
 from contracts.core.writers import service_of
 from contracts.domain.keys import Keys
 from contracts.domain.shared_budget import (
+    BUDGET,
     UNLIMITED,
     Call,
     LimitReached,
     Limits,
     PeriodBudget,
+    State,
     month_of,
     reserve,
     settle,
@@ -27,7 +29,7 @@ from contracts.domain.shared_budget import (
 from contracts.llm import ChatRequest, Completion, Llm
 from contracts.runtime.log import Log
 from contracts.runtime.nats.retry import retry_forever
-from contracts.runtime.stream import Origin
+from contracts.runtime.stream import Origin, Stream
 from contracts.spending.ledger import Ledger
 
 
@@ -68,13 +70,15 @@ class SharedBudget:
         self._llm = llm
         self._system = system
         self._keys = keys
-        self._clock = clock
+        self.clock = clock
         self._turns = asyncio.Semaphore(llm.concurrency)
         self._unsettled = 0
         """Number of reservations of this process that will be settled."""
         self._settled = asyncio.Event()
         """Set when the next reservation of this process is settled."""
-        self._ledger = Ledger(log, Origin(source, actor=of_service(service_of(source))))
+        self._log = log
+        self._origin = Origin(source, actor=of_service(service_of(source)))
+        self._ledger = Ledger(log, self._origin)
 
     def limits(self, actor: str | None) -> Limits:
         """The limits for calls that `actor` has asked for."""
@@ -99,6 +103,14 @@ class SharedBudget:
         async with self._turns:  # what waits for its turn reserves nothing
             return await self._paid(Call(unique(), purpose.by, needed), limits, ask)
 
+    async def read(self) -> State:
+        """What is spent and reserved in the current month, according to the log.
+
+        Raises:
+            Unavailable: the log could not be reached.
+        """
+        return (await Stream.open(self._log, BUDGET, month_of(self.clock()), self._origin)).state
+
     async def aclose(self) -> None:
         """Wait a little for what is not written yet."""
         await self._ledger.aclose()
@@ -121,7 +133,7 @@ class SharedBudget:
         Where only reservations are in the way, it waits for those of this process, which may end cheaper.
         """
         while True:
-            settled, now = self._settled, self._clock()
+            settled, now = self._settled, self.clock()
             month = month_of(now)
             try:
                 await self._ledger.decide(month, partial(reserve, call=call, limits=limits, now=now))
@@ -138,7 +150,7 @@ class SharedBudget:
                 return month
 
     def _settle_later(self, month: str, call_id: str, cost: int | None, limits: Limits) -> None:
-        decide = partial(settle, call_id=call_id, cost=cost, limits=limits, now=self._clock())
+        decide = partial(settle, call_id=call_id, cost=cost, limits=limits, now=self.clock())
         self._ledger.run_later(self._settle(partial(self._ledger.decide, month, decide)))
 
     async def _settle(self, write: Callable[[], Awaitable[None]]) -> None:

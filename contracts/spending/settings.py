@@ -16,6 +16,6 @@ class SharedBudgetSettings(EnvironmentSettings):
     """Maximum US dollars for models per calendar month, in UTC. Default: no limit."""
 
     @property
-    def budget(self) -> PeriodBudget:
+    def shared_budget(self) -> PeriodBudget:
         """Both limits."""
         return PeriodBudget(usd_per_day=self.budget_usd_per_day, usd_per_month=self.budget_usd_per_month)

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from contracts.api.keys import KeyCreate, KeyIssued, KeyRotate, KeyRow
+from contracts.api.keys import KeyCreate, KeyIssued, KeyPatch, KeyRotate, KeyRow
 from contracts.core.event import Event
 from contracts.core.scopes import Scope
 from contracts.domain import key
@@ -38,7 +38,8 @@ async def create_key(call: Call[KeyCreate, None]) -> web.StreamResponse:
     """The text of the key is only in this answer. Names are unique: a repeated request creates nothing."""
     secret, now = token_hex(SECRET_BYTES), call.gateway.clock()
     id_ = key.key_id(call.body.name)
-    keys = await _decide(call, id_, partial(key.create, wanted=call.body.event(secret), now=now))
+    wanted, budget = call.body.event(secret), call.body.budget
+    keys = await _decide(call, id_, partial(key.create, wanted=wanted, now=now, budget=budget))
     return _issued(call, keys.require(id_), secret, 201)
 
 
@@ -69,6 +70,24 @@ async def get_key(call: Call[None, None]) -> web.StreamResponse:
     """Gets everything about a key except its secret."""
     keys = await call.gateway.keys_current()
     return json_reply(KeyRow.of(keys.require(call.path["id"]), call.gateway.clock()))
+
+
+@endpoint(
+    "PATCH",
+    "/api/v1/keys/{id}",
+    summary="Change the budget of a key",
+    tag=TAG,
+    scope=Scope.ADMIN,
+    body=KeyPatch,
+    responses={200: KeyRow},
+    missing=MISSING,
+    errors={409: "The key is revoked."},
+)
+async def update_key(call: Call[KeyPatch, None]) -> web.StreamResponse:
+    """The budget holds for the next call of a model, also in runs that are in progress."""
+    id_ = call.path["id"]
+    keys = await _decide(call, id_, partial(key.set_budget, changes=call.body.changes))
+    return json_reply(KeyRow.of(keys.require(id_), call.gateway.clock()))
 
 
 @endpoint(
@@ -105,7 +124,7 @@ async def revoke_key(call: Call[None, None]) -> web.StreamResponse:
     return no_content()
 
 
-ENDPOINTS = (create_key, list_keys, get_key, rotate_key, revoke_key)
+ENDPOINTS = (create_key, list_keys, get_key, update_key, rotate_key, revoke_key)
 
 
 async def _decide(call: Call[Any, Any], id_: str, decide: Callable[[key.State], Sequence[Event]]) -> Keys:

@@ -14,6 +14,7 @@ import orjson
 import pytest
 
 from contracts.core.event import Event, Json
+from contracts.core.money import pico_usd
 from contracts.core.subjects import EVERYTHING
 from contracts.domain import goal
 from contracts.domain.goal import GOAL
@@ -33,8 +34,11 @@ from contracts.runtime.permissions import OPERATOR, READER, ROLES
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import EXPECTED, PUBLISHED, Format
+from contracts.spending import Purpose
 from deploy.local.nats_server import NatsServer
 from tests.behaviour.tails import first
+from tests.spending import REQUEST, answering, process
+from tests.spending import state as month
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -77,6 +81,9 @@ async def test_every_service_can_create_and_check_the_streams(nats_server: NatsS
         ("planner", "evt.run.a.completed"),
         ("gateway", "evt.run.a.completed"),
         ("scheduler", "evt.goal.a.active"),
+        ("scheduler", "evt.budget.2026-11.open"),
+        ("projector", "evt.budget.2026-11.open"),
+        (READER, "evt.budget.2026-11.open"),
         ("projector", "evt.run.a.pending"),
         (READER, "evt.run.a.pending"),
         (READER, "evt.run.a.completed"),
@@ -89,6 +96,19 @@ async def test_a_commit_of_another_service_cannot_be_published(
         with pytest.raises(Denied, match=subject):
             await connection.request(subject, b"forged")
     assert (await operator.api("STREAM.INFO.LOG"))["state"]["messages"] == 0
+
+
+@pytest.mark.parametrize("service", ["gateway", "planner", "executor"])
+async def test_every_service_that_calls_models_counts_what_they_cost(
+    nats_server: NatsServer, operator: Connection, service: str
+) -> None:
+    async with connected(nats_server, service) as connection:
+        log = NatsLog(connection, Format(CODEC, NatsBlobs(connection)))
+        budget = process(log, service=service, day=1)
+        await budget.pay(REQUEST, Purpose("run_1/1", None), answering("0.25"))
+        await budget.aclose()
+    log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
+    assert (await month(log)).system.month == pico_usd("0.25")
 
 
 @pytest.mark.parametrize("user", EVERYBODY_ELSE)

@@ -40,6 +40,12 @@ async def test_a_team_works_with_keys_from_the_first_one_to_the_audit(
         refused = await command("keys", "list", *ci)
         assert (refused.status, "needs the scope admin" in refused.errors) == (1, True)
 
+        budget = ("--usd-per-day", "2.50", "--usd-per-month", "none")
+        limited = await command("keys", "budget", "ci", *budget, "--json", *root)
+        assert json.loads(limited.output)["budgetUsdPerDay"] == "2.5", limited.errors
+        shown = await command("budget", "show", *ci)
+        assert "2.5" in shown.output, shown.errors
+
         again = await command("keys", "create", "ci", "--scope", "admin", "--data", data)
         assert (again.status, "rotate" in again.errors) == (2, True)
         rotated = await command("keys", "rotate", "ci", *root)
@@ -55,6 +61,7 @@ async def test_a_team_works_with_keys_from_the_first_one_to_the_audit(
             ("service:operator", "key.created"),
             ("key:root", "key.created"),
             ("key:ci", "goal.created"),
+            ("key:root", "key.budget_set"),
             ("key:root", "key.rotated"),
             ("key:root", "key.revoked"),
         ]

@@ -19,8 +19,9 @@ from contracts.domain.shared_budget.decisions import (
     today,
 )
 from contracts.domain.shared_budget.events import Reserved, Settled, Warned
-from contracts.domain.shared_budget.limits import UNLIMITED, Limit, Limits, Period, PeriodBudget
+from contracts.domain.shared_budget.limits import PERIODS, UNLIMITED, Limit, Limits, Period, PeriodBudget
 from contracts.domain.shared_budget.state import BUDGET, Account, Reservation, State, Status
+from contracts.domain.shared_budget.use import Use, use
 
 __all__ = [
     "BUDGET",
@@ -32,6 +33,7 @@ __all__ = [
     "Settled",
     "Warned",
     "Period",
+    "PERIODS",
     "PeriodBudget",
     "UNLIMITED",
     "Limit",
@@ -45,4 +47,6 @@ __all__ = [
     "today",
     "reserve",
     "settle",
+    "Use",
+    "use",
 ]

@@ -74,10 +74,16 @@ class LimitReached(DomainError):
         super().__init__(_why(reached))
         self.reached = reached
 
+    @property
+    def is_temporary(self) -> bool:
+        """Whether the call may fit in the next period."""
+        needed = self.reached.needed.pico_usd
+        return needed is not None and needed <= self.reached.limit.pico_usd
+
     def then(self, what: str) -> str:
         """The reason, and what to do: `what` names the request that is to be made again."""
         reached = self.reached
-        remedies = [] if _never_fits(reached) else [f"wait until {reached.until:%Y-%m-%d %H:%M} UTC"]
+        remedies = [] if not self.is_temporary else [f"wait until {reached.until:%Y-%m-%d %H:%M} UTC"]
         if reached.needed.pico_usd is None:
             remedies = ["set BUDGET_UNPRICED=allow"]
         elif reached.limit.key is None:
@@ -163,7 +169,6 @@ def _settled(call: str, one: Reservation, amount: int, *, is_estimate: bool) -> 
 
 def _warnings(state: State, limits: Limits, day: date) -> list[Event]:
     """A warning for each limit of which 80 % is spent for the first time."""
-    share, whole = WARN_AT
     return [
         Warned(
             key=key,
@@ -173,14 +178,15 @@ def _warnings(state: State, limits: Limits, day: date) -> list[Event]:
             spent=usd_text(spent),
         )
         for key, period, allowed in limits
-        if (spent := state.spent(key, period, day)) * whole >= allowed * share
+        if is_nearly_spent(spent := state.spent(key, period, day), allowed)
         and state.warned.get(warning_of(key, period, day)) != allowed
     ]
 
 
-def _never_fits(reached: Reached) -> bool:
-    """Whether the call needs more than the whole limit."""
-    return (reached.needed.pico_usd or 0) > reached.limit.pico_usd
+def is_nearly_spent(spent: int, allowed: int) -> bool:
+    """Whether so much of a limit is spent that there is a warning."""
+    share, whole = WARN_AT
+    return spent * whole >= allowed * share
 
 
 def _why(reached: Reached) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from secrets import token_hex
 
-from contracts.api.keys import KeyCreate, KeyIssued, KeyRotate, KeyRow
+from contracts.api.keys import KeyCreate, KeyIssued, KeyPatch, KeyRotate, KeyRow
 from contracts.core import subjects
 from contracts.core.actors import of_service
 from contracts.core.event import Event
@@ -35,8 +35,14 @@ class KeysInLog:
     async def create(self, wanted: KeyCreate) -> KeyIssued:
         """See client.Keys.create."""
         secret, id_ = token_hex(SECRET_BYTES), key.key_id(wanted.name)
-        created = partial(key.create, wanted=wanted.event(secret), now=datetime.now(UTC))
+        event, budget = wanted.event(secret), wanted.budget
+        created = partial(key.create, wanted=event, now=datetime.now(UTC), budget=budget)
         return await self._issued(id_, created, secret)
+
+    async def update(self, key_id: str, changes: KeyPatch) -> KeyRow:
+        """See client.Keys.update."""
+        await self._decide(key_id, partial(key.set_budget, changes=changes.changes))
+        return KeyRow.of((await self._keys()).require(key_id), datetime.now(UTC))
 
     async def rotate(self, key_id: str, wanted: KeyRotate) -> KeyIssued:
         """See client.Keys.rotate."""

@@ -15,6 +15,7 @@ RESOURCES = {
     "tools": "Tools that steps can call.",
     "schedules": "Schedules of goals and plans.",
     "costs": "Costs of model calls.",
+    "budget": "What models may cost per day and month.",
     "artifacts": "Files written by steps.",
     "tasks": "Single tasks for an agent, with files.",
     "experiments": "Plan one goal with several models and temperatures.",

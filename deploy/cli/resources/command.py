@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from inspect import Parameter
 from typing import Any, TypeVar, get_args, get_type_hints
 
@@ -100,13 +100,22 @@ def _options(declared: Parameter, hint: Any) -> Iterator[Parameter]:
 
 
 def body(model: type[B], /, **given: Json) -> B:
-    """Return a body with the given options, by their names in the API.
+    """Return a body with the given options, by their names in the API. Those that are None are omitted.
+
+    Raises:
+        Unusable: the body is not valid.
+    """
+    return checked(model, {name: value for name, value in given.items() if value not in (None, [])})
+
+
+def checked(model: type[B], given: Mapping[str, Json]) -> B:
+    """Return a body with exactly the given keys.
 
     Raises:
         Unusable: the body is not valid.
     """
     try:
-        return model.model_validate({name: value for name, value in given.items() if value not in (None, [])})
+        return model.model_validate(dict(given))
     except ValidationError as error:
         wrong = [f"{'.'.join(map(str, one['path']))}: {one['message']}" for one in issues(error, model)]
         raise Unusable("; ".join(wrong)) from None

@@ -11,10 +11,11 @@ from typing import Annotated, Any
 
 import typer
 
-from contracts.api.keys import KeyCreate, KeyIssued, KeyRotate, KeyRow
+from contracts.api.keys import KeyCreate, KeyIssued, KeyPatch, KeyRotate, KeyRow
 from contracts.client import Client
 from contracts.client.keys import Keys
 from contracts.core.aggregate import DomainError
+from contracts.core.event import Json
 from contracts.core.scopes import Scope
 from contracts.domain.key import key_id
 from contracts.runtime.process.service import UserError
@@ -22,7 +23,7 @@ from deploy.cli.execute import Status, execute
 from deploy.cli.operator.keys import KeysInLog
 from deploy.cli.operator.log import log_of
 from deploy.cli.options import DEFAULT_URL, AsJson, Key, Url
-from deploy.cli.resources.command import body, group
+from deploy.cli.resources.command import body, checked, group
 from deploy.cli.tables import show
 from deploy.terminal import Terminal
 
@@ -31,6 +32,9 @@ app = group(__name__)
 _ID = re.compile(r"key_[0-9a-z]{26}")
 
 Name = Annotated[str, typer.Argument(help="Name or id of the key.")]
+NO_LIMIT = "none"
+PER_DAY = "Maximum US dollars for models per day, in UTC."
+PER_MONTH = "Maximum US dollars for models per calendar month, in UTC."
 Days = Annotated[int | None, typer.Option("--days", min=1, help="The key expires after this many days.")]
 Directly = Annotated[
     Path | None,
@@ -50,6 +54,8 @@ def create(  # noqa: PLR0913, PLR0917  each is an option
     name: Annotated[str, typer.Argument(help="Who will use the key, such as `ci`.")],
     scope: Annotated[list[Scope], typer.Option("--scope", help="What the key may do; repeat for more.")],
     days: Days = None,
+    per_day: Annotated[float | None, typer.Option("--budget-usd-per-day", help=PER_DAY)] = None,
+    per_month: Annotated[float | None, typer.Option("--budget-usd-per-month", help=PER_MONTH)] = None,
     data: Directly = None,
     nats_url: DirectlyAt = None,
     url: Url = DEFAULT_URL,
@@ -61,7 +67,9 @@ def create(  # noqa: PLR0913, PLR0917  each is an option
     The first key of a system is created with --data or --nats-url. `admin` includes all scopes, `run` and
     `approve` include `read`.
     """
-    wanted = body(KeyCreate, name=name, scopes=[str(one) for one in scope], expiresAt=_in_days(days))
+    limits = _given(budgetUsdPerDay=per_day, budgetUsdPerMonth=per_month)
+    scopes = [str(one) for one in scope]
+    wanted = body(KeyCreate, name=name, scopes=scopes, expiresAt=_in_days(days), **limits)
     _run(data, nats_url, url, api_key, lambda keys: keys.create(wanted), as_json=as_json)
 
 
@@ -75,6 +83,29 @@ def find(
 ) -> None:
     """List all keys."""
     _run(data, nats_url, url, api_key, lambda keys: keys.find(), as_json=as_json)
+
+
+@app.command("budget")
+def budget(  # noqa: PLR0913, PLR0917  each is an option
+    name: Name,
+    per_day: Annotated[str | None, typer.Option("--usd-per-day", help=f"{PER_DAY} `none`: no limit.")] = None,
+    per_month: Annotated[
+        str | None, typer.Option("--usd-per-month", help=f"{PER_MONTH} `none`: no limit.")
+    ] = None,
+    data: Directly = None,
+    nats_url: DirectlyAt = None,
+    url: Url = DEFAULT_URL,
+    api_key: Key = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change what models may cost in work that a key asks for.
+
+    `async-agent budget show` shows what they have cost.
+    """
+    given = _given(budgetUsdPerDay=per_day, budgetUsdPerMonth=per_month)
+    limits = {limit: None if usd == NO_LIMIT else usd for limit, usd in given.items()}
+    changes = checked(KeyPatch, limits)
+    _run(data, nats_url, url, api_key, lambda keys: keys.update(_id_of(name), changes), as_json=as_json)
 
 
 @app.command("rotate")
@@ -142,7 +173,7 @@ async def _keys_of(
             yield client.keys
 
 
-def _print(answer: KeyIssued | list[KeyRow] | None, *, as_json: bool) -> None:
+def _print(answer: KeyRow | list[KeyRow] | None, *, as_json: bool) -> None:
     output, notes = Terminal(), Terminal(stderr=True)
     if as_json and answer is not None:
         rows = answer if isinstance(answer, list) else [answer]
@@ -157,6 +188,10 @@ def _print(answer: KeyIssued | list[KeyRow] | None, *, as_json: bool) -> None:
 
 def _id_of(name: str) -> str:
     return name if _ID.fullmatch(name) else key_id(name)
+
+
+def _given(**options: Json) -> dict[str, Json]:
+    return {name: value for name, value in options.items() if value is not None}
 
 
 def _in_days(days: int | None) -> str | None:

@@ -36,7 +36,9 @@ def failed(request: ChatRequest, error: Retry | Reject) -> Account:
     return task.Failed, {**spent.as_fields, "error": str(error)}
 
 
-async def record(call: Call[Any, Any], entry: AgentVersion, account: Account, begun: float) -> None:
+async def record(
+    call: Call[Any, Any], task_id: str, entry: AgentVersion, account: Account, begun: float
+) -> None:
     """Append the task to the log. If the log is unavailable, the client still receives the answer."""
     kind, fields = account
     agent = {
@@ -46,7 +48,7 @@ async def record(call: Call[Any, Any], entry: AgentVersion, account: Account, be
     }
     event = kind(**agent, **fields, duration_ms=round((time.perf_counter() - begun) * 1000))
     try:
-        stream = await call.create(TASK, call.new_id("task_", "task"), partial(task.settle, outcome=event))
+        stream = await call.create(TASK, task_id, partial(task.settle, outcome=event))
     except Unavailable as error:
         logger.error("a task could not be recorded", error=str(error), task=event.model_dump(mode="json"))
         return

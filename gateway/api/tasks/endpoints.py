@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
+from functools import partial
 
 import structlog
 from aiohttp import web
@@ -17,7 +19,9 @@ from contracts.core.scopes import Scope
 from contracts.domain.agent import AgentVersion, State
 from contracts.domain.issues import Issue, issues
 from contracts.domain.model import NoModel, resolve_model
+from contracts.domain.shared_budget import LimitReached
 from contracts.llm import ChatRequest, Completion
+from contracts.spending import Purpose
 from gateway.api.tasks.accounts import answered, failed, record
 from gateway.api.tasks.prompt import image_type, task_messages
 from gateway.api.unknown_agents import no_such_agent
@@ -44,6 +48,7 @@ ADVICE = "try again in a moment, or give the agent another provider and model"
     responses={200: TaskResult},
     errors={
         400: "A field is missing or invalid.",
+        402: "The task could exceed the budget of the system or of the key. `details` has the numbers.",
         404: "No active agent has this name.",
         413: "A file is larger than 10 MiB, or the form is larger than 40 MiB.",
         415: "The body is not a form, or a file is neither UTF-8 text nor an image.",
@@ -121,19 +126,30 @@ async def _asked(call: Call[None, None], entry: AgentVersion, request: ChatReque
     """Return the model's answer, after its usage and cost are recorded in the log.
 
     Raises:
-        Refusal: the model does not answer.
+        Refusal: the model does not answer, or the shared budget does not allow the call.
     """
-    begun = time.perf_counter()
+    begun, task_id = time.perf_counter(), call.new_id("task_", "task")
+    purpose = Purpose(task_id, call.principal.actor)
     try:
-        completion = await call.gateway.chat.complete(request)
+        completion = await call.gateway.shared.pay(
+            request, purpose, partial(call.gateway.chat.complete, request)
+        )
+    except LimitReached as limit:
+        raise _unaffordable(limit, call.gateway.clock()) from None
     except (Retry, Reject) as error:
-        await record(call, entry, failed(request, error), begun)
+        await record(call, task_id, entry, failed(request, error), begun)
         if isinstance(error, Reject):
             raise Refusal(500, FAILED, message=str(error)) from error
         told = f"{error}; {ADVICE}"
         raise Refusal(500, FAILED, retry_after=error.after or RETRY_AFTER_S, message=told) from error
-    await record(call, entry, answered(completion), begun)
+    await record(call, task_id, entry, answered(completion), begun)
     return completion
+
+
+def _unaffordable(limit: LimitReached, now: datetime) -> Refusal:
+    wait = (limit.reached.until - now).total_seconds() if limit.is_temporary else None
+    error = limit.then("send the task again")
+    return Refusal(402, error, retry_after=wait, details=limit.reached.details)
 
 
 def _result(

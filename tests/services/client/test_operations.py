@@ -17,7 +17,7 @@ from contracts.api.budgets import BudgetChange
 from contracts.api.dags import DagPatch
 from contracts.api.forks import ForkRun, StepFork
 from contracts.api.goals import GoalCreate, GoalPatch
-from contracts.api.keys import KeyCreate, KeyRotate
+from contracts.api.keys import KeyCreate, KeyPatch, KeyRotate
 from contracts.api.limits import OwnLimits
 from contracts.api.schedules import ScheduleCreate, SchedulePatch
 from contracts.api.search import SearchPosition
@@ -92,6 +92,7 @@ METHODS: Mapping[str, Ask] = {
     "create_key": lambda client: client.keys.create(KeyCreate(name="ci", scopes=[Scope.RUN])),
     "list_keys": lambda client: client.keys.find(),
     "get_key": lambda client: client.keys.get("x"),
+    "update_key": lambda client: client.keys.update("x", KeyPatch(budgetUsdPerDay="5")),
     "rotate_key": lambda client: client.keys.rotate("x", KeyRotate(overlapS=60)),
     "revoke_key": lambda client: client.keys.revoke("x"),
     "list_tools": lambda client: client.tools.find(),
@@ -139,6 +140,7 @@ METHODS: Mapping[str, Ask] = {
     "get_dag_costs": lambda client: client.dags.costs("x"),
     "get_cost_summary": lambda client: client.costs(since="7d", until="1d", by="week"),
     "search_texts": lambda client: client.search("farm", kinds=("goal",), limit=1, cursor=CURSOR),
+    "get_budget": lambda client: client.budget.get(),
     "perform_task": lambda client: client.tasks.run("Poet", "Rhyme on farm."),
     "watch_log": lambda client: first(
         client.events(

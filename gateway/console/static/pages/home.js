@@ -15,6 +15,7 @@ export default function Home() {
   const recent = useLoaded("/api/v1/dag-executions?limit=8");
   const recentGoals = useLoaded("/api/v1/runs?limit=8");
   const costs = useLoaded("/api/v1/costs/summary?from=1d", { everyMs: 30_000 });
+  const budget = useLoaded("/api/v1/budget", { everyMs: 30_000 });
   const asks = useOpenAsks();
   const ready = useLoaded("/health/ready", { everyMs: 15_000 });
   useLiveReload(() => [running, goals, suspended, failed, recent, recentGoals].forEach((one) => void one.reload()));
@@ -33,6 +34,8 @@ export default function Home() {
       <${Tile} title="Suspended" value=${number(suspended.data?.pagination.total)} href="/runs?status=suspended" bad=${suspended.data?.pagination.total > 0} />
       <${Tile} title="Failed" value=${number(failed.data?.pagination.total)} href="/runs?status=failed" />
       <${Tile} title="Spent in 24 hours" value=${usd(costs.data?.totals.totalCostUsd)} href="/costs" />
+      ${budget.data && LIMITED.filter(([period]) => budget.data.system[period].allowed !== null).map(([period, title]) => html`
+        <${Tile} title=${title} value=${spentOf(budget.data.system[period])} href="/costs" bad=${budget.data.system[period].warned} />`)}
       <${Tile} title="Schedules" value=${number(schedules)} href="/goals" />
     </div>
     ${isNew
@@ -48,6 +51,11 @@ export default function Home() {
         `}
   `;
 }
+
+const LIMITED = /** @type {const} */ ([["day", "Spent today"], ["month", "Spent this month"]]);
+
+/** What is spent of a limit. @param {any} period */
+const spentOf = (period) => `${usd(period.spent)} of ${usd(period.allowed)}`;
 
 /** @param {{title: string, value: string, href: string, bad?: boolean}} props */
 const Tile = ({ title, value, href, bad }) =>
