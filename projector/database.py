@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-import aiosqlite
 import orjson
-from sqlalchemy import URL, Connection, event, exc, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, text
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from contracts.runtime.continuity import Mark
 from contracts.runtime.process.service import UserError
 from contracts.views import VIEWS_VERSION, checkpoint, metadata
 from projector.changes import Statement
+
+T = TypeVar("T")
 
 MOVE_CHECKPOINT = (
     f"UPDATE {checkpoint.name} SET seq = ?, digest = ?, log_created = ?, log_accepted = ? WHERE seq = ?"
@@ -69,9 +70,12 @@ class Checkpoint:
 
 
 class Database:
-    """An open views file. Only one process may write it at a time; see `ownership`."""
+    """An open views file. Only one process may write it at a time; see `ownership`.
 
-    def __init__(self, path: Path, engine: AsyncEngine) -> None:
+    A transaction runs in a thread as a whole: a change of threads takes as long as several statements.
+    """
+
+    def __init__(self, path: Path, engine: Engine) -> None:
         self.path = path
         self.engine = engine
         self._stamp = _stamp(path)
@@ -89,20 +93,18 @@ class Database:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             remove(path)
-        engine = create_async_engine(
-            URL.create("sqlite+aiosqlite", database=str(path)),
+        engine = create_engine(
+            URL.create("sqlite", database=str(path)),
             json_serializer=lambda value: orjson.dumps(value).decode(),
             json_deserializer=orjson.loads,
             pool_reset_on_return=None,
         )
-        event.listen(engine.sync_engine, "connect", _pragmas)
+        event.listen(engine, "connect", _pragmas)
         try:
-            with sqlite_errors():
-                async with engine.begin() as connection:
-                    await connection.run_sync(_create_or_check)
+            await _in_thread(lambda: _create_or_check(engine))
             yield cls(path, engine)
         finally:
-            await engine.dispose()
+            engine.dispose()
 
     async def position(self) -> Checkpoint:
         """Read the checkpoint.
@@ -111,10 +113,12 @@ class Database:
             Damaged: the file has no checkpoint.
             Inaccessible: it cannot be read now.
         """
-        with sqlite_errors():
-            async with self.engine.connect() as connection:
-                found = await connection.execute(text(f"SELECT * FROM {checkpoint.name}"))
-                row = found.mappings().one_or_none()
+        return await _in_thread(self._position)
+
+    def _position(self) -> Checkpoint:
+        with self.engine.connect() as connection:
+            found = connection.execute(text(f"SELECT * FROM {checkpoint.name}"))
+            row = found.mappings().one_or_none()
         if row is None:
             raise Damaged("it has no checkpoint")
         mark = Mark(
@@ -133,25 +137,23 @@ class Database:
         self.check()
         self._writing = True
         try:
-            await self._write(statements, mark, after)
+            await _in_thread(lambda: self._write(statements, mark, after))
         finally:
             self._writing = False
         self._stamp = _stamp(self.path)
 
-    async def _write(self, statements: Sequence[Statement], mark: Mark, after: int) -> None:
-        with sqlite_errors():
-            async with self.engine.begin() as connection:
-                driver = await _driver(connection)
-                for statement in statements:
-                    if isinstance(statement, tuple):
-                        prepared, rows = statement
-                        await driver.executemany(prepared.sql, prepared.rows(rows))
-                    else:
-                        await connection.execute(statement)
-                place = (mark.seq, mark.digest, mark.created, mark.accepted, after)
-                moved = await driver.execute(MOVE_CHECKPOINT, place)
-                if moved.rowcount != 1:
-                    raise Damaged(f"its checkpoint is not at {after}, where this projector last set it")
+    def _write(self, statements: Sequence[Statement], mark: Mark, after: int) -> None:
+        with self.engine.begin() as connection:
+            driver = connection.connection.cursor()
+            for statement in statements:
+                if isinstance(statement, tuple):
+                    prepared, rows = statement
+                    driver.executemany(prepared.sql, prepared.rows(rows))
+                else:
+                    connection.execute(statement)
+            driver.execute(MOVE_CHECKPOINT, (mark.seq, mark.digest, mark.created, mark.accepted, after))
+            if driver.rowcount != 1:
+                raise Damaged(f"its checkpoint is not at {after}, where this projector last set it")
 
     def check(self) -> None:
         """Check that no other program has changed the file. During a write, nothing is checked.
@@ -170,8 +172,21 @@ class Database:
 
     async def fold_log_into_file(self) -> None:
         """Move the content of the write-ahead log into the database file (a WAL checkpoint)."""
-        async with self.engine.connect() as connection:
-            await connection.execute(text("PRAGMA wal_checkpoint(TRUNCATE)"))
+        await self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    async def execute(self, sql: str, **parameters: Any) -> None:
+        """Execute one SQL statement outside of a transaction, such as PRAGMA or VACUUM.
+
+        Raises:
+            Damaged: the file is damaged.
+            Inaccessible: it cannot be read or written now.
+        """
+
+        def once() -> None:
+            with self.engine.connect() as connection:
+                connection.execute(text(sql), parameters)
+
+        await _in_thread(once)
 
 
 @contextmanager
@@ -189,12 +204,19 @@ def sqlite_errors() -> Iterator[None]:
         raise Damaged(str(cause)) from error
 
 
-async def _driver(connection: AsyncConnection) -> aiosqlite.Connection:
-    """The driver of a connection. It takes one round trip to its thread per statement, not three."""
-    raw = await connection.get_raw_connection()
-    driver = raw.driver_connection
-    assert isinstance(driver, aiosqlite.Connection)  # the engine's URL selects it
-    return driver
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run `work` in a thread and raise SQLite's errors as ours. A cancellation waits for its end.
+
+    Nothing else waits for the thread, and the file may be moved or closed after a cancellation.
+    """
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    with sqlite_errors():
+        try:
+            return await asyncio.shield(working)
+        except asyncio.CancelledError:
+            await asyncio.wait([working])
+            working.exception()
+            raise
 
 
 def create_tables(connection: Connection) -> None:
@@ -226,7 +248,12 @@ def move(path: Path, target: Path) -> None:
 SUFFIXES = ("", "-wal", "-shm")
 
 
-def _create_or_check(connection: Connection) -> None:
+def _create_or_check(engine: Engine) -> None:
+    with engine.begin() as connection:
+        _create_or_check_tables(connection)
+
+
+def _create_or_check_tables(connection: Connection) -> None:
     columns = _columns(connection)
     if not columns:
         create_tables(connection)

@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import Table, text
+from sqlalchemy import Table
 
 from contracts.runtime.continuity import LogRegressed, regression
 from contracts.runtime.log import Log
@@ -53,8 +53,8 @@ async def verify(source: Log, views: Path) -> Verdict:
         raise FileNotFoundError(views)
     with TemporaryDirectory(dir=views.parent) as directory:
         snapshot, fresh = Path(directory) / "snapshot.db", Path(directory) / "fresh.db"
-        async with Database.open(views) as database, database.engine.connect() as connection:
-            await connection.execute(text("VACUUM INTO :path"), {"path": str(snapshot)})
+        async with Database.open(views) as database:
+            await database.execute("VACUUM INTO :path", path=str(snapshot))
         async with Database.open(snapshot) as database:
             mark = (await database.position()).mark
         if reason := await regression(source, mark):

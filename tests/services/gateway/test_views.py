@@ -71,8 +71,8 @@ async def test_a_file_put_in_place_of_the_old_one_is_what_is_read(start_gateway:
     for name in ("A", "B"):
         fresh = path.with_name("fresh.db")
         async with Database.open(fresh) as database:
-            async with database.engine.begin() as connection:
-                await connection.execute(agents.insert().values(id=name, name=name, **row))
+            with database.engine.begin() as connection:
+                connection.execute(agents.insert().values(id=name, name=name, **row))
             await database.fold_log_into_file()
         remove(path)
         fresh.rename(path)
@@ -81,11 +81,8 @@ async def test_a_file_put_in_place_of_the_old_one_is_what_is_read(start_gateway:
 
 async def test_tables_of_another_version_are_views_being_rebuilt(start_gateway: StartGateway) -> None:
     api = await start_gateway(projector=False)
-    async with (
-        Database.open(api.gateway.settings.views_file) as database,
-        database.engine.begin() as connection,
-    ):
-        await connection.run_sync(lambda sync: metadata.drop_all(sync, [agents]))
+    async with Database.open(api.gateway.settings.views_file) as database:
+        metadata.drop_all(database.engine, [agents])
     answer = await api.get(AGENTS)
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
 

@@ -43,8 +43,9 @@ class Views:
 
     async def rows_as_they_are(self, table: Any) -> list[dict[str, Any]]:
         """All rows of the file."""
-        async with Database.open(self.path) as database, database.engine.connect() as connection:
-            return [dict(row) for row in (await connection.execute(select(table))).mappings()]
+        async with Database.open(self.path) as database:
+            with database.engine.connect() as connection:
+                return [dict(row) for row in connection.execute(select(table)).mappings()]
 
     async def row(self, table: Any) -> dict[str, Any]:
         (found,) = await self.rows(table)

@@ -205,14 +205,14 @@ async def test_views_of_another_version_answer_until_those_of_today_are_there(vi
         await everything(views)
         await views.caught_up()
     async with Database.open(views.path) as old:
-        async with old.engine.begin() as connection:
-            await connection.execute(checkpoint.update().values(version=0))
-            await connection.execute(text("ALTER TABLE dags DROP COLUMN agent_name"))
+        with old.engine.begin() as connection:
+            connection.execute(checkpoint.update().values(version=0))
+            connection.execute(text("ALTER TABLE dags DROP COLUMN agent_name"))
         again = Views(views.log, views.path)
         async with projecting(again):
             assert [row["agent_name"] for row in await again.rows(dags)] == ["A"]
-        async with old.engine.connect() as connection:
-            assert (await connection.execute(select(runs.c.status))).scalars().all() == ["completed"]
+        with old.engine.connect() as connection:
+            assert connection.execute(select(runs.c.status)).scalars().all() == ["completed"]
 
 
 async def test_tables_are_made_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,8 +237,9 @@ async def test_verification_finds_a_row_that_the_log_does_not_justify(views: Vie
     verdict: Verdict = await verify(views.log, views.path)
     assert verdict.differences == ()
     assert verdict.rows > 0
-    async with Database.open(views.path) as database, database.engine.begin() as connection:
-        await connection.execute(text("UPDATE run_steps SET result = '\"forged\"' WHERE step = '001'"))
+    async with Database.open(views.path) as database:
+        with database.engine.begin() as connection:
+            connection.execute(text("UPDATE run_steps SET result = '\"forged\"' WHERE step = '001'"))
     (difference,) = (await verify(views.log, views.path)).differences
     assert (difference.table, difference.only_in_views, difference.only_in_log) == ("run_steps", 1, 1)
 

@@ -176,8 +176,8 @@ async def test_the_checkpoints_of_its_own_writes_are_not_taken_for_writes_of_oth
     async with Database.open(views.path) as database:
         mark = (await database.position()).mark
         for _ in range(50):
-            async with database.engine.connect() as connection:
-                await connection.execute(text("PRAGMA wal_autocheckpoint = 1"))
+            with database.engine.connect() as connection:
+                connection.execute(text("PRAGMA wal_autocheckpoint = 1"))
             writing = asyncio.create_task(database.write([], mark, after=mark.seq))
             while not writing.done():
                 database.check()
@@ -245,8 +245,9 @@ async def test_views_damaged_before_the_start_come_back_by_themselves(
 
 async def test_a_table_that_lacks_a_column_is_damage(views: Views) -> None:
     await project_agents(views, 1)
-    async with Database.open(views.path) as database, database.engine.begin() as connection:
-        await connection.execute(text("ALTER TABLE agents DROP COLUMN prompt_template"))
+    async with Database.open(views.path) as database:
+        with database.engine.begin() as connection:
+            connection.execute(text("ALTER TABLE agents DROP COLUMN prompt_template"))
     with pytest.raises(Damaged, match="agents lacks prompt_template"):
         async with Database.open(views.path):
             pass
@@ -315,8 +316,9 @@ async def test_a_build_of_something_else_is_not_gone_on_with(views: Views, spoil
     log = views.log
     match spoil:
         case "version":
-            async with Database.open(fresh) as database, database.engine.begin() as connection:
-                await connection.execute(checkpoint.update().values(version=VIEWS_VERSION - 1))
+            async with Database.open(fresh) as database:
+                with database.engine.begin() as connection:
+                    connection.execute(checkpoint.update().values(version=VIEWS_VERSION - 1))
         case "log":
             log = MemoryLog(CODEC)
         case "file":
@@ -335,10 +337,11 @@ async def test_a_build_says_how_far_it_is(views: Views, monkeypatch: pytest.Monk
 
 async def test_every_kind_of_difference_is_counted(views: Views) -> None:
     await project_agents(views, *range(5))
-    async with Database.open(views.path) as database, database.engine.begin() as connection:
-        await connection.execute(text("DELETE FROM agents WHERE id IN ('agent_0', 'agent_4')"))
-        await connection.execute(text("UPDATE agents SET name = 'other' WHERE id = 'agent_2'"))
-        await connection.execute(text("UPDATE agents SET id = 'agent_9' WHERE id = 'agent_3'"))
+    async with Database.open(views.path) as database:
+        with database.engine.begin() as connection:
+            connection.execute(text("DELETE FROM agents WHERE id IN ('agent_0', 'agent_4')"))
+            connection.execute(text("UPDATE agents SET name = 'other' WHERE id = 'agent_2'"))
+            connection.execute(text("UPDATE agents SET id = 'agent_9' WHERE id = 'agent_3'"))
     (difference,) = (await verify(views.log, views.path)).differences
     assert (difference.table, difference.only_in_views, difference.only_in_log) == ("agents", 2, 4)
 
