@@ -15,7 +15,8 @@ from contracts.core.commit import Recorded
 from contracts.runtime.continuity import Mark, regression
 from contracts.runtime.log import Log
 from contracts.views import VIEWS_VERSION
-from projector.database import Damaged, Database, remove
+from projector.database import Database, remove
+from projector.file_errors import Damaged
 from projector.fold import Fold
 
 BUILD_COMMITS = 4000

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import orjson
-from sqlalchemy import URL, Connection, Engine, create_engine, event, exc, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, text
 from sqlalchemy.dialects.sqlite import insert
 
 from contracts.runtime.continuity import Mark
-from contracts.runtime.process.service import UserError
 from contracts.views import VIEWS_VERSION, checkpoint, metadata
 from projector.changes import Statement
+from projector.file_errors import Damaged, FileReplaced, sqlite_errors
 
 T = TypeVar("T")
 
@@ -29,34 +28,6 @@ COLUMNS = """
     FROM sqlite_master AS tables, pragma_table_info(tables.name) AS columns
     WHERE tables.type = 'table'
 """
-PASSING = (
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-    sqlite3.SQLITE_READONLY,
-)
-"""Primary error codes of SQLite that do not mean that the file is damaged."""
-PRIMARY = 0xFF
-"""Bit mask of the primary code in an error code."""
-
-
-class FileReplaced(Exception):
-    """The file was deleted or replaced."""
-
-
-class Damaged(Exception):
-    """The file does not contain what the projector wrote to it."""
-
-
-class Inaccessible(UserError):
-    """The file cannot be written or read now: the disk is full or fails, or access is denied.
-
-    The last transaction has not changed the file. The same may succeed later.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,21 +158,6 @@ class Database:
                 connection.execute(text(sql), parameters)
 
         await _in_thread(once)
-
-
-@contextmanager
-def sqlite_errors() -> Iterator[None]:
-    """Raise SQLite's errors as Inaccessible or Damaged."""
-    try:
-        yield
-    except (sqlite3.DatabaseError, exc.DatabaseError) as error:
-        cause = error.orig if isinstance(error, exc.DatabaseError) else error
-        code = getattr(cause, "sqlite_errorcode", None)
-        if code is None:
-            raise
-        if code & PRIMARY in PASSING:
-            raise Inaccessible(str(cause)) from error
-        raise Damaged(str(cause)) from error
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -8,7 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
-from projector.database import Damaged, Database, sqlite_errors
+from projector.database import Database
+from projector.file_errors import Damaged, sqlite_errors
 
 OK = "ok"
 

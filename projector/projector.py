@@ -34,7 +34,8 @@ from projector import (
     task_view,
 )
 from projector.building import Building, build, discard_if_unusable
-from projector.database import Checkpoint, Damaged, Database, FileReplaced, Inaccessible, move, remove
+from projector.database import Checkpoint, Database, move, remove
+from projector.file_errors import Damaged, FileReplaced, Inaccessible
 from projector.fold import Fold
 from projector.inspection import inspect
 from projector.ownership import owned

@@ -20,7 +20,8 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.views import VIEWS_VERSION, agents, checkpoint
 from projector import building
 from projector.building import Building, build, discard_if_unusable
-from projector.database import Damaged, Database
+from projector.database import Database
+from projector.file_errors import Damaged
 from projector.projector import BuildFailed, views_fold
 from projector.verify import verify
 from tests.any_source import CODEC
