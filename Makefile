@@ -59,7 +59,8 @@ audit: $(INSTALLED)  ## look for known vulnerabilities of all dependencies, and 
 	$(AUDIT)/cyclonedx-py requirements --output-file sbom.json requirements.lock
 	$(AUDIT)/pip-audit --disable-pip --require-hashes --requirement requirements.lock
 
-fuzz: $(INSTALLED)   ## send FUZZ_REQUESTS random requests to the API
+fuzz: $(INSTALLED)   ## try random values: 1,000 for each property, FUZZ_REQUESTS requests to the API
+	$(BIN)/pytest -m hypothesis --hypothesis-profile=deep --timeout 1800 --numprocesses 2
 	FUZZ_REQUESTS=$(FUZZ_REQUESTS) $(BIN)/pytest tests/services/gateway/test_schemathesis.py
 
 clean:               ## remove what the targets above created

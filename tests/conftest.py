@@ -23,8 +23,10 @@ from tests.waiting import WAIT_S
 
 T = TypeVar("T")
 
-hypothesis.settings.register_profile("whatever the machine", deadline=None)
-hypothesis.settings.load_profile("whatever the machine")
+# `make test` asks the same questions each time, `make fuzz` other ones, and more.
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=40, derandomize=True)
+hypothesis.settings.register_profile("deep", deadline=None, max_examples=1000)
+hypothesis.settings.load_profile("quick")
 
 NATS_IMAGE = "nats:2.15-alpine"
 POLL_S = 0.005

@@ -210,6 +210,7 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
                 "artifacts_dir": tmp_path / "artifacts",
                 "instance": "test",
                 "grace_s": 0.2,
+                **({"views_wait_s": WAIT_S} if projector else {}),
                 **settings,
             }
             checked = GatewaySettings(_env_file=None, **given)

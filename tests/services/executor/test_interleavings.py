@@ -256,7 +256,7 @@ async def weathered(seed: int) -> None:
             assert storm.calls[one.id] <= started[one.id]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32))
 def test_every_interleaving_keeps_the_rules_and_comes_to_an_end(at_once: None, seed: int) -> None:
     asyncio.run(weathered(seed))

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from contracts.core.commit import Commit, Recorded, all_events
@@ -197,7 +196,6 @@ with_ends = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
 @for_all(sizes, st.lists(steps, min_size=1, max_size=3))
 def test_each_tick_fires_exactly_once(size: int, minutes: list[list[tuple[str, int]]]) -> None:
     """As long as somebody gets round to a tick before the next one comes."""
@@ -219,7 +217,6 @@ def test_each_tick_fires_exactly_once(size: int, minutes: list[list[tuple[str, i
     asyncio.run(play())
 
 
-@settings(deadline=None, max_examples=150)
 @for_all(sizes, anything)
 def test_whatever_happens_each_tick_is_decided_once_and_fires_at_most_once(
     size: int, actions: list[tuple[str, int]]
@@ -243,7 +240,6 @@ def test_whatever_happens_each_tick_is_decided_once_and_fires_at_most_once(
     asyncio.run(play())
 
 
-@settings(deadline=None, max_examples=150)
 @for_all(sizes, guarded, with_ends)
 def test_where_runs_must_not_overlap_they_never_do(
     size: int, overlap: Overlap, actions: list[tuple[str, int]]

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given as for_all
-from hypothesis import settings
 from hypothesis import strategies as st
 
 from contracts.domain.schedule.cron import Cron
@@ -122,7 +121,6 @@ moments = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @for_all(crons, moments, st.floats(0, 4), st.integers(0, 7200))
 def test_every_tick_comes_out_once_in_order(
     cron: Cron, after: datetime, hours: float, catch_up_s: int

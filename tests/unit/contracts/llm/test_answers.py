@@ -128,7 +128,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 @given(st.data())
-@settings(max_examples=600)
+@settings(max_examples=5 * settings().max_examples)
 def test_no_change_of_an_answer_raises_anything_but_our_failure_or_loses_its_cost(
     data: st.DataObject,
 ) -> None:

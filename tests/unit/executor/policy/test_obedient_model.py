@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.core.event import Event, Json
@@ -211,7 +211,6 @@ def plans(draw: Draw) -> list[dict[str, Any]]:
     return tasks
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data(), plans())
 def test_no_plan_lets_a_text_from_outside_choose_who_gets_something(
     data: st.DataObject, tasks: list[dict[str, Any]]
@@ -225,7 +224,6 @@ def test_no_plan_lets_a_text_from_outside_choose_who_gets_something(
     require_nothing_has_left(world)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_no_agent_sends_anything_to_whom_a_text_from_outside_has_chosen(data: st.DataObject) -> None:
     world = World(data.draw)
