@@ -8,7 +8,6 @@ scheduler dies in between, the next check requests the run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -16,6 +15,7 @@ import structlog
 
 from contracts.domain.run_requests import Defaults, RunRequest
 from contracts.domain.schedule import ticks
+from contracts.domain.schedule.schedule import Overlap
 from contracts.domain.schedule.ticks import Decision, Ticked
 from contracts.runtime.log import Conflict, Log, TooLarge
 from contracts.runtime.stream import Origin, Stream
@@ -30,6 +30,8 @@ from scheduler.runs import ACTOR, Runs
 
 BEHIND = timedelta(seconds=1)
 """When to check again if the active schedules do not match the log, because one of them lags behind."""
+KEPT = 50_000
+"""Maximum number of schedules whose newest state is kept in memory."""
 STOPPED = "it was missed, and the schedule has been changed or stopped since"
 EARLY = "its run was requested earlier, when the clock was ahead"
 TOO_LATE = "no scheduler was running to request its run in time"
@@ -82,6 +84,8 @@ class Decider:
         self._defaults = defaults or Defaults()
         self._runs = Runs(log, source)
         self._owners = Owners(log)
+        self._histories: dict[str, History] = {}
+        """The schedules by id, as this process has last read or written them."""
 
     async def check(self, entry: ActiveSchedule) -> NextCheck:
         """Decide every tick of `entry` that is due.
@@ -91,8 +95,33 @@ class Decider:
             InvalidTimezone: the time zone does not exist.
             Unavailable: the log could not be reached. A repeated check does nothing twice.
         """
+        history = await self._history(entry)
+        try:
+            check = await self._check(entry, history)
+        except Conflict:  # another scheduler decided first; the next check reads its decision
+            return NextCheck(self._clock.now())
+        self._keep(history)
+        return check
+
+    async def _history(self, entry: ActiveSchedule) -> History:
+        """The schedule as it was kept, or as the log has it now.
+
+        What another scheduler has decided since is a conflict when this one appends. A schedule that cancels
+        runs is read, because it cancels before it appends.
+        """
+        kept = self._histories.pop(entry.id, None)
         origin = Origin(self._source, actor=ACTOR)
-        history = await Stream.newest(self._log, ticks.SCHEDULE, entry.id, origin)
+        if kept and entry.schedule.overlap is not Overlap.CANCEL_RUNNING:
+            kept.origin = origin
+            return kept
+        return await Stream.newest(self._log, ticks.SCHEDULE, entry.id, origin)
+
+    def _keep(self, history: History) -> None:
+        self._histories[history.id] = history
+        if len(self._histories) > KEPT:
+            del self._histories[next(iter(self._histories))]
+
+    async def _check(self, entry: ActiveSchedule, history: History) -> NextCheck:
         now = self._clock.now()  # after the read: ticks decided during a slow read must not seem ahead
         if ticks.rewind(history.state, now):
             await self._rewind(entry, history, now)
@@ -105,10 +134,7 @@ class Decider:
         owner = await self._owners.read(entry.owner)
         if not owner.has(entry, now):
             return NextCheck(now + BEHIND)
-        try:
-            await self._decide(Case(entry, history, owner, self._defaults), owed, ahead)
-        except Conflict:  # another scheduler decided first; the next check reads its decision
-            return NextCheck(now)
+        await self._decide(Case(entry, history, owner, self._defaults), owed, ahead)
         return NextCheck(now) if owed else _at_next_tick(entry, history)
 
     def _catch_up_limit(self, entry: ActiveSchedule) -> timedelta:
@@ -177,8 +203,7 @@ class Decider:
             schedule=entry.id,
             newest=str(history.state.newest),
         )
-        with suppress(Conflict):  # another scheduler did it
-            await history.append(ticks.rewind(history.state, now))
+        await history.append(ticks.rewind(history.state, now))
 
     async def _ask(self, case: Case, tick: datetime, asked: RunRequest) -> None:
         try:

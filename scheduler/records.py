@@ -11,7 +11,7 @@ from scheduler.active_schedules import ActiveSchedule
 
 
 def judged(entry: ActiveSchedule, tick: datetime, state: ticks.State, *, is_running: bool) -> Ticked:
-    """Decide a due tick by the overlap policy. `going`: whether the last run is in progress."""
+    """Decide a due tick by the overlap policy. `is_running`: whether the last run is in progress."""
     overlap = entry.schedule.overlap
     if not is_running or overlap is Overlap.ALLOW:
         return fired(entry, tick)
