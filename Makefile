@@ -7,6 +7,8 @@ FUZZ_REQUESTS ?= 10000
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AUDIT := .venv/audit/bin
+# The tests start hundreds of processes, which would compile the modules each time.
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help demo up test check lint types imports console bench chaos fuzz lock audit clean
 help:            ## list the targets
