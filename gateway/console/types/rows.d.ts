@@ -15,7 +15,11 @@ export type Execution = Schemas["ExecutionRow"];
 export type ExecutionDetail = Schemas["ExecutionDetail"];
 export type Goal = Schemas["ListedGoal"];
 export type Hit = Schemas["Hit"];
+export type LimitRow = Schemas["LimitRow"];
+export type Ruling = Schemas["Ruling"];
 export type Run = Schemas["RunRow"];
+export type RunBudget = Schemas["RunBudget"];
+export type StepPrompt = Schemas["StepPrompt"];
 export type Turn = Schemas["RunStepRow"];
 /** A step of a run, or of a plan that has not run: then it has no times and no result. */
 export type Step = Partial<Omit<Schemas["SubStepRow"], "taskId" | "status" | "dependencies">> & {

@@ -4,7 +4,8 @@
 import { ApiError, get, post } from "../parts/api.js";
 import { Problem } from "../parts/components.js";
 import { Graph } from "../parts/graph.js";
-import { html, useState } from "../parts/html.js";
+import { html, useRef, useState } from "../parts/html.js";
+import { Limits, limitsIn } from "../parts/limits.js";
 import { useLoaded } from "../parts/loading.js";
 import { navigate } from "../parts/router.js";
 
@@ -29,8 +30,11 @@ export default function New() {
   `;
 }
 
-/** A form of one text that sends it. @param {{label: string, button: string, hint: string, send: (text: string) => Promise<void>, rows?: number}} props */
-function TextForm({ label, button, hint, send, rows = 4 }) {
+/**
+ * A form of one text that sends it. `children` are further fields.
+ * @param {{label: string, button: string, hint: string, send: (text: string, form: HTMLFormElement) => Promise<void>, rows?: number, children?: any}} props
+ */
+function TextForm({ label, button, hint, send, rows = 4, children }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(/** @type {any} */ (null));
   /** @param {SubmitEvent} event */
@@ -39,7 +43,8 @@ function TextForm({ label, button, hint, send, rows = 4 }) {
     setBusy(true);
     setError(null);
     try {
-      await send(String(new FormData(/** @type {HTMLFormElement} */ (event.target)).get("text")));
+      const form = /** @type {HTMLFormElement} */ (event.target);
+      await send(String(new FormData(form).get("text")), form);
     } catch (problem) {
       setError(problem);
     }
@@ -48,18 +53,20 @@ function TextForm({ label, button, hint, send, rows = 4 }) {
   return html`<form class="stack" onSubmit=${submit}>
     <label>${label}<textarea name="text" rows=${rows} required data-search></textarea></label>
     <p class="hint">${hint}</p>
+    ${children}
     <${Problem} error=${error} />
     <button class="primary" disabled=${busy}>${busy ? "Working…" : button}</button>
   </form>`;
 }
 
 function Agent() {
-  const send = async (/** @type {string} */ text) => {
-    const goal = await post("/api/v1/goals", { objective: text });
+  const limits = useRef(/** @type {any} */ (null));
+  const send = async (/** @type {string} */ text, /** @type {HTMLFormElement} */ form) => {
+    const goal = await post("/api/v1/goals", { objective: text, params: limitsIn(form, limits.current) });
     const { runId } = await post(`/api/v1/goals/${goal.id}/run`);
     navigate(`/runs/${runId}`);
   };
-  return html`<${TextForm} label="Goal" button="Run" send=${send} hint="At least 10 characters. The agent calls tools until it is done or its turns are used up." />`;
+  return html`<${TextForm} label="Goal" button="Run" send=${send} hint="At least 10 characters. The agent calls tools until it is done or its turns are used up."><${Limits} fields=${limits} /><//>`;
 }
 
 function Job() {
@@ -81,14 +88,15 @@ function Plan() {
   const [question, setQuestion] = useState(/** @type {any} */ (null));
   const [agent, setAgent] = useState(PLANNER);
   const agents = useLoaded("/api/v1/agents?active=true");
+  const limits = useRef(/** @type {any} */ (null));
   const take = async (/** @type {any} */ answer) => {
     if (answer.status === "clarification_required") return setQuestion({ id: answer.dagId, text: answer.clarification_query });
     setQuestion(null);
     setDag(await get(`/api/v1/dags/${answer.dagId}`));
   };
-  const plan = async (/** @type {string} */ text) => {
+  const plan = async (/** @type {string} */ text, /** @type {HTMLFormElement} */ form) => {
     setDag(null);
-    await take(await post("/api/v1/create-dag", { "goal-text": text, agentName: agent }));
+    await take(await post("/api/v1/create-dag", { "goal-text": text, agentName: agent, ...limitsIn(form, limits.current) }));
   };
   return html`
     <label>Planner
@@ -96,7 +104,7 @@ function Plan() {
         ${(agents.data ?? [{ name: PLANNER }]).map((/** @type {any} */ one) => html`<option key=${one.name}>${one.name}</option>`)}
       </select>
     </label>
-    <${TextForm} label="Goal" button="Make a plan" send=${plan} hint="The planner turns it into steps. Nothing runs before you say so." />
+    <${TextForm} label="Goal" button="Make a plan" send=${plan} hint="The planner turns it into steps. Nothing runs before you say so."><${Limits} fields=${limits} /><//>
     ${question && html`<section class="question"><h2>The planner asks</h2><p>${question.text}</p>
       <${TextForm} label="Your answer" button="Answer" hint="" rows=${2} send=${(/** @type {string} */ answer) => post(`/api/v1/dags/${question.id}/clarify`, { answer }).then(take)} /></section>`}
     ${dag && html`<${Preview} dag=${dag} />`}`;

@@ -2,18 +2,21 @@
 /** The run of a goal by an agent: a conversation of turns, its summary, outputs and events. */
 
 import { call, post } from "../parts/api.js";
-import { Action, Copy, Empty, Fact, Loaded, Status, Tabs, When } from "../parts/components.js";
+import { Attempts } from "../parts/attempts.js";
+import { Budget, BudgetFact, BudgetNotice, useBudget } from "../parts/budget.js";
+import { Action, Copy, Empty, Fact, Loaded, Status, Tabs, Unfolded, When } from "../parts/components.js";
 import { EventsLog } from "../parts/events_log.js";
 import { duration, number, pretty, prettyText, usd } from "../parts/format.js";
 import { ForkTurn, Forks } from "../parts/forking.js";
 import { html } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { Markdown } from "../parts/markdown.js";
+import { Outward, Policy } from "../parts/outward.js";
 import { OpenQuestions } from "../parts/questions.js";
 import { navigate, setQuery } from "../parts/router.js";
 import { useFollowed } from "./run_of_plan.js";
 
-const TABS = { turns: "Turns", report: "Report", outputs: "Outputs", events: "Events" };
+const TABS = { turns: "Turns", report: "Report", outputs: "Outputs", budget: "Budget", events: "Events" };
 const OUTCOMES = {
   budget_exhausted: "The agent used all its turns before it was done.",
   truncated: "The last answer of the model was cut off.",
@@ -27,8 +30,11 @@ export function AgentRun({ id, query }) {
   const steps = useLoaded(run.data ? `/api/v1/runs/${id}/steps` : null, { version: run.data?.seq });
   const connected = useFollowed(`/api/v1/runs/${id}/events`, run);
   const tab = query.tab in TABS ? query.tab : "turns";
+  const budget = useBudget(`/api/v1/runs/${id}`, tab === "budget" ? run.data?.seq : run.data?.status);
+  const changed = async () => void (await Promise.all([budget.reload(), run.reload()]));
   return html`<${Loaded} of=${run}>${(/** @type {import("../rows.js").Run} */ data) => html`
-    <${Head} run=${data} reload=${run.reload} connected=${connected} />
+    <${Head} run=${data} reload=${run.reload} connected=${connected} budget=${budget.data} />
+    <${BudgetNotice} budget=${budget.data} />
     ${(data.error || OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]) && html`<div class="problem" role="alert">
       ${data.outcomeReason && data.outcomeReason in OUTCOMES && html`<p>${OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]}</p>`}
       ${data.error && html`<p>${data.error}</p>`}
@@ -40,6 +46,7 @@ export function AgentRun({ id, query }) {
       ${tab === "turns" && html`<${Loaded} of=${steps}>${(/** @type {any[]} */ rows) => (rows.length ? rows.map((row) => html`<${Turn} key=${row.id} runId=${id} turn=${row} />`) : html`<p class="hint">The first turn has not ended yet.</p>`)}<//>`}
       ${tab === "report" && (data.workingMemory.summary ? html`<${Markdown} text=${String(data.workingMemory.summary)} />` : html`<p class="hint">The summary is written at the end.</p>`)}
       ${tab === "outputs" && html`<${Outputs} id=${id} seq=${data.seq} />`}
+      ${tab === "budget" && html`<${Budget} path=${`/api/v1/runs/${id}`} budget=${budget} changeable=${isOpen(data) || data.status === "failed"} changed=${changed} />`}
       ${tab === "events" && html`<${EventsLog} id=${id} />`}
     </div>`}<//>`;
 }
@@ -47,8 +54,8 @@ export function AgentRun({ id, query }) {
 /** @param {import("../rows.js").Run} run */
 const isOpen = (run) => run.status === "pending" || run.status === "running";
 
-/** @param {{run: import("../rows.js").Run, reload: () => Promise<void>, connected: boolean}} props */
-function Head({ run, reload, connected }) {
+/** @param {{run: import("../rows.js").Run, reload: () => Promise<void>, connected: boolean, budget: import("../rows.js").RunBudget | null}} props */
+function Head({ run, reload, connected, budget }) {
   const ms = run.startedAt ? Date.parse(run.endedAt ?? new Date().toISOString()) - Date.parse(run.startedAt) : null;
   return html`<div class="head">
       <div>
@@ -67,6 +74,8 @@ function Head({ run, reload, connected }) {
       <${Fact} name="Turns">${number(run.stepsExecuted)} of at most ${number(run.stepBudget)}<//>
       <${Fact} name="Took">${duration(ms)}<//>
       <${Fact} name="Cost">${usd(run.totalCostUsd)}<//>
+      <${BudgetFact} budget=${budget} />
+      <${Policy} run=${run} />
       <${Fact} name="Agent">${run.agentName} ${run.agentVersion}${run.model ? ` (${run.model})` : ""}<//>
       <${Forks} run=${run} />
       <${Fact} name="Started"><${When} at=${run.startedAt ?? run.createdAt} /><//>
@@ -81,12 +90,14 @@ function Turn({ runId, turn }) {
     ${turn.thought && html`<p class="thought">${turn.thought}</p>`}
     ${turn.toolCalls.map((/** @type {any} */ call) => html`<details key=${call.id} class="call" open=${call.status === "failed"}>
       <summary><${Status} value=${call.status} /> <code>${call.toolName}</code> <span class="hint">${duration(call.durationMs)}</span></summary>
+      <${Outward} ruling=${call.outward} />
       <pre>${pretty(call.toolInput)}</pre>
       ${call.error && html`<p class="bad">${call.error}</p>`}
     </details>`)}
     ${turn.observation && html`<details class="call"><summary>Results</summary><pre>${prettyText(turn.observation)}</pre></details>`}
     ${!turn.toolCalls.length && turn.content !== turn.thought && html`<p>${turn.content}</p>`}
     ${turn.error && html`<p class="bad">${turn.error}</p>`}
+    <${Unfolded} title="Attempts and prompt"><${Attempts} path=${`/api/v1/runs/${runId}/steps/${turn.stepNo}`} version=${turn.id} /><//>
   </article>`;
 }
 

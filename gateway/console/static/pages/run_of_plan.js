@@ -2,6 +2,7 @@
 /** The run of a plan: its steps as a graph, over time, its report, costs and events. */
 
 import { call, post } from "../parts/api.js";
+import { Budget, BudgetFact, BudgetNotice, useBudget } from "../parts/budget.js";
 import { Action, Copy, Fact, Loaded, Status, Tabs, When } from "../parts/components.js";
 import { follow } from "../parts/events.js";
 import { EventsLog } from "../parts/events_log.js";
@@ -12,22 +13,26 @@ import { labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useState } from "../parts/html.js";
 import { useLoaded, useThrottled } from "../parts/loading.js";
 import { Markdown } from "../parts/markdown.js";
+import { Policy } from "../parts/outward.js";
 import { OpenQuestions } from "../parts/questions.js";
 import { navigate, setQuery } from "../parts/router.js";
 import { Timeline } from "../parts/timeline.js";
 import { StepDrawer } from "./step_drawer.js";
 
-const TABS = { graph: "Steps", timeline: "Timeline", report: "Report", costs: "Costs", events: "Events" };
+const TABS = { graph: "Steps", timeline: "Timeline", report: "Report", costs: "Costs", budget: "Budget", events: "Events" };
 
 /** @param {{id: string, query: Record<string, string>}} props */
 export function PlanRun({ id, query }) {
   const run = useLoaded(`/api/v1/dag-executions/${id}`);
   const connected = useFollowed(`/api/v1/dag-executions/${id}/events`, run);
   const tab = query.tab in TABS ? query.tab : "graph";
+  const budget = useBudget(`/api/v1/dag-executions/${id}`, tab === "budget" ? run.data?.seq : run.data?.status);
+  const changed = async () => void (await Promise.all([budget.reload(), run.reload()]));
   const choose = (/** @type {string} */ step) => setQuery({ step });
   return html`<${Loaded} of=${run}>${(/** @type {import("../rows.js").ExecutionDetail} */ data) => html`
-    <${Head} run=${data} reload=${run.reload} connected=${connected} />
-    <${Failure} run=${data} choose=${choose} />
+    <${Head} run=${data} reload=${run.reload} connected=${connected} budget=${budget.data} />
+    <${BudgetNotice} budget=${budget.data} />
+    <${Failure} run=${data} choose=${choose} byBudget=${Boolean(budget.data?.reached)} />
     ${!isOver(data) && html`<${OpenQuestions} runId=${id} seq=${data.seq} />`}
     <${Tabs} names=${TABS} chosen=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />
     <div id="tabpanel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">
@@ -35,6 +40,7 @@ export function PlanRun({ id, query }) {
       ${tab === "timeline" && html`<${Timeline} steps=${data.subSteps} choose=${choose} />`}
       ${tab === "report" && (data.synthesisResult ? html`<${Markdown} text=${data.synthesisResult} />` : html`<p class="hint">The report is written when all steps are done.</p>`)}
       ${tab === "costs" && html`<${Costs} id=${id} seq=${data.seq} />`}
+      ${tab === "budget" && html`<${Budget} path=${`/api/v1/dag-executions/${id}`} budget=${budget} changeable=${isOpen(data)} changed=${changed} />`}
       ${tab === "events" && html`<${EventsLog} id=${id} />`}
     </div>
     <${StepDrawer} run=${data} step=${data.subSteps.find((/** @type {import("../rows.js").Step} */ step) => step.taskId === query.step)} close=${() => choose("")} />
@@ -61,8 +67,11 @@ export function useFollowed(path, run) {
 /** @param {any} run */
 const isOver = (run) => ["completed", "failed", "suspended"].includes(run.status);
 
-/** @param {{run: import("../rows.js").ExecutionDetail, reload: () => Promise<void>, connected: boolean}} props */
-function Head({ run, reload, connected }) {
+/** Whether the run can still go on. @param {any} run */
+const isOpen = (run) => !isOver(run) || run.status === "suspended";
+
+/** @param {{run: import("../rows.js").ExecutionDetail, reload: () => Promise<void>, connected: boolean, budget: import("../rows.js").RunBudget | null}} props */
+function Head({ run, reload, connected, budget }) {
   const path = `/api/v1/dag-executions/${run.id}`;
   return html`<div class="head">
       <div>
@@ -81,14 +90,16 @@ function Head({ run, reload, connected }) {
       <${Fact} name="Steps">${number(run.completedTasks)} of ${number(run.totalTasks)}${run.failedTasks ? `, ${run.failedTasks} failed` : ""}<//>
       <${Fact} name="Took">${duration(run.durationMs)}<//>
       <${Fact} name="Cost">${usd(run.totalCostUsd)}<//>
+      <${BudgetFact} budget=${budget} />
+      <${Policy} run=${run} />
       <${Forks} run=${run} />
       <${Fact} name="Started"><${When} at=${run.startedAt ?? run.createdAt} /><//>
       <${Fact} name="Id"><${Copy} text=${run.id} /><//>
     </dl>`;
 }
 
-/** What went wrong, on top. @param {{run: import("../rows.js").ExecutionDetail, choose: (id: string) => void}} props */
-function Failure({ run, choose }) {
+/** What went wrong, on top. @param {{run: import("../rows.js").ExecutionDetail, choose: (id: string) => void, byBudget: boolean}} props */
+function Failure({ run, choose, byBudget }) {
   const failed = run.subSteps.filter((/** @type {import("../rows.js").Step} */ step) => step.status === "failed");
   const reason = run.cancelledAt ? `Cancelled${run.cancelledReason ? `: ${run.cancelledReason}` : ""}` : run.suspendedReason;
   if (!failed.length && !reason) return null;
@@ -97,7 +108,7 @@ function Failure({ run, choose }) {
     ${failed.map((/** @type {import("../rows.js").Step} */ step) => html`<p key=${step.taskId}>
       <button class="link" onClick=${() => choose(step.taskId)}>${labelOf(step)}</button> (${step.toolOrPromptName}): ${step.error}
     </p>`)}
-    ${run.status === "suspended" && html`<p class="hint">Mend the cause, then press Resume. Steps that are done do not run again. To change a step, open it.</p>`}
+    ${run.status === "suspended" && !byBudget && html`<p class="hint">Mend the cause, then press Resume. Steps that are done do not run again. To change a step, open it.</p>`}
   </div>`;
 }
 

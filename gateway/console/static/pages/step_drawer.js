@@ -8,6 +8,7 @@ import { ForkStep } from "../parts/forking.js";
 import { labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useRef } from "../parts/html.js";
 import { Markdown } from "../parts/markdown.js";
+import { Outward } from "../parts/outward.js";
 
 const INHERITED = { original: "from the original", given: "given by hand" };
 
@@ -43,12 +44,13 @@ export function StepDrawer({ step, run, close }) {
       <${Fact} name="Started">${time(step.startedAt)}<//>
       <${Fact} name="Ended">${time(step.completedAt)}<//>
     </dl>
+    <${Outward} ruling=${step.outward} />
     ${step.error && html`<div class="problem" role="alert"><p>${step.error}</p></div>`}
     <${ForkStep} key=${id} runId=${run.id} step=${step} status=${run.status} />
     ${step.thought && html`<h3>Why</h3><p>${step.thought}</p>`}
     <h3>Parameters</h3><pre>${pretty(step.toolOrPromptParams)}</pre>
     ${step.dependencies?.length ? html`<h3>Needs</h3><p>${step.dependencies.join(", ")}</p>` : null}
     ${step.result !== null && html`<h3>Result <${Copy} text=${step.result} label="copy" /></h3>${step.actionType === "inference" ? html`<${Markdown} text=${step.result} />` : html`<pre>${prettyText(step.result)}</pre>`}`}
-    ${step.startedAt && html`<${Attempts} path=${`/api/v1/dag-executions/${run.id}/steps/${encodeURIComponent(step.taskId)}/attempts`} version=${run.seq} />`}
+    ${step.startedAt && html`<${Attempts} path=${`/api/v1/dag-executions/${run.id}/steps/${encodeURIComponent(step.taskId)}`} version=${run.seq} />`}
   </aside>`;
 }

@@ -96,6 +96,14 @@ export function Action({ label, sure, act, kind = "" }) {
   </span>`;
 }
 
+/** Details whose content is made when they are opened first. @param {{title: string, children: any}} props */
+export function Unfolded({ title, children }) {
+  const [opened, setOpened] = useState(false);
+  return html`<details class="call" onToggle=${(/** @type {any} */ event) => event.currentTarget.open && setOpened(true)}>
+    <summary>${title}</summary>${opened && children}
+  </details>`;
+}
+
 /** A text that is copied on a click. @param {{text: string, label?: string}} props */
 export function Copy({ text, label = text }) {
   const [done, setDone] = useState(false);

@@ -63,12 +63,14 @@ function fieldOf(name, part, root, now, required) {
   return { name, kind, required, about, now, initial: initialOf(kind, now), choices: schema.enum ?? [], schema };
 }
 
-/** A schema without references and without the alternative null. @param {any} schema @param {any} root @returns {any} */
+/** A schema without references, and without the alternatives null and a number as text. @param {any} schema @param {any} root @returns {any} */
 function resolved(schema, root) {
   const path = /^#\/(.+)/.exec(schema.$ref ?? "")?.[1];
   if (path) return resolved(path.split("/").reduce((at, key) => at?.[key], root) ?? {}, root);
   const { anyOf, ...rest } = schema;
-  const some = (anyOf ?? []).filter((/** @type {any} */ one) => one.type !== "null");
+  const others = (anyOf ?? []).filter((/** @type {any} */ one) => one.type !== "null");
+  const isNumber = others.some((/** @type {any} */ one) => one.type === "number");
+  const some = isNumber ? others.filter((/** @type {any} */ one) => one.type !== "string") : others;
   return some.length === 1 ? { ...resolved(some[0], root), ...rest } : schema;
 }
 
@@ -94,11 +96,14 @@ function initialOf(kind, now) {
   return kind === "lines" ? now.join("\n") : String(now);
 }
 
+/** A limit from here on says nothing to people. */
+const UNLIMITED = 1e9;
+
 /** The limits of a schema as words. @param {any} schema */
 function limits({ minimum, maximum, maxLength, format }) {
   const words = [];
-  if (minimum !== undefined) words.push(`at least ${minimum}`);
-  if (maximum !== undefined) words.push(`at most ${maximum}`);
+  if (minimum) words.push(`at least ${minimum}`);
+  if (maximum !== undefined && maximum < UNLIMITED) words.push(`at most ${maximum}`);
   if (maxLength !== undefined) words.push(`at most ${maxLength} characters`);
   if (format) words.push(format);
   return words.length ? `(${words.join(", ")})` : "";

@@ -1,18 +1,36 @@
 // @ts-check
 /** A form made from a JSON Schema. */
 
-import { html } from "./html.js";
-import { WHOLE } from "./schema.js";
+import { html, useMemo } from "./html.js";
+import { useLoaded } from "./loading.js";
+import { WHOLE, fieldsOf } from "./schema.js";
 
 /** @typedef {import("./schema.js").Field} Field */
 
-/** The inputs of fields. `label` names the field of a value that is not an object. @param {{fields: Field[], label: string}} props */
-export const SchemaFields = ({ fields, label }) =>
+/**
+ * The fields of a schema that the API describes, beginning with `value`.
+ * @param {(schemas: Record<string, any>) => any} choose finds the schema among all @param {any} [value]
+ * @returns {{data: Field[] | null, error: any, reload: () => Promise<void>}}
+ */
+export function useFieldsOf(choose, value) {
+  const { data, ...rest } = useLoaded("/openapi.json");
+  const fields = useMemo(() => data && fieldsOf({ ...choose(data.components.schemas), components: data.components }, value), [data]);
+  return { ...rest, data: fields };
+}
+
+/**
+ * The inputs of fields. `label` names the field of a value that is not an object, `names` other fields.
+ * @param {{fields: Field[], label: string, names?: Record<string, string>}} props
+ */
+export const SchemaFields = ({ fields, label, names = {} }) =>
   html`${fields.map((field) => html`<label key=${field.name} class="field">
-    <span class="field-name">${field.name === WHOLE ? label : field.name}${field.required ? "" : html` <span class="hint">optional</span>`}</span>
+    <span class="field-name">${field.name === WHOLE ? label : (names[field.name] ?? field.name)}${field.required ? "" : html` <span class="hint">optional</span>`}</span>
     <${Input} field=${field} />
-    ${field.about && html`<span class="hint">${field.about}</span>`}
+    ${field.about && html`<span class="hint">${inCode(field.about)}</span>`}
   </label>`)}`;
+
+/** A description whose names in backticks are code. @param {string} text */
+const inCode = (text) => text.split("`").map((part, index) => (index % 2 ? html`<code>${part}</code>` : part));
 
 /** What is written into the fields of a form. @param {HTMLFormElement} form @returns {(name: string) => string | boolean} */
 export const writtenIn = (form) => (name) => {
