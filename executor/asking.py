@@ -54,6 +54,14 @@ def answers(attempt: Attempt) -> Mapping[str, Json]:
     return attempt.state.asks.answers.get(attempt.step.task.id, {})
 
 
+def is_answered(attempt: Attempt) -> bool:
+    """Whether the previous attempt at the step ended with a question, which was answered."""
+    closed = attempt.state.asks.closed.get(attempt.step.task.id)
+    if not isinstance(closed, run.Answered) or closed.verdict != "answer":
+        return False
+    return closed.attempt == attempt.number - 1
+
+
 def question(
     ask: Ask, tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt, now: datetime
 ) -> Asking:

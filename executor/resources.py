@@ -18,7 +18,7 @@ from contracts.runtime.blobs import Blobs
 from contracts.runtime.nats.retry import retry_forever
 from contracts.spending import Pay, Purpose, unlimited
 from executor import metrics
-from executor.asking import answers, approved, question
+from executor.asking import answers, approved, is_answered, question
 from executor.attempt import Attempt
 from executor.run_budget import over_shared_budget
 from executor.tools.registry import Registry
@@ -106,7 +106,9 @@ class Resources:
 
         if tool.effect_of(params) is Effect.ONCE:
             await attempt.require_ownership()
-        context = CallContext(attempt.idempotency_key, progress, self._timeout_s, answers(attempt))
+        context = CallContext(
+            attempt.idempotency_key, progress, self._timeout_s, answers(attempt), is_answered(attempt)
+        )
         try:
             return await tool.invoke(params, context)
         except Ask as ask:

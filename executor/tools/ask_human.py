@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 from contracts.core.event import Json
 from contracts.core.outcome import Ask
 from contracts.core.tool import Effect, Source
+from contracts.domain.plan.schema_problems import schema_error
 from executor.tools.inputs import ToolInput
 from executor.tools.tool import CallContext, Tool
 
@@ -34,12 +35,8 @@ class AskHuman(ToolInput):
     @field_validator("answer_schema")
     @classmethod
     def _is_a_schema(cls, schema: dict[str, Any] | None) -> dict[str, Any] | None:
-        from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - heavy; few steps ask
-
-        try:
-            Draft202012Validator.check_schema(schema or {})
-        except SchemaError as error:
-            raise ValueError(f"it is not a JSON Schema: {error.message}") from None
+        if error := schema_error(schema or {}):
+            raise ValueError(f"it is not a JSON Schema: {error}")
         return schema
 
 

@@ -50,6 +50,9 @@ class CallContext:
     answers: Mapping[str, Json] = field(default_factory=dict)
     """The answers of a person to the questions that earlier attempts at the step raised with Ask."""
 
+    is_answered: bool = False
+    """Whether the previous attempt at the step ended with a question, which was answered."""
+
     def answer_to(self, question: str) -> Json:
         """The answer of a person to a question of this call; None: there is none yet."""
         return self.answers.get(SECRETS.text(question))

@@ -29,6 +29,17 @@ def schema_problems(schema: bytes, value: Json) -> Iterator[tuple[Path, str, str
         yield tuple(error.absolute_path), str(error.validator), _message(error)
 
 
+def schema_error(schema: Mapping[str, Json]) -> str | None:
+    """Why `schema` is not a JSON Schema; None if it is."""
+    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - heavy; most processes plan nothing
+
+    try:
+        Draft202012Validator.check_schema(schema)
+    except SchemaError as error:
+        return str(error.message)
+    return None
+
+
 @lru_cache(maxsize=256)
 def _validator(schema: bytes) -> Draft202012Validator:
     """The validator of a schema as JSON text. Cached, because making one takes longer than using it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -22,6 +23,9 @@ class ServerConfig(SourceConfig):
     cwd: Path | None = None
     url: HttpUrl | None = None
     headers: Mapping[str, str] = Field(default_factory=dict)
+    protocol: Literal["auto", "legacy"] = "auto"
+    """`auto`: the newest one that both know. `legacy`: one of before 2026-07-28, for a server whose tools can
+    only ask in the middle of a call."""
     type: str = ""
     """Accepted because other hosts write it: `stdio`, `http` or `streamable-http`."""
 

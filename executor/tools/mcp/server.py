@@ -6,22 +6,34 @@ import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import structlog
 from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp.client import ClientRequestContext
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import Implementation
+from mcp_types import (
+    CallToolResult,
+    ElicitRequestParams,
+    ElicitResult,
+    Implementation,
+)
 from mcp_types import Tool as McpTool
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from contracts.core.event import Json
-from contracts.core.outcome import Reject, Retry
+from contracts.core.outcome import Ask, Reject, Retry
+from contracts.core.tool import Effect
 from contracts.core.waiting import doubled
 from executor.tools.artifacts import Artifacts
 from executor.tools.described import SchemaInput, description_of, input_of, name_of
+from executor.tools.mcp.calling import called
 from executor.tools.mcp.config import ServerConfig
+from executor.tools.mcp.conversation import HELD_S, Conversation, Conversations, Question
 from executor.tools.mcp.translate import (
     MediaFile,
     effect_of,
@@ -40,6 +52,12 @@ CHECK_S = 15.0
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 MAX_PAGES = 50
+ASKED_S = 7 * 24 * 3600.0
+"""Seconds after which a question expires if the call can be made again."""
+NOT_HELD = (
+    "the call that asked was not held open until the answer came. It may have taken effect in part. Check, "
+    "then resume to make it again with the answer"
+)
 US = Implementation(name="async-agent", version="1")
 
 logger = structlog.get_logger(__name__)
@@ -64,6 +82,7 @@ class McpServer:
         self._client: Client | None = None
         self._tools: dict[str, McpTool] = {}
         self._lost = asyncio.Event()
+        self._conversations = Conversations()
 
     async def run(self) -> None:
         """A worker: connect, offer tools, and connect again with back-off, until cancelled."""
@@ -86,44 +105,65 @@ class McpServer:
                 self._client = None
                 await asyncio.sleep(pause)
 
-    async def call(self, tool: str, arguments: dict[str, Json], call: CallContext) -> Json:
+    async def call(self, tool: McpTool, arguments: dict[str, Json], call: CallContext) -> Json:
         """Call a tool.
 
         Raises:
+            Ask: the server asks a person. The call is held until the answer, for HELD_S at most.
             Retry: the server is away; nothing was called.
             Reject: the call failed.
             ConnectionError: the connection was lost during the call, which may have taken effect.
+            TimeoutError: the call took too long; it may have taken effect.
         """
         client = self._client
         if client is None:
             raise Retry(f"the MCP server {self.name} is not connected")
 
+        longest_s = self._config.timeout_s + HELD_S
+
         async def tell(progress: float, total: float | None, message: str | None) -> None:
             share = f"{progress:g} of {total:g}" if total else f"{progress:g}"
-            await call.progress("progress", name_of(self.name, tool), message or share)
+            await call.progress("progress", name_of(self.name, tool.name), message or share)
 
-        calling = asyncio.ensure_future(
-            client.call_tool(tool, arguments, self._config.timeout_s, progress_callback=tell)
-        )
-        lost = asyncio.ensure_future(self._lost.wait())
+        def begun() -> Conversation:
+            if held := self._conversations.take(call.idempotency_key):
+                return held
+            if call.is_answered and self._is_lost_if_not_held(client, tool):
+                raise Reject(NOT_HELD)
+            return Conversation(partial(called, client.session, tool.name, arguments, tell, longest_s))
+
         try:
-            await asyncio.wait([calling, lost], return_when=asyncio.FIRST_COMPLETED)
-            if not calling.done():
-                raise ConnectionError(f"the connection to the MCP server {self.name} was lost")
-            result = await calling
+            async with self._conversations.part_in(begun) as conversation:
+                result = await self._result(client, tool, conversation, call)
         except MCPError as error:
             if await self._answers(client):
                 raise Reject(f"{self.name}: {error}") from error
             self._lost.set()
             self._client = None
             raise ConnectionError(f"the MCP server {self.name} ended: {error}") from error
-        finally:
-            calling.cancel()
-            lost.cancel()
         if result.is_error:
             raise Reject(error_of(result))
         kept = await self._keep(media_in(result), call)
         return result_of(result, kept)
+
+    async def _result(
+        self, client: Client, tool: McpTool, conversation: Conversation, call: CallContext
+    ) -> CallToolResult:
+        """The result of a call, with the answers of a person to the questions of the server."""
+        while isinstance(said := await conversation.next(self._lost, self._config.timeout_s), Question):
+            title = f"{self.name} asks: {said.message}"
+            answer = call.answer_to(title)
+            if answer is None:
+                self._conversations.hold(call.idempotency_key, conversation)
+                held_s = HELD_S if self._is_lost_if_not_held(client, tool) else ASKED_S
+                raise Ask(title, schema=said.schema, expires_in=timedelta(seconds=held_s))
+            conversation.reply(answer)
+        return said
+
+    def _is_lost_if_not_held(self, client: Client, tool: McpTool) -> bool:
+        """Whether a call that has asked cannot be made again: its server asks in the middle of calls."""
+        is_modern = client.session.protocol_version in MODERN_PROTOCOL_VERSIONS
+        return effect_of(tool, self._config) is Effect.ONCE and not is_modern
 
     async def _keep(self, files: Iterable[MediaFile], call: CallContext) -> dict[int, str]:
         """Write files to the artifacts. Returns their paths by position. A repeated call replaces them."""
@@ -142,6 +182,14 @@ class McpServer:
     @asynccontextmanager
     async def _connected(self) -> AsyncGenerator[Client]:
         self._lost = asyncio.Event()
+        async with self._opened() as client:
+            try:
+                yield client
+            finally:
+                self._conversations.close()
+
+    @asynccontextmanager
+    async def _opened(self) -> AsyncGenerator[Client]:
         config = self._config
         if config.url:
             async with (
@@ -159,7 +207,12 @@ class McpServer:
                     yield client
 
     def _session(self, transport: AbstractAsyncContextManager[Any]) -> Client:
-        return Client(transport, client_info=US, cache=None)
+        async def asked(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+            del context  # it does not say to which call the question belongs
+            return await self._conversations.place(params)
+
+        mode = self._config.protocol
+        return Client(transport, client_info=US, cache=None, mode=mode, elicitation_callback=asked)
 
     async def _until_lost(self, client: Client) -> None:
         while True:
@@ -202,7 +255,7 @@ class McpServer:
 
     def _tool(self, tool: McpTool) -> Tool[SchemaInput]:
         async def run(request: SchemaInput, call: CallContext) -> Json:
-            return await self.call(tool.name, request.arguments, call)
+            return await self.call(tool, request.arguments, call)
 
         return Tool(
             name=name_of(self.name, tool.name),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.core.event import Json
+from contracts.core.outcome import Ask
 from contracts.core.subjects import state_filter
 from contracts.core.tool import Effect
 from contracts.domain import run
@@ -169,6 +170,27 @@ async def test_a_call_that_needs_an_approval_and_then_an_answer_gets_both() -> N
     assert state.status is Status.COMPLETED
     assert state.done["001"] == "Paris"
     assert [ask.kind for ask in await of(system, run.Asked)] == ["approval", "question"]
+
+
+async def test_a_call_that_asks_twice_gets_both_answers_and_knows_that_one_is_new() -> None:
+    seen: list[bool] = []
+
+    async def ask_twice(_: Json, call: CallContext) -> Json:
+        seen.append(call.is_answered)
+        for question in ("How many?", "Where?"):
+            if call.answer_to(question) is None:
+                raise Ask(question)
+        return [call.answer_to("How many?"), call.answer_to("Where?")]
+
+    system = System(tool("book", ask_twice))
+    await handle(system.executor(), await system.request(task("001", "book")))
+    await answer(system, "001", Answer("answer", value=3))
+    await handle(system.executor(), await system.lease())
+    assert (await system.state()).asks.open["001"].title == "Where?"
+    await answer(system, "001", Answer("answer", value="outside"), attempt=2)
+    await handle(system.executor(), await system.lease())
+    assert (await system.state()).done["001"] == [3, "outside"]
+    assert seen == [False, True, True]
 
 
 async def test_a_call_is_made_with_the_parameters_as_edited() -> None:
