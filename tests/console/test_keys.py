@@ -36,7 +36,8 @@ async def locked(served: Bed, root: str) -> AsyncGenerator[LocalSystem]:
     """The system behind another gateway, which asks for keys and knows the key for everything."""
     port = free_port("127.0.0.1", 0)
     program = served.system.programs["gateway"]
-    env = {**program.env, "AUTH": "keys", "PORT": str(port), "METRICS_PORT": str(free_port("127.0.0.1", 0))}
+    ports = {"PORT": str(port), "METRICS_PORT": str(free_port("127.0.0.1", 0))}
+    env = {**program.env, "AUTH": "keys", "BUDGET_USD_PER_DAY": "5", **ports}
     gateway = Child("locked", partial(served.system.forks.fork, replace(program, env=env)), lambda *_: None)
     await gateway.start()
     locked = replace(served.system, url=f"http://127.0.0.1:{port}", children={"locked": gateway})
@@ -85,5 +86,7 @@ async def test_a_key_that_is_revoked_is_asked_for_again(
         await console.page.get_by_label("Key").fill(made.key)
         await console.page.get_by_role("button", name="Use the key").click()
         await console.page.get_by_role("heading", name="Home").wait_for()
+        await console.shown("Spent today")
+        await console.shown("$0.00 of $5.00")
         await client.keys.revoke(made.id)
     await console.shown("The key was refused")

@@ -24,6 +24,8 @@ app = group(__name__)
 
 DECIDED_BY = ("/gateway/", "/operator/", "/scheduler/")
 """Sources of commits that are the direct result of a request, a command or a schedule."""
+COUNTED = "budget."
+"""Beginning of the types of events that only count what was done, and that nobody has asked for."""
 DETAILS = ("name", "objective", "reason", "scopes", "trigger")
 """Fields of events that are shown."""
 UNKNOWN = "unknown"
@@ -46,8 +48,9 @@ class Filter:
 
     def includes(self, event: LogEvent) -> bool:
         """Whether an event that the server selected is to be printed."""
-        is_direct = self.everything or (event.source or "").startswith(DECIDED_BY)
-        return is_direct and (self.since is None or event.time >= self.since.replace(tzinfo=UTC))
+        decided = (event.source or "").startswith(DECIDED_BY) and not event.type.startswith(COUNTED)
+        is_late = self.since is None or event.time >= self.since.replace(tzinfo=UTC)
+        return is_late and (self.everything or decided)
 
 
 @app.command("audit")
