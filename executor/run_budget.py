@@ -72,6 +72,7 @@ class RunBudget:
         spent = state.spent
         for key, one in self._reserved.items():
             spent = spent.and_(one) if key != (step, attempt) else spent
-        if reached := run.exceeded(state.budget, spent, needed):
+        lost = Spending.most(needed).times(state.lost.get(step, 0))
+        if reached := run.exceeded(state.budget, spent.and_(lost), needed):
             raise OverBudget(reached.model_copy(update={"step": step, "attempt": attempt}))
-        self._reserved[step, attempt] = Spending.most(needed)
+        self._reserved[step, attempt] = Spending.most(needed).and_(lost)

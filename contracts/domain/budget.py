@@ -81,6 +81,10 @@ class Spending(NamedTuple):
         """The sum."""
         return Spending(self.pico_usd + other.pico_usd, self.tokens + other.tokens)
 
+    def times(self, count: int) -> Spending:
+        """The spending of `count` such calls."""
+        return Spending(self.pico_usd * count, self.tokens * count)
+
     @property
     def as_spent(self) -> Spent:
         """The same as events store it."""

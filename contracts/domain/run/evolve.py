@@ -105,7 +105,7 @@ def _completed(state: State, event: StepCompleted) -> State:
     done = {**state.done, event.step: event.result}
     freed = state.graph.freed_by(event.step, done)
     return (
-        state.having_spent(event)
+        state.having_spent(event, event.step)
         .having_written(event.step, event.output)
         .without_running(
             event.step,
@@ -128,12 +128,13 @@ def _steps_started(state: State, event: StepsStarted) -> State:
         untrusted=state.untrusted.union(event.untrusted) if event.untrusted else state.untrusted,
         retrying={s: at for s, at in state.retrying.items() if s not in started} if state.retrying else {},
         attempts={**state.attempts, **attempts},
+        lost=state.having_lost(event.steps) if state.running else state.lost,
     )
 
 
 def _failed(state: State, event: StepFailed) -> State:
     failures = {**state.failures, event.step: state.failures.get(event.step, 0) + 1}
-    state = state.having_spent(event).having_written(event.step)
+    state = state.having_spent(event, event.step).having_written(event.step)
     state = state.without_running(event.step, failures=failures)
     if event.retry_at:
         return state._replace(retrying={**state.retrying, event.step: event.retry_at})
@@ -144,7 +145,7 @@ def _failed(state: State, event: StepFailed) -> State:
 
 def _resumed(state: State) -> State:
     """Failed and repeatable steps run again. Steps in progress that are not repeatable fail."""
-    repeatable = (step for step in state.running if state.is_repeatable(step))
+    repeatable = [step for step in state.running if state.is_repeatable(step)]
     again = (*state.failed, *repeatable, *state.retrying)
     return state._replace(
         status=Status.PENDING,
@@ -158,6 +159,7 @@ def _resumed(state: State) -> State:
         started_at=None,
         suspended=None,
         over_budget=None,
+        lost=state.having_lost(repeatable),
         asks=state.asks.without_refusals(),
     )
 

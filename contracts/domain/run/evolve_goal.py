@@ -38,16 +38,16 @@ def evolve_goal_run(state: State, loop: Loop, event: Event) -> State:  # noqa: P
                 status=Status.RUNNING, executor=event.executor, started_at=event.at, loop=loop
             )
         case TurnTaken():
-            loop = loop.with_turn(event)
+            loop, state = loop.with_turn(event), state.having_spent(event, event.step)
             steps = loop.calls() or (loop.next_step(),)
-            return _progressed(with_ready_steps(state.having_spent(event), loop, *steps), event.step)
+            return _progressed(with_ready_steps(state, loop, *steps), event.step)
         case CallAnswered():
             written = state.having_written(event.step, event.output)
             return _progressed(_answered(written, loop, event.step, call_result_of(event)), event.step)
         case Summarised():
             cut = event.finish_reason in CUT_SHORT
             loop = replace(loop, summary=event.summary, summary_cut=cut)
-            return _progressed(state.having_spent(event)._replace(loop=loop), SUMMARY)
+            return _progressed(state.having_spent(event, SUMMARY)._replace(loop=loop), SUMMARY)
         case Failed():
             failed = state._replace(worked_ms=event.worked_ms)
             return _failed_run(failed, replace(loop, error=event.error))
@@ -82,6 +82,7 @@ def _resumed(state: State, loop: Loop) -> State:
         started_at=None,
         asks=state.asks.without_refusals(),
         over_budget=None,
+        lost=state.having_lost(repeatable),
     )
     return resumed if again or unknown else with_ready_steps(resumed, loop, loop.next_step())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import StrEnum
 from posixpath import normpath
@@ -98,6 +98,9 @@ class State(NamedTuple):
     """What the run may spend."""
     spent: Spending = Spending()
     """What models have cost so far."""
+    lost: Mapping[str, int] = MappingProxyType({})
+    """Number of attempts to ask a model whose outcome is unknown, by step. Each counts as much as the next
+    answer at the same step: the provider may have charged for it."""
     worked_ms: int = 0
     """Milliseconds that the run was running before its last start or continuation."""
     over_budget: BudgetReached | None = None
@@ -146,10 +149,19 @@ class State(NamedTuple):
             return self
         return self._replace(trusted_files=self.trusted_files | {normpath(output.content)})
 
-    def having_spent(self, charged: Charged) -> State:
-        """The state after an answer of a model."""
+    def having_spent(self, charged: Charged, step: str) -> State:
+        """The state after an answer of a model at a step."""
         spent = self.spent.plus(charged)
-        return self if spent is self.spent else self._replace(spent=spent)
+        if spent is self.spent:
+            return self
+        for _ in range(self.lost.get(step, 0)):
+            spent = spent.plus(charged)
+        return self._replace(spent=spent, lost={s: n for s, n in self.lost.items() if s != step})
+
+    def having_lost(self, steps: Iterable[str]) -> Mapping[str, int]:
+        """`lost` if the attempts in progress at `steps` have an unknown outcome."""
+        asking = [step for step in steps if step in self.running and self.graph.steps[step].task.is_inference]
+        return {**self.lost, **{step: self.lost.get(step, 0) + 1 for step in asking}} if asking else self.lost
 
     def without_running(self, step: str, **changes: Any) -> State:
         """The state after an attempt at `step` ended, with further changes in the same copy."""

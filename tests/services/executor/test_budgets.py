@@ -150,6 +150,23 @@ answer.body = { choices = [], usage = { prompt_tokens = 900, completion_tokens =
     assert len(world.asked) == 1
 
 
+async def test_a_call_that_a_dead_executor_has_begun_counts_before_it_is_made_again(
+    make_world: MakeWorld,
+) -> None:
+    """A call may cost about 0.0105 dollars, so the budget has room for one and not for two."""
+    world = await make_world(ANSWERS, **PRICED)
+    lease = await planned(world, infer("1", "think"), usd="0.02")
+    begun = run.Started(executor="dead", at=datetime.now(UTC), synthesis="merge")
+    await world.write(RUN, "run_1", begun, run.StepsStarted(steps=("1",)))
+    await world.handle(world.executor(), lease, 2)
+    state = await world.state()
+    assert (state.status, state.lost) == (Status.SUSPENDED, {"1": 1})
+    assert not world.asked
+    await world.handle(world.executor(), await raised(world, {"usd": "0.05"}))
+    state = await world.state()
+    assert (state.status, state.spent.pico_usd) == (Status.COMPLETED, 4 * 10**10)
+
+
 async def test_a_budget_that_is_lowered_while_the_run_runs_stops_its_next_call(
     make_world: MakeWorld,
 ) -> None:

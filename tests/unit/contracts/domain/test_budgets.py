@@ -109,6 +109,36 @@ def test_turns_and_the_summary_of_an_agent_count() -> None:
     assert state.spent == Spending(3 * DOLLAR // 10, 200)
 
 
+def test_a_call_that_a_crash_has_cut_off_counts_as_much_as_the_next_one_of_its_step() -> None:
+    """The provider may have charged for it."""
+    died = [run.TakenOver(executor="f"), run.StepsStarted(steps=("1",))]
+    history = [requested(think("1"), think("2")), *started("1", "2"), *died, *died]
+    assert RUN.fold(history).spent == Spending()
+    state = RUN.fold([*history, thought("1"), thought("2")])
+    assert state.spent.pico_usd == (3 + 1) * 4 * DOLLAR // 10
+    assert not state.lost
+
+
+def test_a_call_that_a_resume_has_given_up_counts_too() -> None:
+    stopped = [run.Suspended(reason="x"), run.Resumed(), *started("1")]
+    state = RUN.fold([requested(think("1")), *started("1"), *stopped, thought("1")])
+    assert state.spent.pico_usd == 2 * 4 * DOLLAR // 10
+
+
+def test_a_failure_without_a_cost_settles_no_call_that_was_cut_off() -> None:
+    died = [run.TakenOver(executor="f"), run.StepsStarted(steps=("1",))]
+    failed = run.StepFailed(step="1", attempt=2, error="?", retry_at=NOW)
+    retried = run.StepsStarted(steps=("1",), retried=("1",))
+    state = RUN.fold([requested(think("1")), *started("1"), *died, failed, retried, thought("1")])
+    assert state.spent.pico_usd == 2 * 4 * DOLLAR // 10
+
+
+def test_a_tool_that_a_crash_has_cut_off_costs_nothing() -> None:
+    died = [run.TakenOver(executor="f"), run.StepsStarted(steps=("1",))]
+    state = RUN.fold([requested(jobs.task("1", "echo")), *started("1"), *died])
+    assert not state.lost
+
+
 def test_time_counts_only_while_the_run_is_running() -> None:
     state = RUN.fold([requested(think("1")), *started("1")])
     assert run.used(state, "seconds", later(5)) == 5
