@@ -14,9 +14,10 @@ READS = ("GET", "HEAD")
 
 
 def certain_misses(is_current: Callable[[], Awaitable[bool]]) -> Middleware:
-    """Return a middleware that turns the 404 of a read into a 503 while the views lag behind the log.
+    """Return a middleware for reads that would be answered 404: what they ask for may be only in the log yet.
 
-    While the views are rebuilt, recent writes are only in the log.
+    `is_current` waits for the views to include the log as it is now. Then the read is repeated. If the views
+    lag behind, the answer is 503.
     """
 
     @web.middleware
@@ -27,9 +28,10 @@ def certain_misses(is_current: Callable[[], Awaitable[bool]]) -> Middleware:
             raise
         except Exception as error:
             refusal = refusal_of(error, request)
-            missing = request.method in READS and refusal is not None and refusal.status == 404
-            if missing and not await is_current():
+            if request.method not in READS or refusal is None or refusal.status != 404:
+                raise
+            if not await is_current():
                 raise ViewsUnavailable("the views do not include the whole log yet") from error
-            raise
+        return await handler(request)
 
     return confirm

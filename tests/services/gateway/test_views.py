@@ -14,10 +14,14 @@ from sqlalchemy import select
 from contracts.domain import agent
 from contracts.domain.agent import AGENT
 from contracts.runtime.continuity import Mark
+from contracts.runtime.stream import transact
 from contracts.views import NEXT, VIEWS_VERSION, agents, checkpoint, metadata
 from gateway import gateway as gateway_module
 from gateway.views.reader import ViewsUnavailable
+from projector.building import Building, build
 from projector.database import Database, remove
+from projector.projector import views_fold
+from tests.services.conftest import ORIGIN
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -153,6 +157,25 @@ async def test_what_views_do_not_include_yet_is_not_called_missing(start_gateway
         answer = await api.get(f"{AGENTS}/{made.json['id']}")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert "do not include the whole log yet" in answer.json["error"]
+
+
+async def test_what_views_come_to_include_while_a_read_waits_for_them_is_found(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api = await start_gateway(projector=False)
+    last_seq = api.log.last_seq
+
+    async def when_it_is_in_the_views() -> int:
+        monkeypatch.setattr(api.log, "last_seq", last_seq)
+        newest = await last_seq()
+        await build(api.log, api.gateway.settings.views_file, views_fold(), Building(newest))
+        return newest
+
+    async with Database.open(api.gateway.settings.views_file):
+        await transact(api.log, AGENT, "agent_1", lambda _: [created("A")], ORIGIN)
+        monkeypatch.setattr(api.log, "last_seq", when_it_is_in_the_views)
+        answer = await api.get(f"{AGENTS}/agent_1")
+    assert (answer.status, answer.json["name"]) == (200, "A")
 
 
 async def test_views_of_a_log_that_was_replaced_do_not_say_what_is_missing(
