@@ -30,7 +30,7 @@ from gateway.http.replies import json_reply
 from gateway.views.filtering import Conditions, given, reader_for, searched_in
 from gateway.views.paging import Part, in_order, link, page_of
 from gateway.views.presenting import JsonRow, pagination, pagination_by_cursor
-from gateway.views.reader import Row
+from gateway.views.reader import Row, ViewsUnavailable
 
 TAG = "dags"
 MISSING = "DAG with id '{id}' not found"
@@ -276,7 +276,8 @@ async def _with_attempts(gateway: Gateway, rows: Sequence[Row]) -> list[JsonRow]
 
 async def _deleted(call: Call[None, None]) -> web.StreamResponse:
     gateway, dag_id = call.gateway, call.path["id"]
-    await gateway.projected(await gateway.log.last_seq())
+    if not await gateway.projected(await gateway.log.last_seq()):
+        raise ViewsUnavailable("the executions of the DAG are not all known yet: delete it again in a moment")
     count = await gateway.views.value(_EXECUTIONS, dag_id=dag_id)
     if count:
         error = f"Cannot delete DAG: {count} execution(s) exist for this DAG"

@@ -15,11 +15,14 @@ from contracts.domain.dag import DAG
 from contracts.domain.plan import Job
 from contracts.domain.run import RUN
 from contracts.domain.schedule.schedule import Schedule
+from contracts.runtime.stream import transact
+from projector.database import Database
 from tests import jobs
+from tests.services.conftest import ORIGIN
 from tests.services.gateway.shared import UNKNOWN_IDS
 
 if TYPE_CHECKING:
-    from tests.services.conftest import Api
+    from tests.services.conftest import Api, StartGateway
 
 
 def job(**changes: Any) -> Job:
@@ -304,6 +307,18 @@ async def test_a_deleted_dag_is_gone(api: Api, path: str) -> None:
     assert (answer.status, answer.json) == (200, {"message": "DAG deleted successfully", "dagId": "d1"})
     assert (await api.get("/api/v1/dags/d1")).status == 404
     assert (await api.delete(path)).status == 404
+
+
+async def test_a_dag_is_not_deleted_while_it_is_unknown_whether_it_has_executions(
+    start_gateway: StartGateway,
+) -> None:
+    api = await start_gateway(projector=False, views_wait_s=0)
+    async with Database.open(api.gateway.settings.views_file):
+        await transact(api.log, DAG, "dag_1", lambda _: [dag.Imported(job=job(), title="T")], ORIGIN)
+        answer = await api.delete("/api/v1/dags/dag_1")
+    assert answer.status == 503
+    assert "delete it again" in answer.json["error"]
+    assert [one.commit.state for one in await api.log.read("dag", "dag_1")] == ["planned"]
 
 
 async def test_a_dag_with_executions_cannot_be_deleted(api: Api) -> None:
