@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import chain
 
 from croniter import CroniterError, croniter
 
@@ -172,6 +173,33 @@ def too_long_step(position: int, text: str) -> str | None:
             if int(found[3]) > max(end - begin, 1):
                 return part
     return None
+
+
+def spelled_out(position: int, text: str) -> str:
+    """The field with each value once, and the values in place of a step that does not divide the range.
+
+    `*/45` minutes are the minutes 0 and 45, which is not every 45 minutes.
+    """
+    values = (_uneven_step(position, part) or [_one_name(position, part)] for part in text.split(","))
+    return ",".join(dict.fromkeys(chain.from_iterable(values)))
+
+
+def _uneven_step(position: int, part: str) -> list[str] | None:
+    """The values of `*/n` or `a/n` if `n` does not divide the range of the field, else None."""
+    found = _STEP.fullmatch(part)
+    first, last = _RANGES[position]
+    if found is None or found[2] or (last - first + 1) % int(found[3]) == 0:
+        return None
+    begin = _number(position, found[1]) if found[1] else first
+    return [str(value) for value in range(begin, last + 1, int(found[3]))]
+
+
+def _one_name(position: int, part: str) -> str:
+    """A single value as its number; Sunday as 0, which is also 7."""
+    if not part.isdecimal() and part not in _NAMES.get(position, {}):
+        return part
+    value = _number(position, part)
+    return str(value % 7 if position == _WEEKDAY else value)
 
 
 def _is_special(text: str) -> bool:

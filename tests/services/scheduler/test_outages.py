@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from contracts.domain import dag
+from contracts.domain import dag, goal
+from contracts.domain.goal import GOAL
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap, Schedule
 from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Rewound, Ticked
@@ -77,8 +78,8 @@ async def test_a_clock_set_back_repeats_nothing(world: World) -> None:
     assert await world.decided(3) == [(1, MISSED), (2, FIRED), (3, FIRED)]
 
 
-async def rewound(world: World) -> bool:
-    return any(isinstance(event, Rewound) for event in await world.history())
+async def rewound(world: World, schedule_id: str = "d") -> bool:
+    return any(isinstance(event, Rewound) for event in await world.history(schedule_id))
 
 
 async def test_ticks_decided_by_a_clock_that_was_ahead_are_decided_again_and_run_once(
@@ -107,6 +108,37 @@ async def test_ticks_decided_by_a_clock_that_was_ahead_are_decided_again_and_run
     assert (last.tick, last.decision) == (START + 60 * MINUTE, FIRED)
     assert "ahead" in (last.reason or "")
     assert len(await world.runs()) == 60
+
+
+async def fired(world: World, minute: int, schedule_id: str) -> bool:
+    tick = START + minute * MINUTE
+    decided = await world.history(schedule_id)
+    return any(isinstance(one, Ticked) and (one.tick, one.decision) == (tick, FIRED) for one in decided)
+
+
+@pytest.mark.parametrize("owner", ["dag", "goal"])
+async def test_ticks_decided_a_year_ahead_silence_no_schedule_after_a_restart_and_an_edit(
+    world: World, eventually: Eventually, owner: str
+) -> None:
+    every_two = EVERY_MINUTE.model_copy(update={"cron": "*/2 * * * *"})
+    year = 365 * 24 * 60
+    id_ = "d" if owner == "dag" else "sched_1"
+    await (world.scheduled() if owner == "dag" else world.goal(EVERY_MINUTE))
+    ahead = world.start()
+    await world.minute(year)
+    await eventually(lambda: fired(world, year, id_))
+    await world.kill(ahead)
+    await world.minute(0)
+    if owner == "dag":
+        await world.dag(dag.ScheduleSet(schedule=every_two))
+    else:
+        await world.write(GOAL, "goal_1", goal.ScheduleChanged(schedule_id=id_, schedule=every_two))
+    world.start()
+    await eventually(lambda: rewound(world, id_))
+    for minute in (2, 4):
+        await world.minute(minute)
+        await eventually(lambda minute=minute: fired(world, minute, id_))  # type: ignore[misc]
+    assert not await fired(world, 3, id_)
 
 
 async def test_a_schedule_made_by_a_clock_that_was_ahead_fires_now(world: World) -> None:
