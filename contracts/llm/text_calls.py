@@ -1,7 +1,8 @@
 """Tool calls in the text of an answer, from models whose servers do not parse them.
 
 A format with unmistakable marks is recognised anywhere in the text. Plain JSON, or a Python call, is taken as
-a tool call only if it names an offered tool and the answer ends with it.
+a tool call only if it names an offered tool and the answer ends with it. A call that the last sentence
+announces, and that is not there, is a problem to tell the model.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from re import Match
 
+from contracts.llm.announced import announced_tool
 from contracts.llm.text_forms import FORMS, LOOKS_LIKE_A_CALL, NAME_KEYS, Form, WrittenCall, calls_of
 from contracts.llm.written import NotJson
 
@@ -41,12 +43,18 @@ def calls_in(text: str, offered: Collection[str]) -> TextCalls:
         return pythonic
     if LOOKS_LIKE_A_CALL.search(text) or _names_a_tool(text, offered):
         return TextCalls(text=text, problem=_UNREADABLE)
+    if announced := announced_tool(text, offered):
+        return TextCalls(text=text, problem=_ANNOUNCED.format(name=announced))
     return TextCalls(text=text)
 
 
 _UNREADABLE = (
     "your answer holds a tool call written as text, which cannot be read and was not made. Call tools by the "
     "tool interface, with the arguments as one JSON object"
+)
+_ANNOUNCED = (
+    "your answer announces a call of {name} and makes none. If it is needed, call {name} by the tool "
+    "interface now"
 )
 
 

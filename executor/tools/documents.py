@@ -29,6 +29,9 @@ _HTML = frozenset({"text/html", "application/xhtml+xml"})
 _TEXT = frozenset({"application/json", "application/xml", "application/javascript"})
 _TEXT_SUFFIXES = ("+json", "+xml")
 _NOT_TEXT = ("image/", "audio/", "video/", "font/", "model/")
+LITTLE_TEXT = 500
+"""A page with a password field and fewer characters outside forms and navigation is a login page."""
+_ASIDE = ("form", "nav", "header", "footer", "aside", "script", "style", "noscript", "template")
 _REFRESH = re.compile(r"""\s*(\d+)(?:\.\d*)?\s*[;,]\s*(?:url\s*=\s*)?["']?([^"']+)""", re.IGNORECASE)
 
 
@@ -46,6 +49,8 @@ class Document:
     """The URL of a refresh, possibly relative; None: no refresh."""
     frames: tuple[str, ...] = ()
     """The URLs of the frames of a page, possibly relative."""
+    is_login: bool = False
+    """Whether the page asks for a password and shows little else."""
 
 
 def read_document(body: bytes, said: str, charset: str | None) -> Document:
@@ -97,10 +102,19 @@ def _html(body: bytes, content_type: str, charset: str | None) -> Document:
     if tree is None:
         return Document(UNTITLED, "", content_type, page.encoding)
     title = " ".join((tree.findtext(".//title") or "").split())
-    refresh = _refresh(tree)
+    refresh, is_login = _refresh(tree), _is_login(tree)
     article = extract(tree, favor_recall=True) if len(body) <= LARGEST_ARTICLE else None
     text = (article or html2txt(tree)).strip()
-    return Document(title or UNTITLED, text, content_type, page.encoding, refresh, _frames(tree))
+    return Document(title or UNTITLED, text, content_type, page.encoding, refresh, _frames(tree), is_login)
+
+
+def _is_login(tree: HtmlElement) -> bool:
+    kinds = (field.get("type", "").strip().lower() for field in tree.iter("input"))
+    if "password" not in kinds:
+        return False
+    outside = " and ".join(f"not(ancestor::{name})" for name in _ASIDE)
+    texts = tree.xpath(f"//body//text()[{outside}]")
+    return len(" ".join(" ".join(texts).split())) < LITTLE_TEXT
 
 
 def _frames(tree: HtmlElement) -> tuple[str, ...]:

@@ -30,7 +30,8 @@ def fetch_page(pages: Pages) -> Tool[FetchPage]:
         name="fetchPage",
         description=(
             "Fetch one web page, PDF or text file and return its title and main text. "
-            "Use it to read a page whose address is known."
+            "Use it to read a page whose address is known. "
+            "loginRequired in a result: it is a login form instead of the page that was asked for."
         ),
         accepts=FetchPage,
         effect=Effect.READ,

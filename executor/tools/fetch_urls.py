@@ -66,7 +66,8 @@ def fetch_urls(pages: Pages) -> Tool[FetchURLs]:
         name="fetchURLs",
         description=(
             "Fetch several web pages at once and return title and main text of each, or the error it gave. "
-            "Use it after webSearch to read the pages found."
+            "Use it after webSearch to read the pages found. "
+            "loginRequired in a result: it is a login form instead of the page that was asked for."
         ),
         accepts=FetchURLs,
         effect=Effect.READ,

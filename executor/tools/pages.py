@@ -44,7 +44,7 @@ class Pages:
             Reject: the page is blocked, not found, too large, or has no text.
         """
         await call.progress("progress", ANNOUNCED_AS, f"Fetching {url}")
-        document = await self._read(url)
+        document, address = await self._read(url)
         length = len(document.text)
         await call.progress(
             "completed",
@@ -59,10 +59,11 @@ class Pages:
             "truncated": length > max_length,
             "contentType": document.content_type,
             **({"encoding": document.encoding} if document.encoding else {}),
+            **({"loginRequired": True, "loginUrl": address} if document.is_login else {}),
         }
 
-    async def _read(self, url: str) -> Document:
-        """The document at `url`, or at the URL of its refresh. Only one refresh is followed."""
+    async def _read(self, url: str) -> tuple[Document, str]:
+        """The document at `url`, or at the URL of its refresh, and its URL. Only one refresh is followed."""
         async with self._visit() as visit:
             document, address = await self._document(visit, url)
             onward = urljoin(address, document.refresh) if document.refresh else address
@@ -70,7 +71,7 @@ class Pages:
                 document, address = await self._document(visit, onward)
         if not document.text:
             raise Reject(f"{url} has no text: {_why_empty(document, address)}")
-        return document
+        return document, address
 
     def _visit(self) -> ClientSession:
         """A session with its own cookies, which some redirects need, over the guarded connections."""
@@ -98,6 +99,8 @@ def _why_empty(document: Document, address: str) -> str:
     if document.frames:
         shown = ", ".join(urljoin(address, frame) for frame in document.frames[:MAX_FRAMES])
         return f"it consists of frames; fetch them instead: {shown}"
+    if document.is_login:
+        return f"it is a login page ({address})"
     return _WITHOUT_TEXT.get(document.content_type, "it is empty")
 
 

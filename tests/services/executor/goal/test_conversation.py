@@ -116,6 +116,39 @@ answer.text = "A summary."
     assert end.outcome_reason == "nothing_done"
 
 
+@pytest.mark.parametrize(("again", "reason"), [("Seven.", "done"), ("I will use echo.", "nothing_done")])
+async def test_a_call_that_is_announced_and_not_made_is_asked_for_once(
+    make_world: MakeWorld, again: str, reason: str
+) -> None:
+    calls = (
+        ""
+        if reason == "nothing_done"
+        else 'answer.tool_calls = [{ name = "echo", arguments = { value = 7 } }]'
+    )
+    world = await make_world(
+        f"""
+[[rule]]
+times = 1
+answer.text = "I will now use the echo tool."
+
+[[rule]]
+times = 1
+answer.text = "{again}"
+{calls}
+
+[[rule]]
+answer.text = "Seven."
+"""
+    )
+    world.tool("echo", echo)
+    await world.pursue()
+    turns = await world.of(run.TurnTaken)
+    assert "announces a call of echo" in str(turns[0].problem)
+    assert "call echo by the tool interface now" in world.asked[1]["messages"][-1]["content"]
+    (end,) = await world.of(run.Completed)
+    assert (end.outcome_reason, len(turns)) == (reason, 3 if reason == "done" else 2)
+
+
 async def test_reasoning_is_no_part_of_what_an_agent_says(make_world: MakeWorld) -> None:
     world = await make_world("""
 [[rule]]

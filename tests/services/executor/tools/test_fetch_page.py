@@ -312,3 +312,28 @@ async def test_a_page_is_decoded_as_browsers_do_and_says_by_what(
 
     found = await page(web_pages, await serving(labelled))
     assert (found["content"], found["encoding"]) == (text, read)
+
+
+async def test_a_page_that_is_a_login_form_instead_says_so(
+    web_pages: Pages, serving: Callable[..., Json]
+) -> None:
+    async def wanted(request: web.Request) -> web.StreamResponse:
+        if "login" in request.query:
+            return web.Response(
+                text="<h1>Sign in</h1><form><input type=password></form>", content_type="text/html"
+            )
+        raise web.HTTPFound(f"{request.path}?login")
+
+    url = str(await serving(wanted))
+    found = await page(web_pages, url)
+    assert (found["url"], found["loginRequired"], found["loginUrl"]) == (url, True, f"{url}?login")
+
+
+async def test_a_login_form_without_any_text_is_no_page(
+    web_pages: Pages, serving: Callable[..., Json]
+) -> None:
+    async def form(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="<form><input type=password></form>", content_type="text/html")
+
+    with pytest.raises(Reject, match="has no text: it is a login page"):
+        await page(web_pages, await serving(form))

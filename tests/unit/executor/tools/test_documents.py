@@ -173,3 +173,26 @@ def test_an_encrypted_pdf_that_needs_no_password_is_read() -> None:
 def test_a_page_leads_on_if_it_says_so_and_soon(content: str, refresh: str | None) -> None:
     body = f'<html><head><meta http-equiv="Refresh" content="{content}"></head><body>x</body></html>'
     assert read_document(body.encode(), "text/html", None).refresh == refresh
+
+
+FORM = '<form><input name="user"><input TYPE=" Password "><button>Sign in</button></form>'
+STORY = "<p>" + "Cats sleep for most of the day, and hunt at dusk. " * 20 + "</p>"
+
+
+@pytest.mark.parametrize(
+    ("body", "is_login"),
+    [
+        (f"<h1>Sign in</h1>{FORM}", True),
+        (f"<h1>Sign in</h1><nav>{STORY}</nav>{FORM}<footer>{STORY}</footer>", True),
+        (f"<h1>Sign in</h1><form>{STORY}<input type=password></form>", True),
+        ("<div>Your key<input type=password></div><script>" + "x();" * 500 + "</script>", True),
+        (f"<header>{FORM}</header><article>{STORY}</article>", False),
+        ("<h1>Search</h1><form><input type=search></form>", False),
+        ("<p>Type your password.</p>", False),
+    ],
+    ids=range(7),
+)
+def test_a_page_that_asks_for_a_password_and_shows_little_else_is_a_login_page(
+    body: str, *, is_login: bool
+) -> None:
+    assert read_document(page(body), "text/html", "utf-8").is_login is is_login
