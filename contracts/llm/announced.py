@@ -14,12 +14,12 @@ _RELATIVE = re.compile(
     r"|know|ask|later|instead|next\s+time)\b|n['\u2019]t\b|\?",
     re.IGNORECASE,
 )
-"""Words of sentences that promise nothing for now: `I will use writeFile if you agree`."""
+"""Words of sentences that promise nothing for now: `I will use lookUp if you agree`."""
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def announced_tool(text: str, offered: Collection[str]) -> str | None:
-    """The offered tool that the last sentence says is called now, such as `I will now use writeFile`."""
+    """The offered tool that the last sentence says is called now, such as `I will now use lookUp`."""
     sentences = [one for one in _END_OF_SENTENCE.split(text.strip()) if one.strip()]
     if not sentences or _RELATIVE.search(sentences[-1]):
         return None

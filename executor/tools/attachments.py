@@ -81,15 +81,39 @@ def attach(message: EmailMessage, attachments: Sequence[Attachment], artifacts: 
     for attachment in attachments:
         data = _data_of(attachment, artifacts, left)
         left -= len(data)
-        if attachment.media_type == MAIL:
-            mail = message_from_bytes(data, policy=SMTP)
-            message.add_attachment(mail, filename=attachment.filename)
-        else:
-            maintype, _, subtype = attachment.media_type.partition("/")
-            params = {"charset": "utf-8"} if maintype == "text" and _is_utf8(data) else {}
-            message.add_attachment(
-                data, maintype=maintype, subtype=subtype, filename=attachment.filename, params=params
-            )
+        name = attachment.filename
+        if mail := _mail(data, attachment):
+            message.add_attachment(mail, filename=name)
+            continue
+        maintype, _, subtype = _type_of_file(attachment).partition("/")
+        params = {"charset": "utf-8"} if maintype == "text" and _is_utf8(data) else {}
+        message.add_attachment(data, maintype=maintype, subtype=subtype, filename=name, params=params)
+
+
+def _mail(data: bytes, attachment: Attachment) -> EmailMessage | None:
+    """The attached e-mail; None for any other file, and for an `.eml` file that cannot be sent as an e-mail.
+
+    Raises:
+        Reject: the call says that it is an e-mail, and it cannot be sent as one.
+    """
+    if attachment.media_type != MAIL:
+        return None
+    mail = message_from_bytes(data, policy=SMTP)
+    try:
+        mail.as_bytes(policy=SMTP.clone(cte_type="7bit"))  # as it is sent to servers without 8BITMIME
+    except Exception as error:  # malformed e-mails make the generator raise nearly anything
+        if attachment.content_type is None:
+            return None
+        raise Reject(
+            f"The attachment {attachment.filename} is not an e-mail that can be sent as {MAIL} "
+            f"({type(error).__name__}: {error}); use {_ANY}"
+        ) from error
+    return mail
+
+
+def _type_of_file(attachment: Attachment) -> str:
+    """Mail programs open `.eml` files by their name."""
+    return _ANY if attachment.media_type == MAIL else attachment.media_type
 
 
 def _guessed(filename: str) -> str:

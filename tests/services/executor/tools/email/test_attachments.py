@@ -81,6 +81,28 @@ async def test_an_attached_mail_beyond_ascii_is_made_seven_bits_for_a_server_tha
     assert part.get_content().get_content().strip() == "Zoë"
 
 
+MALFORMED = [
+    "Subject: Grün\r\n\r\nZoë",
+    "Subject: x\r\nContent-Type: text/plain; charset=nonsense\r\n\r\nZoë",
+    bytes(range(256)).decode("latin-1"),
+]
+
+
+@pytest.mark.parametrize("content", MALFORMED, ids=range(len(MALFORMED)))
+async def test_a_malformed_mail_is_attached_byte_for_byte_or_refused_with_what_to_use(
+    server: MailServer, artifacts: Path, content: str
+) -> None:
+    await send(server, artifacts, {"attachments": [{"filename": "a.eml", "content": content}]})
+    (part,) = server.message.iter_attachments()
+    assert (part.get_content_type(), part.get_filename()) == ("application/octet-stream", "a.eml")
+    assert part.get_payload(decode=True) == content.encode()
+    server.lines.clear()
+    said = {"filename": "a.eml", "content": content, "contentType": "message/rfc822"}
+    with pytest.raises(Reject, match=r"a\.eml is not an e-mail .* use application/octet-stream"):
+        await send(server, artifacts, {"attachments": [said]})
+    assert server.lines == []
+
+
 @pytest.mark.parametrize("filename", ["a.txt", "a.csv", "a.html"])
 async def test_attached_text_says_that_it_is_utf8(server: MailServer, artifacts: Path, filename: str) -> None:
     await send(server, artifacts, {"attachments": [{"filename": filename, "content": "Zoë"}]})
