@@ -6,9 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from contracts.core.event import Json
+from contracts.core.foreign_json import parse_json
 from contracts.core.tool import ToolSpec, keys_as_declared
 from contracts.domain.plan.job import NO_DEPENDENCY
 from contracts.domain.plan.schema import NOT_PLANNED
@@ -80,10 +79,10 @@ def _call(given: Mapping[str, Json], tools: Mapping[str, ToolSpec]) -> dict[str,
 
 
 def _object(text: str) -> Json:
-    """The JSON object in `text`; else `text`."""
+    """The JSON object in `text`; else `text`, also if it has an integer beyond 64 bits."""
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        value = parse_json(text.encode())
+    except ValueError:
         return text
     return value if isinstance(value, dict) else text
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from base64 import b64decode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from mimetypes import guess_extension
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import orjson
 from mcp_types import (
     AudioContent,
     CallToolResult,
@@ -22,6 +21,7 @@ from mcp_types import (
 )
 
 from contracts.core.event import Json
+from contracts.core.foreign_json import parse_json
 from contracts.core.tool import Effect, Outward
 from executor.tools.described import bounded
 from executor.tools.mcp.config import ServerConfig
@@ -110,10 +110,10 @@ def _part(block: ContentBlock, path: str | None = None) -> Json:
 
 
 def _parsed(text: str) -> Json:
-    if text.lstrip()[:1] in {"{", "["}:
-        try:
-            parsed: Mapping[str, Any] | Sequence[Any] = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return text
-        return parsed
-    return text
+    """A JSON object or array; the text itself if it is not one, or has an integer beyond 64 bits."""
+    if text.lstrip()[:1] not in {"{", "["}:
+        return text
+    try:
+        return parse_json(text.encode())
+    except ValueError:
+        return text

@@ -85,6 +85,11 @@ def test_a_tool_is_known_by_its_name_in_any_style(name: str) -> None:
     assert call({"name": name, "params": {}})["name"] == "writeFile"
 
 
+@pytest.mark.parametrize("text", ['{"path": 18446744073709551617}', "{no JSON}", "[1]"])
+def test_parameters_as_text_stay_text_if_they_are_no_object_or_an_integer_would_change(text: str) -> None:
+    assert call({"name": "writeFile", "params": text})["params"] == text
+
+
 @pytest.mark.parametrize("name", ["writFile", "deleteFile"])
 def test_the_name_of_a_tool_is_not_guessed(name: str) -> None:
     assert call({"name": name, "params": {}})["name"] == name

@@ -41,6 +41,19 @@ def test_a_text_of_a_result_is_cut() -> None:
     assert result.endswith("[cut: 5 more characters]")
 
 
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ('{"id": 18446744073709551615}', {"id": 2**64 - 1}),
+        ("[1, 2.5]", [1, 2.5]),
+        ('{"id": 18446744073709551617}', '{"id": 18446744073709551617}'),
+        ("{no JSON}", "{no JSON}"),
+    ],
+)
+def test_a_json_text_is_parsed_unless_an_integer_would_change(text: str, meant: Any) -> None:
+    assert result_of(CallToolResult(content=[TextContent(text=text)]), {}) == meant
+
+
 @pytest.mark.parametrize("data", ["not base64!", "A" * (MAX_MEDIA_BYTES * 4 // 3 + 8)])
 def test_media_that_are_damaged_or_too_large_are_not_kept(data: str) -> None:
     result = CallToolResult(content=[ImageContent(data=data, mime_type="image/png")])
