@@ -156,7 +156,8 @@ async def update_dag(call: Call[DagPatch, None]) -> web.StreamResponse:
         stream = await transact(call.gateway.log, DAG, call.path["id"], decide, call.origin)
     except dag.UnknownDag:
         raise call.missing() from None
-    await call.gateway.projected(stream.seq)
+    if not await call.gateway.projected(stream.seq):
+        raise ViewsUnavailable("the DAG is changed, but this is not visible yet: get it in a moment")
     return await _reply(call)
 
 

@@ -309,6 +309,15 @@ async def test_a_deleted_dag_is_gone(api: Api, path: str) -> None:
     assert (await api.delete(path)).status == 404
 
 
+async def test_a_change_that_cannot_be_shown_yet_is_not_called_missing(start_gateway: StartGateway) -> None:
+    api = await start_gateway(projector=False, views_wait_s=0)
+    async with Database.open(api.gateway.settings.views_file):
+        await transact(api.log, DAG, "dag_1", lambda _: [dag.Imported(job=job(), title="T")], ORIGIN)
+        answer = await api.patch("/api/v1/dags/dag_1", {"dagTitle": "Better"})
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert "is changed, but this is not visible yet" in answer.json["error"]
+
+
 async def test_a_dag_is_not_deleted_while_it_is_unknown_whether_it_has_executions(
     start_gateway: StartGateway,
 ) -> None:
