@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from functools import partial
@@ -65,16 +65,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
         nats_log(settings, CODEC, name=NAME) as log,
         aclosing(SharedBudget(log, llm, settings.shared_budget, keys, source=f"/{NAME}/{name}")) as shared,
     ):
-        resources = Resources(
-            tools,
-            llm,
-            agents,
-            log.format.blobs,
-            partial(_publish_live, log.connection),
-            max_steps=settings.executor_max_steps,
-            timeout_s=settings.step_timeout_s,
-            pay=shared.pay,
-        )
+        resources = _resources(settings, tools, llm, agents, log, shared)
         workloads = _workloads(settings, log, resources, _limits(settings, llm_settings))
         executor = Executor(log, workloads, name)
         public_url = str(settings.public_url or "")
@@ -87,23 +78,26 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
         with _leases(settings, NAME) as runs_leases, _leases(settings, AFTER_RUN) as ends_leases:
             runs = _runs(settings, log, executor, runs_leases)
             ends = _ends(settings, log, after_run, ends_leases)
-
-            async def consume() -> None:
-                for follower in followers:
-                    await follower.catch_up()
-                await listed(sources)
-                await until_drained(asyncio.create_task(runs.run()), executor)
-
             workers: list[Worker] = [
                 log.connection.watch,
                 *(follower.run for follower in followers),
-                consume,
+                partial(_consume, runs, executor, followers, sources),
                 ends.run,
                 partial(_announce, log.connection, settings, tools),
                 *(source.run for source in sources),
                 *(partial(watch, log, executor, subjects) for subjects in STOPPED),
             ]
             yield Running(workers, {"nats": log.problem})
+
+
+async def _consume(
+    runs: Consumer, executor: Executor, followers: Iterable[Follower], sources: Sequence[ToolSource]
+) -> None:
+    """Carry out runs, once the agents, the keys and the tools are known."""
+    for follower in followers:
+        await follower.catch_up()
+    await listed(sources)
+    await until_drained(asyncio.create_task(runs.run()), executor)
 
 
 @asynccontextmanager
@@ -116,6 +110,26 @@ async def _tools(settings: ToolSettings) -> AsyncGenerator[tuple[Registry, list[
     ):
         tools = build_registry(settings, http, parsers)
         yield tools, tool_sources(settings, tools, unguarded)
+
+
+def _resources(
+    settings: ExecutorSettings,
+    tools: Registry,
+    llm: Llm,
+    agents: Directory,
+    log: NatsLog,
+    shared: SharedBudget,
+) -> Resources:
+    return Resources(
+        tools,
+        llm,
+        agents,
+        log.format.blobs,
+        partial(_publish_live, log.connection),
+        max_steps=settings.executor_max_steps,
+        timeout_s=settings.step_timeout_s,
+        pay=shared.pay,
+    )
 
 
 def _workloads(settings: ExecutorSettings, log: Log, resources: Resources, limits: Limits) -> Workloads:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from contracts.api.fields import Body, Omissible, Query, Row, Timestamp
 from contracts.api.filters import Name
 from contracts.api.numbers import COERCED
-from contracts.api.paging import Cursor
+from contracts.api.paging import CursorText
 from contracts.core.event import Json
 from contracts.domain.outward import OutwardCalls
 from contracts.domain.run import Answer, AskKind, Verdict
 
 AskStatus = Literal["open", "approved", "rejected", "answered", "expired", "withdrawn"]
 """`withdrawn`: the run ended or was suspended before an answer."""
-
-
-def _checked(text: str) -> str:
-    if text:
-        Cursor.of(text)
-    return text
 
 
 class AskQuery(Query):
@@ -32,7 +26,7 @@ class AskQuery(Query):
     run_id: Name | None = None
     """Only questions of this run."""
     limit: Annotated[int, Field(ge=1, le=100), COERCED] = 50
-    cursor: Annotated[str, AfterValidator(_checked)] = ""
+    cursor: CursorText = ""
     """The `nextCursor` of the previous page, which is also in the header `Link`. Default: the first page."""
 
 

@@ -48,6 +48,10 @@ def _checked(text: str) -> str:
     return text
 
 
+CursorText = Annotated[str, AfterValidator(_checked)]
+"""The text of a cursor, or nothing for the first page."""
+
+
 class Page(Query):
     """Which part of a list to return."""
 
@@ -58,7 +62,7 @@ class Page(Query):
 class ByCursor(Query):
     """A list that also supports paging by cursor."""
 
-    cursor: Annotated[str, AfterValidator(_checked)] | None = None
+    cursor: CursorText | None = None
     """Page by cursor, newest first. Send an empty cursor for the first page, then the `nextCursor` of the
     previous page, which is also in the header `Link`. Cannot be combined with `offset`."""
 

@@ -20,7 +20,7 @@ from contracts.domain.registry import AGGREGATES
 from contracts.domain.schedule import ticks
 from gateway.documents.cloudevents import BLOB_REFERENCE, CLOUD_EVENT, HEADERS, TEXT, envelope
 from gateway.documents.openapi import PACKAGE
-from gateway.documents.schemas import REFERENCE, Schema, described, schemas_of
+from gateway.documents.schemas import REFERENCE, Schema, described, referenced_name, schemas_of
 
 ABOUT = f"""All events are in one JetStream stream, `{subjects.STREAM}`. One message is one commit: all events
 of one decision about one aggregate, as a CloudEvents 1.0 JSON batch. The last token of the subject is the
@@ -159,7 +159,7 @@ def schemas() -> dict[str, Schema]:
         + [(model.__name__, "serialization", model) for model in (ExecutorAlive, ToolProgress)],
         by_alias=False,
     )
-    data = {name: definitions.pop(_name(schema)) for name, schema in tops.items()}
+    data = {name: definitions.pop(referenced_name(schema)) for name, schema in tops.items()}
     for event in events:
         found[event.type] = _with_references(event, data.pop(event.type))
         found[f"{event.type}.event"] = envelope(event)
@@ -172,10 +172,6 @@ def _with_references(event: type[Event], data: Schema) -> Schema:
     properties = data.get("properties", {})
     kept = {name: {"anyOf": [properties[name], reference]} for name in sorted(event.offloaded)}
     return {**data, "properties": {**properties, **kept}}
-
-
-def _name(reference: Schema) -> str:
-    return str(reference["$ref"]).rpartition("/")[2]
 
 
 def _live(subject: str, title: str, about: str, message: str, **parameters: Schema) -> Schema:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from gateway.documents.openapi_errors import JSON, SHAPES, common_responses, error, statuses
-from gateway.documents.schemas import Mode, Schema, described, schemas_of
+from gateway.documents.schemas import Mode, Schema, described, referenced_name, schemas_of
 from gateway.endpoint import Endpoint, Header, Raw
 from gateway.http import idempotency
 
@@ -109,7 +109,7 @@ def _operation(
         operation["requestBody"] = {"required": True, "content": content}
     if endpoint.body:
         schema = schemas[f"{endpoint.name} body"]
-        required = bool(definitions[_name(schema)].get("required"))
+        required = bool(definitions[referenced_name(schema)].get("required"))
         operation["requestBody"] = {"required": required, "content": {JSON: {"schema": schema}}}
     operation["responses"] = {
         **{str(status): _answer(endpoint, status, schemas) for status in endpoint.responses},
@@ -167,7 +167,3 @@ def _tags(endpoints: Sequence[Endpoint]) -> list[Schema]:
     names = dict.fromkeys(endpoint.tag for endpoint in endpoints)
     abouts = {tag: sys.modules[one.handler.__module__].__doc__ for tag, one in first.items()}
     return [{"name": tag, "description": described(abouts[tag])} for tag in names]
-
-
-def _name(reference: Schema) -> str:
-    return str(reference["$ref"]).rpartition("/")[2]

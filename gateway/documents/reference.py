@@ -11,8 +11,8 @@ import orjson
 
 from contracts.core.event import Json
 from gateway.documents.html import Child, document, inline, node, prose
-from gateway.documents.reference_schemas import anchor, fields, referenced_name, row, sample, type_of
-from gateway.documents.schemas import Schema
+from gateway.documents.reference_schemas import anchor, fields, row, sample, type_of
+from gateway.documents.schemas import Schema, referenced_name
 
 EVERYWHERE = "everywhere"
 

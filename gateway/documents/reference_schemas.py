@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element
 
 from contracts.core.event import Json
 from gateway.documents.html import Child, inline, node
-from gateway.documents.schemas import Schema
+from gateway.documents.schemas import Schema, referenced_name
 
 LIMITS = {
     "minimum": "≥ {}",
@@ -90,11 +90,6 @@ def sample(  # noqa: PLR0911  one kind of schema a line
         case {"type": "string"}:
             return "…" * max(1, schema.get("minLength", 1))
     return SAMPLES.get(schema.get("type", "object"))
-
-
-def referenced_name(schema: Schema) -> str:
-    """Return the name of the definition that a reference points to."""
-    return str(schema["$ref"]).rpartition("/")[2]
 
 
 def _limits(schema: Schema) -> Iterable[str]:

@@ -35,6 +35,11 @@ def schemas_of(
     return {name: schema for (name, _), schema in found.items()}, definitions.get("$defs", {})
 
 
+def referenced_name(schema: Schema) -> str:
+    """Return the name of the definition that a reference points to."""
+    return str(schema["$ref"]).rpartition("/")[2]
+
+
 def described(text: str | None) -> str:
     """Return a docstring as a description."""
     return inspect.cleandoc(text or "")
