@@ -25,8 +25,8 @@ class InvalidPlan(Exception):
 
 def goal_run(entry: ActiveSchedule, tick: datetime, state: goal.State, defaults: Defaults) -> RunRequest:
     """The run of a goal that the tick requests."""
-    occasion = Trigger("schedule", entry.id, entry.schedule.timezone)
-    return pursue(entry.owner[1], state, entry.run_id(tick), occasion, defaults)
+    trigger = Trigger("schedule", entry.id, entry.schedule.timezone)
+    return pursue(entry.owner[1], state, entry.run_id(tick), trigger, defaults)
 
 
 def plan_run(entry: ActiveSchedule, tick: datetime, plan: dag.State, job: Job) -> RunRequest:

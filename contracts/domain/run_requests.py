@@ -102,11 +102,11 @@ def plan_request(
     )
 
 
-def pursue(goal_id: str, state: goal.State, run_id: str, occasion: Trigger, defaults: Defaults) -> RunRequest:
+def pursue(goal_id: str, state: goal.State, run_id: str, trigger: Trigger, defaults: Defaults) -> RunRequest:
     """The request for the run `run_id` of a goal."""
     if state.params.strategy == "dag":
-        return RunRequest(dag.DAG, plan_id(run_id), _plan(goal_id, state, run_id, occasion, defaults))
-    return RunRequest(run.RUN, run_id, _turns(goal_id, state, occasion, defaults))
+        return RunRequest(dag.DAG, plan_id(run_id), _plan(goal_id, state, run_id, trigger, defaults))
+    return RunRequest(run.RUN, run_id, _turns(goal_id, state, trigger, defaults))
 
 
 def awaits(run_id: str, plan: dag.State) -> bool:
@@ -146,7 +146,7 @@ def delete(run_id: str, state: run.State, plan: dag.State) -> list[Event]:
     return [run.Deleted()] if waited else run.delete(state)
 
 
-def _turns(goal_id: str, state: goal.State, occasion: Trigger, defaults: Defaults) -> run.GoalRequested:
+def _turns(goal_id: str, state: goal.State, trigger: Trigger, defaults: Defaults) -> run.GoalRequested:
     params = state.params
     return run.GoalRequested(
         goal_id=goal_id,
@@ -159,9 +159,9 @@ def _turns(goal_id: str, state: goal.State, occasion: Trigger, defaults: Default
         agent_id=state.agent_id,
         webhook_url=state.webhook_url,
         webhook_events=state.webhook_events,
-        trigger=occasion.trigger,
-        schedule_id=occasion.schedule_id,
-        timezone=occasion.timezone or state.timezone,
+        trigger=trigger.trigger,
+        schedule_id=trigger.schedule_id,
+        timezone=trigger.timezone or state.timezone,
         outward_calls=params.outward_calls,
         budget=params.budget,
         approvals=params.approvals,
@@ -169,7 +169,7 @@ def _turns(goal_id: str, state: goal.State, occasion: Trigger, defaults: Default
 
 
 def _plan(
-    goal_id: str, state: goal.State, run_id: str, occasion: Trigger, defaults: Defaults
+    goal_id: str, state: goal.State, run_id: str, trigger: Trigger, defaults: Defaults
 ) -> dag.Requested:
     params = state.params
     given = {"temperature": params.temperature, "max_tokens": params.max_tokens}
@@ -182,8 +182,8 @@ def _plan(
         webhook_url=state.webhook_url,
         webhook_events=state.webhook_events,
         allowed_tools=params.allowed_tools or (),
-        trigger=occasion.trigger,
-        timezone=occasion.timezone or state.timezone,
+        trigger=trigger.trigger,
+        timezone=trigger.timezone or state.timezone,
         outward_calls=params.outward_calls,
         budget=params.budget,
         approvals=params.approvals,

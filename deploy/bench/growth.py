@@ -65,15 +65,7 @@ async def _costs(bench: Bench, dag_id: str, old_run: str, old_goal: str) -> dict
 
 async def _step_ms(bench: Bench, dag_id: str) -> float:
     """Return the milliseconds per step of a chain, with many runs in parallel."""
-    places = asyncio.Semaphore(IN_FLIGHT)
-
-    async def one() -> float:
-        async with places:
-            return await bench.end_of(await bench.start(dag_id))
-
-    begun = time.perf_counter()
-    ends = await asyncio.gather(*(one() for _ in range(RUNS)))
-    return round((max(ends) - begun) * 1000 / (RUNS * STEPS), 3)
+    return round(await bench.run_many(dag_id, RUNS, IN_FLIGHT) * 1000 / (RUNS * STEPS), 3)
 
 
 async def _patch_ms(client: KeepAlive, goal_id: str) -> float:

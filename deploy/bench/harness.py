@@ -82,6 +82,17 @@ class Bench:
             raise WorkloadFailed(f"{execution_id} is {recorded.commit.state}: {recorded.commit.events[-1]}")
         return at
 
+    async def run_many(self, dag_id: str, runs: int, in_parallel: int) -> float:
+        """Execute a stored plan so many times. Return the seconds until the last execution has ended."""
+        places = asyncio.Semaphore(in_parallel)
+
+        async def one() -> float:
+            async with places:
+                return await self.end_of(await self.start(dag_id))
+
+        begun = time.perf_counter()
+        return max(await asyncio.gather(*(one() for _ in range(runs)))) - begun
+
     async def commits(self, execution_id: str) -> Sequence[Recorded]:
         """Return the commits of a run."""
         return await self.log.read("run", execution_id)

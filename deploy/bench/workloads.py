@@ -34,15 +34,7 @@ async def chains(bench: Bench) -> Figures:
 
 async def _chains(bench: Bench, tool: str) -> float:
     dag_id = await bench.plan(chain(CHAIN_LENGTH, tool))
-    places = asyncio.Semaphore(CHAINS_IN_PARALLEL)
-
-    async def one() -> float:
-        async with places:
-            return await bench.end_of(await bench.start(dag_id))
-
-    begun = time.perf_counter()
-    ends = await asyncio.gather(*(one() for _ in range(CHAINS)))
-    return round(CHAIN_STEPS / (max(ends) - begun), 1)
+    return round(CHAIN_STEPS / await bench.run_many(dag_id, CHAINS, CHAINS_IN_PARALLEL), 1)
 
 
 async def latency(bench: Bench) -> Figures:

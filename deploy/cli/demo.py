@@ -85,12 +85,12 @@ async def _demo(show: Show, directory: Path, log: LineFile, progress: Terminal, 
         page = f"{system.url}/runs/{started.execution_id}"
         if show.open:
             webbrowser.open(page)
-        board = await watch(client, started.execution_id, progress, _Killer(system, show.kill))
-        show_end(board, progress, output)
+        watched = await watch(client, started.execution_id, progress, _Killer(system, show.kill))
+        show_end(watched, progress, output)
         if show.open:
             progress.note(f"the run is shown at {page} until Ctrl-C")
             await asyncio.Event().wait()
-        return board.is_completed
+        return watched.is_completed
 
 
 class _Killer:
@@ -100,8 +100,8 @@ class _Killer:
         self._system = system
         self._name = name
 
-    def __call__(self, board: RunProgress, note: Note) -> None:
-        if self._name is None or board.done == 0:
+    def __call__(self, watched: RunProgress, note: Note) -> None:
+        if self._name is None or watched.done == 0:
             return
         self._system.kill(self._name)
         note(f"kill -9 {self._name}: it restarts, and the execution continues where it stopped")

@@ -18,7 +18,7 @@ from contracts.domain.run import Status
 from contracts.runtime.log import LogState, Unavailable
 from contracts.runtime.process.sidecar import Check
 from contracts.views import HAS_SCHEDULE, IS_UNENDED, VIEWS_VERSION, checkpoint, dags, runs
-from gateway.api.schedules.firing import DAG_FIRES, GOAL_FIRES
+from gateway.api.schedules.conditions import DAG_FIRES, GOAL_FIRES
 from gateway.api.unknown_agents import NO_AGENTS
 from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway

@@ -19,14 +19,14 @@ SILENT_S = 20
 EACH = 4
 """Of so many executions, one has a client that watches it."""
 
-Told = Callable[[dict[str, Any]], Any]
+Receive = Callable[[dict[str, Any]], Any]
 """What a client writes down of an event; None: nothing."""
 
 
 class Watched:
     """A client of one stream of events."""
 
-    def __init__(self, world: World, path: str, told: Told, ends: Collection[str] = ()) -> None:
+    def __init__(self, world: World, path: str, told: Receive, ends: Collection[str] = ()) -> None:
         self.world = world
         self.told: list[Any] = []
         """What was told so far. The events of a commit that was cut off in the middle come again."""

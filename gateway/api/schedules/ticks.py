@@ -16,7 +16,7 @@ from contracts.domain.schedule.cron import Cron
 from contracts.domain.schedule.description import describe
 from contracts.domain.schedule.expression import InvalidCron
 from contracts.views import dags, goal_schedules, schedule_ticks
-from gateway.api.schedules.firing import DAG_FIRES, DAG_HAS_SCHEDULE, GOAL_FIRES
+from gateway.api.schedules.conditions import DAG_FIRES, DAG_HAS_SCHEDULE, GOAL_FIRES
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
 from gateway.views.paging import Part, link, page_of

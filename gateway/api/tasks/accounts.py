@@ -20,8 +20,8 @@ from gateway.endpoint import Call
 
 logger = structlog.get_logger(__name__)
 
-Ending = type[task.Answered] | type[task.Failed]
-Account = tuple[Ending, dict[str, Json]]
+EndEvent = type[task.Answered] | type[task.Failed]
+Account = tuple[EndEvent, dict[str, Json]]
 """The event that ends a task, and its fields without agent and duration."""
 
 

@@ -30,7 +30,7 @@ from gateway.streams.hub import Hub
 from gateway.streams.log_feed import EventFilter, LogFeed, _Encoded, _Listener
 from gateway.streams.sse import Piece
 from tests.any_source import CODEC
-from tests.services.gateway.watching import Told, Watcher, watching_path
+from tests.services.gateway.watching import StreamEvent, Watcher, watching_path
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ async def write_all(log: Log) -> None:
     await write(log, DAG, "d1", ATTEMPT, REJECTED)
 
 
-def briefly(told: Sequence[Told]) -> list[tuple[int | None, str, str]]:
+def briefly(told: Sequence[StreamEvent]) -> list[tuple[int | None, str, str]]:
     return [(one.id, one.event, one.data["subject"]) for one in told]
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 LARGEST_FRAME = 8 * 1024 * 1024
 
 
-class Told(NamedTuple):
+class StreamEvent(NamedTuple):
     """One frame."""
 
     id: int | None
@@ -34,19 +34,19 @@ class Watcher:
         self.status: int = response.status
         self.headers = response.headers
 
-    async def next(self) -> Told:
+    async def next(self) -> StreamEvent:
         """The next frame; fails when the stream has ended."""
         async with asyncio.timeout(WAIT_S):
             frame = (await self.response.content.readuntil(b"\n\n")).decode()
         fields = dict(line.split(": ", 1) for line in frame.splitlines() if line)
         data = orjson.loads(fields["data"])
         assert data["type"] == fields["event"]
-        return Told(int(fields["id"]) if "id" in fields else None, fields["event"], data)
+        return StreamEvent(int(fields["id"]) if "id" in fields else None, fields["event"], data)
 
-    async def some(self, count: int) -> list[Told]:
+    async def some(self, count: int) -> list[StreamEvent]:
         return [await self.next() for _ in range(count)]
 
-    async def until(self, event: str) -> list[Told]:
+    async def until(self, event: str) -> list[StreamEvent]:
         """Frames up to and with the first of a type."""
         told = [await self.next()]
         while told[-1].event != event:

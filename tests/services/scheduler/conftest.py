@@ -40,7 +40,7 @@ class FakeClock:
 
     def __init__(self) -> None:
         self._now = START
-        self.awaited: datetime | None = None
+        self.waits_until: datetime | None = None
         """What is waited for."""
         self._set = asyncio.Condition()
 
@@ -48,7 +48,7 @@ class FakeClock:
         return self._now
 
     async def wait(self, until: datetime, change: asyncio.Event) -> None:
-        self.awaited = until
+        self.waits_until = until
         waiting = [asyncio.ensure_future(self._reached(until)), asyncio.ensure_future(change.wait())]
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)

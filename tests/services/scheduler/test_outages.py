@@ -65,7 +65,7 @@ async def test_a_clock_set_forward_is_noticed_within_half_a_minute(
     await world.scheduled(Schedule(cron="@yearly"))
     world.start()
     await world.log.answered.wait()
-    await eventually(lambda: world.clock.awaited == START + MINUTE / 2)
+    await eventually(lambda: world.clock.waits_until == START + MINUTE / 2)
 
 
 async def test_a_clock_set_back_repeats_nothing(world: World) -> None:
@@ -162,7 +162,7 @@ async def test_a_clock_set_back_lets_no_retry_wait_for_tomorrow(world: World, ev
     world.log.away = False
     await world.clock.set(START)
     await world.scheduled(YEARLY, dag_id="other")  # which wakes the scheduler, as 30 s would
-    await eventually(lambda: world.clock.awaited == START + MINUTE / 2)
+    await eventually(lambda: world.clock.waits_until == START + MINUTE / 2)
 
 
 @pytest.mark.parametrize(("minutes", "made_up"), [(1, True), (3, False)])

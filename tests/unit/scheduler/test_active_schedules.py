@@ -119,14 +119,14 @@ def test_a_dag_paused_before_it_had_a_schedule_is_paused() -> None:
 
 
 def test_the_book_tells_which_schedules_are_not_what_they_were() -> None:
-    book = ActiveSchedules()
+    schedules = ActiveSchedules()
     imported, was_set, renamed, deleted = history(IMPORTED, SET, dag.Updated(title="new"), dag.Deleted())
-    assert book.fold([imported, *history(IMPORTED, dag_id="other")], LATER) == set()
-    assert book.fold([was_set], LATER) == {"d"}
-    assert (book.get("d"), len(book)) == (since(1), 1)
-    assert book.fold([renamed], LATER) == set()
-    assert book.fold([deleted], LATER) == {"d"}
-    assert (book.get("d"), len(book)) == (None, 0)
+    assert schedules.fold([imported, *history(IMPORTED, dag_id="other")], LATER) == set()
+    assert schedules.fold([was_set], LATER) == {"d"}
+    assert (schedules.get("d"), len(schedules)) == (since(1), 1)
+    assert schedules.fold([renamed], LATER) == set()
+    assert schedules.fold([deleted], LATER) == {"d"}
+    assert (schedules.get("d"), len(schedules)) == (None, 0)
 
 
 def test_a_schedule_that_names_no_ticks_says_so_when_asked() -> None:

@@ -17,7 +17,7 @@ from contracts.domain.run import RUN
 from contracts.domain.run_requests import plan_id
 from tests import jobs
 from tests.services.gateway.runs.runs import OBJECTIVE, wanted
-from tests.services.gateway.watching import Told, Watcher, watching_path
+from tests.services.gateway.watching import StreamEvent, Watcher, watching_path
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
@@ -42,7 +42,7 @@ async def watching(api: Api, **headers: str) -> AsyncGenerator[Watcher]:
         yield client
 
 
-def fields(told: Told) -> dict[str, Any]:
+def fields(told: StreamEvent) -> dict[str, Any]:
     """Its data without what all events have."""
     assert (told.data["runId"], type(told.data["timestamp"])) == ("run_1", int)
     return {key: told.data[key] for key in told.data if key not in {"type", "runId", "timestamp"}}

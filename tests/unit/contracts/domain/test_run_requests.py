@@ -76,7 +76,7 @@ def test_a_goal_is_pursued_by_a_plan_that_becomes_the_run() -> None:
 
 @pytest.mark.parametrize("strategy", ["agent", "dag"])
 @pytest.mark.parametrize(
-    ("occasion", "zones", "expected"),
+    ("trigger", "zones", "expected"),
     [
         (BY_CLOCK, ["Asia/Kolkata"], "Europe/Paris"),
         (Trigger(), ["Asia/Kolkata", "Asia/Kolkata"], "Asia/Kolkata"),
@@ -85,11 +85,11 @@ def test_a_goal_is_pursued_by_a_plan_that_becomes_the_run() -> None:
     ],
 )
 def test_dates_are_those_of_the_schedule_or_of_the_zone_that_all_schedules_share(
-    strategy: str, occasion: Trigger, zones: list[str], expected: str
+    strategy: str, trigger: Trigger, zones: list[str], expected: str
 ) -> None:
     schedules = {str(n): Schedule(cron="@daily", timezone=zone) for n, zone in enumerate(zones)}
     given = replace(state(strategy=strategy), schedules=schedules)
-    event = pursue("goal_1", given, "run_1", occasion, Defaults()).event
+    event = pursue("goal_1", given, "run_1", trigger, Defaults()).event
     assert isinstance(event, run.GoalRequested | dag.Requested)
     assert event.timezone == expected
 

@@ -142,25 +142,25 @@ def test_a_question_cannot_print_lines_of_its_own() -> None:
 
 
 def test_a_step_that_asks_is_marked_until_it_is_answered() -> None:
-    board = RunProgress.of_execution(execution(id=RUN_ID))
-    assert board.take(opened()) == "001 asks a person: Send the report"
-    assert (board.rows["001"].state, board.is_asking) == (State.ASKING, True)
+    progress = RunProgress.of_execution(execution(id=RUN_ID))
+    assert progress.take(opened()) == "001 asks a person: Send the report"
+    assert (progress.rows["001"].state, progress.is_asking) == (State.ASKING, True)
     answered = event("ask.answered", askId=f"{RUN_ID}.001.1", verdict="approve", by="key:ann")
-    assert board.take(answered) == "001: the answer of key:ann is approve"
-    assert not board.is_asking
-    board.take(opened())
+    assert progress.take(answered) == "001: the answer of key:ann is approve"
+    assert not progress.is_asking
+    progress.take(opened())
     expired = event("ask.expired", askId=f"{RUN_ID}.001.1")
-    assert board.take(expired) == "001: nobody answered in time"
+    assert progress.take(expired) == "001: nobody answered in time"
 
 
 def test_a_turn_whose_call_asks_is_marked() -> None:
-    board = RunProgress.of_goal_run(test_goal_runs.run())
-    board.take(test_goal_runs.event("step.started", stepNo=2))
-    board.take(test_goal_runs.event("ask.opened", askId="run_1.2.0.1", title="Which city?"))
-    assert (board.rows["2"].state, board.rows["2"].note) == (State.ASKING, "Which city?")
+    progress = RunProgress.of_goal_run(test_goal_runs.run())
+    progress.take(test_goal_runs.event("step.started", stepNo=2))
+    progress.take(test_goal_runs.event("ask.opened", askId="run_1.2.0.1", title="Which city?"))
+    assert (progress.rows["2"].state, progress.rows["2"].note) == (State.ASKING, "Which city?")
 
 
 async def test_a_run_that_waits_for_a_person_needs_no_other_reason() -> None:
-    board = RunProgress.of_execution(execution(id=RUN_ID))
-    board.take(opened())
-    assert await quiet._why(None, board, 3600) is None  # type: ignore[arg-type]
+    progress = RunProgress.of_execution(execution(id=RUN_ID))
+    progress.take(opened())
+    assert await quiet._why(None, progress, 3600) is None  # type: ignore[arg-type]

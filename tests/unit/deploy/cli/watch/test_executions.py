@@ -64,68 +64,73 @@ def event(kind: str, **fields: Any) -> ExecutionEvent:
 
 
 def test_the_report_is_a_step_with_a_name_for_people() -> None:
-    board = RunProgress.of_execution(execution())
-    board.take(event("substep.completed", subStepId="001", durationMs=1500))
-    assert board.rows[REPORT].state is State.WAITING
-    board.take(event("substep.started", subStepId="002"))
-    board.take(event("substep.completed", subStepId="002", durationMs=10, timestamp=2000))
-    board.take(event("substep.started", subStepId="__SYNTHESIS__", timestamp=3000))
-    assert (board.rows[REPORT].state, board.rows[REPORT].since_ms) == (State.RUNNING, 3000)
-    board.take(event("substep.completed", subStepId="__SYNTHESIS__", durationMs=2000, timestamp=5000))
-    board.take(event("execution.completed", finalResult="All is well.", durationMs=4000, timestamp=5000))
-    assert (board.is_completed, board.is_over, board.report, board.done) == (True, True, "All is well.", 3)
-    assert board.rows[REPORT].took_ms == 2000
+    progress = RunProgress.of_execution(execution())
+    progress.take(event("substep.completed", subStepId="001", durationMs=1500))
+    assert progress.rows[REPORT].state is State.WAITING
+    progress.take(event("substep.started", subStepId="002"))
+    progress.take(event("substep.completed", subStepId="002", durationMs=10, timestamp=2000))
+    progress.take(event("substep.started", subStepId="__SYNTHESIS__", timestamp=3000))
+    assert (progress.rows[REPORT].state, progress.rows[REPORT].since_ms) == (State.RUNNING, 3000)
+    progress.take(event("substep.completed", subStepId="__SYNTHESIS__", durationMs=2000, timestamp=5000))
+    progress.take(event("execution.completed", finalResult="All is well.", durationMs=4000, timestamp=5000))
+    assert (progress.is_completed, progress.is_over, progress.report, progress.done) == (
+        True,
+        True,
+        "All is well.",
+        3,
+    )
+    assert progress.rows[REPORT].took_ms == 2000
 
 
 def test_a_step_that_is_started_again_says_so() -> None:
-    board = RunProgress.of_execution(execution())
-    assert board.take(event("substep.started", subStepId="001", description="Look")) == (
+    progress = RunProgress.of_execution(execution())
+    assert progress.take(event("substep.started", subStepId="001", description="Look")) == (
         "001 started again (start 2): Look"
     )
-    assert "(start 2)" in drawn(board)
+    assert "(start 2)" in drawn(progress)
 
 
 def test_a_suspended_execution_is_over_until_it_is_resumed() -> None:
-    board = RunProgress.of_execution(execution())
-    board.take(event("substep.failed", subStepId="001", error="no such file"))
-    board.take(event("execution.suspended", reason="step 001 failed: no such file"))
-    assert (board.is_over, board.problem) == (True, "step 001 failed: no such file")
-    assert board.rows["001"].state is State.FAILED
-    board.take(event("execution.resumed"))
-    assert (board.is_over, board.problem, board.rows["001"].state) == (False, None, State.WAITING)
+    progress = RunProgress.of_execution(execution())
+    progress.take(event("substep.failed", subStepId="001", error="no such file"))
+    progress.take(event("execution.suspended", reason="step 001 failed: no such file"))
+    assert (progress.is_over, progress.problem) == (True, "step 001 failed: no such file")
+    assert progress.rows["001"].state is State.FAILED
+    progress.take(event("execution.resumed"))
+    assert (progress.is_over, progress.problem, progress.rows["001"].state) == (False, None, State.WAITING)
 
 
 @pytest.mark.parametrize(
     ("kind", "state"), [("substep.retrying", State.RETRYING), ("substep.failed", State.FAILED)]
 )
 def test_an_error_stands_beside_its_step(kind: str, state: State) -> None:
-    board = RunProgress.of_execution(execution())
-    board.take(event(kind, subStepId="001", error="connection [refused]"))
-    assert board.rows["001"].state is state
-    assert "connection [refused]" in drawn(board)
+    progress = RunProgress.of_execution(execution())
+    progress.take(event(kind, subStepId="001", error="connection [refused]"))
+    assert progress.rows["001"].state is state
+    assert "connection [refused]" in drawn(progress)
 
 
 def test_what_a_tool_says_stands_beside_its_step_until_it_is_done() -> None:
-    board = RunProgress.of_execution(execution())
-    assert board.take(event("tool.progress", subStepId="001", message="fetching page 2")) is None
-    assert "fetching page 2" in drawn(board)
-    board.take(event("substep.completed", subStepId="001", durationMs=1))
-    assert "fetching page 2" not in drawn(board)
+    progress = RunProgress.of_execution(execution())
+    assert progress.take(event("tool.progress", subStepId="001", message="fetching page 2")) is None
+    assert "fetching page 2" in drawn(progress)
+    progress.take(event("substep.completed", subStepId="001", durationMs=1))
+    assert "fetching page 2" not in drawn(progress)
 
 
 def test_an_event_of_a_newer_server_is_passed_over() -> None:
-    board = RunProgress.of_execution(execution())
-    assert board.take(event("execution.danced")) is None
-    assert not board.is_over
+    progress = RunProgress.of_execution(execution())
+    assert progress.take(event("execution.danced")) is None
+    assert not progress.is_over
 
 
 def test_a_file_gets_the_report_as_it_is() -> None:
     """Markdown is for programs, what is drawn for people."""
     output = Terminal(file=io.StringIO(), width=20, force_terminal=False)
-    board = RunProgress.of_execution(
+    progress = RunProgress.of_execution(
         execution(status="completed", final_result="# A title longer than that\n\n[not] *markup*")
     )
-    show_end(board, Terminal(quiet=True), output)
+    show_end(progress, Terminal(quiet=True), output)
     assert isinstance(output.file, io.StringIO)
     assert output.file.getvalue() == "# A title longer than that\n\n[not] *markup*\n"
 
@@ -137,9 +142,9 @@ def test_times_are_told_as_people_do(ms: int | None, text: str) -> None:
     assert seconds(ms) == text
 
 
-def drawn(board: RunProgress) -> str:
+def drawn(progress: RunProgress) -> str:
     """The table as text."""
     console = Terminal(width=120)
     with console.capture() as capture:
-        console.print(table_of(board, 2000))
+        console.print(table_of(progress, 2000))
     return capture.get()

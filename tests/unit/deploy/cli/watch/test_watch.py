@@ -41,16 +41,16 @@ class System:
 
 
 @pytest.fixture
-def board() -> RunProgress:
-    board = RunProgress("dag-exec_1", "Look\nand think", "pending")
-    board.rows = {"001": Row("001", "Look", "readFile")}
-    return board
+def progress() -> RunProgress:
+    progress = RunProgress("dag-exec_1", "Look\nand think", "pending")
+    progress.rows = {"001": Row("001", "Look", "readFile")}
+    return progress
 
 
-async def first_words(system: System, board: RunProgress, eventually: Eventually) -> str:
+async def first_words(system: System, progress: RunProgress, eventually: Eventually) -> str:
     """What is said when nothing happens for long."""
     said: list[str] = []
-    async with quiet.explained(system, board, said.append):  # type: ignore[arg-type]
+    async with quiet.explained(system, progress, said.append):  # type: ignore[arg-type]
         await eventually(lambda: said)
     return said[0]
 
@@ -69,51 +69,53 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 async def test_when_nothing_happens_it_says_why(
-    board: RunProgress, eventually: Eventually, system: System, reason: str
+    progress: RunProgress, eventually: Eventually, system: System, reason: str
 ) -> None:
-    said = await first_words(system, board, eventually)
+    said = await first_words(system, progress, eventually)
     assert said.startswith(reason)
     assert "llm" not in said
 
 
 async def test_a_system_that_cannot_be_reached_is_a_reason_too(
-    board: RunProgress, eventually: Eventually
+    progress: RunProgress, eventually: Eventually
 ) -> None:
     system = System()
     system.gone = True
-    assert "nobody is there" in await first_words(system, board, eventually)
+    assert "nobody is there" in await first_words(system, progress, eventually)
 
 
 async def test_a_step_may_take_its_time_and_a_reason_is_told_once(
-    board: RunProgress, eventually: Eventually
+    progress: RunProgress, eventually: Eventually
 ) -> None:
     system, said = System(), list[str]()
-    board.rows["001"].state = State.RUNNING
-    async with quiet.explained(system, board, said.append):  # type: ignore[arg-type]
+    progress.rows["001"].state = State.RUNNING
+    async with quiet.explained(system, progress, said.append):  # type: ignore[arg-type]
         await eventually(lambda: system.asked >= 2)
         assert said == []
-        board.rows["001"].state = State.WAITING
+        progress.rows["001"].state = State.WAITING
         await eventually(lambda: said)
         seen = system.asked
         await eventually(lambda: system.asked >= seen + 2)
         assert len(said) == 1
-        board.news += 1
+        progress.news += 1
         await eventually(lambda: len(said) == 2)
     assert said[0] == said[1]
 
 
 async def test_a_missing_executor_is_told_before_the_run_counts_as_quiet(
-    board: RunProgress, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+    progress: RunProgress, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(quiet, "QUIET_S", 3600)
-    assert await first_words(System("executor", "llm"), board, eventually) == "start one"
+    assert await first_words(System("executor", "llm"), progress, eventually) == "start one"
 
 
 @pytest.mark.parametrize(("problem", "line"), [(None, "failed\n"), ("no model", "failed: no model\n")])
-def test_the_reason_of_a_failure_is_printed_once(board: RunProgress, problem: str | None, line: str) -> None:
-    board.status, board.problem = "failed", problem
+def test_the_reason_of_a_failure_is_printed_once(
+    progress: RunProgress, problem: str | None, line: str
+) -> None:
+    progress.status, progress.problem = "failed", problem
     notes = Terminal(file=io.StringIO(), width=100)
-    live.show_end(board, notes, Terminal(file=io.StringIO()))
+    live.show_end(progress, notes, Terminal(file=io.StringIO()))
     assert isinstance(notes.file, io.StringIO)
     assert notes.file.getvalue() == line
 
@@ -148,8 +150,8 @@ async def test_without_a_terminal_times_have_a_zone_and_a_failure_is_told_once()
         event("substep.started", subStepId="001"), event("execution.failed", error="no model answers")
     )
     notes = Terminal(file=io.StringIO(), width=100)
-    board = await live.watch(client, "dag-exec_1", notes)  # type: ignore[arg-type]
-    live.show_end(board, notes, Terminal(quiet=True))
+    progress = await live.watch(client, "dag-exec_1", notes)  # type: ignore[arg-type]
+    live.show_end(progress, notes, Terminal(quiet=True))
     assert isinstance(notes.file, io.StringIO)
     *_, started, failed = notes.file.getvalue().splitlines()
     assert started.startswith("09:00:01 JST  001 started")
@@ -159,21 +161,23 @@ async def test_without_a_terminal_times_have_a_zone_and_a_failure_is_told_once()
 
 @pytest.mark.parametrize("what", ["Look", "Compare all the prices of the year, shop by shop"])
 @pytest.mark.parametrize("width", [40, 60, 80])
-def test_the_table_of_steps_shows_ids_whole_at_every_width(board: RunProgress, width: int, what: str) -> None:
-    board.id = new_id("dag-exec_")
-    board.rows["step-of-the-plan"] = Row("step-of-the-plan", what, "webSearch")
+def test_the_table_of_steps_shows_ids_whole_at_every_width(
+    progress: RunProgress, width: int, what: str
+) -> None:
+    progress.id = new_id("dag-exec_")
+    progress.rows["step-of-the-plan"] = Row("step-of-the-plan", what, "webSearch")
     terminal = Terminal(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
-    terminal.print(live.table_of(board, 0))
+    terminal.print(live.table_of(progress, 0))
     assert isinstance(terminal.file, io.StringIO)
     shown = terminal.file.getvalue()
-    assert board.id in shown
+    assert progress.id in shown
     assert "step-of-the-plan" in shown
     assert max(map(len, shown.splitlines())) <= width
 
 
-async def test_without_a_terminal_each_event_is_one_line(board: RunProgress) -> None:
+async def test_without_a_terminal_each_event_is_one_line(progress: RunProgress) -> None:
     lines = io.StringIO()
-    async with live._live_table(board, Terminal(file=lines, width=20)) as note:
+    async with live._live_table(progress, Terminal(file=lines, width=20)) as note:
         note("12:00:00  1 thinks: first this,\n  then that")
     assert lines.getvalue().splitlines() == [
         "dag-exec_1: Look and think",
