@@ -26,7 +26,7 @@ async def test_metrics_are_measured_when_they_are_asked_for() -> None:
 
 
 @pytest.mark.parametrize("path", ["healthz", "readyz", "metrics"])
-async def test_a_page_under_a_name_that_is_not_ours_reads_nothing(path: str) -> None:
+async def test_a_page_of_another_site_gets_nothing_from_a_side_port(path: str) -> None:
     async with side_port(Settings(_env_file=None), {}) as port, ClientSession() as http:
         url = f"http://127.0.0.1:{port}/{path}"
         async with http.get(url) as answer:
@@ -35,6 +35,8 @@ async def test_a_page_under_a_name_that_is_not_ours_reads_nothing(path: str) -> 
         async with http.get(url, headers={"Host": "evil.example"}) as answer:
             assert answer.status == 403
             assert "ALLOWED_HOSTS" in (await answer.json())["error"]
+        async with http.post(url, headers={"Origin": "https://evil.example"}) as answer:
+            assert answer.status == 403
 
 
 async def test_a_port_that_is_taken_is_named_with_the_settings_to_change() -> None:

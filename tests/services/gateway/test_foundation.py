@@ -196,6 +196,8 @@ async def test_credentials_are_allowed_when_asked_for(start_gateway: StartGatewa
         (AGENTS, {"data": b'{"name":"A","version":"1","promptTemplate":"x"}'}),
         ("/api/v1/goals/g1/run", {}),
         ("/api/v1/task", {"data": {"taskName": "A", "prompt": "p"}}),
+        ("/mcp", {"json": {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}}),
+        ("/nope", {}),
     ],
 )
 async def test_a_page_of_another_site_can_start_nothing(api: Api, path: str, options: Any) -> None:
