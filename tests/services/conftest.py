@@ -81,7 +81,7 @@ class Contract:
         found = self._path(method, URL(path, encoded=True).raw_path)
         if found is None:
             of_console = answer.headers.get("content-security-policy") == POLICY
-            assert answer.status in {401, 404, 429} or method == "OPTIONS" or of_console
+            assert answer.status in {401, 403, 404, 429} or method == "OPTIONS" or of_console
             return
         responses = self._document["paths"][found][{"HEAD": "get"}.get(method, method.lower())]["responses"]
         status = str(answer.status)
