@@ -13,7 +13,7 @@ from contracts.core.event import Json
 from contracts.core.ids import InvalidId
 from contracts.core.text import clean_text
 from contracts.core.unread import UnreadHistory
-from contracts.domain import agent, dag, goal, key, run
+from contracts.domain import agent, dag, goal, key, run, shared_budget
 from contracts.runtime.blobs import BlobLost
 from contracts.runtime.log import MAX_MESSAGE_BYTES, Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import NoAnswer
@@ -64,6 +64,7 @@ STATUS: dict[type[Exception], int] = {
     run.InvalidAnswer: 400,
     run.InvalidFork: 400,
     run.BudgetRefused: 409,
+    shared_budget.LimitReached: 402,
     InvalidId: 400,
     TooLarge: 413,
     BlobLost: 500,

@@ -26,7 +26,7 @@ from gateway.api.tasks.accounts import answered, failed, record
 from gateway.api.tasks.prompt import image_type, task_messages
 from gateway.api.unknown_agents import no_such_agent
 from gateway.endpoint import Call, endpoint
-from gateway.http.errors import RETRY_AFTER_S, Refusal
+from gateway.http.errors import RETRY_AFTER_S, STATUS, Refusal
 from gateway.http.forms import Form, form_of
 from gateway.http.replies import json_reply
 
@@ -149,7 +149,7 @@ async def _asked(call: Call[None, None], entry: AgentVersion, request: ChatReque
 def _unaffordable(limit: LimitReached, now: datetime) -> Refusal:
     wait = (limit.reached.until - now).total_seconds() if limit.is_temporary else None
     error = limit.then("send the task again")
-    return Refusal(402, error, retry_after=wait, details=limit.reached.details)
+    return Refusal(STATUS[LimitReached], error, retry_after=wait, details=limit.reached.details)
 
 
 def _result(
