@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from contracts.core.event import Event, Usage
 from contracts.core.money import decimal_text
@@ -32,6 +32,8 @@ class Spent(BaseModel):
     provider: str | None = None
     model: str | None = None
     """The requested model. The provider may resolve it to a more specific one."""
+    without_bill: int = Field(default=0, exclude=True)
+    """Number of calls for which the provider may charge, although it has sent no bill. Not stored."""
 
     @property
     def as_fields(self) -> dict[str, Any]:

@@ -186,6 +186,8 @@ class _Call:
         self.offered = [name for tool in tools if (name := _name_of(tool))]
         """Names of the allowed tools."""
         self.passing_failures = 0
+        self.without_bill = 0
+        """Number of attempts that may cost something, although their bill is missing."""
         self.queued_s = 0.0
         """Seconds that the attempts waited for other calls of this process."""
         self._on_attempt = on_attempt
@@ -208,6 +210,7 @@ class _Call:
         metrics.count_attempt(self.endpoint, failure, seconds)
         if failure is not None:
             self.passing_failures += failure.passing
+            self.without_bill += failure.without_bill
             self._log.warning("llm attempt failed", attempt=attempt.number, status=status, error=error)
         if self._on_attempt is not None:
             self._on_attempt(attempt)
@@ -233,6 +236,7 @@ class _Call:
             cost_usd=None if self._cost is None else decimal_text(self._cost),
             provider=self.endpoint.provider.value,
             model=self.endpoint.model,
+            without_bill=self.without_bill,
         )
 
     def completion(self, answer: Answer) -> Completion:

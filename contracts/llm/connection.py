@@ -90,6 +90,7 @@ class Connection:
             raise CallFailed(
                 f"{endpoint.provider} did not answer within {self._timeout_s:g} s (LLM_TIMEOUT_S)",
                 passing=True,
+                without_bill=True,
             ) from error
         except (TooLarge, Damaged) as error:
             raise _unusable(endpoint, error) from error
@@ -152,11 +153,10 @@ def _no_answer(endpoint: Endpoint, cause: BaseException) -> CallFailed:
 
 def _unusable(endpoint: Endpoint, error: TooLarge | Damaged) -> CallFailed:
     if isinstance(error, Damaged):
-        return CallFailed(
-            f"{endpoint.address} sent an answer that cannot be decompressed: {error}", passing=True
-        )
-    limit = f"{MAX_BODY_BYTES // 1024 // 1024} MiB"
-    return CallFailed(f"{endpoint.address} sent an answer larger than {limit}", passing=False)
+        message = f"{endpoint.address} sent an answer that cannot be decompressed: {error}"
+        return CallFailed(message, passing=True, without_bill=True)
+    message = f"{endpoint.address} sent an answer larger than {MAX_BODY_BYTES // 1024 // 1024} MiB"
+    return CallFailed(message, passing=False, without_bill=True)
 
 
 def _json_or_text(text: str) -> Json:

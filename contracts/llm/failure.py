@@ -35,6 +35,7 @@ class CallFailed(Exception):
         status: int | None = None,
         after: float | None = None,
         parameter: str | None = None,
+        without_bill: bool = False,
     ) -> None:
         super().__init__(clean_text(message))
         self.passing = passing
@@ -44,6 +45,8 @@ class CallFailed(Exception):
         """Seconds to wait, as the provider asked."""
         self.parameter = parameter
         """The request parameter that the error is about, if the provider names it."""
+        self.without_bill = without_bill
+        """Whether the provider may charge for the attempt, although its bill has not arrived."""
         self.bill: Bill | None = None
         """The bill of an unusable answer."""
 

@@ -12,6 +12,7 @@ from contracts.core.actors import key_name, of_service
 from contracts.core.ids import unique
 from contracts.core.money import pico_usd
 from contracts.core.outcome import Reject, Retry
+from contracts.core.spent import Estimate, Spent
 from contracts.core.writers import service_of
 from contracts.domain.keys import Keys
 from contracts.domain.shared_budget import (
@@ -119,9 +120,10 @@ class SharedBudget:
         month, cost = await self._reserve(call, limits), None
         try:
             completion = await ask()
-            cost = pico_usd(completion.spent.cost_usd)
+            cost = _cost(completion.spent, call.needed)
         except (Retry, Reject) as failure:
-            cost = None if failure.spent is None else pico_usd(failure.spent.cost_usd) or 0
+            if failure.spent is not None:
+                cost = _cost(failure.spent, call.needed) or 0
             raise
         finally:
             self._settle_later(month, call.id, cost, limits)
@@ -160,3 +162,9 @@ class SharedBudget:
             self._unsettled -= 1
             self._settled.set()
             self._settled = asyncio.Event()
+
+
+def _cost(spent: Spent, needed: Estimate) -> int | None:
+    """What a call has cost, with the estimate for each attempt without a bill. None: unknown."""
+    reported, unbilled = pico_usd(spent.cost_usd), spent.without_bill * (needed.pico_usd or 0)
+    return reported if reported is None and not unbilled else (reported or 0) + unbilled

@@ -18,4 +18,5 @@ def stream_events(event: Event) -> Iterator[tuple[str, StreamEvent]]:
             yield "budget.warned", {"limit": event.limit, "allowed": event.allowed, "spent": event.spent}
         case run.BudgetReached():
             numbers = {"allowed": event.allowed, "spent": event.spent, "needed": event.needed}
-            yield "budget.reached", {"limit": event.limit, **numbers, "reason": event.reason}
+            shared = {"shared": event.shared} if event.shared else {}
+            yield "budget.reached", {"limit": event.limit, **shared, **numbers, "reason": event.reason}

@@ -108,14 +108,16 @@ def set_budget(state: State, changes: Mapping[Limit, Json], now: datetime) -> li
         BudgetRefused: the run has ended, or the new limit is not above what is spent.
     """
     require_known(state)
-    is_own = state.over_budget is not None and state.over_budget.shared is None
-    is_stopped = is_own and state.status in {Status.SUSPENDED, Status.FAILED}
+    over = state.over_budget
+    if over and over.shared and state.status is Status.FAILED:
+        raise BudgetRefused(over.reason)
+    is_stopped = over is not None and not over.shared and state.status in {Status.SUSPENDED, Status.FAILED}
     if state.status not in OPEN and not is_stopped:
         raise BudgetRefused(f"the run is {state.status}: its budget cannot be changed any more")
     old = state.budget.model_dump() if state.budget else {}
     budget = Budget.model_validate({**old, **changes})
-    if is_stopped and state.over_budget:
-        _require_more(state, budget, state.over_budget, now)
+    if is_stopped and over:
+        _require_more(state, budget, over, now)
     if budget == (state.budget or Budget()):
         return []
     return [BudgetSet(budget=budget), *([Resumed()] if is_stopped else [])]

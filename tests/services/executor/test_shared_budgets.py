@@ -13,7 +13,7 @@ from contracts.core.money import pico_usd
 from contracts.core.scopes import Scope
 from contracts.domain import key, run
 from contracts.domain.key import KEY
-from contracts.domain.run import RUN, Status
+from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.domain.shared_budget import BUDGET, PeriodBudget, Reserved, Settled, State, Warned, month_of
 from contracts.runtime.stream import transact
 from tests import jobs
@@ -193,6 +193,17 @@ async def test_a_call_that_is_cancelled_counts_at_its_estimate(
     await eventually(lambda: world.asked)
     working.cancel()
     await asyncio.wait([working])
+    after = await spending(world)
+    assert after.open == {}
+    assert pico_usd("0.01") < after.system.month < pico_usd("0.011")
+
+
+async def test_a_call_that_takes_too_long_counts_at_its_estimate(make_world: MakeWorld) -> None:
+    world = await make_world("[[rule]]\nanswer.hang = true", **PRICED, llm_timeout_s=0.1)
+    await world.agent("agent_2", "inference", "Think.")
+    world.policy = RunPolicy(retries=0)
+    world.system = PeriodBudget(usd_per_day="1")
+    await world.handle(world.executor(), await requested(world, "run_1"))
     after = await spending(world)
     assert after.open == {}
     assert pico_usd("0.01") < after.system.month < pico_usd("0.011")

@@ -68,10 +68,12 @@ async def test_an_answer_that_never_comes_is_given_up(lab: Lab) -> None:
     llm = lab.client(server, llm_timeout_s=0.2)
     seen: list[Exchange] = []
 
-    assert (await llm.complete(ChatRequest(HELLO), on_attempt=seen.append)).content == "Hi"
+    completion = await llm.complete(ChatRequest(HELLO), on_attempt=seen.append)
 
+    assert completion.content == "Hi"
     assert "LLM_TIMEOUT_S" in str(seen[0].error)
     assert seen[0].status is None
+    assert completion.spent.without_bill == 1
 
 
 async def test_an_unreachable_provider_is_named(lab: Lab) -> None:

@@ -272,3 +272,12 @@ def test_one_that_is_called_off_while_it_waits_ends_once() -> None:
 
     assert (told["type"], told["cancelledReason"]) == ("execution.failed", "enough")
     assert story.tell(dag.Rejected(http_status=409, error="cancelled: enough")) == []
+
+
+def test_a_shared_budget_that_stops_a_run_is_named() -> None:
+    story = Story()
+    story.tell(REQUESTED)
+    numbers = {"limit": "usd", "allowed": "5", "spent": "5", "needed": "1", "reason": "wait"}
+    reached = run.BudgetReached.model_validate({**numbers, "shared": "key:ci/day"})
+    (told,) = story.tell(STARTED, reached)[1:]
+    assert told["shared"] == "key:ci/day"

@@ -310,6 +310,15 @@ def test_the_budget_of_a_run_that_has_ended_cannot_be_changed(given: Given, end:
     given(RUN, *history).when(run.set_budget, {"usd": 1}, NOW).then_raises(run.BudgetRefused, message)
 
 
+def test_a_goal_run_that_a_shared_budget_has_stopped_says_what_to_do_instead(given: Given) -> None:
+    over = run.BudgetReached(
+        limit="usd", allowed="5", spent="5", needed="1", reason="wait, then resume", shared="system/day"
+    )
+    wanted = run.GoalRequested(goal_id="g", objective="do it", step_budget=5)
+    history = (wanted, over, run.Failed(error=over.reason))
+    given(RUN, *history).when(run.set_budget, {"usd": 9}, NOW).then_raises(run.BudgetRefused, "then resume")
+
+
 def test_resuming_without_a_change_checks_the_budget_again(given: Given) -> None:
     state = RUN.fold([*STOPPED, run.Resumed()])
     assert (state.over_budget, state.ready) == (None, ("2",))
