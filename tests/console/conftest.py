@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from tests.system.conftest import Bed, running_bed
 
+Part = str | dict[str, list[str]]
+"""Part of a page, as axe names it: a selector, or `{"fromShadowDom": [selector of the host, selector]}`."""
 WCAG = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa")
 NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 GO = """async (path) => {
@@ -68,21 +70,23 @@ class Console:
         await self.page.locator("h1").first.wait_for()
         await expect(self.page.locator(".loading")).to_have_count(0, timeout=20_000)
 
-    async def require_accessible(self) -> None:
-        """Require that axe finds nothing by the rules of WCAG 2.1 AA, in both themes.
+    async def require_accessible(self, *parts: Part) -> None:
+        """Require that axe finds nothing by the rules of WCAG 2.1 AA, in both themes, in the page or parts.
 
         Themes differ in colours only, so the dark one is checked for contrast only.
         """
         await self.page.emulate_media(color_scheme="light")
-        await self._require_accessible(*WCAG)
+        await self._require_accessible(parts, WCAG)
         await self.page.emulate_media(color_scheme="dark")
-        await self._require_accessible("color-contrast")
+        await self._require_accessible(parts, ("color-contrast",))
 
-    async def _require_accessible(self, *rules: str) -> None:
+    async def _require_accessible(self, parts: Sequence[Part], rules: Sequence[str]) -> None:
         if not await self.page.evaluate("'axe' in window"):
             await self.page.evaluate(AXE_SCRIPT)
         options = {"runOnly": rules, "resultTypes": ["violations"]}
-        results = AxeResults(await self.page.evaluate("(options) => axe.run(options)", options))
+        where = {"include": parts or ["html"]}
+        found = await self.page.evaluate("([where, options]) => axe.run(where, options)", [where, options])
+        results = AxeResults(found)
         assert results.violations_count == 0, f"{self.page.url}\n{results.generate_report()}"
 
     def foreign(self, url: str) -> list[str]:

@@ -99,6 +99,22 @@ async def test_everybody_can_use_every_page(open_console: OpenConsole) -> None:
         await console.require_accessible()
 
 
+PARTS_OF_THE_REFERENCE = ("#create_goal", "#update_goal", "#delete_run")
+"""The other articles are made of the same elements."""
+
+
+async def test_everybody_can_use_the_reference_on_a_phone_too(open_console: OpenConsole) -> None:
+    console = await open_console("/docs", width=360)
+    assert await console.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    await console.require_accessible("nav", *PARTS_OF_THE_REFERENCE)
+    await console.open("/reference")
+    await console.shown("Create a goal")
+    await console.require_accessible(
+        *({"fromShadowDom": [".reference", one]} for one in PARTS_OF_THE_REFERENCE)
+    )
+    assert await console.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+
+
 async def test_the_page_of_a_run_is_usable_by_keyboard_and_on_a_phone(
     served: Bed, open_console: OpenConsole
 ) -> None:

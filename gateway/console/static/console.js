@@ -32,6 +32,7 @@ function App() {
   const View = useView(page && (id && "one" in page ? page.one : page.load));
   useEffect(() => {
     document.title = `${page?.title ?? "Not found"} – Async Agent`;
+    document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [page]);
   useShortcuts();
   return html`

@@ -3,6 +3,7 @@
 
 import { Empty, Fact, Loaded, Status, When } from "../parts/components.js";
 import { duration, number, usd } from "../parts/format.js";
+import { SYNTHESIS } from "../parts/graph_parts.js";
 import { html } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { query as text } from "../parts/api.js";
@@ -13,7 +14,6 @@ import { setQuery } from "../parts/router.js";
 /** @typedef {import("../rows.js").ComparedStep} ComparedStep */
 /** @typedef {import("../rows.js").ComparedResult} ComparedResult */
 
-const REPORT = "__SYNTHESIS__";
 const VERDICTS = { equal: "equal", different: "different", only_a: "only in A", only_b: "only in B", none: "none" };
 
 /** @param {{query: Record<string, string>}} props */
@@ -48,7 +48,7 @@ const Result = ({ data }) => html`
   </dl>
   <table class="list"><thead><tr><th>Step</th><th>A</th><th>B</th><th>Result</th></tr></thead><tbody>
     ${data.steps.map((step) => html`<tr key=${step.step}>
-      <td class="wide">${step.step === REPORT ? html`<strong>Report</strong>` : html`<strong>${step.step}</strong> ${step.description} <span class="hint">${step.name}</span>`}
+      <td class="wide">${step.step === SYNTHESIS ? html`<strong>Report</strong>` : html`<strong>${step.step}</strong> ${step.description} <span class="hint">${step.name}</span>`}
         ${step.result.diff && html`<${Diff} result=${step.result} />`}</td>
       <td><${Cell} side=${step.a} /></td><td><${Cell} side=${step.b} /></td>
       <td>${VERDICTS[step.result.verdict]}</td></tr>`)}

@@ -8,7 +8,7 @@ import { useLoaded } from "../parts/loading.js";
 import { setQuery } from "../parts/router.js";
 
 const PERIODS = { "7d": "7 days", "30d": "30 days", "12m": "12 months" };
-const PARTS = { planningCostUsd: "planning", executionCostUsd: "plans", goalRunCostUsd: "goals", taskCostUsd: "tasks" };
+const PARTS = { planningCostUsd: "Planning", executionCostUsd: "Plans", goalRunCostUsd: "Goals", taskCostUsd: "Tasks" };
 
 /** @param {{query: Record<string, string>}} props */
 export default function Costs({ query }) {
@@ -31,8 +31,8 @@ export default function Costs({ query }) {
           ${data.summary.map((/** @type {any} */ one) => html`<tr key=${one.date}>
             <td>${one.date}</td>
             <td class="wide"><span class="meter"><span style=${{ width: `${(Number(one.totalCostUsd) / most) * 100}%` }}></span></span></td>
-            ${Object.keys(PARTS).map((name) => html`<td class="num">${usd(one[name])}</td>`)}
-            <td class="num"><strong>${usd(one.totalCostUsd)}</strong></td></tr>`)}
+            ${Object.keys(PARTS).map((name) => html`<td class="num" data-label=${PARTS[/** @type {keyof typeof PARTS} */ (name)].toLowerCase()}>${usd(one[name])}</td>`)}
+            <td class="num" data-label="together"><strong>${usd(one.totalCostUsd)}</strong></td></tr>`)}
         </tbody></table>` : html`<p class="hint">Nothing was spent in this period.</p>`}
         <p class="hint">Models without a known price count as 0.</p>`;
     }}<//>`;

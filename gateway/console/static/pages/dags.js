@@ -21,8 +21,8 @@ export default function Dags({ query }) {
       row=${(/** @type {import("../rows.js").Dag} */ dag) => html`<tr key=${dag.id}>
         <td><${Status} value=${dag.status} /></td>
         <td class="wide"><a class="row-link" href=${`/dags/${dag.id}`}>${dag.dagTitle || dag.result?.original_request || dag.id}</a></td>
-        <td class="num">${number(dag.result?.sub_tasks?.length)}</td>
-        <td class="num">${usd(dag.planningTotalCostUsd)}</td>
+        <td class="num" data-label="steps">${number(dag.result?.sub_tasks?.length)}</td>
+        <td class="num" data-label="planning">${usd(dag.planningTotalCostUsd)}</td>
         <td>${dag.cronSchedule ? html`<code>${dag.cronSchedule}</code>` : ""}</td>
         <td><${When} at=${dag.createdAt} /></td></tr>`}>
       ${!isFiltered(query) && html`<p>The planner makes one when you write a goal.</p><a class="button primary" href="/new">Write a goal</a>`}

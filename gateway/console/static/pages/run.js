@@ -12,7 +12,7 @@ export default function Run({ id, query }) {
   const [kind, setKind] = useState("");
   const [error, setError] = useState(/** @type {any} */ (null));
   useEffect(() => void kindOf(id).then(setKind, setError), [id]);
-  if (error) return html`<${Problem} error=${error} />`;
+  if (error) return html`<div class="head"><h1>Run</h1></div><${Problem} error=${error} />`;
   if (kind === "plan") return html`<${PlanRun} id=${id} query=${query} />`;
   return kind ? html`<${AgentRun} id=${id} query=${query} />` : html`<${Loading} />`;
 }

@@ -140,7 +140,7 @@ function Costs({ id, seq }) {
       <tbody>
         ${data.execution.subSteps.map((/** @type {import("../rows.js").Step} */ step) => html`<tr key=${step.id}>
           <td>${step.taskId}</td><td>${step.toolOrPromptName}</td>
-          <td class="num">${number(step.usage?.totalTokens)}</td><td class="num">${usd(step.costUsd)}</td>
+          <td class="num" data-label="tokens">${number(step.usage?.totalTokens)}</td><td class="num" data-label="cost">${usd(step.costUsd)}</td>
         </tr>`)}
         ${data.execution.synthesis && html`<tr><td>Report</td><td></td><td class="num">${number(data.execution.synthesis.usage?.totalTokens)}</td><td class="num">${usd(data.execution.synthesis.costUsd)}</td></tr>`}
       </tbody>

@@ -48,9 +48,9 @@ function rowOf(kind, row) {
   return html`<tr key=${row.id}>
     <td><${Status} value=${row.status} cancelled=${Boolean(row.cancelledAt ?? row.cancelledReason)} /></td>
     <td class="wide"><a class="row-link" href=${`/runs/${row.id}`}>${title}</a></td>
-    <td class="num">${number(done)}${all ? ` / ${number(all)}` : ""}</td>
-    <td class="num">${duration(ms)}</td>
-    <td class="num">${usd(row.totalCostUsd)}</td>
+    <td class="num" data-label="steps">${number(done)}${all ? ` / ${number(all)}` : ""}</td>
+    <td class="num" data-label="took">${duration(ms)}</td>
+    <td class="num" data-label="cost">${usd(row.totalCostUsd)}</td>
     <td><${When} at=${row.startedAt ?? row.createdAt} /></td>
   </tr>`;
 }

@@ -5,7 +5,7 @@ import { Attempts } from "../parts/attempts.js";
 import { Copy, Fact, Status } from "../parts/components.js";
 import { duration, number, pretty, prettyText, time, usd } from "../parts/format.js";
 import { ForkStep } from "../parts/forking.js";
-import { labelOf } from "../parts/graph_parts.js";
+import { SYNTHESIS, labelOf } from "../parts/graph_parts.js";
 import { html, useEffect, useRef } from "../parts/html.js";
 import { Markdown } from "../parts/markdown.js";
 import { Outward } from "../parts/outward.js";
@@ -33,7 +33,7 @@ export function StepDrawer({ step, run, close }) {
     <div class="head"><h2>${labelOf(step)}</h2><button onClick=${close} aria-label="Close">✕</button></div>
     <dl class="facts">
       <${Fact} name="Status"><${Status} value=${step.status} /><//>
-      <${Fact} name=${step.actionType === "tool" ? "Tool" : "Agent"}>${step.toolOrPromptName}<//>
+      ${step.taskId !== SYNTHESIS && html`<${Fact} name=${step.actionType === "tool" ? "Tool" : "Agent"}>${step.toolOrPromptName}<//>`}
       <${Fact} name="Attempts">${number(step.attempt)}<//>
       <${Fact} name="Took">${duration(step.durationMs)}<//>
       ${step.model && html`<${Fact} name="Model">${step.provider} ${step.model}<//>`}

@@ -24,7 +24,10 @@ const AMOUNTS = { usd, tokens: (text) => number(Number(text)), seconds: (text) =
 export const useBudget = (path, version) => useLoaded(`${path}/budget`, { version });
 
 /** The used part of a limit, from 0 to 1. @param {LimitRow} row */
-const partOf = ({ allowed, spent }) => (Number(allowed) ? Math.min(1, Number(spent) / Number(allowed)) : 1);
+const partOf = ({ allowed, spent }) => {
+  if (allowed === null) return 0;
+  return Number(allowed) ? Math.min(1, Number(spent) / Number(allowed)) : 1;
+};
 
 /** Limits that are set. @param {RunBudget} budget */
 const setLimits = (budget) => budget.limits.filter((row) => row.allowed !== null);

@@ -34,6 +34,7 @@ export function EventsLog({ id }) {
       cancelAnimationFrame(frame);
     };
   }, [id]);
+  if (!events.length) return html`<p class="hint" role="status">Waiting for events…</p>`;
   return html`<table class="list">
     <thead><tr><th>Position</th><th>When</th><th>Type</th><th>By</th><th>Data</th></tr></thead>
     <tbody>

@@ -3,6 +3,7 @@
 
 import { post } from "./api.js";
 import { Action, Fact } from "./components.js";
+import { SYNTHESIS } from "./graph_parts.js";
 import { html, useState } from "./html.js";
 import { navigate } from "./router.js";
 import { InvalidField, isSame } from "./schema.js";
@@ -14,7 +15,7 @@ const open = (forked) => forked.then((made) => navigate(`/runs/${made.executionI
 export function ForkStep({ runId, step, status }) {
   const before = JSON.stringify(step.toolOrPromptParams ?? {}, null, 2);
   const [text, setText] = useState(before);
-  const isReport = step.taskId === "__SYNTHESIS__";
+  const isReport = step.taskId === SYNTHESIS;
   const changes = () => {
     if (text === before) return { from: step.taskId };
     const params = parsed(text);

@@ -23,11 +23,14 @@ export function Graph({ steps, chosen, choose }) {
  * `critical` are the steps of the critical path
  */
 
+/** Units of the picture in one pixel at which names can be read. */
+const READABLE = 1.5;
+
 /** All steps at once, with few crossing lines. @param {GraphProps} props */
 function SmallGraph({ steps, nodes, critical, chosen, choose }) {
   const layout = useUntangled(nodes);
   const [hovered, setHovered] = useState("");
-  const view = useViewBox(layout);
+  const view = useViewBox(layout, READABLE);
   if (!layout) return null;
   const { places } = layout;
   /** @param {string} need @param {string} id */

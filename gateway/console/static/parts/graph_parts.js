@@ -10,8 +10,11 @@ import { HEIGHT, WIDTH } from "./layout.js";
 /** @param {import("../rows.js").Step} step @returns {string[]} */
 export const needsOf = (step) => (step.dependencies ?? []).filter((/** @type {string} */ need) => need !== "none");
 
+/** Id of the step that writes the report. */
+export const SYNTHESIS = "__SYNTHESIS__";
+
 /** The name of a step as people read it. @param {import("../rows.js").Step} step */
-export const labelOf = (step) => (step.taskId === "__SYNTHESIS__" ? "Report" : `${step.taskId} ${step.description}`);
+export const labelOf = (step) => (step.taskId === SYNTHESIS ? "Report" : `${step.taskId} ${step.description}`);
 
 /** A text that changes with the steps and their dependencies, not with their status. @param {import("../rows.js").Step[]} steps */
 export const shapeOf = (steps) => steps.map((step) => `${step.taskId}<${needsOf(step)}`).join(";");
@@ -34,7 +37,7 @@ export const StepBox = ({ step, place, kind, choose, hover }) => html`<g
   <rect width=${WIDTH} height=${HEIGHT} rx="8" />
   <rect class="band" width="5" height=${HEIGHT} rx="2" />
   <g clip-path="url(#inside-node)">
-    <text x="16" y="22">${cut(labelOf(step), 25)}</text>
+    <text x="16" y="22">${cut(labelOf(step), 22)}</text>
     <text class="minor" x="16" y="41">${nameOf(step)}${timeOf(step)}</text>
   </g>
 </g>`;
@@ -50,7 +53,7 @@ export const ZoomButtons = ({ zoom, fit }) => html`<div class="zoom">
 </div>`;
 
 /** @param {import("../rows.js").Step} step */
-const nameOf = (step) => (step.taskId === "__SYNTHESIS__" ? "" : `${step.toolOrPromptName} · `);
+const nameOf = (step) => (step.taskId === SYNTHESIS ? "" : `${step.toolOrPromptName} · `);
 /** @param {import("../rows.js").Step} step */
 const timeOf = (step) =>
   step.status === "completed" || step.status === "failed" ? duration(step.durationMs)

@@ -12,10 +12,11 @@ export const meet = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y 
 
 /**
  * @param {{width: number, height: number} | null} picture
+ * @param {number} [most] the largest scale at first: of a picture that is wider, the left part is visible
  * @returns {{ref: any, box: Rect, scale: number, fit: () => void, zoom: (factor: number) => void, show: (rect: Rect) => void, center: (x: number, y: number) => void, handlers: any}}
  *   `scale` is the number of units of the picture in one pixel
  */
-export function useViewBox(picture) {
+export function useViewBox(picture, most = Infinity) {
   const ref = useRef(/** @type {any} */ (null));
   const drag = useRef(/** @type {any} */ (null));
   const [box, setBox] = useState({ x: 0, y: 0, width: 1000, height: 400 });
@@ -28,7 +29,12 @@ export function useViewBox(picture) {
     setBox(around(rect.x + rect.width / 2, rect.y + rect.height / 2, width * by, height * by));
   };
   const fit = () => picture && show({ x: 0, y: 0, width: picture.width, height: picture.height });
-  useEffect(() => void fit(), [picture]);
+  useEffect(() => {
+    if (!picture) return;
+    const { width } = shape();
+    if (picture.width <= width * most) fit();
+    else show({ x: 0, y: 0, width: width * most, height: picture.height });
+  }, [picture]);
   const zoom = (/** @type {number} */ factor) => setBox(({ x, y, width, height }) => around(x + width / 2, y + height / 2, width / factor, height / factor));
   const center = (/** @type {number} */ x, /** @type {number} */ y) => setBox(({ width, height }) => around(x, y, width, height));
   const handlers = {
