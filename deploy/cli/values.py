@@ -22,6 +22,10 @@ COLOURS = {
     "waiting": "yellow",
     "suspended": "yellow",
     "paused": "yellow",
+    "calls_failed": "yellow",
+    "budget_exhausted": "yellow",
+    "truncated": "yellow",
+    "nothing_done": "yellow",
     "failed": "red",
     "missed": "red",
 }

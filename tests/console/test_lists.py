@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -48,6 +49,20 @@ async def test_filters_are_kept_in_the_address(served: Bed, open_console: OpenCo
     again = await open_console("/runs?q=kingf&status=completed&from=7d&tool=sendWebhook")
     await expect(again.page.locator("table.list tbody tr")).to_have_count(1)
     assert await again.page.get_by_label("Tool").input_value() == "sendWebhook"
+
+
+async def test_a_completed_run_with_failed_calls_does_not_look_like_any_other(
+    served: Bed, open_console: OpenConsole
+) -> None:
+    """In lists: the tool refuses the address of the hook."""
+    objective = "Please call the hook at http://169.254.169.254/hook"
+    goal = await served.client.goals.create(GoalCreate(objective=objective))
+    started = await served.client.goals.run(goal.id)
+    assert await served.end(started.run_id) == "completed"
+    console = await open_console(f"/runs?kind=goals&goal={goal.id}")
+    status = console.page.locator("table.list .status", has_text="completed, 1 failed call")
+    await expect(status).to_have_class("status completed remarked")
+    await expect(status).to_have_attribute("title", re.compile("^1 tool call failed: .*169"))
 
 
 async def test_a_filter_that_is_wrong_says_what_to_write(open_console: OpenConsole) -> None:

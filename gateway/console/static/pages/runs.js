@@ -44,9 +44,9 @@ const headsOf = (kind) => html`<th>Status</th><th>${kind === "goals" ? "Goal" : 
 
 /** @param {Kind} kind @param {any} row */
 function rowOf(kind, row) {
-  const { title, done, all, ms } = kind === "goals" ? ofGoal(row) : ofPlan(row);
+  const { title, done, all, ms, remark, error } = kind === "goals" ? ofGoal(row) : ofPlan(row);
   return html`<tr key=${row.id}>
-    <td><${Status} value=${row.status} cancelled=${Boolean(row.cancelledAt ?? row.cancelledReason)} /></td>
+    <td><${Status} value=${row.status} cancelled=${Boolean(row.cancelledAt ?? row.cancelledReason)} remark=${remark} title=${error} /></td>
     <td class="wide"><a class="row-link" href=${`/runs/${row.id}`}>${title}</a></td>
     <td class="num" data-label="steps">${number(done)}${all ? ` / ${number(all)}` : ""}</td>
     <td class="num" data-label="took">${duration(ms)}</td>
@@ -56,14 +56,22 @@ function rowOf(kind, row) {
 }
 
 /** @param {import("../rows.js").Execution} row */
-const ofPlan = (row) => ({ title: row.dagTitle || row.originalRequest || row.id, done: row.completedTasks, all: row.totalTasks, ms: row.durationMs });
+const ofPlan = (row) => ({ title: row.dagTitle || row.originalRequest || row.id, done: row.completedTasks, all: row.totalTasks, ms: row.durationMs, remark: null, error: row.suspendedReason });
 /** @param {import("../rows.js").Run} row */
 const ofGoal = (row) => ({
   title: row.goal?.objective ?? row.id,
   done: row.stepsExecuted,
   all: row.strategy === "dag" ? row.stepBudget : null,
   ms: row.startedAt && row.endedAt ? Date.parse(row.endedAt) - Date.parse(row.startedAt) : null,
+  remark: row.status === "completed" ? remarkOf(row) : null,
+  error: row.error,
 });
+
+/** Why a completed run may not have done all that it was told. @param {import("../rows.js").Run} row */
+function remarkOf(row) {
+  if (row.failedCalls) return row.failedCalls === 1 ? "1 failed call" : `${number(row.failedCalls)} failed calls`;
+  return row.outcomeReason && row.outcomeReason !== "done" ? row.outcomeReason.replaceAll("_", " ") : null;
+}
 
 /** Reload soon after a run changes. @param {() => void} reload */
 export function useLiveReload(reload) {

@@ -5,10 +5,11 @@ import { ago, time } from "./format.js";
 import { html, useEffect, useState } from "./html.js";
 
 
-/** A status as a word with a colour and a shape. @param {{value: string, cancelled?: boolean}} props */
-export function Status({ value, cancelled = false }) {
+/** A status as a word with a colour and a shape. `remark`: what did not work, although the run completed.
+ * @param {{value: string, cancelled?: boolean, remark?: string | null, title?: string | null}} props */
+export function Status({ value, cancelled = false, remark = null, title = null }) {
   const shown = cancelled ? "cancelled" : value;
-  return html`<span class=${`status ${shown}`}><i aria-hidden="true"></i>${shown}</span>`;
+  return html`<span class=${`status ${shown} ${remark ? "remarked" : ""}`} title=${title}><i aria-hidden="true"></i>${shown}${remark && `, ${remark}`}</span>`;
 }
 
 /** A time as its distance from now, with the exact time on hover. @param {{at: string | null, none?: string}} props */
