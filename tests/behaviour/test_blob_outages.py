@@ -137,7 +137,7 @@ async def server(nats_server: NatsServer) -> NatsServer:
     return nats_server
 
 
-async def test_so_many_messages_are_sent(server: NatsServer) -> None:
+async def test_a_blob_is_stored_with_the_expected_number_of_messages(server: NatsServer) -> None:
     async with unlucky(server) as connection:
         await NatsBlobs(connection).put(DATA, "text/plain")
         assert connection.sent == MESSAGES
@@ -163,7 +163,7 @@ async def test_outages_at_all_messages_in_turn_lose_nothing(server: NatsServer, 
 
 @pytest.mark.parametrize("number", EACH_MESSAGE)
 @pytest.mark.parametrize("fate", [writer_dies_before, writer_dies_after])
-async def test_what_a_writer_that_died_left_is_completed_by_the_next(
+async def test_the_next_writer_completes_a_blob_that_a_dead_writer_left_incomplete(
     server: NatsServer, fate: Fate, number: int
 ) -> None:
     async with unlucky(server) as connection:

@@ -50,7 +50,7 @@ class BlobsBehaviour:
         references = await asyncio.gather(*(blobs.put(data, "text/plain") for _ in range(5)))
         assert [await blobs.get(reference) for reference in references] == [data] * 5
 
-    async def test_what_was_never_kept_is_lost(self, blobs: Blobs) -> None:
+    async def test_a_blob_that_was_never_stored_is_lost(self, blobs: Blobs) -> None:
         with pytest.raises(BlobLost, match="missing"):
             await blobs.get(BlobRef(blob="0" * 64, size=1))
 

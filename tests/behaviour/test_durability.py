@@ -43,27 +43,27 @@ def settings(**given: Any) -> Settings:
     return Settings(_env_file=None, **given)
 
 
-async def test_one_that_syncs_each_message_is_accepted(tmp_path: Path) -> None:
+async def test_a_server_that_syncs_each_message_is_accepted(tmp_path: Path) -> None:
     async with operators_nats(tmp_path, Durability.FSYNC) as (connection, monitor):
         with capture_logs() as logs:
             await check_durability(connection, settings(nats_monitor_url=f"{monitor}, {monitor}/"))
     assert logs == []
 
 
-async def test_one_that_does_not_is_refused_unless_that_is_wanted(tmp_path: Path) -> None:
+async def test_a_server_that_does_not_sync_is_refused_unless_durability_is_fast(tmp_path: Path) -> None:
     async with operators_nats(tmp_path, Durability.FAST) as (connection, monitor):
         with pytest.raises(NotDurable, match=r"sync_interval: always.*DURABILITY=fast"):
             await check_durability(connection, settings(nats_monitor_url=monitor))
         await check_durability(connection, settings(nats_monitor_url=monitor, durability="fast"))
 
 
-async def test_a_monitoring_address_that_is_none_is_refused(tmp_path: Path) -> None:
+async def test_an_invalid_monitoring_address_is_refused(tmp_path: Path) -> None:
     async with operators_nats(tmp_path, Durability.FSYNC) as (connection, monitor):
         with pytest.raises(NotDurable, match=r"NATS_MONITOR_URL: .*/nothing/varz does not answer"):
             await check_durability(connection, settings(nats_monitor_url=f"{monitor}/nothing"))
 
 
-async def test_one_that_cannot_be_checked_is_mentioned_once(tmp_path: Path) -> None:
+async def test_a_server_that_cannot_be_checked_is_logged_once(tmp_path: Path) -> None:
     async with operators_nats(tmp_path, Durability.FSYNC) as (connection, _):
         with capture_logs() as logs:
             await check_durability(connection, settings())
@@ -72,7 +72,7 @@ async def test_one_that_cannot_be_checked_is_mentioned_once(tmp_path: Path) -> N
     assert "set NATS_MONITOR_URL" in line["event"]
 
 
-async def test_our_own_server_is_known(nats_server: NatsServer) -> None:
+async def test_the_server_of_up_needs_no_check(nats_server: NatsServer) -> None:
     async with connect(nats_server.url, name="test") as connection:
         with capture_logs() as logs:
             await check_durability(connection, settings())

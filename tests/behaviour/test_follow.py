@@ -52,7 +52,7 @@ async def following(follower: Follower) -> AsyncGenerator[None]:
 class FollowerBehaviour:
     """Each test is one rule."""
 
-    async def test_it_is_current_at_once_where_there_is_nothing(self, log: Log) -> None:
+    async def test_a_follower_of_an_empty_log_is_current_at_once(self, log: Log) -> None:
         follower = Follower(log, "evt.counter.>", fold=Seen().fold)
         await follower.catch_up()
         assert follower.seq == 0
@@ -70,7 +70,9 @@ class FollowerBehaviour:
             await follower.catch_up()
             assert seen.seqs == [before, later]
 
-    async def test_commits_of_others_do_not_keep_it_waiting(self, log: Log, counters: Counters) -> None:
+    async def test_commits_of_other_aggregates_do_not_delay_catching_up(
+        self, log: Log, counters: Counters
+    ) -> None:
         """The newest commit of the log need not be one that it follows."""
         seen = Seen()
         follower = Follower(log, "evt.counter.*.positive", "evt.counter.*.lost", fold=seen.fold)
@@ -80,7 +82,7 @@ class FollowerBehaviour:
             await follower.catch_up()
         assert seen.seqs == [followed]
 
-    async def test_a_message_that_is_no_commit_does_not_keep_it_waiting(
+    async def test_a_message_that_is_no_commit_does_not_delay_catching_up(
         self, log: Log, counters: Counters, inject: Inject
     ) -> None:
         follower = Follower(log, "evt.counter.>", fold=Seen().fold)

@@ -152,7 +152,7 @@ class TestNatsHistory(HistoryBehaviour):
             await log.read("counter", "a")
         assert asked == [{"last_by_subj": "evt.counter.a.>"}]
 
-    async def test_a_longer_one_is_searched_from_its_first_commit_for_as_many_as_there_are(
+    async def test_a_longer_aggregate_is_read_from_its_first_commit_up_to_its_number_of_commits(
         self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Neither from the beginning of the log nor to its end."""
@@ -163,7 +163,7 @@ class TestNatsHistory(HistoryBehaviour):
             await log.read("counter", "a")
         assert [(one["seq"], one["batch"]) for one in asked[1:]] == [(6, 3)]
 
-    async def test_what_came_since_is_read_backwards(
+    async def test_new_commits_are_read_backwards(
         self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         await scattered(log, counters, 3)
@@ -179,7 +179,7 @@ class TestNatsHistory(HistoryBehaviour):
             assert list(await log.read("counter", "a", after=stream.seq)) == []
         assert len(asked) == 1
 
-    async def test_much_that_is_new_is_read_in_batches(
+    async def test_many_new_commits_are_read_in_batches(
         self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(history, "LONGEST_WALK", 4)
@@ -188,7 +188,7 @@ class TestNatsHistory(HistoryBehaviour):
         assert list(await log.read("counter", "a", after=first.seq)) == later
         assert later[-1].seq == stream.seq
 
-    async def test_commits_from_before_places_were_told_are_read_whole(
+    async def test_commits_stored_without_a_place_are_read_whole(
         self, log: NatsLog, counters: Counters
     ) -> None:
         seq = 0

@@ -171,7 +171,7 @@ async def test_a_catalogue_goes_on(
         await watching
 
 
-async def test_what_was_asked_fails_as_soon_as_the_connection_breaks(
+async def test_pending_requests_fail_as_soon_as_the_connection_breaks(
     connection: Connection, nats_server: NatsServer
 ) -> None:
     """It is asked again at once, and not when its long timeout has passed."""
@@ -183,7 +183,7 @@ async def test_what_was_asked_fails_as_soon_as_the_connection_breaks(
         await asking
 
 
-async def test_leaving_a_subscription_loses_nothing_that_was_on_its_way(connection: Connection) -> None:
+async def test_ending_a_subscription_loses_no_message_in_flight(connection: Connection) -> None:
     received: list[bytes] = []
     subscription = await connection.nc.subscribe("news", future=Sink(lambda msg: received.append(msg.data)))
     for n in range(100):

@@ -18,7 +18,7 @@ class CellsBehaviour:
         revision = await key_values.put("a", b"one", after=0)
         assert await key_values.get("a") == StoredValue(b"one", revision)
 
-    async def test_it_is_changed_by_who_knows_its_revision(self, key_values: KeyValue) -> None:
+    async def test_a_value_is_changed_with_its_current_revision(self, key_values: KeyValue) -> None:
         first = await key_values.put("a", b"one", after=0)
         second = await key_values.put("a", b"two", after=first)
         assert second > first
@@ -45,7 +45,7 @@ class CellsBehaviour:
         assert all(isinstance(one, Outdated) for one in came if not isinstance(one, int))
         assert (await key_values.get("a")) == StoredValue(values[winner], came[winner])  # type: ignore[arg-type]
 
-    async def test_names_have_nothing_to_do_with_each_other(self, key_values: KeyValue) -> None:
+    async def test_values_of_different_names_are_independent(self, key_values: KeyValue) -> None:
         await key_values.put("a", b"one", after=0)
         await key_values.put("b", b"two", after=0)
         found = [await key_values.get(name) for name in ("a", "b")]
@@ -75,6 +75,6 @@ class TestNatsCells(CellsBehaviour):
         again = await key_values.put("a", b"two", after=0)
         assert await key_values.get("a") == StoredValue(b"two", again)
 
-    async def test_they_are_forgotten_after_a_day(self, connection: Connection) -> None:
+    async def test_entries_expire_after_a_day(self, connection: Connection) -> None:
         config = (await connection.api("STREAM.INFO.KV_requests"))["config"]
         assert config["max_age"] == KEPT_S * 1_000_000_000

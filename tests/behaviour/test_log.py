@@ -363,7 +363,7 @@ class LogBehaviour:
         ],
         ids=str,
     )
-    async def test_a_commit_with_a_wrong_attribute_is_none(
+    async def test_a_message_with_a_wrong_attribute_is_not_a_commit(
         self, log: Log, counters: Counters, inject: Inject, change: dict[str, Any]
     ) -> None:
         (envelope,) = orjson.loads(counters.codec.encode(counters.commit("a")))

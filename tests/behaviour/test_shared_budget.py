@@ -110,7 +110,7 @@ class UnsteadyLog(MemoryLog):
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_whatever_order_things_happen_in_the_limit_holds_and_nothing_is_forgotten(seed: int) -> None:
+async def test_in_any_order_of_events_the_limit_holds_and_no_call_is_forgotten(seed: int) -> None:
     """A call fails, is cancelled, or its process dies: what it may have cost counts."""
     dice = Random(seed)
     log = UnsteadyLog(dice)

@@ -88,7 +88,7 @@ async def test_where_no_server_answers_the_error_says_what_to_do(nats_server: Na
 
 
 @pytest.mark.parametrize("url", ["", "nats://", "nats://host:nonsense", "nats://host:99999"])
-async def test_an_address_that_is_none_is_refused(url: str) -> None:
+async def test_an_invalid_address_is_refused(url: str) -> None:
     with pytest.raises(Unreachable, match="NATS_URL is not a valid URL"):
         async with connect(url, name="test", wait_s=0.1):
             pass

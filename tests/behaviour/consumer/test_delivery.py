@@ -41,7 +41,7 @@ class NewerAdded(Event):
 NEWER = Aggregate[int]("counter", 0, lambda total, _: total, lambda _: "positive", (NewerAdded,))
 
 
-async def test_a_consumer_made_on_a_log_with_a_history_may_begin_with_what_is_young(
+async def test_a_new_consumer_may_start_with_recent_commits_only(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     await log.append(counters.commit("a"), after=0)
@@ -137,7 +137,7 @@ async def test_a_long_handler_keeps_its_message(
     assert (handler.attempts, rival.attempts) == ([1], [])
 
 
-async def test_a_message_that_comes_again_while_in_hand_is_not_handled_twice(
+async def test_a_message_delivered_again_while_it_is_handled_is_not_handled_twice(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     finish = asyncio.Event()
@@ -152,7 +152,7 @@ async def test_a_message_that_comes_again_while_in_hand_is_not_handled_twice(
     assert handler.attempts == [1]
 
 
-async def test_no_more_are_taken_than_there_is_room_for(
+async def test_no_more_messages_are_in_progress_than_max_in_flight(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     """What one consumer has no room for is there for another."""
@@ -169,7 +169,7 @@ async def test_no_more_are_taken_than_there_is_room_for(
     assert sorted(full.seqs + idle.seqs) == list(range(1, 11))
 
 
-async def test_many_messages_pass_quickly_through_little_room(
+async def test_many_messages_are_handled_with_a_small_max_in_flight(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     handler = Handler()

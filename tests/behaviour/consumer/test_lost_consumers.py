@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.nats
 
 
-async def test_what_a_consumer_that_was_lost_gives_again_is_not_new(
+async def test_messages_that_a_lost_consumer_delivers_again_are_not_new(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     handler = Handler()
@@ -55,7 +55,7 @@ async def test_what_a_consumer_that_was_lost_gives_again_is_not_new(
     ]
 
 
-async def test_what_is_worked_on_is_held_for_as_long_as_the_server_hears_so(
+async def test_a_lease_is_held_as_long_as_the_server_receives_keep_alives(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     handler = Handler(lambda _: asyncio.Event().wait())
@@ -68,7 +68,7 @@ async def test_what_is_worked_on_is_held_for_as_long_as_the_server_hears_so(
         assert handler.given[0].lease.holds(1)
 
 
-async def test_while_nats_is_away_there_is_room_for_what_counts(
+async def test_the_send_buffer_is_reserved_for_acknowledgements_while_nats_is_away(
     nats_server: NatsServer, counters: Counters, eventually: Eventually
 ) -> None:
     """Neither signs of life nor hints fill the little room: the acknowledgement is kept for the server."""
@@ -94,7 +94,7 @@ async def test_while_nats_is_away_there_is_room_for_what_counts(
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["while it is read", "while nobody reads"])
-async def test_a_consumer_that_is_lost_goes_on_where_it_was(
+async def test_a_lost_consumer_continues_at_its_stored_position(
     log: NatsLog, counters: Counters, eventually: Eventually, running: bool
 ) -> None:
     handler = Handler()
@@ -120,7 +120,7 @@ async def test_a_consumer_that_is_lost_goes_on_where_it_was(
     assert handler.seqs == seqs
 
 
-async def test_a_position_in_another_log_is_not_one_of_this(
+async def test_a_position_stored_for_another_stream_is_ignored(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     kept = {"seq": 1, "created": "2020-01-01T00:00:00Z"}

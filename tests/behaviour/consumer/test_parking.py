@@ -57,7 +57,7 @@ async def test_a_bug_is_tried_again_and_then_parked(
     assert handler.attempts == [1, 2, 3]
 
 
-async def test_the_owner_is_told_of_what_is_given_up_after_it_was_parked(
+async def test_given_up_is_called_after_the_message_was_parked(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     handler = Handler(lambda _: ZeroDivisionError("oops"))
@@ -73,7 +73,7 @@ async def test_the_owner_is_told_of_what_is_given_up_after_it_was_parked(
     assert told == [(seq, "oops", 1)]
 
 
-async def test_what_its_owner_could_not_be_told_of_is_not_given_up(
+async def test_a_message_stays_if_given_up_fails(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     """The owner is busy, then raises a bug of its own; the message comes again each time."""
@@ -141,7 +141,7 @@ async def test_a_message_that_is_no_commit_is_parked_and_the_rest_goes_on(
     assert handler.seqs == [seq]
 
 
-async def test_a_message_whose_large_value_is_lost_is_parked_though_nobody_can_be_told(
+async def test_a_message_whose_large_value_is_lost_is_parked_without_calling_given_up(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     (lost,) = orjson.loads(counters.codec.encode(counters.commit("a")))
@@ -175,7 +175,7 @@ async def test_a_parked_message_that_is_put_back_is_handled_and_gone(
     assert await parked_messages(log.connection) == []
 
 
-async def test_a_message_put_back_in_vain_is_parked_again(
+async def test_a_message_that_was_put_back_and_fails_again_is_parked_again(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     handler = Handler(lambda _: Reject("broken"))
@@ -189,6 +189,6 @@ async def test_a_message_put_back_in_vain_is_parked_again(
     assert (second.seq, second.subject) == (first.seq, first.subject)
 
 
-async def test_what_is_not_parked_cannot_be_put_back(log: NatsLog) -> None:
+async def test_only_a_parked_message_can_be_put_back(log: NatsLog) -> None:
     with pytest.raises(NotParked):
         await retry(log.connection, 1)

@@ -75,7 +75,7 @@ async def stopped_consumer(nats_url: str, tmp_path: Path) -> AsyncGenerator[Cras
         await process.communicate()
 
 
-async def test_a_process_that_fell_silent_is_not_given_its_message_again(
+async def test_a_stopped_process_does_not_receive_its_own_message_again(
     log: NatsLog, counters: Counters, eventually: Eventually, stopped_consumer: Crash
 ) -> None:
     """Its open request ends before its lease does, so that the message goes to a process that is alive."""
@@ -145,7 +145,7 @@ async def test_a_cancelled_consumer_lets_its_handlers_finish_within_their_grace(
     assert handler.attempts == [1]
 
 
-async def test_what_arrives_while_a_consumer_leaves_goes_to_another_at_once(
+async def test_messages_that_arrive_while_a_consumer_stops_go_to_another_at_once(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     """Nothing is lost between the last pull and the end of the subscription; ack_wait is far away."""

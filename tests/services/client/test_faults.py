@@ -166,14 +166,14 @@ async def test_everything_is_followed_on_from_the_last_sign_of_life(serve: Serve
     assert asked == [("3", "goal,run"), ("90", "goal,run")]
 
 
-async def test_a_stream_of_nothing_known_is_refused_at_once(serve: Serve) -> None:
+async def test_a_stream_of_an_unknown_id_is_refused_at_once(serve: Serve) -> None:
     client = await serve(**{"GET /api/v1/dag-executions/e/events": says(404, {"error": "no such execution"})})
     async with aclosing(client.executions.events("e")) as stream:
         with pytest.raises(Refused, match="no such execution"):
             await anext(stream)
 
 
-async def test_patience_with_a_stream_has_an_end() -> None:
+async def test_reconnecting_to_a_stream_ends_after_the_timeout() -> None:
     async with (
         Client("http://127.0.0.1:1", patience_s=0.1) as client,
         aclosing(client.executions.events("e")) as stream,

@@ -110,12 +110,12 @@ async def test_a_task_that_cannot_be_done_says_why(lab: Lab) -> None:
         await lab.client.tasks.run("Teacher", "Look.", files=[Attachment("x", b"\x00")])
 
 
-async def test_patience_with_a_task_has_an_end(lab: Lab) -> None:
+async def test_waiting_for_a_task_ends_after_the_timeout(lab: Lab) -> None:
     with pytest.raises(Unreachable, match="no answer in time"):
         await lab.client.tasks.run("Teacher", "hang", timeout_s=0.05)
 
 
-async def test_an_experiment_tells_what_came_of_each(lab: Lab) -> None:
+async def test_an_experiment_has_the_result_of_each_combination(lab: Lab) -> None:
     """Asked again with its key, nothing is planned again."""
 
     async def ask() -> ExperimentsCompleted:

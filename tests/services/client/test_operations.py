@@ -270,6 +270,6 @@ async def test_each_method_asks_for_its_operation_with_all_that_can_be_said(
     assert wrong == {}
 
 
-def test_what_is_not_sent_is_there_to_be_sent(offered: dict[str, Operation]) -> None:
+def test_each_parameter_that_no_method_sends_exists(offered: dict[str, Operation]) -> None:
     for operation, name in NOT_SENT:
         assert name in offered[operation].parameters["query"]

@@ -213,7 +213,7 @@ async def test_the_log_is_followed_by_kind_and_id(exact: Exact) -> None:
         ({"step_budget": 0}, "params.stepBudget"),
     ],
 )
-async def test_what_cannot_be_sent_is_told_before_it_is_sent(
+async def test_invalid_parameters_are_refused_before_they_are_sent(
     exact: Exact, given: dict[str, Json], message: str
 ) -> None:
     with pytest.raises(Unusable, match=message):

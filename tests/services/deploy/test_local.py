@@ -67,7 +67,7 @@ async def test_a_process_that_was_told_to_stop_stays_so(eventually: Eventually) 
     assert lines == ["it: up", "it: drained"]
 
 
-async def test_whatever_a_process_writes_it_never_stands_still(eventually: Eventually) -> None:
+async def test_a_process_is_never_blocked_by_its_output(eventually: Eventually) -> None:
     """Megabytes without a line break, bytes that are no text, a last line that is not ended."""
     lines: list[str] = []
     writes = (
@@ -81,7 +81,7 @@ async def test_whatever_a_process_writes_it_never_stands_still(eventually: Event
     assert "it: \N{REPLACEMENT CHARACTER}" in lines
 
 
-def test_a_process_that_keeps_ending_is_started_ever_more_rarely() -> None:
+def test_a_process_that_keeps_ending_is_restarted_after_growing_pauses() -> None:
     backoff = Backoff()
     assert [backoff.after(0.1) for _ in range(8)] == [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28]
     assert backoff.after(60) == 0.01
@@ -106,7 +106,7 @@ def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         pytest.fail("a file is no directory")
 
 
-async def test_a_directory_where_nothing_ever_ran_is_told(
+async def test_a_directory_without_a_system_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -222,7 +222,7 @@ async def test_a_file_of_the_current_folder_is_never_run_as_a_service(
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no such host"])
-def test_an_address_that_is_not_ours_is_told(host: str) -> None:
+def test_a_foreign_host_address_is_reported(host: str) -> None:
     with pytest.raises(NoPort, match="--host"):
         free_port(host, 0)
 
@@ -277,7 +277,7 @@ async def test_parked_messages_are_listed_and_given_back(connection: Connection)
 
 
 @pytest.mark.nats
-async def test_retry_without_numbers_passes_over_what_no_service_takes(connection: Connection) -> None:
+async def test_retry_without_numbers_skips_messages_that_no_service_takes(connection: Connection) -> None:
     """A message that is no commit is parked for all readers; the ones after it are delivered again."""
     console = Terminal(file=io.StringIO(), width=200)
     for consumer in ("readers", "executor"):

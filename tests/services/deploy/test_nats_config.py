@@ -68,7 +68,7 @@ def test_the_files_are_private_and_a_second_call_keeps_the_passwords(tmp_path: P
     assert url_in(tmp_path / "new", "reader") == urls
 
 
-def test_an_address_that_is_none_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+def test_an_invalid_address_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(Unreachable):
         write_users(tmp_path / "new", "http://[::1", console())
     assert not (tmp_path / "new").exists()

@@ -141,7 +141,7 @@ async def test_an_old_message_put_back_while_the_run_is_resumed_does_not_share_i
     assert calls.keys == [f"{RUN_ID}/001"]
 
 
-async def test_a_stale_lease_does_not_take_the_run_from_who_has_it() -> None:
+async def test_a_stale_lease_does_not_take_the_run_from_its_owner() -> None:
     """The message of the first start, redelivered after the run was resumed and taken by another."""
     blocked = Calls()
 
@@ -345,7 +345,7 @@ async def test_giving_up_an_old_message_of_a_run_that_was_resumed_changes_nothin
     assert (await system.state()).status is Status.PENDING
 
 
-async def test_a_run_called_off_while_it_is_given_up_stays_called_off() -> None:
+async def test_a_run_cancelled_while_it_is_given_up_stays_cancelled() -> None:
     system = System()
     lease = await system.request(task("001"))
     system.log.open.clear()

@@ -135,7 +135,7 @@ async def test_an_agent_whose_own_model_cannot_be_called_is_asked_with_that_of_t
     assert (await system.state()).done["001"] == "inferred"
 
 
-async def test_what_an_answer_of_no_use_has_cost_is_recorded_with_the_failure() -> None:
+async def test_the_cost_of_an_unusable_answer_is_recorded_with_the_failure() -> None:
     rules = """
 [[rule]]
 answer.text = ""

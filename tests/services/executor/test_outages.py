@@ -17,7 +17,7 @@ from tests.waiting import WAIT_S
 # ── without a log ───────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_step_that_must_not_be_repeated_outlives_an_outage_of_the_log() -> None:
+async def test_the_result_of_a_once_step_survives_an_outage_of_the_log() -> None:
     """Its sibling ends while the log is away; both results are kept until it is back."""
     once, sibling = Calls(), Calls()
     system = System(tool("send", once.wait, Effect.ONCE), tool("wait", sibling.wait))
@@ -37,7 +37,7 @@ async def test_a_step_that_must_not_be_repeated_outlives_an_outage_of_the_log() 
     assert not any(isinstance(event, run.StepFailed) for event in await system.events())
 
 
-async def test_what_became_of_a_lost_commit_is_read_as_soon_as_the_log_answers() -> None:
+async def test_whether_an_unacknowledged_commit_was_stored_is_read_as_soon_as_the_log_answers() -> None:
     calls = Calls()
     system = System(tool("count", calls.count, Effect.ONCE))
     lease = await system.request(task("001", "count"), task("002", "count", needs=["001"]))
@@ -121,7 +121,7 @@ async def test_only_steps_that_change_nothing_begin_before_their_start_is_in_the
     assert writes.keys == [f"{RUN_ID}/003"]
 
 
-async def test_what_ran_ahead_of_the_log_counts_for_nothing_when_the_run_was_called_off() -> None:
+async def test_steps_that_ran_ahead_of_the_log_do_not_count_if_the_run_was_cancelled() -> None:
     reads, last = Calls(), Calls()
     system = System(tool("read", reads.count), tool("last", last.wait))
     lease = await system.request(task("001", "read"), task("002", "last", needs=["001"]))
@@ -137,7 +137,7 @@ async def test_what_ran_ahead_of_the_log_counts_for_nothing_when_the_run_was_cal
     assert [type(event) for event in await system.events()] == [run.Requested, run.Cancelled]
 
 
-async def test_an_outcome_that_no_commit_can_hold_fails_its_step_and_undoes_what_followed() -> None:
+async def test_an_outcome_too_large_for_a_commit_fails_its_step_and_discards_the_decisions_after_it() -> None:
     after = Calls()
 
     async def shout(_: Json, __: CallContext) -> Json:

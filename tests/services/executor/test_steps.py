@@ -100,7 +100,7 @@ async def test_a_large_result_is_kept_beside_the_log_and_given_whole_to_the_next
     assert state.done["002"] == 3_000_000
 
 
-async def test_tools_tell_watchers_what_they_are_at() -> None:
+async def test_progress_of_tools_is_sent_to_watchers() -> None:
     async def talk(value: Json, call: CallContext) -> Json:
         await call.progress("progress", "talk", "half way")
         return value
@@ -194,7 +194,7 @@ async def test_results_too_many_for_one_event_are_put_together_all_the_same() ->
     assert "30" * 25_000 in report
 
 
-async def test_a_step_that_says_it_was_cancelled_when_nobody_did_has_failed() -> None:
+async def test_a_step_that_raises_cancelled_error_itself_has_failed() -> None:
     """Otherwise its run would wait for it for ever, and keep its lease."""
 
     async def odd(_: Json, __: CallContext) -> Json:

@@ -260,7 +260,7 @@ async def test_a_deleted_version_can_be_created_again(api: Api) -> None:
 
 
 @pytest.mark.parametrize("agent_id", [ABSENT, "a.b", "*", ">", "a%20b", "%E2%82%AC", "x" * 65])
-async def test_an_id_of_nothing_is_404_whatever_it_is_made_of(api: Api, agent_id: str) -> None:
+async def test_an_unknown_id_of_any_form_is_404(api: Api, agent_id: str) -> None:
     for method, suffix in (("GET", ""), ("PATCH", ""), ("POST", "/activate"), ("DELETE", "")):
         answer = await api.call(method, f"{AGENTS}/{agent_id}{suffix}")
         assert (answer.status, answer.json) == (404, {"error": "Agent not found"}), method

@@ -114,9 +114,7 @@ async def test_what_is_no_file_is_not_found(api: Api, folder: Path, path: str) -
     "path",
     ["../views.db", "..%2Fviews.db", "a%2F..%2F..%2Fviews.db", "%2Fetc%2Fpasswd", "..", "out", "folder/x"],
 )
-async def test_what_leads_out_of_the_folder_is_denied(
-    api: Api, folder: Path, tmp_path: Path, path: str
-) -> None:
+async def test_a_path_out_of_the_folder_is_denied(api: Api, folder: Path, tmp_path: Path, path: str) -> None:
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "x").write_text("secret", encoding="utf-8")

@@ -143,7 +143,7 @@ async def test_an_execution_that_waits_for_its_plan_costs_what_the_plan_does(cos
     assert (await costs.get("/api/v1/dag-executions/dag-exec_1/costs")).status == 404
 
 
-async def test_what_is_not_known_is_null_and_counts_as_nothing(costs: Api) -> None:
+async def test_an_unknown_cost_is_null_and_counts_as_zero(costs: Api) -> None:
     await execute(costs, "dag-exec_1", "gone", end=None)
     shown = (await costs.get("/api/v1/dag-executions/dag-exec_1/costs")).json
     assert shown["planning"] is None
@@ -210,7 +210,7 @@ async def test_a_plan_shows_every_execution_and_the_sum(costs: Api) -> None:
     ],
 )
 @pytest.mark.parametrize("id_", ["nope", "a.b", ">"])
-async def test_costs_of_nothing_are_not_found(costs: Api, path: str, error: str, id_: str) -> None:
+async def test_costs_of_an_unknown_id_are_not_found(costs: Api, path: str, error: str, id_: str) -> None:
     answer = await costs.get(path.format(id_))
     assert (answer.status, answer.json) == (404, {"error": error.format(id_)})
 
@@ -317,7 +317,7 @@ async def test_both_ends_of_the_range_count(spent: Api) -> None:
 @pytest.mark.parametrize(
     "text", ["yesterday", "2026-13-01", "7x", "-1d", "99999999d", "999999m", "999999w", "%20"]
 )
-async def test_a_date_that_is_none_is_refused(costs: Api, key: str, text: str) -> None:
+async def test_an_invalid_date_is_refused(costs: Api, key: str, text: str) -> None:
     answer = await costs.get(f"{SUMMARY}?{key}={text}")
     assert (answer.status, answer.json["error"]) == (400, "Invalid parameters")
     (issue,) = answer.json["validation_errors"]
@@ -349,7 +349,7 @@ def test_moments_are_dates_or_so_long_ago(text: str, expected: datetime) -> None
     assert moment(text, NOW) == expected
 
 
-def test_what_names_no_moment_says_what_would() -> None:
+def test_an_invalid_time_is_refused_with_the_valid_forms() -> None:
     with pytest.raises(InvalidTime, match="7d, 2w or 3m"):
         moment("soon", NOW)
 

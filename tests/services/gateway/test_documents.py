@@ -96,7 +96,7 @@ async def test_an_answer_that_is_not_in_the_document_is_noticed(
         contract.check("GET", AGENT_PATH, changed)
 
 
-async def test_what_is_no_route_may_only_be_404(api: Api, contract: Any) -> None:
+async def test_an_unknown_route_may_only_be_404(api: Api, contract: Any) -> None:
     answer = await api.get("/nope")
     contract.check("GET", "/nope", answer)
     with pytest.raises(AssertionError):

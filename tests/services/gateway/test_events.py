@@ -81,7 +81,7 @@ EVERYTHING = [
 # ── what is told ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_first_frame_says_where_the_log_is(api: Api) -> None:
+async def test_the_first_frame_has_the_position_of_the_log(api: Api) -> None:
     await write_all(api.log)
     async with watching(api) as client:
         first = await client.next()
@@ -91,7 +91,7 @@ async def test_the_first_frame_says_where_the_log_is(api: Api) -> None:
         assert client.headers["Cache-Control"] == "no-cache"
 
 
-async def test_what_happens_from_now_on_is_told_as_it_stands_in_the_log(api: Api) -> None:
+async def test_new_events_are_sent_as_they_are_in_the_log(api: Api) -> None:
     await write(api.log, DAG, "d0", REQUESTED)
     async with watching(api) as client:
         await client.next()
@@ -121,7 +121,7 @@ async def test_a_stream_of_the_past_ends_after_it(api: Api) -> None:
         assert await client.ended()
 
 
-async def test_a_request_without_a_key_is_asked_for_by_nobody_known(api: Api) -> None:
+async def test_events_of_a_request_without_a_key_have_the_actor_anonymous(api: Api) -> None:
     answer = await api.post("/api/v1/goals", {"objective": "tidy up the shed"})
     (recorded,) = await api.log.read("goal", answer.json["id"])
     assert recorded.commit.actor == "anonymous"
@@ -163,7 +163,7 @@ async def test_a_position_that_is_not_there_yet_is_that_of_the_newest_event(api:
         assert briefly(await client.some(1)) == [(5, "dag.requested", "d3")]
 
 
-async def test_nothing_is_missed_and_nothing_told_twice_while_much_is_written(api: Api) -> None:
+async def test_nothing_is_missed_and_nothing_sent_twice_while_much_is_written(api: Api) -> None:
     """Clients that come at any time, from any position."""
     for n in range(10):
         await write(api.log, DAG, f"d{n}", REQUESTED)
@@ -202,9 +202,7 @@ async def test_nothing_is_missed_and_nothing_told_twice_while_much_is_written(ap
         ("aggregate=&type=", [1, 2, 3, None, 4]),
     ],
 )
-async def test_only_what_is_wanted_is_told_of_the_past_and_of_what_is_new(
-    api: Api, query: str, wanted: list[int | None]
-) -> None:
+async def test_past_and_new_events_are_filtered(api: Api, query: str, wanted: list[int | None]) -> None:
     """The last wanted event of a commit has the id."""
     await write_all(api.log)
     async with watching(api, f"?after=0&{query}") as past, watching(api, f"?after=4&{query}") as present:
@@ -231,13 +229,13 @@ async def test_only_what_is_wanted_is_told_of_the_past_and_of_what_is_new(
         ("after=99999999999999999999", "after"),
     ],
 )
-async def test_what_cannot_be_wanted_is_refused(api: Api, query: str, path: str) -> None:
+async def test_an_invalid_filter_is_refused(api: Api, query: str, path: str) -> None:
     answer = await api.get(f"{EVENTS}?{query}")
     assert (answer.status, answer.json["error"]) == (400, "Invalid query parameters")
     assert {issue["path"][0] for issue in answer.json["validation_errors"]} == {path}
 
 
-async def test_a_refusal_says_what_there_is(api: Api) -> None:
+async def test_a_refusal_names_the_valid_values(api: Api) -> None:
     answer = await api.get(f"{EVENTS}?aggregate=planet")
     (issue,) = answer.json["validation_errors"]
     assert "'planet' is unknown; there are agent, dag" in issue["message"]
@@ -246,7 +244,7 @@ async def test_a_refusal_says_what_there_is(api: Api) -> None:
 # ── clients ─────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_client_that_wants_little_is_told_how_far_the_log_is(api: Api) -> None:
+async def test_heartbeats_have_the_position_for_clients_with_a_narrow_filter(api: Api) -> None:
     """So that it does not start over when it comes back."""
     api.gateway.log_feed._heartbeat_s = 0.01
     async with watching(api, "?aggregate=agent") as client:
@@ -328,7 +326,7 @@ class Client:
         return [int(line[4:]) for line in self.sent.splitlines() if line.startswith(b"id: ")]
 
 
-async def test_a_client_that_may_have_missed_something_has_to_come_back(api: Api) -> None:
+async def test_a_client_that_may_have_missed_something_must_reconnect(api: Api) -> None:
     """The tail was interrupted: what it did not hear is still in the log."""
     await write_all(api.log)
     heard = [one async for batch in _first(api.log) for one in batch]
@@ -425,7 +423,7 @@ async def test_a_client_that_returns_after_a_short_break_costs_no_search_of_the_
         (EventFilter(types=frozenset({"dag.requested"})), [1, 3, 5]),
     ],
 )
-async def test_a_log_on_nats_is_told_the_same_way(
+async def test_a_log_on_nats_is_streamed_the_same_way(
     connection: Connection,
     eventually: Any,
     monkeypatch: pytest.MonkeyPatch,

@@ -131,7 +131,7 @@ async def test_the_dag_of_each_is_told_and_is_there(api: Api) -> None:
     }
 
 
-async def test_what_came_to_no_plan_is_told_with_its_dag_and_the_reason(api: Api) -> None:
+async def test_an_experiment_without_a_plan_has_its_dag_and_the_reason(api: Api) -> None:
     ends = {0: PLANNED, 0.5: ASKED, 1: REJECTED}
     async with planning(api, lambda request: ends[request.temperature]):
         answer = await api.post(PATH, BODY | {"models": ["small"]})

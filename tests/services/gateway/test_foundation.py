@@ -50,9 +50,7 @@ TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
         ("POST", "/api/v1/agents/a/b/c"),
     ],
 )
-async def test_what_is_no_route_is_404_for_unknown_paths_and_methods_alike(
-    api: Api, method: str, path: str
-) -> None:
+async def test_an_unknown_path_or_method_is_404(api: Api, method: str, path: str) -> None:
     answer = await api.call(method, path)
     assert (answer.status, answer.headers["content-type"]) == (404, JSON)
     assert answer.json == {
@@ -208,14 +206,14 @@ async def test_a_page_of_another_site_can_start_nothing(api: Api, path: str, opt
     assert await api.log.last_seq() == 0
 
 
-async def test_a_name_that_is_not_ours_is_refused(start_gateway: StartGateway) -> None:
+async def test_a_request_for_another_host_name_is_refused(start_gateway: StartGateway) -> None:
     api = await start_gateway(allowed_hosts="API.example")
     for host, status in (("evil.example", 403), ("api.example:3000", 200), ("localhost:1", 200)):
         assert (await api.get("/health", headers={"Host": host})).status == status
 
 
 @pytest.mark.parametrize("path", ["/health", "/nope", "/docs", "/openapi.json", AGENTS])
-async def test_no_answer_is_framed_or_guessed_at(api: Api, path: str) -> None:
+async def test_every_answer_forbids_frames_and_guessing_of_types(api: Api, path: str) -> None:
     headers = (await api.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
@@ -251,7 +249,7 @@ async def test_an_address_over_its_limit_is_refused_but_for_health(start_gateway
         assert (await api.get(path)).status != 429
 
 
-async def test_nobody_is_limited_by_default_and_loopback_never(start_gateway: StartGateway) -> None:
+async def test_there_is_no_rate_limit_by_default_and_none_for_loopback(start_gateway: StartGateway) -> None:
     assert GatewaySettings(_env_file=None).rate_limit_max == 0
     api = await start_gateway(rate_limit_max=1)
     for _ in range(3):
@@ -326,7 +324,7 @@ async def test_behind_a_proxy_of_ours_each_client_has_a_limit_of_its_own(start_g
         assert (await api.get(AGENTS, headers={"X-Forwarded-For": chain})).status == status
 
 
-def test_a_stranger_does_not_choose_whom_it_is_counted_for() -> None:
+def test_a_client_that_is_not_a_trusted_proxy_cannot_choose_its_address() -> None:
     limit = RateLimit(1, proxies=[ip_network("127.0.0.0/8")])
     limit.take("10.0.0.1", ["192.0.2.1"])
     with pytest.raises(FrameworkRefusal):
@@ -374,7 +372,7 @@ def test_a_handler_takes_what_its_endpoint_checks(endpoint: Endpoint) -> None:
     assert call.annotation == Call[endpoint.body, endpoint.query]  # type: ignore[name-defined]
 
 
-async def test_a_port_that_is_taken_is_said_in_one_sentence(api: Api, start_gateway: StartGateway) -> None:
+async def test_a_port_in_use_is_reported_in_one_sentence(api: Api, start_gateway: StartGateway) -> None:
     with pytest.raises(UserError, match="set HOST and PORT"):
         await start_gateway(port=api.url.port)
 

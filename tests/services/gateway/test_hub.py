@@ -138,7 +138,7 @@ async def test_a_log_that_is_away_is_followed_when_it_is_back(monkeypatch: pytes
         await heard_by(hub, log)
 
 
-async def test_a_log_that_stays_away_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_log_that_stays_away_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.streams.hub.FOLLOW_S", 0.01)
     log = WatchedLog()
     log.failures = 1_000_000

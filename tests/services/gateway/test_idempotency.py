@@ -145,7 +145,7 @@ async def test_a_plan_is_asked_for_once_whoever_waits_for_it(start_gateway: Star
     assert same(answers[0], late)
 
 
-async def test_what_was_made_is_answered_though_it_could_not_be_made_any_more(
+async def test_a_repeated_request_is_answered_even_if_it_could_not_be_carried_out_any_more(
     start_gateway: StartGateway,
 ) -> None:
     """A gateway may die between the commit and the answer; agents, tools and plans may change since."""
@@ -259,7 +259,7 @@ async def test_after_an_ack_was_lost_the_same_request_finds_what_it_has_done(api
     ("path", "body"),
     [("/api/v1/execute-dag", {"job": JOB}), (AGENTS, NEW), ("/api/v1/create-dag", GOAL)],
 )
-async def test_what_a_killed_gateway_had_done_is_not_done_again(
+async def test_a_request_that_a_killed_gateway_carried_out_is_not_carried_out_again(
     start_gateway: StartGateway, path: str, body: Any
 ) -> None:
     """It did all of it and died before it could keep the answer: the bucket has the claim alone."""
@@ -283,7 +283,7 @@ async def test_what_a_killed_gateway_had_done_is_not_done_again(
     assert await one.log.last_seq() == before
 
 
-async def test_an_agent_that_somebody_else_made_meanwhile_is_not_taken_for_ones_own(api: Api) -> None:
+async def test_an_agent_that_another_client_created_meanwhile_is_a_conflict(api: Api) -> None:
     await api.post(AGENTS, NEW, headers=KEY)
     answer = await api.post(AGENTS, NEW, headers={"Idempotency-Key": "another"})
     assert answer.status == 409

@@ -105,7 +105,7 @@ async def test_the_text_of_a_query_becomes_a_number(api: Api, query: str, limit:
         ("limit=1.5", "integer", "float"),
     ],
 )
-async def test_what_becomes_no_integer_is_told_as_zod_does(
+async def test_a_text_that_is_not_an_integer_is_refused_in_the_words_of_zod(
     api: Api, query: str, expected: str, received: str
 ) -> None:
     answer = await api.get(f"/api/v1/dags?{query}")

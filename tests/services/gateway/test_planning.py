@@ -174,7 +174,7 @@ async def test_a_question_of_the_model_is_passed_on(api: Api, path: str) -> None
         dag.Rejected(http_status=500, error="connection refused"),
     ],
 )
-async def test_why_there_is_no_plan_is_passed_on(
+async def test_the_reason_why_there_is_no_plan_is_in_the_answer(
     api: Api, path: str, failed: dict[str, str], rejected: dag.Rejected
 ) -> None:
     answer, dag_id = await plan(api, path, [ATTEMPT, rejected])
@@ -219,7 +219,9 @@ async def test_a_plan_is_executed_as_the_run_that_the_answer_names(api: Api) -> 
 
 
 @pytest.mark.parametrize("preference", ["respond-async", "wait=5, Respond-Async", "respond-async; x=1"])
-async def test_who_does_not_want_to_wait_is_told_where_the_plan_will_be(api: Api, preference: str) -> None:
+async def test_a_client_that_prefers_not_to_wait_gets_the_location_of_the_plan(
+    api: Api, preference: str
+) -> None:
     answer = await api.post("/api/v1/create-and-execute-dag", GOAL, headers={"Prefer": preference})
 
     dag_id, state = await next_request(api)
@@ -230,7 +232,9 @@ async def test_who_does_not_want_to_wait_is_told_where_the_plan_will_be(api: Api
     assert (await api.get(answer.headers["location"])).json["status"] == "planning"
 
 
-async def test_who_has_waited_long_enough_is_told_where_the_plan_will_be(start_gateway: StartGateway) -> None:
+async def test_a_client_that_has_waited_to_the_limit_gets_the_location_of_the_plan(
+    start_gateway: StartGateway,
+) -> None:
     api = await start_gateway(llm=LLM, planning_wait_s=0.01)
     await add_agent(api)
 
@@ -317,7 +321,7 @@ async def test_only_a_dag_that_asks_can_be_answered(api: Api) -> None:
         ({"agentName": "Nobody"}, 404, "Agent 'Nobody' not found OR not active"),
     ],
 )
-async def test_what_is_wrong_first_is_told_and_nothing_is_written(
+async def test_the_first_problem_is_named_and_nothing_is_written(
     api: Api, changes: dict[str, Any], status: int, error: str
 ) -> None:
     """The body comes before the schedule, the schedule before the provider, the provider before the agent."""
@@ -402,7 +406,7 @@ async def test_an_agent_whose_own_model_cannot_be_called_plans_with_that_of_the_
     assert answer.status == 202
 
 
-async def test_one_of_provider_and_model_alone_is_passed_over(api: Api) -> None:
+async def test_a_provider_without_a_model_or_a_model_without_a_provider_is_ignored(api: Api) -> None:
     answer = await api.post(
         "/api/v1/create-dag", GOAL | {"provider": "no such"}, headers={"Prefer": "respond-async"}
     )

@@ -49,7 +49,7 @@ async def sent(api: Api, raw: bytes) -> tuple[bytes, bytes, Any]:
     ],
     ids=["url", "header", "method", "tls", "length", "colon", "host", "version"],
 )
-async def test_what_is_no_request_is_answered_in_json(
+async def test_invalid_http_is_answered_in_json(
     api: Api, caplog: pytest.LogCaptureFixture, raw: bytes, status: int, reason: str, message: str
 ) -> None:
     with capture_logs() as logs, caplog.at_level(logging.INFO):
@@ -72,7 +72,7 @@ async def test_the_document_says_that_a_url_may_be_too_long(api: Api, path: str)
 
 
 @pytest.mark.parametrize("path", [b"/health", b"/nowhere"])
-async def test_an_expectation_that_nobody_can_meet_is_refused_in_json(api: Api, path: bytes) -> None:
+async def test_an_unknown_expect_header_is_refused_in_json(api: Api, path: bytes) -> None:
     raw = b"GET %s HTTP/1.1\r\n%sConnection: close\r\nExpect: the best\r\n\r\n"
     line, headers, body = await sent(api, raw % (path, HOST))
 

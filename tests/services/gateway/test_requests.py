@@ -36,7 +36,7 @@ def padded(size: int) -> bytes:
 @pytest.mark.parametrize(
     "raw", [b"{", b'{"name":}', b"nonsense", b"\xff\xfe", b'{"a": NaN}', b'{"a": 1e999}']
 )
-async def test_what_is_no_json_is_refused_as_such(api: Api, raw: bytes) -> None:
+async def test_a_body_that_is_not_json_is_refused(api: Api, raw: bytes) -> None:
     answer = await post(api, raw)
     assert answer.status == 400
     assert answer.json["statusCode"] == 400
@@ -122,7 +122,7 @@ async def test_a_mark_of_the_byte_order_before_the_body_does_not_matter(api: Api
         (b'{"name":"\xed\xa0\x80"}', "send every text as UTF-8"),
     ],
 )
-async def test_what_is_no_text_is_no_json_and_says_how_to_send_it(api: Api, raw: bytes, advice: str) -> None:
+async def test_a_body_that_is_not_utf_8_is_refused_with_advice(api: Api, raw: bytes, advice: str) -> None:
     answer = await post(api, raw)
     assert (answer.status, answer.json["error"]) == (400, "Bad Request")
     assert answer.json["message"].endswith(advice)
@@ -167,7 +167,7 @@ async def test_a_nul_in_the_path_or_the_query_is_refused(api: Api, path: str) ->
         (f"{AGENTS}/resolve/%ED%A0%80", 404),
     ],
 )
-async def test_bytes_that_are_no_text_find_nothing(api: Api, path: str, status: int) -> None:
+async def test_a_path_or_query_that_is_not_utf_8_finds_nothing(api: Api, path: str, status: int) -> None:
     answer = await api.get(path)
     assert answer.status == status
     assert answer.json == [] or "error" in answer.json
@@ -219,7 +219,7 @@ async def test_the_number_of_values_in_a_body_is_bounded(api: Api) -> None:
         ("goals", {"objective": "reach something", "params": {"allowedTools": [1] * 50_000}}, 1),
     ],
 )
-async def test_of_too_much_that_is_wrong_only_so_much_is_told(
+async def test_the_number_of_reported_problems_is_bounded(
     api: Api, path: str, body: Any, number: int
 ) -> None:
     answer = await post(api, orjson.dumps(body), path=f"/api/v1/{path}")

@@ -235,7 +235,7 @@ async def test_whatever_is_asked_the_answer_is_one_that_is_documented(
 
 
 @pytest.mark.timeout(300 * DEPTH)
-async def test_whoever_asks_gets_only_what_their_key_is_for(
+async def test_no_key_gets_more_than_its_scopes_allow(
     asking_for_keys: tuple[Api, list[Visitor]],
 ) -> None:
     assert {200, 400, 401, 403, 404} <= await everything(*asking_for_keys)

@@ -182,7 +182,7 @@ async def test_a_task_that_fails_is_in_the_log_too(start: StartApi) -> None:
     assert "no" in recorded.commit.events[0].error
 
 
-async def test_an_answer_of_no_use_counts_with_what_it_has_cost(start: StartApi) -> None:
+async def test_an_unusable_answer_counts_with_its_cost(start: StartApi) -> None:
     answer = 'text = "", cost = 0.01, usage = { prompt_tokens = 11, completion_tokens = 7 }'
     lab = await start(f"[[rule]]\nanswer = {{ {answer} }}")
     assert (await lab.ask()).status == 500
@@ -332,7 +332,7 @@ async def test_a_model_that_refuses_is_an_error_and_says_why(start: StartApi) ->
     assert "check OPENAI_API_KEY" in answer.json["message"]
 
 
-async def test_a_body_that_is_no_form_is_415(lab: Lab) -> None:
+async def test_a_body_that_is_not_a_form_is_415(lab: Lab) -> None:
     for options in ({"json": {"taskName": "T"}}, {"data": b""}, {"data": {"taskName": "T"}}):
         answer = await lab.api.call("POST", TASK, **options)
         assert answer.status == 415
@@ -388,7 +388,7 @@ async def test_the_forms_of_all_clients_together_are_bounded(lab: Lab) -> None:
         assert (await lab.ask(("a.txt", b"x" * 500_000, "text/plain"))).status == 200
 
 
-async def test_a_field_that_nobody_knows_is_refused(lab: Lab) -> None:
+async def test_an_unknown_field_is_refused(lab: Lab) -> None:
     answer = await lab.ask(parms="{}")
     assert (answer.status, answer.json["error"]) == (400, "Validation error")
     assert "did you mean 'params'?" in answer.json["details"][0]["message"]

@@ -148,7 +148,9 @@ async def test_an_announcement_that_got_lost_costs_a_moment_only(
     assert await deaf.gateway.projected(seq, timeout=WAIT_S)
 
 
-async def test_what_views_do_not_include_yet_is_not_called_missing(start_gateway: StartGateway) -> None:
+async def test_a_row_that_the_views_do_not_include_yet_is_503_and_not_404(
+    start_gateway: StartGateway,
+) -> None:
     """The log has it; only views at the head of the log can say that something does not exist."""
     api = await start_gateway(projector=False, views_wait_s=0)
     async with Database.open(api.gateway.settings.views_file):
@@ -178,7 +180,7 @@ async def test_what_views_come_to_include_while_a_read_waits_for_them_is_found(
     assert (answer.status, answer.json["name"]) == (200, "A")
 
 
-async def test_views_of_a_log_that_was_replaced_do_not_say_what_is_missing(
+async def test_views_of_a_replaced_log_answer_503_and_not_404(
     start_gateway: StartGateway,
 ) -> None:
     """They are ahead of the new log, so their position alone tells nothing."""

@@ -51,7 +51,7 @@ answer.cost = 0.01
 answer.usage = { prompt_tokens = 5, completion_tokens = 2 }"""
 
 
-async def test_answers_of_no_use_before_the_good_one_are_paid_for_too(lab: Lab) -> None:
+async def test_unusable_answers_before_a_usable_one_are_counted_too(lab: Lab) -> None:
     good = 'answer = { text = "Hi", cost = 0.1, usage = { prompt_tokens = 5, completion_tokens = 7 } }'
     server = await lab.provider(f"[[rule]]\ntimes = 2\n{EMPTY}\n[[rule]]\n{good}")
 
@@ -62,7 +62,7 @@ async def test_answers_of_no_use_before_the_good_one_are_paid_for_too(lab: Lab) 
 
 
 @pytest.mark.parametrize(("reason", "outcome"), [("stop", Retry), ("length", Reject)])
-async def test_a_call_that_comes_to_nothing_says_what_it_has_cost(
+async def test_a_failed_call_says_what_it_has_cost(
     lab: Lab, reason: str, outcome: type[Retry | Reject]
 ) -> None:
     server = await lab.provider(f'[[rule]]\n{EMPTY}\nanswer.finish_reason = "{reason}"')

@@ -128,7 +128,7 @@ async def test_dates_are_those_of_the_time_zone_of_the_dag(
     assert requested.timezone == "Asia/Kolkata"
 
 
-async def test_a_plan_nobody_wants_executed_is_not(world: World, job: dict[str, Any]) -> None:
+async def test_a_plan_is_executed_only_if_that_was_requested(world: World, job: dict[str, Any]) -> None:
     world.model.says(job)
 
     await world.plan()
@@ -238,7 +238,7 @@ async def test_two_planners_at_once_share_three_attempts(world: World) -> None:
         (dag.Updated(title="Mine"), Planned),
     ],
 )
-async def test_what_clients_do_meanwhile_stands(
+async def test_changes_by_clients_during_planning_are_kept(
     world: World, job: dict[str, Any], meanwhile: Event, last: type[Event]
 ) -> None:
     """A deleted DAG stays deleted; other changes do not keep a plan from being made."""

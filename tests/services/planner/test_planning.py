@@ -218,7 +218,7 @@ async def test_when_to_try_again_is_told_as_the_provider_says_it(world: World) -
     assert rejected.error.endswith("; try again in 30 min, or set another provider and model")
 
 
-async def test_answers_of_no_use_count_with_what_they_have_cost(world: World) -> None:
+async def test_unusable_answers_count_with_their_cost(world: World) -> None:
     empty = ScriptedAnswer(text="", cost=0.25, usage={"prompt_tokens": 10, "completion_tokens": 1})
     world.model.says(empty, empty, empty)
 
@@ -396,7 +396,7 @@ async def test_a_plan_comes_without_a_title_that_cannot_be_had(
     assert error in (titled.error or "")
 
 
-async def test_nobody_makes_titles_when_there_is_no_agent_for_it(world: World, job: dict[str, Any]) -> None:
+async def test_no_title_is_made_without_a_title_agent(world: World, job: dict[str, Any]) -> None:
     world.model.says(job)
     await world.happened("TitleMaster", agent.Updated(name="Retired"), aggregate=AGENT)
 

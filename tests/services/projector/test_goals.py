@@ -210,14 +210,14 @@ REFUSED = run.StepFailed(
 """A model answered, to no use and for money."""
 
 
-async def test_what_a_turn_of_no_use_cost_counts_among_the_totals(views: Views) -> None:
+async def test_the_cost_of_an_unusable_turn_counts_in_the_totals(views: Views) -> None:
     await views.write(RUN, "run_1", *RUN_HISTORY[:3], REFUSED, REFUSED, *RUN_HISTORY[3:])
     row = await views.row(runs)
     assert (row["prompt_tokens"], row["completion_tokens"]) == (9 + 6, 12 + 8)
     assert row["cost_pico"] == 600_000_000_000 + 1_500_000
 
 
-async def test_what_a_step_of_no_use_cost_counts_once_as_the_executions(views: Views) -> None:
+async def test_the_cost_of_an_unusable_answer_for_a_step_counts_once_in_the_execution(views: Views) -> None:
     """Also when the execution is a run of a goal."""
     wanted = dag.Requested(goal_text="find it", agent_name="P", run_id="run_1", goal_id="goal_1")
     await views.write(DAG, "d1", wanted)

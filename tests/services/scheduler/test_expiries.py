@@ -80,7 +80,7 @@ async def test_a_question_expires_and_its_run_goes_on() -> None:
     assert closed.commit.actor == "service:scheduler"
 
 
-async def test_what_expired_while_no_scheduler_ran_is_closed_by_the_next_one() -> None:
+async def test_the_next_scheduler_closes_questions_that_expired_meanwhile() -> None:
     log, clock = MemoryLog(CODEC), FakeClock()
     await wait_for_a_person(log)
     await clock.set(START + 60 * MINUTE)

@@ -87,7 +87,7 @@ async def test_every_schedule_of_a_goal_fires(world: World) -> None:
         ),
     ],
 )
-async def test_what_was_stopped_makes_up_for_nothing(world: World, stop: Event, go: Event) -> None:
+async def test_a_schedule_that_was_stopped_does_not_catch_up(world: World, stop: Event, go: Event) -> None:
     await world.goal(EVERY_MINUTE)
     world.start()
     await world.minute(1)

@@ -166,7 +166,7 @@ async def test_a_clock_set_back_lets_no_retry_wait_for_tomorrow(world: World, ev
 
 
 @pytest.mark.parametrize(("minutes", "made_up"), [(1, True), (3, False)])
-async def test_a_run_that_was_decided_on_and_not_asked_for_is_made_up_for(
+async def test_the_run_of_a_decided_tick_is_requested_by_the_next_scheduler(
     world: World, minutes: int, made_up: bool
 ) -> None:
     """A scheduler died after recording the tick: its run is asked for, unless it has become too late."""
@@ -235,7 +235,7 @@ async def test_one_broken_schedule_does_not_hold_up_the_others(world: World) -> 
     assert await scheduler.problem() is None
 
 
-async def test_a_change_during_a_slow_look_is_not_forgotten_when_the_look_ends(world: World) -> None:
+async def test_a_change_during_a_slow_check_is_not_forgotten_when_the_check_ends(world: World) -> None:
     await world.scheduled(Schedule(cron="@daily"))
     world.log.late = end = asyncio.Event()
     world.start()
@@ -247,7 +247,7 @@ async def test_a_change_during_a_slow_look_is_not_forgotten_when_the_look_ends(w
     assert await world.decided(1) == [(1, FIRED)]
 
 
-async def test_a_book_that_is_behind_the_log_fires_nothing(world: World) -> None:
+async def test_a_scheduler_that_is_behind_the_log_fires_nothing(world: World) -> None:
     """The pause has been recorded; the scheduler will hear of it in a moment."""
     await world.scheduled()
     entry = entry_of(await world.log.read("dag", "d"), "d", world.clock.now())

@@ -81,7 +81,9 @@ async def test_by_default_a_tick_is_skipped_and_says_why(world: World) -> None:
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.type)
-async def test_a_run_that_has_ended_or_waits_for_somebody_is_not_in_the_way(world: World, end: Event) -> None:
+async def test_a_run_that_has_ended_or_waits_for_a_person_does_not_block_the_next_tick(
+    world: World, end: Event
+) -> None:
     await is_running(world, Overlap.SKIP)
     await world.write(RUN, run_id(1), end)
     await world.minute(3)
@@ -89,7 +91,7 @@ async def test_a_run_that_has_ended_or_waits_for_somebody_is_not_in_the_way(worl
     assert len(await world.runs()) == 2
 
 
-async def test_it_is_the_newest_run_that_counts_however_many_ticks_were_skipped(world: World) -> None:
+async def test_only_the_newest_run_counts_for_overlap_after_skipped_ticks(world: World) -> None:
     await is_running(world, Overlap.SKIP)
     for number in (3, 4):
         await world.minute(number)
@@ -97,13 +99,13 @@ async def test_it_is_the_newest_run_that_counts_however_many_ticks_were_skipped(
     assert {one.decision for one in (await world.ticked(4))[1:]} == {SKIPPED}
 
 
-async def test_runs_may_overlap_where_that_is_allowed(world: World) -> None:
+async def test_runs_overlap_if_the_policy_is_allow(world: World) -> None:
     await is_running(world, Overlap.ALLOW)
     assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
     assert len(await world.runs()) == 2
 
 
-async def test_the_run_that_is_going_is_cancelled_where_the_next_one_matters_more(world: World) -> None:
+async def test_the_run_in_progress_is_cancelled_if_the_policy_is_cancel_running(world: World) -> None:
     await is_running(world, Overlap.CANCEL_RUNNING)
     _, fired = await world.ticked(2)
     assert (fired.decision, fired.run_id) == (FIRED, run_id(2))
@@ -112,9 +114,7 @@ async def test_the_run_that_is_going_is_cancelled_where_the_next_one_matters_mor
     assert len(await world.runs()) == 2
 
 
-async def test_one_tick_waits_for_the_run_that_is_going_and_no_more_than_one(
-    world: World, eventually: Eventually
-) -> None:
+async def test_at_most_one_tick_waits_for_the_run_in_progress(world: World, eventually: Eventually) -> None:
     await is_running(world, Overlap.QUEUE_ONE)
     await world.minute(3)
     assert await world.decided(3) == [(1, FIRED), (2, QUEUED), (3, SKIPPED)]
@@ -145,7 +145,7 @@ async def test_a_queued_tick_is_not_lost_with_its_scheduler(world: World, eventu
     assert await amended(world) == [(2, FIRED, run_id(2))]
 
 
-async def test_a_queued_tick_loses_its_point_when_the_goal_is_paused(
+async def test_a_queued_tick_does_not_fire_if_the_goal_is_paused(
     world: World, eventually: Eventually
 ) -> None:
     await is_running(world, Overlap.QUEUE_ONE)
@@ -172,7 +172,7 @@ async def test_many_schedulers_release_a_queued_tick_once(world: World, eventual
 # ── goals that are pursued by a plan ────────────────────────────────────────────────────────────────────
 
 
-async def test_planning_counts_as_going(world: World) -> None:
+async def test_planning_counts_as_in_progress(world: World) -> None:
     await is_running(world, Overlap.SKIP, strategy="dag")
     assert await world.decided(2) == [(1, FIRED), (2, SKIPPED)]
     await world.write(DAG, plan_id(run_id(1)), dag.Rejected(http_status=503, error="no model"))
@@ -180,7 +180,7 @@ async def test_planning_counts_as_going(world: World) -> None:
     assert (await world.decided(3))[2:] == [(3, FIRED)]
 
 
-async def test_planning_is_called_off_where_the_next_run_matters_more(world: World) -> None:
+async def test_planning_is_cancelled_if_the_policy_is_cancel_running(world: World) -> None:
     await is_running(world, Overlap.CANCEL_RUNNING, strategy="dag")
     assert await world.decided(2) == [(1, FIRED), (2, FIRED)]
     (_, rejected) = await world.log.read("dag", plan_id(run_id(1)))
@@ -191,7 +191,7 @@ async def test_planning_is_called_off_where_the_next_run_matters_more(world: Wor
     assert states == ["cancelled"], "or a planner that has its plan already would still ask for the run"
 
 
-async def test_the_end_of_planning_lets_the_queued_tick_go(world: World, eventually: Eventually) -> None:
+async def test_the_queued_tick_fires_when_planning_ends(world: World, eventually: Eventually) -> None:
     await is_running(world, Overlap.QUEUE_ONE, strategy="dag")
     await world.write(DAG, plan_id(run_id(1)), dag.Rejected(http_status=503, error="no model"))
     await eventually(lambda: amended(world))

@@ -99,7 +99,7 @@ async def test_a_schedule_is_read_once_however_often_it_fires(world: World, even
     assert reads == 1
 
 
-async def test_a_tick_and_its_run_are_told_as_one_story(world: World) -> None:
+async def test_a_tick_and_its_run_have_one_correlation_id(world: World) -> None:
     await world.scheduled()
     world.start()
     await world.minute(1)
@@ -110,7 +110,7 @@ async def test_a_tick_and_its_run_are_told_as_one_story(world: World) -> None:
     assert one_run.commit.actor == tick.commit.actor == "service:scheduler"
 
 
-async def test_each_tick_is_a_story_of_its_own(world: World) -> None:
+async def test_each_tick_has_its_own_correlation_id(world: World) -> None:
     await world.scheduled()
     world.start()
     for number in (1, 2):
@@ -139,7 +139,7 @@ async def test_a_schedule_set_while_running_fires_from_its_next_tick_on(world: W
     assert await world.decided(1) == [(6, FIRED)]
 
 
-async def test_a_paused_dag_does_not_fire_and_makes_up_for_nothing(world: World) -> None:
+async def test_a_paused_dag_neither_fires_nor_catches_up(world: World) -> None:
     await world.scheduled()
     world.start()
     await world.minute(1)
@@ -177,7 +177,7 @@ async def test_a_dag_without_a_schedule_any_more_is_forgotten(world: World, end:
     assert len(await world.runs()) == 2
 
 
-async def test_a_plan_that_is_none_any_more_is_skipped_and_says_why(world: World) -> None:
+async def test_a_tick_of_an_invalid_plan_is_skipped_with_the_reason(world: World) -> None:
     await world.scheduled()
     world.start()
     await world.dag(dag.Updated(job={"plan": "to be made"}))
@@ -191,7 +191,7 @@ async def test_a_plan_that_is_none_any_more_is_skipped_and_says_why(world: World
     assert len(await world.runs()) == 1
 
 
-async def test_the_metrics_tell_what_became_of_ticks(world: World) -> None:
+async def test_ticks_are_counted_by_their_decision(world: World) -> None:
     def value(name: str, **labels: Any) -> float:
         return REGISTRY.get_sample_value(name, labels) or 0
 

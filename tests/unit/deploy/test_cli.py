@@ -101,7 +101,7 @@ def test_an_error_is_one_message_and_a_status(
     assert advice in capsys.readouterr().err
 
 
-def test_a_bug_is_not_dressed_up_as_advice() -> None:
+def test_a_bug_is_raised_and_not_shown_as_an_error_of_the_user() -> None:
     async def fail() -> Status:
         raise ZeroDivisionError
 
@@ -135,7 +135,7 @@ def test_a_command_that_was_to_be_stopped_has_not_failed() -> None:
     assert execute(serve(), interrupted=Status.DONE) is Status.DONE
 
 
-def test_an_option_is_stronger_than_the_environment_and_that_than_the_file(
+def test_an_option_overrides_the_environment_which_overrides_the_env_file(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("PORT=1111\nDURABILITY=fast\nEXECUTORS=2\n")
@@ -185,7 +185,7 @@ def test_an_invalid_setting_is_told_by_its_name(
         ("artifacts get x --url ftp://host", "not an HTTP address"),
     ],
 )
-def test_what_cannot_be_asked_leaves_the_output_to_scripts_empty(command: str, said: str) -> None:
+def test_wrong_usage_prints_nothing_on_standard_output(command: str, said: str) -> None:
     shown = CliRunner().invoke(app, command.split())
     assert (shown.exit_code, shown.stdout) == (Status.UNUSABLE, "")
     assert said in shown.stderr

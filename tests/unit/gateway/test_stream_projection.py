@@ -76,7 +76,7 @@ def test_a_first_run_is_told_as_started() -> None:
     assert story.projection.seq == 30
 
 
-def test_what_came_of_steps_is_followed_by_the_counters_once_a_commit() -> None:
+def test_outcomes_of_steps_are_followed_by_the_counters_once_per_commit() -> None:
     story = Story()
     story.tell(REQUESTED)
     story.tell(STARTED, run.StepsStarted(steps=("001", "b")))
@@ -247,14 +247,14 @@ def test_an_execution_is_told_from_the_request_for_its_plan_on() -> None:
     assert story.tell(dag.Deleted()) == []
 
 
-def test_a_plan_that_becomes_another_run_is_none_of_it() -> None:
+def test_a_plan_that_becomes_another_run_is_ignored() -> None:
     story = Story()
     assert story.tell(PLANNING.model_copy(update={"run_id": "e2"})) == []
     assert story.tell(dag.Rejected(http_status=500, error="no")) == []
     assert not story.projection.is_known
 
 
-def test_an_execution_that_no_plan_came_of_has_failed() -> None:
+def test_an_execution_without_a_plan_has_failed() -> None:
     story = Story()
     story.tell(PLANNING)
 
@@ -264,7 +264,7 @@ def test_an_execution_that_no_plan_came_of_has_failed() -> None:
     assert story.projection.update(0)["status"] == "failed"
 
 
-def test_one_that_is_called_off_while_it_waits_ends_once() -> None:
+def test_an_execution_cancelled_while_it_waits_for_its_plan_ends_once() -> None:
     story = Story()
     story.tell(PLANNING)
 

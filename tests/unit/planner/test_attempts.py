@@ -82,7 +82,7 @@ def test_attempts_begin_anew_after_a_clarification() -> None:
     assert len(events) == 1
 
 
-def test_what_is_kept_of_an_answer_is_bounded() -> None:
+def test_the_stored_part_of_an_answer_is_bounded() -> None:
     (made,) = concluded("x" * (MAX_SHOWN + 1))
 
     assert isinstance(made, AttemptMade)
@@ -97,7 +97,7 @@ def test_what_is_kept_of_an_answer_is_bounded() -> None:
         (ClarificationAsked(query="Which?", job=judged(plan()).job), dag.Clarified(answer="this")),  # type: ignore[union-attr]
     ],
 )
-def test_an_answer_nobody_waits_for_any_more_is_nothing(meanwhile: tuple[Event, ...]) -> None:
+def test_an_answer_to_a_request_that_is_over_decides_nothing(meanwhile: tuple[Event, ...]) -> None:
     """Another planner came first, the DAG was deleted, or the goal is another one now."""
     state = DAG.fold([REQUESTED, *meanwhile])
 

@@ -118,7 +118,7 @@ def test_a_dag_paused_before_it_had_a_schedule_is_paused() -> None:
     assert entry_of(history(IMPORTED, PAUSED, SET, RESUMED), "d", LATER) == since(3)
 
 
-def test_the_book_tells_which_schedules_are_not_what_they_were() -> None:
+def test_fold_returns_the_ids_of_changed_schedules() -> None:
     schedules = ActiveSchedules()
     imported, was_set, renamed, deleted = history(IMPORTED, SET, dag.Updated(title="new"), dag.Deleted())
     assert schedules.fold([imported, *history(IMPORTED, dag_id="other")], LATER) == set()

@@ -61,7 +61,7 @@ async def world(make_world: MakeWorld, sender: Tool[Any], tmp_path: Path) -> Any
 # ── memories ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_run_leaves_what_it_wrote_learnt_and_did_to_the_next_one(world: Any) -> None:
+async def test_the_next_run_remembers_files_memories_and_results_of_this_run(world: Any) -> None:
     await world.pursue()
     await world.settle()
     (kept,) = await world.of(memory.Kept, "goal_1", "memory")
@@ -78,7 +78,7 @@ async def test_a_run_leaves_what_it_wrote_learnt_and_did_to_the_next_one(world: 
     assert "- note: All done." in told
 
 
-async def test_runs_of_other_goals_are_told_nothing(world: Any) -> None:
+async def test_runs_of_other_goals_do_not_see_the_memories(world: Any) -> None:
     await world.pursue()
     await world.settle()
     await world.handle(world.executor(), await world.request("run_2", goal_id="goal_2"))
@@ -86,14 +86,14 @@ async def test_runs_of_other_goals_are_told_nothing(world: Any) -> None:
     assert started.memories == ()
 
 
-async def test_an_end_that_is_given_again_leaves_nothing_twice(world: Any) -> None:
+async def test_an_end_that_is_delivered_again_keeps_nothing_twice(world: Any) -> None:
     await world.pursue()
     await world.settle()
     await world.settle()
     assert len(await world.of(memory.Kept, "goal_1", "memory")) == 1
 
 
-async def test_an_old_end_that_is_given_again_after_many_others_leaves_nothing_twice(world: Any) -> None:
+async def test_an_old_end_that_is_delivered_again_after_many_others_keeps_nothing_twice(world: Any) -> None:
     """Of what it left, nothing is recalled any more."""
     await world.pursue()
     await world.settle()
@@ -108,7 +108,9 @@ async def test_an_old_end_that_is_given_again_after_many_others_leaves_nothing_t
 # ── webhooks ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_webhook_is_told_once_signed_how_the_run_ended(world: Any, receiver: Receiver) -> None:
+async def test_the_webhook_is_called_once_signed_with_the_end_of_the_run(
+    world: Any, receiver: Receiver
+) -> None:
     await world.pursue(webhook_url=receiver.url)
     await world.settle()
     await world.settle()
@@ -133,7 +135,7 @@ async def test_a_slow_webhook_keeps_no_executor_busy(world: Any, receiver: Recei
         assert (await world.state("run_2")).status is Status.COMPLETED
 
 
-async def test_a_webhook_told_while_the_log_is_away_is_not_told_again(
+async def test_a_webhook_called_while_the_log_is_away_is_not_called_again(
     world: Any, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append, away = world.log.append, [Unavailable("away")] * 2
@@ -150,7 +152,7 @@ async def test_a_webhook_told_while_the_log_is_away_is_not_told_again(
     assert len(await world.of(webhook.Delivered, "run_1", "webhook")) == 1
 
 
-async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_process(
+async def test_a_webhook_call_that_a_crash_interrupted_is_made_by_the_next_process(
     world: Any, receiver: Receiver
 ) -> None:
     receiver.discard_progress = True
@@ -164,7 +166,7 @@ async def test_a_webhook_that_a_crash_cut_short_is_told_by_the_next_process(
     assert len(await world.of(webhook.Delivered, "run_1", "webhook")) == 1
 
 
-async def test_a_webhook_that_cannot_be_told_now_is_told_later(world: Any, receiver: Receiver) -> None:
+async def test_a_webhook_that_does_not_answer_is_called_again_later(world: Any, receiver: Receiver) -> None:
     """The queue is asked to give the end again; whoever gets it goes on."""
     receiver.statuses = [503, 200]
     world.policy = RunPolicy(backoff_s=0.05)
@@ -202,7 +204,7 @@ async def test_no_webhook_is_called_by_a_process_that_was_silent_for_longer_than
     assert receiver.got == []
 
 
-async def test_the_end_of_a_run_that_is_no_goals_is_not_looked_at(
+async def test_the_end_of_a_run_without_a_goal_is_ignored(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = run.Requested(dag_id="d", original_request="do it", job=jobs.job(jobs.task("1", "remember")))
@@ -213,7 +215,7 @@ async def test_the_end_of_a_run_that_is_no_goals_is_not_looked_at(
 
 
 @pytest.mark.parametrize(("statuses", "attempts", "error"), [([404], 1, "HTTP 404"), ([503], 3, "HTTP 503")])
-async def test_a_webhook_that_cannot_be_told_at_all_is_given_up_and_the_run_stays_completed(
+async def test_a_webhook_that_never_accepts_is_given_up_and_the_run_stays_completed(
     world: Any, receiver: Receiver, statuses: list[int], attempts: int, error: str
 ) -> None:
     receiver.statuses = statuses
@@ -241,7 +243,7 @@ async def test_a_clock_that_is_set_back_does_not_hold_up_a_webhook(
     assert 0 < waits[1] <= waits[0]
 
 
-async def test_the_webhook_is_told_of_a_failure_too(world: Any, receiver: Receiver) -> None:
+async def test_the_webhook_is_called_for_a_failure_too(world: Any, receiver: Receiver) -> None:
     world.agents = type(world.agents)()
     await world.pursue(webhook_url=receiver.url)
     await world.settle()
@@ -250,7 +252,7 @@ async def test_the_webhook_is_told_of_a_failure_too(world: Any, receiver: Receiv
     assert "There is no agent" in told["data"]["error"]
 
 
-async def test_nobody_is_told_of_a_run_that_was_called_off(world: Any, receiver: Receiver) -> None:
+async def test_no_webhook_is_called_for_a_cancelled_run(world: Any, receiver: Receiver) -> None:
     lease = await world.request(webhook_url=receiver.url)
     await world.write(RUN, "run_1", run.Cancelled(reason="enough"))
     await world.handle(world.executor(), lease)
@@ -259,7 +261,9 @@ async def test_nobody_is_told_of_a_run_that_was_called_off(world: Any, receiver:
     assert await world.of(memory.Kept, "goal_1", "memory") == []
 
 
-async def test_nobody_is_told_of_a_run_that_was_deleted_meanwhile(world: Any, receiver: Receiver) -> None:
+async def test_no_webhook_is_called_for_a_run_that_was_deleted_meanwhile(
+    world: Any, receiver: Receiver
+) -> None:
     await world.pursue(webhook_url=receiver.url)
     await world.write(RUN, "run_1", run.Deleted())
     await world.settle()
@@ -289,7 +293,7 @@ async def test_a_run_by_a_plan_ends_like_one_by_turns(world: Any, receiver: Rece
     assert (told["goalId"], told["status"], told["stepsExecuted"]) == ("goal_1", "completed", 1)
 
 
-async def test_a_run_that_is_suspended_resumed_and_completed_tells_of_both_ends_once(
+async def test_a_run_that_is_suspended_resumed_and_completed_calls_its_webhook_once_for_each_end(
     world: Any, receiver: Receiver
 ) -> None:
     """To clients a suspended run of a goal has failed. What it leaves to the next one is kept in the end."""
@@ -325,7 +329,7 @@ async def test_a_run_that_is_suspended_resumed_and_completed_tells_of_both_ends_
     assert [one.type for one in kept.added] == [Kind.ARTIFACT, Kind.NOTE]
 
 
-async def test_an_end_that_could_not_be_told_does_not_use_up_the_tries_of_the_next(
+async def test_failed_calls_about_one_end_do_not_reduce_the_attempts_for_the_next_end(
     world: Any, receiver: Receiver
 ) -> None:
     receiver.statuses = [404, 200]
@@ -345,7 +349,7 @@ def to_be_planned(receiver: Receiver, **given: Any) -> dag.Requested:
     return dag.Requested(goal_text="find it", agent_name="a", **wanted)
 
 
-async def test_the_webhook_is_told_that_there_is_no_plan_for_the_run(world: Any, receiver: Receiver) -> None:
+async def test_the_webhook_is_called_if_no_plan_was_made_for_the_run(world: Any, receiver: Receiver) -> None:
     await world.write(DAG, "dag_1", to_be_planned(receiver))
     await world.write(DAG, "dag_1", dag.Rejected(http_status=503, error="no model"))
     await world.write(DAG, "dag_1", dag.Updated(title="renamed"))
@@ -362,7 +366,7 @@ async def test_the_webhook_is_told_that_there_is_no_plan_for_the_run(world: Any,
 @pytest.mark.parametrize(
     ("given", "status"), [({}, 409), ({"goal_id": None}, 500), ({"run_id": None, "goal_id": None}, 500)]
 )
-async def test_nobody_is_told_of_a_plan_that_was_called_off_or_is_no_goals(
+async def test_no_webhook_is_called_for_a_cancelled_plan_or_a_plan_without_a_goal(
     world: Any, receiver: Receiver, given: dict[str, Any], status: int
 ) -> None:
     rejected = dag.Rejected(http_status=status, error="cancelled: enough")
@@ -371,7 +375,7 @@ async def test_nobody_is_told_of_a_plan_that_was_called_off_or_is_no_goals(
     assert receiver.got == []
 
 
-async def test_each_end_of_a_resumed_run_is_told_once_and_leaves_only_what_is_new(
+async def test_each_end_of_a_resumed_run_calls_the_webhook_once_and_keeps_only_new_memories(
     world: Any, receiver: Receiver
 ) -> None:
     lease = await world.request(webhook_url=receiver.url)

@@ -223,9 +223,7 @@ answer.tool_calls = [{ name = "long" }]
     assert "older results are left out" in last[1]["content"]
 
 
-async def test_what_the_model_said_in_the_newest_turn_is_bounded_too(
-    make_world: MakeWorld, tmp_path: Path
-) -> None:
+async def test_the_text_of_the_newest_turn_is_bounded_too(make_world: MakeWorld, tmp_path: Path) -> None:
     """A quarter of the room for one text, half of it for the turn; the arguments stay JSON."""
     world = await make_world(
         calls_once(
@@ -283,7 +281,7 @@ async def test_constraints_are_readable_whether_the_prompt_has_a_place_for_them_
     assert "# Objective\nfind it" in start["content"]
 
 
-async def test_an_agent_that_is_gone_or_whose_model_cannot_be_called_is_stood_in_for(
+async def test_the_default_agent_or_model_is_used_if_the_agent_is_gone_or_its_model_cannot_be_called(
     make_world: MakeWorld,
 ) -> None:
     world = await make_world(ONE_CALL)

@@ -167,9 +167,7 @@ async def test_draining_finishes_the_calls_in_progress_and_leaves_the_rest_to_an
     assert calls.keys == ["run_1/1.0"]
 
 
-async def test_draining_sends_away_the_runs_that_wait_for_a_place(
-    make_world: MakeWorld, calls: Calls
-) -> None:
+async def test_draining_returns_the_runs_that_wait_for_a_slot(make_world: MakeWorld, calls: Calls) -> None:
     world = await make_world(ONE_CALL)
     world.limits = Limits(concurrent=1)
     world.tool("first", calls.wait)
@@ -222,7 +220,7 @@ async def test_a_model_that_recovers_is_asked_again(make_world: MakeWorld) -> No
     assert first.attempt == 3
 
 
-async def test_a_summary_that_cannot_be_written_is_admitted(make_world: MakeWorld) -> None:
+async def test_a_run_whose_summary_cannot_be_written_says_so(make_world: MakeWorld) -> None:
     world = await make_world('[[rule]]\nwhen.user = "Sum it up"\nanswer.status = 400\n' + ONE_CALL)
     world.tool("first", echo)
     state = await world.pursue()
@@ -285,7 +283,7 @@ async def test_cancelling_does_not_wait_for_a_model_that_is_silent(
     assert await world.of(run.TurnTaken) == []
 
 
-async def test_a_run_cancelled_while_it_waits_for_a_place_never_begins(
+async def test_a_run_cancelled_while_it_waits_for_a_slot_never_starts(
     make_world: MakeWorld, calls: Calls
 ) -> None:
     world = await make_world(ONE_CALL)

@@ -33,7 +33,7 @@ async def resumed(world: World) -> run.State:
     return await world.state()
 
 
-async def test_a_run_that_failed_for_want_of_a_model_goes_on_when_there_is_one(make_world: MakeWorld) -> None:
+async def test_a_run_that_failed_without_a_model_continues_when_there_is_one(make_world: MakeWorld) -> None:
     world = await make_world(ONE_CALL)
     world.tool("first", echo)
     there, world.llm = world.llm, Llm(LlmSettings(_env_file=None))

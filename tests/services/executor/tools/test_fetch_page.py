@@ -90,15 +90,13 @@ async def test_a_refusal_is_final(web_pages: Pages, server: TestServer, status: 
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
-async def test_trouble_of_the_server_is_tried_again(
-    web_pages: Pages, server: TestServer, status: int
-) -> None:
+async def test_an_error_of_the_server_is_retried(web_pages: Pages, server: TestServer, status: int) -> None:
     with pytest.raises(Retry, match=f"HTTP {status}: ") as later:
         await page(web_pages, server.make_url(f"/say/{status}"))
     assert later.value.after is None
 
 
-async def test_the_server_says_when_to_come_again(web_pages: Pages, server: TestServer) -> None:
+async def test_retry_after_of_the_server_is_honoured(web_pages: Pages, server: TestServer) -> None:
     with pytest.raises(Retry) as later:
         await page(web_pages, server.make_url("/say/429").with_query({"Retry-After": "7"}))
     assert later.value.after == 7
@@ -111,7 +109,7 @@ async def test_the_server_says_when_to_come_again(web_pages: Pages, server: Test
 @pytest.mark.parametrize(
     ("said", "wait"), [("99999999999", 3600), ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("soon", None)]
 )
-async def test_no_server_keeps_us_away_for_ever(
+async def test_retry_after_of_the_server_is_bounded(
     web_pages: Pages, server: TestServer, said: str, wait: float | None
 ) -> None:
     with pytest.raises(Retry) as later:
@@ -150,7 +148,7 @@ async def test_a_port_nobody_listens_on_is_tried_again(web_pages: Pages, server:
         await page(web_pages, url)
 
 
-async def test_what_is_no_text_is_rejected(web_pages: Pages, serving: Callable[..., Json]) -> None:
+async def test_a_page_that_is_not_text_is_rejected(web_pages: Pages, serving: Callable[..., Json]) -> None:
     async def image(request: web.Request) -> web.StreamResponse:
         return web.Response(body=b"\x89PNG", content_type="image/png")
 
@@ -251,9 +249,7 @@ async def test_an_invalid_answer_is_told_in_one_short_line(
     assert len(str(failure.value)) < 300
 
 
-async def test_a_page_that_leads_on_by_itself_is_followed_once(
-    web_pages: Pages, serving: Callable[..., Json]
-) -> None:
+async def test_a_meta_refresh_is_followed_once(web_pages: Pages, serving: Callable[..., Json]) -> None:
     asked: list[str] = []
 
     async def leading(request: web.Request) -> web.StreamResponse:
@@ -268,7 +264,7 @@ async def test_a_page_that_leads_on_by_itself_is_followed_once(
     assert "This is /slow" in (await page(web_pages, f"{url}slow"))["content"]
 
 
-async def test_a_page_does_not_lead_to_where_tools_may_not_go(
+async def test_a_meta_refresh_to_a_blocked_address_is_blocked(
     web_pages: Pages, serving: Callable[..., Json]
 ) -> None:
     async def leading(request: web.Request) -> web.StreamResponse:

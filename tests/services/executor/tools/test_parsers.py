@@ -52,17 +52,17 @@ async def impatient() -> AsyncIterator[Parsers]:
         yield parsers
 
 
-async def test_work_is_done_in_another_process(parsers: Parsers) -> None:
+async def test_a_document_is_parsed_in_another_process(parsers: Parsers) -> None:
     assert await parsers.run(double, 21) == 42
     assert await parsers.run(process_id) != os.getpid()
 
 
-async def test_what_the_work_raises_is_raised(parsers: Parsers) -> None:
+async def test_an_exception_of_the_parser_process_is_raised(parsers: Parsers) -> None:
     with pytest.raises(Reject, match="no text"):
         await parsers.run(refuse)
 
 
-async def test_what_takes_too_long_is_rejected_and_the_next_is_done(
+async def test_a_document_that_takes_too_long_is_rejected_and_the_next_is_parsed(
     impatient: Parsers, tmp_path: Path
 ) -> None:
     with pytest.raises(Reject, match=r"more than 0\.5 s"):
@@ -70,18 +70,20 @@ async def test_what_takes_too_long_is_rejected_and_the_next_is_done(
     assert await impatient.run(double, 2) == 4
 
 
-async def test_what_takes_too_much_memory_is_rejected(impatient: Parsers) -> None:
+async def test_a_document_that_takes_too_much_memory_is_rejected(impatient: Parsers) -> None:
     with pytest.raises(Reject, match="too much memory"):
         await impatient.run(grow)
 
 
-async def test_what_takes_its_process_down_is_rejected_and_the_next_is_done(impatient: Parsers) -> None:
+async def test_a_document_that_crashes_its_process_is_rejected_and_the_next_is_parsed(
+    impatient: Parsers,
+) -> None:
     with pytest.raises(Reject, match="crashed the parser process"):
         await impatient.run(die)
     assert await impatient.run(double, 2) == 4
 
 
-async def test_what_nobody_waits_for_any_more_is_killed(
+async def test_the_process_of_a_cancelled_parse_is_killed(
     parsers: Parsers, tmp_path: Path, eventually: Eventually
 ) -> None:
     began = tmp_path / "began"
@@ -93,7 +95,7 @@ async def test_what_nobody_waits_for_any_more_is_killed(
     await eventually(lambda: not is_running(process))
 
 
-async def test_documents_that_never_end_hold_up_no_file(
+async def test_documents_that_never_end_do_not_delay_writing_files(
     parsers: Parsers, tmp_path: Path, eventually: Eventually
 ) -> None:
     endless = [

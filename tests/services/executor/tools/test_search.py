@@ -56,7 +56,7 @@ def engines(monkeypatch: pytest.MonkeyPatch, serving: Callable[..., Json]) -> Ca
 
 
 @pytest.mark.parametrize("status", [429, 202, 403, 503])
-async def test_an_engine_that_refuses_has_not_found_nothing(
+async def test_a_refusal_of_an_engine_is_not_an_empty_result(
     engines: Callable[..., Json], status: int
 ) -> None:
     search = await engines(busy=status)
@@ -64,11 +64,11 @@ async def test_an_engine_that_refuses_has_not_found_nothing(
         await search.search("cats", 5)
 
 
-async def test_what_another_engine_finds_counts(engines: Callable[..., Json]) -> None:
+async def test_results_of_another_engine_are_used(engines: Callable[..., Json]) -> None:
     search = await engines(busy=429, good=200)
     assert await search.search("cats", 5) == [Hit("Cats", "https://cats.example/", "about cats")]
 
 
-async def test_engines_that_answer_and_find_nothing_have_found_nothing(engines: Callable[..., Json]) -> None:
+async def test_engines_that_answer_without_results_give_an_empty_list(engines: Callable[..., Json]) -> None:
     search = await engines(good=200)
     assert await search.search("nothing", 5) == []

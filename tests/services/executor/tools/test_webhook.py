@@ -94,7 +94,7 @@ async def test_an_answer_that_is_no_json_is_text(http: ClientSession, receiver: 
     assert (await send(http, url=receiver.url))["response"] == body
 
 
-async def test_of_a_huge_answer_the_beginning_is_kept(http: ClientSession, receiver: Receiver) -> None:
+async def test_the_beginning_of_a_huge_answer_is_kept(http: ClientSession, receiver: Receiver) -> None:
     receiver.answer = {"text": "x" * 3_000_000}
     assert (await send(http, url=receiver.url))["response"] == "x" * webhooks.MAX_RESPONSE
 
@@ -111,7 +111,7 @@ async def test_a_refusal_is_a_result_not_an_error(
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-async def test_trouble_of_the_receiver_is_tried_again(
+async def test_an_error_of_the_receiver_is_retried(
     http: ClientSession, receiver: Receiver, status: int
 ) -> None:
     receiver.answer = {"status": status, "headers": {"Retry-After": "3"}}

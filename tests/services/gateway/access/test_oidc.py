@@ -72,7 +72,7 @@ async def test_a_user_does_what_the_role_allows_under_their_own_name(
     assert (await api.get("/api/v1/keys", headers=header)).status == 403
 
 
-async def test_a_user_without_a_role_may_nothing(api: Api, issuer: Issuer) -> None:
+async def test_a_user_without_a_role_is_refused_everything(api: Api, issuer: Issuer) -> None:
     for roles in (None, [], ["gardener"], "gardener", 7, {"run": True}):
         answer = await api.get(GOALS, headers=bearer(issuer.token("rsa-1", roles=roles)))
         assert answer.status == 403

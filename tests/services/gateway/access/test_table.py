@@ -88,7 +88,7 @@ def routes_of(app: web.Application) -> list[Any]:
     return [one for one in app.router.routes() if one.resource is not None]
 
 
-async def test_who_may_not_read_is_not_told_which_routes_exist(guarded: Guarded) -> None:
+async def test_clients_without_a_scope_do_not_learn_which_routes_exist(guarded: Guarded) -> None:
     assert (await guarded.api.get("/api/v1/nothing")).status == 401
     header = await guarded.key("reader", Scope.READ)
     assert (await guarded.api.get("/api/v1/nothing", headers=header)).status == 404

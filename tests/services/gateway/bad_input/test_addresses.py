@@ -24,9 +24,7 @@ NOT_IDS = ("nobody", "%2A", "%3E", "a.b", "a%20b", "x" * 65, "%00", "%ED%A0%80",
 
 
 @pytest.mark.parametrize("value", NOT_IDS)
-async def test_what_is_not_there_is_not_found_whatever_it_is_called(
-    api: Api, refusals: Refusals, value: str
-) -> None:
+async def test_an_unknown_id_of_any_form_is_not_found(api: Api, refusals: Refusals, value: str) -> None:
     for endpoint in WITH_ID:
         asking = api.call(endpoint.method, path_of(endpoint, value), json=body_of(endpoint))
         others = {400} if endpoint.body or value == "%00" else set(endpoint.errors) & {403}
@@ -84,7 +82,7 @@ async def test_a_page_after_the_last_is_empty_and_tells_how_many_there_are(
         ("PATCH", "/api/v1/dags/d1", {"dagTitle": "New"}, 200, {200}),
     ],
 )
-async def test_what_is_asked_for_many_times_at_once_is_done_once(
+async def test_of_equal_requests_at_the_same_time_one_is_carried_out(
     api: Api, method: str, path: str, body: Any, won: int, lost: set[int]
 ) -> None:
     """Whoever comes late is told how things are then."""

@@ -62,7 +62,7 @@ async def test_a_body_that_is_no_json_object_is_refused_by_every_route(
         await refusals.expect(asking, status, 404 if endpoint.missing else status, about=name_of(endpoint))
 
 
-async def test_what_must_be_there_is_named_when_it_is_missing(api: Api, refusals: Refusals) -> None:
+async def test_a_missing_required_field_is_named(api: Api, refusals: Refusals) -> None:
     for endpoint in WITH_BODY:
         for key in schema_of(endpoint).get("required", ()):
             body = {name: value for name, value in body_of(endpoint).items() if name != key}

@@ -83,7 +83,7 @@ SCHEDULES: list[tuple[str, str, Callable[[Any, Any], Any]]] = [
         ("0 9 * * *", "", "Invalid timezone"),
     ],
 )
-async def test_a_schedule_that_is_none_is_refused_wherever_it_is_given(
+async def test_an_invalid_schedule_is_refused_wherever_it_is_given(
     api: Api, refusals: Refusals, cron: str, zone: str, error: str
 ) -> None:
     for method, path, body in SCHEDULES:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 UNKNOWN = {"nobody knows": [1, {"this": None}]}
 
 
-async def test_a_key_that_nobody_knows_is_refused_and_named(api: Api) -> None:
+async def test_an_unknown_key_is_refused_and_named(api: Api) -> None:
     for endpoint in WITH_BODY:
         answer = await api.call(endpoint.method, path_of(endpoint, "nobody"), json=UNKNOWN)
         assert answer.status == 400, name_of(endpoint)
@@ -33,7 +33,7 @@ async def test_a_key_that_nobody_knows_is_refused_and_named(api: Api) -> None:
         ("PATCH", "dags/d1", {"colour": "red"}, [], "known are overlap, catchUpSeconds"),
     ],
 )
-async def test_what_was_meant_is_suggested(
+async def test_a_close_key_is_suggested(
     api: Api, method: str, path: str, body: Any, where: list[str], hint: str
 ) -> None:
     before = await api.log.last_seq()
@@ -57,7 +57,7 @@ async def test_what_was_meant_is_suggested(
         ("POST", "agents", {"name": "N", "version": "1", "promptTemplate": "p", "active": True}, 201),
     ],
 )
-async def test_what_old_clients_send_besides_is_ignored(
+async def test_additional_keys_of_old_clients_are_ignored(
     api: Api, method: str, path: str, body: Any, status: int
 ) -> None:
     answer = await api.call(method, f"/api/v1/{path}", json=body)

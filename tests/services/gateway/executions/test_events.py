@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # ── what is told ────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_first_frame_says_how_things_stand(api: Api) -> None:
+async def test_the_first_frame_has_the_current_status(api: Api) -> None:
     *_, seq = await write_all(api, history()[:3])
 
     async with watching(api) as client:
@@ -48,7 +48,7 @@ async def test_the_first_frame_says_how_things_stand(api: Api) -> None:
     }
 
 
-async def test_a_run_is_told_from_its_start_to_its_end(api: Api) -> None:
+async def test_a_stream_has_the_events_of_a_run_from_start_to_end(api: Api) -> None:
     requested, *commits = history()
     await write(api, *requested)
 
@@ -162,7 +162,7 @@ async def test_a_stream_stays_open_after_the_end(api: Api) -> None:
     assert set(heartbeat.data) == {"type", "executionId", "timestamp"}
 
 
-async def test_who_comes_after_the_end_is_told_the_end(api: Api) -> None:
+async def test_a_client_that_connects_after_the_end_receives_the_end(api: Api) -> None:
     *_, last = await write_all(api, history())
 
     async with watching(api) as client:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.services.conftest import Api
 
 
-async def test_whoever_comes_back_after_whatever_event_gets_exactly_the_rest(api: Api) -> None:
+async def test_a_client_that_reconnects_after_any_event_receives_exactly_the_rest(api: Api) -> None:
     seqs = await write_all(api, history(4))
     async with watching(api, query="?lastEventId=0") as client:
         snapshot, *whole = await client.until("execution.completed")
@@ -36,7 +36,7 @@ async def test_whoever_comes_back_after_whatever_event_gets_exactly_the_rest(api
             assert rest == whole[position + 1 :]
 
 
-async def test_the_first_frame_of_a_resumed_stream_is_how_things_stood_then(api: Api) -> None:
+async def test_the_first_frame_of_a_resumed_stream_has_the_status_at_its_position(api: Api) -> None:
     seqs = await write_all(api, history(3))
 
     async with watching(api, Last_Event_ID=str(seqs[2])) as client:
@@ -45,7 +45,7 @@ async def test_the_first_frame_of_a_resumed_stream_is_how_things_stood_then(api:
     assert (first.data["status"], first.data["failedTasks"]) == ("suspended", 1)
 
 
-async def test_who_has_been_told_the_end_is_not_told_again(api: Api) -> None:
+async def test_a_client_that_received_the_end_does_not_receive_it_again(api: Api) -> None:
     beat_fast(api)
     *_, last = await write_all(api, history())
 
@@ -55,7 +55,7 @@ async def test_who_has_been_told_the_end_is_not_told_again(api: Api) -> None:
 
 
 @pytest.mark.parametrize("header", ["999999", "-1", "x", "9" * 30, "²"])
-async def test_a_position_that_cannot_be_is_taken_for_none(api: Api, header: str) -> None:
+async def test_an_impossible_position_is_ignored(api: Api, header: str) -> None:
     """For example one from before the log was made anew."""
     *_, last = await write_all(api, history()[:2])
 
@@ -63,7 +63,7 @@ async def test_a_position_that_cannot_be_is_taken_for_none(api: Api, header: str
         assert (await client.next()).id == last
 
 
-async def test_clients_that_come_at_any_moment_miss_nothing(api: Api) -> None:
+async def test_clients_that_connect_at_any_moment_miss_nothing(api: Api) -> None:
     commits = history(40)
     await write(api, *commits[0])
     expected: list[int] = []
@@ -80,7 +80,7 @@ async def test_clients_that_come_at_any_moment_miss_nothing(api: Api) -> None:
         assert ids == [seq for seq in (1, *expected) if seq >= ids[0]]
 
 
-async def test_commits_that_were_not_heard_are_read_from_the_log(api: Api) -> None:
+async def test_commits_that_the_hub_missed_are_read_from_the_log(api: Api) -> None:
     commits = history(3)
     await write_all(api, commits)
     recorded = await api.log.read("run", "e1")
@@ -97,7 +97,7 @@ async def test_commits_that_were_not_heard_are_read_from_the_log(api: Api) -> No
     assert client.sent.count(b"event: execution.resumed") == 1
 
 
-async def test_what_the_log_does_not_give_breaks_the_stream_instead_of_being_left_out(api: Api) -> None:
+async def test_a_stream_breaks_instead_of_omitting_commits_that_the_log_does_not_return(api: Api) -> None:
     await write_all(api, history(3))
     recorded = await api.log.read("run", "e1")
     log: Any = OlderLog(recorded[:2])
@@ -157,7 +157,7 @@ async def served(feed: Feed, after: int | None = None) -> AsyncGenerator[Listeni
         await serving
 
 
-async def test_clients_that_come_while_something_is_told_get_it_once(api: Api) -> None:
+async def test_clients_that_connect_while_a_commit_is_sent_receive_it_once(api: Api) -> None:
     """Whatever is going on in the feed when they come, and from whatever position they go on."""
     commits = history(20, result=(await api.blobs.put_json("kept elsewhere")).as_json())
     await write(api, *commits[0])
@@ -203,7 +203,7 @@ async def first_of(feed: Feed, after: int | None = None) -> Listening:
     return client
 
 
-async def test_a_crowd_that_comes_back_makes_few_of_it_read(api: Api) -> None:
+async def test_many_clients_that_reconnect_at_once_share_a_few_reads_of_the_log(api: Api) -> None:
     seqs = await write_all(api, history(5))
     log: Any = CountingLog(api.log)
     feed = Feed("e1", log, api.blobs, api.gateway.clock, EXECUTIONS)

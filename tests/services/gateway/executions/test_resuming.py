@@ -121,7 +121,7 @@ async def test_the_report_of_inferences_needs_no_model_of_the_settings(api: Api)
     assert answer.status == 202
 
 
-async def test_what_waits_for_its_report_only_is_resumed_without_a_model(api: Api) -> None:
+async def test_an_execution_that_lacks_only_its_report_is_resumed_without_a_model(api: Api) -> None:
     plan = Job.model_validate(job(inference("001"), synthesis_plan="merge"))
     await api.write(RUN, "e1", run.Requested(dag_id="d1", original_request="do it", job=plan))
     await api.write(RUN, "e1", STARTED, run.StepsStarted(steps=("001",)))
@@ -145,7 +145,7 @@ async def test_an_execution_keeps_the_time_zone_of_its_dag(api: Api) -> None:
     assert wanted.timezone == "Asia/Kolkata"
 
 
-async def test_resuming_what_was_cancelled_is_refused_in_the_words_of_the_api(api: Api) -> None:
+async def test_resuming_a_cancelled_execution_is_refused_with_its_status_in_the_api(api: Api) -> None:
     await api.write(RUN, "e1", requested())
     await api.write(RUN, "e1", run.Cancelled(reason="enough"))
 
@@ -219,7 +219,7 @@ async def test_cancelling_twice_changes_nothing(api: Api) -> None:
     assert await api.log.last_seq() == before
 
 
-async def test_what_has_ended_cannot_be_cancelled(api: Api) -> None:
+async def test_a_run_that_has_ended_cannot_be_cancelled(api: Api) -> None:
     await completed(api, "e1")
 
     answer = await api.post("/api/v1/dag-executions/e1/cancel")

@@ -115,7 +115,7 @@ async def test_large_results_are_fetched_from_where_they_are_kept(api: Api) -> N
     assert shown["finalResult"] == listed["finalResult"] == text
 
 
-async def test_a_lost_result_is_told_and_hides_nothing_else(api: Api) -> None:
+async def test_a_lost_result_is_named_and_everything_else_is_shown(api: Api) -> None:
     await api.write(RUN, "e1", requested())
     kept = await api.blobs.store_if_large("x" * 100_000)
     await api.write(RUN, "e1", STARTED, done("001", kept))

@@ -64,7 +64,7 @@ async def test_a_client_that_does_not_read_the_past_is_cut_off(
         await eventually(lambda: not api.gateway.feeds._watched)
 
 
-async def test_many_who_do_not_read_hold_little_each(
+async def test_many_clients_that_do_not_read_use_little_memory_each(
     api: Api, monkeypatch: pytest.MonkeyPatch, eventually: Any
 ) -> None:
     """Neither the past nor the last event of a run is copied for each of them."""

@@ -62,7 +62,7 @@ async def test_null_takes_the_webhook_away(api: Api) -> None:
     assert (await api.patch(f"{GOALS}/{goal_id}", {"webhookUrl": None})).json["webhookUrl"] is None
 
 
-async def test_a_change_to_what_already_is_writes_nothing(api: Api) -> None:
+async def test_a_change_without_effect_writes_nothing(api: Api) -> None:
     created = await create(api)
     before = await api.log.last_seq()
 

@@ -33,7 +33,7 @@ async def test_a_goal_is_created_active(api: Api) -> None:
     assert (await api.get(f"{GOALS}/{goal_id}")).json == {**answer.json, "schedules": []}
 
 
-async def test_params_are_kept_as_given_and_unknown_ones_are_passed_over(api: Api) -> None:
+async def test_params_are_kept_as_given_and_unknown_ones_are_ignored(api: Api) -> None:
     params = {
         "stepBudget": 5,
         "allowedTools": ["readFile"],

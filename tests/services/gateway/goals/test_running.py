@@ -78,7 +78,7 @@ async def test_by_a_plan_a_run_begins_with_the_request_for_it(api: Api) -> None:
     assert "language: de" in wanted.goal_text
 
 
-async def test_what_is_no_goal_cannot_be_run(api: Api) -> None:
+async def test_an_unknown_goal_cannot_be_run(api: Api) -> None:
     deleted = (await create(api))["id"]
     await api.delete(f"{GOALS}/{deleted}")
     for goal_id in (*UNKNOWN_IDS, deleted):

@@ -54,7 +54,7 @@ async def test_cancelling_needs_no_reason_and_twice_changes_nothing(api: Api, op
     assert await api.log.last_seq() == before
 
 
-async def test_what_has_ended_cannot_be_cancelled(api: Api) -> None:
+async def test_a_run_that_has_ended_cannot_be_cancelled(api: Api) -> None:
     await completed(api, "run_1")
     await pursue(api, "run_2", (run.Failed(error="no"),))
     await planned(api, "run_3")

@@ -200,7 +200,7 @@ async def test_the_stream_of_a_deleted_run_ends(api: Api) -> None:
         assert await client.ended()
 
 
-async def test_whoever_comes_after_the_end_is_told_the_end(api: Api) -> None:
+async def test_a_client_that_connects_after_the_end_receives_the_end(api: Api) -> None:
     await write(api, (WANTED,), *TURNS)
     async with watching(api) as client:
         told = [await client.next(), await client.next()]
@@ -265,7 +265,7 @@ async def test_a_run_by_a_plan_is_told_from_the_request_for_the_plan_to_the_repo
     ]
 
 
-async def test_the_whole_story_of_a_run_by_a_plan_can_be_told_again(api: Api) -> None:
+async def test_all_events_of_a_run_by_a_plan_can_be_replayed(api: Api) -> None:
     await write_plan(api, ASKED)
     await write_plan(api, dag.Planned(job=job()))
     await write(api, (REQUESTED,), (EXECUTED, steps("001")), (run.Suspended(reason="no"),))
@@ -315,7 +315,7 @@ async def test_a_question_about_the_plan_is_told(api: Api) -> None:
         (dag.Deleted(), "its plan was deleted"),
     ],
 )
-async def test_a_run_fails_when_no_plan_comes_of_it(api: Api, event: Event, error: str) -> None:
+async def test_a_run_fails_if_no_plan_can_be_made(api: Api, event: Event, error: str) -> None:
     await write_plan(api, ASKED)
     async with watching(api) as client:
         await client.next()

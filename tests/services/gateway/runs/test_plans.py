@@ -92,7 +92,7 @@ async def test_steps_of_a_plan_are_steps_of_the_run(api: Api) -> None:
     assert (steps[1]["costUsd"], steps[1]["model"]) == ("0.001", "m")
 
 
-async def test_of_a_plan_only_steps_that_were_started_are_shown(api: Api) -> None:
+async def test_only_started_steps_of_a_plan_are_shown(api: Api) -> None:
     failed = run.StepFailed(step="001", attempt=1, error="no such file")
     await planned(api, "run_1", (STARTED, run.StepsStarted(steps=("001",))), (failed,))
 

@@ -220,7 +220,7 @@ async def test_large_results_are_fetched_for_the_run_and_only_named_in_lists(api
     assert "get the run itself" in listed["workingMemory"]["step_1_fetchPage_1"]
 
 
-async def test_a_lost_result_is_told_and_hides_nothing_else(api: Api) -> None:
+async def test_a_lost_result_is_named_and_everything_else_is_shown(api: Api) -> None:
     kept = await api.blobs.store_if_large("x" * 100_000)
     await pursue(api, "run_1", (turn(1, call("readFile")),), (answered(1, 0, kept),))
     api.blobs.stored.clear()
@@ -231,7 +231,7 @@ async def test_a_lost_result_is_told_and_hides_nothing_else(api: Api) -> None:
     assert "this result is lost" in step["observation"]
 
 
-async def test_outputs_are_what_a_run_has_left_outside(api: Api) -> None:
+async def test_outputs_are_what_a_run_changed_outside(api: Api) -> None:
     await completed(api, "run_1")
     await api.write(WEBHOOK, "run_1", webhook.Delivered(url="http://x", attempt=1, status=204))
 

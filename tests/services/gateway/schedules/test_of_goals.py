@@ -30,7 +30,7 @@ async def active_schedules(api: Api) -> int:
 # ── add, list, change, remove ───────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_schedule_is_added_with_what_is_usual(api: Api) -> None:
+async def test_a_schedule_is_added_with_defaults(api: Api) -> None:
     added = await add(api)
 
     assert added["id"].startswith("sched_")
@@ -143,7 +143,7 @@ async def test_resuming_the_goal_leaves_a_schedule_that_is_paused_itself(api: Ap
     assert (shown["id"], shown["paused"], shown["active"]) == (added["id"], True, False)
 
 
-async def test_a_change_to_what_already_is_writes_nothing(api: Api) -> None:
+async def test_a_change_without_effect_writes_nothing(api: Api) -> None:
     added = await add(api)
     before = await api.log.last_seq()
 
@@ -206,7 +206,7 @@ async def test_bad_input_is_refused_and_named(api: Api, body: Any, key: str) -> 
 
 
 @pytest.mark.parametrize(("body", "error"), UNUSABLE)
-async def test_an_expression_or_a_zone_that_is_none_is_refused(api: Api, body: Any, error: str) -> None:
+async def test_an_invalid_expression_or_time_zone_is_refused(api: Api, body: Any, error: str) -> None:
     added = await add(api)
     before = await api.log.last_seq()
 

@@ -81,7 +81,7 @@ def test_starting_begins_every_step_that_needs_nothing(given: Given) -> None:
     given(RUN, both).when(run.start, ME, NOW, POLICY, llm=False).then_once(started(), began("1", "2"))
 
 
-def test_a_run_somebody_else_started_is_left_alone(given: Given) -> None:
+def test_a_run_that_another_executor_started_is_not_started(given: Given) -> None:
     given(RUN, CHAIN, started(), began("1")).when(run.start, OTHER, NOW, POLICY, llm=False).then_nothing()
 
 

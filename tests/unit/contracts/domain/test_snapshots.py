@@ -66,6 +66,6 @@ def test_a_large_state_does_not_travel() -> None:
 
 
 @pytest.mark.parametrize("text", [None, "", "3", "3:", "3:{", '3:{"status": "?"}', "1:{}", "x:{}"])
-def test_what_is_no_snapshot_of_this_version_is_not_used(text: str | None) -> None:
+def test_a_snapshot_of_another_version_is_ignored(text: str | None) -> None:
     assert GOAL.snapshots
     assert GOAL.snapshots.restored(text) is None

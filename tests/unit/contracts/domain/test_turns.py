@@ -215,7 +215,7 @@ def test_a_model_is_told_once_that_its_call_cannot_be_read(given: Given) -> None
     )
 
 
-def test_a_summary_that_fails_for_good_is_admitted_to(given: Given) -> None:
+def test_a_run_whose_summary_fails_for_good_says_so(given: Given) -> None:
     given(RUN, *BEGUN, took(1), began(SUMMARY)).when(run.settle, [failure(SUMMARY)], NOW, POLICY).then_once(
         failed(SUMMARY), summarised(NO_SUMMARY), completed(1)
     )

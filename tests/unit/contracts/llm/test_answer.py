@@ -153,7 +153,7 @@ def test_usage_and_charge_are_exact() -> None:
 
 
 @pytest.mark.parametrize("finish_reason", ["length", "content_filter", "stop"])
-def test_an_answer_of_no_use_is_to_be_paid_for_all_the_same(finish_reason: str) -> None:
+def test_an_unusable_answer_has_a_cost(finish_reason: str) -> None:
     usage = {"prompt_tokens": 10, "completion_tokens": 3, "cost": 0.1}
 
     with pytest.raises(CallFailed) as failure:

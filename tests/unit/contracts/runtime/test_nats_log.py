@@ -108,7 +108,9 @@ async def test_the_expectation_is_on_all_states_of_the_aggregate() -> None:
     [NoAnswer("timeout"), refusal(503, 10008), refusal(429, 10167), refusal(408, 10000), refusal(409, 10158)],
     ids=["no answer", "503", "429", "408", "an earlier try is still being written"],
 )
-async def test_what_passes_is_sent_again_unchanged(passing: dict[str, Any] | Exception) -> None:
+async def test_a_message_is_sent_again_unchanged_after_a_temporary_error(
+    passing: dict[str, Any] | Exception,
+) -> None:
     script = Script(passing, passing, {"seq": 7})
     assert await script.log().append(COMMIT, after=0) == 7
     assert script.sent[0] == script.sent[1] == script.sent[2]

@@ -63,7 +63,7 @@ def test_a_part_of_a_list_says_how_to_go_on(total: int, note: str) -> None:
 
 
 @pytest.mark.parametrize(("answer", "note"), [([], "none\n"), (None, "done\n")])
-def test_what_is_nothing_leaves_the_output_empty(answer: object, note: str) -> None:
+def test_an_empty_list_prints_nothing(answer: object, note: str) -> None:
     assert shown(answer) == ("", note)
 
 

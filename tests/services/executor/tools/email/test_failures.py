@@ -39,7 +39,7 @@ async def test_without_settings_it_says_what_to_set(
         {"message": "452 disk full"},
     ],
 )
-async def test_what_was_surely_not_sent_is_tried_again(
+async def test_a_mail_that_was_certainly_not_sent_is_retried(
     server: MailServer, artifacts: Path, replies: dict[str, str]
 ) -> None:
     server.replies = replies

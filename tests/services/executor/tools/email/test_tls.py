@@ -51,7 +51,7 @@ async def test_with_tls_off_starttls_is_not_used(server: MailServer, artifacts: 
     assert len(server.messages) == 1
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_final(artifacts: Path) -> None:
+async def test_an_untrusted_certificate_is_a_final_error(artifacts: Path) -> None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
 

@@ -51,7 +51,7 @@ def test_every_spelling_of_a_placeholder_is_understood(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["<Result Task 1 or so>", "Result of Task 1", "<Result of Task >", "<Result of Task a b>"]
 )
-def test_what_is_no_placeholder_stays(text: str) -> None:
+def test_a_text_that_is_not_a_placeholder_stays(text: str) -> None:
     assert resolve(text, {"1": "found"}) == text
 
 
@@ -188,7 +188,7 @@ def test_what_can_only_mean_a_placeholder_is_one(text: str) -> None:
         "<Task 001>",
     ],
 )
-def test_what_may_mean_something_else_is_none(text: str) -> None:
+def test_a_text_that_may_mean_something_else_is_not_a_placeholder(text: str) -> None:
     assert find(text) == set()
 
 

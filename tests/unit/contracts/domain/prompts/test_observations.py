@@ -10,7 +10,7 @@ BAD = Observed(1, 0, "sendWebhook", {"url": "u"}, error="no answer")
 WORSE = Observed(1, 3, "sendEmail", {}, error="not configured")
 
 
-def test_an_observation_tells_successes_first() -> None:
+def test_an_observation_has_successes_first() -> None:
     assert observation([BAD, TEXT, OK]) == (
         '[readFile] {\n  "content": "x"\n}\n\n[fetchPage] text\n\n[sendWebhook] Error: no answer'
     )

@@ -8,7 +8,7 @@ from contracts.core.outcome import LeaseLost
 from contracts.runtime.consumer.lease import Lease
 
 
-def test_a_lease_lasts_from_the_last_sign_of_life_that_was_heard() -> None:
+def test_a_lease_lasts_from_the_last_keep_alive_that_was_received() -> None:
     now = [0.0]
     lease = Lease(15, lambda: now[0])
     now[0] = 10
@@ -19,7 +19,7 @@ def test_a_lease_lasts_from_the_last_sign_of_life_that_was_heard() -> None:
     assert not lease.holds(1)
 
 
-def test_what_was_held_before_a_silence_is_not_held_after_it() -> None:
+def test_a_lease_held_before_an_interruption_is_not_held_after_it() -> None:
     """Whatever the server hears now: it has given the messages to others."""
     now = [0.0]
     lease = Lease(15, lambda: now[0])

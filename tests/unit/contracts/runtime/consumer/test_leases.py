@@ -17,7 +17,7 @@ def die(leases: Leases) -> None:
     os.close(leases._file)
 
 
-def test_what_was_not_settled_is_taken_over(tmp_path: Path) -> None:
+def test_an_unsettled_message_is_taken_over(tmp_path: Path) -> None:
     dead = Leases(tmp_path)
     for ack_subject in ("ack.1", "ack.2", "ack.3"):
         dead.add(ack_subject)
@@ -41,7 +41,7 @@ def test_a_living_process_keeps_what_it_has(tmp_path: Path) -> None:
     assert Leases(tmp_path).take_over(lease_s=15) == []
 
 
-def test_what_is_too_old_has_gone_to_others(tmp_path: Path) -> None:
+def test_a_lease_that_is_too_old_is_not_taken_over(tmp_path: Path) -> None:
     dead = Leases(tmp_path)
     dead.add("ack.1")
     os.utime(dead._path, (0, 0))
@@ -50,7 +50,9 @@ def test_what_is_too_old_has_gone_to_others(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("age_s", "taken"), [(9, ["ack.1"]), (11, []), (-86400, [])])
-def test_what_may_have_gone_to_others_is_left_to_them(tmp_path: Path, age_s: int, taken: list[str]) -> None:
+def test_a_message_that_may_have_been_delivered_to_another_process_is_not_taken_over(
+    tmp_path: Path, age_s: int, taken: list[str]
+) -> None:
     """The file is as young as the newest message; of the others the server may have heard 5 s before."""
     dead = Leases(tmp_path)
     dead.add("ack.1")

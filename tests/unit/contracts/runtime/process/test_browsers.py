@@ -25,7 +25,7 @@ LOCAL = {"Host": "localhost:3000"}
         "",
     ],
 )
-def test_a_name_that_no_stranger_can_register_is_ours(host: str) -> None:
+def test_a_host_name_that_cannot_be_registered_is_allowed(host: str) -> None:
     assert RULES.problem("GET", {"Host": host}) is None
 
 
@@ -40,7 +40,7 @@ def test_a_name_that_no_stranger_can_register_is_ours(host: str) -> None:
         ":80",
     ],
 )
-def test_any_other_name_is_refused_and_told_what_to_set(host: str) -> None:
+def test_any_other_host_name_is_refused_with_the_setting_to_change(host: str) -> None:
     problem = RULES.problem("GET", {"Host": host})
     assert problem
     assert "ALLOWED_HOSTS" in problem
