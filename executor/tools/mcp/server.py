@@ -40,6 +40,7 @@ from executor.tools.mcp.translate import (
     error_of,
     media_in,
     outward_of,
+    require_callable,
     result_of,
     text_of,
 )
@@ -76,11 +77,12 @@ class McpServer:
         self.listed = asyncio.Event()
         """Set when the tools have been listed for the first time."""
         self._config = config
-        self._logs = logs
+        self._log = logs / f"{name}.log"
         self._artifacts = artifacts
         self._offer = offer
         self._client: Client | None = None
         self._tools: dict[str, McpTool] = {}
+        self._ignored: dict[str, McpTool] = {}
         self._lost = asyncio.Event()
         self._conversations = Conversations()
 
@@ -99,8 +101,13 @@ class McpServer:
             except Exception as error:  # whatever the SDK or the server raises: try again
                 failures += 1
                 pause = doubled(FIRST_PAUSE_S, failures, LONGEST_PAUSE_S)
+                told = {"stderr": str(self._log)} if self._config.command else {}
                 logger.warning(
-                    "an MCP server does not answer", server=self.name, error=_cause(error), retry_in_s=pause
+                    "an MCP server does not answer",
+                    server=self.name,
+                    error=_cause(error),
+                    retry_in_s=pause,
+                    **told,
                 )
                 self._client = None
                 await asyncio.sleep(pause)
@@ -198,11 +205,11 @@ class McpServer:
             ):
                 yield client
         else:
-            self._logs.mkdir(parents=True, exist_ok=True)
+            self._log.parent.mkdir(parents=True, exist_ok=True)
             process = StdioServerParameters(
                 command=config.command, args=list(config.args), env=dict(config.env), cwd=config.cwd
             )
-            with (self._logs / f"{self.name}.log").open("w") as log:
+            with self._log.open("w") as log:
                 async with self._session(stdio_client(process, log)) as client:
                     yield client
 
@@ -238,18 +245,23 @@ class McpServer:
         for _ in range(MAX_PAGES):
             page = await client.list_tools(cursor=cursor)
             for tool in page.tools:
-                if self._config.offers(tool.name) and (self._tools.get(tool.name) == tool or self._add(tool)):
+                if self._config.offers(tool.name) and self._has_added(tool):
                     found[tool.name] = tool
             cursor = page.next_cursor
             if not cursor:
                 break
         self._tools = found
 
-    def _add(self, tool: McpTool) -> bool:
+    def _has_added(self, tool: McpTool) -> bool:
+        """Whether the tool can be called. It is added if it is new or has changed."""
+        if tool in (self._tools.get(tool.name), self._ignored.get(tool.name)):
+            return tool.name in self._tools
         try:
+            require_callable(tool)
             self._offer(self._tool(tool))
         except ValueError as error:
             logger.warning("ignoring an MCP tool", server=self.name, tool=tool.name, error=str(error))
+            self._ignored[tool.name] = tool
             return False
         return True
 

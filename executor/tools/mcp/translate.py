@@ -35,6 +35,16 @@ def text_of(tool: Tool) -> str:
     return tool.description or tool.title or tool.name
 
 
+def require_callable(tool: Tool) -> None:
+    """Require that a tool can be called without a task, which clients have to poll.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if tool.execution and tool.execution.task_support == "required":
+        raise ValueError("it can be called as a task only, which is not supported")
+
+
 def effect_of(tool: Tool, config: ServerConfig) -> Effect:
     """What a second call does: as configured, or as the hints say. Without hints: ONCE."""
     if tool.name in config.effects:

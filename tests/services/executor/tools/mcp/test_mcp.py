@@ -74,6 +74,14 @@ async def test_tools_of_a_command_are_offered_and_called(
         assert seen == "unset [redacted]"
 
 
+async def test_a_tool_that_can_be_called_as_a_task_only_is_not_offered(tmp_path: Path) -> None:
+    program = Path(__file__).with_name("a_tasks_server.py")
+    config = {"command": sys.executable, "args": [str(program)], "protocol": "legacy"}
+    async with servers(tmp_path, **config) as (tools, _):
+        assert tools.available == ("it__quick",)
+        assert await tools.get("it__quick").invoke({}, CALL) == "done"
+
+
 async def test_a_failed_call_and_wrong_parameters_are_refused(tmp_path: Path) -> None:
     async with servers(tmp_path, **command()) as (tools, _):
         with pytest.raises(Reject, match="no such flight"):
