@@ -17,6 +17,7 @@ from contracts.runtime.process.loop import run_on_loop
 from contracts.runtime.process.settings import Durability
 from deploy.bench.growth import growth
 from deploy.bench.harness import Figures, WorkloadFailed, bench_system
+from deploy.bench.people import asks, fork
 from deploy.bench.rebuild import rebuild
 from deploy.bench.sse import sse
 from deploy.bench.traffic import post, reads
@@ -34,6 +35,8 @@ WORKLOADS: dict[str, Workload] = {
     "sse": sse,
     "reads": reads,
     "post": post,
+    "asks": asks,
+    "fork": fork,
     "rebuild": rebuild,
     "growth": growth,
 }
