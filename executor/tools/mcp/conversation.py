@@ -8,8 +8,8 @@ its calls are made one at a time.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Generator, Mapping
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
@@ -20,6 +20,12 @@ from contracts.domain.plan.schema_problems import schema_error
 HELD_S = 3600.0
 """Maximum seconds that a call is held open until a person answers."""
 
+ASKED_S = 7 * 24 * 3600.0
+"""Seconds after which a question expires if the call can be made again."""
+NOT_HELD = (
+    "the call that asked was not held open until the answer came. It may have taken effect in part. Check, "
+    "then resume to make it again with the answer"
+)
 CANCELLED = ElicitResult(action="cancel")
 
 
@@ -42,6 +48,7 @@ class Conversation:
         self._reply: asyncio.Future[ElicitResult] = asyncio.get_running_loop().create_future()
         self._one = asyncio.Lock()
         self._call = asyncio.ensure_future(call(self))
+        self._call.add_done_callback(_retrieve)
 
     async def ask(self, params: ElicitRequestParams) -> ElicitResult:
         """The answer of a person. Questions that need no form, or have an invalid one, are declined."""
@@ -90,6 +97,12 @@ class Conversation:
         self._call.cancel()
 
 
+def _retrieve(call: asyncio.Future[CallToolResult]) -> None:
+    """Look at the error of a call that may be held, so that asyncio does not report it as lost."""
+    if not call.cancelled():
+        call.exception()
+
+
 class Conversations:
     """The calls of one server that are in progress, and those that are held until a person answers."""
 
@@ -103,20 +116,22 @@ class Conversations:
         """Number of times that several questions came at once."""
         self._changed = asyncio.Event()
 
-    @asynccontextmanager
-    async def part_in(self, conversation: Callable[[], Conversation]) -> AsyncGenerator[Conversation]:
-        """Start or take a call as soon as it is its turn. It is closed at the end, unless it is held."""
+    async def turn(self) -> None:
+        """Wait until a call may start or go on."""
         while self._one_at_a_time and self._active:
             await self._changed.wait()
-        one = conversation()
-        self._active.add(one)
+
+    @contextmanager
+    def active(self, conversation: Conversation) -> Generator[None]:
+        """During the block, the call is in progress. Then it is closed, unless it is held."""
+        self._active.add(conversation)
         try:
-            yield one
+            yield
         finally:
-            self._active.discard(one)
+            self._active.discard(conversation)
             self._notify()
-            if not any(one is held for held, _ in self._held.values()):
-                one.close()
+            if not any(conversation is held for held, _ in self._held.values()):
+                conversation.close()
 
     async def place(self, params: ElicitRequestParams) -> ElicitResult:
         """The answer to a question in the middle of a call: it belongs to the only one in progress."""

@@ -5,22 +5,19 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import structlog
-from mcp import Client, MCPError, StdioServerParameters, stdio_client
+from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
-from mcp.client.streamable_http import streamable_http_client
 from mcp_types import (
     CallToolResult,
     ElicitRequestParams,
     ElicitResult,
-    Implementation,
 )
 from mcp_types import Tool as McpTool
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -29,11 +26,20 @@ from contracts.core.event import Json
 from contracts.core.outcome import Ask, Reject, Retry
 from contracts.core.tool import Effect
 from contracts.core.waiting import doubled
+from contracts.domain.plan.placeholders import compact
 from executor.tools.artifacts import Artifacts
 from executor.tools.described import SchemaInput, description_of, input_of, name_of
 from executor.tools.mcp.calling import called
 from executor.tools.mcp.config import ServerConfig
-from executor.tools.mcp.conversation import HELD_S, Conversation, Conversations, Question
+from executor.tools.mcp.connecting import connected
+from executor.tools.mcp.conversation import (
+    ASKED_S,
+    HELD_S,
+    NOT_HELD,
+    Conversation,
+    Conversations,
+    Question,
+)
 from executor.tools.mcp.translate import (
     MediaFile,
     effect_of,
@@ -53,13 +59,6 @@ CHECK_S = 15.0
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
 MAX_PAGES = 50
-ASKED_S = 7 * 24 * 3600.0
-"""Seconds after which a question expires if the call can be made again."""
-NOT_HELD = (
-    "the call that asked was not held open until the answer came. It may have taken effect in part. Check, "
-    "then resume to make it again with the answer"
-)
-US = Implementation(name="async-agent", version="1")
 
 logger = structlog.get_logger(__name__)
 
@@ -101,13 +100,9 @@ class McpServer:
             except Exception as error:  # whatever the SDK or the server raises: try again
                 failures += 1
                 pause = doubled(FIRST_PAUSE_S, failures, LONGEST_PAUSE_S)
-                told = {"stderr": str(self._log)} if self._config.command else {}
-                logger.warning(
-                    "an MCP server does not answer",
-                    server=self.name,
-                    error=_cause(error),
-                    retry_in_s=pause,
-                    **told,
+                log = logger.bind(stderr=str(self._log)) if self._config.command else logger
+                log.warning(
+                    "an MCP server does not answer", server=self.name, error=_cause(error), retry_in_s=pause
                 )
                 self._client = None
                 await asyncio.sleep(pause)
@@ -117,7 +112,7 @@ class McpServer:
 
         Raises:
             Ask: the server asks a person. The call is held until the answer, for HELD_S at most.
-            Retry: the server is away; nothing was called.
+            Retry: the server is away or busy; nothing was called.
             Reject: the call failed.
             ConnectionError: the connection was lost during the call, which may have taken effect.
             TimeoutError: the call took too long; it may have taken effect.
@@ -126,22 +121,12 @@ class McpServer:
         if client is None:
             raise Retry(f"the MCP server {self.name} is not connected")
 
-        longest_s = self._config.timeout_s + HELD_S
-
-        async def tell(progress: float, total: float | None, message: str | None) -> None:
-            share = f"{progress:g} of {total:g}" if total else f"{progress:g}"
-            await call.progress("progress", name_of(self.name, tool.name), message or share)
-
-        def begun() -> Conversation:
-            if held := self._conversations.take(call.idempotency_key):
-                return held
-            if call.is_answered and self._is_lost_if_not_held(client, tool):
-                raise Reject(NOT_HELD)
-            return Conversation(partial(called, client.session, tool.name, arguments, tell, longest_s))
-
+        await self._turn()
+        key = f"{call.idempotency_key} {tool.name} {compact(arguments)}"
+        conversation = self._conversations.take(key) or self._begin(client, tool, arguments, call)
         try:
-            async with self._conversations.part_in(begun) as conversation:
-                result = await self._result(client, tool, conversation, call)
+            with self._conversations.active(conversation):
+                result = await self._result(client, tool, conversation, call, key)
         except MCPError as error:
             if await self._answers(client):
                 raise Reject(f"{self.name}: {error}") from error
@@ -153,15 +138,40 @@ class McpServer:
         kept = await self._keep(media_in(result), call)
         return result_of(result, kept)
 
+    def _begin(
+        self, client: Client, tool: McpTool, arguments: dict[str, Json], call: CallContext
+    ) -> Conversation:
+        """Start a call.
+
+        Raises:
+            Reject: it was started before, has asked, and must not be repeated.
+        """
+        if call.is_answered and self._is_lost_if_not_held(client, tool):
+            raise Reject(NOT_HELD)
+
+        async def tell(progress: float, total: float | None, message: str | None) -> None:
+            share = f"{progress:g} of {total:g}" if total else f"{progress:g}"
+            await call.progress("progress", name_of(self.name, tool.name), message or share)
+
+        longest_s = self._config.timeout_s + HELD_S
+        return Conversation(partial(called, client.session, tool.name, arguments, tell, longest_s))
+
+    async def _turn(self) -> None:
+        try:
+            async with asyncio.timeout(CHECK_S):
+                await self._conversations.turn()
+        except TimeoutError:
+            raise Retry(f"the MCP server {self.name} is busy with another call") from None
+
     async def _result(
-        self, client: Client, tool: McpTool, conversation: Conversation, call: CallContext
+        self, client: Client, tool: McpTool, conversation: Conversation, call: CallContext, key: str
     ) -> CallToolResult:
         """The result of a call, with the answers of a person to the questions of the server."""
         while isinstance(said := await conversation.next(self._lost, self._config.timeout_s), Question):
             title = f"{self.name} asks: {said.message}"
             answer = call.answer_to(title)
             if answer is None:
-                self._conversations.hold(call.idempotency_key, conversation)
+                self._conversations.hold(key, conversation)
                 held_s = HELD_S if self._is_lost_if_not_held(client, tool) else ASKED_S
                 raise Ask(title, schema=said.schema, expires_in=timedelta(seconds=held_s))
             conversation.reply(answer)
@@ -189,37 +199,15 @@ class McpServer:
     @asynccontextmanager
     async def _connected(self) -> AsyncGenerator[Client]:
         self._lost = asyncio.Event()
-        async with self._opened() as client:
+        async with connected(self._config, self._log, self._asked) as client:
             try:
                 yield client
             finally:
                 self._conversations.close()
 
-    @asynccontextmanager
-    async def _opened(self) -> AsyncGenerator[Client]:
-        config = self._config
-        if config.url:
-            async with (
-                httpx2.AsyncClient(headers=dict(config.headers), timeout=config.timeout_s) as http,
-                self._session(streamable_http_client(config.url, http_client=http)) as client,
-            ):
-                yield client
-        else:
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            process = StdioServerParameters(
-                command=config.command, args=list(config.args), env=dict(config.env), cwd=config.cwd
-            )
-            with self._log.open("w") as log:
-                async with self._session(stdio_client(process, log)) as client:
-                    yield client
-
-    def _session(self, transport: AbstractAsyncContextManager[Any]) -> Client:
-        async def asked(context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
-            del context  # it does not say to which call the question belongs
-            return await self._conversations.place(params)
-
-        mode = self._config.protocol
-        return Client(transport, client_info=US, cache=None, mode=mode, elicitation_callback=asked)
+    async def _asked(self, context: ClientRequestContext, params: ElicitRequestParams) -> ElicitResult:
+        del context  # it does not say to which call the question belongs
+        return await self._conversations.place(params)
 
     async def _until_lost(self, client: Client) -> None:
         while True:
