@@ -11,17 +11,17 @@ const MOST = 1000;
 
 /** @param {{id: string}} props */
 export function EventsLog({ id }) {
-  const [events, setEvents] = useState(/** @type {any[]} */ ([]));
+  const [rows, setRows] = useState(/** @type {any[]} */ ([]));
   useEffect(() => {
-    setEvents([]);
+    setRows([]);
     /** @type {any[]} */
     let waiting = [];
     let frame = 0;
     const show = () => {
       frame = 0;
-      const more = waiting;
+      const more = waiting.slice(-MOST).map(rowOf);
       waiting = [];
-      setEvents((old) => [...old, ...more].slice(-MOST));
+      setRows((old) => [...old, ...more].slice(-MOST));
     };
     const stop = follow(`/api/v1/events${query({ id, after: 0 })}`, {
       onEvent: (event) => {
@@ -34,21 +34,22 @@ export function EventsLog({ id }) {
       cancelAnimationFrame(frame);
     };
   }, [id]);
-  if (!events.length) return html`<p class="hint" role="status">Waiting for events…</p>`;
+  if (!rows.length) return html`<p class="hint" role="status">Waiting for events…</p>`;
   return html`<table class="list">
     <thead><tr><th>Position</th><th>When</th><th>Type</th><th>By</th><th>Data</th></tr></thead>
-    <tbody>
-      ${events.map((event) => {
-        const data = event.data ?? {};
-        const text = pretty(data.data ?? data) ?? "";
-        return html`<tr key=${data.id ?? event.id}>
-          <td class="num"><${Copy} text=${event.id} /></td>
-          <td><${When} at=${data.time} /></td>
-          <td><code>${data.type ?? event.type}</code></td>
-          <td>${data.actor ?? data.source ?? ""}</td>
-          <td><details><summary>${size(text.length)}</summary><pre>${text}</pre></details></td>
-        </tr>`;
-      })}
-    </tbody>
+    <tbody>${rows}</tbody>
   </table>`;
+}
+
+/** The row of an event. It is made once: an event never changes, and a row that is the same is not drawn again. @param {any} event */
+function rowOf(event) {
+  const data = event.data ?? {};
+  const text = pretty(data.data ?? data) ?? "";
+  return html`<tr key=${data.id ?? event.id}>
+    <td class="num"><${Copy} text=${event.id} /></td>
+    <td><${When} at=${data.time} /></td>
+    <td><code>${data.type ?? event.type}</code></td>
+    <td>${data.actor ?? data.source ?? ""}</td>
+    <td><details><summary>${size(text.length)}</summary><pre>${text}</pre></details></td>
+  </tr>`;
 }
