@@ -208,8 +208,7 @@ class Projector:
         move(self.path, aside)
 
     async def _follow(self, database: Database) -> None:
-        self.seq = (await database.position()).mark.seq
-        await self.announce(self.seq)
+        await self._reached((await database.position()).mark.seq)
         tasks = [asyncio.create_task(one) for one in (self._watch(database), self._apply_all(database))]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -233,10 +232,14 @@ class Projector:
         mark = Mark.at(batch[-1], state)
         with metrics.BATCH_SECONDS.time():
             await database.write(self.fold(batch).statements(), mark, after=self.seq)
-        self.seq = mark.seq
         metrics.COMMITS.inc(len(batch))
-        metrics.POSITION.set(mark.seq)
-        await self.announce(mark.seq)
+        await self._reached(mark.seq)
+
+    async def _reached(self, seq: int) -> None:
+        """The views include the log up to `seq`."""
+        self.seq = seq
+        metrics.POSITION.set(seq)
+        await self.announce(seq)
 
     async def _watch(self, database: Database) -> None:
         """Inspect the file at start and when a reader reports damage; check for changes by other programs."""

@@ -17,10 +17,8 @@ from executor.tools.settings import ToolSettings
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("contracts", "gateway", "planner", "executor", "scheduler", "projector", "deploy")
 SOURCES = {path.relative_to(ROOT).as_posix(): path for one in PACKAGES for path in (ROOT / one).rglob("*.py")}
-RULES = {
-    rule["name"]: rule
-    for rule in tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-}
+TOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+RULES = {rule["name"]: rule for rule in TOOLS["importlinter"]["contracts"]}
 PURE = RULES["The language is pure: no clock, no I/O"]
 CLOCKS = {"now", "utcnow", "today"}
 
@@ -33,6 +31,11 @@ SUBJECT_WRITERS = {"contracts/core/subjects.py"}
 @cache
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_the_wheel_has_every_package() -> None:
+    found = {path.parent.name for path in ROOT.glob("*/__init__.py")} - {"tests"}
+    assert set(TOOLS["hatch"]["build"]["targets"]["wheel"]["packages"]) == found == set(PACKAGES)
 
 
 def test_the_language_asks_no_clock() -> None:

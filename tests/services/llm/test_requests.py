@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import REGISTRY
 
 from contracts.core.outcome import Reject
 from contracts.llm import ChatRequest
 from contracts.llm.connection import Damaged, unpacked
 from deploy.scripted_llm import Rule, ScriptedAnswer
 from tests.services.llm.lab import HELLO, OK, Lab
+
+if TYPE_CHECKING:
+    from tests.conftest import Eventually
 
 TOOL = {"type": "function", "function": {"name": "add", "description": "", "parameters": {"type": "object"}}}
 
@@ -98,6 +103,17 @@ async def test_no_more_calls_are_in_flight_than_allowed(lab: Lab) -> None:
     assert server.max_in_flight == 2
     queued = sorted(answer.generation_stats["queued_ms"] for answer in answers)
     assert [ms >= 40 for ms in queued] == [False, False, True, True, True, True]
+
+
+async def test_calls_that_wait_for_others_are_counted(lab: Lab, eventually: Eventually) -> None:
+    llm = lab.client(await lab.provider("[[rule]]\nanswer.hang = true"), llm_max_concurrency=2)
+
+    calls = [asyncio.create_task(llm.complete(ChatRequest(HELLO))) for _ in range(5)]
+    await eventually(lambda: REGISTRY.get_sample_value("llm_waiting_calls") == 3)
+    for call in calls:
+        call.cancel()
+    await asyncio.wait(calls)
+    assert REGISTRY.get_sample_value("llm_waiting_calls") == 0
 
 
 async def test_unstorable_characters_pass_in_neither_direction(lab: Lab) -> None:

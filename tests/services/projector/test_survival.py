@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import REGISTRY
 from sqlalchemy import text
 
 from contracts.core.commit import Recorded
@@ -354,6 +355,8 @@ async def test_readiness_tells_a_log_that_is_away_and_one_that_is_shorter(
         await write_agents(views, 1, 2)
         await views.caught_up()
         assert await views.projector.not_ready() is None
+        measured = [REGISTRY.get_sample_value(f"projector_{name}") for name in ("position", "log_head")]
+        assert measured == [2, 2]
 
         async def away(*_: str) -> int:
             raise Unavailable("gone")

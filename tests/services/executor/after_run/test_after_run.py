@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from prometheus_client import REGISTRY
 
 from contracts.core.commit import Commit
 from contracts.core.outcome import LeaseLost, Reject, Retry
@@ -170,6 +171,7 @@ async def test_a_webhook_that_does_not_answer_is_called_again_later(world: Any, 
     """The queue is asked to give the end again; whoever gets it goes on."""
     receiver.statuses = [503, 200]
     world.policy = RunPolicy(backoff_s=0.05)
+    before = called()
     await world.pursue(webhook_url=receiver.url)
     with pytest.raises(Retry) as later:
         await world.settle()
@@ -184,6 +186,15 @@ async def test_a_webhook_that_does_not_answer_is_called_again_later(world: Any, 
             except Retry:
                 continue
     assert len(receiver.got) == 2
+    assert [now - then for now, then in zip(called(), before, strict=True)] == [1, 1]
+
+
+def called() -> list[float]:
+    """How many calls of webhooks have failed, and how many were delivered."""
+    return [
+        REGISTRY.get_sample_value("executor_webhook_calls_total", {"outcome": outcome}) or 0
+        for outcome in ("AttemptFailed", "Delivered")
+    ]
 
 
 async def test_no_webhook_is_called_by_a_process_that_was_silent_for_longer_than_its_lease(

@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from prometheus_client import REGISTRY
 
 from contracts.domain import run
 from contracts.runtime.log import Unavailable
@@ -95,16 +96,24 @@ async def test_a_stream_too_many_is_refused_and_has_room_when_another_ends(
     api = await start_gateway(max_streams=2)
     beat_fast(api)
     await write_all(api, history())
+    before = followed()
     async with watching(api) as one, watching(api) as two:
         await one.next()
         await two.next()
+        assert followed() == before + 2
         refused = await api.get("/api/v1/dag-executions/e1/events")
         assert refused.status == 503
         assert "MAX_STREAMS" in refused.json["error"]
         assert refused.headers["retry-after"] == "1"
     await eventually(lambda: not api.gateway.stream_limit._open)
+    await eventually(lambda: followed() == before)
     async with watching(api) as again:
         await again.next()
+
+
+def followed() -> float:
+    """How many clients follow streams."""
+    return REGISTRY.get_sample_value("gateway_stream_clients") or 0
 
 
 async def test_a_long_past_is_sent_in_parts_and_whole(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
