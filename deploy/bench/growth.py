@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from deploy.bench.harness import Bench, Figures, WorkloadFailed
 from deploy.bench.jobs import chain, single
 from deploy.bench.keep_alive import KeepAlive, keep_alive
+from deploy.bench.processes import peak_rss_mb
 from deploy.bench.rebuild import fill, projected
 
 RUNS = 100
@@ -23,18 +24,20 @@ GOAL = {"objective": "Find out what a long log costs"}
 
 
 async def growth(bench: Bench) -> Figures:
-    """The same work at 10,000, 100,000 and 1,000,000 commits: milliseconds, and the ratio last/first."""
+    """The same work at 10,000, 100,000 and 1,000,000 commits: milliseconds, ratio, memory of NATS."""
     dag_id = await bench.plan(chain(STEPS))
     old_run = await bench.start(await bench.plan(single("benchNoop")))
     await bench.end_of(old_run)
     old_goal = str((await bench.post("/api/v1/goals", GOAL))["id"])
     measured: dict[str, list[float]] = {}
+    memory: dict[str, float] = {}
     for size in bench.sizes:
         await fill(bench, size)
         await projected(bench, await bench.log.last_seq())
         for name, value in (await _costs(bench, dag_id, old_run, old_goal)).items():
             measured.setdefault(name, []).append(value)
-    return {
+        memory |= _memory(bench, size)
+    return memory | {
         name_of: value
         for name, values in measured.items()
         for name_of, value in [
@@ -61,6 +64,13 @@ async def _costs(bench: Bench, dag_id: str, old_run: str, old_goal: str) -> dict
     starts = {f"start_{name}": await _start_ms(bench, name) for name in bench.system.children}
     bench.http.close()  # the restarted gateway has closed its connections
     return costs | starts
+
+
+def _memory(bench: Bench, size: int) -> Figures:
+    """The largest resident memory of nats-server so far, in MiB; empty where there is no /proc."""
+    nats = bench.system.nats
+    peak = peak_rss_mb(nats.pid) if nats and nats.pid else None
+    return {} if peak is None else {f"nats_rss_mb_at_{size}": round(peak, 1)}
 
 
 async def _step_ms(bench: Bench, dag_id: str) -> float:

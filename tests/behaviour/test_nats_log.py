@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -140,3 +141,15 @@ async def test_an_aggregate_longer_than_a_batch_is_read_whole(
         seq = await log.append(counters.commit("a", version=version), after=seq)
         seqs.append(seq)
     assert [one.seq for one in await log.read("counter", "a")] == seqs
+
+
+@pytest.mark.parametrize("after", [0, 2])
+async def test_a_tail_with_a_filter_starts_by_sequence(log: NatsLog, counters: Counters, after: int) -> None:
+    """A consumer that starts at the end instead makes the server search the whole log for the filter."""
+    for n in range(3):
+        await log.append(counters.commit(f"c{n}"), after=0)
+    async with aclosing(log.tail("evt.counter.>", after=after)) as batches:
+        await anext(batches)
+        (consumer,) = (await log.connection.api("CONSUMER.LIST.LOG"))["consumers"]
+    config = consumer["config"]
+    assert (config["deliver_policy"], config["opt_start_seq"]) == ("by_start_sequence", after + 1)

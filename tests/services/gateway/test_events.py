@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from contracts.core import subjects
-from contracts.core.commit import Recorded
+from contracts.core.commit import Commit, Recorded
 from contracts.core.event import Event
 from contracts.domain import agent, dag
 from contracts.domain.agent import AGENT
@@ -336,6 +336,29 @@ async def test_a_client_that_may_have_missed_something_must_reconnect(api: Api) 
         listener.receive(recorded)
     assert client.ids == [1, 2]
     assert client.has_left.is_set()
+
+
+class CountingCodec:
+    def __init__(self) -> None:
+        self.encoded: list[str] = []
+
+    def encode(self, commit: Commit) -> bytes:
+        self.encoded.append(commit.aggregate_id)
+        return CODEC.encode(commit)
+
+
+async def test_a_commit_is_encoded_once_for_all_clients(api: Api) -> None:
+    await write(api.log, DAG, "d1", REQUESTED)
+    await write(api.log, DAG, "d2", REQUESTED)
+    codec: Any = CountingCodec()
+    feed = LogFeed(Hub(api.log), api.log, codec, lambda: datetime.now(UTC))
+    clients = [Client() for _ in range(3)]
+    listeners = [_Listener(client, EventFilter(), feed._encode, since=0) for client in clients]
+    for recorded in [one async for batch in _first(api.log) for one in batch]:
+        for listener in listeners:
+            listener.receive(recorded)
+    assert [client.ids for client in clients] == [[1, 2]] * 3
+    assert codec.encoded == ["d1", "d2"]
 
 
 async def _first(log: Log) -> AsyncGenerator[Sequence[Recorded]]:
