@@ -185,7 +185,7 @@ async def test_blobs_whose_stream_was_deleted_say_so_at_once(server: NatsServer)
             await blobs.get(BlobRef(blob=sha256(DATA).hexdigest(), size=len(DATA)))
 
 
-async def test_a_put_that_is_given_up_says_so_and_may_be_tried_again(server: NatsServer) -> None:
+async def test_a_put_that_times_out_raises_and_can_be_repeated(server: NatsServer) -> None:
     async with unlucky(server) as connection:
         blobs = NatsBlobs(connection, deadline_s=0.2)
         connection.fates = dict.fromkeys(range(6, 1000), message_is_lost)

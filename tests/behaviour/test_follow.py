@@ -82,7 +82,7 @@ class FollowerBehaviour:
             await follower.catch_up()
         assert seen.seqs == [followed]
 
-    async def test_a_message_that_is_no_commit_does_not_delay_catching_up(
+    async def test_a_message_that_is_not_a_commit_does_not_delay_catching_up(
         self, log: Log, counters: Counters, inject: Inject
     ) -> None:
         follower = Follower(log, "evt.counter.>", fold=Seen().fold)

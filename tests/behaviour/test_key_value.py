@@ -32,11 +32,11 @@ class CellsBehaviour:
                 await key_values.put("a", b"three", after=stale)
         assert await key_values.get("a") == StoredValue(b"two", second)
 
-    async def test_what_is_not_there_has_no_revision(self, key_values: KeyValue) -> None:
+    async def test_a_missing_value_has_no_revision(self, key_values: KeyValue) -> None:
         with pytest.raises(Outdated):
             await key_values.put("a", b"one", after=7)
 
-    async def test_of_many_who_write_at_once_one_succeeds(self, key_values: KeyValue) -> None:
+    async def test_one_of_many_concurrent_writers_succeeds(self, key_values: KeyValue) -> None:
         values = [str(n).encode() for n in range(8)]
         came = await asyncio.gather(
             *(key_values.put("a", value, after=0) for value in values), return_exceptions=True

@@ -121,7 +121,9 @@ class LogBehaviour:
         assert await log.append(commit, after=0) == seq
         assert len(await log.read("counter", "a")) == 2
 
-    async def test_of_many_writers_exactly_one_wins(self, log: Log, counters: Counters) -> None:
+    async def test_exactly_one_of_many_concurrent_writers_succeeds(
+        self, log: Log, counters: Counters
+    ) -> None:
         outcomes = await asyncio.gather(
             *(log.append(counters.commit("a"), after=0) for _ in range(20)), return_exceptions=True
         )
@@ -227,7 +229,7 @@ class LogBehaviour:
         assert list(await log.read("counter", "a")) == [Recorded(seq, commit)]
 
     @pytest.mark.parametrize("bad", ["", "a.b", "*", ">", "a b", "a\r\nPUB x 0", "ä", "x" * 65])
-    async def test_an_id_that_is_no_token_is_refused(self, log: Log, counters: Counters, bad: str) -> None:
+    async def test_an_id_that_is_not_a_token_is_refused(self, log: Log, counters: Counters, bad: str) -> None:
         with pytest.raises(InvalidId):
             await log.append(counters.commit(bad), after=0)
         with pytest.raises(InvalidId):
@@ -272,7 +274,7 @@ class LogBehaviour:
             b'[{"type": 7, "data": {"note": {"$blob": 1}}}]',
         ],
     )
-    async def test_a_tail_moves_on_over_a_message_that_is_no_commit(
+    async def test_a_tail_skips_a_message_that_is_not_a_commit(
         self, log: Log, counters: Counters, inject: Inject, junk: bytes
     ) -> None:
         """Readers that wait for the newest sequence are told that they have reached it."""
@@ -325,7 +327,7 @@ class LogBehaviour:
     @pytest.mark.parametrize(
         "subject", ["evt.counter.b.positive", "evt.counter.a.zero", "evt.other.a.positive"]
     )
-    async def test_a_commit_on_the_subject_of_another_one_is_passed_over(
+    async def test_a_commit_on_the_subject_of_another_one_is_skipped(
         self, log: Log, counters: Counters, inject: Inject, subject: str
     ) -> None:
         seq = await inject(subject, counters.codec.encode(counters.commit("a")))
@@ -336,7 +338,7 @@ class LogBehaviour:
         with pytest.raises(Forged, match=subject):
             await log.read(aggregate, aggregate_id)
 
-    async def test_a_commit_is_passed_over_unless_its_source_may_write_it(
+    async def test_a_commit_is_skipped_unless_its_source_may_write_it(
         self, log: AnyLog, counters: Counters, inject: Inject
     ) -> None:
         seq = await inject("evt.counter.a.positive", counters.codec.encode(counters.commit("a")))
@@ -381,7 +383,7 @@ class LogBehaviour:
         ],
         ids=["an unknown type", "a newer version"],
     )
-    async def test_what_a_newer_version_wrote_is_passed_on_as_it_is_and_refuses_decisions(
+    async def test_an_event_of_a_newer_version_is_delivered_as_it_is_and_refuses_decisions(
         self, log: Log, counters: Counters, inject: Inject, change: dict[str, Any]
     ) -> None:
         """So that services can be upgraded one after the other."""
@@ -397,7 +399,7 @@ class LogBehaviour:
         with pytest.raises(UnreadHistory, match=rf"{newer['dataschema']} is unknown.*upgrade this service"):
             await Stream.open(log, counters.aggregate, "a", Origin("/test/1"))
 
-    async def test_an_event_whose_large_value_is_lost_is_passed_on_and_refuses_decisions(
+    async def test_an_event_whose_large_value_is_lost_is_delivered_and_refuses_decisions(
         self, log: Log, counters: Counters, inject: Inject
     ) -> None:
         lost = {"$blob": "0" * 64, "size": 1, "mediaType": "application/json"}

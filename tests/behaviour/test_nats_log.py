@@ -69,7 +69,7 @@ async def test_a_removed_message_does_not_count_as_the_newest(log: NatsLog, coun
     assert (await log.state()).last_seq == removed[-1]
 
 
-async def test_a_message_that_is_no_commit_is_parked_once_for_all_readers(
+async def test_a_message_that_is_not_a_commit_is_parked_once_for_all_readers(
     log: NatsLog, counters: Counters, inject: Inject
 ) -> None:
     await log.append(counters.commit("a"), after=0)
@@ -83,7 +83,7 @@ async def test_a_message_that_is_no_commit_is_parked_once_for_all_readers(
         await retry(log.connection, number)
 
 
-async def test_a_message_that_is_no_commit_refuses_a_decision_and_says_what_to_do(
+async def test_a_message_that_is_not_a_commit_refuses_a_decision_and_says_what_to_do(
     log: NatsLog, inject: Inject
 ) -> None:
     await inject("evt.counter.a.positive", b"garbage")
@@ -121,7 +121,7 @@ async def test_a_tail_waits_for_a_large_value_that_cannot_be_fetched_now(
     ids=["last_seq", "last_seq of a filter", "newest", "read", "append"],
 )
 @pytest.mark.parametrize("replicated", [False, True])
-async def test_a_log_that_was_deleted_is_told_at_once(
+async def test_a_deleted_log_is_reported_at_once(
     connection: Connection, counters: Counters, ask: Callable[..., Awaitable[Any]], replicated: bool
 ) -> None:
     form = Format(counters.codec, NatsBlobs(connection))

@@ -174,7 +174,7 @@ async def test_passwords_are_random_private_and_kept(tmp_path: Path) -> None:
         assert server.url_for(READER).split("@")[0] == urls["one"][READER].split("@")[0]
 
 
-async def test_passwords_that_cannot_be_read_are_told(tmp_path: Path) -> None:
+async def test_unreadable_passwords_are_reported(tmp_path: Path) -> None:
     (tmp_path / "users.json").write_text('{"gate')
     with pytest.raises(PasswordsUnreadable, match=r"users\.json"):
         await NatsServer(tmp_path).start()

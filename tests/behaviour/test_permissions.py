@@ -313,7 +313,7 @@ async def test_a_position_that_no_consumer_stored_is_ignored(operator: Connectio
 
 
 @pytest.mark.parametrize("copied", ["commit", "blob"])
-async def test_a_consumer_that_is_told_to_deliver_into_the_log_forges_nothing(
+async def test_a_consumer_that_delivers_into_the_log_forges_nothing(
     nats_server: NatsServer, operator: Connection, eventually: Eventually, copied: str
 ) -> None:
     """A delivery keeps its subject: a commit is refused by its own lock, any other message has no reader."""

@@ -101,7 +101,7 @@ async def test_a_failed_write_is_a_problem_until_the_server_is_started_again(
         assert len(await log.read("counter", "b")) == 1
 
 
-async def test_a_failed_write_of_a_large_value_is_told_before_the_deadline(
+async def test_a_failed_write_of_a_large_value_is_reported_before_the_deadline(
     nats_server: NatsServer, counters: Counters
 ) -> None:
     async with log_on(nats_server, counters) as log:
@@ -112,7 +112,7 @@ async def test_a_failed_write_of_a_large_value_is_told_before_the_deadline(
             await blobs.put(b"y", "text/plain")
 
 
-async def test_a_failed_write_of_a_key_is_told_before_the_deadline(
+async def test_a_failed_write_of_a_key_is_reported_before_the_deadline(
     nats_server: NatsServer, counters: Counters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(key_value, "DEADLINE_S", 3600)
@@ -124,7 +124,7 @@ async def test_a_failed_write_of_a_key_is_told_before_the_deadline(
             await values.put("b", b"y", after=0)
 
 
-async def test_an_append_whose_answer_was_only_late_is_no_failure(
+async def test_an_append_whose_answer_was_only_late_is_not_a_failure(
     nats_server: NatsServer, counters: Counters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with log_on(nats_server, counters) as log:
@@ -141,7 +141,7 @@ async def test_an_append_whose_answer_was_only_late_is_no_failure(
         assert await log.problem() is None
 
 
-async def test_an_append_is_no_failure_while_it_is_unknown_whether_it_is_stored(
+async def test_an_append_is_not_a_failure_while_it_is_unknown_whether_it_is_stored(
     nats_server: NatsServer, counters: Counters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that is only slow: the acknowledgement is late, and so is the first read of the log."""

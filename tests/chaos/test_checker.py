@@ -79,7 +79,7 @@ def test_a_gap_and_a_repetition_of_versions_are_found(spoil: Callable[[History],
         ),
     ],
 )
-def test_what_happens_twice_to_a_run_is_found(spoiled: History, found: str) -> None:
+def test_a_repeated_event_of_a_run_is_found(spoiled: History, found: str) -> None:
     assert [one for one in checker.check_runs(spoiled) if found in one]
 
 
@@ -87,7 +87,7 @@ def test_a_run_may_end_again_after_it_was_resumed() -> None:
     assert not list(checker.check_runs(history(REQUESTED, ENDED, RESUMED, ENDED)))
 
 
-def test_what_was_accepted_and_is_not_there_is_found() -> None:
+def test_an_accepted_run_that_is_missing_is_found() -> None:
     lost = [
         Accepted("execution", "k", {"executionId": "r2"}),
         Accepted("run", "k", {"runId": "r3"}),

@@ -76,7 +76,7 @@ async def test_an_executor_tells_the_tools_that_it_can_call(
     assert executors.ExecutorAlive.model_validate_json(heard[0]).tools == ("fetchPage", "noop")
 
 
-async def test_a_tool_may_tell_of_its_progress_to_nobody(cut_off: Connection) -> None:
+async def test_progress_of_a_tool_without_a_connection_is_dropped(cut_off: Connection) -> None:
     said = executors.ToolProgress(kind="progress", tool="fetchPage", message="half way", step="001")
     await service._publish_live(cut_off, "run_1", said.model_dump())
 

@@ -85,7 +85,7 @@ async def test_a_worker_that_ends_is_a_failure_too() -> None:
     assert b"ended by itself" in err
 
 
-async def test_what_the_operator_can_mend_is_said_without_a_stack_trace() -> None:
+async def test_an_error_that_the_operator_can_correct_has_no_stack_trace() -> None:
     process = await start(building="raise UserError('set NATS_URL')")
     _, err = await end(process)
     assert process.returncode == 1

@@ -34,7 +34,7 @@ async def test_a_goal_becomes_a_plan_steps_files_and_a_report(bed: Bed) -> None:
     assert written["comparison.md"] in execution.final_result
 
 
-async def test_what_a_client_hears_late_is_what_it_would_have_heard_live(bed: Bed) -> None:
+async def test_a_late_client_receives_the_same_events_as_a_live_one(bed: Bed) -> None:
     """Whoever comes after the end is told everything from the first event on, if it asks."""
     started = await bed.client.dags.execute_job(bed.hooks.job({"heard-1": (), "heard-2": ("heard-1",)}))
     live = await bed.told(started.execution_id)

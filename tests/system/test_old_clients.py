@@ -146,7 +146,7 @@ async def test_a_plan_is_made_executed_watched_and_paid_for(old: OldClient) -> N
     assert (await old.api("DELETE", f"dag/{dag_id}"))[0] == 200
 
 
-async def test_a_question_is_no_error_and_executing_at_once_says_so(old: OldClient) -> None:
+async def test_a_question_is_not_an_error_and_executing_at_once_says_so(old: OldClient) -> None:
     """Points 3 and 7."""
     body = {"goal-text": "Say what that would cost", "agentName": "DecomposerV8"}
     status, asked = await old.api("POST", "create-dag", body)
@@ -191,7 +191,7 @@ async def test_goals_and_their_runs(old: OldClient, eventually: Eventually) -> N
     assert (status, said) == (204, "")
 
 
-async def test_what_is_there_for_every_page_of_the_web_app(old: OldClient, bed: Bed) -> None:
+async def test_every_page_of_the_web_app_has_its_data(old: OldClient, bed: Bed) -> None:
     """Points 4, 10, 12, 13 and 14."""
     status, ready, _ = await old.ask("GET", "/health/ready")
     assert (status, ready["status"]) == (200, "ready")
@@ -257,7 +257,7 @@ async def test_every_operation_refuses_what_it_cannot_do_as_it_says(old: OldClie
     assert asked > 55
 
 
-async def test_what_is_kept_can_be_changed(old: OldClient) -> None:
+async def test_stored_objects_can_be_changed(old: OldClient) -> None:
     """PATCH of goals, schedules, agents and DAGs; the rest of what hangs on them."""
     status, goal = await old.api("POST", "goals", {"objective": "Look after the old mill", "params": {}})
     path = f"goals/{goal['id']}"

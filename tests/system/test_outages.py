@@ -40,7 +40,7 @@ async def pair(
         yield bed
 
 
-async def test_of_two_executors_one_is_killed_and_the_other_goes_on(pair: Bed, counted: Counted) -> None:
+async def test_one_of_two_executors_is_killed_and_the_other_continues(pair: Bed, counted: Counted) -> None:
     """Both hold executions; those of the killed one are taken over, the other's are left alone."""
     gates = {f"shared-{n}": pair.hooks.gate(f"shared-{n}") for n in range(8)}
     started = {
@@ -66,7 +66,7 @@ async def test_of_two_executors_one_is_killed_and_the_other_goes_on(pair: Bed, c
     await pair.system.ready()
 
 
-async def test_what_comes_while_nats_is_away_is_done_when_it_is_back(
+async def test_requests_during_an_outage_of_nats_are_carried_out_afterwards(
     pair: Bed, nats: NatsServer, counted: Counted
 ) -> None:
     """A step in progress is not disturbed, and nothing is accepted that could be lost."""

@@ -218,7 +218,7 @@ async def seen(bed: Bed) -> AsyncGenerator[Seen]:
     await nc.close()
 
 
-async def test_what_is_subscribed_to_is_in_the_log_from_where_it_is_said(seen: Seen) -> None:
+async def test_the_subscriber_example_receives_the_log_from_its_position(seen: Seen) -> None:
     """The CLI makes such consumers of these options."""
     subscriptions = [SUB.parse_args(words) for words in typed("nats", "sub")]
     assert len(subscriptions) == 3

@@ -67,7 +67,9 @@ async def test_every_commit_on_the_filters_is_handled_once(
     assert {recorded.seq for recorded in handler.commits} == set(seqs)
 
 
-async def test_a_retry_comes_again(log: NatsLog, counters: Counters, eventually: Eventually) -> None:
+async def test_a_message_is_delivered_again_after_retry(
+    log: NatsLog, counters: Counters, eventually: Eventually
+) -> None:
     handler = Handler(lambda delivery: Retry("later") if delivery.attempt < 4 else None)
     await log.append(counters.commit(), after=0)
     async with consuming(

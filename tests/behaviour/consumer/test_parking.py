@@ -42,7 +42,7 @@ async def test_a_rejected_message_is_parked_with_its_reason(
     assert handler.attempts == [1]
 
 
-async def test_a_bug_is_tried_again_and_then_parked(
+async def test_a_message_that_meets_a_bug_is_retried_and_then_parked(
     log: NatsLog, counters: Counters, eventually: Eventually
 ) -> None:
     handler = Handler(lambda _: ZeroDivisionError("oops"))
@@ -127,7 +127,7 @@ async def test_a_conflict_is_never_parked(log: NatsLog, counters: Counters, even
         b'[{"type": 1}]',
     ],
 )
-async def test_a_message_that_is_no_commit_is_parked_and_the_rest_goes_on(
+async def test_a_message_that_is_not_a_commit_is_parked_and_the_rest_goes_on(
     log: NatsLog, counters: Counters, eventually: Eventually, payload: bytes
 ) -> None:
     handler = Handler()

@@ -88,7 +88,7 @@ async def test_a_stopped_process_does_not_receive_its_own_message_again(
     assert handler.attempts == [2]
 
 
-async def test_a_killed_consumers_message_comes_again_after_ack_wait(
+async def test_a_killed_consumers_message_is_delivered_again_after_ack_wait(
     log: NatsLog, counters: Counters, eventually: Eventually, killed_consumer: Crash
 ) -> None:
     handler = Handler()

@@ -45,14 +45,14 @@ async def test_text_is_text_and_all_else_is_not(client: Client) -> None:
         await client.artifacts.text("a b/größe?#.png")
 
 
-async def test_the_kind_of_a_file_is_told(client: Client) -> None:
+async def test_the_media_type_of_a_file_is_returned(client: Client) -> None:
     kinds = [(await client.artifacts.content(name)).media_type for name in await client.artifacts.find()]
     assert kinds == ["text/plain"]
     assert (await client.artifacts.content("a b/größe?#.png")).media_type == "image/png"
 
 
 @pytest.mark.parametrize(("name", "status"), [("nope.txt", 404), ("a b", 404), ("../views.db", 403)])
-async def test_what_is_no_artifact_is_refused(client: Client, name: str, status: int) -> None:
+async def test_an_invalid_artifact_name_is_refused(client: Client, name: str, status: int) -> None:
     with pytest.raises(Refused) as refused:
         await client.artifacts.get(name)
     assert refused.value.status == status

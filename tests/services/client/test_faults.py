@@ -212,7 +212,7 @@ async def test_a_refusal_says_what_the_server_said(serve: Serve, body: object, m
     assert (str(refused.value), refused.value.status) == (message, 400)
 
 
-async def test_an_answer_that_is_no_json_is_told_as_it_is(serve: Serve) -> None:
+async def test_an_answer_that_is_not_json_is_shown_as_it_is(serve: Serve) -> None:
     async def proxy(_: web.Request) -> web.StreamResponse:
         return web.Response(status=502, text="<h1>Bad Gateway</h1>")
 

@@ -171,7 +171,7 @@ async def test_tools_costs_and_readiness(exact: Exact) -> None:
     assert (readiness.is_ready, list(readiness.problems)) == (False, ["planner", "executor"])
 
 
-async def test_what_a_system_says_of_itself(exact: Exact) -> None:
+async def test_the_liveness_and_the_documents_of_a_system_are_read(exact: Exact) -> None:
     documents = exact.client.documents
     assert (await exact(exact.client.alive())).status == "ok"
     assert (await exact(documents.openapi()))["openapi"].startswith("3.1")
@@ -179,7 +179,7 @@ async def test_what_a_system_says_of_itself(exact: Exact) -> None:
     assert (await documents.reference()).startswith("<!doctype html>")
 
 
-async def test_what_is_asked_for_again_with_its_key_is_made_once(exact: Exact) -> None:
+async def test_a_request_repeated_with_its_key_creates_one_thing(exact: Exact) -> None:
     client = exact.client
     goal, again = [await client.goals.create(GoalCreate(objective=OBJECTIVE), key="a") for _ in range(2)]
     assert goal == again

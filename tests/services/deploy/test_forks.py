@@ -43,7 +43,7 @@ async def test_a_forked_service_has_its_own_environment_directory_output_and_sta
     assert ["METRICS_PORT" in text for text in said] == [False, True]
 
 
-async def test_the_end_by_a_signal_is_told(tmp_path: Path) -> None:
+async def test_the_end_by_a_signal_is_reported(tmp_path: Path) -> None:
     async with fork_server(os.environ) as forks:
         forked = await forks.fork(waiting(tmp_path))
         forked.send_signal(signal.SIGKILL)

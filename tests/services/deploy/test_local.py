@@ -100,7 +100,7 @@ def test_a_data_directory_has_one_system(tmp_path: Path) -> None:
         assert claim_on(tmp_path / "new" / "data") == Claim(pid=os.getpid())
 
 
-def test_a_data_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_data_directory_that_cannot_be_created_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InUse, match="--data"), claimed(tmp_path / "file"):
         pytest.fail("a file is no directory")

@@ -62,7 +62,7 @@ async def test_it_serves_until_cancelled() -> None:
     assert task.cancelled()
 
 
-def test_what_it_says_must_be_set_is_enough_whatever_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_settings_that_it_prints_are_enough_whatever_else_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_MODEL", "gpt-4o")
     monkeypatch.setenv("OPENAI_API_KEY", "a key that is nobody else's business")
     for name, value in environment("http://127.0.0.1:1/v1").items():

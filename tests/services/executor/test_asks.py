@@ -268,7 +268,7 @@ async def test_a_run_that_died_while_it_asked_asks_once() -> None:
     assert (await system.state()).status is Status.WAITING
 
 
-async def test_the_message_of_a_waiting_run_is_acknowledged_when_it_comes_again() -> None:
+async def test_the_message_of_a_waiting_run_is_acknowledged_when_it_is_delivered_again() -> None:
     system = people()
     lease = await system.request(asks())
     await handle(system.executor(), lease)

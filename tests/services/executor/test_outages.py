@@ -80,7 +80,7 @@ async def test_a_large_result_that_cannot_be_stored_yet_is_kept() -> None:
     assert len(calls.keys) == 1
 
 
-async def test_a_step_whose_input_cannot_be_fetched_now_is_tried_again() -> None:
+async def test_a_step_whose_input_cannot_be_fetched_now_is_retried() -> None:
     async def grow(_: Json, __: CallContext) -> Json:
         return "x" * 100_000
 

@@ -67,7 +67,7 @@ async def test_outcomes_that_come_together_are_one_commit() -> None:
     assert len(commits) < 25
 
 
-async def test_what_a_tool_leaves_outside_is_recorded_however_large_its_result_is() -> None:
+async def test_the_output_of_a_tool_is_recorded_however_large_its_result_is() -> None:
     async def save(_: Json, __: CallContext) -> Json:
         return {"name": "a.txt", "text": "x" * 100_000}
 

@@ -45,7 +45,7 @@ async def test_a_new_agent_is_inactive_and_can_be_read_at_once(api: Api) -> None
     assert (await api.get(f"{AGENTS}/{row['id']}")).json == row
 
 
-async def test_what_is_left_out_is_null_and_metadata_is_always_an_object(api: Api) -> None:
+async def test_omitted_fields_are_null_and_metadata_is_always_an_object(api: Api) -> None:
     row = await create(api)
     assert (row["provider"], row["model"], row["metadata"]) == (None, None, {})
     await api.write(AGENT, "agent_old", agent.Created(name="Old", version_name="1", prompt_template="x"))
@@ -77,7 +77,7 @@ async def test_a_body_that_does_not_fit_is_refused_with_its_issues(
 
 
 @pytest.mark.parametrize("body", [[], "text", 5, None, True])
-async def test_a_body_that_is_no_object_is_refused(api: Api, body: Any) -> None:
+async def test_a_body_that_is_not_an_object_is_refused(api: Api, body: Any) -> None:
     answer = await api.call("POST", AGENTS, json=body) if body is not None else await api.post(AGENTS)
     assert answer.status == 400
     assert answer.json["validation_errors"]
@@ -99,7 +99,7 @@ async def test_a_name_and_version_exist_once(api: Api) -> None:
     )
 
 
-async def test_of_two_that_create_the_same_at_once_one_wins(start_gateway: StartGateway) -> None:
+async def test_one_of_two_clients_that_create_the_same_at_once_succeeds(start_gateway: StartGateway) -> None:
     log = MemoryLog(CODEC)
     one, other = await start_gateway(log=log), await start_gateway(log=log, projector=False)
     answers = await asyncio.gather(*(api.post(AGENTS, MINIMAL) for api in (one, other)))
@@ -214,7 +214,7 @@ async def test_an_active_version_stays_active_under_a_name_of_its_own(api: Api) 
     assert (await api.patch(f"{AGENTS}/{inactive['id']}", {"version": "3"})).status == 200
 
 
-async def test_of_two_active_versions_brought_under_one_name_at_once_the_first_stays(api: Api) -> None:
+async def test_the_first_of_two_active_versions_renamed_to_one_name_at_once_stays_active(api: Api) -> None:
     """As when two gateways decide at the same time: what the log says is told alike by all."""
     one, other = await create(api), await create(api, name="Other")
     for row in (one, other):

@@ -105,7 +105,7 @@ async def test_bytes_are_kept_and_no_text_format_can_run_in_a_browser(
 
 
 @pytest.mark.parametrize("path", ["nope.txt", "a", "a/", "a/nope", ".", "report.md/x", "x" * 300, "%FF"])
-async def test_what_is_no_file_is_not_found(api: Api, folder: Path, path: str) -> None:
+async def test_a_path_that_is_not_a_file_is_not_found(api: Api, folder: Path, path: str) -> None:
     answer = await api.get(f"{ARTIFACTS}/{path}")
     assert (answer.status, answer.json) == (404, {"error": "Artifact not found"})
 

@@ -131,7 +131,7 @@ async def test_the_run_of_an_answered_question_is_pending_again(api: Api) -> Non
     assert (shown["status"], shown["waitingTasks"]) == ("pending", 0)
 
 
-async def test_of_two_answers_at_once_one_counts_and_the_other_is_told_so(api: Api) -> None:
+async def test_one_of_two_answers_at_once_counts_and_the_other_is_refused(api: Api) -> None:
     id_ = await waits(api)
     answers = await asyncio.gather(
         api.post(f"/api/v1/asks/{id_}/answer", {"verdict": "approve"}),

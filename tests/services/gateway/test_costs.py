@@ -105,7 +105,9 @@ async def test_an_execution_shows_its_plan_its_steps_and_their_sum(costs: Api) -
     }
 
 
-async def test_the_steps_of_an_execution_cost_what_it_costs_with_attempts_of_no_use(costs: Api) -> None:
+async def test_the_costs_of_steps_with_unusable_attempts_add_up_to_the_cost_of_the_execution(
+    costs: Api,
+) -> None:
     started = run.Started(executor="e", at=NOW, synthesis="llm")
     failed = run.StepFailed(step="002", attempt=1, error="empty", usage=TOKENS, cost_usd="0.25", retry_at=NOW)
     done = run.StepCompleted(step="002", attempt=2, usage=TOKENS, cost_usd="1e-12", agent_version="7")

@@ -127,7 +127,7 @@ async def test_events_of_a_request_without_a_key_have_the_actor_anonymous(api: A
     assert recorded.commit.actor == "anonymous"
 
 
-async def test_of_the_events_of_one_commit_the_last_has_the_id(api: Api) -> None:
+async def test_the_last_event_of_a_commit_has_the_id(api: Api) -> None:
     """So that a client that is cut off in between gets all of them again."""
     async with watching(api) as client:
         await client.next()
@@ -135,7 +135,7 @@ async def test_of_the_events_of_one_commit_the_last_has_the_id(api: Api) -> None
         assert [one.id for one in await client.some(3)] == [None, None, 1]
 
 
-async def test_the_past_is_told_on_request_and_what_is_new_after_it(api: Api) -> None:
+async def test_past_events_are_sent_on_request_and_new_ones_after_them(api: Api) -> None:
     await write_all(api.log)
     async with watching(api, "?after=0") as client:
         assert (await client.next()).id == 0

@@ -118,7 +118,7 @@ async def test_every_model_is_tried_at_every_temperature(api: Api) -> None:
     assert {(one.provider, one.seed, one.goal_text) for one in planner.requests} == {("ollama", 7, "do it")}
 
 
-async def test_the_dag_of_each_is_told_and_is_there(api: Api) -> None:
+async def test_each_result_names_an_existing_dag(api: Api) -> None:
     async with planning(api):
         answer = await api.post(PATH, BODY)
     ids = {dag_id for (dag_id,) in told(answer, "dagId")}

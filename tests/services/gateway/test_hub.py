@@ -60,7 +60,7 @@ async def write(log: Log, dag_id: str, *events: Event) -> int:
     return await stream.append(events)
 
 
-async def test_what_has_happened_already_is_found() -> None:
+async def test_a_commit_before_the_wait_is_found() -> None:
     log = WatchedLog()
     await write(log, "d1", REQUESTED)
     seq = await write(log, "d1", REJECTED)
@@ -69,7 +69,7 @@ async def test_what_has_happened_already_is_found() -> None:
         assert (await hub.wait_for("dag", "d1", ENDED)).seq == seq
 
 
-async def test_what_happens_later_is_found() -> None:
+async def test_a_commit_during_the_wait_is_found() -> None:
     log = WatchedLog()
     await write(log, "d1", REQUESTED)
 
@@ -81,7 +81,7 @@ async def test_what_happens_later_is_found() -> None:
         assert (await waiting).seq == seq
 
 
-async def test_what_came_before_the_position_does_not_count() -> None:
+async def test_commits_before_the_position_do_not_count() -> None:
     log = WatchedLog()
     await write(log, "d1", REQUESTED)
     before = await write(log, "d1", REJECTED)

@@ -48,7 +48,7 @@ async def test_any_number_is_a_seed(api: Api, given: str, kept: int) -> None:
 
 
 @pytest.mark.parametrize("value", ["0", "-1", "-0.5", '"5"', "null", "true"])
-async def test_what_is_no_number_of_tokens_is_refused(api: Api, value: str) -> None:
+async def test_an_invalid_number_of_tokens_is_refused(api: Api, value: str) -> None:
     body = f'{{"goal-text": "do it", "agentName": "Planner", "max_tokens": {value}}}'
     headers = {"Content-Type": "application/json"}
     answer = await api.call("POST", "/api/v1/create-dag", data=body, headers=headers)

@@ -75,7 +75,7 @@ async def test_a_plan_that_covers_the_goal_is_answered_by_its_id(api: Api) -> No
     assert (await api.get(f"/api/v1/dags/{dag_id}")).json["status"] == "success"
 
 
-async def test_what_was_asked_for_is_what_the_planner_gets(api: Api) -> None:
+async def test_the_planner_gets_the_request_as_it_was_sent(api: Api) -> None:
     body = {
         "goal-text": "dé \ud83d\ude00",
         "agentName": "Planner",
@@ -174,7 +174,7 @@ async def test_a_question_of_the_model_is_passed_on(api: Api, path: str) -> None
         dag.Rejected(http_status=500, error="connection refused"),
     ],
 )
-async def test_the_reason_why_there_is_no_plan_is_in_the_answer(
+async def test_the_reason_why_there_is_not_a_plan_is_in_the_answer(
     api: Api, path: str, failed: dict[str, str], rejected: dag.Rejected
 ) -> None:
     answer, dag_id = await plan(api, path, [ATTEMPT, rejected])
@@ -186,7 +186,9 @@ async def test_the_reason_why_there_is_no_plan_is_in_the_answer(
 @pytest.mark.parametrize(
     ("path", "status"), [("/api/v1/create-dag", None), ("/api/v1/create-and-execute-dag", "failed")]
 )
-async def test_a_dag_deleted_while_it_was_planned_is_told(api: Api, path: str, status: str | None) -> None:
+async def test_the_answer_says_that_the_dag_was_deleted_while_it_was_planned(
+    api: Api, path: str, status: str | None
+) -> None:
     answer, dag_id = await plan(api, path, [dag.Deleted()])
 
     assert (answer.status, answer.json["dagId"]) == (409, dag_id)

@@ -74,7 +74,7 @@ async def test_a_name_too_long_for_the_log_is_refused_before_anything_is_written
 @pytest.mark.parametrize(
     "media_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
 )
-async def test_a_body_that_says_it_is_no_json_is_refused(api: Api, media_type: str) -> None:
+async def test_a_body_that_says_it_is_not_json_is_refused(api: Api, media_type: str) -> None:
     answer = await post(api, orjson.dumps(AGENT), Content_Type=media_type)
     assert answer.status == 415
     assert answer.json == {
@@ -227,7 +227,7 @@ async def test_the_number_of_reported_problems_is_bounded(
     assert len(answer.json["validation_errors"]) == number
 
 
-async def test_a_query_key_given_twice_is_no_text(api: Api) -> None:
+async def test_a_query_key_given_twice_is_not_text(api: Api) -> None:
     answer = await api.get(f"{AGENTS}?name=a&name=b")
     assert answer.status == 400
     assert answer.json["validation_errors"] == [

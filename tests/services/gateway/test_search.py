@@ -288,7 +288,7 @@ async def test_a_filter_that_is_wrong_is_named(
 
 
 @pytest.mark.parametrize("cost", ["-1", "much", "NaN", "1e3", "", "1000000", "97021860.3"])
-async def test_a_minimum_cost_that_is_no_amount_is_refused(api: Api, cost: str) -> None:
+async def test_a_minimum_cost_that_is_not_an_amount_is_refused(api: Api, cost: str) -> None:
     answer = await api.get(f"/api/v1/runs?minCostUsd={cost}")
 
     assert answer.status == 400

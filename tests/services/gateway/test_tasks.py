@@ -113,7 +113,7 @@ async def test_an_agent_is_asked_and_its_answer_given(lab: Lab) -> None:
     assert lab.model.requests[-1].body["reasoning_effort"] == "medium"
 
 
-async def test_params_reach_the_model_and_are_told(lab: Lab) -> None:
+async def test_params_are_sent_to_the_model_and_are_in_the_answer(lab: Lab) -> None:
     given = {"max_tokens": 50, "temperature": 0, "reasoning_effort": "high"}
     answer = await lab.ask(params=orjson.dumps(given).decode())
     told = {"max_tokens": 50, "temperature": 0, "reasoning_effort": "high"}
@@ -138,7 +138,7 @@ async def test_the_agents_own_model_is_asked(start: StartApi) -> None:
     assert lab.model.requests[-1].body["model"] == answer.json["params"]["model"] == "gpt-4o"
 
 
-async def test_what_it_took_goes_into_the_log_and_nothing_of_what_was_said(lab: Lab) -> None:
+async def test_usage_and_cost_are_in_the_log_and_the_texts_are_not(lab: Lab) -> None:
     before = await lab.api.log.last_seq()
     await lab.ask(("notes.txt", b"hello", "text/plain"))
     async with aclosing(lab.api.log.tail("evt.task.>", after=before)) as batches:
@@ -158,7 +158,7 @@ async def test_what_it_took_goes_into_the_log_and_nothing_of_what_was_said(lab: 
     )
 
 
-async def test_what_it_cost_is_in_the_summary(lab: Lab) -> None:
+async def test_the_cost_of_a_task_is_in_the_summary(lab: Lab) -> None:
     cost = (await lab.ask()).json["costUsd"]
     totals = (await lab.api.get("/api/v1/costs/summary")).json["totals"]
     assert float(cost) > 0
@@ -283,7 +283,7 @@ async def test_params_are_checked(lab: Lab, params: Any, path: list[str]) -> Non
     assert [issue["path"] for issue in answer.json["details"]] == [path]
 
 
-async def test_params_that_are_no_json_are_a_validation_error(lab: Lab) -> None:
+async def test_params_that_are_not_json_are_a_validation_error(lab: Lab) -> None:
     answer = await lab.ask(params="{nonsense")
     assert (answer.status, answer.json["error"]) == (400, "Validation error")
     (issue,) = answer.json["details"]

@@ -70,6 +70,6 @@ async def test_names_are_case_sensitive(tools: Api, path: str) -> None:
     assert (answer.status, answer.json) == (404, {"error": error})
 
 
-async def test_an_empty_name_is_no_tool(tools: Api) -> None:
+async def test_an_empty_name_is_not_a_tool(tools: Api) -> None:
     answer = await tools.get(f"{TOOLS}?name=")
     assert (answer.status, answer.json) == (404, {"error": "Tool not found: "})

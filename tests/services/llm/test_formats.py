@@ -39,7 +39,7 @@ async def test_a_model_without_schemas_is_asked_without_and_that_is_remembered(l
     assert lab.waits == []
 
 
-async def test_a_400_that_has_other_reasons_is_not_blamed_on_the_schema_for_ever(lab: Lab) -> None:
+async def test_a_400_for_other_reasons_does_not_disable_schemas(lab: Lab) -> None:
     server = await lab.provider('[[rule]]\ntimes = 2\nanswer = { status = 400, error = "too long" }' + OK)
     llm = lab.client(server)
 

@@ -209,7 +209,7 @@ async def test_a_model_that_does_not_answer_ends_planning_with_the_reason(
     assert len((made.generation_stats or {})["failed_calls"]) == len(world.asked) == 3
 
 
-async def test_when_to_try_again_is_told_as_the_provider_says_it(world: World) -> None:
+async def test_retry_after_of_the_provider_is_passed_on(world: World) -> None:
     world.model.says(ScriptedAnswer(status=429, error="busy", retry_after="1800"))
 
     *_, rejected = await world.plan()

@@ -287,7 +287,7 @@ async def test_a_run_that_ends_early_leaves_no_call_in_progress(
     ] * 2
 
 
-async def test_what_a_run_leaves_is_shown(views: Views) -> None:
+async def test_outputs_and_memories_of_a_run_are_shown(views: Views) -> None:
     await views.write(RUN, "run_1", *RUN_HISTORY)
     delivered = webhook.Delivered(url="https://a.org/hook", attempt=2, status=200)
     later = webhook.AttemptFailed(url="https://a.org/hook", attempt=1, error="busy", retry_at=NOW)

@@ -215,7 +215,7 @@ async def test_views_of_another_version_answer_until_those_of_today_are_there(vi
             assert connection.execute(select(runs.c.status)).scalars().all() == ["completed"]
 
 
-async def test_tables_are_made_all_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_either_all_tables_are_created_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Tables without a checkpoint would never be filled."""
 
     def break_off(*_: object) -> None:

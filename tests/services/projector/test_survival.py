@@ -149,7 +149,7 @@ async def test_another_commit_at_the_checkpoint_is_noticed(views: Views, eventua
         assert "it has a different commit there now" in await eventually(halted)
 
 
-async def test_of_two_projectors_on_one_file_one_waits(views: Views, eventually: Eventually) -> None:
+async def test_the_second_projector_of_a_file_waits(views: Views, eventually: Eventually) -> None:
     second = Views(views.log, views.path)
     async with projecting(views):
         await write_agents(views, 1)

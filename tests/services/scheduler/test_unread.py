@@ -28,7 +28,7 @@ async def inject_newer(world: World, event_type: str, **change: Any) -> None:
 
 
 @pytest.mark.parametrize("subject", ["evt.goal.goal_1.active", "evt.goal.goal_2.active", "evt.dag.d.planned"])
-async def test_a_message_that_is_no_commit_stops_no_other_schedule(world: World, subject: str) -> None:
+async def test_a_message_that_is_not_a_commit_stops_no_other_schedule(world: World, subject: str) -> None:
     await world.log.inject(subject, b"garbage")
     await world.scheduled(dag_id="another")
     world.start()

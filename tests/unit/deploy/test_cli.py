@@ -146,7 +146,7 @@ def test_an_option_overrides_the_environment_which_overrides_the_env_file(
     assert (settings.executors, settings.port, settings.durability) == (4, 2222, Durability.FAST)
 
 
-def test_an_invalid_setting_is_told_by_its_name(
+def test_an_invalid_setting_is_named(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -192,7 +192,7 @@ def test_wrong_usage_prints_nothing_on_standard_output(command: str, said: str) 
 
 
 @pytest.mark.parametrize("command", [b"goals show", b"run-goal", b"up --data"])
-def test_an_argument_that_is_no_utf_8_is_refused_in_one_line(command: bytes) -> None:
+def test_an_argument_that_is_not_utf_8_is_refused_in_one_line(command: bytes) -> None:
     program = [sys.executable, "-c", "from deploy.cli.main import main; main()"]
     given = [*map(os.fsencode, program), *command.split(), b"caf\xe9"]
     ended = subprocess.run(given, capture_output=True, text=True, check=False)
@@ -201,7 +201,7 @@ def test_an_argument_that_is_no_utf_8_is_refused_in_one_line(command: bytes) -> 
 
 
 @pytest.mark.parametrize("command", ["executions create", "agents create a 1.0.0 --prompt"])
-def test_a_file_that_is_no_utf_8_is_refused_in_one_line(command: str, tmp_path: Path) -> None:
+def test_a_file_that_is_not_utf_8_is_refused_in_one_line(command: str, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b'"caf\xe9"')
     shown = CliRunner().invoke(app, [*command.split(), str(file)])
@@ -216,7 +216,7 @@ def test_the_command_that_sets_the_address_of_nats_works_for_any_path(tmp_path: 
     assert subprocess.check_output(shell, text=True) == "nats://reader:secret@127.0.0.1:4222"
 
 
-def test_an_output_that_is_full_is_told_in_one_line() -> None:
+def test_a_full_output_is_reported_in_one_line() -> None:
     with Path("/dev/full").open("w") as full:
         command = [sys.executable, "-c", "from deploy.cli.main import main; main()", "--version"]
         found = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
@@ -224,6 +224,6 @@ def test_an_output_that_is_full_is_told_in_one_line() -> None:
     assert found.returncode == Status.FAILED
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_printed() -> None:
     shown = CliRunner().invoke(app, ["--version"])
     assert (shown.exit_code, shown.stdout) == (Status.DONE, f"async-agent {version('async-agent')}\n")

@@ -168,7 +168,7 @@ def test_a_rule_may_ask_for_tools_and_for_a_turn() -> None:
     assert said(script, conversation("You", "Go", tools=("b",), turns=1)) == "neither"
 
 
-def test_what_was_captured_makes_a_file_name() -> None:
+def test_a_captured_text_becomes_a_file_name() -> None:
     script = Script(parse_rules("[[rule]]\nwhen.user = 'on (?P<what>.+)'\nanswer.text = '$what_slug'"))
 
     assert said(script, ask("", 'notes on "Solar & Wind": 1/2')) == "solar-wind-1-2"

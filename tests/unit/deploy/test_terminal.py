@@ -25,7 +25,7 @@ def on_terminal() -> tuple[Terminal, io.StringIO]:
 
 
 @pytest.mark.parametrize("text", ["[/v2]", "[bold]x[/bold]", ":smile:", "a [link=x]b"])
-def test_a_string_is_no_markup(text: str) -> None:
+def test_a_string_is_not_markup(text: str) -> None:
     terminal, file = on_terminal()
     terminal.print(text)
     terminal.note(text)
@@ -62,7 +62,7 @@ def test_a_program_gets_the_text_as_it_is() -> None:
     assert file.getvalue() == f"# {ESCAPES}\n"
 
 
-def test_bytes_that_were_no_text_are_told_apart() -> None:
+def test_bytes_that_were_not_text_are_distinguishable() -> None:
     assert is_unicode("größe 😀")
     assert not is_unicode(b"\xff".decode(errors="surrogateescape"))
 

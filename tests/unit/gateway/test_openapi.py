@@ -80,7 +80,7 @@ def test_everything_that_is_referred_to_is_there_and_nothing_else(document: Any)
     assert set(references(document)) | schemes == there
 
 
-def test_errors_are_told_in_one_of_three_shapes_which_all_have_an_error_text(document: Any) -> None:
+def test_every_error_has_one_of_three_shapes_with_an_error_text(document: Any) -> None:
     schemas = document["components"]["schemas"]
     for name in ("Refused", "InvalidInput", "Turned"):
         assert schemas[name]["properties"]["error"]["type"] == "string"
@@ -158,7 +158,7 @@ def test_text_on_the_page_is_text(document: Any) -> None:
     assert "<b>" in found.words
 
 
-def test_raw_answers_are_no_json(document: Any) -> None:
+def test_raw_answers_are_not_json(document: Any) -> None:
     for endpoint in ENDPOINTS:
         for status, answer in endpoint.responses.items():
             if isinstance(answer, Raw):

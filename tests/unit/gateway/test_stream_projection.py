@@ -62,7 +62,7 @@ class Story:
         return Recorded(self.seq + 10 * len(events), commit)
 
 
-def test_a_first_run_is_told_as_started() -> None:
+def test_the_first_start_of_a_run_is_sent_as_started() -> None:
     story = Story()
 
     assert story.tell(REQUESTED) == [
@@ -99,7 +99,7 @@ def test_outcomes_of_steps_are_followed_by_the_counters_once_per_commit() -> Non
     ]
 
 
-def test_a_step_that_will_be_tried_again_waits_until_it_is() -> None:
+def test_a_step_that_will_be_retried_waits_until_it_is() -> None:
     story = Story()
     story.tell(REQUESTED)
     story.tell(STARTED, run.StepsStarted(steps=("001",)))
@@ -123,7 +123,7 @@ def test_a_step_that_will_be_tried_again_waits_until_it_is() -> None:
 THE_SYNTHESIS = {"subStepId": SYNTHESIS, "taskId": SYNTHESIS}
 
 
-def test_the_synthesis_is_told_as_a_step_that_does_not_count() -> None:
+def test_the_synthesis_is_sent_as_a_step_that_does_not_count() -> None:
     story = Story()
     story.tell(REQUESTED)
     *_, started = story.tell(STARTED, run.StepsStarted(steps=(SYNTHESIS,)))
@@ -159,7 +159,7 @@ def test_a_failed_synthesis_suspends_without_a_failed_task() -> None:
     ]
 
 
-def test_a_resumed_run_is_told_as_resumed_and_not_as_started() -> None:
+def test_a_resumed_run_is_sent_as_resumed_and_not_as_started() -> None:
     story = Story()
     story.tell(REQUESTED)
     story.tell(STARTED, run.StepFailed(step="001", attempt=1, error="no"), run.Suspended(reason="no"))
@@ -231,7 +231,7 @@ PLANNING = dag.Requested(goal_text="do it", agent_name="P", run_id="e1")
 NOTHING_DONE = {"completedTasks": 0, "failedTasks": 0}
 
 
-def test_an_execution_is_told_from_the_request_for_its_plan_on() -> None:
+def test_an_execution_is_streamed_from_the_request_for_its_plan_on() -> None:
     story = Story()
     assert not story.projection.is_known
 

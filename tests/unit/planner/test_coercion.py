@@ -86,7 +86,7 @@ def test_a_tool_is_known_by_its_name_in_any_style(name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ['{"path": 18446744073709551617}', "{no JSON}", "[1]"])
-def test_parameters_as_text_stay_text_if_they_are_no_object_or_an_integer_would_change(text: str) -> None:
+def test_parameters_as_text_stay_text_if_they_are_not_an_object_or_an_integer_would_change(text: str) -> None:
     assert call({"name": "writeFile", "params": text})["params"] == text
 
 
@@ -124,7 +124,7 @@ def test_an_object_around_the_plan_is_removed() -> None:
     assert coerced({"plan": {"sub_tasks": [], "intent": 1}}) == {"sub_tasks": [], "intent": 1}
 
 
-def test_of_several_plans_side_by_side_none_is_chosen() -> None:
+def test_an_answer_with_several_plans_has_no_plan() -> None:
     two: dict[str, Any] = {"a": {"sub_tasks": []}, "b": {"sub_tasks": []}}
     assert coerced(two) == two
 

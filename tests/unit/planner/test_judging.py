@@ -102,7 +102,7 @@ def test_a_model_that_ran_out_of_tokens_is_told_to_be_brief() -> None:
     assert "Raise max_tokens (or DEFAULT_MAX_TOKENS)" in found.rejected.error
 
 
-def test_json_that_is_no_plan_is_invalid_and_the_issues_say_where() -> None:
+def test_json_that_is_not_a_plan_is_invalid_and_the_issues_say_where() -> None:
     without = {key: value for key, value in PLAN.items() if key != "intent"}
 
     found = fault(json.dumps(without))
@@ -152,13 +152,13 @@ def test_an_agent_that_does_not_exist_makes_a_plan_invalid() -> None:
     assert "poet" in (fault(plan(sub_tasks=[unknown])).error or "")
 
 
-def test_problems_and_gaps_are_told_together() -> None:
+def test_problems_and_gaps_are_reported_together() -> None:
     found = fault(plan(sub_tasks=[task("1", name="teleport")], validation=rated("low", "the height")))
 
     assert (found.retry, found.gaps) == (Reason.INVALID, ("the height",))
 
 
-def test_of_many_and_huge_problems_only_so_much_is_kept() -> None:
+def test_many_or_huge_problems_are_kept_shortened() -> None:
     huge = [{**task(str(n)), "action_type": "x" * 20_000, "thought": n} for n in range(4)]
     many = [task(str(n), name="teleport") for n in range(90)]
 
@@ -166,7 +166,7 @@ def test_of_many_and_huge_problems_only_so_much_is_kept() -> None:
     assert len(json.loads(fault(plan(sub_tasks=many)).error or "")) == MAX_TOLD
 
 
-def test_of_several_fences_the_plan_is_the_one_that_validates_latest_first() -> None:
+def test_the_last_fence_with_a_valid_plan_is_the_plan() -> None:
     draft = plan(synthesis_plan="a draft")
     final = plan(synthesis_plan="corrected")
     broken = plan(sub_tasks=[])
@@ -181,7 +181,7 @@ def test_a_draft_is_not_used_when_the_plan_after_it_was_cut_off() -> None:
     assert fault(f"{plan()}\nBetter:\n{plan()[:-40]}").retry is Reason.UNREADABLE
 
 
-def test_of_several_plans_that_do_not_validate_the_latest_is_complained_about() -> None:
+def test_problems_of_the_last_invalid_plan_are_reported() -> None:
     first, second = plan(sub_tasks=[task("a", name="nonesuch")]), plan(sub_tasks=[task("a", "z")])
     told = fault(f'{first}\n{second}\n```json\n{{"note": 1}}\n```').error
     assert "no sub-task has the id 'z'" in str(told)

@@ -13,7 +13,7 @@ from planner.title import Proposal
 from tests.unit.planner.planning import concluded, plan, unreadable
 
 
-def test_a_title_is_no_attempt_at_a_plan() -> None:
+def test_a_title_is_not_an_attempt_at_a_plan() -> None:
     title = AttemptMade(attempt=1, reason="title_master")
 
     assert len(concluded("prose", unreadable(1), title)) == 1
@@ -35,7 +35,7 @@ def test_a_title_is_one_bare_line(answer: str, title: str | None) -> None:
     assert Proposal(Reply(answer)).title == title
 
 
-def test_the_title_is_told_with_its_own_attempt_of_the_same_number() -> None:
+def test_a_title_is_recorded_with_its_own_attempt_of_the_same_number() -> None:
     usage = Usage(prompt_tokens=5, completion_tokens=2)
 
     *_, titled, end = with_title(
@@ -47,7 +47,7 @@ def test_the_title_is_told_with_its_own_attempt_of_the_same_number() -> None:
     assert end.title == "Towers"
 
 
-def test_a_title_that_could_not_be_made_is_told_and_harms_nothing() -> None:
+def test_a_title_that_could_not_be_made_is_recorded_and_planning_continues() -> None:
     *_, titled, end = with_title(concluded(plan()), Proposal(Reply(error="429")))
 
     assert titled == AttemptMade(attempt=1, reason="title_master", error="429")

@@ -96,7 +96,7 @@ def test_it_stops_when_removed_deactivated_paused_or_deleted(last: Event) -> Non
         (dag.ScheduleSet(schedule=NINE.model_copy(update={"active": False})), SET),
     ],
 )
-def test_what_comes_back_counts_from_then_on(stop: Event, go: Event) -> None:
+def test_a_resumed_schedule_counts_from_its_resumption(stop: Event, go: Event) -> None:
     assert entry_of(history(IMPORTED, SET, stop, go), "d", LATER) == since(3)
 
 

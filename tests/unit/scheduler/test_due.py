@@ -38,7 +38,7 @@ def test_a_tick_is_due_from_its_very_moment_on() -> None:
     assert ahead(HOURLY, "2026-01-01 12:00", "2026-01-01 13:00").fires == at("2026-01-01 13:00")
 
 
-def test_the_moment_a_schedule_was_set_is_no_tick_of_it() -> None:
+def test_the_moment_a_schedule_was_set_is_not_a_tick_of_it() -> None:
     assert due(HOURLY, after=at("2026-01-01 13:00"), now=at("2026-01-01 13:00:30"), catch_up=HOUR) is None
 
 

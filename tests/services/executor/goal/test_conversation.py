@@ -149,7 +149,7 @@ answer.text = "Seven."
     assert (end.outcome_reason, len(turns)) == (reason, 3 if reason == "done" else 2)
 
 
-async def test_reasoning_is_no_part_of_what_an_agent_says(make_world: MakeWorld) -> None:
+async def test_reasoning_is_not_part_of_what_an_agent_says(make_world: MakeWorld) -> None:
     world = await make_world("""
 [[rule]]
 answer.text = "<think>Maybe <tool_call></think>\\n\\nIt is done."

@@ -159,7 +159,7 @@ async def test_a_run_whose_message_is_parked_fails_and_its_webhook_is_told(
     assert "a bug" in last.error
 
 
-async def test_a_goal_for_which_there_is_no_plan_tells_its_webhook(
+async def test_a_goal_for_which_there_is_not_a_plan_tells_its_webhook(
     log: NatsLog, receiver: Any, eventually: Eventually
 ) -> None:
     it, url = receiver

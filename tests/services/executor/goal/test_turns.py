@@ -92,7 +92,7 @@ async def test_a_turn_that_calls_a_tool_is_two_commits(make_world: MakeWorld) ->
     ]
 
 
-async def test_the_budget_ends_a_run_that_would_go_on_for_ever(make_world: MakeWorld, calls: Calls) -> None:
+async def test_the_step_budget_ends_a_run_that_would_never_end(make_world: MakeWorld, calls: Calls) -> None:
     world = await make_world(
         """
 [[rule]]
@@ -156,7 +156,7 @@ async def test_a_call_that_fails_is_told_to_the_model_which_goes_on(
     assert told in world.asked[1]["messages"][-1]["content"]
 
 
-async def test_arguments_that_are_no_json_are_told_to_the_model(make_world: MakeWorld) -> None:
+async def test_arguments_that_are_not_json_are_told_to_the_model(make_world: MakeWorld) -> None:
     world = await make_world(
         """
 [[rule]]

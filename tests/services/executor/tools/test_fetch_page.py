@@ -117,7 +117,7 @@ async def test_retry_after_of_the_server_is_bounded(
     assert later.value.after == wait
 
 
-async def test_a_server_that_never_answers_is_tried_again(
+async def test_a_server_that_never_answers_is_retried(
     web_pages: Pages, serving: Callable[..., Json], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def discard_progress(request: web.Request) -> web.StreamResponse:
@@ -129,9 +129,7 @@ async def test_a_server_that_never_answers_is_tried_again(
         await page(web_pages, await serving(discard_progress))
 
 
-async def test_a_connection_that_breaks_is_tried_again(
-    web_pages: Pages, serving: Callable[..., Json]
-) -> None:
+async def test_a_connection_that_breaks_is_retried(web_pages: Pages, serving: Callable[..., Json]) -> None:
     async def breaking(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
         request.transport.close()
@@ -141,7 +139,7 @@ async def test_a_connection_that_breaks_is_tried_again(
         await page(web_pages, await serving(breaking))
 
 
-async def test_a_port_nobody_listens_on_is_tried_again(web_pages: Pages, server: TestServer) -> None:
+async def test_a_port_nobody_listens_on_is_retried(web_pages: Pages, server: TestServer) -> None:
     url = server.make_url("/")
     await server.close()
     with pytest.raises(Retry, match="Cannot reach"):
@@ -234,7 +232,7 @@ async def test_a_page_of_frames_says_where_they_are(web_pages: Pages, serving: C
         (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\n<p>", "Can not decode"),
     ],
 )
-async def test_an_invalid_answer_is_told_in_one_short_line(
+async def test_an_invalid_answer_is_described_in_one_short_line(
     web_pages: Pages, answer: bytes, reason: str
 ) -> None:
     async def send(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -325,7 +323,7 @@ async def test_a_page_that_is_a_login_form_instead_says_so(
     assert (found["url"], found["loginRequired"], found["loginUrl"]) == (url, True, f"{url}?login")
 
 
-async def test_a_login_form_without_any_text_is_no_page(
+async def test_a_login_form_without_any_text_is_not_a_page(
     web_pages: Pages, serving: Callable[..., Json]
 ) -> None:
     async def form(request: web.Request) -> web.StreamResponse:

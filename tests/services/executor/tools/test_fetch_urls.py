@@ -76,7 +76,7 @@ async def test_all_failing_for_good_is_a_rejection(web_pages: Pages, server: Tes
         await urls(web_pages, str(server.make_url("/say/404")), "nonsense")
 
 
-async def test_all_failing_is_tried_again_if_any_may_work_later(web_pages: Pages, server: TestServer) -> None:
+async def test_all_failing_is_retried_if_any_may_work_later(web_pages: Pages, server: TestServer) -> None:
     busy = str(server.make_url("/say/429").with_query({"Retry-After": "7"}))
     with pytest.raises(Retry, match="No page could be fetched") as later:
         await urls(web_pages, busy, "nonsense")
@@ -111,7 +111,7 @@ async def test_pages_are_fetched_together_but_not_all_at_once(
     assert most == batches.AT_ONCE
 
 
-async def test_what_is_not_read_in_time_is_reported_and_the_rest_returned(
+async def test_pages_not_read_in_time_are_reported_and_the_others_returned(
     web_pages: Pages, serving: Callable[..., Json], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def slow(request: web.Request) -> web.StreamResponse:

@@ -165,7 +165,7 @@ async def test_the_full_path_of_a_file_names_it_too(root: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["", " ", "a\x00b", "x" * 300, "a/" * 3000, ".", "folder", "folder/", "pipe", "a.txt/b"]
 )
-async def test_what_cannot_be_a_file_is_rejected(root: Path, path: str) -> None:
+async def test_an_invalid_path_is_rejected(root: Path, path: str) -> None:
     (root / "folder").mkdir()
     (root / "a.txt").write_text("x")
     os.mkfifo(root / "pipe")
@@ -219,7 +219,9 @@ async def test_a_cut_never_splits_a_character(root: Path) -> None:
         (b"a\xff\x00b", "application/octet-stream"),
     ],
 )
-async def test_a_file_that_is_no_text_is_refused_with_what_it_is(root: Path, data: bytes, found: str) -> None:
+async def test_a_file_that_is_not_text_is_refused_with_what_it_is(
+    root: Path, data: bytes, found: str
+) -> None:
     (root / "a.txt").write_bytes(data)
     with pytest.raises(Reject, match=f"a.txt is not a text file: it is {found}"):
         await read(root, path="a.txt")

@@ -210,7 +210,7 @@ async def test_a_name_is_blocked_when_all_its_addresses_are(server: TestServer) 
             await page(http, f"http://harmless.example:{server.port}/a")
 
 
-async def test_of_a_names_addresses_only_the_allowed_are_connected_to(server: TestServer) -> None:
+async def test_only_allowed_addresses_of_a_name_are_connected_to(server: TestServer) -> None:
     names = Names(both=["10.255.255.1", "127.0.0.1"])
     async with guarded_session([AllowedHost.parse("127.0.0.1")], names) as http:
         assert (await page(http, f"http://both.example:{server.port}/a"))["content"] == "text of /a"

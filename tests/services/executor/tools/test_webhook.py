@@ -88,7 +88,7 @@ async def test_a_header_of_the_callers_replaces_ours_whatever_its_case(
 
 
 @pytest.mark.parametrize("body", ["not json", '{"id": 18446744073709551617}', '{"n": NaN}'])
-async def test_an_answer_that_is_no_json_is_text(http: ClientSession, receiver: Receiver, body: str) -> None:
+async def test_an_answer_that_is_not_json_is_text(http: ClientSession, receiver: Receiver, body: str) -> None:
     """So is JSON with an integer that would lose digits."""
     receiver.answer = {"body": body.encode(), "content_type": "application/json"}
     assert (await send(http, url=receiver.url))["response"] == body
@@ -120,7 +120,7 @@ async def test_an_error_of_the_receiver_is_retried(
     assert later.value.after == 3
 
 
-async def test_a_receiver_that_never_answers_is_tried_again(
+async def test_a_receiver_that_never_answers_is_retried(
     http: ClientSession, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     receiver.discard_progress = True

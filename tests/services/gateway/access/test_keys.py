@@ -155,7 +155,7 @@ async def test_a_stream_ends_when_its_key_expires(guarded: Guarded) -> None:
         assert await client.broken()
 
 
-async def test_a_client_whose_key_is_revoked_is_told_so(guarded: Guarded) -> None:
+async def test_a_client_whose_key_is_revoked_learns_it(guarded: Guarded) -> None:
     """It does not try for ever to resume its stream."""
     await guarded.key("ci", Scope.READ)
     text = key.text_of(key.key_id("ci"), SECRET)
@@ -230,6 +230,6 @@ async def test_readiness_tells_strangers_no_names(guarded: Guarded) -> None:
 # ── modes ───────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_without_authentication_a_key_is_neither_needed_nor_looked_at(api: Api) -> None:
+async def test_without_authentication_a_key_is_neither_needed_nor_checked(api: Api) -> None:
     for headers in ({}, bearer("anything"), {"Authorization": "Basic x"}):
         assert (await api.get(GOALS, headers=headers)).status == 200

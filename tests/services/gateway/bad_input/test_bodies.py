@@ -54,7 +54,7 @@ MIB = 1024 * 1024
     ],
     ids=lambda one: repr(one)[:30],
 )
-async def test_a_body_that_is_no_json_object_is_refused_by_every_route(
+async def test_a_body_that_is_not_a_json_object_is_refused_by_every_route(
     api: Api, refusals: Refusals, raw: bytes, headers: Any, status: int
 ) -> None:
     for endpoint in WITH_BODY:

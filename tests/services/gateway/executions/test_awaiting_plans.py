@@ -83,6 +83,6 @@ async def test_an_execution_without_a_plan_is_not_resumed_yet_or_ever(waiting: A
     assert (await waiting.post("/api/v1/dag-executions/e1/cancel")).status == 409
 
 
-async def test_an_execution_that_waits_for_its_plan_is_no_run_of_a_goal(waiting: Api) -> None:
+async def test_an_execution_that_waits_for_its_plan_is_not_a_run_of_a_goal(waiting: Api) -> None:
     assert (await waiting.post("/api/v1/runs/e1/cancel")).status == 404
     assert (await waiting.delete("/api/v1/runs/e1")).status == 404

@@ -172,7 +172,7 @@ async def test_bad_input_of_a_new_goal_only_is_refused_and_named(api: Api, body:
         (b'{"objective": "Find out\\u0000"}', "application/json", 400),
     ],
 )
-async def test_a_body_that_is_no_goal_is_refused(
+async def test_a_body_that_is_not_a_goal_is_refused(
     api: Api, sent: bytes, content_type: str, status: int
 ) -> None:
     answer = await api.call("POST", GOALS, data=sent, headers={"Content-Type": content_type})

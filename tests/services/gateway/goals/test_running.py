@@ -127,7 +127,7 @@ async def test_a_client_may_be_refused_instead_of_queued(api: Api) -> None:
     assert len((await api.get("/api/v1/runs")).json) == 3
 
 
-async def test_of_many_requests_at_once_as_many_are_accepted_as_there_is_room_for(api: Api) -> None:
+async def test_many_requests_at_once_are_accepted_up_to_the_limit(api: Api) -> None:
     goal_id = (await create(api))["id"]
 
     path = f"{GOALS}/{goal_id}/run?whenBusy=refuse"

@@ -37,7 +37,7 @@ async def test_goals_are_listed_newest_first_with_schedules_and_agent(api: Api) 
     assert newer["agent"] == (await api.get(f"/api/v1/agents/{agent_id}")).json
 
 
-async def test_a_goal_whose_agent_is_gone_has_none(api: Api) -> None:
+async def test_a_goal_whose_agent_is_deleted_is_shown_without_an_agent(api: Api) -> None:
     agent_id = await new_agent(api, "A", active=False)
     goal_id = (await create(api, agentId=agent_id))["id"]
     await api.delete(f"/api/v1/agents/{agent_id}")

@@ -163,7 +163,7 @@ async def test_a_run_that_waits_for_its_plan_can_be_deleted_and_never_begins(
         ("POST", "resume-dag/run_1"),
     ],
 )
-async def test_a_run_by_turns_is_no_execution(api: Api, method: str, path: str) -> None:
+async def test_a_run_by_turns_is_not_an_execution(api: Api, method: str, path: str) -> None:
     await pursue(api, "run_1")
     before = await api.log.last_seq()
 

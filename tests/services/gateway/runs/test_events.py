@@ -93,7 +93,7 @@ async def write_plan(api: Api, *events: Event) -> None:
 # ── by turns ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_run_by_turns_is_told_from_its_first_step_to_its_summary(api: Api) -> None:
+async def test_a_stream_has_the_events_of_a_run_by_turns_from_the_first_step_to_the_summary(api: Api) -> None:
     await write(api, (WANTED,))
     async with watching(api) as client:
         first = await client.next()
@@ -137,7 +137,7 @@ async def test_a_run_by_turns_is_told_from_its_first_step_to_its_summary(api: Ap
     ]
 
 
-async def test_attempts_that_fail_are_told_and_whether_they_are_repeated(api: Api) -> None:
+async def test_failed_attempts_are_sent_with_whether_they_are_repeated(api: Api) -> None:
     later = datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC)
     await write(api, (WANTED,), (GOAL_STARTED, steps("1")))
     async with watching(api) as client:
@@ -168,7 +168,7 @@ async def test_attempts_that_fail_are_told_and_whether_they_are_repeated(api: Ap
     assert [fields(one)["error"] for one in told if one.event == "step.completed"] == ["gone"]
 
 
-async def test_a_large_result_is_told_in_full(api: Api) -> None:
+async def test_a_large_result_is_sent_in_full(api: Api) -> None:
     kept = await api.blobs.store_if_large("x" * 70_000)
     answered = run.CallAnswered(turn=1, position=0, result=kept)
     await write(api, (WANTED,), *TURNS[:2])
@@ -180,7 +180,7 @@ async def test_a_large_result_is_told_in_full(api: Api) -> None:
     assert fields(told[-1])["result"] == "x" * 70_000
 
 
-async def test_a_cancelled_run_is_told_as_failed(api: Api) -> None:
+async def test_a_cancelled_run_is_sent_as_failed(api: Api) -> None:
     await write(api, (WANTED,), *TURNS[:2])
     async with watching(api) as client:
         await client.next()
@@ -228,7 +228,7 @@ async def test_a_client_that_comes_back_misses_nothing_wherever_it_was(api: Api)
 # ── by a plan ───────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_a_run_by_a_plan_is_told_from_the_request_for_the_plan_to_the_report(api: Api) -> None:
+async def test_a_stream_has_the_events_of_a_run_by_a_plan_from_the_request_to_the_report(api: Api) -> None:
     await write_plan(api, ASKED)
     async with watching(api) as client:
         first = await client.next()
@@ -298,7 +298,7 @@ async def test_all_events_of_a_run_by_a_plan_can_be_replayed(api: Api) -> None:
         }
 
 
-async def test_a_question_about_the_plan_is_told(api: Api) -> None:
+async def test_a_question_about_the_plan_is_sent(api: Api) -> None:
     await write_plan(api, ASKED)
     async with watching(api) as client:
         await client.next()

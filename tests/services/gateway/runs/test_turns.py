@@ -192,7 +192,7 @@ async def test_a_call_in_progress_is_shown_and_has_no_observation_yet(api: Api) 
     assert [one["status"] for one in step["toolCalls"]] == ["running"]
 
 
-async def test_a_thought_that_was_cut_short_is_no_result(api: Api) -> None:
+async def test_a_thought_that_was_cut_short_is_not_a_result(api: Api) -> None:
     await pursue(api, "run_1", (turn(1, finish_reason="length"),))
 
     assert [step["type"] for step in await shown(api, "run_1/steps")] == ["thinking"]

@@ -228,7 +228,7 @@ async def test_a_new_schedule_needs_an_expression(api: Api) -> None:
         assert (answer.status, issue["path"], issue["message"]) == (400, ["cronExpr"], "Required")
 
 
-async def test_what_is_not_there_is_not_found(api: Api) -> None:
+async def test_an_unknown_id_is_not_found(api: Api) -> None:
     added = await add(api)
     for unknown in map(quote, UNKNOWN_IDS):
         goal_url = f"/api/v1/goals/{unknown}/schedules"

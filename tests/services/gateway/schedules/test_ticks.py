@@ -113,7 +113,7 @@ async def test_a_bad_query_is_refused(api: Api, query: str) -> None:
 # ── next ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_next_ticks_are_told_from_now_on(api: Api) -> None:
+async def test_the_next_ticks_start_now(api: Api) -> None:
     added = await add(api, cronExpr="0 9 * * *", timezone="Europe/Paris", jitterSeconds=30)
 
     answer = await api.get(f"/api/v1/schedules/{added['id']}/next?count=2")
@@ -130,7 +130,7 @@ async def test_the_next_ticks_are_told_from_now_on(api: Api) -> None:
     }
 
 
-async def test_ten_ticks_are_told_unless_asked_otherwise(api: Api) -> None:
+async def test_ten_ticks_are_returned_by_default(api: Api) -> None:
     added = await add(api, cronExpr="* * * * *")
 
     async def ticks(query: str) -> list[str]:

@@ -35,11 +35,11 @@ def test_retry_after_is_seconds_or_a_date_within_reason(header: str | None, seco
 
 
 @pytest.mark.parametrize("asked", [None, math.inf, -math.inf, math.nan, -1.0])
-def test_what_is_no_time_to_wait_counts_for_nothing(asked: float | None) -> None:
+def test_an_invalid_retry_after_is_ignored(asked: float | None) -> None:
     assert bounded(asked) == 0.0
 
 
-def test_what_is_asked_for_is_bounded() -> None:
+def test_a_requested_wait_is_bounded() -> None:
     assert bounded(90.0, 60.0) == 60.0
     assert bounded(30.0, 60.0) == 30.0
 

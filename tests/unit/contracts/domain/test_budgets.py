@@ -82,7 +82,7 @@ def test_dollars_are_kept_as_exact_decimal_text(given_: Json, stored: str) -> No
         {"dollars": 1},
     ],
 )
-def test_a_limit_that_is_no_amount_is_refused(given_: dict[str, Json]) -> None:
+def test_a_limit_that_is_not_an_amount_is_refused(given_: dict[str, Json]) -> None:
     with pytest.raises(ValidationError):
         Budget.model_validate(given_)
 

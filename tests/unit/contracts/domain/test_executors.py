@@ -53,7 +53,7 @@ def test_an_executor_that_falls_silent_is_gone(clock: Clock, executors: Executor
 
 
 @pytest.mark.parametrize("payload", [b"", b"nonsense", b'{"instance":"x"}'])
-def test_what_is_no_sign_of_life_is_refused(executors: Executors, payload: bytes) -> None:
+def test_an_invalid_heartbeat_is_refused(executors: Executors, payload: bytes) -> None:
     with pytest.raises(ValueError, match="ExecutorAlive"):
         executors.record_heartbeat(payload)
     assert executors.alive() == ()
@@ -83,9 +83,7 @@ def test_as_long_as_one_alive_does_not_tell_its_tools_they_are_not_known(
     assert executors.offered() == frozenset("a")
 
 
-def test_whoever_begins_to_listen_waits_until_every_executor_was_heard(
-    clock: Clock, executors: Executors
-) -> None:
+def test_a_new_listener_waits_until_every_executor_has_been_heard(clock: Clock, executors: Executors) -> None:
     """Else tools of those that speak a moment later would be gone at every start, and after an outage."""
     for _ in range(2):
         record_heartbeat(executors, "first", "a")

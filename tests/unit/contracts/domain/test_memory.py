@@ -24,28 +24,28 @@ def kept(run_id: str, added: list[Memory], recalled: list[Memory] | None = None)
     return Kept(run_id=run_id, added=tuple(added), recalled=tuple(recalled or added))
 
 
-def test_what_a_run_leaves_is_kept_once(given: Given) -> None:
+def test_memories_of_a_run_are_kept_once(given: Given) -> None:
     given(MEMORY).when(memory.keep, "run_1", [note("a")]).then_once(kept("run_1", [note("a")]))
 
 
-def test_what_a_run_leaves_is_kept_once_however_much_others_have_left_since(given: Given) -> None:
+def test_memories_of_a_run_are_kept_once_however_many_others_were_kept_since(given: Given) -> None:
     history = [kept("run_0", [note("a", "run_0")])]
     history += [kept(f"run_{n}", [note(str(n), f"run_{n}")]) for n in range(1, RECALLED + 2)]
     given(MEMORY, *history).when(memory.keep, "run_0", [note("a", "run_0")]).then_nothing()
 
 
-def test_a_run_that_leaves_nothing_writes_nothing(given: Given) -> None:
+def test_a_run_without_memories_writes_nothing(given: Given) -> None:
     given(MEMORY).when(memory.keep, "run_1", []).then_nothing()
 
 
-def test_what_later_runs_leave_is_recalled_after_what_earlier_ones_did(given: Given) -> None:
+def test_memories_are_recalled_in_the_order_of_runs(given: Given) -> None:
     first, second = note("a"), note("b", "run_2")
     given(MEMORY, kept("run_1", [first])).when(memory.keep, "run_2", [second]).then(
         kept("run_2", [second], [first, second])
     )
 
 
-def test_what_is_remembered_again_counts_as_new(given: Given) -> None:
+def test_a_repeated_memory_counts_as_new(given: Given) -> None:
     history = kept("run_1", [note("a"), note("b")])
     again = note("a", "run_2")
     given(MEMORY, history).when(memory.keep, "run_2", [again]).then(

@@ -145,7 +145,7 @@ def test_a_result_of_an_attempt_that_was_given_up_does_not_count(given: Given) -
     given(RUN, *history).when(run.settle, [Success(done("1", attempt=1))], NOW, POLICY).then_nothing()
 
 
-def test_a_passing_error_is_tried_again_after_a_growing_wait(given: Given) -> None:
+def test_a_temporary_error_is_retried_after_a_growing_wait(given: Given) -> None:
     history = (CHAIN, started(), began("1"))
     first = failed("1", retry_at=NOW + timedelta(seconds=1))
     given(RUN, *history).when(run.settle, [failure("1", retryable=True)], NOW, POLICY).then_once(first)
@@ -240,7 +240,7 @@ def test_a_run_that_kills_its_executors_is_suspended(given: Given) -> None:
     assert "steps in progress: 1" in events[-1].reason
 
 
-def test_what_a_step_does_is_recorded_when_it_starts_and_a_later_executor_goes_by_that(given: Given) -> None:
+def test_the_effect_of_a_step_is_recorded_at_its_start_and_used_at_a_take_over(given: Given) -> None:
     """It may lack the tool, or have another of that name."""
     knowing = replace(POLICY, effect_of=reads)
     given(RUN, CHAIN).when(run.start, ME, NOW, knowing, llm=False).then_once(started(), reading("1"))
@@ -277,7 +277,7 @@ def test_a_wide_run_is_given_up_in_as_many_decisions_as_it_takes(given: Given) -
     assert state.failed.keys() == set(steps)
 
 
-def test_what_was_in_progress_and_must_not_be_repeated_is_not_ready_after_a_resume(given: Given) -> None:
+def test_a_once_step_that_was_in_progress_is_not_ready_after_a_resume(given: Given) -> None:
     """A run given up by an older executor, which left its steps in progress."""
     history = (requested(("1", []), ("2", [])), started(), began("1"), reading("2"))
     state = given(RUN, *history, run.Suspended(reason="a bug"), run.Resumed()).state

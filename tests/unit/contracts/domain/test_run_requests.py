@@ -51,7 +51,7 @@ def test_a_run_by_the_clock_has_the_limits_of_its_goal(strategy: str) -> None:
     assert Limits.of(asked.event) == limits
 
 
-def test_what_a_goal_does_not_say_is_left_to_the_settings() -> None:
+def test_parameters_that_a_goal_omits_come_from_the_settings() -> None:
     asked = pursue("goal_1", state(), "run_1", Trigger(), Defaults(step_budget=4))
     assert isinstance(asked.event, run.GoalRequested)
     assert (asked.event.step_budget, asked.event.temperature, asked.event.trigger) == (4, None, "api")

@@ -83,7 +83,7 @@ def test_the_system_message_is_cut_only_when_nothing_else_is_left_to_cut() -> No
     assert shortened([{"role": "user", "content": "u" * LEAST_CHARS}], 0.5) is None
 
 
-def test_what_was_learnt_bounds_the_next_answer() -> None:
+def test_a_learnt_limit_bounds_the_next_answer() -> None:
     known = Restrictions(limits=Overflow(4096))
     long = body("s", "u" * 9000, max_tokens=10_000)
     assert AdaptedRequest.of(long, known).body["max_tokens"] == 4096 - 3000

@@ -66,7 +66,7 @@ def test_names_have_only_letters_that_every_provider_takes() -> None:
     assert odd[1]["tool_calls"][0]["function"]["name"] == "functions_add_numbers__x__"
 
 
-def test_arguments_that_are_no_object_are_sent_as_an_empty_one() -> None:
+def test_arguments_that_are_not_an_object_are_sent_as_an_empty_one() -> None:
     for written in ("", "[1]", "{broken", "null"):
         sent = wire_messages([user(), assistant("", ("a", "add", written)), tool("a", "1")])
         assert sent[1]["tool_calls"][0]["function"]["arguments"] == "{}"

@@ -116,7 +116,7 @@ def test_half_an_answer_is_refused_and_not_completed(opening: str, length: int) 
     ],
     ids=range(11),
 )
-def test_what_holds_no_plan_is_refused_with_the_reason(answer: str, complaint: str) -> None:
+def test_an_answer_without_a_plan_is_refused_with_the_reason(answer: str, complaint: str) -> None:
     with pytest.raises(NotJson, match=complaint):
         extract(answer)
 

@@ -42,7 +42,7 @@ async def test_a_decision_about_an_old_state_is_made_again_about_the_new_one() -
     assert isinstance(kept, Kept)
 
 
-async def test_what_another_has_decided_meanwhile_is_not_decided_again() -> None:
+async def test_a_decision_that_another_writer_made_meanwhile_is_not_repeated() -> None:
     log = MemoryLog(CODEC)
     stale = await Stream.open(log, MEMORY, "goal_1", ORIGIN)
     other = await Stream.open(log, MEMORY, "goal_1", ORIGIN)

@@ -128,6 +128,6 @@ def test_names_are_allowed_whatever_their_case_and_final_dot() -> None:
 @pytest.mark.parametrize(
     "entry", ["http://a.example", "a.example/path", "a.example:port", "user@a.example", ":80"]
 )
-def test_an_entry_that_is_no_host_is_refused_at_the_start(entry: str) -> None:
+def test_an_entry_that_is_not_a_host_is_refused_at_the_start(entry: str) -> None:
     with pytest.raises(ValueError, match="ALLOWED_PRIVATE_HOSTS"):
         AllowedHost.parse(entry)

@@ -23,7 +23,7 @@ def shown(body: bytes, content_type: str, charset: str | None) -> tuple[str, str
     return document.title, document.text
 
 
-def test_of_a_page_only_title_and_main_text_remain() -> None:
+def test_only_title_and_main_text_of_a_page_remain() -> None:
     story = "Cats sleep for most of the day, and hunt at dusk and dawn. " * 5
     body = page(
         f"<nav>Home About</nav><script>alert(1)</script><article><h1>Cats</h1><p>{story}</p></article>"
@@ -46,7 +46,7 @@ def test_the_title_is_one_line() -> None:
     assert read_document(page("<p>x</p>", title="Big\n  cats"), "text/html", None).title == "Big cats"
 
 
-def test_of_a_huge_page_all_text_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_all_text_of_a_huge_page_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Finding the main text of it would take too long."""
     body = page("<nav>Menu</nav><article><p>Story</p></article><script>x()</script>")
     monkeypatch.setattr(documents, "LARGEST_ARTICLE", len(body) - 1)
@@ -79,7 +79,7 @@ def test_a_pdf_is_known_by_its_first_bytes_too() -> None:
     assert read_document(pdf("Hello", "T"), "application/octet-stream", None).text == "Hello"
 
 
-def test_of_a_long_pdf_no_more_pages_are_read_than_anyone_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_more_pages_of_a_long_pdf_are_read_than_needed(monkeypatch: pytest.MonkeyPatch) -> None:
     writer = PdfWriter()
     for _ in range(3):
         writer.append(BytesIO(pdf("Hello", "T")))
@@ -112,7 +112,7 @@ PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
 @pytest.mark.parametrize("content_type", ["image/png", "application/zip", "video/mp4"])
-def test_what_has_no_text_is_rejected(content_type: str) -> None:
+def test_a_document_without_text_is_rejected(content_type: str) -> None:
     with pytest.raises(Reject, match=f"Unsupported content type: {content_type}"):
         read_document(b"\x89PNG\0", content_type, None)
 
@@ -142,7 +142,7 @@ def test_a_page_of_frames_names_them() -> None:
 
 
 @pytest.mark.parametrize("content_type", ["", "application/octet-stream", "text/html", "text/plain"])
-def test_a_file_that_is_no_text_is_rejected_by_its_own_type_whatever_is_said(content_type: str) -> None:
+def test_a_file_that_is_not_text_is_rejected_by_its_own_type_whatever_is_said(content_type: str) -> None:
     with pytest.raises(Reject, match="Unsupported content type: image/png"):
         read_document(PNG, content_type, None)
 

@@ -58,7 +58,7 @@ def test_a_page_may_name_its_encoding_itself(head: str, name: str) -> None:
     assert decode(text.encode("cp1251"), markup=True) == Decoded(text, name)
 
 
-def test_what_the_server_says_is_stronger_than_what_the_page_says() -> None:
+def test_the_encoding_of_the_server_overrides_that_of_the_page() -> None:
     text = '<meta charset="windows-1251">Zoë'
     assert decode(text.encode(), "utf-8", markup=True).text == text
 

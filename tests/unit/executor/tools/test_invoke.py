@@ -82,19 +82,19 @@ async def test_a_number_that_json_cannot_hold_is_named_and_never_becomes_null(re
 
 
 @pytest.mark.parametrize("effect", [Effect.READ, Effect.IDEMPOTENT])
-async def test_a_repeatable_tool_that_hangs_is_tried_again(effect: Effect) -> None:
+async def test_a_repeatable_tool_that_hangs_is_retried(effect: Effect) -> None:
     with pytest.raises(Retry, match=r"t did not finish within 0\.01 s"):
         await hanging(effect).invoke({}, CALL)
 
 
-async def test_a_tool_that_must_not_be_repeated_is_not_tried_again_when_it_hangs() -> None:
+async def test_a_tool_that_must_not_be_repeated_is_not_retried_when_it_hangs() -> None:
     """Whether it took effect is unknown: someone has to look."""
     with pytest.raises(Reject, match="it may have taken effect"):
         await hanging(Effect.ONCE).invoke({}, CALL)
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError("reset"), ServerDisconnectedError()])
-async def test_a_network_error_is_tried_again_unless_the_tool_must_not_be_repeated(error: Exception) -> None:
+async def test_a_network_error_is_retried_unless_the_tool_must_not_be_repeated(error: Exception) -> None:
     with pytest.raises(Retry, match="t was interrupted"):
         await raising(error).invoke({}, CALL)
     with pytest.raises(Reject, match="may have taken effect"):

@@ -164,7 +164,7 @@ def test_installed_packages_bring_tools_by_entry_point(plugin: ModuleType) -> No
 
 
 @pytest.mark.parametrize("attribute", ["text", 7, [tool("a"), "b"], lambda _: None])
-def test_a_plugin_that_is_no_tool_stops_the_start(attribute: Any, plugin: ModuleType) -> None:
+def test_a_plugin_that_is_not_a_tool_stops_the_start(attribute: Any, plugin: ModuleType) -> None:
     plugin.__dict__["attribute"] = attribute
     with pytest.raises(BrokenPlugin, match=r"^TOOL_MODULES: plugin:attribute is neither a Tool"):
         list(plugged_in(settings(tool_modules="plugin:attribute"), []))

@@ -135,7 +135,7 @@ async def test_bad_parameters_are_rejected_with_field_complaint_and_expectation(
     assert '"maximum":20' in message
 
 
-async def test_a_null_parameter_is_as_good_as_none(registry: Registry) -> None:
+async def test_a_null_parameter_means_absent(registry: Registry) -> None:
     with pytest.raises(Reject, match="path: Field required"):
         await registry.get("readFile").invoke({"path": None, "maxLength": None}, CALL)
 

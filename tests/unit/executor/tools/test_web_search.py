@@ -101,7 +101,7 @@ async def test_ddgs_finding_nothing_is_an_empty_list(answer: dict[str, Any]) -> 
 @pytest.mark.parametrize(
     "error", [TimeoutException("timed out"), RatelimitException("202"), DDGSException("refused")]
 )
-async def test_ddgs_failing_is_tried_again(answer: dict[str, Any], error: Exception) -> None:
+async def test_ddgs_failing_is_retried(answer: dict[str, Any], error: Exception) -> None:
     answer["answer"] = error
     with pytest.raises(Retry, match="The search engines failed"):
         await Ddgs().search("cats", 7)

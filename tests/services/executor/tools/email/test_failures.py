@@ -86,6 +86,6 @@ async def test_receivers_that_were_refused_are_named(server: MailServer, artifac
     assert found["refused"] == {"c1@b.example": "550 nobody here"}
 
 
-async def test_a_server_that_is_not_there_is_tried_again(server: MailServer, artifacts: Path) -> None:
+async def test_a_server_that_is_not_there_is_retried(server: MailServer, artifacts: Path) -> None:
     with pytest.raises(Retry, match="Cannot reach the mail server"):
         await send(server, artifacts, {}, smtp_port=1)

@@ -92,7 +92,7 @@ async def test_a_failed_call_and_wrong_parameters_are_refused(tmp_path: Path) ->
             await tools.get("it__weather").invoke({}, CALL)
 
 
-async def test_progress_is_told(tmp_path: Path) -> None:
+async def test_progress_is_sent_to_watchers(tmp_path: Path) -> None:
     told: list[tuple[str, str, str]] = []
 
     async def tell(kind: str, tool: str, message: str) -> None:

@@ -60,7 +60,7 @@ def test_extra_keys_are_dropped() -> None:
     assert Job.model_validate(data) == Job.model_validate(job(sub_task("001")))
 
 
-def test_what_models_forget_has_a_default() -> None:
+def test_keys_that_models_omit_have_defaults() -> None:
     plan = Job.model_validate(without(job(), "synthesis_plan", "validation", "clarification_needed"))
     assert (plan.synthesis_plan, plan.validation.coverage, plan.validation.gaps) == ("", "", ())
     assert (plan.clarification_needed, plan.clarification_query) == (False, None)
@@ -90,7 +90,7 @@ def test_an_unknown_kind_of_action_is_refused() -> None:
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 3])
-def test_what_is_no_object_is_refused(data: Any) -> None:
+def test_a_value_that_is_not_an_object_is_refused(data: Any) -> None:
     assert complaints(data)[0]["message"].startswith("Expected object")
 
 

@@ -173,7 +173,7 @@ class _Counted:
         "&lt;Result of Task 001&gt;",
     ],
 )
-def test_what_can_only_mean_a_placeholder_is_one(text: str) -> None:
+def test_a_text_that_can_only_mean_a_placeholder_is_one(text: str) -> None:
     assert resolve(f"see {text}.", {"001": "x"}) == "see x."
     assert resolve(text, {"001": [1]}) == [1]
     assert rewrite(text, {"1": "007"}) == "<Result of Task 007>"
@@ -202,7 +202,7 @@ def test_a_text_that_may_mean_something_else_is_not_a_placeholder(text: str) -> 
         "[001: task result]",
     ],
 )
-def test_what_looks_like_a_placeholder_and_is_unclear_is_told(text: str) -> None:
+def test_an_unclear_placeholder_is_reported(text: str) -> None:
     assert misspelt({"content": f"see {text}."}, {"1", "2"}) == {text}
     assert misspelt(text, {"7"}) == set()
 

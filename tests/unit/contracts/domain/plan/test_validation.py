@@ -311,7 +311,7 @@ def test_long_values_are_cut_in_messages() -> None:
     assert len(message) < 400
 
 
-def test_only_the_first_problems_are_told() -> None:
+def test_only_the_first_problems_are_reported() -> None:
     assert len(found(*(tool(f"{n}", "ghost", {}) for n in range(MAX_STEPS)))) == MAX_PROBLEMS
 
 

@@ -63,14 +63,14 @@ def test_a_date_reads_as_americans_write_it(now: datetime, text: str) -> None:
     assert date_text(now) == text
 
 
-def test_tools_are_told_as_definitions_and_as_a_list() -> None:
+def test_tools_are_inserted_as_definitions_and_as_a_list() -> None:
     texts = tool_texts([TOOL])
     assert orjson.loads(texts["tools"]) == [TOOL.as_function()]
     assert texts["toolsList"] == "- webSearch: Searches."
     assert texts["skills"] == "none"
 
 
-def test_a_tool_that_must_be_named_is_not_told() -> None:
+def test_a_tool_that_must_be_named_is_not_inserted() -> None:
     texts = tool_texts([TOOL, TOOL.model_copy(update={"name": "askHuman", "by_default": False})])
     assert "askHuman" not in f"{texts['tools']}{texts['toolsList']}"
 

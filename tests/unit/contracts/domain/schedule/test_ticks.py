@@ -83,7 +83,7 @@ def test_a_stored_schedule_of_old_reads_as_it_was_meant() -> None:
     assert old.fires
 
 
-def test_a_newest_tick_further_ahead_than_clocks_differ_is_passed_over_and_the_schedule_goes_on() -> None:
+def test_a_newest_tick_too_far_ahead_is_rewound_and_the_schedule_continues() -> None:
     ahead = SCHEDULE.fold(
         record(State(), [ticked(600, Decision.FIRED, "run_1"), ticked(601, Decision.SKIPPED)])
     )
@@ -97,7 +97,7 @@ def test_a_newest_tick_further_ahead_than_clocks_differ_is_passed_over_and_the_s
     assert last.passed_over is None
 
 
-def test_a_clock_that_is_a_little_behind_passes_nothing_over() -> None:
+def test_a_clock_that_is_a_little_behind_rewinds_nothing() -> None:
     state = SCHEDULE.fold(record(State(), [ticked(5, Decision.FIRED, "run_1")]))
     assert rewind(state, at(0)) == []
     assert rewind(State(), at(0)) == []

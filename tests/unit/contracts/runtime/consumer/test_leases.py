@@ -79,7 +79,7 @@ def test_a_line_cut_short_by_the_crash_is_left_out(tmp_path: Path) -> None:
     assert Leases(tmp_path).take_over(lease_s=15) == ["ack.1"]
 
 
-def test_the_file_does_not_grow_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_is_rewritten_when_it_is_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rewritten, it still is complete and locked."""
     monkeypatch.setattr(module, "COMPACT_AT", 10)
     leases = Leases(tmp_path)

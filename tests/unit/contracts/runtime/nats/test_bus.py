@@ -53,7 +53,7 @@ def test_pauses_grow_and_stay_bounded() -> None:
     assert 0.7 * LONGEST_PAUSE_S < last < 1.3 * LONGEST_PAUSE_S
 
 
-async def test_what_is_no_missing_answer_is_not_asked_again() -> None:
+async def test_a_request_is_repeated_only_if_its_answer_is_missing() -> None:
     asked = []
 
     async def ask() -> None:

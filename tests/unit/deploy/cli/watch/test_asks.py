@@ -103,7 +103,7 @@ async def test_what_is_asked_is_printed_with_commands_that_can_be_copied(
     ]
 
 
-async def test_a_question_is_printed_once_however_often_it_is_told() -> None:
+async def test_a_question_is_printed_once_however_often_it_is_received() -> None:
     lines = await shown(System([ask()], opened(), opened(), ENDED), 80, on_terminal=False)
     assert sum("asks approve" in line for line in lines) == 1
 

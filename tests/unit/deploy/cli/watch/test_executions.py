@@ -118,7 +118,7 @@ def test_what_a_tool_says_stands_beside_its_step_until_it_is_done() -> None:
     assert "fetching page 2" not in drawn(progress)
 
 
-def test_an_event_of_a_newer_server_is_passed_over() -> None:
+def test_an_event_of_a_newer_server_is_ignored() -> None:
     progress = RunProgress.of_execution(execution())
     assert progress.take(event("execution.danced")) is None
     assert not progress.is_over
@@ -138,7 +138,7 @@ def test_a_file_gets_the_report_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("ms", "text"), [(None, "?"), (12, "12 ms"), (1500, "1.5 s"), (59_940, "59.9 s"), (125_000, "2 min 5 s")]
 )
-def test_times_are_told_as_people_do(ms: int | None, text: str) -> None:
+def test_durations_are_shown_in_readable_units(ms: int | None, text: str) -> None:
     assert seconds(ms) == text
 
 

@@ -96,7 +96,7 @@ def test_a_run_that_completed_without_doing_all_it_was_told_says_so() -> None:
     )
 
 
-def test_a_suspension_before_the_run_was_looked_at_is_history() -> None:
+def test_a_suspension_before_the_first_event_is_not_the_current_status() -> None:
     """Somebody has resumed it since, so there is more to come."""
     progress = RunProgress.of_goal_run(run())
     progress.take(event("run.suspended", seq=2, reason="a step failed"))
@@ -111,7 +111,7 @@ def test_a_question_comes_with_the_way_to_answer_it() -> None:
     assert not progress.is_over
 
 
-def test_an_event_of_a_newer_server_is_passed_over() -> None:
+def test_an_event_of_a_newer_server_is_ignored() -> None:
     assert RunProgress.of_goal_run(run()).take(event("run.danced")) is None
 
 

@@ -52,12 +52,12 @@ def test_servers_are_read_with_variables_filled_in(tmp_path: Path) -> None:
         ({"a": {"url": "ftp://a.example"}}, "http"),
     ],
 )
-def test_a_wrong_file_is_told(tmp_path: Path, servers: Any, why: str) -> None:
+def test_a_wrong_file_is_reported(tmp_path: Path, servers: Any, why: str) -> None:
     with pytest.raises(WrongConfig, match="MCP_CONFIG") as told:
         read_config(written(tmp_path, servers), {})
     assert why in str(told.value)
 
 
-def test_a_missing_file_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     with pytest.raises(WrongConfig, match="cannot read"):
         read_config(tmp_path / "missing.json")
