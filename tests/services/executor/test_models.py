@@ -156,6 +156,24 @@ answer.usage = { prompt_tokens = 5, completion_tokens = 2 }
     assert (failed.cost_usd, failed.provider, failed.model) == ("0.01", "openai", "scripted")
 
 
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+async def test_a_result_that_was_cut_short_is_recorded_as_such(reason: str) -> None:
+    rules = f'[[rule]]\nanswer.text = "half"\nanswer.finish_reason = "{reason}"'
+    async with ScriptedLlm(parse_rules(rules)) as server:
+        settings = LlmSettings(
+            _env_file=None, llm_provider="openai", openai_base_url=server.base_url, llm_model="scripted"
+        )
+        async with aclosing(Llm(settings)) as llm:
+            system = System(llm=llm)
+            await seeded(system)
+            await handle(system.executor(), await system.request(infer("001", "think"), plan="put together"))
+    done = [event for event in await system.events() if isinstance(event, run.StepCompleted)]
+    assert [(one.step, one.result, one.finish_reason) for one in done] == [
+        ("001", "half", reason),
+        (SYNTHESIS, "half", reason),
+    ]
+
+
 async def test_without_a_model_an_inference_suspends_and_says_what_to_set() -> None:
     system = System()
     await seeded(system)

@@ -11,6 +11,11 @@ import { Markdown } from "../parts/markdown.js";
 import { Outward } from "../parts/outward.js";
 
 const INHERITED = { original: "from the original", given: "given by hand" };
+/** Why a result is not whole, by finish reason. */
+const CUT = {
+  length: "The model's answer was cut off at its maximum number of tokens. Raise DEFAULT_MAX_TOKENS, then run the step again.",
+  content_filter: "A content filter of the model's provider cut the answer off.",
+};
 
 /** @param {{step: import("../rows.js").Step | undefined, run: import("../rows.js").ExecutionDetail, close: () => void}} props */
 export function StepDrawer({ step, run, close }) {
@@ -46,6 +51,7 @@ export function StepDrawer({ step, run, close }) {
     </dl>
     <${Outward} ruling=${step.outward} />
     ${step.error && html`<div class="problem" role="alert"><p>${step.error}</p></div>`}
+    ${CUT[/** @type {keyof typeof CUT} */ (step.finishReason)] && html`<div class="notice"><p>${CUT[/** @type {keyof typeof CUT} */ (step.finishReason)]}</p></div>`}
     <${ForkStep} key=${id} runId=${run.id} step=${step} status=${run.status} />
     ${step.thought && html`<h3>Why</h3><p>${step.thought}</p>`}
     <h3>Parameters</h3><pre>${pretty(step.toolOrPromptParams)}</pre>

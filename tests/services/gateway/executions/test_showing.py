@@ -12,7 +12,15 @@ from contracts.api.executions import ExecutionDetail, ExecutionList, SubStepRow
 from contracts.domain import run
 from contracts.domain.run import RUN
 from contracts.domain.run.steps import SYNTHESIS
-from tests.services.gateway.executions.executions import STARTED, completed, done, requested, suspended, task
+from tests.services.gateway.executions.executions import (
+    STARTED,
+    completed,
+    done,
+    inference,
+    requested,
+    suspended,
+    task,
+)
 from tests.services.gateway.shared import UNKNOWN_IDS
 
 if TYPE_CHECKING:
@@ -77,6 +85,16 @@ async def test_results_of_tools_are_json_in_a_string_and_texts_are_as_they_are(a
         {"taskCount": 2},
     )
     assert (synthesis["dependencies"], synthesis["result"]) == (["001", "002"], "the report")
+
+
+async def test_a_result_that_was_cut_short_is_shown_as_such(api: Api) -> None:
+    await api.write(RUN, "e1", requested(inference("001")))
+    begun = run.StepsStarted(steps=("001",))
+    await api.write(RUN, "e1", STARTED, begun, done("001", "half", finish_reason="length"))
+
+    step, _ = (await api.get("/api/v1/dag-executions/e1/sub-steps")).json["subSteps"]
+
+    assert (step["status"], step["result"], step["finishReason"]) == ("completed", "half", "length")
 
 
 async def test_rows_are_what_the_api_says_they_are(api: Api) -> None:
