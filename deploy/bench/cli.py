@@ -19,6 +19,7 @@ from deploy.bench.growth import growth
 from deploy.bench.harness import Figures, WorkloadFailed, bench_system
 from deploy.bench.people import asks, fork
 from deploy.bench.rebuild import rebuild
+from deploy.bench.schedules import schedules
 from deploy.bench.sse import sse
 from deploy.bench.traffic import post, reads
 from deploy.bench.workloads import Workload, chains, fanout, inflight, latency, recovery, start
@@ -38,6 +39,7 @@ WORKLOADS: dict[str, Workload] = {
     "asks": asks,
     "fork": fork,
     "rebuild": rebuild,
+    "schedules": schedules,
     "growth": growth,
 }
 ON_REQUEST = ("growth",)
