@@ -101,7 +101,7 @@ class Header:
 
 LAST_EVENT_ID = Header("Last-Event-ID", "The `id` of the last event that the client received.")
 
-Answer = Any
+ResponseType = Any
 """A type that pydantic supports, Raw, or None for an answer without content."""
 
 
@@ -116,7 +116,7 @@ class Endpoint:
     tag: str
     scope: Scope | None
     """What a principal needs to use the operation. None: nothing, not even a key."""
-    responses: Mapping[int, Answer]
+    responses: Mapping[int, ResponseType]
     body: type[BaseModel] | None
     query: type[BaseModel] | None
     invalid: str
@@ -181,7 +181,7 @@ def endpoint(  # noqa: PLR0913  a declaration, every part by its name
     summary: str,
     tag: str,
     scope: Scope | None,
-    responses: Mapping[int, Answer],
+    responses: Mapping[int, ResponseType],
     body: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     invalid: str = INVALID_BODY,

@@ -29,7 +29,7 @@ from gateway.streams.feeds import Feeds
 from gateway.streams.hub import Hub
 from gateway.streams.limit import StreamLimit
 from gateway.streams.log_feed import LogFeed
-from gateway.views.progress import Progress
+from gateway.views.progress import ViewsProgress
 from gateway.views.reader import Views
 
 ANSWER_S = 2.0
@@ -50,7 +50,7 @@ class Gateway:
     log: Log
     blobs: Blobs
     views: Views
-    progress: Progress
+    progress: ViewsProgress
     """The position of the views."""
     agents: Directory
     agents_follower: Follower

@@ -44,7 +44,7 @@ from gateway.streams.feeds import Feeds, Live, NatsLive
 from gateway.streams.hub import Hub
 from gateway.streams.limit import StreamLimit
 from gateway.streams.log_feed import LogFeed
-from gateway.views.progress import Progress
+from gateway.views.progress import ViewsProgress
 from gateway.views.reader import Views
 
 NAME = "gateway"
@@ -78,7 +78,7 @@ def assemble(
     live: Live | None = None,
 ) -> Gateway:
     """Create the parts of the gateway without starting them."""
-    progress = Progress(views.position)
+    progress = ViewsProgress(views.position)
     agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
     keys_follower = Follower(log, subjects.state_filter(KEY.name), fold=keys.fold)
     freshness = Freshness(keys_follower)

@@ -68,7 +68,7 @@ class Fault:
     """Reason of the next attempt; None: another attempt would not help."""
 
 
-Verdict = Planned | ClarificationAsked | Fault
+Judgement = Planned | ClarificationAsked | Fault
 
 
 def tries(state: dag.State) -> tuple[AttemptMade, ...]:
@@ -91,7 +91,7 @@ def _cuts(state: dag.State) -> int:
     return sum(stats.get("finish_reason") == "length" for stats in told)
 
 
-def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
+def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Judgement:
     """The verdict about a reply: a plan, a question to the user, or a fault."""
     if reply.error is not None:
         return Fault(Rejected(http_status=500, error=reply.error), reply.error)
@@ -114,7 +114,7 @@ def judge(goal_text: str, reply: Reply, vocabulary: Vocabulary) -> Verdict:
     return faults[plans.index(True) if True in plans else 0]
 
 
-def conclude(state: dag.State, question: Question, reply: Reply, verdict: Verdict) -> list[Event]:
+def conclude(state: dag.State, question: Question, reply: Reply, verdict: Judgement) -> list[Event]:
     """The events after the reply to `question`: the attempt, and the end of planning if there is one.
 
     Returns no events if planning has ended, or if the goal has changed since the question.
@@ -147,7 +147,7 @@ def with_title(events: Sequence[Event], proposal: Proposal | None) -> list[Event
     return [*made, proposal.reply.as_attempt(number, Reason.TITLE), end]
 
 
-def _judge_document(goal_text: str, document: dict[str, Json], vocabulary: Vocabulary) -> Verdict:
+def _judge_document(goal_text: str, document: dict[str, Json], vocabulary: Vocabulary) -> Judgement:
     if depth(document) > MAX_DEPTH:
         return _invalid(
             [Issue((), f"nested more than {MAX_DEPTH} levels deep; make it flatter").as_json()], None
@@ -161,7 +161,7 @@ def _judge_document(goal_text: str, document: dict[str, Json], vocabulary: Vocab
     return _judge_plan(job.model_copy(update={"original_request": goal_text}), document, vocabulary)
 
 
-def _judge_plan(job: Job, document: Json, vocabulary: Vocabulary) -> Verdict:
+def _judge_plan(job: Job, document: Json, vocabulary: Vocabulary) -> Judgement:
     gaps = () if job.is_complete else _gaps_to_send(job.validation.gaps)
     found = problems(job, vocabulary.tools, agents=vocabulary.agents)
     if found:

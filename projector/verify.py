@@ -33,7 +33,7 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Comparison:
     """The result of a comparison at one position of the log."""
 
     seq: int
@@ -41,7 +41,7 @@ class Verdict:
     differences: tuple[Difference, ...]
 
 
-async def verify(source: Log, views: Path) -> Verdict:
+async def verify(source: Log, views: Path) -> Comparison:
     """Compare a snapshot of the views with a fresh fold of the log up to the snapshot's position.
 
     Raises:
@@ -61,7 +61,7 @@ async def verify(source: Log, views: Path) -> Verdict:
             raise LogRegressed(f"{reason}; the views cannot be verified")
         await build(source, fresh, views_fold(), Building(mark.seq))
         rows, differences = await asyncio.to_thread(_compare, snapshot, fresh)
-        return Verdict(mark.seq, rows, differences)
+        return Comparison(mark.seq, rows, differences)
 
 
 def _compare(snapshot: Path, fresh: Path) -> tuple[int, tuple[Difference, ...]]:

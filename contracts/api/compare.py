@@ -8,7 +8,7 @@ from contracts.api.costs import TokenUsage
 from contracts.api.executions import ExecutionStatus, Inherited, StepStatus
 from contracts.api.fields import NonEmpty, Query, Row, Timestamp, Usd
 
-Verdict = Literal["equal", "different", "only_a", "only_b", "none"]
+Equality = Literal["equal", "different", "only_a", "only_b", "none"]
 """How two results compare: `only_a` and `only_b`, only that side has one; `none`, neither has one."""
 
 
@@ -55,7 +55,7 @@ class ComparedStep(Row):
 class ComparedResult(Row):
     """The results of a step on both sides."""
 
-    verdict: Verdict
+    verdict: Equality
     diff: str | None
     """Unified diff from `a` to `b`, if the results differ. Null: they do not, or they are too long."""
     truncated: bool

@@ -48,7 +48,7 @@ _MALFORMED_CALL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ModelAnswer:
     """A usable answer."""
 
     id: str | None
@@ -64,7 +64,7 @@ class Answer:
     """The error about an unreadable tool call, written for the model."""
 
 
-def read_answer(endpoint: Endpoint, text: str, offered: Collection[str] = ()) -> Answer:
+def read_answer(endpoint: Endpoint, text: str, offered: Collection[str] = ()) -> ModelAnswer:
     """The answer in the body `text` of a 2xx response. `offered`: names of the allowed tools.
 
     Raises:
@@ -95,7 +95,7 @@ def _parse(endpoint: Endpoint, text: str) -> Mapping[str, Json]:
 
 def _read(
     endpoint: Endpoint, document: Mapping[str, Json], bill: Bill, offered: Collection[str], body: str
-) -> Answer:
+) -> ModelAnswer:
     choice = _choice(document)
     message = _message(document, choice)
     native = as_name(choice.get("native_finish_reason"))
@@ -111,7 +111,7 @@ def _read(
         raise CallFailed(f"{endpoint.model} was interrupted ({finish})", passing=True, status=200)
     if not content and not calls and not problem:
         raise _empty_answer(endpoint, document, message, finish, body, reasoned=reasoning is not None)
-    return Answer(
+    return ModelAnswer(
         id=as_name(document.get("id")),
         upstream=as_name(document.get("provider")),
         content=content,

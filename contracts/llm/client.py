@@ -16,7 +16,7 @@ from contracts.core.money import decimal_text, pico_usd
 from contracts.core.spent import Estimate, Spent
 from contracts.llm import metrics
 from contracts.llm.adapting import AdaptedRequest, Restrictions, with_advice
-from contracts.llm.answer import Answer, read_answer
+from contracts.llm.answer import ModelAnswer, read_answer
 from contracts.llm.backoff import Backoff
 from contracts.llm.bill import Bill, Tokens
 from contracts.llm.chat import ChatRequest, Completion, Exchange
@@ -131,7 +131,7 @@ class Llm:
         key = endpoint.provider, endpoint.model
         self._learnt[key] = self._learnt.get(key, Restrictions()).merged(learnt)
 
-    async def _attempt(self, call: _Call, body: Body) -> Answer:
+    async def _attempt(self, call: _Call, body: Body) -> ModelAnswer:
         async with self._turn(call):
             call.sending(body)
             started = time.perf_counter()
@@ -239,7 +239,7 @@ class _Call:
             without_bill=self.without_bill,
         )
 
-    def completion(self, answer: Answer) -> Completion:
+    def completion(self, answer: ModelAnswer) -> Completion:
         """The answer with the cost and the attempts of the call."""
         return Completion(
             content=answer.content,
@@ -252,7 +252,7 @@ class _Call:
             problem=answer.problem,
         )
 
-    def _stats(self, answer: Answer) -> dict[str, Json]:
+    def _stats(self, answer: ModelAnswer) -> dict[str, Json]:
         stats = {
             "id": answer.id,
             "model": answer.bill.model,

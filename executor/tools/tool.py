@@ -25,7 +25,7 @@ from executor.tools.inputs import ToolInput, explain
 InputT = TypeVar("InputT", bound=ToolInput)
 
 ProgressKind = Literal["progress", "completed"]
-Progress = Callable[[ProgressKind, str, str], Awaitable[None]]
+ReportProgress = Callable[[ProgressKind, str, str], Awaitable[None]]
 """Sends progress to watchers: kind, tool name, message. It is not stored."""
 
 
@@ -44,7 +44,7 @@ class CallContext:
 
     idempotency_key: str
     """`<run>/<step>`: the same for every attempt at one step."""
-    progress: Progress = discard_progress
+    progress: ReportProgress = discard_progress
     longest_s: float = math.inf
     """Maximum seconds of a step in this process."""
     answers: Mapping[str, Json] = field(default_factory=dict)

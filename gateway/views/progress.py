@@ -12,7 +12,7 @@ POLL_S = 0.25
 """Seconds to wait for an announcement before reading the checkpoint. Announcements may be lost."""
 
 
-class Progress:
+class ViewsProgress:
     """Tracks the position of the views.
 
     An announcement is only a hint, because it may come from the projector of another database. The checkpoint

@@ -75,14 +75,14 @@ class Ignore:
     """Send nothing: another process may own the message now. The server would accept our acknowledgement."""
 
 
-Verdict = Done | Redeliver | Park | Ignore
+Settlement = Done | Redeliver | Park | Ignore
 
 
 EXPECTED = (Retry, Reject, LeaseLost, Conflict, TooManyConflicts, Unavailable, Undecodable, UnreadHistory)
 """Exceptions that handlers raise on purpose. Any other is a bug and is logged with its stack trace."""
 
 
-def verdict(error: BaseException | None, attempt: int, policy: DeliveryPolicy) -> Verdict:
+def verdict(error: BaseException | None, attempt: int, policy: DeliveryPolicy) -> Settlement:
     """The outcome for a handler that returned (`error` is None) or raised `error`."""
     match error:
         case None:

@@ -27,7 +27,7 @@ from contracts.runtime.consumer.delivery import (
     Ignore,
     Park,
     Redeliver,
-    Verdict,
+    Settlement,
     verdict,
 )
 from contracts.runtime.consumer.lease import Lease
@@ -219,7 +219,7 @@ class Subscription:
 
     async def _give_up(
         self, msg: Msg, delivery: Delivery, recorded: Recorded | None, error: BaseException
-    ) -> Verdict:
+    ) -> Settlement:
         """Park the message and call `given_up`. If that fails, the message is delivered again."""
         try:
             await park(self._log.connection, self._parked(msg, delivery, error), delivery=self._key(msg))
@@ -236,7 +236,7 @@ class Subscription:
             return Redeliver(self._policy.backoff(delivery.attempt))
         return Park()
 
-    async def _settle(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
+    async def _settle(self, delivery: Delivery, outcome: Settlement, error: BaseException | None) -> None:
         self._log_failure(delivery, outcome, error)
         match outcome:
             case Done():
@@ -252,7 +252,7 @@ class Subscription:
         with contextlib.suppress(NoAnswer):  # then it is delivered again; all handlers support that
             await self._log.connection.publish(ack_subject, word)
 
-    def _log_failure(self, delivery: Delivery, outcome: Verdict, error: BaseException | None) -> None:
+    def _log_failure(self, delivery: Delivery, outcome: Settlement, error: BaseException | None) -> None:
         if error is None or isinstance(error, asyncio.CancelledError):
             return
         logger.warning(

@@ -21,7 +21,7 @@ from deploy.cli.layout import Rows
 from deploy.local.attach import attached
 from deploy.terminal import Terminal
 from projector.projector import Projector, refuse_if_regressed
-from projector.verify import Verdict, verify
+from projector.verify import Comparison, verify
 
 PATIENCE_S = 60.0
 """Seconds to wait for a running projector, which notices a missing file within a second. The time of the
@@ -129,11 +129,11 @@ async def _ignore_position(_: int) -> None:
     """Do nothing: no system is running."""
 
 
-def _outcome(verdict: Verdict) -> str:
+def _outcome(verdict: Comparison) -> str:
     return "the views DIFFER from the log" if verdict.differences else "the views match the log"
 
 
-def _differences(verdict: Verdict) -> Rows:
+def _differences(verdict: Comparison) -> Rows:
     rows = [(one.table, str(one.only_in_views), str(one.only_in_log)) for one in verdict.differences]
     headers = ("table", "rows only in the views", "rows only in the log")
     return Rows(headers, [[Text(cell) for cell in row] for row in rows])

@@ -9,11 +9,11 @@ from contracts.domain.plan import Job
 
 STARTED = "DAG created and execution started. Connect to SSE stream for live updates."
 
-Answer = tuple[int, dict[str, Json]]
+StatusAndBody = tuple[int, dict[str, Json]]
 """HTTP status and body."""
 
 
-def answer(dag_id: str, state: dag.State, outcome: Event) -> Answer:
+def answer(dag_id: str, state: dag.State, outcome: Event) -> StatusAndBody:
     """Return the answer to a planning request. `outcome` is the event that ended planning."""
     run_id = state.request.run_id if state.request else None
     failed = {"status": "failed"} if run_id else {}

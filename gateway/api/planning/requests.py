@@ -13,7 +13,7 @@ from contracts.domain.run import RUN
 from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
 from contracts.runtime.stream import Stream
-from gateway.api.planning.answers import Answer, answer
+from gateway.api.planning.answers import StatusAndBody, answer
 from gateway.api.tool_names import require_tools
 from gateway.api.unknown_agents import no_such_agent
 from gateway.gateway import Gateway
@@ -58,7 +58,7 @@ async def planning_request(gateway: Gateway, body: CreateDag, schedule: Schedule
     )
 
 
-async def outcome(gateway: Gateway, stream: Stream[dag.State], *, after: int) -> Answer | None:
+async def outcome(gateway: Gateway, stream: Stream[dag.State], *, after: int) -> StatusAndBody | None:
     """Wait for the result of planning in a commit above `after`; None after PLANNING_WAIT_S seconds."""
     try:
         async with asyncio.timeout(gateway.settings.planning_wait_s):

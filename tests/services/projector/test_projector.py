@@ -32,7 +32,7 @@ from contracts.views import (
 )
 from projector import database as database_module
 from projector.database import Checkpoint, Database
-from projector.verify import Verdict, verify
+from projector.verify import Comparison, verify
 from tests import jobs
 from tests.any_source import CODEC
 from tests.services.projector.following import Views, projecting
@@ -234,7 +234,7 @@ async def test_verification_finds_a_row_that_the_log_does_not_justify(views: Vie
     async with projecting(views):
         await everything(views)
         await views.caught_up()
-    verdict: Verdict = await verify(views.log, views.path)
+    verdict: Comparison = await verify(views.log, views.path)
     assert verdict.differences == ()
     assert verdict.rows > 0
     async with Database.open(views.path) as database:

@@ -10,7 +10,7 @@ from contracts.core.event import Event
 from contracts.core.tool import Effect, ToolSpec
 from contracts.domain import dag
 from contracts.domain.dag import DAG, AttemptMade
-from planner.planning import Question, Verdict, Vocabulary, conclude, judge, next_question
+from planner.planning import Judgement, Question, Vocabulary, conclude, judge, next_question
 from planner.reply import Reply
 
 GOAL = "Find the tallest tower and write about it"
@@ -64,7 +64,7 @@ def rated(coverage: str, *gaps: str) -> dict[str, Any]:
     return {"coverage": coverage, "gaps": list(gaps), "iteration_triggers": []}
 
 
-def judged(text: str, **details: Any) -> Verdict:
+def judged(text: str, **details: Any) -> Judgement:
     return judge(GOAL, Reply(text, **details), WORDS)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from contracts.llm.answer import Answer, read_answer
+from contracts.llm.answer import ModelAnswer, read_answer
 from contracts.llm.bill import Bill, Tokens
 from contracts.llm.endpoint import Endpoint, Provider
 from contracts.llm.failure import CallFailed
@@ -15,7 +15,7 @@ from contracts.llm.prices import price
 ENDPOINT = Endpoint(Provider.OPENROUTER, "m", "http://llm/v1", "k", {})
 
 
-def read(message: dict[str, Any], finish_reason: str | None = "stop", **rest: Any) -> Answer:
+def read(message: dict[str, Any], finish_reason: str | None = "stop", **rest: Any) -> ModelAnswer:
     choice = {"message": message, "finish_reason": finish_reason}
     return read_answer(ENDPOINT, json.dumps({"choices": [choice], **rest}))
 

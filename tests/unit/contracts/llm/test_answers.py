@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.core.text import clean_json
-from contracts.llm.answer import Answer, read_answer
+from contracts.llm.answer import ModelAnswer, read_answer
 from contracts.llm.bill import Bill, Tokens, bill_of
 from contracts.llm.endpoint import Endpoint, Provider
 from contracts.llm.failure import CallFailed
@@ -34,7 +34,7 @@ CASES = list(cases())
 BODIES = [case.values[0] for case in CASES]
 
 
-def read(body: Any) -> Answer | CallFailed:
+def read(body: Any) -> ModelAnswer | CallFailed:
     try:
         return read_answer(ENDPOINT, json.dumps(body), OFFERED)
     except CallFailed as failure:
@@ -50,12 +50,12 @@ def test_an_answer_is_read_as_it_is_meant(body: Any, expect: dict[str, Any]) -> 
         assert expect["failure"] in str(came)
         assert came.passing is expect["passing"]
     else:
-        assert isinstance(came, Answer), came
+        assert isinstance(came, ModelAnswer), came
         check_answer(came, expect)
     check_bill(came.bill, expect)
 
 
-def check_answer(answer: Answer, expect: dict[str, Any]) -> None:
+def check_answer(answer: ModelAnswer, expect: dict[str, Any]) -> None:
     assert answer.content == expect.get("content", "" if expect.get("calls") else answer.content)
     for made, meant in zip(answer.tool_calls, expect.get("calls", []), strict=True):
         assert made.name == meant["name"]
@@ -142,7 +142,7 @@ def test_no_change_of_an_answer_raises_anything_but_our_failure_or_loses_its_cos
     came = read(body)
 
     assert came.bill == bill_of(clean_json(json.loads(json.dumps(body))))
-    if isinstance(came, Answer):
+    if isinstance(came, ModelAnswer):
         assert came.content.strip() or came.tool_calls or came.problem, "a silent answer"
         json.dumps([dict(call.arguments) for call in came.tool_calls], allow_nan=False)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts.llm.answer import Answer, read_answer
+from contracts.llm.answer import ModelAnswer, read_answer
 from contracts.llm.chunks import joined
 from contracts.llm.endpoint import Endpoint, Provider
 from contracts.llm.failure import CallFailed
@@ -29,7 +29,7 @@ def events(*deltas: dict[str, Any], finish: str | None = "stop", done: bool = Tr
     return ": keep-alive\n\n" + "\n\n".join(lines) + "\n\n"
 
 
-def read(text: str) -> Answer:
+def read(text: str) -> ModelAnswer:
     return read_answer(ENDPOINT, text, ["writeFile", "webSearch"])
 
 

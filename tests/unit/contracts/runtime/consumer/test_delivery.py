@@ -10,7 +10,7 @@ import pytest
 from contracts.core.codec import Undecodable
 from contracts.core.outcome import Reject, Retry
 from contracts.core.unread import Unread, UnreadHistory
-from contracts.runtime.consumer.delivery import DeliveryPolicy, Done, Park, Redeliver, Verdict, verdict
+from contracts.runtime.consumer.delivery import DeliveryPolicy, Done, Park, Redeliver, Settlement, verdict
 from contracts.runtime.log import Conflict, Unavailable
 from contracts.runtime.stream import TooManyConflicts
 
@@ -53,5 +53,7 @@ def unread(*, newer: bool) -> UnreadHistory:
     ],
     ids=repr,
 )
-def test_the_end_of_a_handler_decides(error: BaseException | None, attempt: int, expected: Verdict) -> None:
+def test_the_end_of_a_handler_decides(
+    error: BaseException | None, attempt: int, expected: Settlement
+) -> None:
     assert verdict(error, attempt, POLICY) == expected
