@@ -6,8 +6,10 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from contracts.core.commit import Commit
+from contracts.core.event import Event
 from contracts.core.ids import new_id
 from contracts.domain import run
+from contracts.domain.budget import Budget
 from contracts.domain.plan import Job
 from contracts.domain.run import RUN
 from contracts.runtime.log import Log
@@ -28,10 +30,17 @@ async def write_runs(log: Log, request: str, number: int) -> None:
         await asyncio.gather(*(_write(log, f"{request} {one}", job, one) for one in numbers))
 
 
-async def _write(log: Log, request: str, job: Job, number: int) -> None:
+async def write_events(log: Log, number: int) -> str:
+    """Append one execution with `number` events, the last of which cancels it. Returns its id."""
+    between = [run.BudgetSet(budget=Budget(steps=one)) for one in range(2, number)]
+    return await _write(log, "Watch the swifts", jobs.job(), 0, *between)
+
+
+async def _write(log: Log, request: str, job: Job, number: int, *between: Event) -> str:
     run_id = new_id("dag-exec_")
     events = (
         run.Requested(dag_id=new_id("dag_"), original_request=request, job=job),
+        *between,
         run.Cancelled(reason="one of many"),
     )
     commit = Commit(
@@ -46,3 +55,4 @@ async def _write(log: Log, request: str, job: Job, number: int) -> None:
         correlation_id=run_id,
     )
     await log.append(commit, after=0)
+    return run_id

@@ -10,7 +10,7 @@ import pytest_asyncio
 from playwright.async_api import expect
 
 from contracts.api.goals import GoalCreate
-from tests.console.many import write_runs
+from tests.console.many import write_events, write_runs
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -123,6 +123,16 @@ async def test_a_long_list_draws_only_those_near_the_window(
     newest = await run(served, "Ring more storks")
     await console.page.locator(f"a[href='/runs/{newest}']").wait_for()
     await expect(bodies).to_have_count(pages)
+
+
+async def test_of_many_events_of_a_run_the_newest_are_shown(served: Bed, open_console: OpenConsole) -> None:
+    run_id = await write_events(served.log, 400)
+    console = await open_console(f"/runs/{run_id}?tab=events")
+    rows = console.page.locator("table.events tbody tr")
+    await expect(rows.last).to_contain_text("run.cancelled")
+    await expect(rows).to_have_count(150)
+    await rows.last.locator("summary").click()
+    await expect(rows.last.locator("pre")).to_contain_text("one of many")
 
 
 PAGES = [

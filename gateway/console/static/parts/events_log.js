@@ -3,11 +3,13 @@
 
 import { useEffect, useState, html } from "./html.js";
 import { follow } from "./events.js";
-import { Copy, When } from "./components.js";
-import { pretty, size } from "./format.js";
+import { pretty, size, time } from "./format.js";
 import { query } from "./api.js";
 
-const MOST = 1000;
+/** Rows that are shown: the newest. More of them would make the page slow while events arrive. */
+const MOST = 150;
+/** Pause between two changes of the page, in which all events that arrive are collected. */
+const PAUSE_MS = 250;
 
 /** @param {{id: string}} props */
 export function EventsLog({ id }) {
@@ -16,9 +18,9 @@ export function EventsLog({ id }) {
     setRows([]);
     /** @type {any[]} */
     let waiting = [];
-    let frame = 0;
+    let timer = 0;
     const show = () => {
-      frame = 0;
+      timer = 0;
       const more = waiting.slice(-MOST).map(rowOf);
       waiting = [];
       setRows((old) => [...old, ...more].slice(-MOST));
@@ -26,16 +28,17 @@ export function EventsLog({ id }) {
     const stop = follow(`/api/v1/events${query({ id, after: 0 })}`, {
       onEvent: (event) => {
         waiting.push(event);
-        frame ||= requestAnimationFrame(show);
+        timer ||= setTimeout(show, PAUSE_MS);
       },
     });
     return () => {
       stop();
-      cancelAnimationFrame(frame);
+      clearTimeout(timer);
     };
   }, [id]);
   if (!rows.length) return html`<p class="hint" role="status">Waiting for events…</p>`;
-  return html`<table class="list">
+  return html`${rows.length === MOST && html`<p class="hint">The newest ${MOST} events. All are at <code>/api/v1/events?id=${id}&after=0</code>.</p>`}
+  <table class="list events">
     <thead><tr><th>Position</th><th>When</th><th>Type</th><th>By</th><th>Data</th></tr></thead>
     <tbody>${rows}</tbody>
   </table>`;
@@ -46,10 +49,10 @@ function rowOf(event) {
   const data = event.data ?? {};
   const text = pretty(data.data ?? data) ?? "";
   return html`<tr key=${data.id ?? event.id}>
-    <td class="num"><${Copy} text=${event.id} /></td>
-    <td><${When} at=${data.time} /></td>
+    <td>${event.id}</td>
+    <td>${data.time ? time(data.time) : ""}</td>
     <td><code>${data.type ?? event.type}</code></td>
     <td>${data.actor ?? data.source ?? ""}</td>
-    <td><details><summary>${size(text.length)}</summary><pre>${text}</pre></details></td>
+    <td><details onToggle=${(/** @type {any} */ toggled) => (toggled.currentTarget.lastChild.textContent = text)}><summary>${size(text.length)}</summary><pre></pre></details></td>
   </tr>`;
 }
