@@ -39,6 +39,8 @@ _FINISH: Mapping[str, FinishReason] = {
     "refusal": "content_filter",
 }
 """Finish reasons of all providers. Unlisted reasons mean that the model finished normally."""
+_CALL_PARTS = frozenset({"tool_use", "tool_call", "function_call"})
+"""Types of the parts of a content that are calls."""
 _INTERRUPTED = frozenset({"error", "abort", "insufficient_system_resource", "network_error", "timeout"})
 _MALFORMED = frozenset({"malformed_function_call", "unexpected_tool_call", "error_unexpected_tool_call"})
 _MALFORMED_CALL = (
@@ -180,14 +182,8 @@ def _calls(
 
 def _structured(message: Mapping[str, Json]) -> list[tuple[str | None, WrittenCall]]:
     """The tool calls in the fields of the message: their ids, names and arguments."""
-    calls = message.get("tool_calls")
-    if isinstance(calls, str):
-        calls = _loads(calls)
-    listed = as_list(calls) or ([calls] if isinstance(calls, Mapping) and calls else [])
-    if isinstance(message.get("function_call"), Mapping) and not listed:
-        listed = [{"function": message["function_call"]}]
     found = []
-    for call in listed:
+    for call in _listed(message):
         function = as_object(call).get("function")
         body = function if isinstance(function, Mapping) else as_object(call)
         name = as_name(body.get("name")) or (function if isinstance(function, str) else None)
@@ -195,6 +191,19 @@ def _structured(message: Mapping[str, Json]) -> list[tuple[str | None, WrittenCa
         if name:
             found.append((as_name(as_object(call).get("id")), WrittenCall(name, arguments)))
     return found
+
+
+def _listed(message: Mapping[str, Json]) -> list[Json]:
+    """The tool calls of `tool_calls`, of the older `function_call`, or among the parts of the content."""
+    calls = message.get("tool_calls")
+    if isinstance(calls, str):
+        calls = _loads(calls)
+    if listed := as_list(calls) or ([calls] if isinstance(calls, Mapping) and calls else []):
+        return listed
+    if isinstance(message.get("function_call"), Mapping):
+        return [{"function": message["function_call"]}]
+    parts = map(as_object, as_list(message.get("content")))
+    return [part for part in parts if as_name(part.get("type")) in _CALL_PARTS]
 
 
 def _loads(text: str) -> Json:

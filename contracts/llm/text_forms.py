@@ -97,7 +97,11 @@ _ARGUMENT_PAIR = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_v
 
 FORMS = (
     Form(
-        re.compile(r"<tool_calls?>(?P<body>.*?)(?:</tool_calls?>|(?=<tool_call>)|\Z)", re.DOTALL),
+        re.compile(
+            r"<(?:tool_calls?|function_call)>(?P<body>.*?)"
+            r"(?:</(?:tool_calls?|function_call)>|(?=<(?:tool|function)_call>)|\Z)",
+            re.DOTALL,
+        ),
         _json_or_xml,
     ),
     Form(
@@ -153,7 +157,7 @@ FORMS = (
 
 LOOKS_LIKE_A_CALL = re.compile(
     r"<tool_calls?>|<function_calls?>|<invoke\s+name=|<function=\w|\[TOOL_CALLS\]|<\|python_tag\|>"
-    r"|<\uff5ctool\u2581calls?\u2581begin\uff5c>|<\|tool_calls?_(?:section_)?begin\|>|<\|START_ACTION\|>|```tool_(?:call|code)"
+    r"|<\uff5ctool\u2581calls?\u2581begin\uff5c>|<\|tool_calls?_(?:section_)?begin\|>|<\|tool_call\b|<\|START_ACTION\|>|```tool_(?:call|code)"
     r"|to=functions\.\w|\A\s*functions\.\w+"
 )
 

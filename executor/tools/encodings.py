@@ -2,7 +2,7 @@
 
 The encoding is, in this order: that of the byte order mark; that of the label in the HTTP header or the page;
 UTF-16, if nearly every other byte is zero; UTF-8, if the bytes are valid UTF-8; a guess from the bytes;
-windows-1252.
+windows-1252. The standard does not have UTF-32; files with its byte order mark are read here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _WINDOWS_1252 = webencodings.Encoding("windows-1252", codecs.lookup("cp1252"))
 _UTF16_BE = webencodings.Encoding("utf-16be", codecs.lookup("utf-16-be"))
 _UTF16_LE = webencodings.Encoding("utf-16le", codecs.lookup("utf-16-le"))
 _BOMS = (
+    (codecs.BOM_UTF32_BE, webencodings.Encoding("utf-32be", codecs.lookup("utf-32-be"))),
+    (codecs.BOM_UTF32_LE, webencodings.Encoding("utf-32le", codecs.lookup("utf-32-le"))),
     (codecs.BOM_UTF8, webencodings.UTF8),
     (codecs.BOM_UTF16_BE, _UTF16_BE),
     (codecs.BOM_UTF16_LE, _UTF16_LE),

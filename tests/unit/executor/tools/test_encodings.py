@@ -37,6 +37,8 @@ def test_a_label_means_what_browsers_mean_by_it(label: str, text: str, written: 
         (codecs.BOM_UTF8, "utf-8", "utf-8"),
         (codecs.BOM_UTF16_LE, "utf-16-le", "utf-16le"),
         (codecs.BOM_UTF16_BE, "utf-16-be", "utf-16be"),
+        (codecs.BOM_UTF32_LE, "utf-32-le", "utf-32le"),
+        (codecs.BOM_UTF32_BE, "utf-32-be", "utf-32be"),
     ],
 )
 def test_a_byte_order_mark_is_stronger_than_any_label(mark: bytes, written: str, name: str) -> None:
