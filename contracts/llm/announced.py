@@ -15,12 +15,14 @@ _RELATIVE = re.compile(
     re.IGNORECASE,
 )
 """Words of sentences that promise nothing for now: `I will use lookUp if you agree`."""
+_SEARCHED = 2000
+"""Characters at the end of a text that are searched."""
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+|\n+")
 
 
 def announced_tool(text: str, offered: Collection[str]) -> str | None:
     """The offered tool that the last sentence says is called now, such as `I will now use lookUp`."""
-    sentences = [one for one in _END_OF_SENTENCE.split(text.strip()) if one.strip()]
+    sentences = [one for one in _END_OF_SENTENCE.split(text.rstrip()[-_SEARCHED:]) if one.strip()]
     if not sentences or _RELATIVE.search(sentences[-1]):
         return None
     for name in offered:

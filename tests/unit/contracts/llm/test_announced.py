@@ -44,3 +44,9 @@ def test_the_tool_that_the_last_sentence_announces_is_named(text: str, name: str
 )
 def test_what_is_done_denied_or_conditional_announces_nothing(text: str) -> None:
     assert announced_tool(text, TOOLS) is None
+
+
+def test_a_long_text_is_searched_in_time() -> None:
+    """Within the time limit of the test."""
+    assert announced_tool("I will now use " * 100_000, TOOLS) is None
+    assert announced_tool("Prices. " * 100_000 + "I will now use webSearch", TOOLS) == "webSearch"
