@@ -28,6 +28,8 @@ class LocalSettings(EnvironmentSettings):
     """Default: a folder in `data_dir`."""
     nats_url: Annotated[str | None, MAY_HOLD_A_SECRET] = None
     durability: Durability = Durability.FSYNC
+    public_url: str | None = None
+    """Address of the API as others reach it. Default: the address on this machine."""
     executors: int = Field(default=1, ge=1, le=64)
 
     @model_validator(mode="after")
@@ -66,5 +68,6 @@ def options_of(settings: LocalSettings) -> Options:
         metrics_port=settings.metrics_port,
         durability=settings.durability,
         executors=settings.executors,
+        public_url=settings.public_url,
         env={"ARTIFACTS_DIR": str(settings.artifacts.absolute())},
     )

@@ -78,6 +78,8 @@ class Options:
     env: Mapping[str, str] = field(default_factory=dict)
     """Further environment variables of every service."""
     executors: int = 1
+    public_url: str | None = None
+    """Address of the API as others reach it. None: the address on this machine."""
     cwd: Path | None = None
     """Working directory of the services, where they read `.env`. Default: the current directory."""
 
@@ -205,7 +207,7 @@ def _assemble(
     for number, (name, service) in enumerate(_instances(options.executors)):
         wanted = options.metrics_port and options.metrics_port + number
         side = ports.choose(name, "127.0.0.1", wanted, METRICS_PORT + number)
-        own = {"PORT": str(port), "METRICS_PORT": str(side)}
+        own = {"PORT": str(port), "METRICS_PORT": str(side), "PUBLIC_URL": options.public_url or url}
         nats_of_service = nats.url_for(service) if nats else nats_url
         env = _inherited(_environment(options, nats_of_service, name) | own)
         env = _without_secrets_of_others(service, env)

@@ -203,6 +203,13 @@ def test_a_service_gets_only_the_secrets_that_it_needs(
     }
 
 
+@pytest.mark.parametrize("given", [None, "https://agent.example.org"])
+def test_services_know_the_address_of_the_api(tmp_path: Path, given: str | None) -> None:
+    options = Options(tmp_path, public_url=given)
+    system = _assemble(options, None, Ports({}), ForkServer({}), lambda *_: None)
+    assert system.programs["executor"].env["PUBLIC_URL"] == (given or system.url)
+
+
 async def test_a_file_of_the_current_folder_is_never_run_as_a_service(
     tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
