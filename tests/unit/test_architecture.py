@@ -76,6 +76,19 @@ async def test_the_name_of_a_tool_is_spelled_only_beside_the_tool() -> None:
     assert found == []
 
 
+def test_blocking_work_of_tools_runs_in_threads_of_its_own_kind() -> None:
+    """asyncio's default threads are few: one slow kind of work would delay all others.
+
+    `parsers.py` uses one when the service stops.
+    """
+    found = {
+        name
+        for name, path in SOURCES.items()
+        if name.startswith("executor/tools/") and "to_thread" in path.read_text(encoding="utf-8")
+    }
+    assert found == {"executor/tools/parsers.py"}
+
+
 def test_a_file_can_be_read_whole() -> None:
     lengths = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in SOURCES.items()}
     too_long = {name: n for name, n in lengths.items() if n > MOST_LINES}

@@ -50,6 +50,7 @@ from executor.tools.mcp.translate import (
     result_of,
     text_of,
 )
+from executor.tools.threads import FILES
 from executor.tools.tool import CallContext, Tool
 
 CONNECT_S = 30.0
@@ -188,7 +189,7 @@ class McpServer:
         for file in files:
             name = "-".join(re.findall(r"[\w.]+", call.idempotency_key)) or "call"
             path = f"mcp/{self.name}/{name}-{file.position + 1}{file.suffix}"
-            await asyncio.to_thread(self._artifacts.replace, path, file.data)
+            await FILES.run(self._artifacts.replace, path, file.data)
             kept[file.position] = path
         return kept
 

@@ -27,6 +27,7 @@ from executor.tools.openapi.translate import (
     outward_of,
     schema_of,
 )
+from executor.tools.threads import FILES
 from executor.tools.tool import CallContext, Tool
 from executor.tools.web import raise_for_retry, read_answer, read_at_most, status_line
 
@@ -77,7 +78,7 @@ class Api:
     async def _document(self) -> Mapping[str, Json]:
         source = self._config.document
         if not source.startswith(("http://", "https://")):
-            content = await asyncio.to_thread(Path(source).read_bytes)
+            content = await FILES.run(Path(source).read_bytes)
         else:
             timeout, headers = ClientTimeout(READ_S), self._config.headers
             async with self._http.get(source, headers=headers, timeout=timeout) as response:
