@@ -14,7 +14,7 @@ from prometheus_client import REGISTRY
 from contracts.domain import run
 from contracts.runtime.log import Unavailable
 from gateway.api.executions.dialect import EXECUTIONS
-from gateway.streams.sse import SLICE_BYTES, HttpClient
+from gateway.streams.sse import HttpClient
 from tests.services.gateway.executions.streams import (
     Microphone,
     beat_fast,
@@ -68,7 +68,7 @@ async def test_a_client_that_does_not_read_the_past_is_cut_off(
 async def test_many_clients_that_do_not_read_use_little_memory_each(
     api: Api, monkeypatch: pytest.MonkeyPatch, eventually: Any
 ) -> None:
-    """Neither the past nor the last event of a run is copied for each of them."""
+    """The buffer of each is far smaller than one event of 8 MB. The kernel may take 3 MB of it."""
     transports: list[Any] = []
     opening = HttpClient.open
 
@@ -77,12 +77,12 @@ async def test_many_clients_that_do_not_read_use_little_memory_each(
         await opening(self)
 
     monkeypatch.setattr(HttpClient, "open", noted)
-    await write_all(api, history(4, result=(await api.blobs.put_json("x" * 3_000_000)).as_json()))
+    await write_all(api, history(4, result=(await api.blobs.put_json("x" * 8_000_000)).as_json()))
     with ExitStack() as stack:
         for _ in range(10):
             stack.enter_context(deaf_client(api, b"?lastEventId=0"))
         await eventually(lambda: len(transports) == 10 and all(map(unread, transports)))
-        assert max(map(unread, transports)) < 4 * SLICE_BYTES
+        assert max(map(unread, transports)) < 300_000
 
 
 def unread(transport: Any) -> int:
