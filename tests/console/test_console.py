@@ -100,15 +100,21 @@ async def test_everybody_can_use_every_page(open_console: OpenConsole) -> None:
 
 
 PARTS_OF_THE_REFERENCE = ("#create_goal", "#update_goal", "#delete_run")
-"""The other articles are made of the same elements."""
+"""The other articles are made of the same elements, and axe takes long over them."""
+REMOVE_OTHERS = """(keep) => {
+  const root = document.querySelector(".reference")?.shadowRoot ?? document;
+  for (const one of root.querySelectorAll("article")) if (!keep.includes(`#${one.id}`)) one.remove();
+}"""
 
 
 async def test_everybody_can_use_the_reference_on_a_phone_too(open_console: OpenConsole) -> None:
     console = await open_console("/docs", width=360)
     assert await console.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    await console.page.evaluate(REMOVE_OTHERS, PARTS_OF_THE_REFERENCE)
     await console.require_accessible("nav", *PARTS_OF_THE_REFERENCE)
     await console.open("/reference")
     await console.shown("Create a goal")
+    await console.page.evaluate(REMOVE_OTHERS, PARTS_OF_THE_REFERENCE)
     await console.require_accessible(
         *({"fromShadowDom": [".reference", one]} for one in PARTS_OF_THE_REFERENCE)
     )
