@@ -10,6 +10,7 @@ from contracts.api.costs import TokenUsage
 from contracts.api.executions import Inherited
 from contracts.api.fields import Query, Row, Timestamp, Usd
 from contracts.api.numbers import COERCED
+from contracts.api.paging import FURTHEST
 from contracts.core.event import Json
 from contracts.domain.outward import Ruling
 
@@ -53,7 +54,7 @@ class StepAttempt(Row):
 class PromptQuery(Query):
     """Which prompt of a step to get."""
 
-    attempt: Annotated[int, Field(ge=1), COERCED] | None = None
+    attempt: Annotated[int, Field(ge=1, le=FURTHEST), COERCED] | None = None
     """Number of the attempt. Default: the last attempt that asked a model."""
 
 

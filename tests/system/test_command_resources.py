@@ -248,7 +248,7 @@ async def test_the_log_is_followed_from_any_place(bed: Bed, command: RunCli) -> 
         (("agents", "activate", "agent_x"), 2, "Agent not found"),
         (("artifacts", "get", "no/such.md"), 2, "Artifact not found"),
         (("tasks", "run", "Nobody", "rhyme"), 2, "No active agent found with name: Nobody"),
-        (("events", "--aggregate", "nonsense"), 1, "'nonsense' is unknown; there are agent, dag"),
+        (("events", "--aggregate", "nonsense"), 1, "'nonsense' is unknown; there are agent, budget, dag"),
         (("goals", "create", "too short"), 2, "objective"),
         (
             ("goals", "create", GOAL, "--cron", "every day"),

@@ -238,7 +238,7 @@ async def test_an_invalid_filter_is_refused(api: Api, query: str, path: str) -> 
 async def test_a_refusal_names_the_valid_values(api: Api) -> None:
     answer = await api.get(f"{EVENTS}?aggregate=planet")
     (issue,) = answer.json["validation_errors"]
-    assert "'planet' is unknown; there are agent, dag" in issue["message"]
+    assert "'planet' is unknown; there are agent, budget, dag" in issue["message"]
 
 
 # ── clients ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -118,7 +118,9 @@ async def test_with_a_deleted_log_it_is_not_ready_and_refuses_and_says_so(
 
 
 @pytest.mark.nats
-async def test_with_a_full_log_it_is_not_ready_and_refuses_at_once(tmp_path: Path) -> None:
+async def test_with_a_full_log_it_is_not_ready_and_refuses_at_once(
+    tmp_path: Path, eventually: Eventually
+) -> None:
     class Full(NatsServer):
         def _configuration(self) -> str:
             return super()._configuration().replace(NO_LIMIT, "1KB")
@@ -132,10 +134,13 @@ async def test_with_a_full_log_it_is_not_ready_and_refuses_at_once(tmp_path: Pat
         assert status == 503
         assert "insufficient resources" in refused["error"]
         assert created.headers["Retry-After"]
-        async with http.get("/health/ready") as answer:
-            told = await answer.json()
-        assert answer.status == 503
-        assert "insufficient resources" in told["problems"]["nats"]
+
+        async def tells_why() -> bool:
+            async with http.get("/health/ready") as answer:
+                problems = (await answer.json())["problems"]
+                return answer.status == 503 and "insufficient resources" in problems["nats"]
+
+        await eventually(tells_why)
 
 
 async def test_a_request_that_is_being_answered_when_the_gateway_stops_is_answered(
