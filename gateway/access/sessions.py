@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,10 +20,19 @@ READS = frozenset({"GET", "HEAD"})
 logger = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class _Session:
+    """A request in progress, for as long as a `with` block runs."""
+
     request: web.Request
     principal: Principal
+    among: set[_Session]
+
+    def __enter__(self) -> None:
+        self.among.add(self)
+
+    def __exit__(self, *_: object) -> None:
+        self.among.discard(self)
 
 
 class Sessions:
@@ -33,18 +42,11 @@ class Sessions:
         self._clock = clock
         self._open: set[_Session] = set()
 
-    @contextmanager
-    def during(self, request: web.Request, principal: Principal) -> Iterator[None]:
-        """Hold a request in the block: it ends early if its principal becomes invalid."""
+    def during(self, request: web.Request, principal: Principal) -> AbstractContextManager[None]:
+        """Hold a request in a `with` block: it ends early if its principal becomes invalid."""
         if principal.is_anonymous or request.method not in READS:
-            yield
-            return
-        session = _Session(request, principal)
-        self._open.add(session)
-        try:
-            yield
-        finally:
-            self._open.discard(session)
+            return nullcontext()
+        return _Session(request, principal, self._open)
 
     async def run(self) -> None:
         """A worker: checks all open requests until cancelled."""
