@@ -24,7 +24,7 @@ from tests.waiting import WAIT_S
 T = TypeVar("T")
 
 # `make test` asks the same questions each time, `make fuzz` other ones, and more.
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=40, derandomize=True)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=100, derandomize=True)
 hypothesis.settings.register_profile("deep", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("quick")
 

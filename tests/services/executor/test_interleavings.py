@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from contracts.core.commit import Commit, Recorded
@@ -43,6 +43,7 @@ from executor.tools.tool import CallContext, Tool
 from executor.workload import Workloads
 from tests import jobs
 from tests.any_source import CODEC
+from tests.depth import at_least
 from tests.waiting import WAIT_S
 
 ORIGIN = Origin("/test/1")
@@ -256,7 +257,7 @@ async def weathered(seed: int) -> None:
             assert storm.calls[one.id] <= started[one.id]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@at_least(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32))
 def test_every_interleaving_keeps_the_rules_and_comes_to_an_end(at_once: None, seed: int) -> None:
     asyncio.run(weathered(seed))

@@ -23,6 +23,7 @@ from contracts.runtime.stream import Origin, transact
 from scheduler.active_schedules import ActiveSchedule, entry_of
 from scheduler.decide import Decider
 from tests.any_source import CODEC
+from tests.depth import at_least
 
 MINUTE = timedelta(minutes=1)
 STEP = SubTask(
@@ -196,6 +197,7 @@ with_ends = st.lists(
 )
 
 
+@at_least(150)
 @for_all(sizes, st.lists(steps, min_size=1, max_size=3))
 def test_each_tick_fires_exactly_once(size: int, minutes: list[list[tuple[str, int]]]) -> None:
     """As long as somebody gets round to a tick before the next one comes."""
@@ -217,6 +219,7 @@ def test_each_tick_fires_exactly_once(size: int, minutes: list[list[tuple[str, i
     asyncio.run(play())
 
 
+@at_least(150)
 @for_all(sizes, anything)
 def test_whatever_happens_each_tick_is_decided_once_and_fires_at_most_once(
     size: int, actions: list[tuple[str, int]]
@@ -240,6 +243,7 @@ def test_whatever_happens_each_tick_is_decided_once_and_fires_at_most_once(
     asyncio.run(play())
 
 
+@at_least(150)
 @for_all(sizes, guarded, with_ends)
 def test_where_runs_must_not_overlap_they_never_do(
     size: int, overlap: Overlap, actions: list[tuple[str, int]]

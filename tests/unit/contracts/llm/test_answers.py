@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from contracts.core.text import clean_json
@@ -18,6 +18,7 @@ from contracts.llm.answer import ModelAnswer, read_answer
 from contracts.llm.bill import Bill, Tokens, bill_of
 from contracts.llm.endpoint import Endpoint, Provider
 from contracts.llm.failure import CallFailed
+from tests.depth import at_least
 
 ENDPOINT = Endpoint(Provider.OPENAI, "m", "http://llm/v1", "k", {})
 OFFERED = ("writeFile", "webSearch", "sendEmail")
@@ -128,7 +129,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 @given(st.data())
-@settings(max_examples=5 * settings().max_examples)
+@at_least(600)
 def test_no_change_of_an_answer_raises_anything_but_our_failure_or_loses_its_cost(
     data: st.DataObject,
 ) -> None:
