@@ -205,7 +205,7 @@ class ExecuteDag(OwnLimits):
 
     @property
     def whole_job(self) -> dict[str, Json] | None:
-        """The job that is the body itself, with its own limits; None if the body is none."""
+        """The job that is the body itself, with its own limits; None if the body is not a job."""
         others = self.model_extra or {}
         if "sub_tasks" not in others:
             return None

@@ -15,7 +15,7 @@ from contracts.api.artifacts import ArtifactQuery
 from contracts.core.scopes import Scope
 from contracts.runtime.confined_folder import ConfinedFolder, NotAFile, Outside
 from gateway.endpoint import Call, Raw, endpoint
-from gateway.http.errors import Refusal
+from gateway.http.errors import CertainRefusal, Refusal
 from gateway.http.replies import json_reply
 
 TAG = "artifacts"
@@ -82,7 +82,7 @@ async def get_artifact(call: Call[None, None]) -> web.StreamResponse:
     try:
         file, media_type = await asyncio.to_thread(_open, root, call.path["filename"])
     except (OSError, NotAFile):
-        raise call.missing() from None
+        raise CertainRefusal(404, "Artifact not found") from None
     with file:
         return await _send(call.request, file, media_type)
 

@@ -95,6 +95,10 @@ class Refusal(Exception):
         return json_reply(self.body, self.status, self.headers)
 
 
+class CertainRefusal(Refusal):
+    """A refusal that does not depend on the views, so waiting for them cannot change it."""
+
+
 class FrameworkRefusal(Refusal):
     """An error before a handler is called: `{"statusCode", "error": <reason>, "message", "code"?}`."""
 

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from gateway.http.errors import refusal_of
+from gateway.http.errors import CertainRefusal, refusal_of
 from gateway.views.reader import ViewsUnavailable
 
 READS = ("GET", "HEAD")
@@ -24,7 +24,7 @@ def certain_misses(is_current: Callable[[], Awaitable[bool]]) -> Middleware:
     async def confirm(request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
-        except web.HTTPException:
+        except (web.HTTPException, CertainRefusal):
             raise
         except Exception as error:
             refusal = refusal_of(error, request)

@@ -12,7 +12,7 @@ from gateway.api.runs import budgets
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
 
-TAG = "execution"
+TAG = "executions"
 MISSING = "DAG execution with id '{id}' not found"
 
 

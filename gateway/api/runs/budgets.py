@@ -13,7 +13,7 @@ from contracts.domain.budget import LIMITS, Budget, Limit
 from contracts.domain.dag import DAG
 from contracts.domain.run import RUN
 from contracts.domain.run_requests import plan_id
-from contracts.runtime.stream import Origin, Stream, transact
+from contracts.runtime.stream import Origin, Stream
 from gateway.api.runs.resuming import Require
 from gateway.gateway import Gateway
 
@@ -38,13 +38,13 @@ async def change(
         UnknownRun: the run does not exist, or its plan is not made yet.
         BudgetRefused: the run has ended, or would stop again at once.
     """
-    opened = await Stream.open(gateway.log, RUN, run_id, origin)
-    await _require(gateway, run_id, opened.state, origin, require)
+    stream = await Stream.open(gateway.log, RUN, run_id, origin)
+    await _require(gateway, run_id, stream.state, origin, require)
 
     def decide(state: run.State) -> Sequence[Event]:
         return run.set_budget(state, changes.changes, gateway.clock())
 
-    stream = await transact(gateway.log, RUN, run_id, decide, origin)
+    await stream.decide(decide)
     await gateway.projected(stream.seq)
     return _row(run_id, stream.state, gateway.clock())
 
