@@ -19,6 +19,7 @@ from gateway.http.errors import CertainRefusal, Refusal
 from gateway.http.replies import json_reply
 
 TAG = "artifacts"
+MISSING = "Artifact not found"
 PLAIN = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
 CHUNK_BYTES = 256 * 1024
@@ -70,7 +71,7 @@ async def list_artifacts(call: Call[None, ArtifactQuery]) -> web.StreamResponse:
     tag=TAG,
     scope=Scope.READ,
     responses={200: Raw("*/*", "The bytes of the file. All text formats, even HTML, are text/plain.")},
-    missing="Artifact not found",
+    missing=MISSING,
     errors={
         403: "The name points outside the artifacts folder.",
         409: "Several files match, because their names are not valid UTF-8.",
@@ -82,7 +83,7 @@ async def get_artifact(call: Call[None, None]) -> web.StreamResponse:
     try:
         file, media_type = await asyncio.to_thread(_open, root, call.path["filename"])
     except (OSError, NotAFile):
-        raise CertainRefusal(404, "Artifact not found") from None
+        raise CertainRefusal(404, MISSING) from None
     with file:
         return await _send(call.request, file, media_type)
 
