@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import exc
 
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 
 PASSING = (
     sqlite3.SQLITE_BUSY,

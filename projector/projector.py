@@ -16,9 +16,9 @@ from pathlib import Path
 import structlog
 
 from contracts.core.commit import Recorded
+from contracts.core.user_error import UserError
 from contracts.runtime.continuity import WAY_OUT, LogRegressed, Mark, regression
 from contracts.runtime.log import Log, LogState, Unavailable
-from contracts.runtime.process.service import UserError
 from contracts.views import NEXT, SUSPECT, VIEWS_VERSION
 from projector import (
     agent_run_view,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import inspect
 import shutil
 import subprocess
@@ -30,6 +31,7 @@ hypothesis.settings.load_profile("quick")
 
 NATS_IMAGE = "nats:2.15-alpine"
 POLL_S = 0.005
+_LOG_PROCESSORS = structlog.get_config()["processors"]
 
 
 class Eventually(Protocol):
@@ -60,9 +62,20 @@ def eventually() -> Eventually:
     return wait
 
 
+def pytest_collection_finish() -> None:
+    """Leave what collecting made out of garbage collections, which else take a second each."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(autouse=True)
-def structlog_as_it_was() -> Iterator[None]:
-    """Commands send logs to the stderr of their moment, which is closed when their test is over."""
+def structlog_of_the_test() -> Iterator[None]:
+    """Commands send logs to the stderr of their moment, which is closed when their test is over.
+
+    Tracebacks are plain: those that structlog draws where rich is installed take a second each.
+    """
+    plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*_LOG_PROCESSORS[:-1], plain])
     yield
     structlog.reset_defaults()
 

@@ -129,7 +129,9 @@ Usd = Annotated[
 class Body(BaseModel):
     """A JSON body. Types are not converted, and unknown keys are an error."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", alias_generator=to_camel)
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", alias_generator=to_camel, defer_build=True
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -143,7 +145,7 @@ class Body(BaseModel):
 class Query(BaseModel):
     """The query of a URL. All values are text. Unknown keys are ignored, unless they resemble a known one."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel)
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, defer_build=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -159,5 +161,10 @@ class Row(BaseModel):
     """A part of an answer. It is built from a row of a view or from keyword arguments."""
 
     model_config = ConfigDict(
-        frozen=True, extra="ignore", alias_generator=to_camel, validate_by_name=True, serialize_by_alias=True
+        frozen=True,
+        extra="ignore",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        serialize_by_alias=True,
+        defer_build=True,
     )

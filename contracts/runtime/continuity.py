@@ -14,8 +14,8 @@ from hashlib import sha256
 from typing import Protocol
 
 from contracts.core.commit import Recorded
+from contracts.core.user_error import UserError
 from contracts.runtime.log import LogState
-from contracts.runtime.process.service import UserError
 
 WAY_OUT = "restore the log and restart, or accept the loss and continue with `async-agent log accept`"
 

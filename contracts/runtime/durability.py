@@ -5,8 +5,8 @@ from __future__ import annotations
 import aiohttp
 import structlog
 
+from contracts.core.user_error import UserError
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import Durability, Settings
 
 logger = structlog.get_logger(__name__)

@@ -9,13 +9,13 @@ from nats.js.errors import APIError, NotFoundError
 from contracts.core import subjects
 from contracts.core.event import Json
 from contracts.core.tool import CATALOGUE_BUCKET
+from contracts.core.user_error import UserError
 from contracts.runtime.consumer.position import BUCKET as POSITIONS_BUCKET
 from contracts.runtime.key_value import ensure_requests
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.retry import NAME_IN_USE, allow_existing, asking, retry_until
 from contracts.runtime.nats_blobs import BUCKET as BLOBS_BUCKET
-from contracts.runtime.process.service import UserError
 
 OLDEST_SERVER = (2, 11)
 """Minimum version of nats-server. Older versions ignore Nats-Expected-Last-Subject-Sequence-Subject, so

@@ -14,8 +14,8 @@ from typing import Any
 import structlog
 
 from contracts.client import ClarificationRequired, ClientError, EmptyArgument, Refused, Unreachable
+from contracts.core.user_error import UserError
 from contracts.runtime.log import Unavailable
-from contracts.runtime.process.service import UserError
 from contracts.settings.secret_files import InvalidSettings
 from deploy.printable import show_error
 

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 from deploy.local.data_lock import InUse, claim_on, claimed
 from deploy.local.nats_server import NatsServer, running
 from deploy.local.settings import local_settings

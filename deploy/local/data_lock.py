@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 
 FILE = "system.json"
 

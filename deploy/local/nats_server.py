@@ -15,8 +15,8 @@ from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from contracts.core.user_error import UserError
 from contracts.runtime.permissions import OPERATOR, READER
-from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import Durability
 from deploy.local import nats_config
 from deploy.local.lifeline import end_with_parent

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from contracts.core.user_error import UserError
 from contracts.runtime.permissions import USERS
-from contracts.runtime.process.service import UserError
 
 FILE = "users.json"
 

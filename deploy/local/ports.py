@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Collection, Mapping
 
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 
 
 class NoPort(UserError):

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from contracts.api.health import BUILDING, Readiness
 from contracts.client import Client, ClientError
+from contracts.core.user_error import UserError
 from contracts.runtime.continuity import WAY_OUT
-from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import SQLITE, Durability
 from deploy.local.child import STOP_S, Child, OnLine
 from deploy.local.data_lock import Claim, claimed, ports_of

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from contracts.core.event import Json
 from contracts.core.tool import Effect
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 from contracts.settings.redactor import SECRETS
 
 M = TypeVar("M", bound=BaseModel)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 from executor.tools.search import Ddgs, SearchBackend
 from executor.tools.settings import ToolSettings
 from executor.tools.tool import Tool

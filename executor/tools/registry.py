@@ -12,7 +12,7 @@ from aiohttp import ClientSession
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect, ToolSpec
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 from executor.tools.artifacts import Artifacts
 from executor.tools.ask_human import ask_human
 from executor.tools.described import source_of

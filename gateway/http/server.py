@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 from gateway.http.protocol import Server
 from gateway.settings import GatewaySettings
 

@@ -15,8 +15,9 @@ from typing import Any, Protocol
 
 import orjson
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web_app
 from jsonschema import Draft202012Validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 from yarl import URL
@@ -213,7 +214,7 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
                 **({"views_wait_s": WAIT_S} if projector else {}),
                 **settings,
             }
-            checked = GatewaySettings(_env_file=None, **given)
+            checked = _GivenSettings(_env_file=None, **given)
             own = await stack.enter_async_context(AsyncExitStack())
             assembled = _api(checked, llm, log, key_values or MemoryKeyValue(), projector=projector)
             api = await own.enter_async_context(assembled)
@@ -227,6 +228,16 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
 async def api(start_gateway: StartGateway) -> Api:
     """A gateway whose views follow its log."""
     return await start_gateway()
+
+
+class _GivenSettings(GatewaySettings):
+    """Settings as given, whatever the environment has. Reading that takes longer than most tests."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
 
 _EMPTY_VIEWS: list[bytes] = []
@@ -267,3 +278,4 @@ async def _api(
             if projector:
                 await asyncio.wait_for(follows.wait(), WAIT_S)
             yield Api(gateway, log, blobs, URL(f"http://127.0.0.1:{port}"), http)
+    web_app._cached_build_middleware.cache_clear()

@@ -16,7 +16,8 @@ from tests.waiting import WAIT_S
 PROGRAM = """
 import asyncio, sys
 from contextlib import asynccontextmanager
-from contracts.runtime.process.service import Running, Service, UserError
+from contracts.core.user_error import UserError
+from contracts.runtime.process.service import Running, Service
 from contracts.runtime.process.settings import Settings
 
 @asynccontextmanager

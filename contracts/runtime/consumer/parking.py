@@ -12,12 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from contracts.core.event import Json
 from contracts.core.subjects import PARKED, PARKED_STREAM, STREAM, parked, replay
+from contracts.core.user_error import UserError
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import Stored, stored
 from contracts.runtime.nats.leader import message_at
 from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence, publish
 from contracts.runtime.nats.retry import retry_until
-from contracts.runtime.process.service import UserError
 from contracts.runtime.wire import CONTENT, COPIED
 from contracts.settings.redactor import SECRETS
 

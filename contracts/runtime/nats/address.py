@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 
 
 class Unreachable(UserError):

@@ -14,8 +14,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import Header
 
+from contracts.core.user_error import UserError
 from contracts.runtime.nats.retry import NoAnswer
-from contracts.runtime.process.service import UserError
 
 logger = structlog.get_logger(__name__)
 

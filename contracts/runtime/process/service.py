@@ -18,6 +18,7 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from contracts.core.user_error import UserError
 from contracts.runtime.process.logging import configure_logging
 from contracts.runtime.process.loop import run_on_loop
 from contracts.runtime.process.settings import Settings
@@ -110,10 +111,6 @@ def _exit_status(results: Sequence[BaseException | None]) -> int:
             return 1
     log.info("stopped")
     return 0
-
-
-class UserError(Exception):
-    """An error that the operator can correct. The message says how; no stack trace is logged."""
 
 
 def _tune_garbage_collector() -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from rich.text import Text
 
 from contracts.core.subjects import PROJECTED
+from contracts.core.user_error import UserError
 from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import NatsLog, nats_log
-from contracts.runtime.process.service import UserError
 from contracts.runtime.process.settings import Durability, ViewsSettings
 from contracts.views import NEXT
 from deploy.cli.layout import Rows

@@ -14,8 +14,8 @@ from pydantic import BaseModel, ValidationError
 from contracts.client import Client
 from contracts.core.event import Json
 from contracts.core.foreign_json import TooLargeInteger, parse_json
+from contracts.core.user_error import UserError
 from contracts.domain.issues import issues
-from contracts.runtime.process.service import UserError
 from deploy.cli.columns import LISTS
 from deploy.cli.execute import Status, execute, require_arguments
 from deploy.cli.options import DEFAULT_URL, AsJson, Key, Url

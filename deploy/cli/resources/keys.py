@@ -17,8 +17,8 @@ from contracts.client.keys import Keys
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Json
 from contracts.core.scopes import Scope
+from contracts.core.user_error import UserError
 from contracts.domain.key import key_id
-from contracts.runtime.process.service import UserError
 from deploy.cli.execute import Status, execute
 from deploy.cli.operator.keys import KeysInLog
 from deploy.cli.operator.log import log_of

@@ -13,9 +13,9 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from contracts.core.aggregate import DomainError
+from contracts.core.user_error import UserError
 from contracts.domain import run
 from contracts.domain.plan import Job
-from contracts.runtime.process.service import UserError
 from contracts.settings.secret_files import InvalidSettings
 from gateway import app
 from gateway.endpoint import Call, Endpoint

@@ -16,7 +16,7 @@ from aiohttp import ClientSession
 from contracts.core.event import Json
 from contracts.core.outcome import Reject
 from contracts.core.tool import Effect, Fill, OutputSpec, ToolSpec
-from contracts.runtime.process.service import UserError
+from contracts.core.user_error import UserError
 from executor.tools.guard import guarded_session
 from executor.tools.inputs import ToolInput
 from executor.tools.parsers import Parsers
