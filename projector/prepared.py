@@ -30,15 +30,18 @@ class PreparedStatement:
 
     sql: str
     parameters: tuple[str, ...]
-    as_json: frozenset[str]
-    """Names of the parameters that are stored as JSON; None is stored as NULL."""
+    as_json: tuple[int, ...]
+    """Positions of the parameters that are stored as JSON; None is stored as NULL."""
 
-    def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-        """Convert rows to tuples in the order of the parameters. Missing values are NULL."""
-        return [tuple([self._stored(name, row.get(name)) for name in self.parameters]) for row in rows]
+    def rows(self, rows: Sequence[Mapping[str, Any]]) -> list[list[Any]]:
+        """Convert rows to lists in the order of the parameters. Missing values are NULL."""
+        return [self._stored(list(map(row.get, self.parameters))) for row in rows]
 
-    def _stored(self, name: str, value: Any) -> Any:
-        return value if value is None or name not in self.as_json else orjson.dumps(value).decode()
+    def _stored(self, values: list[Any]) -> list[Any]:
+        for position in self.as_json:
+            if values[position] is not None:
+                values[position] = orjson.dumps(values[position]).decode()
+        return values
 
 
 @cache
@@ -66,5 +69,7 @@ def update_of(table: Table, values: frozenset[str], sums: frozenset[str]) -> Pre
 
 def _prepared(table: Table, statement: Insert | Update, columns: Sequence[str]) -> PreparedStatement:
     compiled = statement.compile(dialect=_DIALECT, column_keys=list(columns))
-    as_json = frozenset(column.name for column in table.columns if isinstance(column.type, JSON))
-    return PreparedStatement(str(compiled), tuple(compiled.positiontup or ()), as_json)
+    names = tuple(compiled.positiontup or ())
+    json_columns = {column.name for column in table.columns if isinstance(column.type, JSON)}
+    as_json = tuple(position for position, name in enumerate(names) if name in json_columns)
+    return PreparedStatement(str(compiled), names, as_json)
