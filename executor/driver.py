@@ -24,7 +24,7 @@ from contracts.core.event import Event
 from contracts.core.outcome import Reject, Retry
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.run import Outcome, Success
+from contracts.domain.run import RUN, Outcome, Settled, Success
 from contracts.runtime.consumer.lease import Lease
 from contracts.runtime.log import Conflict, TooLarge, Unavailable
 from contracts.runtime.nats.retry import retry_forever
@@ -88,7 +88,7 @@ class Driver:
     async def drive(self, claim: Sequence[Event]) -> None:
         """Claim the run and drive it until it ends, is taken over by another executor, or is drained."""
         try:
-            self._decide(claim)
+            self._decide(Settled(list(claim), RUN.fold(claim, self._run.state)))
             await self._save_all()
             if self.is_owner and isinstance(claim[0], run.TakenOver):
                 metrics.TAKEOVERS.inc()
@@ -120,15 +120,17 @@ class Driver:
     def _draining(self) -> bool:
         return self._policy.parallel == 0
 
-    def _decide(self, events: Sequence[Event], outcome: Outcome | None = None) -> None:
-        if events:
-            self._run.decide(events, outcome)
-        for event in events:
+    def _decide(self, settled: Settled, outcome: Outcome | None = None) -> None:
+        if settled.events:
+            self._run.decide(settled.events, settled.state, outcome)
+        for event in settled.events:
             if isinstance(event, run.StepsStarted):
                 self._begun += [(step, self._run.state.attempts[step]) for step in event.steps]
 
     def _launch(self) -> None:
         """Start the attempts whose start is in the log or need not be."""
+        if not self._begun:
+            return
         state, waiting = self._run.state, []
         for step, number in self._begun:
             if state.running.get(step) != number:
@@ -198,14 +200,22 @@ class Driver:
             self._wake.set()
 
     async def _wait_for_work(self) -> None:
-        retries = run.retries(self._run.state, self._policy)
-        due_in = min((self._waits.seconds_left(step, at) for step, at in retries.items()), default=None)
-        if self._run.state.asks.open:
-            due_in = ANSWERS_S if due_in is None else min(due_in, ANSWERS_S)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(due_in):
-                await self._wake.wait()
+        due_in = self._due_in()
+        if due_in is None:
+            await self._wake.wait()
+        else:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(due_in):
+                    await self._wake.wait()
         self._wake.clear()
+
+    def _due_in(self) -> float | None:
+        """Seconds until a step is retried or the answers of persons are read; None if nothing is due."""
+        retries = run.retries(self._run.state, self._policy)
+        due = [self._waits.seconds_left(step, at) for step, at in retries.items()]
+        if self._run.state.asks.open:
+            due.append(ANSWERS_S)
+        return min(due, default=None)
 
     def _settle(self) -> None:
         """Decide what follows from the new outcomes. They are ignored if the run is not ours."""
@@ -216,10 +226,10 @@ class Driver:
         if not outcomes:
             self._decide(self._settled())
 
-    def _settled(self, *outcomes: Outcome) -> list[Event]:
+    def _settled(self, *outcomes: Outcome) -> Settled:
         state = self._run.state
         if not self._owns(state):
-            return []
+            return Settled([], state)
         overdue = [step for step, at in state.retrying.items() if not self._waits.seconds_left(step, at)]
         return run.settle(state, outcomes, utc_now(), self._policy, overdue=overdue)
 

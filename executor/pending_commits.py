@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from contracts.core.event import Event
 from contracts.domain import run
-from contracts.domain.run import RUN, Outcome
+from contracts.domain.run import Outcome
 from contracts.runtime.log import TooLarge
 from contracts.runtime.stream import Stream
 
@@ -54,10 +54,10 @@ class PendingCommits:
         """The outcome that led to the oldest unsaved decision, or None."""
         return self._unsaved[0].outcome
 
-    def decide(self, events: Sequence[Event], outcome: Outcome | None = None) -> None:
-        """Add the events of one decision about `state`."""
-        self.state = RUN.fold(events, self.state)
-        self._unsaved.append(Decision(events, outcome, self.state))
+    def decide(self, events: Sequence[Event], becomes: run.State, outcome: Outcome | None = None) -> None:
+        """Add the events of one decision about `state`. `becomes` is the state after them."""
+        self.state = becomes
+        self._unsaved.append(Decision(events, outcome, becomes))
 
     async def save(self) -> Sequence[Event]:
         """Append the oldest decisions as one commit, as many as fit. Returns the appended events.

@@ -67,7 +67,7 @@ async def _history(bench: Bench, job: Job) -> None:
             run.Success(run.StepCompleted(step=step, result={"padding": "x" * 280}))
             for step in stream.state.running
         ]
-        events = run.settle(stream.state, done, now, run.RunPolicy()) if done else []
+        events = run.settle(stream.state, done, now, run.RunPolicy()).events if done else []
 
 
 async def projected(bench: Bench, target: int, act: Callable[[], None] = lambda: None) -> None:

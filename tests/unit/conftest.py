@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import pytest
-from hypothesis import settings
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
+from contracts.domain.run import Settled
 
-settings.register_profile("any machine", deadline=None)
-settings.load_profile("any machine")
-
-Decide = Callable[..., Sequence[Event]]
+Decide = Callable[..., "Sequence[Event] | Settled"]
 
 
 class Given:
@@ -35,17 +31,17 @@ class When:
 
     def __init__(self, given: Given, decide: Decide, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         self.given = given
-        self._decide = partial(_listed, decide, args, options)
+        self._decide, self._args, self._options = decide, args, options
 
     def then(self, *expected: Event) -> None:
         """Exactly `expected`."""
-        assert self._decide(self.given.state) == list(expected)
+        assert self._listed(self.given.state) == list(expected)
 
     def then_once(self, *expected: Event) -> None:
         """Exactly `expected`, and deciding again after they have landed yields nothing."""
         self.then(*expected)
         landed = self.given.aggregate.fold(expected, self.given.state)
-        assert self._decide(landed) == []
+        assert self._listed(landed) == []
 
     def then_nothing(self) -> None:
         """No event."""
@@ -54,11 +50,14 @@ class When:
     def then_raises(self, error: type[Exception], match: str = "") -> None:
         """The rules forbid it."""
         with pytest.raises(error, match=match or None):
-            self._decide(self.given.state)
+            self._listed(self.given.state)
 
-
-def _listed(decide: Decide, args: tuple[Any, ...], options: dict[str, Any], state: Any) -> list[Event]:
-    return list(decide(state, *args, **options))
+    def _listed(self, state: Any) -> list[Event]:
+        decided = self._decide(state, *self._args, **self._options)
+        if isinstance(decided, Settled):
+            assert decided.state == self.given.aggregate.fold(decided.events, state)
+            return decided.events
+        return list(decided)
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ from contracts.domain.run.budget_events import BudgetReached, BudgetSet, BudgetW
 from contracts.domain.run.budgets import BudgetRefused, exceeded, set_budget, used
 from contracts.domain.run.decisions import (
     AlreadyFinished,
+    Settled,
     cancel,
     delete,
     give_up,
@@ -149,6 +150,7 @@ __all__ = [
     "refusal",
     "CompletionEvent",
     "OutcomeEvent",
+    "Settled",
     "Success",
     "Failure",
     "Outcome",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Event
@@ -96,6 +97,14 @@ def go_on(state: State, executor: str, now: datetime, policy: RunPolicy) -> list
     return [continued, *_advance(evolve(state, continued), now, policy)]
 
 
+class Settled(NamedTuple):
+    """What follows from outcomes."""
+
+    events: list[Event]
+    state: State
+    """The state after the events."""
+
+
 def settle(
     state: State,
     outcomes: Sequence[Outcome],
@@ -103,14 +112,14 @@ def settle(
     policy: RunPolicy,
     *,
     overdue: Collection[str] = (),
-) -> list[Event]:
+) -> Settled:
     """Record the outcomes of attempts, and start the steps that can start now.
 
     Outcomes of attempts that are not in progress (late, or already recorded) are ignored. `overdue`: steps
     that have waited long enough for their retry, whatever `now` is.
     """
     if state.status is not Status.RUNNING:
-        return []
+        return Settled([], state)
     events: list[Event] = []
     seen: set[str] = set()
     for outcome in outcomes:
@@ -120,7 +129,9 @@ def settle(
             events.append(event)
     state = RUN.fold(events, state)
     warned = budgets.warnings(state, now)
-    return [*events, *warned, *_advance(RUN.fold(warned, state), now, policy, overdue)]
+    state = RUN.fold(warned, state)
+    following = _advance(state, now, policy, overdue)
+    return Settled([*events, *warned, *following], RUN.fold(following, state))
 
 
 def give_up(state: State, reason: str) -> list[Event]:
@@ -161,7 +172,7 @@ def delete(state: State) -> list[Event]:
 
 def retries(state: State, policy: RunPolicy) -> Mapping[str, datetime]:
     """Time of the retry of each step that waits for one; empty if the maximum number of steps is running."""
-    if not _room(state, policy):
+    if not state.retrying or not _room(state, policy):
         return {}
     return {step: state.retrying[step] for step in budgets.affordable(state, tuple(state.retrying))}
 

@@ -52,8 +52,7 @@ class Graph:
         return tuple(
             dependent
             for dependent in self.dependents.get(step, ())
-            if len(steps[dependent].needs) <= len(done)
-            and all(need in done for need in steps[dependent].needs)
+            if len(steps[dependent].needs) <= len(done) and done.keys() >= {*steps[dependent].needs}
         )
 
 

@@ -80,13 +80,14 @@ async def retry_until(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> 
 
 async def retry_forever(ask: Callable[[], Awaitable[T]], *, what: str) -> T:
     """Call `ask` until it does not raise Unavailable, and return its result. There is no deadline."""
-    for pause in pauses():
+    waiting: Iterator[float] | None = None
+    while True:
         try:
             return await ask()
         except Unavailable as error:
             logger.warning("no answer; retrying", what=what, error=str(error))
-        await asyncio.sleep(pause)
-    raise AssertionError("pauses() is infinite")
+        waiting = waiting or pauses()
+        await asyncio.sleep(next(waiting))
 
 
 async def _again(ask: Callable[[], Awaitable[T]], error: NoAnswer, deadline_s: float) -> T:

@@ -53,7 +53,7 @@ def reached(step: str = "2", limit: Limit = "usd", **numbers: str) -> run.Budget
 
 
 def settled(state: run.State, *outcomes: Any, now: datetime = NOW) -> list[Event]:
-    return run.settle(state, outcomes, now, POLICY)
+    return run.settle(state, outcomes, now, POLICY).events
 
 
 # ── a budget ────────────────────────────────────────────────────────────────────────────────────────────
@@ -222,7 +222,7 @@ def test_as_many_steps_start_as_the_budget_leaves_room_for() -> None:
     kinds = [one.type for one in settled(state, failed)]
     assert kinds == ["run.step_failed", "run.budget_warned", "run.budget_reached"]
     retried = run.settle(RUN.fold(settled(state, failed), state), [], later(9), POLICY)
-    assert retried == [run.StepsStarted(steps=("1",), retried=("1",))]
+    assert retried.events == [run.StepsStarted(steps=("1",), retried=("1",))]
 
 
 def test_no_step_starts_after_the_seconds_are_over() -> None:

@@ -143,12 +143,11 @@ def test_a_fork_changes_only_the_steps_that_it_runs() -> None:
 def test_a_fork_runs_to_its_end_and_inherited_results_are_used() -> None:
     state = forked(completed(), start=("004",))[2]
     state = RUN.fold(run.start(state, "e", NOW, POLICY, llm=True), state)
-    events = run.settle(state, [Success(run.StepCompleted(step="004", result="new"))], NOW, POLICY)
+    events, state = run.settle(state, [Success(run.StepCompleted(step="004", result="new"))], NOW, POLICY)
     assert events[-1] == run.StepsStarted(steps=(SYNTHESIS,))
-    state = RUN.fold(events, state)
     assert state.done == {"001": "of 001", "002": "of 002", "003": "of 003", "004": "new"}
-    end = run.settle(state, [Success(run.StepCompleted(step=SYNTHESIS, result="r"))], NOW, POLICY)[-1]
-    assert isinstance(end, run.Completed)
+    report = Success(run.StepCompleted(step=SYNTHESIS, result="r"))
+    assert isinstance(run.settle(state, [report], NOW, POLICY).events[-1], run.Completed)
 
 
 @pytest.mark.parametrize(

@@ -401,8 +401,10 @@ def test_every_history_keeps_the_rules(wanted: run.Requested, data: st.DataObjec
         else:
             steps = sorted(state.running) if lucky else data.draw(_some_of(sorted(state.running)))
             outcomes = [_outcome(data, step, state.running[step], lucky=lucky) for step in steps]
-            land(run.settle(state, outcomes, NOW, policy))
-            assert run.settle(RUN.fold(history), outcomes, NOW, policy) == []
+            settled = run.settle(state, outcomes, NOW, policy)
+            assert settled.state == RUN.fold(settled.events, state)
+            land(settled.events)
+            assert run.settle(RUN.fold(history), outcomes, NOW, policy).events == []
     pytest.fail("the run did not end")
 
 

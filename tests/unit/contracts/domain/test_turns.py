@@ -383,7 +383,7 @@ def test_every_history_keeps_the_rules(data: st.DataObject, budget: int, paralle
         state = RUN.fold(history)
         if state.status in {Status.COMPLETED, Status.FAILED}:
             check(history, budget)
-            assert run.settle(state, [], NOW, policy) == []
+            assert run.settle(state, [], NOW, policy).events == []
             if move > 40 or not _is_resumed(data, state, history):
                 return
             continue
@@ -394,8 +394,8 @@ def test_every_history_keeps_the_rules(data: st.DataObject, budget: int, paralle
         else:
             steps = data.draw(st.lists(st.sampled_from(sorted(state.running)), unique=True, min_size=1))
             outcomes = [_outcome(data, state, step, lucky=move > 40) for step in steps]
-            history.extend(run.settle(state, outcomes, NOW, policy))
-            assert run.settle(RUN.fold(history), outcomes, NOW, policy) == []
+            history.extend(run.settle(state, outcomes, NOW, policy).events)
+            assert run.settle(RUN.fold(history), outcomes, NOW, policy).events == []
         assert len(RUN.fold(history).running) <= parallel
         check(history, budget)
     pytest.fail("the run did not end")

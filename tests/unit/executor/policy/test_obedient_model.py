@@ -53,7 +53,7 @@ class World:
         while state.status is run.Status.RUNNING and state.running:
             step, number = next(iter(state.running.items()))
             outcome = self.attempt(state, state.graph.steps[step], number)
-            state = RUN.fold(run.settle(state, [outcome], NOW, POLICY), state)
+            state = run.settle(state, [outcome], NOW, POLICY).state
             if state.status is run.Status.WAITING:
                 state = self.answer(state)
         return state
