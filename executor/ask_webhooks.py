@@ -1,4 +1,8 @@
-"""Requests calls of a goal's webhook about questions to a person."""
+"""Requests calls of a goal's webhook about questions to a person.
+
+The call is requested in a commit of its own (`webhook.requested`) before the run is given back, and again if
+an executor takes over a run with open questions, so that a kill in between loses none.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What an attempt has sent to a model."""
+"""What an attempt has sent to a model.
+
+The request is stored in the object store while the model answers, and the event that ends the attempt names
+it. A prompt cannot be computed again from the state: it also depends on the time, the tools and settings of
+that executor, on cuts, and on the version of the code.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,10 @@
 """The projector: follows the log and updates the views.
 
-Each batch of commits and its checkpoint are written in one transaction.
+Each batch of commits and its checkpoint are written in one transaction. A new version of the tables is built
+in a file beside the old ones and renamed into place; until then the old ones answer. A deleted or damaged
+file is replaced. The checkpoint keeps the hash of its commit and the creation time of the stream. If the log
+does not contain that commit, the log is halted (`contracts.runtime.continuity`) until `async-agent log
+accept`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,9 @@
-"""Encodes a commit as a NATS message and decodes it; large values are offloaded to the object store."""
+"""Encodes a commit as a NATS message and decodes it; large values are offloaded to the object store.
+
+The server does not check reply subjects. So any user can make it send an answer, or a copy of a stored
+message, to a subject of the log. Such a message has no `Content-Type` of a commit, or has the `Nats-Subject`
+of a copy. It is skipped (`is_published`), also when its aggregate is read, and an append goes on after it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Where tools come from while a process runs: MCP servers and HTTP APIs."""
+"""Where tools come from while a process runs: MCP servers and HTTP APIs.
+
+The tools of a server are added to the registry when it has listed them. While a server is away its tools stay
+known to the executor, whose heartbeats do not name them; calls wait with `Retry`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,14 @@
-"""The questions of a run to a person, open and answered, as part of its state."""
+"""The questions of a run to a person, open and answered, as part of its state.
+
+The attempt of a step that needs a person ends with `run.asked`: what is asked, the parameters with all
+results inserted, their hash, and the JSON Schema of the answer. Other steps go on. When no other step can
+run, `run.waiting` gives the lease back and says when the first question expires, which the scheduler watches.
+An executor that still has other steps looks for answers and closes expired questions itself.
+
+`run.answered` makes the run pending, and the step runs again with the answer in the state. A call is made
+only with parameters of the approved hash, or as a person edited them. The first answer counts, by the
+optimistic lock. A rejection or an expiry fails the step; a resumed run asks again.
+"""
 
 from __future__ import annotations
 

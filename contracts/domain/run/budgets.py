@@ -1,4 +1,11 @@
-"""The decisions about the budget of a run. Pure."""
+"""The decisions about the budget of a run. Pure.
+
+What is spent is part of the state, because each event that a model was paid for carries it. `steps` and
+`seconds` are checked by the decision that starts steps, `usd` and `tokens` just before a call, when its
+prompt is known (`executor.run_budget`). A call that a crash cut off counts as much as the next answer at the
+same step, because the provider may have charged for it. `run.budget_reached` puts the step back. When nothing
+else can go on, the run stops as it does after an error; `run.budget_set` and `run.resumed` continue it.
+"""
 
 from __future__ import annotations
 

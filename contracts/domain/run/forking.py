@@ -1,4 +1,13 @@
-"""The decisions to fork a run, and to replace it by its fork. Pure."""
+"""The decisions to fork a run, and to replace it by its fork. Pure.
+
+The first commit of a fork is its request, with `forked_from`, and `run.inherited`. The fork of a plan
+inherits the completed steps that are not downstream of a change, the fork of an agent's run the turns before
+it. Folding these events yields the state of a run that has done these steps, so no other code treats a fork
+specially. Large results are the same blobs, so the original can be deleted. Inherited results are as
+untrusted as in the original; what a person gives is trusted. A fork is refused if it would make a `once` call
+that is in progress in the original. A fork that replaces its original first cancels it, so the two never run
+at once; the id of the fork is in that commit.
+"""
 
 from __future__ import annotations
 

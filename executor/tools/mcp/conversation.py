@@ -1,8 +1,10 @@
 """Calls of tools in which the server may ask a person (elicitation).
 
 Since protocol 2026-07-28, a server answers a call with its questions and gets it again with the answers.
-Before, it asks in the middle of a call and does not say in which one. So as soon as such a server has asked,
-its calls are made one at a time.
+Before, it asks in the middle of a call, which is held open in memory for HELD_S at most, and does not say in
+which one. So as soon as such a server has asked, its calls are made one at a time. If a call was not held,
+one that may be repeated is made again with the answer at hand; any other fails, and says that it may have
+taken effect in part.
 """
 
 from __future__ import annotations
