@@ -37,13 +37,13 @@ from contracts.domain.run.attempts import (
     OutcomeEvent,
     RunPolicy,
     Screening,
+    Settled,
     Success,
 )
 from contracts.domain.run.budget_events import BudgetReached, BudgetSet, BudgetWarned
 from contracts.domain.run.budgets import BudgetRefused, exceeded, set_budget, used
 from contracts.domain.run.decisions import (
     AlreadyFinished,
-    Settled,
     cancel,
     delete,
     give_up,

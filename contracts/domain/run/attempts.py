@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from contracts.core.event import Json
+from contracts.core.event import Event, Json
 from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.core.waiting import LONGEST_S, bounded, doubled
@@ -102,3 +103,11 @@ class RunPolicy:
         """
         backoff = doubled(self.backoff_s * (1 + jitter), failures, self.max_backoff_s)
         return max(backoff, bounded(asked_s, self.longest_wait_s))
+
+
+class Settled(NamedTuple):
+    """What follows from outcomes."""
+
+    events: list[Event]
+    state: State
+    """The state after the events."""

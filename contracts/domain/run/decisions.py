@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Event
@@ -13,7 +12,7 @@ from contracts.core.tool import Effect
 from contracts.domain.run import budgets, goal_decisions
 from contracts.domain.run.ask_decisions import effect_of, expire
 from contracts.domain.run.ask_events import Continued, Waiting
-from contracts.domain.run.attempts import Failure, Outcome, OutcomeEvent, RunPolicy, Success
+from contracts.domain.run.attempts import Failure, Outcome, OutcomeEvent, RunPolicy, Settled, Success
 from contracts.domain.run.events import (
     Cancelled,
     Completed,
@@ -95,14 +94,6 @@ def go_on(state: State, executor: str, now: datetime, policy: RunPolicy) -> list
         return []
     continued = Continued(executor=executor, at=now)
     return [continued, *_advance(evolve(state, continued), now, policy)]
-
-
-class Settled(NamedTuple):
-    """What follows from outcomes."""
-
-    events: list[Event]
-    state: State
-    """The state after the events."""
 
 
 def settle(
