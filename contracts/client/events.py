@@ -59,6 +59,8 @@ class ExecutionEvent(StreamEvent):
     total_tasks: int | None = None
     sub_step_id: str | None = None
     result: str | None = None
+    finish_reason: str | None = None
+    """Why the answer of a model is not complete: `length` (max_tokens) or `content_filter`."""
     final_result: str | None = None
 
 

@@ -36,7 +36,8 @@ def stream_events(  # noqa: C901, PLR0912  one event a line
                 yield "step.started", {"step": step, "description": state.graph.steps[step].task.description}
         case run.StepCompleted(step=step):
             fields = {"durationMs": event.duration_ms, "result": event.result}
-            yield "step.completed", {"step": step, **fields}
+            cut = {"finishReason": event.finish_reason} if event.is_cut_short else {}
+            yield "step.completed", {"step": step, **fields, **cut}
         case run.StepFailed():
             yield _step_failed(event)
         case run.Suspended(reason=reason):

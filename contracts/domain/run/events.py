@@ -116,6 +116,11 @@ class StepCompleted(Prompted):
     """Why the model stopped: `stop`, `length` (cut by max_tokens) or `content_filter`."""
     generation_stats: dict[str, Json] | None = None
 
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the model stopped before its answer was complete."""
+        return self.finish_reason in {"length", "content_filter"}
+
 
 class Suspended(Event):
     """The run was suspended: no step starts until a client resumes the run."""

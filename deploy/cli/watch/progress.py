@@ -31,6 +31,11 @@ REMARKS = {
     "nothing_done": "none of the requested tool calls was made",
 }
 """Remarks about completed runs that may have missed their goal, by outcome reason."""
+CUT_SHORT = {
+    "length": "its answer was cut short by max_tokens (see DEFAULT_MAX_TOKENS)",
+    "content_filter": "its answer was cut short by a content filter",
+}
+"""Remarks about steps whose answer is not complete, by the reason why the model stopped."""
 _SUBJECTS = {"execution": "run", "substep": "step"}
 """Prefixes of event names of executions, and the prefixes that runs of goals use instead."""
 
@@ -225,10 +230,12 @@ class RunProgress:
     def _step_completed(self, event: Event) -> str:
         row = self._step(event)
         row.state = State.TROUBLED if row.state is State.TROUBLED else State.DONE
-        row.note = row.note if row.state is State.TROUBLED else event.error or ""
-        own = event.duration_ms if isinstance(event, ExecutionEvent) else None
+        own, cut = None, None
+        if isinstance(event, ExecutionEvent):
+            own, cut = event.duration_ms, event.finish_reason and CUT_SHORT.get(event.finish_reason)
+        row.note = row.note if row.state is State.TROUBLED else event.error or cut or ""
         row.took_ms = event.timestamp - row.since_ms if own is None else own
-        return f"{row.id} done in {seconds(row.took_ms)}"
+        return f"{row.id} done in {seconds(row.took_ms)}" + (f"; {cut}" if cut else "")
 
     def _step_retrying(self, event: Event) -> str:
         row = self._step(event)

@@ -83,6 +83,16 @@ async def test_a_stream_has_the_events_of_a_run_from_start_to_end(api: Api) -> N
     assert [frame.id for frame in told if frame.id] == seqs
 
 
+async def test_an_answer_that_was_cut_short_is_told_as_such(api: Api) -> None:
+    for events in history()[:2]:
+        await write(api, *events)
+    async with watching(api) as client:
+        await client.next()
+        await write(api, run.StepCompleted(step="001", result="Once upon", finish_reason="length"))
+        (*_, completed) = await client.until("substep.completed")
+    assert completed.data["finishReason"] == "length"
+
+
 async def test_only_the_last_event_of_a_commit_has_its_id(api: Api) -> None:
     """Who is cut off in the middle of a commit gets the whole of it again."""
     requested, started, *_ = history()

@@ -148,3 +148,10 @@ def drawn(progress: RunProgress) -> str:
     with console.capture() as capture:
         console.print(table_of(progress, 2000))
     return capture.get()
+
+
+def test_an_answer_that_was_cut_short_says_so_beside_its_step() -> None:
+    progress = RunProgress.of_execution(execution())
+    line = progress.take(event("substep.completed", subStepId="002", durationMs=1, finishReason="length"))
+    assert line == "002 done in 1 ms; its answer was cut short by max_tokens (see DEFAULT_MAX_TOKENS)"
+    assert "cut short by max_tokens" in drawn(progress)
