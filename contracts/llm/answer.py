@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from contracts.core.event import Json
@@ -28,9 +28,18 @@ _FINISH: Mapping[str, FinishReason] = {
     "length": "length",
     "max_tokens": "length",
     "model_length": "length",
+    "model_context_window_exceeded": "length",
+    "context_length_exceeded": "length",
+    "truncated": "length",
+    "incomplete": "length",
     "max_output_tokens": "length",
     "content_filter": "content_filter",
+    "content_filtered": "content_filter",
+    "guardrail_intervened": "content_filter",
+    "error_toxic": "content_filter",
+    "language": "content_filter",
     "safety": "content_filter",
+    "image_safety": "content_filter",
     "recitation": "content_filter",
     "prohibited_content": "content_filter",
     "blocklist": "content_filter",
@@ -41,8 +50,22 @@ _FINISH: Mapping[str, FinishReason] = {
 """Finish reasons of all providers. Unlisted reasons mean that the model finished normally."""
 _CALL_PARTS = frozenset({"tool_use", "tool_call", "function_call"})
 """Types of the parts of a content that are calls."""
-_INTERRUPTED = frozenset({"error", "abort", "insufficient_system_resource", "network_error", "timeout"})
-_MALFORMED = frozenset({"malformed_function_call", "unexpected_tool_call", "error_unexpected_tool_call"})
+_INTERRUPTED = frozenset(
+    {"error", "abort", "aborted", "cancelled", "insufficient_system_resource", "network_error", "timeout"}
+)
+_MALFORMED = frozenset(
+    {
+        "malformed_function_call",
+        "malformed_tool_use",
+        "malformed_model_output",
+        "unexpected_tool_call",
+        "error_unexpected_tool_call",
+        "too_many_tool_calls",
+        "tool_use_failed",
+    }
+)
+_CALLING = frozenset({"tool_calls", "tool_call", "tool_use", "function_call"})
+"""Finish reasons of an answer that ends with a call. Without a call in it, the call was lost on the way."""
 _MALFORMED_CALL = (
     "your answer held a tool call that the provider could not read, so it was not made. Call the tool again, "
     "with the arguments as one JSON object"
@@ -103,8 +126,9 @@ def _read(
     native = as_name(choice.get("native_finish_reason"))
     finish = _finish(choice.get("finish_reason") or document.get("done_reason"))
     parts = split_reasoning(as_text(message.get("content")))
-    calls, content, problem = _calls(message, parts.answer, offered)
-    if _MALFORMED & {finish, _finish(native)} and not calls:
+    calls, content, problem = _calls(_all_listed(document, message), parts.answer, offered)
+    lost = _CALLING & {finish} and offered and problem is None
+    if not calls and (lost or _MALFORMED & {finish, _finish(native)}):
         problem = _MALFORMED_CALL
     if error := _error(document, choice, has_answer=bool(content or calls)):
         raise refusal(endpoint, 200, error)
@@ -145,7 +169,7 @@ def _message(document: Mapping[str, Json], choice: Mapping[str, Json]) -> Mappin
 def _finish(reason: Json) -> str:
     """The known word in a finish reason: `content_filter` for `content_filter: SAFETY`."""
     words = re.findall(r"[a-z_]+", (as_name(reason) or "").lower())
-    known = _FINISH.keys() | _INTERRUPTED | _MALFORMED
+    known = _FINISH.keys() | _INTERRUPTED | _MALFORMED | _CALLING
     return next((word for word in words if word in known), words[0] if words else "")
 
 
@@ -169,10 +193,10 @@ def _error(document: Mapping[str, Json], choice: Mapping[str, Json], *, has_answ
 
 
 def _calls(
-    message: Mapping[str, Json], text: str, offered: Collection[str]
+    listed: Iterable[Json], text: str, offered: Collection[str]
 ) -> tuple[tuple[ToolCall, ...], str, str | None]:
-    """The tool calls of a message, its text without tool calls, and the error about an unreadable call."""
-    structured = _structured(message)
+    """The tool calls of an answer, its text without tool calls, and the error about an unreadable call."""
+    structured = _structured(listed)
     if structured or not offered:
         return tuple(_tool_call(n, *one, offered) for n, one in enumerate(structured)), text, None
     written = calls_in(text, offered)
@@ -180,10 +204,21 @@ def _calls(
     return calls, written.text, written.problem
 
 
-def _structured(message: Mapping[str, Json]) -> list[tuple[str | None, WrittenCall]]:
-    """The tool calls in the fields of the message: their ids, names and arguments."""
+def _all_listed(document: Mapping[str, Json], message: Mapping[str, Json]) -> list[Json]:
+    """The tool calls of `message`; if it has none, those of the other choices.
+
+    One answer was requested, so servers with several choices have divided it.
+    """
+    if listed := _listed(message):
+        return listed
+    others = map(as_object, as_list(document.get("choices"))[1:])
+    return [call for other in others for call in _listed(as_object(other.get("message")))]
+
+
+def _structured(listed: Iterable[Json]) -> list[tuple[str | None, WrittenCall]]:
+    """The tool calls in the fields of an answer: their ids, names and arguments."""
     found = []
-    for call in _listed(message):
+    for call in listed:
         function = as_object(call).get("function")
         body = function if isinstance(function, Mapping) else as_object(call)
         name = as_name(body.get("name")) or (function if isinstance(function, str) else None)

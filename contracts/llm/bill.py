@@ -7,15 +7,34 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from contracts.core.event import Json, Usage
-from contracts.llm.fields import as_amount, as_count, as_name, as_object
+from contracts.llm.fields import as_amount, as_count, as_list, as_name, as_object
 
 MOST_TOKENS = 10**9
 """Maximum tokens of one answer. A larger number is an error of the provider and is ignored."""
 MOST_USD = Decimal(10_000)
 
-_PROMPT = ("prompt_tokens", "input_tokens", "prompt_eval_count", "prompt_n")
-_COMPLETION = ("completion_tokens", "output_tokens", "eval_count", "predicted_n")
+_PROMPT = (
+    "prompt_tokens",
+    "input_tokens",
+    "promptTokens",
+    "inputTokens",
+    "promptTokenCount",
+    "prompt_eval_count",
+    "prompt_n",
+)
+_COMPLETION = (
+    "completion_tokens",
+    "output_tokens",
+    "completionTokens",
+    "outputTokens",
+    "candidatesTokenCount",
+    "eval_count",
+    "predicted_n",
+)
+_TOTAL = ("total_tokens", "totalTokens", "totalTokenCount")
 _CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
+_BESIDE_INPUT = ("cache_read_input_tokens", "cache_creation_input_tokens")
+"""Tokens of the prompt that Anthropic does not count in `input_tokens`."""
 _COST = ("cost", "total_cost", "estimated_cost")
 
 
@@ -67,17 +86,23 @@ def _usages(document: Mapping[str, Json]) -> Iterator[Mapping[str, Json]]:
     usage = document.get("usage")
     yield as_object(usage[0] if isinstance(usage, list) and usage else usage)
     yield as_object(as_object(document.get("x_groq")).get("usage"))
+    yield as_object(document.get("usageMetadata"))
+    for choice in map(as_object, as_list(document.get("choices"))):  # Moonshot
+        yield as_object(choice.get("usage"))
     yield as_object(document.get("timings"))
     yield document
 
 
 def _tokens(usage: Mapping[str, Json]) -> Tokens | None:
     prompt, completion = _first(usage, _PROMPT), _first(usage, _COMPLETION)
-    total = as_count(usage.get("total_tokens"))
-    if total is not None and completion is None and prompt is not None:
-        completion = total - prompt
-    if total is not None and prompt is None and completion is not None:
-        prompt = total - completion
+    if "input_tokens" in usage and "prompt_tokens" not in usage and prompt is not None:
+        prompt += sum(as_count(usage.get(name)) or 0 for name in _BESIDE_INPUT)
+    total = _first(usage, _TOTAL)
+    if total is not None and total <= MOST_TOKENS:
+        if prompt is not None:  # xAI and Gemini do not count reasoning as a part of the completion
+            completion = max(completion or 0, total - prompt)
+        elif completion is not None:
+            prompt = total - completion
     if prompt is None and completion is None:
         return None
     details = as_object(usage.get("prompt_tokens_details")) or as_object(usage.get("input_tokens_details"))
@@ -95,5 +120,13 @@ def _charged(usage: Mapping[str, Json]) -> Decimal | None:
         value = usage.get(name)
         amount = as_amount(as_object(value).get("total_cost") if isinstance(value, Mapping) else value)
         if amount is not None and 0 <= amount <= MOST_USD:
-            return amount
+            return amount + _charged_by_upstream(usage)
     return None
+
+
+def _charged_by_upstream(usage: Mapping[str, Json]) -> Decimal:
+    """What the provider behind OpenRouter charges on the key of the user; `cost` does not include it."""
+    if usage.get("is_byok") is not True:
+        return Decimal(0)
+    amount = as_amount(as_object(usage.get("cost_details")).get("upstream_inference_cost"))
+    return amount if amount is not None and 0 <= amount <= MOST_USD else Decimal(0)

@@ -24,18 +24,20 @@ _TOGETHER = ("content", "reasoning", "reasoning_content", "thinking", "refusal",
 def joined(text: str) -> dict[str, Json] | None:
     """The answer that the chunks in `text` make together; None if the text does not consist of chunks."""
     lines = [line for line in map(_data, re.split(r"\r\n|\r|\n", text)) if line]
-    chunks = []
-    for line in lines:
-        if line == _DONE:
+    chunks: list[Mapping[str, Json]] = []
+    for number, line in enumerate(lines, start=1):
+        if line.upper() == _DONE:
             continue
         try:
             chunk = json.loads(line)
         except (ValueError, RecursionError):
+            if chunks and number == len(lines):  # the connection ended within the last chunk
+                break
             return None
         if not isinstance(chunk, Mapping):
             return None
         chunks.append(chunk)
-    return _joined(chunks, ended=_DONE in lines) if chunks else None
+    return _joined(chunks, ended=_DONE in map(str.upper, lines)) if chunks else None
 
 
 def _data(line: str) -> str:
@@ -49,15 +51,25 @@ def _joined(chunks: Iterable[Mapping[str, Json]], *, ended: bool) -> dict[str, J
     document: dict[str, Json] = {}
     message: dict[str, Any] = {}
     finish: Json = None
+    has_deltas = False
     for chunk in chunks:
+        if has_deltas and _is_whole(chunk):
+            message = {}
+        has_deltas = has_deltas or any("delta" in choice for choice in _first(chunk.get("choices")))
         document |= {name: value for name, value in chunk.items() if value is not None}
         ended = ended or chunk.get("done") is True or bool(chunk.get("error"))
         for choice in _first(chunk.get("choices")):
             _add(message, as_object(choice.get("delta") or choice.get("message")) or _text_of(choice))
             finish = choice.get("finish_reason") or finish
+            document |= {"usage": choice["usage"]} if choice.get("usage") else {}
         _add(message, as_object(chunk.get("message")))
     finish = finish or document.get("done_reason") or (None if ended else CUT)
     return {**document, "choices": [{"index": 0, "message": message, "finish_reason": finish}]}
+
+
+def _is_whole(chunk: Mapping[str, Json]) -> bool:
+    """Whether a chunk has a message instead of a part. After parts it repeats the whole answer."""
+    return any(choice.get("message") and not choice.get("delta") for choice in _first(chunk.get("choices")))
 
 
 def _first(choices: Json) -> Iterator[Mapping[str, Json]]:
@@ -77,10 +89,19 @@ def _add(message: dict[str, Any], part: Mapping[str, Json]) -> None:
             _add_calls(message.setdefault(name, []), as_list(value))
         elif name in _TOGETHER and isinstance(value, str) and isinstance(message.get(name), str):
             message[name] += value
+        elif isinstance(value, list) and isinstance(message.get(name), list | str):
+            message[name] = [*_listed(message[name]), *value]
+        elif isinstance(value, str) and isinstance(message.get(name), list):
+            message[name] = [*message[name], *_listed(value)]
         elif name == "function" and isinstance(value, Mapping):
             _add(message.setdefault(name, {}), value)
         elif value not in (None, ""):
             message[name] = value
+
+
+def _listed(value: list[Json] | str) -> list[Json]:
+    """The parts of a content. Some servers send texts and lists of parts in one stream."""
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _add_calls(calls: list[dict[str, Any]], parts: Iterable[Json]) -> None:
@@ -93,7 +114,12 @@ def _add_calls(calls: list[dict[str, Any]], parts: Iterable[Json]) -> None:
 
 
 def _call_of(calls: list[dict[str, Any]], part: Mapping[str, Json]) -> dict[str, Any] | None:
-    """The call that `part` continues: by its index; without one, the last call, if the part has no id."""
-    if "index" in part:
-        return next((call for call in calls if call.get("index") == part["index"]), None)
-    return calls[-1] if calls and not part.get("id") else None
+    """The last call with the index and the id of `part`, as far as it has them; None: it begins a call.
+
+    Some servers give all parallel calls one index, and some repeat the id in each part.
+    """
+    index, id_ = part.get("index"), part.get("id")
+    same = [call for call in calls if index is None or call.get("index") == index]
+    if id_:
+        same = [call for call in same if call.get("id") in (id_, None)]
+    return same[-1] if same else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 
@@ -15,6 +16,7 @@ from contracts.core.event import Json
 _TEXT_KEYS = ("text", "content", "output_text", "value", "summary")
 """Keys of the text in a content part."""
 _REASONING_TYPES = frozenset({"thinking", "reasoning", "reasoning_text", "redacted_thinking"})
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?:\D|\Z))")
 _MAX_DEPTH = 16
 """Maximum nesting of lists and objects that is searched for text."""
 
@@ -54,13 +56,13 @@ def as_count(value: Json) -> int | None:
 
 
 def as_amount(value: Json) -> Decimal | None:
-    """A finite number, or a finite number as text."""
+    """A finite number, or a finite number as text, such as `1,024` or `$0.02`."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, float) and not math.isfinite(value):
         return None
     try:
-        amount = Decimal(str(value).strip())
+        amount = Decimal(_THOUSANDS.sub("", str(value).strip().removeprefix("$")))
     except (InvalidOperation, ValueError):
         return None
     return amount if amount.is_finite() else None

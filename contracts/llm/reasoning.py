@@ -10,13 +10,17 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-_NAMES = r"think|thinking|thoughts?|reasoning|reflection|scratchpad|inner_monologue|seed:think|analysis"
+_NAMES = (
+    r"(?:ant|seed:)?think|(?:ant)?thinking|thoughts?|reasoning|reflection|scratchpad|inner_monologue"
+    r"|analysis"
+)
 _OPEN = (
-    rf"<(?P<tag>{_NAMES})\s*>|\[THINK\]|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
+    rf"<(?P<tag>{_NAMES})(?:\s[^<>]{{0,80}})?>|<\|channel>thought\b|\[THINK\]"
+    r"|◁think▷|<\|begin_of_thought\|>|<\|START_THINKING\|>"
     r"|<\|thinking\|>|<reasoning_engine>"
 )
 _CLOSE = (
-    rf"</(?:{_NAMES})\s*>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>"
+    rf"</(?:{_NAMES})\s*>|<channel\|>|\[/THINK\]|◁/think▷|<\|end_of_thought\|>|<\|END_THINKING\|>"
     r"|<\|/thinking\|>|</reasoning_engine>"
 )
 _OPENING = re.compile(rf"(?:\A|(?<=\n))[ \t]*(?:{_OPEN})", re.IGNORECASE)
@@ -34,9 +38,12 @@ _HARMONY = re.compile(
 _HARMONY_TOKENS = re.compile(r"<\|(?:start|end|return|call|channel|message|constrain)\|>(?:assistant\b)?")
 _TOKENS = re.compile(
     r"<\|(?:im_end|im_start|eot_id|end_of_text|endoftext|eom_id|end|START_RESPONSE|END_RESPONSE"
-    r"|begin_of_solution|end_of_solution)\|>|</s>\s*\Z|<end_of_turn>|\A\s*<answer>|</answer>\s*\Z"
+    r"|begin_of_solution|end_of_solution|begin_of_box|end_of_box)\|>|</s>\s*\Z|<end_of_turn>|\A\s*<answer>|</answer>\s*\Z"
 )
 """Template tokens that servers did not remove, and tags that some models put around an answer."""
+
+_RESPONSE = re.compile(r"<response>(.*?)(?:</response>)?", re.DOTALL)
+"""A tag that Granite puts around an answer after reasoning. Elsewhere it may be a part of the answer."""
 
 
 class Parts(NamedTuple):
@@ -53,7 +60,10 @@ def split_reasoning(text: str) -> Parts:
     reasoning: list[str] = []
     rest = _without_orphan(text, reasoning)
     rest = _without_blocks(rest, reasoning)
-    return Parts("\n\n".join(filter(None, map(str.strip, reasoning))), _TOKENS.sub("", rest).strip())
+    answer = _TOKENS.sub("", rest).strip()
+    if reasoning and (wrapped := _RESPONSE.fullmatch(answer)):
+        answer = wrapped[1].strip()
+    return Parts("\n\n".join(filter(None, map(str.strip, reasoning))), answer)
 
 
 def _without_orphan(text: str, reasoning: list[str]) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from re import Match
 
+from contracts.core.event import Json
 from contracts.llm.announced import announced_tool
 from contracts.llm.text_forms import FORMS, LOOKS_LIKE_A_CALL, NAME_KEYS, Form, WrittenCall, calls_of
 from contracts.llm.written import NotJson
@@ -32,15 +33,15 @@ class TextCalls:
 
 def calls_in(text: str, offered: Collection[str]) -> TextCalls:
     """The calls in `text` of the tools in `offered`."""
+    text = text.replace(_DSML, "")
     for form in FORMS:
         matches = list(form.pattern.finditer(text))
         calls = [call for match in matches for call in _readable(form, match)]
         if calls:
             return TextCalls(tuple(calls), _without(text, matches))
-    if plain := _plain_json(text, offered):
-        return plain
-    if pythonic := _pythonic(text, offered):
-        return pythonic
+    for read in (_plain_json, _pythonic, _named_json):
+        if found := read(text, offered):
+            return found
     if LOOKS_LIKE_A_CALL.search(text) or _names_a_tool(text, offered):
         return TextCalls(text=text, problem=_UNREADABLE)
     if announced := announced_tool(text, offered):
@@ -48,6 +49,8 @@ def calls_in(text: str, offered: Collection[str]) -> TextCalls:
     return TextCalls(text=text)
 
 
+_DSML = "\uff5cDSML\uff5c"
+"""The mark in the tags of calls of DeepSeek."""
 _UNREADABLE = (
     "your answer holds a tool call written as text, which cannot be read and was not made. Call tools by the "
     "tool interface, with the arguments as one JSON object"
@@ -92,7 +95,7 @@ def _plain_json(text: str, offered: Collection[str]) -> TextCalls | None:
     for start in starts:
         body = stripped[start:].removesuffix("```").strip()
         try:
-            calls = tuple(calls_of(json.loads(body, strict=False)))
+            calls = tuple(call for value in _values(body) for call in _calls_of(value, offered))
         except (ValueError, RecursionError):
             continue
         if calls and all(resolve_name(call.name, offered) in offered for call in calls):
@@ -101,12 +104,52 @@ def _plain_json(text: str, offered: Collection[str]) -> TextCalls | None:
     return None
 
 
+def _values(text: str) -> Iterator[Json]:
+    """The JSON values that `text` consists of, also if semicolons, commas or nothing separates them.
+
+    Raises:
+        ValueError: there is other text.
+    """
+    position = 0
+    while position < len(text):
+        value, position = _DECODER.raw_decode(text, position)
+        position = _SEPARATOR.match(text, position).end()  # type: ignore[union-attr]  # it matches nothing too
+        yield value
+
+
+_DECODER = json.JSONDecoder(strict=False)
+_SEPARATOR = re.compile(r"[\s;,]*")
+
+
+def _calls_of(value: Json, offered: Collection[str]) -> Iterator[WrittenCall]:
+    """The calls in a JSON value. An object with the name of a tool as its only key is a call of it."""
+    pairs = list(value.items()) if isinstance(value, dict) else []
+    match pairs:
+        case [(name, dict(arguments))] if name in offered:
+            yield WrittenCall(name, arguments)
+        case _:
+            yield from calls_of(value)
+
+
+def _named_json(text: str, offered: Collection[str]) -> TextCalls | None:
+    """One call that is the whole answer: the name of a tool, perhaps as a tag, and one JSON object."""
+    found = _NAME_AND_JSON.fullmatch(text.strip())
+    if found is None or found["name"] not in offered:
+        return None
+    return TextCalls((WrittenCall(found["name"], found["arguments"]),))
+
+
+_NAME_AND_JSON = re.compile(
+    r"(?:<|>>>)?(?P<name>[\w.-]+)[>:]?\s*(?P<arguments>\{.*\})\s*(?:</[\w.-]+>)?", re.DOTALL
+)
+
+
 def _pythonic(text: str, offered: Collection[str]) -> TextCalls | None:
     """Calls like `[lookUp(query="x")]`, `print(default_api.lookUp(query="x"))`, `functions.lookUp({…})`."""
     stripped = text.strip()
     if "(" not in stripped or not any(name in stripped for name in offered):
         return None
-    body = re.sub(r"\A```\w*\s*\n|\n?```\Z", "", stripped).strip()
+    body = re.sub(r"\A(?:```\w*\s*\n|<tool_code>)|(?:\n?```|</tool_code>)\Z", "", stripped).strip()
     try:
         tree = ast.parse(body, mode="eval").body
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -134,23 +177,30 @@ def _of_tree(tree: ast.expr) -> Iterator[WrittenCall]:
 
 
 def _names_a_tool(text: str, offered: Collection[str]) -> bool:
-    """Whether the text ends with an unreadable call that names an offered tool."""
+    """Whether the text ends with an unreadable call that names an offered tool, or has one in a fence."""
     if not offered:
         return False
     names = "|".join(map(re.escape, offered))
     written = rf'"(?:{"|".join(NAME_KEYS)})"\s*:\s*"(?:functions\.)?(?:{names})"'
     end = text[-4000:].rstrip().removesuffix("```").rstrip()
-    return bool(re.search(written, end)) and end.endswith(("}", "]", '"', ","))
+    if re.search(written, end) and end.endswith(("}", "]", '"', ",")):
+        return True
+    tagged = rf"</(?:{names})>\Z|^[ \t>*]*Action:\**[ \t]*`?(?:{names})\b[^\n]*(?:\n[^\n]*)?\Z"
+    fenced = rf"^```(?:json|tool\w*)?[ \t]*\n\s*\{{\s*{written}[^`]*^```"
+    return bool(re.search(rf"{tagged}|{fenced}", end, re.MULTILINE))
 
 
-_PREFIX = re.compile(r"^(?:functions?|tools?|default_api|api|multi_tool_use)[.:/]", re.IGNORECASE)
+_PREFIX = re.compile(
+    r"^(?:(?:functions?|tools?|default_api|api|multi_tool_use|mcp)(?:[.:/]|__?))+", re.IGNORECASE
+)
 _INDEX = re.compile(r":\d+$")
 
 
 def resolve_name(name: str, offered: Collection[str]) -> str:
     """The offered tool that `name` means, if there is exactly one; else the name without quotes and tokens.
 
-    `functions.saveNote`, `SaveNote`, `save_note` and `saveNote<|channel|>json` are all `saveNote`.
+    `functions.saveNote`, `SaveNote`, `save_note` and `saveNote<|channel|>json` are all `saveNote`. So is the
+    `get_time` of `clock__get_time`, where no other tool has that name.
     """
     bare = name.partition("<|")[0].strip().strip("\"'`")
     if bare in offered:
@@ -159,6 +209,7 @@ def resolve_name(name: str, offered: Collection[str]) -> str:
     if stripped in offered:
         return stripped
     alike = [one for one in offered if _key(one) == _key(stripped)]
+    alike = alike or [one for one in offered if _key(one.partition("__")[2]) == _key(stripped)]
     return alike[0] if len(alike) == 1 else bare
 
 

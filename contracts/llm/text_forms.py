@@ -14,6 +14,8 @@ from contracts.llm.written import arguments_of
 
 NAME_KEYS = ("name", "tool", "tool_name", "function", "action", "recipient_name")
 _ARGUMENT_KEYS = ("arguments", "parameters", "args", "input", "action_input", "params", "tool_input")
+_OWN_KEYS = frozenset({"id", "type", "description", *_ARGUMENT_KEYS})
+"""Keys of a call that are not arguments."""
 
 
 class WrittenCall(NamedTuple):
@@ -47,13 +49,15 @@ def calls_of(value: Json) -> Iterator[WrittenCall]:
         case {"function": {"name": str(name)}}:
             yield WrittenCall(name, _arguments(value["function"]))
         case dict():
-            name = next((value[key] for key in NAME_KEYS if isinstance(value.get(key), str)), "")
-            if name:
-                yield WrittenCall(name, _arguments(value))
+            key = next((key for key in NAME_KEYS if isinstance(value.get(key), str)), "")
+            if key and value[key]:
+                yield WrittenCall(value[key], _arguments(value, key))
 
 
-def _arguments(call: Mapping[str, Json]) -> Json:
-    return next((call[key] for key in _ARGUMENT_KEYS if key in call), None)
+def _arguments(call: Mapping[str, Json], name_key: str = "name") -> Json:
+    """The arguments of a call: under one of the known keys, or all keys except those of the call itself."""
+    named = next((call[key] for key in _ARGUMENT_KEYS if key in call), None)
+    return {key: call[key] for key in call if key not in (name_key, *_OWN_KEYS)} if named is None else named
 
 
 def _json_or_xml(match: Match[str]) -> Iterator[WrittenCall]:
@@ -98,9 +102,9 @@ _ARGUMENT_PAIR = re.compile(r"<arg_key>(.*?)</arg_key>\s*<arg_value>(.*?)</arg_v
 FORMS = (
     Form(
         re.compile(
-            r"<(?:tool_calls?|function_call)>(?P<body>.*?)"
-            r"(?:</(?:tool_calls?|function_call)>|(?=<(?:tool|function)_call>)|\Z)",
-            re.DOTALL,
+            r"<(?:tool_?calls?|function_?call|tool_use)>(?P<body>.*?)"
+            r"(?:</(?:tool_?calls?|function_?call|tool_use)>|(?=<(?:tool|function)_call>)|\Z)",
+            re.DOTALL | re.IGNORECASE,
         ),
         _json_or_xml,
     ),
@@ -146,6 +150,16 @@ FORMS = (
         ),
         _named,
     ),
+    Form(
+        re.compile(
+            r"✿FUNCTION✿:\s*(?P<name>[\w.-]+)\s*✿ARGS✿:\s*(?P<arguments>\{.*?\})\s*(?=✿|\Z)", re.DOTALL
+        ),
+        _named,
+    ),
+    Form(
+        re.compile(r"<\|action_start\|>\s*(?:<\|plugin\|>)?(?P<body>.*?)(?:<\|action_end\|>|\Z)", re.DOTALL),
+        _json_list,
+    ),
     Form(re.compile(r"\[TOOL_CALLS\]\s*(?P<body>[\[{].*)\Z", re.DOTALL), _json_list),
     Form(re.compile(r"\[TOOL_REQUEST\](?P<body>.*?)(?:\[END_TOOL_REQUEST\]|\Z)", re.DOTALL), _json_list),
     Form(re.compile(r"<\|START_ACTION\|>(?P<body>.*?)<\|END_ACTION\|>", re.DOTALL), _json_list),
@@ -156,7 +170,7 @@ FORMS = (
 )
 
 LOOKS_LIKE_A_CALL = re.compile(
-    r"<tool_calls?>|<function_calls?>|<invoke\s+name=|<function=\w|\[TOOL_CALLS\]|<\|python_tag\|>"
+    r"<tool_calls?>|<function_?calls?>|<tool_use>|<use_mcp_tool>|<start_function_call>|<\|action_start\|>|✿FUNCTION✿|<invoke\s+name=|<function=\w|\[TOOL_CALLS\]|<\|python_tag\|>"
     r"|<\uff5ctool\u2581calls?\u2581begin\uff5c>|<\|tool_calls?_(?:section_)?begin\|>|<\|tool_call\b|<\|START_ACTION\|>|```tool_(?:call|code)"
     r"|to=functions\.\w|\A\s*functions\.\w+"
 )

@@ -36,6 +36,7 @@ _MAX_NESTING = 100
 """Maximum nesting of braces and brackets; a plan has about six levels."""
 _MAX_ENCODED = 3
 """Maximum times that arguments may be encoded as JSON text."""
+_NOTHING = frozenset({"", "None", "undefined"})
 _CONTEXT_LINES = 2
 _MAX_LINE = 160
 
@@ -130,10 +131,13 @@ def arguments_of(name: str, written: Json) -> dict[str, Json]:
 
 def _value_of(name: str, text: str) -> Json:
     """The value of arguments as text."""
+    text = text.lstrip("\ufeff")
     fenced = _FENCED.match(text)
     text = (fenced["inside"] if fenced else text).strip()
-    if not text:
+    if text in _NOTHING:
         return None
+    if text.startswith("{}{"):  # servers that stream an empty object first, and the arguments after it
+        text = text[2:]
     try:
         value, end = _STRICT.raw_decode(text)
     except RecursionError as error:

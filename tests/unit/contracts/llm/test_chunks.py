@@ -105,3 +105,57 @@ def test_one_object_a_line_is_a_stream_too() -> None:
 @pytest.mark.parametrize("text", ["", "data:", "<html>\nno\n</html>", "data: {", "1\n2", "data: [DONE]"])
 def test_another_text_is_not_a_stream(text: str) -> None:
     assert joined(text) is None
+
+
+def test_parts_of_a_content_are_joined_though_some_are_lists() -> None:
+    answer = read(
+        events(
+            {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}]},
+            {"content": [{"type": "text", "text": "4"}]},
+            {"content": "2"},
+        )
+    )
+
+    assert (answer.content, answer.reasoning) == ("42", "Hm")
+
+
+@pytest.mark.parametrize("index", [0, None])
+def test_parallel_calls_with_one_index_are_told_apart_by_their_ids(index: int | None) -> None:
+    parts = [
+        {"index": index, "id": id_, "function": {"name": "webSearch", "arguments": f'{{"query": "{id_}"}}'}}
+        for id_ in ("a", "b")
+    ]
+    answer = read(events(*({"tool_calls": [part]} for part in parts), finish="tool_calls"))
+
+    assert [dict(one.arguments) for one in answer.tool_calls] == [{"query": "a"}, {"query": "b"}]
+
+
+@pytest.mark.parametrize("index", [0, None])
+def test_a_call_whose_every_part_has_its_id_is_one_call(index: int | None) -> None:
+    parts = (call(index, "webSearch", '{"query"', "call_a"), call(index, None, ': "x"}', "call_a"))
+
+    (made,) = read(events(*parts, finish="tool_calls")).tool_calls
+    assert dict(made.arguments) == {"query": "x"}
+
+
+def test_a_whole_message_after_its_parts_is_not_added_to_them() -> None:
+    whole = {"choices": [{"index": 0, "message": {"content": "Hi there"}, "finish_reason": "stop"}]}
+    text = events({"content": "Hi "}, {"content": "there"}, done=False) + f"data: {json.dumps(whole)}\n\n"
+
+    assert read(text).content == "Hi there"
+
+
+def test_the_usage_in_the_last_choice_of_a_stream_is_counted() -> None:
+    usage = {"prompt_tokens": 7, "completion_tokens": 2}
+    last = {"choices": [{"index": 0, "delta": {"content": "Hi"}, "finish_reason": "stop", "usage": usage}]}
+    bill = read(f"data: {json.dumps(last)}\n\ndata: [done]\n\n").bill
+
+    assert bill.tokens is not None
+    assert (bill.tokens.prompt, bill.tokens.completion) == (7, 2)
+
+
+def test_a_stream_that_ends_within_a_chunk_was_interrupted() -> None:
+    text = events({"content": "half of"}, finish=None, done=False)
+
+    with pytest.raises(CallFailed, match="interrupted"):
+        read(text[: text.rindex("choices")])
