@@ -8,9 +8,9 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from contracts.core.event import Json
+from contracts.core.foreign_schema import schema_error
 from contracts.core.outcome import Ask
 from contracts.core.tool import Effect, Source
-from contracts.domain.plan.schema_problems import schema_error
 from executor.tools.inputs import ToolInput
 from executor.tools.tool import CallContext, Tool
 

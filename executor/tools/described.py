@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from hashlib import sha256
 
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError, best_match
+from jsonschema.exceptions import best_match
 from pydantic import ConfigDict, model_validator
 
 from contracts.core.event import Json
+from contracts.core.foreign_schema import ForeignSchema, schema_error
 from contracts.core.text import clean_text
 from contracts.core.tool import keys_as_declared
 from executor.tools.inputs import ToolInput
@@ -70,18 +70,14 @@ def input_of(declared: Mapping[str, Json]) -> type[SchemaInput]:
         ValueError: it is not a JSON Schema of an object, or refers to another document.
     """
     schema = {"properties": {}, "required": [], **declared, "type": "object"}
-    if outside := next(_references_outside(schema), None):
-        raise ValueError(f"its input schema refers to {outside[:200]!r}, which is not part of it")
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        raise ValueError(f"its input schema is not valid: {error.message}") from error
-    validator = Draft202012Validator(schema)
+    if error := schema_error(schema):
+        raise ValueError(f"its input schema is not valid: {error}")
+    validator = ForeignSchema(schema)
 
     class Input(SchemaInput):
         @model_validator(mode="after")
         def _fits(self) -> Input:
-            if fault := best_match(validator.iter_errors(self.arguments)):
+            if fault := best_match(validator.errors(self.arguments)):
                 raise ValueError(f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}".lstrip(": "))
             return self
 
@@ -94,15 +90,3 @@ def input_of(declared: Mapping[str, Json]) -> type[SchemaInput]:
             return schema
 
     return Input
-
-
-def _references_outside(schema: Json) -> Iterator[str]:
-    match schema:
-        case dict():
-            for key, value in schema.items():
-                if key in {"$ref", "$dynamicRef"} and isinstance(value, str) and not value.startswith("#"):
-                    yield value
-                yield from _references_outside(value)
-        case list():
-            for value in schema:
-                yield from _references_outside(value)

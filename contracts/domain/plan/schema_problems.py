@@ -14,8 +14,9 @@ from contracts.core.event import Json
 from contracts.domain.issues import Path
 
 if TYPE_CHECKING:
-    from jsonschema import Draft202012Validator
     from jsonschema.exceptions import ValidationError
+
+    from contracts.core.foreign_schema import ForeignSchema
 
 _MAX_MESSAGE = 300
 
@@ -25,29 +26,20 @@ def schema_problems(schema: bytes, value: Json) -> Iterator[tuple[Path, str, str
 
     Each is the path in the value, the name of the rule, and a message that says what to give.
     """
-    for error in _validator(schema).iter_errors(value):
+    for error in _parsed(schema).errors(value):
         yield tuple(error.absolute_path), str(error.validator), _message(error)
 
 
-def schema_error(schema: Mapping[str, Json]) -> str | None:
-    """Why `schema` is not a JSON Schema; None if it is."""
-    from jsonschema import Draft202012Validator, SchemaError  # noqa: PLC0415 - heavy; most processes plan nothing
-
-    try:
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as error:
-        return str(error.message)
-    return None
-
-
 @lru_cache(maxsize=256)
-def _validator(schema: bytes) -> Draft202012Validator:
-    """The validator of a schema as JSON text. Cached, because making one takes longer than using it."""
-    from jsonschema import Draft202012Validator, FormatChecker  # noqa: PLC0415 - heavy; most processes plan nothing
+def _parsed(schema: bytes) -> ForeignSchema:
+    """A schema as JSON text. Cached, because parsing it takes longer than using it."""
+    from jsonschema import FormatChecker  # noqa: PLC0415 - heavy; most processes plan nothing
+
+    from contracts.core.foreign_schema import ForeignSchema  # noqa: PLC0415 - heavy, too
 
     formats = FormatChecker(["email"])
     formats.checks("uri", raises=ValueError)(_is_absolute_url)
-    return Draft202012Validator(orjson.loads(schema), format_checker=formats)
+    return ForeignSchema(orjson.loads(schema), formats)
 
 
 def _message(error: ValidationError) -> str:
@@ -56,6 +48,8 @@ def _message(error: ValidationError) -> str:
         message = json.dumps(error.instance, ensure_ascii=False) + message.removeprefix(python)
     message = message if len(message) <= _MAX_MESSAGE else f"…{message[-_MAX_MESSAGE:]}"
     schema = error.schema if isinstance(error.schema, Mapping) else {}
+    if not schema:
+        return message
     return f"{message}; give {_wanted(schema)}"
 
 

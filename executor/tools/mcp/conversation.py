@@ -17,7 +17,7 @@ from typing import NamedTuple
 from mcp_types import CallToolResult, ElicitRequestFormParams, ElicitRequestParams, ElicitResult
 
 from contracts.core.event import Json
-from contracts.domain.plan.schema_problems import schema_error
+from contracts.core.foreign_schema import schema_error
 
 HELD_S = 3600.0
 """Maximum seconds that a call is held open until a person answers."""

@@ -173,6 +173,15 @@ def test_the_answer_to_a_question_is_checked_by_its_schema(given: Given) -> None
     )
 
 
+@pytest.mark.parametrize("schema", [{"$ref": "file:///etc/hostname"}, {"$ref": "#"}, {"pattern": "^(a+)+$"}])
+def test_an_answer_is_refused_if_its_schema_cannot_be_used_or_would_take_for_ever(
+    given: Given, schema: dict[str, Json]
+) -> None:
+    waiting = (requested("1"), *started("1"), question(schema=schema), run.Waiting())
+    sent = Answer("answer", value="a" * 1000 + "!")
+    given(RUN, *waiting).when(run.answer, "1", 1, sent, *ANN).then_raises(run.InvalidAnswer, match="value: ")
+
+
 def test_edited_parameters_are_recorded_as_edited(given: Given) -> None:
     given(RUN, *WAITING).when(run.answer, "1", 1, Answer("approve", params={"to": "b"}), *ANN).then_once(
         answered("approve", params={"to": "b"})

@@ -51,3 +51,9 @@ def test_a_schema_may_refer_to_its_own_definitions() -> None:
     assert accepts.model_validate({"a": 1}).arguments == {"a": 1}
     with pytest.raises(ValueError, match="a: 'x' is not of type 'integer'"):
         accepts.model_validate({"a": "x"})
+
+
+def test_a_pattern_of_another_party_is_matched_in_linear_time() -> None:
+    accepts = input_of({"properties": {"a": {"pattern": "^(a+)+$"}}})
+    with pytest.raises(ValueError, match="does not match"):
+        accepts.model_validate({"a": "a" * 1000 + "!"})
