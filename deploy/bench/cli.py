@@ -15,6 +15,7 @@ from rich.text import Text
 
 from contracts.runtime.process.loop import run_on_loop
 from contracts.runtime.process.settings import Durability
+from deploy.bench.access import access
 from deploy.bench.growth import growth
 from deploy.bench.harness import Figures, WorkloadFailed, bench_system
 from deploy.bench.people import asks, fork
@@ -36,6 +37,7 @@ WORKLOADS: dict[str, Workload] = {
     "sse": sse,
     "reads": reads,
     "post": post,
+    "access": access,
     "asks": asks,
     "fork": fork,
     "rebuild": rebuild,

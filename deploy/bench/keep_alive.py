@@ -17,14 +17,16 @@ HEAD_END = b"\r\n\r\n"
 class KeepAlive:
     """One connection. It handles one request at a time."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, host: str, key: str | None
+    ) -> None:
         self._reader = reader
         self._writer = writer
-        self._host = host
+        self._head = f"Host: {host}\r\n" + (f"Authorization: Bearer {key}\r\n" if key else "")
 
     async def get(self, path: str) -> tuple[int, bytes]:
         """Return the status and the body."""
-        return await self._answer(f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n\r\n".encode())
+        return await self._answer(f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode())
 
     async def post(self, path: str, body: Json) -> tuple[int, bytes]:
         """Return the status and the body."""
@@ -36,7 +38,7 @@ class KeepAlive:
 
     async def _send(self, method: str, path: str, body: Json) -> tuple[int, bytes]:
         data = orjson.dumps(body)
-        head = f"{method} {path} HTTP/1.1\r\nHost: {self._host}\r\nContent-Type: application/json\r\n"
+        head = f"{method} {path} HTTP/1.1\r\n{self._head}Content-Type: application/json\r\n"
         return await self._answer(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
 
     def close(self) -> None:
@@ -76,16 +78,16 @@ class Pool:
 
 
 @asynccontextmanager
-async def keep_alive(url: str) -> AsyncGenerator[KeepAlive]:
-    """Open a connection to the server of `url`, and close it at the end of the block."""
-    connection = await _connect(url)
+async def keep_alive(url: str, key: str | None = None) -> AsyncGenerator[KeepAlive]:
+    """Open a connection to the server of `url`, and close it at the end of the block. Requests have `key`."""
+    connection = await _connect(url, key)
     try:
         yield connection
     finally:
         connection.close()
 
 
-async def _connect(url: str) -> KeepAlive:
+async def _connect(url: str, key: str | None = None) -> KeepAlive:
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
-    return KeepAlive(reader, writer, parts.netloc)
+    return KeepAlive(reader, writer, parts.netloc, key)
