@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from hashlib import blake2b
 
 from contracts.core.actors import of_key
 from contracts.core.scopes import granted
@@ -15,6 +17,9 @@ from gateway.access.principals import ANYBODY, STRANGER, Principal
 from gateway.http.errors import FrameworkRefusal
 
 SCHEME = "bearer"
+REMEMBERED = 10_000
+"""Maximum number of remembered keys."""
+DIGEST_BYTES = 32
 CHALLENGE = 'Bearer realm="async-agent"'
 
 Authenticate = Callable[[str | None], Awaitable[Principal]]
@@ -44,6 +49,16 @@ async def nobody_asked(_: str | None) -> Principal:
     return ANYBODY
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The parts of a key's text, and the principal that it had when the key was `entry`."""
+
+    id: str
+    secret_sha256: str
+    entry: Entry
+    principal: Principal
+
+
 class KeyHolders:
     """Authenticates by keys, and by tokens if `of_token` is given.
 
@@ -61,6 +76,8 @@ class KeyHolders:
         self._require_current = require_current
         self._clock = clock
         self._of_token = of_token
+        self._known: dict[bytes, _Known] = {}
+        """Valid keys of earlier requests, by the BLAKE2b of their texts. Each request checks its key anew."""
 
     async def authenticate(self, authorization: str | None) -> Principal:
         """See Authenticate."""
@@ -76,10 +93,20 @@ class KeyHolders:
 
     def _of_key(self, text: str) -> Principal:
         try:
-            id_, secret_sha256 = parts_of(text)
+            digest = blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
+            known = self._known.get(digest)
+            id_, secret_sha256 = (known.id, known.secret_sha256) if known else parts_of(text)
             entry = self._holding(id_, secret_sha256, self._clock())
         except InvalidKey as error:
             raise Unauthorized(str(error)) from None
+        if known is None or known.entry is not entry:
+            known = _Known(id_, secret_sha256, entry, self._principal(id_, secret_sha256, entry))
+            if len(self._known) >= REMEMBERED:
+                self._known.clear()
+            self._known[digest] = known
+        return known.principal
+
+    def _principal(self, id_: str, secret_sha256: str, entry: Entry) -> Principal:
         is_valid = partial(self._is_held, id_, secret_sha256)
         return Principal(of_key(entry.state.name), granted(entry.state.scopes), is_valid)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import blake2b
 
 from aiohttp import web
 
@@ -50,8 +50,8 @@ TRACE = web.RequestKey("trace", Trace)
 
 
 def _owned(actor: str, request_id: str) -> str:
-    digest = sha256(f"{actor}\n{request_id}".encode()).hexdigest()
-    return f"req_{digest[:32]}"
+    digest = blake2b(f"{actor}\n{request_id}".encode(), digest_size=16)
+    return f"req_{digest.hexdigest()}"
 
 
 def _new_traceparent() -> str:
