@@ -3,7 +3,7 @@
 
 import { ApiError, KEY_WANTED, key, setKey } from "./parts/api.js";
 import { Empty, Loading, Problem } from "./parts/components.js";
-import { html, render, useEffect, useState } from "./parts/html.js";
+import { html, render, useEffect, useRef, useState } from "./parts/html.js";
 import { useLoaded, useOpenAsks } from "./parts/loading.js";
 import { interceptLinks, navigate, useAddress } from "./parts/router.js";
 
@@ -34,6 +34,7 @@ function App() {
     document.title = `${page?.title ?? "Not found"} – Async Agent`;
     document.querySelector("nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
   }, [page]);
+  useFocusOnPage(`${name}/${id ?? ""}`);
   useShortcuts();
   return html`
     <a class="skip" href="#main">Skip to the page</a>
@@ -50,7 +51,7 @@ function App() {
     </header>
     <main id="main" tabindex="-1">
       ${wanted ? html`<${KeyPage} />` : html`
-      ${!page && html`<${Empty} title="There is no such page"><a href="/">Home</a><//>`}
+      ${!page && html`<${Empty} title="There is no such page"><p>The address has no page. <a href="/">Go to the home page</a>.</p><//>`}
       ${page && !View && html`<${Loading} />`}
       ${View && html`<${View} key=${`${name}/${id ?? ""}`} id=${id && decodeURIComponent(id)} query=${query} />`}`}
     </main>
@@ -66,6 +67,15 @@ function useView(load) {
     return () => void (current = false);
   }, [load]);
   return loaded.load === load ? loaded.View : null;
+}
+
+/** Move the focus to the page when another one is shown, as a browser does when it loads a document. @param {string} shown */
+function useFocusOnPage(shown) {
+  const isFirst = useRef(true);
+  useEffect(() => {
+    if (!isFirst.current) document.getElementById("main")?.focus({ preventScroll: true });
+    isFirst.current = false;
+  }, [shown]);
 }
 
 /** The number of open questions. */

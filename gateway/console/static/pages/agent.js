@@ -7,11 +7,13 @@ import { html, useState } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { navigate } from "../parts/router.js";
 
+const LIST = { title: "Agents", href: "/agents" };
+
 /** @param {{id: string}} props */
 export default function Agent({ id }) {
   const agent = useLoaded(`/api/v1/agents/${id}`);
   const [error, setError] = useState(/** @type {any} */ (null));
-  return html`<${Loaded} of=${agent}>${(/** @type {any} */ data) => {
+  return html`<${Loaded} of=${agent} back=${LIST}>${(/** @type {any} */ data) => {
     /** @param {any} event */
     const save = async (event) => {
       event.preventDefault();
@@ -27,7 +29,7 @@ export default function Agent({ id }) {
     };
     return html`
       <p class="crumb"><a href="/agents">Agents</a></p><h1>${data.name} ${data.version}</h1>
-      <dl class="facts"><${Fact} name="Active">${data.active ? "yes" : "no"}<//><${Fact} name="Model">${data.model ?? "of the settings"}<//><${Fact} name="Changed"><${When} at=${data.updatedAt} /><//></dl>
+      <dl class="facts"><${Fact} name="Active">${data.active ? "yes" : "no"}<//><${Fact} name="Model">${data.model ?? "the default"}<//><${Fact} name="Changed"><${When} exact at=${data.updatedAt} /><//></dl>
       <form class="stack" onSubmit=${save}>
         <label>Prompt<textarea name="prompt" rows="24" required spellcheck="false">${data.promptTemplate}</textarea></label>
         <label>Version <input name="version" required placeholder="2.0.0" /></label>

@@ -2,7 +2,7 @@
 /** One question of a run: what is asked and why, what came before, and the form of the answer. */
 
 import { changedAsks, post } from "../parts/api.js";
-import { Copy, Fact, Loaded, Problem, Status, When } from "../parts/components.js";
+import { Copy, Fact, Loaded, Problem, Status, Title, When } from "../parts/components.js";
 import { follow } from "../parts/events.js";
 import { pretty } from "../parts/format.js";
 import { html, useEffect, useMemo, useState } from "../parts/html.js";
@@ -10,6 +10,8 @@ import { useLoaded, useThrottled } from "../parts/loading.js";
 import { fieldsOf, isSame, valueOf } from "../parts/schema.js";
 import { SchemaFields, writtenIn } from "../parts/schema_form.js";
 import { Before } from "./ask_before.js";
+
+const LIST = { title: "Inbox", href: "/inbox" };
 
 /** @param {{id: string}} props */
 export default function Ask({ id }) {
@@ -19,15 +21,15 @@ export default function Ask({ id }) {
   const run = ask.data?.runId;
   const isOpen = ask.data?.status === "open";
   useEffect(() => (run && isOpen ? follow(`/api/v1/events?id=${run}`, { onEvent: soon }) : undefined), [run, isOpen]);
-  return html`<${Loaded} of=${ask}>${(/** @type {import("../rows.js").Ask} */ data) => html`
+  return html`<${Loaded} of=${ask} back=${LIST}>${(/** @type {import("../rows.js").Ask} */ data) => html`
     <p class="crumb"><a href="/inbox">Inbox</a> / <a href=${`/runs/${data.runId}`}>Run</a></p>
-    <h1>${data.title}</h1>
+    <${Title} text=${data.title} />
     <dl class="facts">
       <${Fact} name="Status"><${Status} value=${data.status} /><//>
       <${Fact} name="Step"><a href=${`/runs/${data.runId}?step=${encodeURIComponent(data.step)}`}>${data.step}</a><//>
       <${Fact} name="Tool"><code>${data.tool}</code><//>
-      <${Fact} name="Asked"><${When} at=${data.askedAt} /><//>
-      ${isOpen && html`<${Fact} name="Expires"><${When} at=${data.expiresAt} none="never" /><//>`}
+      <${Fact} name="Asked"><${When} exact at=${data.askedAt} /><//>
+      ${isOpen && html`<${Fact} name="Expires"><${When} exact at=${data.expiresAt} none="never" /><//>`}
       <${Fact} name="Id"><${Copy} text=${data.id} /><//>
     </dl>
     ${data.why && html`<p><strong>Why:</strong> ${data.why}</p>`}

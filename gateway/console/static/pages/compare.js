@@ -50,8 +50,8 @@ const Result = ({ data }) => html`
     ${data.steps.map((step) => html`<tr key=${step.step}>
       <td class="wide">${step.step === SYNTHESIS ? html`<strong>Report</strong>` : html`<strong>${step.step}</strong> ${step.description} <span class="hint">${step.name}</span>`}
         ${step.result.diff && html`<${Diff} result=${step.result} />`}</td>
-      <td><${Cell} side=${step.a} /></td><td><${Cell} side=${step.b} /></td>
-      <td>${VERDICTS[step.result.verdict]}</td></tr>`)}
+      <td data-label="A"><${Cell} side=${step.a} /></td><td data-label="B"><${Cell} side=${step.b} /></td>
+      <td data-label="result">${VERDICTS[step.result.verdict]}</td></tr>`)}
   </tbody></table>
   ${data.a.kind === "run" && html`<h2>Summary: ${VERDICTS[data.report.verdict]}</h2>${data.report.diff && html`<${Diff} result=${data.report} />`}`}`;
 

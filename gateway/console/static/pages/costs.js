@@ -24,15 +24,15 @@ export default function Costs({ query }) {
       const most = Math.max(1e-9, ...data.summary.map((/** @type {any} */ one) => Number(one.totalCostUsd)));
       return html`
         <dl class="facts">
-          <${Fact} name="Together">${usd(data.totals.totalCostUsd)}<//>
+          <${Fact} name="Total">${usd(data.totals.totalCostUsd)}<//>
           ${Object.entries(PARTS).map(([name, title]) => html`<${Fact} name=${title}>${usd(data.totals[name])}<//>`)}
         </dl>
-        ${data.summary.length ? html`<table class="list"><thead><tr><th>Date (UTC)</th><th class="wide">Share</th>${Object.values(PARTS).map((title) => html`<th class="num">${title}</th>`)}<th class="num">Together</th></tr></thead><tbody>
+        ${data.summary.length ? html`<table class="list"><thead><tr><th>Date (UTC)</th><th class="wide">Share</th>${Object.values(PARTS).map((title) => html`<th class="num">${title}</th>`)}<th class="num">Total</th></tr></thead><tbody>
           ${data.summary.map((/** @type {any} */ one) => html`<tr key=${one.date}>
             <td>${one.date}</td>
             <td class="wide"><span class="meter"><span style=${{ width: `${(Number(one.totalCostUsd) / most) * 100}%` }}></span></span></td>
             ${Object.keys(PARTS).map((name) => html`<td class="num" data-label=${PARTS[/** @type {keyof typeof PARTS} */ (name)].toLowerCase()}>${usd(one[name])}</td>`)}
-            <td class="num" data-label="together"><strong>${usd(one.totalCostUsd)}</strong></td></tr>`)}
+            <td class="num" data-label="total"><strong>${usd(one.totalCostUsd)}</strong></td></tr>`)}
         </tbody></table>` : html`<p class="hint">Nothing was spent in this period.</p>`}
         <p class="hint">Models without a known price count as 0.</p>`;
     }}<//>`;

@@ -2,12 +2,15 @@
 /** One goal: run it, pause it, its schedules with their next times, its runs, and what it remembers. */
 
 import { call, post } from "../parts/api.js";
-import { Action, Copy, Fact, Loaded, Problem, Status, When } from "../parts/components.js";
-import { time } from "../parts/format.js";
+import { Action, Copy, Fact, Loaded, Problem, Status, Title, When } from "../parts/components.js";
+import { ZONE, time, timeIn } from "../parts/format.js";
 import { html, useState } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { navigate } from "../parts/router.js";
+import { Webhook } from "../parts/webhook.js";
 import { Table } from "./runs.js";
+
+const LIST = { title: "Goals", href: "/goals" };
 
 /** @param {{id: string}} props */
 export default function Goal({ id }) {
@@ -15,9 +18,9 @@ export default function Goal({ id }) {
   const goal = useLoaded(path);
   const runs = useLoaded(`/api/v1/runs?limit=20&goalId=${id}`);
   const memories = useLoaded(`${path}/memories?limit=20`);
-  return html`<${Loaded} of=${goal}>${(/** @type {any} */ data) => html`
+  return html`<${Loaded} of=${goal} back=${LIST}>${(/** @type {any} */ data) => html`
     <div class="head">
-      <div><p class="crumb"><a href="/goals">Goals</a></p><h1>${data.objective}</h1></div>
+      <div><p class="crumb"><a href="/goals">Goals</a></p><${Title} text=${data.objective} /></div>
       <div class="actions">
         <${Action} label="Run now" kind="primary" sure="" act=${() => post(`${path}/run`).then((/** @type {any} */ made) => navigate(`/runs/${made.runId}`))} />
         ${data.status === "active" && html`<${Action} label="Pause" sure="" act=${() => post(`${path}/pause`).then(goal.reload)} />`}
@@ -28,13 +31,15 @@ export default function Goal({ id }) {
     <dl class="facts">
       <${Fact} name="Status"><${Status} value=${data.status} /><//>
       <${Fact} name="Agent">${data.agent ? `${data.agent.name} ${data.agent.version}` : "–"}<//>
-      <${Fact} name="Way">${data.params.strategy === "dag" ? "plan" : "agent in turns"}<//>
-      <${Fact} name="Made"><${When} at=${data.createdAt} /><//>
+      <${Fact} name="Mode">${data.params.strategy === "dag" ? "plan" : "agent in turns"}<//>
+      <${Fact} name="Created"><${When} exact at=${data.createdAt} /><//>
       <${Fact} name="Id"><${Copy} text=${data.id} /><//>
     </dl>
     <h2>Schedules</h2>
+    ${!data.schedules.length && html`<p class="hint">The goal runs when you press Run now. With a schedule, it runs by itself: <code>0 8 * * 1-5</code> is 8:00 from Monday to Friday.</p>`}
     ${data.schedules.map((/** @type {any} */ schedule) => html`<${Schedule} key=${schedule.id} goalPath=${path} schedule=${schedule} reload=${goal.reload} />`)}
     <${AddSchedule} path=${path} reload=${goal.reload} />
+    <${Webhook} path=${path} goal=${data} changed=${goal.reload} />
     <h2>Runs</h2>
     <${Loaded} of=${runs}>${(/** @type {any[]} */ rows) => (rows.length ? html`<${Table} rows=${rows} kind="goals" />` : html`<p class="hint">It has not run yet.</p>`)}<//>
     <h2>What it remembers</h2>
@@ -54,7 +59,7 @@ function Schedule({ goalPath, schedule, reload }) {
         <${Action} label=${paused ? "Resume" : "Pause"} sure="" act=${() => call("PATCH", path, { paused: !paused }).then(reload)} />
         <${Action} label="Remove" sure="Really remove" act=${() => call("DELETE", path).then(reload)} />
       </div></div>
-    <p class="hint">Next: ${ticks.length ? ticks.map(time).join(" · ") : "–"}</p>
+    ${ticks.length > 0 && html`<p class="hint">Next runs</p><ul class="ticks">${ticks.map((/** @type {string} */ tick) => html`<li key=${tick}>${time(tick)}${schedule.timezone !== ZONE && html` <span class="hint">${timeIn(tick, schedule.timezone)}</span>`}</li>`)}</ul>`}
   </div>`;
 }
 
@@ -76,7 +81,7 @@ function AddSchedule({ path, reload }) {
   };
   return html`<form class="inline" onSubmit=${submit}>
     <label>Cron <input name="cron" required placeholder="0 8 * * 1-5" /></label>
-    <label>Time zone <input name="zone" required value=${Intl.DateTimeFormat().resolvedOptions().timeZone} /></label>
+    <label>Time zone <input name="zone" required value=${ZONE} /></label>
     <button>Add schedule</button><${Problem} error=${error} />
   </form>`;
 }

@@ -15,12 +15,12 @@ export default function Goals({ query }) {
   return html`
     <div class="head"><h1>Goals</h1><a class="button primary" href="/new">New run</a></div>
     <${Filters} query=${query} has=${["q", "status", "time", "agent", "tool", "cost"]} statuses=${STATUSES} />
-    <${ListTable} of=${list} heads=${html`<th>Status</th><th>Goal</th><th>Schedules</th><th>Made</th>`} empty=${isFiltered(query) ? "No goal fits the filters" : "No goals"}
+    <${ListTable} of=${list} heads=${html`<th>Status</th><th>Goal</th><th>Schedules</th><th>Created</th>`} empty=${isFiltered(query) ? "No goal fits the filters" : "No goals"}
       row=${(/** @type {import("../rows.js").Goal} */ goal) => html`<tr key=${goal.id}>
         <td><${Status} value=${goal.status} /></td>
-        <td class="wide"><a class="row-link" href=${`/goals/${goal.id}`}>${goal.objective}</a></td>
+        <td class="wide"><a class="row-link" dir="auto" href=${`/goals/${goal.id}`}>${goal.objective}</a></td>
         <td>${goal.schedules.map((/** @type {any} */ one) => html`<code>${one.cronExpr}</code> ${one.timezone} `)}</td>
-        <td><${When} at=${goal.createdAt} /></td></tr>`}>
+        <td data-label="created"><${When} at=${goal.createdAt} /></td></tr>`}>
       ${!isFiltered(query) && html`<p>A goal is a text that can run again and again, by hand or on a schedule.</p><a class="button primary" href="/new">Write one</a>`}
     <//>`;
 }

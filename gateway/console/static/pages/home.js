@@ -27,7 +27,7 @@ export default function Home() {
   const isNew = recent.data && !recent.data.executions.length && recentGoals.data && !recentGoals.data.length;
   return html`
     <div class="head"><h1>Home</h1><a class="button primary" href="/new">New run</a></div>
-    ${problems.map(([name, text]) => html`<${Problem} error=${{ message: `${name}: ${text}` }} />`)}
+    ${problems.map(([name, text]) => html`<${Problem} key=${name} error=${{ message: `${name}: ${text}` }} />`)}
     <div class="tiles">
       <${Tile} title="Running now" value=${number(count)} href="/runs?status=running" />
       <${Tile} title="Waiting for you" value=${asks?.text ?? "–"} href="/inbox" bad=${Boolean(asks?.count)} />
@@ -39,10 +39,7 @@ export default function Home() {
       <${Tile} title="Schedules" value=${number(schedules)} href="/goals" />
     </div>
     ${isNew
-      ? html`<${Empty} title="Welcome">
-          <p>Write down what you want to have done. The planner makes a plan of steps, the executor carries it out, and you watch.</p>
-          <a class="button primary" href="/new">Write a goal</a>
-        <//>`
+      ? html`<${Welcome} hasModel=${!state?.problems?.llm} />`
       : html`
           <h2>Latest runs of plans</h2>
           <${Loaded} of=${recent}>${(/** @type {any} */ data) => html`<${Table} rows=${data.executions} kind="plans" />`}<//>
@@ -51,6 +48,17 @@ export default function Home() {
         `}
   `;
 }
+
+/** What a new system can do, and how to begin. @param {{hasModel: boolean}} props */
+const Welcome = ({ hasModel }) => html`<${Empty} title="Welcome. Nothing has run yet.">
+  <ol class="begin">
+    <li><strong>Write a goal</strong> in plain words: what you want to have done.</li>
+    <li><strong>Look at the plan.</strong> Nothing runs before you say so.</li>
+    <li><strong>Watch it run.</strong> This page then shows what runs, what failed and why, what it cost, and what waits for you.</li>
+  </ol>
+  ${hasModel ? html`<a class="button primary" href="/new">Write a goal</a> <a class="button" href="/new?way=job">Run an example plan</a>`
+    : html`<p>No model is configured yet, so goals cannot be planned. A plan that you bring runs without one.</p><a class="button primary" href="/new?way=job">Run an example plan without a model</a>`}
+<//>`;
 
 const LIMITED = /** @type {const} */ ([["day", "Spent today"], ["month", "Spent this month"]]);
 

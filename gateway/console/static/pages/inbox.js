@@ -25,10 +25,11 @@ export default function Inbox({ query }) {
     <${ListTable} of=${list} heads=${html`<th>Status</th><th>What</th><th>Kind</th><th>Tool</th><th>Asked</th><th>Expires</th>`} empty=${status === "open" ? "Nothing waits for you" : "No questions"}
       row=${(/** @type {import("../rows.js").Ask} */ ask) => html`<tr key=${ask.id}>
         <td><${Status} value=${ask.status} /></td>
-        <td class="wide"><a class="row-link" href=${pageOf(ask.id)}>${ask.title}</a></td>
+        <td class="wide"><a class="row-link" dir="auto" href=${pageOf(ask.id)}>${ask.title}</a></td>
         <td>${ask.kind}</td><td><code>${ask.tool}</code></td>
-        <td><${When} at=${ask.askedAt} /></td>
-        <td>${ask.closedAt ? "" : html`<${When} at=${ask.expiresAt} none="never" />`}</td></tr>`}>
-      <p>A step with <code>"approval": true</code> waits here before its tool is called, and the tool <code>askHuman</code> asks here.</p>
+        <td data-label="asked"><${When} at=${ask.askedAt} /></td>
+        <td data-label=${ask.closedAt ? null : "expires"}>${ask.closedAt ? "" : html`<${When} at=${ask.expiresAt} none="never" />`}</td></tr>`}>
+      <p>When a run needs your approval or has a question, it stops here until you answer.</p>
+      <p class="hint">A step with <code>"approval": true</code> waits here before its tool is called, and the tool <code>askHuman</code> asks here.</p>
     <//>`;
 }

@@ -2,12 +2,13 @@
 /** Write a goal: see its plan before it runs, or let an agent pursue it in turns, or paste a plan. */
 
 import { ApiError, get, post } from "../parts/api.js";
-import { Problem } from "../parts/components.js";
+import { Problem, Unfolded } from "../parts/components.js";
 import { Graph } from "../parts/graph.js";
 import { html, useRef, useState } from "../parts/html.js";
 import { Limits, limitsIn } from "../parts/limits.js";
 import { useLoaded } from "../parts/loading.js";
-import { navigate } from "../parts/router.js";
+import { navigate, setQuery } from "../parts/router.js";
+import { WebhookFields, webhookIn } from "../parts/webhook.js";
 
 /** The newest built-in planner. */
 const PLANNER = "DecomposerV8";
@@ -17,12 +18,28 @@ const WAYS = {
   job: "I have a plan as JSON",
 };
 
-export default function New() {
-  const [way, setWay] = useState("plan");
+/** A plan that needs no model. */
+const EXAMPLE = JSON.stringify(
+  {
+    original_request: "Write a greeting and read it back",
+    intent: { primary: "greet", sub_intents: [] },
+    entities: [],
+    sub_tasks: [
+      { id: "write", description: "Write the greeting", thought: "The next step reads it.", action_type: "tool", tool_or_prompt: { name: "writeFile", params: { path: "greeting.md", content: "Hello!" } }, expected_output: "a file", dependencies: [] },
+      { id: "read", description: "Read the greeting back", thought: "So we know that it was written.", action_type: "tool", tool_or_prompt: { name: "readFile", params: { path: "greeting.md" } }, expected_output: "the text", dependencies: ["write"] },
+    ],
+  },
+  null,
+  2,
+);
+
+/** @param {{query: Record<string, string>}} props */
+export default function New({ query }) {
+  const way = query.way in WAYS ? query.way : "plan";
   return html`
     <div class="head"><h1>New run</h1></div>
-    <fieldset class="choice"><legend>How</legend>
-      ${Object.entries(WAYS).map(([name, title]) => html`<label><input type="radio" name="way" checked=${way === name} onChange=${() => setWay(name)} /> ${title}</label>`)}
+    <fieldset class="choice"><legend>How it works</legend>
+      ${Object.entries(WAYS).map(([name, title]) => html`<label><input type="radio" name="way" checked=${way === name} onChange=${() => setQuery({ way: name })} /> ${title}</label>`)}
     </fieldset>
     ${way === "plan" && html`<${Plan} />`}
     ${way === "agent" && html`<${Agent} />`}
@@ -32,9 +49,9 @@ export default function New() {
 
 /**
  * A form of one text that sends it. `children` are further fields.
- * @param {{label: string, button: string, hint: string, send: (text: string, form: HTMLFormElement) => Promise<void>, rows?: number, children?: any}} props
+ * @param {{label: string, button: string, hint: string, send: (text: string, form: HTMLFormElement) => Promise<void>, rows?: number, text?: string, children?: any}} props
  */
-function TextForm({ label, button, hint, send, rows = 4, children }) {
+function TextForm({ label, button, hint, send, rows = 4, text = "", children }) {
   const [busy, setBusy] = useState(false);
   const [error, setError] = useState(/** @type {any} */ (null));
   /** @param {SubmitEvent} event */
@@ -51,7 +68,7 @@ function TextForm({ label, button, hint, send, rows = 4, children }) {
     setBusy(false);
   };
   return html`<form class="stack" onSubmit=${submit}>
-    <label>${label}<textarea name="text" rows=${rows} required data-search></textarea></label>
+    <label>${label}<textarea name="text" rows=${rows} required data-search defaultValue=${text}></textarea></label>
     <p class="hint">${hint}</p>
     ${children}
     <${Problem} error=${error} />
@@ -62,11 +79,12 @@ function TextForm({ label, button, hint, send, rows = 4, children }) {
 function Agent() {
   const limits = useRef(/** @type {any} */ (null));
   const send = async (/** @type {string} */ text, /** @type {HTMLFormElement} */ form) => {
-    const goal = await post("/api/v1/goals", { objective: text, params: limitsIn(form, limits.current) });
+    const goal = await post("/api/v1/goals", { objective: text, params: limitsIn(form, limits.current), ...webhookIn(form, undefined) });
     const { runId } = await post(`/api/v1/goals/${goal.id}/run`);
     navigate(`/runs/${runId}`);
   };
-  return html`<${TextForm} label="Goal" button="Run" send=${send} hint="At least 10 characters. The agent calls tools until it is done or its turns are used up."><${Limits} fields=${limits} /><//>`;
+  return html`<${TextForm} label="Goal" button="Run" send=${send} hint="At least 10 characters. The agent calls tools until it is done or its turns are used up.">
+    <${Limits} fields=${limits} /><${Unfolded} title="Webhook"><${WebhookFields} /><//><//>`;
 }
 
 function Job() {
@@ -80,7 +98,7 @@ function Job() {
     const made = await post("/api/v1/execute-dag", job);
     navigate(`/runs/${made.executionId}`);
   };
-  return html`<${TextForm} label="Plan" button="Run" rows=${16} send=${send} hint="The JSON of a job with its sub_tasks, as in the API reference. It needs no model unless a step asks one." />`;
+  return html`<${TextForm} label="Plan" button="Run" rows=${16} text=${EXAMPLE} send=${send} hint="The JSON of a job with its sub_tasks, as in the API reference. The example writes a file and reads it back; it needs no model." />`;
 }
 
 function Plan() {
@@ -99,12 +117,13 @@ function Plan() {
     await take(await post("/api/v1/create-dag", { "goal-text": text, agentName: agent, ...limitsIn(form, limits.current) }));
   };
   return html`
-    <label>Planner
-      <select value=${agent} onChange=${(/** @type {any} */ event) => setAgent(event.target.value)}>
-        ${(agents.data ?? [{ name: PLANNER }]).map((/** @type {any} */ one) => html`<option key=${one.name}>${one.name}</option>`)}
-      </select>
-    </label>
-    <${TextForm} label="Goal" button="Make a plan" send=${plan} hint="The planner turns it into steps. Nothing runs before you say so."><${Limits} fields=${limits} /><//>
+    <${TextForm} label="Goal" button="Make a plan" send=${plan} hint="The planner turns it into steps. Nothing runs before you say so.">
+      <${Limits} fields=${limits} />
+      <${Unfolded} title="Planner"><label class="field"><span class="field-name">Agent that makes the plan</span>
+        <select value=${agent} onChange=${(/** @type {any} */ event) => setAgent(event.target.value)}>
+          ${(agents.data ?? [{ name: PLANNER }]).map((/** @type {any} */ one) => html`<option key=${one.name}>${one.name}</option>`)}
+        </select></label><//>
+    <//>
     ${question && html`<section class="question"><h2>The planner asks</h2><p>${question.text}</p>
       <${TextForm} label="Your answer" button="Answer" hint="" rows=${2} send=${(/** @type {string} */ answer) => post(`/api/v1/dags/${question.id}/clarify`, { answer }).then(take)} /></section>`}
     ${dag && html`<${Preview} dag=${dag} />`}`;

@@ -4,7 +4,7 @@
 import { call, post } from "../parts/api.js";
 import { Attempts } from "../parts/attempts.js";
 import { Budget, BudgetFact, BudgetNotice, useBudget } from "../parts/budget.js";
-import { Action, Copy, Empty, Fact, Loaded, Status, Tabs, Unfolded, When } from "../parts/components.js";
+import { Action, Copy, Empty, Fact, Loaded, Status, Tabs, Title, Unfolded, When } from "../parts/components.js";
 import { EventsLog } from "../parts/events_log.js";
 import { duration, number, pretty, prettyText, usd } from "../parts/format.js";
 import { ForkTurn, Forks } from "../parts/forking.js";
@@ -14,6 +14,7 @@ import { Markdown } from "../parts/markdown.js";
 import { Outward, Policy } from "../parts/outward.js";
 import { OpenQuestions } from "../parts/questions.js";
 import { navigate, setQuery } from "../parts/router.js";
+import { WebhookFact } from "../parts/webhook.js";
 import { useFollowed } from "./run_of_plan.js";
 
 const TABS = { turns: "Turns", report: "Report", outputs: "Outputs", budget: "Budget", events: "Events" };
@@ -24,6 +25,8 @@ const OUTCOMES = {
   nothing_done: "The agent asked for calls, but none was made.",
 };
 
+const LIST = { title: "Runs", href: "/runs?kind=goals" };
+
 /** @param {{id: string, query: Record<string, string>}} props */
 export function AgentRun({ id, query }) {
   const run = useLoaded(`/api/v1/runs/${id}`);
@@ -32,7 +35,7 @@ export function AgentRun({ id, query }) {
   const tab = query.tab in TABS ? query.tab : "turns";
   const budget = useBudget(`/api/v1/runs/${id}`, tab === "budget" ? run.data?.seq : run.data?.status);
   const changed = async () => void (await Promise.all([budget.reload(), run.reload()]));
-  return html`<${Loaded} of=${run}>${(/** @type {import("../rows.js").Run} */ data) => html`
+  return html`<${Loaded} of=${run} back=${LIST}>${(/** @type {import("../rows.js").Run} */ data) => html`
     <${Head} run=${data} reload=${run.reload} connected=${connected} budget=${budget.data} />
     <${BudgetNotice} budget=${budget.data} />
     ${(data.error || OUTCOMES[/** @type {keyof typeof OUTCOMES} */ (data.outcomeReason)]) && html`<div class="problem" role="alert">
@@ -43,8 +46,8 @@ export function AgentRun({ id, query }) {
     ${data.remarks.map((/** @type {string} */ remark) => html`<p class="hint">${remark}</p>`)}
     <${Tabs} names=${TABS} chosen=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />
     <div id="tabpanel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">
-      ${tab === "turns" && html`<${Loaded} of=${steps}>${(/** @type {any[]} */ rows) => (rows.length ? rows.map((row) => html`<${Turn} key=${row.id} runId=${id} turn=${row} />`) : html`<p class="hint">The first turn has not ended yet.</p>`)}<//>`}
-      ${tab === "report" && (data.workingMemory.summary ? html`<${Markdown} text=${String(data.workingMemory.summary)} />` : html`<p class="hint">The summary is written at the end.</p>`)}
+      ${tab === "turns" && html`<${Loaded} of=${steps}>${(/** @type {any[]} */ rows) => (rows.length ? rows.map((row) => html`<${Turn} key=${row.id} runId=${id} turn=${row} />`) : html`<p class="hint">${isOpen(data) ? "The first turn has not ended yet." : "The run ended before its first turn."}</p>`)}<//>`}
+      ${tab === "report" && (data.workingMemory.summary ? html`<${Markdown} text=${String(data.workingMemory.summary)} />` : html`<p class="hint">${isOpen(data) ? "The summary is written at the end." : "The run ended without a summary."}</p>`)}
       ${tab === "outputs" && html`<${Outputs} id=${id} seq=${data.seq} />`}
       ${tab === "budget" && html`<${Budget} path=${`/api/v1/runs/${id}`} budget=${budget} changeable=${isOpen(data) || data.status === "failed"} changed=${changed} />`}
       ${tab === "events" && html`<${EventsLog} id=${id} />`}
@@ -60,7 +63,7 @@ function Head({ run, reload, connected, budget }) {
   return html`<div class="head">
       <div>
         <p class="crumb"><a href="/runs?kind=goals">Runs</a> / <a href=${`/goals/${run.goalId}`}>Goal</a></p>
-        <h1>${run.goal.objective}</h1>
+        <${Title} text=${run.goal.objective} />
       </div>
       <div class="actions">
         ${(run.status === "failed" || run.failedCalls > 0) && html`<${Action} label="Resume" kind="primary" sure="" act=${() => post(`/api/v1/runs/${run.id}/resume`).then(reload)} />`}
@@ -76,9 +79,10 @@ function Head({ run, reload, connected, budget }) {
       <${Fact} name="Cost">${usd(run.totalCostUsd)}<//>
       <${BudgetFact} budget=${budget} />
       <${Policy} run=${run} />
+      <${WebhookFact} goal=${run.goal} />
       <${Fact} name="Agent">${run.agentName} ${run.agentVersion}${run.model ? ` (${run.model})` : ""}<//>
       <${Forks} run=${run} />
-      <${Fact} name="Started"><${When} at=${run.startedAt ?? run.createdAt} /><//>
+      <${Fact} name="Started"><${When} exact at=${run.startedAt ?? run.createdAt} /><//>
       <${Fact} name="Id"><${Copy} text=${run.id} /><//>
     </dl>`;
 }

@@ -3,7 +3,7 @@
 
 import { call, post } from "../parts/api.js";
 import { Budget, BudgetFact, BudgetNotice, useBudget } from "../parts/budget.js";
-import { Action, Copy, Fact, Loaded, Status, Tabs, When } from "../parts/components.js";
+import { Action, Copy, Fact, Loaded, Status, Tabs, Title, When } from "../parts/components.js";
 import { follow } from "../parts/events.js";
 import { EventsLog } from "../parts/events_log.js";
 import { duration, number, usd } from "../parts/format.js";
@@ -21,6 +21,8 @@ import { StepDrawer } from "./step_drawer.js";
 
 const TABS = { graph: "Steps", timeline: "Timeline", report: "Report", costs: "Costs", budget: "Budget", events: "Events" };
 
+const LIST = { title: "Runs", href: "/runs" };
+
 /** @param {{id: string, query: Record<string, string>}} props */
 export function PlanRun({ id, query }) {
   const run = useLoaded(`/api/v1/dag-executions/${id}`);
@@ -29,16 +31,16 @@ export function PlanRun({ id, query }) {
   const budget = useBudget(`/api/v1/dag-executions/${id}`, tab === "budget" ? run.data?.seq : run.data?.status);
   const changed = async () => void (await Promise.all([budget.reload(), run.reload()]));
   const choose = (/** @type {string} */ step) => setQuery({ step });
-  return html`<${Loaded} of=${run}>${(/** @type {import("../rows.js").ExecutionDetail} */ data) => html`
+  return html`<${Loaded} of=${run} back=${LIST}>${(/** @type {import("../rows.js").ExecutionDetail} */ data) => html`
     <${Head} run=${data} reload=${run.reload} connected=${connected} budget=${budget.data} />
     <${BudgetNotice} budget=${budget.data} />
     <${Failure} run=${data} choose=${choose} byBudget=${Boolean(budget.data?.reached)} />
     ${!isOver(data) && html`<${OpenQuestions} runId=${id} seq=${data.seq} />`}
     <${Tabs} names=${TABS} chosen=${tab} choose=${(/** @type {string} */ name) => setQuery({ tab: name })} />
     <div id="tabpanel" role="tabpanel" aria-labelledby=${`tab-${tab}`} class="panel">
-      ${tab === "graph" && html`<${Steps} steps=${data.subSteps} chosen=${query.step ?? ""} choose=${choose} />`}
+      ${tab === "graph" && html`<${Steps} planning=${!isOver(data)} steps=${data.subSteps} chosen=${query.step ?? ""} choose=${choose} />`}
       ${tab === "timeline" && html`<${Timeline} steps=${data.subSteps} choose=${choose} />`}
-      ${tab === "report" && (data.synthesisResult ? html`<${Markdown} text=${data.synthesisResult} />` : html`<p class="hint">The report is written when all steps are done.</p>`)}
+      ${tab === "report" && (data.synthesisResult ? html`<${Markdown} text=${data.synthesisResult} />` : html`<p class="hint">${isOpen(data) ? "The report is written when all steps are done." : "The run ended without a report."}</p>`)}
       ${tab === "costs" && html`<${Costs} id=${id} seq=${data.seq} />`}
       ${tab === "budget" && html`<${Budget} path=${`/api/v1/dag-executions/${id}`} budget=${budget} changeable=${isOpen(data)} changed=${changed} />`}
       ${tab === "events" && html`<${EventsLog} id=${id} />`}
@@ -76,7 +78,7 @@ function Head({ run, reload, connected, budget }) {
   return html`<div class="head">
       <div>
         <p class="crumb"><a href="/runs">Runs</a> / <a href=${`/dags/${run.dagId}`}>Plan</a></p>
-        <h1>${run.dagTitle || run.originalRequest || run.id}</h1>
+        <${Title} text=${run.dagTitle || run.originalRequest || run.id} />
       </div>
       <div class="actions">
         ${run.status === "suspended" && html`<${Action} label="Resume" kind="primary" sure="" act=${() => post(`/api/v1/resume-dag/${run.id}`).then(reload)} />`}
@@ -93,7 +95,7 @@ function Head({ run, reload, connected, budget }) {
       <${BudgetFact} budget=${budget} />
       <${Policy} run=${run} />
       <${Forks} run=${run} />
-      <${Fact} name="Started"><${When} at=${run.startedAt ?? run.createdAt} /><//>
+      <${Fact} name="Started"><${When} exact at=${run.startedAt ?? run.createdAt} /><//>
       <${Fact} name="Id"><${Copy} text=${run.id} /><//>
     </dl>`;
 }
@@ -104,7 +106,7 @@ function Failure({ run, choose, byBudget }) {
   const reason = run.cancelledAt ? `Cancelled${run.cancelledReason ? `: ${run.cancelledReason}` : ""}` : run.suspendedReason;
   if (!failed.length && !reason) return null;
   return html`<div class="problem" role="alert">
-    ${reason && html`<p>${reason}</p>`}
+    ${reason && !failed.some((/** @type {import("../rows.js").Step} */ step) => step.error === reason) && html`<p>${reason}</p>`}
     ${failed.map((/** @type {import("../rows.js").Step} */ step) => html`<p key=${step.taskId}>
       <button class="link" onClick=${() => choose(step.taskId)}>${labelOf(step)}</button> (${step.toolOrPromptName}): ${step.error}
     </p>`)}
@@ -112,11 +114,11 @@ function Failure({ run, choose, byBudget }) {
   </div>`;
 }
 
-/** @param {{steps: import("../rows.js").Step[], chosen: string, choose: (id: string) => void}} props */
-function Steps({ steps, chosen, choose }) {
+/** @param {{planning: boolean, steps: import("../rows.js").Step[], chosen: string, choose: (id: string) => void}} props */
+function Steps({ planning, steps, chosen, choose }) {
   const [wanted, setWanted] = useState("");
   const found = wanted ? steps.filter((step) => `${step.taskId} ${step.description} ${step.toolOrPromptName}`.toLowerCase().includes(wanted.toLowerCase())) : [];
-  if (!steps.length) return html`<p class="hint">The plan is being made.</p>`;
+  if (!steps.length) return html`<p class="hint">${planning ? "The plan is being made." : "The run ended before it had a plan."}</p>`;
   return html`
     <div class="finder">
       <input data-search type="search" placeholder="Find a step" aria-label="Find a step" value=${wanted} onInput=${(/** @type {any} */ event) => setWanted(event.target.value)} />
@@ -133,7 +135,7 @@ function Costs({ id, seq }) {
     <dl class="facts">
       <${Fact} name="Planning">${usd(data.totals.planningCostUsd)}<//>
       <${Fact} name="Steps">${usd(data.totals.executionCostUsd)}<//>
-      <${Fact} name="Together">${usd(data.totals.grandTotalCostUsd)}<//>
+      <${Fact} name="Total">${usd(data.totals.grandTotalCostUsd)}<//>
     </dl>
     <table class="list">
       <thead><tr><th>Step</th><th>Tool or agent</th><th class="num">Tokens</th><th class="num">Cost</th></tr></thead>
@@ -142,7 +144,7 @@ function Costs({ id, seq }) {
           <td>${step.taskId}</td><td>${step.toolOrPromptName}</td>
           <td class="num" data-label="tokens">${number(step.usage?.totalTokens)}</td><td class="num" data-label="cost">${usd(step.costUsd)}</td>
         </tr>`)}
-        ${data.execution.synthesis && html`<tr><td>Report</td><td></td><td class="num">${number(data.execution.synthesis.usage?.totalTokens)}</td><td class="num">${usd(data.execution.synthesis.costUsd)}</td></tr>`}
+        ${data.execution.synthesis && html`<tr><td>Report</td><td></td><td class="num" data-label="tokens">${number(data.execution.synthesis.usage?.totalTokens)}</td><td class="num" data-label="cost">${usd(data.execution.synthesis.costUsd)}</td></tr>`}
       </tbody>
     </table>`}<//>`;
 }

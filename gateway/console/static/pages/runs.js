@@ -47,11 +47,11 @@ function rowOf(kind, row) {
   const { title, done, all, ms, remark, error } = kind === "goals" ? ofGoal(row) : ofPlan(row);
   return html`<tr key=${row.id}>
     <td><${Status} value=${row.status} cancelled=${Boolean(row.cancelledAt ?? row.cancelledReason)} remark=${remark} title=${error} /></td>
-    <td class="wide"><a class="row-link" href=${`/runs/${row.id}`}>${title}</a></td>
+    <td class="wide"><a class="row-link" dir="auto" href=${`/runs/${row.id}`}>${title}</a></td>
     <td class="num" data-label="steps">${number(done)}${all ? ` / ${number(all)}` : ""}</td>
     <td class="num" data-label="took">${duration(ms)}</td>
     <td class="num" data-label="cost">${usd(row.totalCostUsd)}</td>
-    <td><${When} at=${row.startedAt ?? row.createdAt} /></td>
+    <td data-label="started"><${When} at=${row.startedAt ?? row.createdAt} /></td>
   </tr>`;
 }
 

@@ -30,13 +30,13 @@ export default function Search({ query }) {
 function Hits({ q, kind }) {
   const list = useList(`/api/v1/search${text({ q, kind, limit: 50 })}`, "hits");
   const words = q.split(/\s+/);
-  return html`<${ListTable} of=${list} empty="Nothing was found" heads=${html`<th>Status</th><th>What</th><th>Kind</th><th>Made</th>`}
+  return html`<${ListTable} of=${list} empty="Nothing was found" heads=${html`<th>Status</th><th>What</th><th>Kind</th><th>Created</th>`}
     row=${(/** @type {import("../rows.js").Hit} */ hit) => html`<tr key=${`${hit.kind}/${hit.id}`}>
       <td><${Status} value=${hit.status} /></td>
-      <td class="wide"><a class="row-link" href=${`/${PAGES[/** @type {keyof typeof PAGES} */ (hit.kind)]}/${hit.id}`}>${hit.title || hit.id}</a>
+      <td class="wide"><a class="row-link" dir="auto" href=${`/${PAGES[/** @type {keyof typeof PAGES} */ (hit.kind)]}/${hit.id}`}>${hit.title || hit.id}</a>
         ${hit.snippet !== hit.title && html`<div class="hint"><${Marked} text=${hit.snippet} words=${words} /></div>`}</td>
       <td>${NAMES[/** @type {keyof typeof NAMES} */ (hit.kind)]}</td>
-      <td><${When} at=${hit.at} /></td></tr>`}><p>Every word must occur. Try fewer words, or the beginning of one.</p><//>`;
+      <td data-label="created"><${When} at=${hit.at} /></td></tr>`}><p>Every word must occur. Try fewer words, or the beginning of one.</p><//>`;
 }
 
 /** A text in which the words are marked. @param {{text: string, words: string[]}} props */

@@ -16,16 +16,17 @@ export default function System() {
       ${Object.entries({ ...data.problems, ...data.warnings }).map(([name, text]) => html`<${Problem} error=${{ message: `${name}: ${text}` }} />`)}
       <dl class="facts">
         <${Fact} name="State">${data.status}<//>
-        <${Fact} name="NATS">${data.nats}<//>
-        <${Fact} name="Views">${data.database}<//>
+        <${Fact} name="Log (NATS)">${data.nats}<//>
+        <${Fact} name="Views (database)">${data.database}<//>
         <${Fact} name="Commits behind">${number(data.projectorLag)}<//>
         <${Fact} name="Model">${data.llm === "ok" ? `${data.provider} ${data.model}` : data.llm}<//>
         <${Fact} name="Executors">${(data.executors ?? []).join(", ") || "none"}<//>
         <${Fact} name="Goal runs waiting">${number(data.scheduler?.queue.size)}<//>
         <${Fact} name="As of">${time(data.timestamp)}<//>
-      </dl>`}<//>
+      </dl>
+      <p class="hint">Everything that happens is written to the log. The pages show views that are made from it; “commits behind” says how many changes they do not show yet.</p>`}<//>
     <h2>Live log</h2><${LiveLog} />
-    <h2>Tools</h2>
+    <h2>Tools</h2><p class="hint">What steps and agents can call.</p>
     <${Loaded} of=${tools}>${(/** @type {any[]} */ rows) => rows.map(({ function: tool }) => html`<details key=${tool.name} class="call"><summary><code>${tool.name}</code> ${tool.description}</summary><pre>${JSON.stringify(tool.parameters, null, 2)}</pre></details>`)}<//>`;
 }
 

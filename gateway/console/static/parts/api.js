@@ -22,6 +22,7 @@ export class ApiError extends Error {
 /** What to do about an answer. @type {Record<number, string>} */
 const HINTS = {
   401: "Enter a key.",
+  429: "The page tries again by itself in a few seconds.",
   403: "Forget the key at the top of the page, and enter one that has the scope.",
 };
 
@@ -62,7 +63,7 @@ async function answered(method, path, init) {
     const response = await fetch(path, { ...init, method });
     return noted(response);
   } catch {
-    throw new ApiError(0, { error: "The gateway does not answer. Is it running?" });
+    throw new ApiError(0, { error: "The gateway does not answer. The page tries again every few seconds. If this stays, check that the gateway runs and that you are online." });
   }
 }
 

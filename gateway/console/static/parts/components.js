@@ -12,14 +12,16 @@ export function Status({ value, cancelled = false, remark = null, title = null }
   return html`<span class=${`status ${shown} ${remark ? "remarked" : ""}`} title=${title}><i aria-hidden="true"></i>${shown}${remark && `, ${remark}`}</span>`;
 }
 
-/** A time as its distance from now, with the exact time on hover. @param {{at: string | null, none?: string}} props */
-export function When({ at, none = "–" }) {
+/** A time as its distance from now. The exact time is shown on hover, or beside it if it is `exact`.
+ * @param {{at: string | null, none?: string, exact?: boolean}} props */
+export function When({ at, none = "–", exact = false }) {
   const [, setTick] = useState(0);
   useEffect(() => {
     const timer = setInterval(() => setTick((tick) => tick + 1), 10_000);
     return () => clearInterval(timer);
   }, []);
-  return at ? html`<time datetime=${at} title=${time(at)}>${ago(at)}</time>` : none;
+  if (!at) return none;
+  return html`<time datetime=${at} title=${time(at)}>${exact ? html`${time(at)} <span class="hint">${ago(at)}</span>` : ago(at)}</time>`;
 }
 
 /** An error of the API. @param {{error: any, retry?: () => void}} props */
@@ -44,9 +46,22 @@ export function Loading() {
   return html`<p class="loading" role="status">${slow ? "Loading…" : ""}</p>`;
 }
 
-/** Show the data, the error, or that it is loading. @param {{of: any, children: (data: any) => any}} props */
-export function Loaded({ of, children }) {
+/** Where a page of one thing belongs: the list of such things. @typedef {{title: string, href: string}} List */
+
+/** Instead of a page that could not be loaded: why, and the way back. @param {{error: any, retry?: () => void, back: List}} props */
+export function Unavailable({ error, retry, back }) {
+  const isMissing = error.status === 404;
+  return html`<p class="crumb"><a href=${back.href}>${back.title}</a></p>
+    <h1>${isMissing ? "Not found" : "This page could not be loaded"}</h1>
+    ${isMissing ? html`<p class="cause">${error.message}</p><p class="hint">It may have been deleted, or the address is incomplete. <a href=${back.href}>See all ${back.title.toLowerCase()}</a> or <a href="/search">search</a>.</p>`
+      : html`<${Problem} error=${error} retry=${retry} />`}`;
+}
+
+/** Show the data, the error, or that it is loading. With `back`, it is the whole page that is loaded.
+ * @param {{of: any, back?: List, children: (data: any) => any}} props */
+export function Loaded({ of, back, children }) {
   if (of.data) return html`<${Problem} error=${of.error} retry=${of.reload} />${children(of.data)}`;
+  if (of.error && back) return html`<${Unavailable} error=${of.error} retry=${of.reload} back=${back} />`;
   return of.error ? html`<${Problem} error=${of.error} retry=${of.reload} />` : html`<${Loading} />`;
 }
 
@@ -105,16 +120,33 @@ export function Unfolded({ title, children }) {
   </details>`;
 }
 
+/** Put a text on the clipboard. Pages without TLS have no `navigator.clipboard`. @param {string} text */
+async function copied(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  /** @param {ClipboardEvent} event */
+  const listener = (event) => {
+    event.clipboardData?.setData("text/plain", text);
+    event.preventDefault();
+  };
+  document.addEventListener("copy", listener, { once: true });
+  document.execCommand("copy");
+  document.removeEventListener("copy", listener);
+}
+
 /** A text that is copied on a click. @param {{text: string, label?: string}} props */
 export function Copy({ text, label = text }) {
   const [done, setDone] = useState(false);
   const copy = async () => {
-    await navigator.clipboard?.writeText(text);
+    await copied(text);
     setDone(true);
     setTimeout(() => setDone(false), 1500);
   };
   return html`<button class="copy" title="Copy" onClick=${copy}>${label}<span role="status">${done ? " ✓ copied" : ""}</span></button>`;
 }
+
+/** The heading of the page of something that has a text, which may be long or in another script. @param {{text: string}} props */
+export const Title = ({ text }) => html`<h1 class=${text.length > LONG ? "long" : null} dir="auto">${text}</h1>`;
+const LONG = 160;
 
 /** A term and its value. @param {{name: string, children: any}} props */
 export const Fact = ({ name, children }) => html`<div class="fact"><dt>${name}</dt><dd>${children}</dd></div>`;

@@ -1,19 +1,23 @@
 // @ts-check
 /** Values as text, in the language and time zone of the browser. */
 
-const DATE = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
-const CLOCK = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const ZONE = new Intl.DateTimeFormat(undefined, { timeZoneName: "short" });
+const CLOCK_PARTS = /** @type {const} */ ({ hour: "numeric", minute: "2-digit", second: "2-digit", timeZoneName: "short" });
+const DATE_PARTS = /** @type {const} */ ({ year: "numeric", month: "short", day: "numeric", ...CLOCK_PARTS });
+const DATE = new Intl.DateTimeFormat(undefined, DATE_PARTS);
+const CLOCK = new Intl.DateTimeFormat(undefined, CLOCK_PARTS);
 const RELATIVE = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 const NUMBER = new Intl.NumberFormat();
 
-/** Name of the browser's time zone. */
-export const zone = () => ZONE.formatToParts(new Date()).find((part) => part.type === "timeZoneName")?.value ?? "";
+/** Name of the browser's time zone, such as `Europe/Berlin`. */
+export const ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** Date and time with the zone. @param {string | null | undefined} iso */
-export const time = (iso) => (iso ? `${DATE.format(new Date(iso))} ${zone()}` : "–");
+/** Date and time with the zone, whose offset is that of the date. @param {string | null | undefined} iso */
+export const time = (iso) => (iso ? DATE.format(new Date(iso)) : "–");
 
-/** Time of the day. @param {string} iso */
+/** Date and time in another zone. @param {string} iso @param {string} timeZone */
+export const timeIn = (iso, timeZone) => new Intl.DateTimeFormat(undefined, { ...DATE_PARTS, timeZone }).format(new Date(iso));
+
+/** Time of the day with the zone. @param {string} iso */
 export const clock = (iso) => CLOCK.format(new Date(iso));
 
 /** @type {[Intl.RelativeTimeFormatUnit, number][]} */

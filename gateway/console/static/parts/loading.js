@@ -5,7 +5,9 @@ import { ASKS_CHANGED, get } from "./api.js";
 import { useCallback, useEffect, useRef, useState } from "./html.js";
 
 /** Pause before the next try when the gateway cannot answer at the moment. */
-const AWAY_MS = 5000;
+export const AWAY_MS = 5000;
+/** Whether an error means that a later try may succeed: no answer, too many requests, or a part of the system is away. @param {any} error */
+export const isAway = (error) => [0, 429, 503].includes(error?.status);
 
 /**
  * Load `path` from the API. A path of null loads nothing. While a new answer is loading, the old one stays.
@@ -37,12 +39,12 @@ export function useLoaded(path, { everyMs, version } = {}) {
     const timer = setInterval(() => document.hidden || void reload(), everyMs);
     return () => clearInterval(timer);
   }, [reload, everyMs]);
-  const isAway = state.error?.status === 0 || state.error?.status === 503;
+  const away = isAway(state.error);
   useEffect(() => {
-    if (!isAway) return;
+    if (!away) return;
     const timer = setTimeout(reload, AWAY_MS);
     return () => clearTimeout(timer);
-  }, [reload, isAway, state]);
+  }, [reload, away, state]);
   const current = state.path === path;
   return { data: current ? state.data : null, error: current ? state.error : null, reload, tookMs: state.tookMs };
 }
