@@ -6,13 +6,17 @@ import math
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from gateway.http.errors import FrameworkRefusal
 
 WINDOW_S = 60.0
 REMEMBERED = 10_000
 """Number of windows above which expired ones are removed."""
+SWEEP_S = 1.0
+"""Minimum seconds between two removals of expired windows, because each looks at all windows."""
+IPV6_PREFIX = 64
+"""Bits of an IPv6 address that count. Whoever has one address usually has all that begin with these bits."""
 
 
 @dataclass(slots=True)
@@ -36,6 +40,7 @@ class RateLimit:
         self._proxies = proxies
         self._clock = clock
         self._windows: dict[str, _Window] = {}
+        self._sweep_at = -math.inf
 
     def take(
         self, remote: str | None, forwarded: Iterable[str] = (), actor: str | None = None
@@ -45,6 +50,7 @@ class RateLimit:
         A request with an `actor` counts for the actor, whatever its address. Others count for `remote`, or,
         if that is a trusted proxy, for the last address in `forwarded`, the header `X-Forwarded-For`, that is
         not a trusted proxy. From an address that is not a trusted proxy, `forwarded` is ignored.
+        IPv6 addresses with the same first IPV6_PREFIX bits count as one.
 
         Raises:
             FrameworkRefusal: the limit is exceeded.
@@ -71,14 +77,15 @@ class RateLimit:
         if actor is not None:
             return actor
         address = self._client(remote, forwarded)
-        return None if address is None or _is_in(address, self._exempt) else address
+        return None if address is None or _is_in(address, self._exempt) else _shared_part(address)
 
     def _window(self, client: str) -> _Window:
         now = self._clock()
         window = self._windows.get(client)
         if window is None or window.ends <= now:
-            if len(self._windows) >= REMEMBERED:
+            if len(self._windows) >= REMEMBERED and now >= self._sweep_at:
                 self._windows = {key: kept for key, kept in self._windows.items() if kept.ends > now}
+                self._sweep_at = now + SWEEP_S
             window = self._windows[client] = _Window(now + WINDOW_S)
         return window
 
@@ -89,11 +96,23 @@ class RateLimit:
         return remote
 
 
+def _shared_part(address: str) -> str:
+    """What all addresses of one client have in common: an IPv4 address, or the prefix of an IPv6 address."""
+    ip = _parsed(address)
+    if not isinstance(ip, IPv6Address):
+        return address if ip is None else str(ip)
+    return str(IPv6Network((int(ip), IPV6_PREFIX), strict=False))
+
+
 def _is_in(address: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    ip = _parsed(address)
+    return ip is not None and any(ip in network for network in networks)
+
+
+def _parsed(address: str) -> IPv4Address | IPv6Address | None:
+    """The address, as IPv4 if it is an IPv4 address in IPv6 notation; None if it is not an address."""
     try:
         ip = ip_address(address)
     except ValueError:
-        return False
-    if isinstance(ip, IPv6Address) and ip.ipv4_mapped:
-        ip = ip.ipv4_mapped
-    return any(ip in network for network in networks)
+        return None
+    return (isinstance(ip, IPv6Address) and ip.ipv4_mapped) or ip

@@ -1,6 +1,6 @@
 """Checks that protect HTTP ports from web pages of other sites. Pure.
 
-A web page can make its visitor's browser send requests to a port that only the visitor can reach. Two rules
+A web page can make its visitor's browser send requests to a port that only the visitor can reach. Three rules
 prevent this on every port:
 
 - `Host` must be a name that cannot be registered on the Internet, or one of ALLOWED_HOSTS. An attacker's
@@ -8,7 +8,11 @@ prevent this on every port:
 - A request that may change something must not come from a page of another site, unless the origin of that
   page is in CORS_ORIGINS.
 
-Requests without an `Origin`, which do not come from a browser, pass the second rule.
+- A page of another site may link to an answer, but not embed or fetch it, unless its origin is in
+  CORS_ORIGINS. A browser does not let the page read such an answer. But its size, its duration and whether
+  it is an error tell what exists, and streams that the page opens take the places of others.
+
+Requests without an `Origin` and `Sec-Fetch-Site`, which do not come from a browser, pass the last two rules.
 """
 
 from __future__ import annotations
@@ -26,8 +30,10 @@ ANY_HOST = "*"
 HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""Headers of every answer that does not set them itself. Browsers must not guess types or frame answers."""
+"""Headers of every answer that does not set them itself. Browsers must not guess types, or show answers as
+parts of pages of other sites."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,7 @@ class BrowserRules:
         host = headers.get("Host", "")
         if host and not self._is_own_host(host):
             return f"Host {host[:100]!r} is not allowed: use localhost or an IP address, or set ALLOWED_HOSTS"
-        if method in SAFE_METHODS or self._is_same_site(host, headers):
+        if self._is_same_site(host, headers) or (method in SAFE_METHODS and not _is_part_of_page(headers)):
             return None
         origin = headers.get("Origin", "another site")
         return f"A page of {origin[:100]} may not send {method}: add its origin to CORS_ORIGINS if it should"
@@ -69,6 +75,15 @@ class BrowserRules:
         if site is not None:
             return site in {"same-origin", "none"}
         return origin is None or urlsplit(origin).netloc.lower() == host.lower()
+
+
+def _is_part_of_page(headers: Mapping[str, str]) -> bool:
+    """Whether a page fetches or embeds the answer, instead of a person opening it.
+
+    Browsers that do not send `Sec-Fetch-Mode` obey `Cross-Origin-Resource-Policy`.
+    """
+    mode, used_as = headers.get("Sec-Fetch-Mode", "navigate"), headers.get("Sec-Fetch-Dest", "document")
+    return (mode, used_as) != ("navigate", "document")
 
 
 def host_name(host: str) -> str | None:

@@ -81,7 +81,14 @@ class Api:
             content = await FILES.run(Path(source).read_bytes)
         else:
             timeout, headers = ClientTimeout(READ_S), self._config.headers
-            async with self._http.get(source, headers=headers, timeout=timeout) as response:
+            async with self._http.get(
+                source,
+                headers=headers,
+                timeout=timeout,
+                allow_redirects=False,  # a redirect could carry the headers elsewhere
+            ) as response:
+                if 300 <= response.status < 400:
+                    raise Unreadable(f"{source} redirects: set `document` to the address it redirects to")
                 if response.status != HTTPStatus.OK:
                     raise Unreadable(f"{source}: {status_line(response)}")
                 content, more = await read_at_most(response, MAX_DOCUMENT_BYTES)

@@ -313,6 +313,32 @@ def test_addresses_are_forgotten_when_there_are_too_many(monkeypatch: pytest.Mon
     assert set(limit._windows) == {"10.0.0.3"}
 
 
+def test_windows_are_not_looked_through_at_each_request_of_a_flood(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rate_limit, "REMEMBERED", 2)
+    limit = RateLimit(5, clock=lambda: 0.0)
+    for number in range(3):
+        limit.take(f"10.0.0.{number}")
+    swept = limit._windows
+    limit.take("10.0.1.1")
+    assert limit._windows is swept
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "is_one"),
+    [
+        ("2001:db8::1", "2001:db8:0:0:ffff::2", True),
+        ("2001:db8::1%eth0", "2001:db8::2", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+    ],
+)
+def test_addresses_that_one_client_can_take_count_as_one(first: str, second: str, is_one: bool) -> None:
+    limit = RateLimit(2)
+    limit.take(first)
+    assert limit.take(second)["X-RateLimit-Remaining"] == str(int(not is_one))
+
+
 async def test_behind_a_proxy_of_ours_each_client_has_a_limit_of_its_own(start_gateway: StartGateway) -> None:
     api = await start_gateway(rate_limit_max=1)
     for chain, status in (

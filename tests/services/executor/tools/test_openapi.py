@@ -192,6 +192,28 @@ async def test_an_api_that_is_away_at_the_start_is_offered_when_it_comes(
             await tools.get("shop__getItem").invoke({"id": "1"}, CALL)
 
 
+async def test_a_redirect_of_the_document_does_not_carry_the_headers_elsewhere(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Eventually,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("executor.tools.sources.START_S", 0.05)
+    said = ""
+
+    def told() -> bool:
+        nonlocal said
+        said += capsys.readouterr().out
+        return "set `document` to the address" in said
+
+    port = free_port("127.0.0.1", 0)
+    document = f"http://127.0.0.1:{port}/moved?status=302"
+    async with shop_at(port) as shop, offered(tmp_path, document=document, headers={"X-Token": "t"}) as tools:
+        await eventually(told)
+        assert tools.available == ()
+    assert {request.path for request in shop.requests} == {"/moved"}
+
+
 async def test_a_document_in_a_file_needs_the_address_of_the_api(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

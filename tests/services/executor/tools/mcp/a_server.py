@@ -10,7 +10,7 @@ from mcp.server import MCPServer
 from mcp.server.mcpserver import Context, Image
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import ToolAnnotations
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 server = MCPServer("test")
 
@@ -28,6 +28,18 @@ class Weather(BaseModel):
 def weather(city: str, days: int = 1) -> Weather:
     """The weather of a city."""
     return Weather(city=city, degrees=20.5 + days)
+
+
+class Backtracking(BaseModel):
+    """What the tool `backtracking` says. Python's `re` would match the pattern for ever."""
+
+    text: str = Field(json_schema_extra={"pattern": "^(a+)+$"})
+
+
+@server.tool(annotations=READ)
+def backtracking() -> Backtracking:
+    """A text that does not match the pattern in the output schema."""
+    return Backtracking(text="a" * 50 + "!")
 
 
 @server.tool(annotations=ToolAnnotations(idempotent_hint=True), structured_output=False)

@@ -46,7 +46,16 @@ async def test_tools_of_a_command_are_offered_and_called(
     async with servers(tmp_path, **command(env={"GIVEN": "${TOKEN}"}, deny=["crash"])) as (tools, _):
         assert set(tools.available) == {
             f"it__{name}"
-            for name in ("weather", "text", "listing", "fails", "picture", "secret_of_executor", "slow")
+            for name in (
+                "weather",
+                "backtracking",
+                "text",
+                "listing",
+                "fails",
+                "picture",
+                "secret_of_executor",
+                "slow",
+            )
         }
         spec = tools.get("it__weather").spec
         assert spec.description == "The weather of a city."
@@ -72,6 +81,12 @@ async def test_tools_of_a_command_are_offered_and_called(
         assert (tmp_path / "artifacts" / image["path"]).read_bytes() == b"\x89PNG"
         seen = await tools.get("it__secret_of_executor").invoke({}, CALL)
         assert seen == "unset [redacted]"
+
+
+async def test_a_result_is_not_checked_by_the_patterns_of_its_server(tmp_path: Path) -> None:
+    async with servers(tmp_path, **command()) as (tools, _):
+        answer = await tools.get("it__backtracking").invoke({}, CALL)
+        assert answer == {"text": "a" * 50 + "!"}
 
 
 async def test_a_tool_that_can_be_called_as_a_task_only_is_not_offered(tmp_path: Path) -> None:

@@ -71,3 +71,32 @@ def test_a_page_of_another_site_may_change_nothing(
 ) -> None:
     assert (RULES.problem(method, LOCAL | headers) is None) == allowed
     assert RULES.problem("GET", LOCAL | headers) is None
+
+
+CROSS = {"Sec-Fetch-Site": "cross-site"}
+FETCHED = CROSS | {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "allowed"),
+    [
+        (CROSS | {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, True),
+        (CROSS | {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "iframe"}, False),
+        (CROSS | {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, False),
+        (
+            CROSS | {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Origin": "https://evil.example"},
+            False,
+        ),
+        (
+            CROSS | {"Sec-Fetch-Mode": "cors", "Sec-Fetch-Dest": "empty", "Origin": "https://app.example"},
+            True,
+        ),
+        ({"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "script"}, False),
+        ({"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}, True),
+        ({"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}, True),
+    ],
+)
+def test_a_page_of_another_site_may_link_to_an_answer_and_not_embed_or_fetch_it(
+    headers: dict[str, str], allowed: bool
+) -> None:
+    assert (RULES.problem("GET", LOCAL | headers) is None) == allowed
