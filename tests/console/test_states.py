@@ -165,3 +165,29 @@ async def test_the_keyboard_goes_on_in_the_page_that_a_link_opened(open_console:
     await console.page.locator("main a.row-link").first.wait_for()
     await console.page.keyboard.press("Tab")
     await expect(console.page.locator("main a.row-link").first).to_be_focused()
+
+
+async def test_a_gateway_that_stops_is_not_shown_as_ready(open_console: OpenConsole) -> None:
+    console = await open_console("/")
+    await console.page.locator(".health.good").wait_for()
+    await console.page.clock.install()
+    await console.open("/system")
+    await console.page.locator(".health.good").wait_for()
+    await console.page.route("**/health/ready", lambda route: route.abort())
+    await console.page.clock.fast_forward(20_000)
+    await console.page.locator(".health.bad", has_text="offline").wait_for()
+    await console.shown("The gateway does not answer")
+    assert await console.page.get_by_text("Commits behind").count() == 0
+
+
+async def test_a_system_without_a_model_says_so_and_offers_what_needs_none(open_console: OpenConsole) -> None:
+    console = await open_console("/search")
+    answer = {"status": "degraded", "problems": {"llm": "no model is configured"}, "warnings": {}}
+    nothing = {"executions": [], "pagination": {"total": 0, "nextCursor": None}}
+    await console.page.route("**/health/ready", lambda route: route.fulfill(status=503, json=answer))
+    await console.page.route("**/api/v1/dag-executions?*", lambda route: route.fulfill(json=nothing))
+    await console.page.route("**/api/v1/runs?*", lambda route: route.fulfill(json=[]))
+    await console.open("/")
+    await console.page.locator(".health.warn", has_text="no model").wait_for()
+    await console.shown("Model: no model is configured")
+    await console.page.get_by_role("link", name="Run an example plan without a model").wait_for()

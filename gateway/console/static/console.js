@@ -1,10 +1,11 @@
 // @ts-check
 /** The frame of every page: navigation, theme, key, and the page of the current address. */
 
-import { ApiError, KEY_WANTED, key, setKey } from "./parts/api.js";
+import { KEY_WANTED, key, setKey } from "./parts/api.js";
 import { Empty, Loading, Problem } from "./parts/components.js";
+import { useHealth } from "./parts/health.js";
 import { html, render, useEffect, useRef, useState } from "./parts/html.js";
-import { useLoaded, useOpenAsks } from "./parts/loading.js";
+import { useOpenAsks } from "./parts/loading.js";
 import { interceptLinks, navigate, useAddress } from "./parts/router.js";
 
 const PAGES = {
@@ -86,9 +87,8 @@ function OpenCount() {
 
 /** What is not ready, in one word and a link. */
 function Health() {
-  const ready = useLoaded("/health/ready", { everyMs: 15_000 });
-  const data = ready.data ?? (ready.error instanceof ApiError ? ready.error.body : null);
-  if (!data) return ready.error ? html`<a class="health bad" href="/system">offline</a>` : null;
+  const { data, error } = useHealth(15_000);
+  if (!data) return error && html`<span role="status"><a class="health bad" href="/system">offline</a></span>`;
   const problems = Object.keys(data.problems ?? {});
   const isServing = problems.every((name) => name === "llm");
   const [kind, text] = problems.length ? (isServing ? ["warn", "no model"] : ["bad", "not ready"]) : ["good", "ready"];

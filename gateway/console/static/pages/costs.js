@@ -29,7 +29,7 @@ export default function Costs({ query }) {
         </dl>
         ${data.summary.length ? html`<table class="list"><thead><tr><th>Date (UTC)</th><th class="wide">Share</th>${Object.values(PARTS).map((title) => html`<th class="num">${title}</th>`)}<th class="num">Total</th></tr></thead><tbody>
           ${data.summary.map((/** @type {any} */ one) => html`<tr key=${one.date}>
-            <td>${one.date}</td>
+            <td class="date">${one.date}</td>
             <td class="wide"><span class="meter"><span style=${{ width: `${(Number(one.totalCostUsd) / most) * 100}%` }}></span></span></td>
             ${Object.keys(PARTS).map((name) => html`<td class="num" data-label=${PARTS[/** @type {keyof typeof PARTS} */ (name)].toLowerCase()}>${usd(one[name])}</td>`)}
             <td class="num" data-label="total"><strong>${usd(one.totalCostUsd)}</strong></td></tr>`)}

@@ -3,6 +3,7 @@
 
 import { Empty, Loaded, Problem } from "../parts/components.js";
 import { number, usd } from "../parts/format.js";
+import { problemsOf, useHealth } from "../parts/health.js";
 import { html } from "../parts/html.js";
 import { useLoaded, useOpenAsks } from "../parts/loading.js";
 import { Table, useLiveReload } from "./runs.js";
@@ -17,17 +18,15 @@ export default function Home() {
   const costs = useLoaded("/api/v1/costs/summary?from=1d", { everyMs: 30_000 });
   const budget = useLoaded("/api/v1/budget", { everyMs: 30_000 });
   const asks = useOpenAsks();
-  const ready = useLoaded("/health/ready", { everyMs: 15_000 });
+  const state = useHealth(15_000).data;
   useLiveReload(() => [running, goals, suspended, failed, recent, recentGoals].forEach((one) => void one.reload()));
   const agents = goals.data?.filter((/** @type {any} */ run) => run.strategy === "agent").length;
   const count = running.data && goals.data ? running.data.pagination.total + agents : null;
-  const state = ready.data ?? ready.error?.body;
-  const problems = Object.entries(state?.problems ?? {});
   const schedules = state?.scheduler && state.scheduler.activeSchedules + state.dagScheduler.activeSchedules;
   const isNew = recent.data && !recent.data.executions.length && recentGoals.data && !recentGoals.data.length;
   return html`
     <div class="head"><h1>Home</h1><a class="button primary" href="/new">New run</a></div>
-    ${problems.map(([name, text]) => html`<${Problem} key=${name} error=${{ message: `${name}: ${text}` }} />`)}
+    ${problemsOf(state?.problems).map((message) => html`<${Problem} key=${message} error=${{ message }} />`)}
     <div class="tiles">
       <${Tile} title="Running now" value=${number(count)} href="/runs?status=running" />
       <${Tile} title="Waiting for you" value=${asks?.text ?? "–"} href="/inbox" bad=${Boolean(asks?.count)} />

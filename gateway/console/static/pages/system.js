@@ -4,16 +4,16 @@
 import { Fact, Loaded, Problem } from "../parts/components.js";
 import { number, time } from "../parts/format.js";
 import { follow } from "../parts/events.js";
+import { problemsOf, useHealth } from "../parts/health.js";
 import { html, useEffect, useState } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 
 export default function System() {
-  const ready = useLoaded("/health/ready", { everyMs: 10_000 });
+  const ready = useHealth(10_000);
   const tools = useLoaded("/api/v1/tools");
-  const shown = { ...ready, data: ready.data ?? ready.error?.body ?? null, error: ready.error?.body ? null : ready.error };
   return html`<div class="head"><h1>System</h1></div>
-    <${Loaded} of=${shown}>${(/** @type {any} */ data) => html`
-      ${Object.entries({ ...data.problems, ...data.warnings }).map(([name, text]) => html`<${Problem} error=${{ message: `${name}: ${text}` }} />`)}
+    <${Loaded} of=${ready}>${(/** @type {any} */ data) => html`
+      ${problemsOf({ ...data.problems, ...data.warnings }).map((message) => html`<${Problem} key=${message} error=${{ message }} />`)}
       <dl class="facts">
         <${Fact} name="State">${data.status}<//>
         <${Fact} name="Log (NATS)">${data.nats}<//>

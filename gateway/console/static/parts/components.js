@@ -52,7 +52,7 @@ export function Loading() {
 export function Unavailable({ error, retry, back }) {
   const isMissing = error.status === 404;
   return html`<p class="crumb"><a href=${back.href}>${back.title}</a></p>
-    <h1>${isMissing ? "Not found" : "This page could not be loaded"}</h1>
+    <div class="head"><h1>${isMissing ? "Not found" : "This page could not be loaded"}</h1></div>
     ${isMissing ? html`<p class="cause">${error.message}</p><p class="hint">It may have been deleted, or the address is incomplete. <a href=${back.href}>See all ${back.title.toLowerCase()}</a> or <a href="/search">search</a>.</p>`
       : html`<${Problem} error=${error} retry=${retry} />`}`;
 }
