@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
+from typing import Any
+from urllib.parse import unquote
 
 from jsonschema.exceptions import best_match
 from pydantic import ConfigDict, model_validator
@@ -36,11 +38,22 @@ class SchemaInput(ToolInput):
         return dict(self.model_extra or {})
 
 
+def names_of(server: str, tools: Iterable[str]) -> dict[str, str]:
+    """The names in the catalogue of all tools of a server, by their names there. They are different."""
+    names: dict[str, str] = {}
+    for tool in sorted(set(tools), key=lambda tool: (_NOT_IN_NAMES.search(tool) is not None, tool)):
+        name = name_of(server, tool)
+        names[tool] = _with_digest(name, tool) if name in names.values() else name
+    return names
+
+
 def name_of(server: str, tool: str) -> str:
     """The name of a tool in the catalogue: `<server>__<tool>`, in characters that models accept."""
     name = _NOT_IN_NAMES.sub("_", f"{server}__{tool}")
-    if len(name) <= MAX_NAME:
-        return name
+    return name if len(name) <= MAX_NAME else _with_digest(name, tool)
+
+
+def _with_digest(name: str, tool: str) -> str:
     digest = sha256(tool.encode()).hexdigest()[:8]
     return f"{name[: MAX_NAME - 9]}_{digest}"
 
@@ -69,7 +82,7 @@ def input_of(declared: Mapping[str, Json]) -> type[SchemaInput]:
     Raises:
         ValueError: it is not a JSON Schema of an object, or refers to another document.
     """
-    schema = {"properties": {}, "required": [], **declared, "type": "object"}
+    schema = {"properties": {}, "required": [], **_in_our_dialect(declared, declared), "type": "object"}
     if error := schema_error(schema):
         raise ValueError(f"its input schema is not valid: {error}")
     validator = ForeignSchema(schema)
@@ -90,3 +103,50 @@ def input_of(declared: Mapping[str, Json]) -> type[SchemaInput]:
             return schema
 
     return Input
+
+
+def _in_our_dialect(schema: Json, whole: Mapping[str, Json]) -> Any:
+    """`schema`, a part of `whole`, without what would make the tool useless although its owner accepts it.
+
+    These are patterns of JavaScript, bounds of drafts before 6, and references to parts that are missing.
+    """
+    match schema:
+        case dict():
+            known = {key: value for key, value in schema.items() if not _is_foreign(key, value, whole)}
+            return {key: _in_our_dialect(value, whole) for key, value in known.items()}
+        case list():
+            return [_in_our_dialect(value, whole) for value in schema]
+    return schema
+
+
+def _is_foreign(key: str, value: Json, whole: Mapping[str, Json]) -> bool:
+    match key, value:
+        case (("exclusiveMinimum" | "exclusiveMaximum"), bool()):
+            return True
+        case "pattern", str():
+            return not _is_pattern(value)
+        case "$ref", str() if value.startswith("#/"):
+            return not _has(whole, value)
+    return False
+
+
+def _is_pattern(text: str) -> bool:
+    try:
+        re.compile(text)
+    except (re.error, OverflowError, RecursionError):
+        return False
+    return True
+
+
+def _has(schema: Json, reference: str) -> bool:
+    """Whether `schema` has the part that `reference` (`#/$defs/Name`) names."""
+    part = schema
+    for step in unquote(reference).split("/")[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if isinstance(part, list) and key.isdecimal() and int(key) < len(part):
+            part = part[int(key)]
+        elif isinstance(part, Mapping) and key in part:
+            part = part[key]
+        else:
+            return False
+    return True

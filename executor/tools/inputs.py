@@ -140,7 +140,8 @@ def explain(error: ValidationError, schema: Mapping[str, Json]) -> str:
     fields = dict.fromkeys(fault["loc"][0] for fault in found if fault["loc"])
     properties = schema["properties"]
     expected = {field: properties[field] for field in fields if field in properties}
-    return f"{'; '.join(faults)}. Expected: {orjson.dumps(expected).decode()}"
+    said = "; ".join(faults)
+    return f"{said}. Expected: {orjson.dumps(expected).decode()}" if expected else said
 
 
 def _place(location: tuple[int | str, ...]) -> str:

@@ -15,6 +15,7 @@ from mcp_types import CallToolResult, Implementation
 
 from executor.tools.mcp.config import ServerConfig
 from executor.tools.mcp.conversation import HELD_S
+from executor.tools.mcp.tolerant import tolerant
 
 US = Implementation(name="async-agent", version="1")
 
@@ -24,7 +25,9 @@ async def connected(config: ServerConfig, log: Path, asked: ElicitationFnT) -> A
     """A connection. A command writes its stderr to `log`. `asked` answers what a server asks during calls."""
 
     def session(transport: AbstractAsyncContextManager[Any]) -> Client:
-        return Client(transport, client_info=US, cache=None, mode=config.protocol, elicitation_callback=asked)
+        return Client(
+            tolerant(transport), client_info=US, cache=None, mode=config.protocol, elicitation_callback=asked
+        )
 
     if config.url:
         timeout = httpx2.Timeout(config.timeout_s, read=config.timeout_s + HELD_S)  # a held call is silent

@@ -28,7 +28,7 @@ from contracts.core.tool import Effect
 from contracts.core.waiting import doubled
 from contracts.domain.plan.placeholders import compact
 from executor.tools.artifacts import Artifacts
-from executor.tools.described import SchemaInput, description_of, input_of, name_of
+from executor.tools.described import SchemaInput, description_of, input_of, names_of
 from executor.tools.mcp.calling import called
 from executor.tools.mcp.config import ServerConfig
 from executor.tools.mcp.connecting import connected
@@ -46,6 +46,7 @@ from executor.tools.mcp.translate import (
     error_of,
     media_in,
     outward_of,
+    refusal_of,
     require_callable,
     result_of,
     text_of,
@@ -82,6 +83,8 @@ class McpServer:
         self._offer = offer
         self._client: Client | None = None
         self._tools: dict[str, McpTool] = {}
+        self._names: dict[str, str] = {}
+        """The names in the catalogue by the names of the server."""
         self._ignored: dict[str, McpTool] = {}
         self._lost = asyncio.Event()
         self._conversations = Conversations()
@@ -130,7 +133,7 @@ class McpServer:
                 result = await self._result(client, tool, conversation, call, key)
         except MCPError as error:
             if await self._answers(client):
-                raise Reject(f"{self.name}: {error}") from error
+                raise Reject(f"{self.name}: {refusal_of(error)}") from error
             self._lost.set()
             self._client = None
             raise ConnectionError(f"the MCP server {self.name} ended: {error}") from error
@@ -152,7 +155,7 @@ class McpServer:
 
         async def tell(progress: float, total: float | None, message: str | None) -> None:
             share = f"{progress:g} of {total:g}" if total else f"{progress:g}"
-            await call.progress("progress", name_of(self.name, tool.name), message or share)
+            await call.progress("progress", self._names[tool.name], message or share)
 
         longest_s = self._config.timeout_s + HELD_S
         return Conversation(partial(called, client.session, tool.name, arguments, tell, longest_s))
@@ -229,17 +232,16 @@ class McpServer:
         return True
 
     async def _list_tools(self, client: Client) -> None:
-        found: dict[str, McpTool] = {}
+        listed: list[McpTool] = []
         cursor: str | None = None
         for _ in range(MAX_PAGES):
             page = await client.list_tools(cursor=cursor)
-            for tool in page.tools:
-                if self._config.offers(tool.name) and self._has_added(tool):
-                    found[tool.name] = tool
+            listed += (tool for tool in page.tools if self._config.offers(tool.name))
             cursor = page.next_cursor
             if not cursor:
                 break
-        self._tools = found
+        self._names = names_of(self.name, [tool.name for tool in listed])
+        self._tools = {tool.name: tool for tool in listed if self._has_added(tool)}
 
     def _has_added(self, tool: McpTool) -> bool:
         """Whether the tool can be called. It is added if it is new or has changed."""
@@ -259,7 +261,7 @@ class McpServer:
             return await self.call(tool, request.arguments, call)
 
         return Tool(
-            name=name_of(self.name, tool.name),
+            name=self._names[tool.name],
             description=description_of(text_of(tool)),
             accepts=input_of(tool.input_schema),
             effect=effect_of(tool, self._config),

@@ -8,8 +8,10 @@ from contextlib import suppress
 from mimetypes import guess_extension
 from typing import NamedTuple
 
+from mcp import MCPError
 from mcp_types import (
     AudioContent,
+    BlobResourceContents,
     CallToolResult,
     ContentBlock,
     EmbeddedResource,
@@ -23,11 +25,14 @@ from mcp_types import (
 from contracts.core.event import Json
 from contracts.core.foreign_json import parse_json
 from contracts.core.tool import Effect, Outward
+from contracts.domain.plan.placeholders import compact
 from executor.tools.described import bounded
 from executor.tools.mcp.config import ServerConfig
 
 MAX_MEDIA_BYTES = 20_000_000
-"""Largest image or sound that is kept."""
+"""Largest file in a result that is kept."""
+_SUFFIXES = {"audio/wav": ".wav", "audio/mp3": ".mp3", "image/jpg": ".jpg"}
+"""Suffixes of media types that are in use and not registered."""
 
 
 def text_of(tool: Tool) -> str:
@@ -65,7 +70,7 @@ def outward_of(tool: Tool, config: ServerConfig) -> Outward | None:
 
 
 class MediaFile(NamedTuple):
-    """An image or a sound in a result."""
+    """An image, a sound or another file in a result."""
 
     position: int
     """Index among the parts of the result."""
@@ -75,23 +80,34 @@ class MediaFile(NamedTuple):
 
 
 def media_in(result: CallToolResult) -> Iterator[MediaFile]:
-    """The images and sounds in a result, up to MAX_MEDIA_BYTES each."""
+    """The images, sounds and other files in a result, up to MAX_MEDIA_BYTES each."""
     for position, block in enumerate(result.content):
-        if isinstance(block, ImageContent | AudioContent) and len(block.data) * 3 // 4 <= MAX_MEDIA_BYTES:
+        match block:
+            case ImageContent() | AudioContent():
+                encoded, media_type = block.data, block.mime_type
+            case EmbeddedResource(resource=BlobResourceContents() as resource):
+                encoded, media_type = resource.blob, resource.mime_type or ""
+            case _:
+                continue
+        if len(encoded) * 3 // 4 <= MAX_MEDIA_BYTES:
             with suppress(ValueError):
-                data = b64decode(block.data, validate=True)
-                yield MediaFile(position, guess_extension(block.mime_type) or "", data)
+                yield MediaFile(position, _suffix_of(media_type), b64decode(encoded, validate=True))
+
+
+def _suffix_of(media_type: str) -> str:
+    return _SUFFIXES.get(media_type) or guess_extension(media_type) or ""
 
 
 def result_of(result: CallToolResult, kept: Mapping[int, str]) -> Json:
     """The result of a call: structured content if there is some, or its text (parsed if it is a JSON object
-    or array), or a list of its parts.
+    or array), or a list of its parts. Structured content beside files is the first part.
 
-    `kept`: the paths of the artifacts with the images and sounds, by position.
+    `kept`: the paths of the artifacts with the files, by position.
     """
-    if result.structured_content is not None:
-        return result.structured_content
     parts = [_part(block, kept.get(position)) for position, block in enumerate(result.content)]
+    if result.structured_content is not None:
+        files = [part for part in parts if not isinstance(part, str)]
+        return [result.structured_content, *files] if files else result.structured_content
     if all(isinstance(part, str) for part in parts):
         return _parsed("\n".join(map(str, parts)))
     return [{"type": "text", "text": part} if isinstance(part, str) else part for part in parts]
@@ -100,7 +116,17 @@ def result_of(result: CallToolResult, kept: Mapping[int, str]) -> Json:
 def error_of(result: CallToolResult) -> str:
     """What a failed call says."""
     texts = [part for block in result.content if isinstance(part := _part(block), str)]
+    if not any(texts) and result.structured_content is not None:
+        texts = [bounded(compact(result.structured_content))]
     return "\n".join(texts) or "it failed and did not say why"
+
+
+def refusal_of(error: MCPError) -> str:
+    """What a server says about a call that it refuses, with the details."""
+    data = error.error.data
+    if data is None:
+        return str(error)
+    return f"{error} ({bounded(data if isinstance(data, str) else compact(data))})"
 
 
 def _part(block: ContentBlock, path: str | None = None) -> Json:
@@ -110,13 +136,17 @@ def _part(block: ContentBlock, path: str | None = None) -> Json:
         case EmbeddedResource(resource=TextResourceContents() as resource):
             return bounded(resource.text)
         case EmbeddedResource():
-            return {"type": "resource", "uri": str(block.resource.uri), "mimeType": block.resource.mime_type}
+            about = {"type": "resource", "uri": str(block.resource.uri), "mimeType": block.resource.mime_type}
+            return {**about, **_kept(path)}
         case ResourceLink():
             return {"type": "resource_link", "uri": str(block.uri), "name": block.name}
         case ImageContent() | AudioContent():
-            kept = {"path": path} if path else {"note": "too large or damaged, not kept"}
-            return {"type": block.type, "mimeType": block.mime_type, **kept}
+            return {"type": block.type, "mimeType": block.mime_type, **_kept(path)}
     return {"type": block.type}
+
+
+def _kept(path: str | None) -> dict[str, Json]:
+    return {"path": path} if path else {"note": "too large or damaged, not kept"}
 
 
 def _parsed(text: str) -> Json:
