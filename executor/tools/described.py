@@ -12,7 +12,7 @@ from jsonschema.exceptions import best_match
 from pydantic import ConfigDict, model_validator
 
 from contracts.core.event import Json
-from contracts.core.foreign_schema import ForeignSchema, schema_error
+from contracts.core.foreign_schema import TOO_DEEP, ForeignSchema, schema_error
 from contracts.core.text import clean_text
 from contracts.core.tool import keys_as_declared
 from executor.tools.inputs import ToolInput
@@ -82,7 +82,11 @@ def input_of(declared: Mapping[str, Json]) -> type[SchemaInput]:
     Raises:
         ValueError: it is not a JSON Schema of an object, or refers to another document.
     """
-    schema = {"properties": {}, "required": [], **_in_our_dialect(declared, declared), "type": "object"}
+    try:
+        ours = _in_our_dialect(declared, declared)
+    except RecursionError as error:
+        raise ValueError(f"its input schema is not valid: {TOO_DEEP}") from error
+    schema = {"properties": {}, "required": [], **ours, "type": "object"}
     if error := schema_error(schema):
         raise ValueError(f"its input schema is not valid: {error}")
     validator = ForeignSchema(schema)

@@ -41,6 +41,14 @@ def test_a_schema_that_is_wrong_or_refers_to_elsewhere_is_refused(schema: dict[s
         input_of(schema)
 
 
+def test_a_schema_that_is_nested_too_deep_is_refused() -> None:
+    schema: dict[str, Any] = {}
+    for _ in range(5000):
+        schema = {"not": schema}
+    with pytest.raises(ValueError, match="its input schema is not valid: it is nested too deeply"):
+        input_of(schema)
+
+
 def test_a_schema_may_refer_to_its_own_definitions() -> None:
     schema = {
         "type": "object",
