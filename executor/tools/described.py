@@ -84,8 +84,8 @@ def input_of(declared: Mapping[str, Json]) -> type[SchemaInput]:
     """
     try:
         ours = _in_our_dialect(declared, declared)
-    except RecursionError as error:
-        raise ValueError(f"its input schema is not valid: {TOO_DEEP}") from error
+    except RecursionError as endless:
+        raise ValueError(f"its input schema is not valid: {TOO_DEEP}") from endless
     schema = {"properties": {}, "required": [], **ours, "type": "object"}
     if error := schema_error(schema):
         raise ValueError(f"its input schema is not valid: {error}")
