@@ -5,13 +5,15 @@ It may use unlimited CPU time and memory: call it through `parsers`.
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from io import BytesIO
 from typing import TYPE_CHECKING
+from urllib.parse import urljoin
 
 from contracts.core.outcome import Reject
-from executor.tools.encodings import decode
+from executor.tools.encodings import decode, is_noise
 from executor.tools.filetypes import binary_type, content_type_of, known_binary_type
 
 if TYPE_CHECKING:
@@ -96,16 +98,52 @@ def _html(body: bytes, content_type: str, charset: str | None) -> Document:
 
     _require_text(body, content_type)
     page = decode(body, charset, markup=True)
+    if _is_json(page.text):  # the default type of PHP is HTML
+        return Document(UNTITLED, page.text, "application/json", page.encoding)
     tree = load_html(page.text)
     if tree is None:
         tree = load_html(f"<html><body>{page.text}</body></html>")  # browsers show fragments too
     if tree is None:
         return Document(UNTITLED, "", content_type, page.encoding)
-    title = " ".join((tree.findtext(".//title") or "").split())
-    refresh, is_login = _refresh(tree), _is_login(tree)
+    title, refresh, frames = _title(tree), _refresh(tree), _frames(tree)
+    is_login, is_shell = _is_login(tree), _is_shell(tree)
     article = extract(tree, favor_recall=True) if len(body) <= LARGEST_ARTICLE else None
     text = (article or html2txt(tree)).strip()
-    return Document(title or UNTITLED, text, content_type, page.encoding, refresh, _frames(tree), is_login)
+    if is_shell and len(text) < LITTLE_TEXT:
+        text = ""
+    return Document(title or UNTITLED, text, content_type, page.encoding, refresh, frames, is_login)
+
+
+def _is_json(text: str) -> bool:
+    if text.lstrip()[:1] not in {"{", "["}:
+        return False
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _title(tree: HtmlElement) -> str:
+    """The title of a page, or the title for links to it. Pictures in a page may have titles too."""
+    titles = tree.xpath("//title[not(ancestor::svg)]/text() | //meta[@property='og:title']/@content")
+    return next(filter(None, (" ".join(title.split()) for title in titles)), "")
+
+
+def _is_shell(tree: HtmlElement) -> bool:
+    """Whether the text of a page only tells that the browser needs JavaScript or frames."""
+    if tree.find(".//frameset") is not None:
+        return True
+    if "javascript" not in " ".join(tree.xpath("//noscript//text()")).lower():
+        return False
+    outside = " and ".join(f"not(ancestor::{name})" for name in ("noscript", "script", "style"))
+    return not "".join(tree.xpath(f"//body//text()[{outside}]")).strip()
+
+
+def _absolute(tree: HtmlElement, url: str) -> str:
+    """`url` as it is meant in a page, which may have a base. It is still relative if the page has none."""
+    bases = tree.xpath("//base/@href")
+    return urljoin(bases[0].strip(), url.strip()) if bases else url.strip()
 
 
 def _is_login(tree: HtmlElement) -> bool:
@@ -120,7 +158,7 @@ def _is_login(tree: HtmlElement) -> bool:
 def _frames(tree: HtmlElement) -> tuple[str, ...]:
     return tuple(
         dict.fromkeys(
-            source.strip() for frame in tree.iter("frame", "iframe") if (source := frame.get("src"))
+            _absolute(tree, source) for frame in tree.iter("frame", "iframe") if (source := frame.get("src"))
         )
     )
 
@@ -129,14 +167,16 @@ def _refresh(tree: HtmlElement) -> str | None:
     for meta in tree.iter("meta"):
         if meta.get("http-equiv", "").strip().lower() == "refresh":
             found = _REFRESH.match(meta.get("content", ""))
-            return found[2].strip() if found and int(found[1]) <= SOON_S else None
+            return _absolute(tree, found[2]) if found and int(found[1]) <= SOON_S else None
     return None
 
 
 def _pdf(body: bytes) -> Document:
-    from pypdf import PdfReader  # noqa: PLC0415  slow to import
+    from pypdf import PasswordType, PdfReader  # noqa: PLC0415  slow to import
 
     reader = PdfReader(BytesIO(body))
+    if reader.is_encrypted and reader.decrypt("") is PasswordType.NOT_DECRYPTED:
+        raise Reject("The PDF file is encrypted: it can be read with a password only")
     title = reader.metadata.title if reader.metadata else None
     pages: list[str] = []
     for page in reader.pages:
@@ -156,3 +196,5 @@ def _require_text(body: bytes, content_type: str) -> None:
     """Raises Reject for a binary file that is declared as text."""
     if found := known_binary_type(body):
         raise Reject(f"Unsupported content type: {found}, though the server says {content_type}")
+    if is_noise(body):
+        raise Reject(f"Unreadable {content_type}: it is not text, but perhaps compressed in an unknown way")

@@ -38,6 +38,9 @@ _BINARY = re.compile(rb"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 """Bytes that do not occur in text, by the MIME Sniffing Standard."""
 _SNIFFED = 1445
 """Bytes at the beginning of a file that decide whether it is text, by the same standard."""
+_FEW = 8
+_NOISE = 0.04
+"""Minimum share of bytes that do not occur in text; of compressed data it is 0.1."""
 _GUESSED_FROM = 1024 * 1024
 _SURE = 0.6
 """Minimum confidence of a guess. Guesses for short texts in Latin letters are below it."""
@@ -77,6 +80,16 @@ def is_binary(data: bytes) -> bool:
     if any(data.startswith(mark) for mark, _ in _BOMS) or _utf16(data):
         return False
     return _BINARY.search(data, 0, _SNIFFED) is not None
+
+
+def is_noise(data: bytes) -> bool:
+    """Whether so many bytes do not occur in text that `data` is none, whatever its sender says.
+
+    A few stray ones occur in text, and many backspaces in the output of programs.
+    """
+    head = data[:_SNIFFED]
+    found = sum(byte != b"\x08" for byte in _BINARY.findall(head))
+    return is_binary(data) and found >= max(_FEW, _NOISE * len(head))
 
 
 def _own_label(data: bytes) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from io import BytesIO
 
 import pytest
@@ -196,3 +197,70 @@ def test_a_page_that_asks_for_a_password_and_shows_little_else_is_a_login_page(
     body: str, *, is_login: bool
 ) -> None:
     assert read_document(page(body), "text/html", "utf-8").is_login is is_login
+
+
+def test_links_of_a_page_with_a_base_are_relative_to_it() -> None:
+    base = "<base href='https://a.example/dir/'>"
+    frames = f"<html><head>{base}</head><frameset><frame src=menu.html></frameset></html>"
+    refresh = f"<head>{base}<meta http-equiv=refresh content='0; url=next'></head><p>x"
+
+    assert read_document(frames.encode(), "text/html", None).frames == ("https://a.example/dir/menu.html",)
+    assert read_document(refresh.encode(), "text/html", None).refresh == "https://a.example/dir/next"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "<frameset><frame src=a></frameset>",
+        "<frameset><frame src=a><noframes>Your browser does not support frames.</noframes></frameset>",
+        "<body><noscript>You need to enable JavaScript to run this app.</noscript><div id=root></div></body>",
+    ],
+)
+def test_what_is_shown_to_other_browsers_only_is_not_the_text_of_a_page(body: str) -> None:
+    page_ = f"<html><head><title>App</title></head>{body}</html>"
+    assert shown(page_.encode(), "text/html", None) == ("App", "")
+
+
+def test_a_text_for_browsers_without_scripts_is_the_text_of_a_page() -> None:
+    assert "A story" in read_document(page("<noscript><p>A story</p></noscript>"), "text/html", None).text
+
+
+@pytest.mark.parametrize(
+    ("head", "title"),
+    [
+        ("<svg><title>Icon</title></svg><title>Cats</title>", "Cats"),
+        ("<svg><title>Icon</title></svg>", "Untitled"),
+        ("<meta property='og:title' content='Cats'>", "Cats"),
+        ("<title> </title><meta property='og:title' content='Cats'>", "Cats"),
+    ],
+)
+def test_the_title_is_that_of_the_page_and_not_of_a_picture(head: str, title: str) -> None:
+    body = f"<html><head>{head}</head><body><p>x</p></body></html>"
+    assert read_document(body.encode(), "text/html", None).title == title
+
+
+def test_json_that_is_sent_as_a_page_is_not_changed() -> None:
+    text = '{"html": "<b>x</b>",\n "n": [1, 2]}'
+    document = read_document(text.encode(), "text/html", None)
+    assert (document.text, document.content_type) == (text, "application/json")
+
+
+def test_an_encrypted_pdf_is_rejected_with_the_reason() -> None:
+    writer = PdfWriter(BytesIO(pdf("Hello", "T")))
+    writer.encrypt(user_password="secret", algorithm="AES-256")
+    file = BytesIO()
+    writer.write(file)
+    with pytest.raises(Reject, match="encrypted: it can be read with a password only"):
+        read_document(file.getvalue(), "application/pdf", None)
+
+
+@pytest.mark.parametrize("content_type", ["text/html", "text/plain", "application/json"])
+def test_compressed_data_that_nobody_says_is_compressed_is_not_text(content_type: str) -> None:
+    compressed = zlib.compress(bytes(range(256)) * 4 + b"Cats sleep for most of the day.", wbits=-15)
+    noise = (compressed + bytes(reversed(compressed))) * 2
+    with pytest.raises(Reject, match="perhaps compressed"):
+        read_document(noise, content_type, None)
+
+
+def test_the_output_of_a_program_with_backspaces_is_text() -> None:
+    assert "N" in read_document(b"N\x08NA\x08AM\x08ME\x08E\n" * 20, "text/plain", None).text
