@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.core.event import Json
@@ -15,6 +15,7 @@ from contracts.llm.text_calls import resolve_name
 
 _NONE = frozenset({"", NO_DEPENDENCY, "null", "n/a", "[]", "-"})
 _SEPARATORS = re.compile(r"\s*(?:,|;|\band\b|&)\s*")
+_MAX_DIGITS = 9
 _KINDS = {
     "tool": "tool",
     "tools": "tool",
@@ -26,6 +27,9 @@ _KINDS = {
 }
 _PARAMS = ("parameters", "arguments", "args", "input")
 """Other words of models for `params`."""
+_DEPENDENCIES = ("depends_on", "dependsOn", "depends", "depend_on", "prerequisites", "requires", "blocked_by")
+"""Other words of models for `dependencies`. If they were ignored, a step would run before what it needs."""
+_STEP = re.compile(r"(?:(?:sub[ _-]?)?task|step|node|id)?[ _:#-]*(\d+)\W*", re.IGNORECASE)
 
 
 def coerced(document: Mapping[str, Json], tools: Mapping[str, ToolSpec]) -> dict[str, Json]:
@@ -39,8 +43,29 @@ def coerced(document: Mapping[str, Json], tools: Mapping[str, ToolSpec]) -> dict
     if isinstance(tasks, Mapping):  # tasks by id
         tasks = [{"id": id_, **task} for id_, task in tasks.items() if isinstance(task, Mapping)]
     if isinstance(tasks, list):
-        plan["sub_tasks"] = [_task(task, tools) if isinstance(task, Mapping) else task for task in tasks]
+        coerced_tasks = [_task(task, tools) if isinstance(task, Mapping) else task for task in tasks]
+        ids = [task["id"] for task in coerced_tasks if isinstance(task, dict) and "id" in task]
+        plan["sub_tasks"] = [_with_known_ids(task, ids) for task in coerced_tasks]
     return plan
+
+
+def _with_known_ids(task: Json, ids: Sequence[Json]) -> Json:
+    """The task with dependencies as the ids of the plan spell them: `step 1` or `1.` for `1`."""
+    if not isinstance(task, dict) or not isinstance(task.get("dependencies"), list):
+        return task
+    return {**task, "dependencies": [_known_id(one, ids) for one in task["dependencies"]]}
+
+
+def _known_id(dependency: Json, ids: Sequence[Json]) -> Json:
+    number = None if dependency in ids else _number(dependency)
+    same = [id_ for id_ in ids if number is not None and _number(id_) == number]
+    return same[0] if len(same) == 1 else dependency
+
+
+def _number(id_: Json) -> int | None:
+    """The number in an id such as `1`, `001`, `step_1` or `Task 1.`; None: it has other words."""
+    found = _STEP.fullmatch(id_.strip()) if isinstance(id_, str) else None
+    return int(found[1]) if found and len(found[1]) <= _MAX_DIGITS else None
 
 
 def _unwrapped(document: Mapping[str, Json]) -> Mapping[str, Json]:
@@ -54,6 +79,9 @@ def _task(given: Mapping[str, Json], tools: Mapping[str, ToolSpec]) -> dict[str,
     task = dict(given)
     if "id" in task:
         task["id"] = _id(task["id"])
+    others = [key for key in _DEPENDENCIES if key in task]
+    if task.get("dependencies") is None and len(others) == 1:
+        task["dependencies"] = task.pop(others[0])
     task["dependencies"] = _dependencies(task.get("dependencies"))
     kind = task.get("action_type")
     if isinstance(kind, str):

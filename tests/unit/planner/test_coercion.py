@@ -32,7 +32,7 @@ def call(action: Any, kind: str = "tool") -> Any:
 
 
 def dependencies(value: Any) -> Any:
-    return coerced({"sub_tasks": [{"id": "2", "dependencies": value}]})["sub_tasks"][0]["dependencies"]
+    return coerced({"sub_tasks": [{"id": "own", "dependencies": value}]})["sub_tasks"][0]["dependencies"]
 
 
 @pytest.mark.parametrize(("given_", "meant"), [(1, "1"), (1.0, "1"), (" 001 ", "001"), ({"id": 3}, "3")])
@@ -60,6 +60,35 @@ def test_an_id_is_text(given_: Any, meant: str) -> None:
 )
 def test_dependencies_are_a_list_of_ids(given_: Any, meant: list[str]) -> None:
     assert dependencies(given_) == meant
+
+
+@pytest.mark.parametrize("key", ["depends_on", "dependsOn", "prerequisites"])
+def test_dependencies_are_known_by_other_words(key: str) -> None:
+    tasks = coerced({"sub_tasks": [{"id": "1"}, {"id": "2", key: ["1"]}]})["sub_tasks"]
+    assert tasks[1]["dependencies"] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("id_", "given_"),
+    [
+        ("1", "step 1"),
+        ("1", "1."),
+        ("1", "Task #1"),
+        ("001", "sub_task_1"),
+        ("step_1", 1),
+        ("Step 1", "step-1"),
+        ("task1", "1"),
+    ],
+)
+def test_a_dependency_is_the_id_that_has_its_number(id_: str, given_: Any) -> None:
+    tasks = coerced({"sub_tasks": [{"id": id_}, {"id": "b", "dependencies": [given_]}]})["sub_tasks"]
+    assert tasks[1]["dependencies"] == [id_]
+
+
+@pytest.mark.parametrize("given_", ["first", "search 1", "3"])
+def test_a_dependency_that_may_mean_several_steps_or_none_is_unchanged(given_: str) -> None:
+    ids = [{"id": "step 1"}, {"id": "task 1"}, {"id": "b", "dependencies": [given_, "1"]}]
+    assert coerced({"sub_tasks": ids})["sub_tasks"][2]["dependencies"] == [given_, "1"]
 
 
 @pytest.mark.parametrize("unclear", [True, {"a": 1}, 1.5])
