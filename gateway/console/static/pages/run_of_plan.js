@@ -141,10 +141,11 @@ function Costs({ id, seq }) {
       <thead><tr><th>Step</th><th>Tool or agent</th><th class="num">Tokens</th><th class="num">Cost</th></tr></thead>
       <tbody>
         ${data.execution.subSteps.map((/** @type {import("../rows.js").Step} */ step) => html`<tr key=${step.id}>
-          <td>${step.taskId}</td><td>${step.toolOrPromptName}</td>
+          <td>${labelOf(step)}</td><td>${step.toolOrPromptName}</td>
           <td class="num" data-label="tokens">${number(step.usage?.totalTokens)}</td><td class="num" data-label="cost">${usd(step.costUsd)}</td>
         </tr>`)}
         ${data.execution.synthesis && html`<tr><td>Report</td><td></td><td class="num" data-label="tokens">${number(data.execution.synthesis.usage?.totalTokens)}</td><td class="num" data-label="cost">${usd(data.execution.synthesis.costUsd)}</td></tr>`}
       </tbody>
-    </table>`}<//>`;
+    </table>
+    <p class="hint">A dash: the step asked no model, or the price of its model is not known. It counts as 0.</p>`}<//>`;
 }
