@@ -160,7 +160,7 @@ class TestNatsBlobs(BlobsBehaviour):
         await blobs.put(THREE_CHUNKS, "text/plain")
         assert await blobs.get(reference) == THREE_CHUNKS
 
-    async def test_what_a_replica_lacks_is_read_from_the_leader(
+    async def test_a_value_that_a_replica_lacks_is_read_from_the_leader(
         self, blobs: NatsBlobs, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A replica that lags behind, or has lost a message, answers a read as any other does."""

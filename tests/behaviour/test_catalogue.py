@@ -35,7 +35,7 @@ async def catalogue(connection: Connection) -> AsyncGenerator[Catalogue]:
         await watching
 
 
-async def test_what_was_published_before_is_known(connection: Connection) -> None:
+async def test_tools_that_were_published_before_are_known(connection: Connection) -> None:
     await publish(connection, [spec("web", order=2), spec("file", order=1), spec("another")])
     catalogue = Catalogue()
     watching = asyncio.create_task(watch(connection, catalogue))

@@ -171,7 +171,7 @@ class TestNatsHistory(HistoryBehaviour):
             await log.read("counter", "a", after=1)
         assert asked[1:] == [{"seq": 5}]
 
-    async def test_nothing_new_is_one_request(
+    async def test_reading_no_new_commits_is_one_request(
         self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         stream = await scattered(log, counters, 3)

@@ -14,7 +14,7 @@ class CellsBehaviour:
     async def test_there_is_nothing_before_something_is_written(self, key_values: KeyValue) -> None:
         assert await key_values.get("a") is None
 
-    async def test_what_is_written_is_read(self, key_values: KeyValue) -> None:
+    async def test_a_written_value_is_read_back(self, key_values: KeyValue) -> None:
         revision = await key_values.put("a", b"one", after=0)
         assert await key_values.get("a") == StoredValue(b"one", revision)
 

@@ -57,7 +57,7 @@ SENT_BY_THE_SERVER: Sequence[Mapping[str, str]] = (
 class LogBehaviour:
     """Each test is one rule."""
 
-    async def test_what_was_appended_is_read_back_in_order(self, log: Log, counters: Counters) -> None:
+    async def test_appended_commits_are_read_back_in_order(self, log: Log, counters: Counters) -> None:
         one, two = counters.commit("a"), counters.commit("a", counters.reset(), version=2, state="zero")
         first_seq = await log.append(one, after=0)
         second_seq = await log.append(two, after=first_seq)

@@ -83,7 +83,7 @@ async def test_a_server_without_jetstream_is_refused(
             await ensure_topology(connection, wait_s=0.1)
 
 
-async def test_where_no_server_answers_the_error_says_what_to_do(nats_server: NatsServer) -> None:
+async def test_without_a_server_the_error_says_what_to_do(nats_server: NatsServer) -> None:
     """And keeps the password to itself."""
     await nats_server.stop()
     url = f"nats://someone:secret@127.0.0.1:{nats_server.port}"

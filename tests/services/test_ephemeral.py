@@ -81,7 +81,7 @@ async def test_progress_of_a_tool_without_a_connection_is_dropped(cut_off: Conne
     await service._publish_live(cut_off, "run_1", said.model_dump())
 
 
-async def test_what_a_tool_says_may_be_any_text_of_any_length(nats_server: NatsServer) -> None:
+async def test_progress_of_a_tool_may_be_any_text_of_any_length(nats_server: NatsServer) -> None:
     async with connect(nats_server.url, name="test") as connection:
         for message in ("half \ud800 way", "x" * 2_000_000):
             await service._publish_live(connection, "run_1", {"kind": "progress", "message": message})

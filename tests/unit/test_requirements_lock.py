@@ -30,7 +30,7 @@ def test_every_dependency_is_locked_at_a_version_that_is_allowed(asked: Requirem
     assert asked.specifier.contains(pinned), f"{asked} is locked at {pinned}: {REMEDY}"
 
 
-def test_what_the_dependencies_need_is_locked_too() -> None:
+def test_dependencies_of_dependencies_are_locked_too() -> None:
     missing, waiting, seen = set(), [(one.name, one.extras) for one in ASKED], set()
     while waiting:
         name, extras = waiting.pop()

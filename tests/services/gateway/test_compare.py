@@ -111,7 +111,7 @@ async def test_a_large_result_is_compared_by_its_hash(api: Api) -> None:
 
 
 @pytest.mark.parametrize(("query", "status"), [("a=e1", 400), ("a=e1&b=e9", 404), ("a=&b=e1", 400)])
-async def test_what_does_not_exist_is_not_compared(api: Api, query: str, status: int) -> None:
+async def test_a_comparison_needs_two_runs_that_exist(api: Api, query: str, status: int) -> None:
     await completed(api, "e1")
     answer = await api.get(f"/api/v1/compare?{query}")
     assert answer.status == status

@@ -208,7 +208,7 @@ async def test_the_body_is_checked(api: Api, changes: Any, path: list[Any], code
         ({"provider": "openai"}, "Invalid LLM provider configuration: "),
     ],
 )
-async def test_what_cannot_be_planned_with_fails_each_experiment_and_not_the_request(
+async def test_an_unusable_setting_fails_each_experiment_and_not_the_request(
     api: Api, changes: Any, error: str
 ) -> None:
     before = await api.log.last_seq()

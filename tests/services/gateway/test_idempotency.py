@@ -118,7 +118,7 @@ async def test_every_gateway_knows_what_another_has_answered(start_gateway: Star
 
 
 @pytest.mark.nats
-async def test_what_was_answered_is_kept_in_nats(start_gateway: StartGateway, connection: Connection) -> None:
+async def test_stored_answers_are_kept_in_nats(start_gateway: StartGateway, connection: Connection) -> None:
     one = await start_gateway(key_values=NatsKeyValue(connection))
     first = await one.post(AGENTS, NEW, headers=KEY)
     two = await start_gateway(key_values=NatsKeyValue(connection), log=one.log, projector=False)
@@ -300,7 +300,7 @@ async def test_an_answer_that_cannot_be_kept_is_given_all_the_same(start_gateway
     assert await api.log.last_seq() == 1
 
 
-async def test_a_very_long_answer_is_made_anew(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_very_long_answer_is_not_stored(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idempotency, "LARGEST_BYTES", 10)
     first = await api.post(AGENTS, NEW, headers=KEY)
     second = await api.post(AGENTS, NEW, headers=KEY)
@@ -309,7 +309,7 @@ async def test_a_very_long_answer_is_made_anew(api: Api, monkeypatch: pytest.Mon
     assert await api.log.last_seq() == 1
 
 
-async def test_what_was_made_names_the_request_as_its_cause(api: Api) -> None:
+async def test_a_created_aggregate_names_the_request_as_its_cause(api: Api) -> None:
     row = (await api.post(AGENTS, NEW, headers=KEY)).json
     (recorded,) = await api.log.read("agent", row["id"])
     assert (recorded.commit.causation_id or "").startswith("req_")

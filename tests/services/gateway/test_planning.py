@@ -115,7 +115,7 @@ async def test_the_planner_gets_the_request_as_it_was_sent(api: Api) -> None:
         ({"cronSchedule": "@daily", "scheduleActive": False}, Schedule(cron="@daily", active=False)),
     ],
 )
-async def test_each_value_of_a_schedule_is_kept_by_itself(
+async def test_each_value_of_a_schedule_is_optional(
     api: Api, given: dict[str, Any], schedule: Schedule | None
 ) -> None:
     body = {"goal-text": "do it", "agentName": "Planner", **given}
@@ -285,7 +285,7 @@ async def test_an_answered_question_is_answered_like_a_new_goal(api: Api) -> Non
     assert executed.json["originalRequest"] == stored.goal_text
 
 
-async def test_what_a_client_put_in_place_of_the_params_stays_when_a_question_is_answered(api: Api) -> None:
+async def test_a_client_value_in_place_of_the_params_stays_when_a_question_is_answered(api: Api) -> None:
     _, dag_id = await plan(api, "/api/v1/create-dag", [dag.ClarificationAsked(query="which?", job=ASKING)])
     await api.patch(f"/api/v1/dags/{dag_id}", {"params": {"mine": [1, "é"]}})
 

@@ -226,7 +226,7 @@ async def everything(api: Api, visitors: Sequence[Visitor]) -> set[int]:
 
 
 @pytest.mark.timeout(300 * DEPTH)
-async def test_whatever_is_asked_the_answer_is_one_that_is_documented(
+async def test_every_answer_to_a_random_request_is_documented(
     open_to_all: tuple[Api, list[Visitor]],
 ) -> None:
     answered = await everything(*open_to_all)

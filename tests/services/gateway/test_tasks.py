@@ -250,7 +250,7 @@ async def test_a_file_of_ten_mebibytes_is_taken_and_a_byte_more_is_not(lab: Lab)
     assert (answer.status, answer.json["message"]) == (413, "Part 'a.txt' is too large: send at most 10 MiB")
 
 
-async def test_all_of_it_together_is_bounded(lab: Lab) -> None:
+async def test_the_size_and_the_number_of_parts_of_a_form_are_limited(lab: Lab) -> None:
     files = [(f"{n}.txt", b"x" * 9 * MIB, "text/plain") for n in range(5)]
     answer = await lab.ask(*files)
     assert (answer.status, answer.json["message"]) == (413, "Request body is too large: send at most 40 MiB")

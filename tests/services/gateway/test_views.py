@@ -161,7 +161,7 @@ async def test_a_row_that_the_views_do_not_include_yet_is_503_and_not_404(
     assert "do not include the whole log yet" in answer.json["error"]
 
 
-async def test_what_views_come_to_include_while_a_read_waits_for_them_is_found(
+async def test_a_read_finds_rows_that_the_views_receive_while_it_waits(
     start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     api = await start_gateway(projector=False)

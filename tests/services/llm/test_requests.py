@@ -41,7 +41,7 @@ async def test_a_chat_is_sent_as_asked_and_answered(lab: Lab) -> None:
     }
 
 
-async def test_what_is_not_asked_comes_from_the_settings_or_is_not_sent(lab: Lab) -> None:
+async def test_an_omitted_field_comes_from_the_settings_or_is_not_sent(lab: Lab) -> None:
     server = await lab.provider(OK)
 
     await lab.client(server, default_max_tokens=123).complete(ChatRequest(HELLO))

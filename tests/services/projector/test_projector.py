@@ -152,7 +152,7 @@ async def test_an_active_version_renamed_onto_another_name_leaves_it_to_its_hold
         }
 
 
-async def test_what_is_deleted_is_gone_with_all_that_belongs_to_it(views: Views) -> None:
+async def test_a_deleted_aggregate_loses_all_its_rows(views: Views) -> None:
     async with projecting(views):
         await everything(views)
         await views.write(RUN, "dag-exec_1", run.Deleted())

@@ -221,7 +221,7 @@ def test_each_tick_fires_exactly_once(size: int, minutes: list[list[tuple[str, i
 
 @at_least(150)
 @for_all(sizes, anything)
-def test_whatever_happens_each_tick_is_decided_once_and_fires_at_most_once(
+def test_in_every_interleaving_each_tick_is_decided_once_and_fires_at_most_once(
     size: int, actions: list[tuple[str, int]]
 ) -> None:
     async def play() -> None:
@@ -245,7 +245,7 @@ def test_whatever_happens_each_tick_is_decided_once_and_fires_at_most_once(
 
 @at_least(150)
 @for_all(sizes, guarded, with_ends)
-def test_where_runs_must_not_overlap_they_never_do(
+def test_runs_that_must_not_overlap_never_do(
     size: int, overlap: Overlap, actions: list[tuple[str, int]]
 ) -> None:
     async def play() -> None:

@@ -49,7 +49,7 @@ def test_no_control_character_gets_through() -> None:
 
 
 @given(st.text())
-def test_what_is_printable_stays_as_it_is_and_json_stays_json(text: str) -> None:
+def test_printable_text_is_not_changed_and_json_stays_json(text: str) -> None:
     line = json.dumps({"text": text}, ensure_ascii=False)
     assert json.loads(printable(line)) == json.loads(line)
     assert printable(printable(text)) == printable(text)

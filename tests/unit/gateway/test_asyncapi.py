@@ -92,7 +92,7 @@ def test_it_tells_where_nats_is_and_no_password(document: Any) -> None:
 
 
 @pytest.mark.parametrize(("aggregate", "events"), DECISIONS, ids=lambda one: getattr(one, "name", ""))
-async def test_what_is_written_is_what_it_says(
+async def test_written_messages_fit_the_document(
     document: Any, aggregate: Aggregate[Any], events: tuple[Event, ...]
 ) -> None:
     """Large values kept elsewhere included; of each event exactly one schema is true."""

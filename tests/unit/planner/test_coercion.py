@@ -92,7 +92,7 @@ def test_a_dependency_that_may_mean_several_steps_or_none_is_unchanged(given_: s
 
 
 @pytest.mark.parametrize("unclear", [True, {"a": 1}, 1.5])
-def test_what_is_unclear_stays_for_validation_to_refuse(unclear: Any) -> None:
+def test_an_unclear_value_is_left_for_validation_to_refuse(unclear: Any) -> None:
     assert dependencies(unclear) in (unclear, [unclear])
 
 

@@ -71,12 +71,12 @@ async def test_a_page_that_fails_does_not_spoil_the_others(web_pages: Pages, ser
     assert found[5]["content"] == "text of /a"
 
 
-async def test_all_failing_for_good_is_a_rejection(web_pages: Pages, server: TestServer) -> None:
+async def test_pages_that_all_fail_permanently_are_a_rejection(web_pages: Pages, server: TestServer) -> None:
     with pytest.raises(Reject, match=r"No page could be fetched: .*404.*; nonsense: Not fetched"):
         await urls(web_pages, str(server.make_url("/say/404")), "nonsense")
 
 
-async def test_all_failing_is_retried_if_any_may_work_later(web_pages: Pages, server: TestServer) -> None:
+async def test_failing_pages_are_retried_if_any_may_work_later(web_pages: Pages, server: TestServer) -> None:
     busy = str(server.make_url("/say/429").with_query({"Retry-After": "7"}))
     with pytest.raises(Retry, match="No page could be fetched") as later:
         await urls(web_pages, busy, "nonsense")

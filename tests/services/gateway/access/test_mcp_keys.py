@@ -35,7 +35,7 @@ async def test_without_a_key_there_are_no_tools(guarded: Guarded) -> None:
     assert answer.status == 401
 
 
-async def test_what_a_key_does_through_mcp_is_recorded_as_its_own(guarded: Guarded) -> None:
+async def test_commits_through_mcp_name_the_key_that_asked_for_them(guarded: Guarded) -> None:
     async with client_of(guarded.api, **await guarded.key("runner", Scope.RUN)) as client:
         made = json.loads(text_of(await client.call_tool("create_goal", OBJECTIVE)))
 

@@ -103,7 +103,7 @@ async def test_the_date_of_the_execution_is_filled_in_in_the_time_zone_of_the_da
         ({"job": job(*(task(f"{n}") for n in range(3000)))}, ["job", "sub_tasks"], None),
     ],
 )
-async def test_what_cannot_be_executed_is_refused_and_nothing_is_written(
+async def test_a_plan_that_cannot_be_executed_is_refused_and_nothing_is_written(
     api: Api, body: Json, path: list[Any], message: str | None
 ) -> None:
     api.gateway.executors.record_heartbeat(ALIVE)

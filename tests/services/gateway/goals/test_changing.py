@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # ── change ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_what_a_webhook_is_called_about_can_be_chosen_and_changed(api: Api) -> None:
+async def test_the_events_of_a_webhook_can_be_chosen_and_changed(api: Api) -> None:
     created = await create(api, webhookUrl="http://x/hook", webhookEvents=["ended", "asked"])
     assert created["webhookEvents"] == ["ended", "asked"]
     path = f"{GOALS}/{created['id']}"

@@ -182,7 +182,7 @@ async def test_a_body_that_is_not_a_goal_is_refused(
     assert await api.log.last_seq() == 0
 
 
-async def test_how_long_an_objective_may_be_is_a_setting(start_gateway: StartGateway) -> None:
+async def test_the_maximum_length_of_an_objective_is_a_setting(start_gateway: StartGateway) -> None:
     api = await start_gateway(max_message_length=20)
 
     assert (await api.post(GOALS, {"objective": "x" * 20})).status == 201

@@ -32,7 +32,7 @@ def test_a_float_and_a_text_may_have_any_number_of_digits(raw: bytes) -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"{", b"NaN", b"\xff", b"1" * 5000, b"[" * 100_000 + b"1" * 20])
-def test_what_cannot_be_read_is_a_value_error(raw: bytes) -> None:
+def test_unreadable_json_is_a_value_error(raw: bytes) -> None:
     with pytest.raises(ValueError, match=r".+"):
         parse_json(raw)
 
@@ -40,7 +40,7 @@ def test_what_cannot_be_read_is_a_value_error(raw: bytes) -> None:
 @given(
     st.recursive(st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner))
 )
-def test_nothing_is_changed_in_silence(value: Any) -> None:
+def test_json_is_read_exactly_or_refused(value: Any) -> None:
     raw = json.dumps(value).encode()
     try:
         assert parse_json(raw) == value

@@ -27,7 +27,7 @@ def test_money_is_never_in_scientific_notation(cost: Decimal | str, text: str) -
 
 
 @pytest.mark.parametrize("cost", ["NaN", "Infinity", "ten", ""])
-def test_what_is_not_an_amount_of_money_is_refused(cost: str) -> None:
+def test_a_value_that_is_no_amount_of_money_is_refused(cost: str) -> None:
     with pytest.raises(ValidationError, match="not an amount of money"):
         Spent(cost_usd=cost)
 

@@ -19,10 +19,10 @@ KNOWN = ("stepBudget", "allowedTools", "temperature", "max_tokens")
         ("tools", "allowedTools"),
     ],
 )
-def test_what_is_close_is_suggested(given: str, meant: str) -> None:
+def test_a_close_name_is_suggested(given: str, meant: str) -> None:
     assert did_you_mean(given, KNOWN) == f"; did you mean {meant!r}?"
 
 
 @pytest.mark.parametrize("given", ["", "colour", "x" * 100_000])
-def test_what_is_not_close_is_not(given: str) -> None:
+def test_a_distant_name_is_not_suggested(given: str) -> None:
     assert did_you_mean(given, KNOWN) == ""

@@ -210,7 +210,7 @@ def test_a_question_of_a_suspended_run_is_withdrawn_and_asked_again(given: Given
 
 
 @pytest.mark.parametrize(("step", "attempt"), [("2", 1), ("1", 2), ("1", 0)])
-def test_what_was_never_asked_is_unknown(given: Given, step: str, attempt: int) -> None:
+def test_a_question_that_was_never_asked_is_unknown(given: Given, step: str, attempt: int) -> None:
     given(RUN, *WAITING).when(run.answer, step, attempt, Answer("approve"), *ANN).then_raises(run.UnknownAsk)
 
 

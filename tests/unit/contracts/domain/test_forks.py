@@ -214,7 +214,7 @@ def test_a_run_is_replaced_once(given: Given) -> None:
 
 
 @pytest.mark.parametrize("history", [[], [*suspended(), run.Cancelled(reason="x"), run.Deleted()]])
-def test_what_does_not_exist_cannot_be_forked(history: list[Event]) -> None:
+def test_a_missing_run_cannot_be_forked(history: list[Event]) -> None:
     with pytest.raises(run.UnknownRun):
         forked(history)
 

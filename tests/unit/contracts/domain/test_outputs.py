@@ -14,7 +14,7 @@ FILE = OutputSpec(kind="file", fields=("path",))
 EMAIL = OutputSpec(kind="email", fields=("to", "subject"))
 
 
-def test_one_field_is_kept_as_its_text() -> None:
+def test_an_output_of_one_field_is_the_text_of_it() -> None:
     assert output_of(FILE, {"path": "a.md", "size": 1}) == Output(kind="file", content="a.md")
 
 

@@ -120,7 +120,7 @@ def test_a_day_ends_at_midnight_in_utc_and_a_month_with_its_last_day() -> None:
     assert (month_of(zone), shared_budget.today(State(), zone)) == ("2026-11", date(2026, 11, 30))
 
 
-def test_what_a_call_costs_counts_on_the_day_on_which_it_was_made() -> None:
+def test_the_cost_of_a_call_counts_on_the_day_of_the_call() -> None:
     before_midnight = datetime(2026, 11, 29, 23, 59, 59, tzinfo=UTC)
     state = after(reserved("c", at=before_midnight))
     settle_ = settle(state, "c", pico_usd("1"), limits(), before_midnight + DAY)
@@ -169,7 +169,7 @@ def test_nobody_is_told_to_wait_for_a_call_that_needs_more_than_the_whole_limit(
 # ── settling ────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_what_a_call_has_cost_replaces_its_reservation() -> None:
+def test_the_cost_of_a_call_replaces_its_reservation() -> None:
     state = after(
         reserved("c", "1", key="ci"),
         *settle(after(reserved("c", "1", key="ci")), "c", pico_usd("0.25"), limits(), NOON),
@@ -274,7 +274,7 @@ def happen(
 
 
 @given(STEPS)
-def test_what_is_spent_and_reserved_never_exceeds_a_limit(steps: list[Any]) -> None:
+def test_the_sum_of_spent_and_reserved_never_exceeds_a_limit(steps: list[Any]) -> None:
     state, now, paid = State(), datetime(2026, 11, 10, tzinfo=UTC), 0
     for number, step in enumerate(steps):
         now += timedelta(seconds=step[-1])

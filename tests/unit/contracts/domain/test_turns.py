@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 from hypothesis import given as for_all
@@ -14,67 +13,26 @@ from hypothesis import strategies as st
 from contracts.core.event import Event
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, Failure, OutcomeReason, RunPolicy, Status, Success
-
-Given = Callable[..., Any]
-
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-POLICY = RunPolicy(backoff_s=1.0)
-AGENT = run.AgentUsed(id="agent_1", name="a", version_name="1", prompt_template="p")
-
-
-def wanted(budget: int = 5) -> run.GoalRequested:
-    return run.GoalRequested(goal_id="goal_1", objective="find it", step_budget=budget)
-
-
-STARTED = run.GoalStarted(executor="a", at=NOW, agent=AGENT, temperature=0.7, max_tokens=100)
-REQUESTED = wanted()
-
-
-def began(*steps: str, retried: tuple[str, ...] = ()) -> run.StepsStarted:
-    return run.StepsStarted(steps=steps, retried=retried)
-
-
-def took(
-    turn: int, *calls: str, reason: str = "", attempt: int = 1, problem: str | None = None
-) -> run.TurnTaken:
-    """A turn with calls of these names; one that begins with `!` is refused."""
-    made = tuple(
-        run.Call(id=f"c{n}", name=name.strip("!"), refusal="no" if name.startswith("!") else None)
-        for n, name in enumerate(calls)
-    )
-    finish = reason or ("tool_calls" if calls else "stop")
-    return run.TurnTaken(
-        turn=turn, attempt=attempt, thought="hm", calls=made, finish_reason=finish, problem=problem
-    )
-
-
-def answered(turn: int, position: int, result: Any = "r", attempt: int = 1) -> run.CallAnswered:
-    return run.CallAnswered(turn=turn, position=position, attempt=attempt, result=result)
-
-
-def summarised(text: str = "done") -> run.Summarised:
-    return run.Summarised(summary=text)
-
-
-def failure(step: str, attempt: int = 1, *, retryable: bool = False) -> Failure:
-    return Failure(step, attempt, "broke", 5, retryable)
-
-
-def failed(step: str, attempt: int = 1, retry_at: datetime | None = None) -> run.StepFailed:
-    return run.StepFailed(step=step, attempt=attempt, error="broke", duration_ms=5, retry_at=retry_at)
-
-
-def completed(turns: int, reason: OutcomeReason = "done") -> run.Completed:
-    return run.Completed(completed_steps=turns, duration_ms=0, outcome_reason=reason)
-
-
-def started(*steps: run.TurnTaken | run.CallAnswered | run.StepFailed) -> list[Event]:
-    """These ends of steps, each after its start."""
-    return [event for step in steps for event in (began(step.step), step)]
-
-
-BEGUN = (REQUESTED, STARTED, began("1"))
+from contracts.domain.run import NO_SUMMARY, RUN, SUMMARY, OutcomeReason, RunPolicy, Status, Success
+from tests.unit.contracts.domain.turn_events import (
+    BEGUN,
+    FAILED,
+    FIRST,
+    NOW,
+    POLICY,
+    REQUESTED,
+    STARTED,
+    Given,
+    answered,
+    began,
+    completed,
+    failed,
+    failure,
+    started,
+    summarised,
+    took,
+    wanted,
+)
 
 
 def test_a_request_makes_a_pending_run_once(given: Given) -> None:
@@ -154,8 +112,6 @@ def test_the_summary_ends_the_run(given: Given) -> None:
     ).then_once(summarised(), completed(1).model_copy(update={"duration_ms": 2000}))
 
 
-FIRST = (took(1, "a"), answered(1, 0))
-FAILED = (took(1, "a"), failed("1.0"))
 UNREADABLE = took(1, problem="that call cannot be read")
 
 
@@ -194,7 +150,7 @@ def test_a_run_that_ended_says_whether_it_did_what_it_was_told(
     assert given(RUN, *history, written, end).state.loop.outcome_reason == reason
 
 
-def test_a_call_that_failed_and_was_made_again_is_made_up_for(given: Given) -> None:
+def test_a_failed_call_that_succeeds_later_is_no_reason_to_fail(given: Given) -> None:
     turns = started(*FAILED, took(2, "a"), answered(2, 0), took(3))
     history = (REQUESTED, STARTED, *turns, began(SUMMARY))
     given(RUN, *history).when(run.settle, [Success(summarised())], NOW, POLICY).then_once(
@@ -227,7 +183,7 @@ def test_a_model_that_fails_for_good_fails_the_run(given: Given) -> None:
     )
 
 
-def test_a_model_that_fails_in_passing_is_asked_again(given: Given) -> None:
+def test_a_model_that_fails_temporarily_is_asked_again(given: Given) -> None:
     due = NOW + timedelta(seconds=1)
     later = failed("1", retry_at=due)
     given(RUN, *BEGUN).when(run.settle, [failure("1", retryable=True)], NOW, POLICY).then_once(later)
@@ -273,99 +229,6 @@ def test_a_goal_run_can_be_cancelled_and_deleted(given: Given) -> None:
     over = given(RUN, *BEGUN, failed("1"), run.Failed(error="broke"))
     over.when(run.cancel, "late").then_raises(run.AlreadyFinished)
     over.when(run.settle, [Success(took(1))], NOW, POLICY).then_nothing()
-
-
-# ── resuming ────────────────────────────────────────────────────────────────────────────────────────────
-
-RESUMED = run.Resumed()
-BROKEN = run.Failed(error="broke")
-
-
-def test_a_run_that_failed_before_its_start_is_started_when_it_is_resumed(given: Given) -> None:
-    failed_run = (REQUESTED, run.Failed(error="no model"))
-    given(RUN, *failed_run).when(run.resume).then(RESUMED)
-    resumed = given(RUN, *failed_run, RESUMED)
-    assert (resumed.state.status, resumed.state.loop.error, resumed.state.resumes) == (
-        Status.PENDING,
-        None,
-        1,
-    )
-    resumed.when(run.start_goal, STARTED, POLICY).then_once(STARTED, began("1"))
-
-
-def test_a_turn_that_failed_for_good_runs_again_when_its_run_is_resumed(given: Given) -> None:
-    history = (*BEGUN, took(1, "a"), began("1.0"), answered(1, 0), began("2"), failed("2"), BROKEN)
-    given(RUN, *history).when(run.resume).then(RESUMED)
-    given(RUN, *history, RESUMED).when(run.start_goal, STARTED, POLICY).then_once(STARTED, began("2"))
-
-
-def test_calls_in_progress_of_a_failed_run_run_again_only_if_they_may_be_repeated(given: Given) -> None:
-    calls = run.StepsStarted(steps=("1.0", "1.1"), effects={"1.0": Effect.READ})
-    history = (*BEGUN, took(1, "read", "send", "late"), calls, BROKEN)
-    started_again = given(RUN, *history, RESUMED).state
-    first, unknown, again = run.start_goal(started_again, STARTED, POLICY)
-    assert first == STARTED
-    assert isinstance(unknown, run.StepFailed)
-    assert (unknown.step, unknown.attempt, unknown.retry_at) == ("1.1", 1, None)
-    assert "Find out before you call it again" in unknown.error
-    assert again == began("1.2", "1.0")
-
-
-def test_a_run_whose_only_call_has_an_unknown_outcome_goes_on_with_the_next_turn(given: Given) -> None:
-    state = given(RUN, *BEGUN, took(1, "send"), began("1.0"), BROKEN, RESUMED).state
-    events = run.start_goal(state, STARTED, POLICY)
-    assert [type(event) for event in events] == [run.GoalStarted, run.StepFailed, run.StepsStarted]
-    assert events[-1] == began("2")
-
-
-CALLS_FAILED = (
-    *BEGUN,
-    *started(*FAILED, took(2))[1:],
-    began(SUMMARY),
-    summarised(),
-    completed(2, "calls_failed"),
-)
-
-
-def test_a_run_that_ended_with_failed_calls_takes_another_turn_when_it_is_resumed(given: Given) -> None:
-    given(RUN, *CALLS_FAILED).when(run.resume).then(RESUMED)
-    resumed = (*CALLS_FAILED, RESUMED)
-    given(RUN, *resumed).when(run.start_goal, STARTED, POLICY).then_once(STARTED, began("3"))
-    again = (*resumed, STARTED, began("3"))
-    given(RUN, *again).when(run.settle, [Success(took(3, "a"))], NOW, POLICY).then_once(
-        took(3, "a"), began("3.0")
-    )
-    last = (*again, took(3, "a"), began("3.0"), answered(3, 0), began("4"), took(4), began(SUMMARY))
-    twice = summarised().model_copy(update={"attempt": 2})
-    given(RUN, *last).when(run.settle, [Success(twice)], NOW, POLICY).then_once(twice, completed(4))
-
-
-def test_an_agent_that_is_resumed_and_finishes_at_once_ends_the_run(given: Given) -> None:
-    again = (*CALLS_FAILED, RESUMED, STARTED, began("3"))
-    given(RUN, *again).when(run.settle, [Success(took(3))], NOW, POLICY).then_once(took(3), began(SUMMARY))
-
-
-def test_a_model_is_told_again_that_its_call_cannot_be_read_after_a_resume(given: Given) -> None:
-    stuck = started(*FIRST, took(2, problem="no"), took(3, problem="no"))
-    end = (began(SUMMARY), summarised(), completed(3, "calls_failed"))
-    again = (REQUESTED, STARTED, *stuck, *end, RESUMED, STARTED, began("4"))
-    unreadable = took(4, problem="no")
-    given(RUN, *again).when(run.settle, [Success(unreadable)], NOW, POLICY).then_once(unreadable, began("5"))
-
-
-def test_a_goal_run_that_reached_its_end_is_not_resumed_and_the_refusal_says_why(given: Given) -> None:
-    done = (*BEGUN, took(1), began(SUMMARY), summarised())
-    spent = (wanted(2), STARTED, *started(*FAILED, took(2)), began(SUMMARY), summarised())
-    for history, why in (
-        ((*done, completed(1)), r"completed \(done\): fork it"),
-        ((*done, completed(1, "budget_exhausted")), r"completed \(budget_exhausted\)"),
-        ((*spent, completed(2, "calls_failed")), "used all its 2 turns: fork it with a larger stepBudget"),
-        ((*BEGUN, run.Cancelled(reason="enough")), "was cancelled, which is final"),
-        (BEGUN, "the run is running"),
-        ((REQUESTED,), "the run is pending"),
-    ):
-        given(RUN, *history).when(run.resume).then_raises(run.CannotResume, why)
-    given(RUN, *BEGUN, run.Cancelled(reason="x"), run.Deleted()).when(run.resume).then_raises(run.UnknownRun)
 
 
 # ── what holds for every goal run ───────────────────────────────────────────────────────────────────────

@@ -49,6 +49,6 @@ def test_a_commit_is_refused_unless_its_source_may_write_it() -> None:
     assert "only executor, gateway" in (refusal(WRITERS, "/somebody/1", "run", "failed", [cancelled]) or "")
 
 
-def test_what_a_newer_version_added_is_not_refused() -> None:
+def test_events_of_a_newer_version_are_not_refused() -> None:
     assert refusal(WRITERS, "/gateway/1", "invention", "new", []) is None
     assert refusal(WRITERS, "/executor/1", "run", "dreaming", []) is None

@@ -42,7 +42,7 @@ def test_the_tool_that_the_last_sentence_announces_is_named(text: str, name: str
         "You will find the report in notes.md, made with writeFile.",
     ],
 )
-def test_what_is_done_denied_or_conditional_announces_nothing(text: str) -> None:
+def test_past_negated_or_conditional_actions_announce_nothing(text: str) -> None:
     assert announced_tool(text, TOOLS) is None
 
 

@@ -84,7 +84,7 @@ def test_a_server_of_ones_own_needs_no_key() -> None:
         ({}, "ollama", "set OLLAMA_MODEL or LLM_MODEL"),
     ],
 )
-def test_what_is_missing_is_named(values: dict[str, str], provider: str | None, says: str) -> None:
+def test_missing_settings_are_named(values: dict[str, str], provider: str | None, says: str) -> None:
     with pytest.raises(LlmNotConfigured) as problem:
         resolve(settings(**values), provider)
 

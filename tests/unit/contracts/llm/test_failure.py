@@ -70,5 +70,5 @@ def test_the_provider_is_never_asked_again_earlier_than_it_wants() -> None:
     assert Backoff().delay(1, 20.0) == 20.0
 
 
-def test_nobody_waits_here_for_minutes() -> None:
+def test_a_long_retry_after_is_left_to_the_caller() -> None:
     assert Backoff().delay(1, 61.0) is None

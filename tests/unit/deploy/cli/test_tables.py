@@ -130,7 +130,7 @@ def test_each_list_has_columns(model: type[BaseModel]) -> None:
     assert row in COLUMNS
 
 
-def test_what_looks_like_markup_is_shown_as_it_is() -> None:
+def test_text_that_looks_like_markup_is_shown_unchanged() -> None:
     assert "[red]no[/red]" in shown([TickRow.model_validate({**TICK, "reason": "[red]no[/red]"})])[0]
 
 
@@ -194,7 +194,7 @@ def schedule(id_: str) -> dict[str, object]:
     }
 
 
-def test_what_there_is_no_room_for_is_named() -> None:
+def test_columns_without_room_are_named() -> None:
     output, _ = shown([ListedGoal.model_validate(GOAL)], 80)
     assert "Keep an eye on solar" in output
     assert "no room for: name, created at" in output

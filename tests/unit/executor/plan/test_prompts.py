@@ -49,14 +49,14 @@ def test_an_instruction_has_no_more_of_a_large_result_than_there_is_room_for(tim
     assert f"results longer than {STEP_CHARS // times} characters are cut to that" in text
 
 
-def test_what_the_instruction_holds_and_the_dependencies_share_the_room() -> None:
+def test_instruction_and_dependencies_share_the_room() -> None:
     text = told("<Result of Task 1>", _1="x" * STEP_CHARS, _2="y" * STEP_CHARS, _3="z" * 100)
     assert len(text) < STEP_CHARS + AROUND
     assert "z" * 100 in text
     assert abs(text.count("x" * 100) - text.count("y" * 100)) <= 1
 
 
-def test_what_fits_is_whole_and_nothing_is_said_of_cuts() -> None:
+def test_a_result_that_fits_is_whole_and_no_cut_is_mentioned() -> None:
     text = told("Compare", _1="x" * (STEP_CHARS // 2), _2="y" * (STEP_CHARS // 2))
     assert text.count("y") >= STEP_CHARS // 2
     assert "are cut to that length" not in text

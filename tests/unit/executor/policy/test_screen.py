@@ -143,7 +143,7 @@ def test_a_result_is_untrusted_if_it_is_from_outside_or_made_of_something_untrus
     assert is_untrusted(after(plan(SEARCH, second), "1"), "2") is expected
 
 
-def test_what_a_person_answers_is_trusted_and_what_stands_before_it_is_not() -> None:
+def test_the_answer_of_a_person_is_trusted_and_the_results_before_it_are_not() -> None:
     """A placeholder may reach past the answer, to a step that it was asked about."""
     state = plan(
         SEARCH,

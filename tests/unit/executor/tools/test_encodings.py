@@ -92,7 +92,7 @@ def test_without_a_label_that_is_known_valid_utf8_is_utf8(label: str | None) -> 
         ("안녕하세요 세계. 이것은 태양광 가격에 관한 한국어 글입니다.", "cp949", "euc-kr"),
     ],
 )
-def test_where_nothing_is_said_the_encoding_is_guessed(text: str, written: str, name: str) -> None:
+def test_without_a_declared_encoding_it_is_guessed(text: str, written: str, name: str) -> None:
     assert decode(text.encode(written)) == Decoded(text, name)
 
 

@@ -122,7 +122,7 @@ def test_an_id_has_only_plain_characters(task_id: str) -> None:
 
 
 @pytest.mark.parametrize("task_id", ["__SYNTHESIS__", "none"])
-def test_some_ids_are_reserved(task_id: str) -> None:
+def test_an_id_with_a_meaning_of_its_own_is_reserved(task_id: str) -> None:
     assert "is reserved" in found(tool(task_id, "webSearch", SEARCH))[0][1]
 
 
@@ -265,7 +265,7 @@ def test_a_value_that_comes_later_is_not_checked_yet() -> None:
     assert found(infer("a", "p"), tool("b", "sendWebhook", later, "a")) == []
 
 
-def test_what_dependencies_supply_may_be_left_out() -> None:
+def test_parameters_that_dependencies_supply_may_be_left_out() -> None:
     assert (
         found(
             infer("a", "p"),

@@ -40,7 +40,7 @@ def test_inserted_text_is_not_searched_again() -> None:
     assert fill("{{objective}}", values) == r"{{tools}} \1 $&"
 
 
-def test_what_is_not_text_is_inserted_as_indented_json() -> None:
+def test_values_other_than_text_are_inserted_as_indented_json() -> None:
     values = {"stepBudget": 20, "workingMemory": {"a": ["é"]}, "constraints": None}
     template = "{{stepBudget}} {{workingMemory}} {{constraints}}"
     assert fill(template, values) == '20 {\n  "a": [\n    "é"\n  ]\n} null'

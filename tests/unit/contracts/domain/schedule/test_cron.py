@@ -81,9 +81,7 @@ def test_the_next_tick_is_the_first_instant_named_after_now(expression: str, exp
         ("0 0 * * 1,5L", [22, 26, 29, 6]),
     ],
 )
-def test_where_both_days_are_given_either_will_do_also_those_counted_in_the_month(
-    expression: str, days: list[int]
-) -> None:
+def test_if_both_day_fields_are_given_a_day_that_fits_either_is_due(expression: str, days: list[int]) -> None:
     assert [tick.day for tick in Cron.parse(expression).ticks(NOON, NOON + timedelta(days=3650), 4)] == days
 
 

@@ -26,7 +26,7 @@ def test_an_unsettled_message_is_taken_over(tmp_path: Path) -> None:
     assert Leases(tmp_path).take_over(lease_s=15) == ["ack.1", "ack.3"]
 
 
-def test_it_is_taken_over_once(tmp_path: Path) -> None:
+def test_the_messages_of_a_dead_process_are_taken_over_once(tmp_path: Path) -> None:
     dead = Leases(tmp_path)
     dead.add("ack.1")
     die(dead)

@@ -89,9 +89,7 @@ async def shown(system: System, width: int, *, on_terminal: bool) -> list[str]:
 
 @pytest.mark.parametrize("width", [60, 120])
 @pytest.mark.parametrize("on_terminal", [True, False])
-async def test_what_is_asked_is_printed_with_commands_that_can_be_copied(
-    width: int, on_terminal: bool
-) -> None:
+async def test_a_question_is_printed_with_commands_that_can_be_copied(width: int, on_terminal: bool) -> None:
     lines = await shown(System([ask()], ENDED), width, on_terminal=on_terminal)
     start = next(n for n, line in enumerate(lines) if "001 asks: " in line)
     assert [line.strip() for line in lines[start : start + 5]] == [

@@ -110,7 +110,7 @@ def test_an_error_stands_beside_its_step(kind: str, state: State) -> None:
     assert "connection [refused]" in drawn(progress)
 
 
-def test_what_a_tool_says_stands_beside_its_step_until_it_is_done() -> None:
+def test_progress_of_a_tool_stands_beside_its_step_until_the_step_is_done() -> None:
     progress = RunProgress.of_execution(execution())
     assert progress.take(event("tool.progress", subStepId="001", message="fetching page 2")) is None
     assert "fetching page 2" in drawn(progress)
