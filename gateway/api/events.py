@@ -29,7 +29,7 @@ async def watch_log(call: Call[None, EventQuery]) -> web.StreamResponse:
     earlier events are sent first, and with `follow=false` only those. `Last-Event-ID` takes precedence over
     `after`.
     """
-    with call.gateway.stream_limit.slot():
+    with call.gateway.stream_limit.slot(call.principal.actor):
         return await _watched(call)
 
 

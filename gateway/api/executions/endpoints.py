@@ -136,7 +136,7 @@ async def watch_execution(call: Call[None, None]) -> web.StreamResponse:
 
     With `Last-Event-ID`, it sends the events after that one. The stream stays open after the execution ends.
     """
-    with call.gateway.stream_limit.slot():
+    with call.gateway.stream_limit.slot(call.principal.actor):
         return await _watched(call)
 
 

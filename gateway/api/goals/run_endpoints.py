@@ -236,7 +236,7 @@ async def watch_run(call: Call[None, None]) -> web.StreamResponse:
 
     With `Last-Event-ID`, it sends the events after that one. The stream stays open after the run ends.
     """
-    with call.gateway.stream_limit.slot():
+    with call.gateway.stream_limit.slot(call.principal.actor):
         return await _watched(call)
 
 

@@ -105,7 +105,7 @@ async def test_a_stream_too_many_is_refused_and_has_room_when_another_ends(
         assert refused.status == 503
         assert "MAX_STREAMS" in refused.json["error"]
         assert refused.headers["retry-after"] == "1"
-    await eventually(lambda: not api.gateway.stream_limit._open)
+    await eventually(lambda: not api.gateway.stream_limit.open)
     await eventually(lambda: followed() == before)
     async with watching(api) as again:
         await again.next()
