@@ -6,16 +6,16 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field, WithJsonSchema
 
-from contracts.api.fields import Body, NonEmpty, Omissible, Query, Row, Timestamp
+from contracts.api.fields import Body, NotBlank, Omissible, Query, Row, Timestamp
 from contracts.core.event import Json
 
 
 class AgentCreate(Body):
     """A new version of an agent."""
 
-    name: NonEmpty
-    version: NonEmpty
-    prompt_template: NonEmpty
+    name: NotBlank
+    version: NotBlank
+    prompt_template: NotBlank
     provider: Omissible[str] = None
     model: Omissible[str] = None
     metadata: dict[str, Json] = Field(default_factory=dict)
@@ -24,9 +24,9 @@ class AgentCreate(Body):
 class AgentPatch(Body):
     """Changes to an agent. Omitted keys stay unchanged."""
 
-    name: Omissible[NonEmpty] = None
-    version: Omissible[NonEmpty] = None
-    prompt_template: Omissible[NonEmpty] = None
+    name: Omissible[NotBlank] = None
+    version: Omissible[NotBlank] = None
+    prompt_template: Omissible[NotBlank] = None
     provider: Omissible[str] = None
     model: Omissible[str] = None
     metadata: Omissible[dict[str, Json]] = None

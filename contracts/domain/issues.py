@@ -23,6 +23,9 @@ MOST = 100
 MOST_EXAMINED = 5_000
 """Maximum number of pydantic errors that are listed: listing more takes seconds and blocks the process."""
 
+MOST_SHOWN = 100
+"""Maximum number of characters of a given text that a message repeats."""
+
 UNKNOWN_KEY = "unknown_key"
 
 Path = tuple[str | int, ...]
@@ -97,7 +100,6 @@ _TYPES = {
     "float_type": "number",
     "float_parsing": "number",
     "bool_type": "boolean",
-    "bool_parsing": "boolean",
     "list_type": "array",
     "tuple_type": "array",
     "set_type": "array",
@@ -203,16 +205,39 @@ def _string(validation: str, message: str) -> Callable[[ErrorDetails], dict[str,
     return lambda detail: _at(detail, "invalid_string", message, validation=validation)
 
 
+def _shown(value: Json) -> str:
+    return repr(value if not isinstance(value, str) or len(value) <= MOST_SHOWN else f"{value[:MOST_SHOWN]}…")
+
+
+def _wrong_pattern(detail: ErrorDetails) -> dict[str, Json]:
+    message = f"Invalid: {_shown(detail['input'])} does not match {detail['ctx']['pattern']}"
+    return _at(detail, "invalid_string", message, validation="regex")
+
+
+def _invalid_time(detail: ErrorDetails) -> dict[str, Json]:
+    message = f"Invalid datetime: {_shown(detail['input'])} is not a date and time with a zone; {_TIME_FORM}"
+    return _at(detail, "invalid_string", message, validation="datetime")
+
+
+def _invalid_boolean(detail: ErrorDetails) -> dict[str, Json]:
+    issue = _invalid_type(detail, "boolean")
+    return {**issue, "message": f"{issue['message']}: send true or false, not {_shown(detail['input'])}"}
+
+
+_TIME_FORM = "write it as 2027-01-31T12:00:00Z"
 _INVALID_URL = "Invalid url: send an absolute http:// or https:// URL"
 
 _OTHERS: dict[str, Callable[[ErrorDetails], dict[str, Json]]] = {
     "literal_error": _invalid_choice,
     "enum": _invalid_choice,
-    "string_pattern_mismatch": _string("regex", "Invalid"),
+    "string_pattern_mismatch": _wrong_pattern,
     "url_parsing": _string("url", _INVALID_URL),
     "url_scheme": _string("url", _INVALID_URL),
-    "datetime_parsing": _string("datetime", "Invalid datetime"),
-    "datetime_from_date_parsing": _string("datetime", "Invalid datetime"),
+    "bool_parsing": _invalid_boolean,
+    "datetime_type": _invalid_time,
+    "datetime_parsing": _invalid_time,
+    "datetime_from_date_parsing": _invalid_time,
+    "timezone_aware": _invalid_time,
     "finite_number": _not_finite,
 }
 

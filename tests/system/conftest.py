@@ -263,7 +263,7 @@ ECHOES = (
 
 
 def rules() -> list[Rule]:
-    """Those of the demo without their delays; before them a slow plan, one that asks, an agent's hook."""
+    """Those of the demo without their delays; before them a slow plan and an agent's hook."""
     prompt = [
         rule.model_copy(update={"answer": rule.answer.model_copy(update={"delay_ms": 0})})
         for rule in default_rules()
@@ -271,17 +271,7 @@ def rules() -> list[Rule]:
     plan = next(rule for rule in prompt if rule.name == "plan: anything")
     slowly = When(system=plan.when.system, user=r"(?s)\A\s*(?P<goal>.*slowly.+?)\s*(?:\n\s*\n|\Z)")
     slow = plan.answer.model_copy(update={"delay_ms": PLANNING_MS})
-    job = {
-        **(plan.answer.job or {}),
-        "clarification_needed": True,
-        "clarification_query": "In which currency?",
-    }
-    asks = Rule(
-        name="plan: asks back, unless it has been told",
-        when=When(system=plan.when.system, user=r"(?s)\A\s*(?P<goal>(?!.*euros).*that would cost)"),
-        answer=plan.answer.model_copy(update={"delay_ms": 0, "job": job}),
-    )
-    return [Rule(name="plan: slowly", when=slowly, answer=slow), asks, CALL_A_HOOK, *ECHOES, *prompt]
+    return [Rule(name="plan: slowly", when=slowly, answer=slow), CALL_A_HOOK, *ECHOES, *prompt]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 from contracts.core.event import Json
 from deploy.cli.resources.command import Unusable, json_of
@@ -29,4 +30,13 @@ def _amounts(budget: Sequence[str]) -> Iterator[tuple[str, Json]]:
         limit, equals, amount = given.partition("=")
         if not equals:
             raise Unusable(f"--budget {given}: give a limit and an amount, such as usd=0.5")
+        if not _is_number(amount):
+            raise Unusable(f"--budget {given}: {amount!r} is not a number; write it as usd=0.5 or steps=40")
         yield limit.strip(), json_of(amount, f"--budget {given}")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return isfinite(float(text))
+    except ValueError:
+        return False

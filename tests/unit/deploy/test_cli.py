@@ -167,7 +167,7 @@ def test_an_invalid_setting_is_named(
             "dags run dag_1 --budget used=1",
             "budget: Unrecognized key(s) in object: 'used'; did you",
         ),
-        ("goals create grow-a-garden --budget steps=many", "--budget steps=many is not JSON"),
+        ("goals create grow-a-garden --budget steps=many", "'many' is not a number; write it as usd=0.5"),
         ("goals create grow-a-garden --budget steps=-1", "params.budget.steps: Number must be greater"),
         ("runs list --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),
         ("artifacts get x --url http://127.0.0.1:1", "ASYNC_AGENT_URL"),

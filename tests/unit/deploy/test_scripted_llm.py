@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from contracts.domain.dag import Clarified
+from contracts.domain.plan import Job
 from deploy.scripted_llm import Script, ScriptedAnswer, default_rules, parse_rules
 from deploy.scripted_llm.script import Request, completion
 
@@ -108,6 +110,20 @@ def test_the_demo_has_a_plan_for_any_goal(goal: str) -> None:
     }
     assert tasks["3"]["dependencies"] == tasks["4"]["dependencies"] == ["2"]
     assert all(needed in {*tasks, "none"} for task in tasks.values() for needed in task["dependencies"])
+
+
+def test_the_demo_asks_back_about_an_unclear_goal_until_it_has_been_told() -> None:
+    script, goal = Script(default_rules()), "Say what that would cost"
+    told = f"{goal}{Clarified(answer='A roof of solar panels, in euros').addition}"
+
+    asked, planned = (
+        Job.model_validate_json(said(script, ask(PLANNER, text)).split("```")[1].removeprefix("json"))
+        for text in (goal, told)
+    )
+
+    assert (asked.original_request, asked.clarification_needed) == (goal, True)
+    assert asked.clarification_query
+    assert not planned.clarification_needed
 
 
 @pytest.mark.parametrize("goal", ["Compare solar and wind power", "Open a bakery"])

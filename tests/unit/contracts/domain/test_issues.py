@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, HttpUrl, ValidationError
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, HttpUrl, ValidationError
 
 from contracts.domain.issues import Issue, issues
 
@@ -43,6 +43,7 @@ class Everything(BaseModel):
     colour: Colour = Colour.RED
     code: str = Field(default="AB", pattern="^[A-Z]+$")
     site: HttpUrl | None = None
+    expires: AwareDatetime | None = None
     even: Annotated[int, AfterValidator(_must_be_even)] = 2
     free: dict[str, Any] = {}
 
@@ -249,7 +250,35 @@ def issues_of(model: type[BaseModel], data: object) -> list[dict[str, Any]]:
         ),
         (
             {"code": "ab"},
-            {"code": "invalid_string", "validation": "regex", "path": ["code"], "message": "Invalid"},
+            {
+                "code": "invalid_string",
+                "validation": "regex",
+                "path": ["code"],
+                "message": "Invalid: 'ab' does not match ^[A-Z]+$",
+            },
+        ),
+        *[
+            (
+                {"expires": given},
+                {
+                    "code": "invalid_string",
+                    "validation": "datetime",
+                    "path": ["expires"],
+                    "message": f"Invalid datetime: {given!r} is not a date and time with a zone; "
+                    "write it as 2027-01-31T12:00:00Z",
+                },
+            )
+            for given in ("soon", "2027-01-31", "2027-01-31T12:00:00", [])
+        ],
+        (
+            {"flag": "maybe"},
+            {
+                "code": "invalid_type",
+                "expected": "boolean",
+                "received": "string",
+                "path": ["flag"],
+                "message": "Expected boolean, received string: send true or false, not 'maybe'",
+            },
         ),
         (
             {"site": "no site"},
