@@ -22,7 +22,7 @@ def public(url: str) -> str:
         addresses = [(part.hostname, part.port or 4222) for part in parts]
     except ValueError:
         addresses = [(None, 0)]
-    if not all(host for host, _ in addresses):
+    if not all(host and len(host.split()) == 1 for host, _ in addresses):
         raise Unreachable(
             "NATS_URL is not a valid URL; set it to nats://<host>:4222 or to several URLs separated by commas"
         )

@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from importlib.metadata import version
@@ -189,6 +190,24 @@ def test_wrong_usage_prints_nothing_on_standard_output(command: str, said: str) 
     shown = CliRunner().invoke(app, command.split())
     assert (shown.exit_code, shown.stdout) == (Status.UNUSABLE, "")
     assert said in shown.stderr
+
+
+@pytest.mark.parametrize("address", ["not an address", "nats.example:4222,x y", "nats://host:port", ","])
+def test_an_address_of_nats_that_cannot_be_used_is_refused_and_nothing_is_written(
+    tmp_path: Path, address: str
+) -> None:
+    users = tmp_path / "users"
+    shown = CliRunner().invoke(app, ["nats-config", str(users), "--address", address])
+    assert (shown.exit_code, users.exists()) == (Status.UNUSABLE, False)
+    assert f"{address!r} is not an address such as 127.0.0.1:4222" in " ".join(shown.stderr.split())
+
+
+def test_a_port_that_is_taken_is_told_by_the_scripted_llm_in_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        shown = CliRunner().invoke(app, ["scripted-llm", "--port", str(port)])
+    assert (shown.exit_code, shown.stdout) == (Status.UNUSABLE, "")
+    assert f"port {port} is taken by another program; choose another one with --port" in shown.stderr
 
 
 @pytest.mark.parametrize("command", [b"goals show", b"run-goal", b"up --data"])
