@@ -96,6 +96,12 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     costs.PlanningAttempt: ("attempt", "reason", "usage.totalTokens", "costUsd", "errorMessage"),
 }
 
+HEADINGS = {"agent.name": "agent"}
+"""Headings of columns whose last part alone would mislead."""
+
+NULLS: dict[tuple[type, str], str] = {(shared_budgets.PeriodUse, "allowed"): "no limit"}
+"""What a null means that a record shows, by type of row and key. Other nulls are omitted."""
+
 LISTS: dict[type, str] = {
     asks.AskList: "asks",
     dags.DagList: "dags",

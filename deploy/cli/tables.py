@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from rich.text import Text
 
 from contracts.core.event import Json
-from deploy.cli.columns import COLUMNS, LISTS
+from deploy.cli.columns import COLUMNS, HEADINGS, LISTS, NULLS
 from deploy.cli.layout import Record, Rows
 from deploy.cli.values import cell_of, text_of, value_at, words, zone_of
 from deploy.terminal import Terminal
@@ -47,16 +47,27 @@ def rows_of(rows: Sequence[BaseModel]) -> Rows:
         given = row.model_dump(mode="json", by_alias=True)
         zone = zone_of(given)
         cells.append([cell_of(value_at(given, column.split(".")), zone) for column in columns])
-    return Rows([words(column.rpartition(".")[2]) for column in columns], cells)
+    return Rows(headings(columns), cells)
+
+
+def headings(columns: Sequence[str]) -> list[str]:
+    """The last part of each path; with the part before it where another column ends the same."""
+    ends = [column.rpartition(".")[2] for column in columns]
+    return [
+        HEADINGS.get(column) or " ".join(map(words, column.split(".")[-2 if ends.count(end) > 1 else -1 :]))
+        for column, end in zip(columns, ends, strict=True)
+    ]
 
 
 def record_of(answer: BaseModel) -> Record:
-    """Return a record with all fields of an answer."""
+    """Return a record with the fields of an answer that are not empty, or whose null means something."""
     given = answer.model_dump(mode="json", by_alias=True)
-    fields = []
+    fields: list[tuple[str, Text | Rows | Record]] = []
     for name, field in type(answer).model_fields.items():
         key = field.serialization_alias or name
-        if given.get(key) not in (None, [], {}):
+        if given.get(key) is None and (meaning := NULLS.get((type(answer), key))):
+            fields.append((words(key), text_of(meaning)))
+        elif given.get(key) not in (None, [], {}):
             fields.append((words(key), _value(getattr(answer, name), given[key], given)))
     return Record(fields)
 

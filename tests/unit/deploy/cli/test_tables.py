@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from io import StringIO
 from typing import Any
@@ -13,9 +14,10 @@ from contracts.api.costs import CostSummary, PeriodCost, PlanningAttempt, Planni
 from contracts.api.goals import GoalDetail, ListedGoal
 from contracts.api.paging import Pagination
 from contracts.api.schedules import ScheduleRow, TickList, TickRow
+from contracts.api.shared_budgets import PeriodUse
 from contracts.core.ids import new_id
 from deploy.cli.columns import COLUMNS, LISTS
-from deploy.cli.tables import show
+from deploy.cli.tables import headings, show
 from deploy.terminal import Terminal
 
 TICK = {
@@ -130,6 +132,21 @@ def test_each_list_has_columns(model: type[BaseModel]) -> None:
     assert row in COLUMNS
 
 
+def test_two_columns_never_have_the_same_heading() -> None:
+    for columns in COLUMNS.values():
+        found = headings(columns)
+        assert len(set(found)) == len(found), found
+
+
+def test_the_name_of_an_agent_is_headed_as_such() -> None:
+    assert headings(COLUMNS[ListedGoal])[3] == "agent"
+
+
+def test_a_budget_without_a_limit_says_so() -> None:
+    unlimited = PeriodUse(allowed=None, spent=0, reserved=0, left=None, warned=False, ends_at=0)
+    assert re.search(r"allowed\s+no limit", shown(unlimited)[0])
+
+
 def test_text_that_looks_like_markup_is_shown_unchanged() -> None:
     assert "[red]no[/red]" in shown([TickRow.model_validate({**TICK, "reason": "[red]no[/red]"})])[0]
 
@@ -197,7 +214,7 @@ def schedule(id_: str) -> dict[str, object]:
 def test_columns_without_room_are_named() -> None:
     output, _ = shown([ListedGoal.model_validate(GOAL)], 80)
     assert "Keep an eye on solar" in output
-    assert "no room for: name, created at" in output
+    assert "no room for: agent, created at" in output
     assert "no room" not in shown([ListedGoal.model_validate(GOAL)], 160)[0]
 
 
