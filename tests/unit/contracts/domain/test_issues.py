@@ -268,7 +268,7 @@ def issues_of(model: type[BaseModel], data: object) -> list[dict[str, Any]]:
                     "write it as 2027-01-31T12:00:00Z",
                 },
             )
-            for given in ("soon", "2027-01-31", "2027-01-31T12:00:00", [])
+            for given in ("soon", "2027-01-31", "2027-01-31T12:00:00")
         ],
         (
             {"flag": "maybe"},
