@@ -66,6 +66,9 @@ _CONTEXTS = tuple(
         rf"context window (?:size )?(?:of|is|\() ?{_N}",
         rf"\"?n_ctx\"?:? ?{_N}",
         rf"tokens per minute \(TPM\): Limit {_N}",
+        rf"maximum prompt length is {_N}",
+        rf"model token limit: {_N}",
+        rf"token count of \d+ exceeds the limit of {_N}",
     )
 )
 _PROMPTS = tuple(
@@ -86,18 +89,22 @@ _PROMPTS = tuple(
         rf"request \({_N} tokens\) exceeds",
         rf"prompt contains at least {_N} input tokens",
         rf"\"?n_prompt_tokens\"?:? ?{_N}",
+        rf"request contains {_N} tokens",
+        rf"token count of {_N} exceeds",
     )
 )
 _TOO_LONG = re.compile(
     r"context.{0,20}(?:length|size|window|limit)|maximum (?:context|model) length|too many (?:input )?tokens"
-    r"|prompt is too long|input length|reduce the length"
+    r"|prompt is too long|input is too long|maximum prompt length|model token limit|payload too large"
+    r"|input length|reduce the length"
     r"|exceeds? the (?:maximum|available|max)[^.]{0,40}tokens"
     r"|token count.{0,40}exceeds|`inputs` tokens|request too large|context_length_exceeded|max_tokens"
     r"|max_completion_tokens|exceed_context_size|context the overflows|inputs`? must have less",
     re.IGNORECASE | re.DOTALL,
 )
 _IN_WORDS = re.compile(
-    r"context|prompt is too long|reduce the length|request too large|input length", re.IGNORECASE
+    r"context|(?:prompt|input) is too long|reduce the length|(?:request|payload) too large|input length",
+    re.IGNORECASE,
 )
 """Texts that mean an overflow even without a number."""
 _STATUSES = frozenset({400, 413, 422, 429, 500, 502})
