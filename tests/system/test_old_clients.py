@@ -210,6 +210,7 @@ async def test_every_page_of_the_web_app_has_its_data(old: OldClient, bed: Bed) 
     assert isinstance((await old.api("GET", "dags/scheduled"))[1], list)
     assert isinstance((await old.api("GET", "artifacts"))[1], list)
     assert (await old.api("GET", "dags?limit=1"))[1]["pagination"].keys() >= {"limit", "offset", "count"}
+    (bed.data / "artifacts").mkdir(exist_ok=True)
     (bed.data / "artifacts" / "old.json").write_text('{"a": 1}')
     async with aiohttp.ClientSession() as session:
         answer = await session.get(f"{bed.system.url}/api/v1/artifacts/old.json")
