@@ -41,9 +41,13 @@ export default function Home() {
       ? html`<${Welcome} hasModel=${!state?.problems?.llm} />`
       : html`
           <h2>Latest runs of plans</h2>
-          <${Loaded} of=${recent}>${(/** @type {any} */ data) => html`<${Table} rows=${data.executions} kind="plans" />`}<//>
+          <${Loaded} of=${recent}>${(/** @type {any} */ data) => data.executions.length
+            ? html`<${Table} rows=${data.executions} kind="plans" />`
+            : html`<p class="hint">No plan has run yet. <a href="/new">Write a goal</a> to have one made.</p>`}<//>
           <h2>Latest runs of goals</h2>
-          <${Loaded} of=${recentGoals}>${(/** @type {any[]} */ rows) => html`<${Table} rows=${rows} kind="goals" />`}<//>
+          <${Loaded} of=${recentGoals}>${(/** @type {any[]} */ rows) => rows.length
+            ? html`<${Table} rows=${rows} kind="goals" />`
+            : html`<p class="hint">No agent has worked on a goal yet. <a href="/new?way=agent">Give one a goal</a>.</p>`}<//>
         `}
   `;
 }
