@@ -18,6 +18,8 @@ from nats.js.errors import ObjectNotFoundError
 
 ENDS = {"run.completed", "run.goal_completed", "run.failed", "run.cancelled"}
 OVER = {"completed", "failed", "cancelled", "deleted"}
+READ_AT_ONCE = 200
+"""Number of blobs that are read before their consumers are removed."""
 """States of runs in which nothing goes on."""
 
 
@@ -69,7 +71,9 @@ async def read(nats_url: str, *, blobs: bool = False) -> History:
         history = History([commit async for commit in _messages(stream)])
         if blobs:
             store = await stream.object_store("blobs")
-            for name in sorted(set(_mentioned(history))):
+            for number, name in enumerate(sorted(set(_mentioned(history)))):
+                if number % READ_AT_ONCE == 0:
+                    await _remove_readers(stream)
                 try:
                     data = (await store.get(name)).data or b""
                     history.blobs[name] = hashlib.sha256(data).hexdigest()
@@ -78,6 +82,12 @@ async def read(nats_url: str, *, blobs: bool = False) -> History:
         return history
     finally:
         await connection.close()
+
+
+async def _remove_readers(stream: JetStreamContext) -> None:
+    """Remove the consumers of blobs that were read. The client leaves them, and the server has a limit."""
+    for consumer in await stream.consumers_info("OBJ_blobs"):
+        await stream.delete_consumer("OBJ_blobs", consumer.name)
 
 
 async def _messages(stream: JetStreamContext) -> Any:
