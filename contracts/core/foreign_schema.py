@@ -92,7 +92,7 @@ class _Work:
     left: int = MAX_WORK
 
     def do(self, work: int) -> None:
-        """Count work. Raises _TooMuchWork if there is none left."""
+        """Count work. Raises _TooMuchWork when it exceeds MAX_WORK."""
         self.left -= work
         if self.left < 0:
             raise _TooMuchWork

@@ -127,8 +127,8 @@ def _read(
     finish = _finish(choice.get("finish_reason") or document.get("done_reason"))
     parts = split_reasoning(as_text(message.get("content")))
     calls, content, problem = _calls(_all_listed(document, message), parts.answer, offered)
-    lost = _CALLING & {finish} and offered and problem is None
-    if not calls and (lost or _MALFORMED & {finish, _finish(native)}):
+    is_lost = finish in _CALLING and bool(offered) and problem is None
+    if not calls and (is_lost or _MALFORMED & {finish, _finish(native)}):
         problem = _MALFORMED_CALL
     if error := _error(document, choice, has_answer=bool(content or calls)):
         raise refusal(endpoint, 200, error)

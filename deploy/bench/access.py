@@ -6,6 +6,8 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_NOFILE, getrlimit, setrlimit
 from secrets import token_hex
@@ -14,7 +16,7 @@ from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
 from contracts.core.scopes import Scope
-from contracts.domain.key import KEY, SECRET_BYTES, Created, hashed, key_id, text_of
+from contracts.domain.key import KEY, SECRET_BYTES, Created, create, hashed, key_id, text_of
 from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.settings import Settings
@@ -70,14 +72,16 @@ async def _key(system: LocalSystem) -> str:
     id_, secret = key_id("bench"), token_hex(SECRET_BYTES)
     created = Created(name="bench", scopes=(Scope.ADMIN,), secret_sha256=hashed(secret))
     async with nats_log(Settings(nats_url=system.nats_url), CODEC, name="operator/bench") as log:
-        await transact(log, KEY, id_, lambda _: [created], Origin("/operator/bench"))
+        decide = partial(create, wanted=created, now=datetime.now(UTC))
+        await transact(log, KEY, id_, decide, Origin("/operator/bench"))
     return text_of(id_, secret)
 
 
 def _allow_open_files(wanted: int) -> None:
     """Raise the limit of open files of this process, and of those that it starts, as far as it may."""
-    _, most = getrlimit(RLIMIT_NOFILE)
-    setrlimit(RLIMIT_NOFILE, (wanted if most == RLIM_INFINITY else min(wanted, most), most))
+    allowed, most = getrlimit(RLIMIT_NOFILE)
+    if allowed not in {RLIM_INFINITY, most} and allowed < wanted:
+        setrlimit(RLIMIT_NOFILE, (wanted if most == RLIM_INFINITY else min(wanted, most), most))
 
 
 async def _first_goal(url: str, key: str | None) -> None:
@@ -108,7 +112,7 @@ async def _post_ms(url: str, key: str | None) -> list[float]:
     async with keep_alive(url, key) as client:
         for _ in range(POSTS):
             begun = time.perf_counter()
-            await client.post("/api/v1/goals", GOAL)
+            await _post(client)
             taken.append((time.perf_counter() - begun) * 1000)
     return taken
 
@@ -121,7 +125,7 @@ async def _crowded(system: LocalSystem, key: str) -> Figures:
     taken: list[float] = []
     async with keep_alive(system.url, key) as writer, keep_alive(system.url, key) as reader:
         for _ in range(WRITES):
-            await writer.post("/api/v1/goals", GOAL)
+            await _post(writer)
             begun = time.perf_counter()
             await _read(reader)
             taken.append((time.perf_counter() - begun) * 1000)
@@ -138,15 +142,20 @@ async def _silent(host: str, port: int, key: str) -> tuple[asyncio.StreamReader,
     reader, writer = await asyncio.open_connection(host, port, limit=1024)
     head = f"Host: {host}:{port}\r\nAuthorization: Bearer {key}"
     writer.write(f"GET /api/v1/events HTTP/1.1\r\n{head}\r\n\r\n".encode())
-    _require_ok(int((await reader.readline())[9:12]), "/api/v1/events")
+    _require(int((await reader.readline())[9:12]), 200, "GET /api/v1/events")
     return reader, writer
 
 
 async def _read(client: KeepAlive) -> None:
     status, _ = await client.get(LIST)
-    _require_ok(status, LIST)
+    _require(status, 200, f"GET {LIST}")
 
 
-def _require_ok(status: int, path: str) -> None:
-    if status != 200:
-        raise WorkloadFailed(f"GET {path}: {status}")
+async def _post(client: KeepAlive) -> None:
+    status, _ = await client.post("/api/v1/goals", GOAL)
+    _require(status, 201, "POST goals")
+
+
+def _require(status: int, wanted: int, request: str) -> None:
+    if status != wanted:
+        raise WorkloadFailed(f"{request}: {status}")

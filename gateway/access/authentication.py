@@ -93,7 +93,7 @@ class KeyHolders:
 
     def _of_key(self, text: str) -> Principal:
         try:
-            digest = blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
+            digest = blake2b(text.encode(errors="surrogateescape"), digest_size=DIGEST_BYTES).digest()
             known = self._known.get(digest)
             id_, secret_sha256 = (known.id, known.secret_sha256) if known else parts_of(text)
             entry = self._holding(id_, secret_sha256, self._clock())

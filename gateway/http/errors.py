@@ -11,7 +11,7 @@ from contracts.core.aggregate import DomainError
 from contracts.core.codec import Undecodable
 from contracts.core.event import Json
 from contracts.core.ids import InvalidId
-from contracts.core.text import clean_text
+from contracts.core.text import clean_json, clean_text
 from contracts.core.unread import UnreadHistory
 from contracts.domain import agent, dag, goal, key, run, shared_budget
 from contracts.runtime.blobs import BlobLost
@@ -91,8 +91,8 @@ class Refusal(Exception):
         self.headers = {} if retry_after is None else {"Retry-After": str(math.ceil(retry_after))}
 
     def reply(self) -> web.Response:
-        """Return the error as an answer."""
-        return json_reply(self.body, self.status, self.headers)
+        """Return the error as an answer. Headers that it repeats may not be UTF-8."""
+        return json_reply(clean_json(self.body), self.status, self.headers)
 
 
 class CertainRefusal(Refusal):

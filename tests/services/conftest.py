@@ -278,4 +278,4 @@ async def _api(
             if projector:
                 await asyncio.wait_for(follows.wait(), WAIT_S)
             yield Api(gateway, log, blobs, URL(f"http://127.0.0.1:{port}"), http)
-    web_app._cached_build_middleware.cache_clear()
+    web_app._cached_build_middleware.cache_clear()  # it would keep every gateway of the session in memory

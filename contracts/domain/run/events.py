@@ -19,6 +19,9 @@ from contracts.domain.outward import Ruling
 from contracts.domain.plan import Job
 from contracts.domain.webhook import WebhookEvent
 
+CUT_SHORT = frozenset({"length", "content_filter"})
+"""Finish reasons of an answer that was cut short."""
+
 
 class Output(BaseModel):
     """A side effect of a run outside the system: a file, a webhook call, an e-mail; or its summary."""
@@ -119,7 +122,7 @@ class StepCompleted(Prompted):
     @property
     def is_cut_short(self) -> bool:
         """Whether the model stopped before its answer was complete."""
-        return self.finish_reason in {"length", "content_filter"}
+        return self.finish_reason in CUT_SHORT
 
 
 class Suspended(Event):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from contracts.core.event import Event
-from contracts.domain.run.events import Resumed, StepFailed
+from contracts.domain.run.events import CUT_SHORT, Resumed, StepFailed
 from contracts.domain.run.fork_events import Inherited
 from contracts.domain.run.goal_events import (
     SUMMARY,
@@ -15,7 +15,7 @@ from contracts.domain.run.goal_events import (
     Summarised,
     TurnTaken,
 )
-from contracts.domain.run.loop import CUT_SHORT, CallResult, Loop, call_result_of
+from contracts.domain.run.loop import CallResult, Loop, call_result_of
 from contracts.domain.run.state import State, Status
 from contracts.domain.run.steps import Graph, Step
 

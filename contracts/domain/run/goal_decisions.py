@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from contracts.core.event import Event
-from contracts.domain.run.events import Completed, OutcomeReason
+from contracts.domain.run.events import CUT_SHORT, Completed, OutcomeReason
 from contracts.domain.run.goal_events import Failed, Summarised
-from contracts.domain.run.loop import CUT_SHORT, Loop
+from contracts.domain.run.loop import Loop
 
 NO_SUMMARY = (
     "No summary could be written, because the model did not answer the request for one. The steps of this "

@@ -26,9 +26,6 @@ from contracts.domain.run.goal_events import (
 )
 from contracts.domain.run.steps import Step
 
-CUT_SHORT = frozenset({"length", "content_filter"})
-"""Finish reasons of an answer that was cut short."""
-
 
 @dataclass(frozen=True, slots=True)
 class CallResult:

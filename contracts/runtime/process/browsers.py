@@ -53,8 +53,9 @@ class BrowserRules:
             return f"Host {host[:100]!r} is not allowed: use localhost or an IP address, or set ALLOWED_HOSTS"
         if self._is_same_site(host, headers) or (method in SAFE_METHODS and not _is_part_of_page(headers)):
             return None
-        origin = headers.get("Origin", "another site")
-        return f"A page of {origin[:100]} may not send {method}: add its origin to CORS_ORIGINS if it should"
+        origin = headers.get("Origin")
+        page = "another site" if origin is None else repr(origin[:100])
+        return f"A page of {page} may not send {method}: add its origin to CORS_ORIGINS if it should"
 
     def _is_own_host(self, host: str) -> bool:
         name = host_name(host)

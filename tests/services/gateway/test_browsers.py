@@ -11,6 +11,7 @@ from contracts.domain.plan import Job
 from contracts.settings.secret_files import InvalidSettings
 from gateway.settings import GatewaySettings
 from tests import jobs
+from tests.services.gateway.raw_headers import status_of
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -107,3 +108,21 @@ async def test_every_answer_forbids_frames_and_guessing_of_types(api: Api, path:
 def test_an_origin_that_could_never_match_is_refused_at_start(origins: str) -> None:
     with pytest.raises(InvalidSettings, match="is not an origin"):
         GatewaySettings(_env_file=None, cors_origins=origins)
+
+
+NOT_UTF_8 = [
+    b"Origin: http://\xff",
+    b"Authorization: Bearer \xff",
+    b"Idempotency-Key: \xff",
+    b"Last-Event-ID: \xff",
+    b"X-Request-Id: \xff",
+    b"X-Forwarded-For: \xff",
+]
+
+
+@pytest.mark.parametrize("header", NOT_UTF_8)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_header_that_is_not_utf_8_is_no_error_of_the_server(
+    api: Api, method: str, header: bytes
+) -> None:
+    assert await status_of(api, "/api/v1/goals", header, method) < 500

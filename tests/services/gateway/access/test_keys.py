@@ -14,6 +14,7 @@ from contracts.domain import key
 from contracts.domain.key import KEY
 from contracts.domain.registry import CODEC
 from tests.services.gateway.access.conftest import SECRET, Guarded, bearer
+from tests.services.gateway.raw_headers import status_of
 from tests.services.gateway.watching import watching_path
 
 if TYPE_CHECKING:
@@ -233,3 +234,9 @@ async def test_readiness_tells_strangers_no_names(guarded: Guarded) -> None:
 async def test_without_authentication_a_key_is_neither_needed_nor_checked(api: Api) -> None:
     for headers in ({}, bearer("anything"), {"Authorization": "Basic x"}):
         assert (await api.get(GOALS, headers=headers)).status == 200
+
+
+async def test_a_key_that_is_not_text_is_refused(guarded: Guarded) -> None:
+    await guarded.key("root", Scope.ADMIN)
+    status = await status_of(guarded.api, GOALS, b"Authorization: Bearer aa_\xff\xfe")
+    assert status == 401
