@@ -130,12 +130,12 @@ class Decider:
         late = self._catch_up_limit(entry)
         ahead = due(entry.cron, after=_decided(entry, history), now=now, catch_up=late, delay=entry.delay)
         if owed is None and ahead is None:
-            return _at_next_tick(entry, history)
+            return await self._next_check(entry, history)
         owner = await self._owners.read(entry.owner)
         if not owner.has(entry, now):
             return NextCheck(now + BEHIND)
         await self._decide(Case(entry, history, owner, self._defaults), owed, ahead)
-        return NextCheck(now) if owed else _at_next_tick(entry, history)
+        return NextCheck(now) if owed else await self._next_check(entry, history)
 
     def _catch_up_limit(self, entry: ActiveSchedule) -> timedelta:
         own = entry.schedule.catch_up_s
@@ -145,7 +145,7 @@ class Decider:
         """A decided tick whose run must be requested now: its scheduler died, or the tick was queued."""
         if state.asks and state.run_id and not await self._runs.exists(state.run_id):
             return state.asks
-        if state.queued and not await self._runs.is_running(state.run_id):
+        if state.queued and not (await self._runs.earlier(state.requested)).in_progress:
             return state.queued
         return None
 
@@ -174,7 +174,7 @@ class Decider:
             await self._amend(case.history, not_fired(entry, tick, Decision.SKIPPED, str(why)))
             return
         if tick == state.queued:
-            await self._amend(case.history, fired(entry, tick))
+            await self._amend(case.history, fired(entry, tick, await self._runs.earlier(state.requested)))
         await self._ask(case, tick, asked)
 
     async def _fire(self, case: Case, tick: datetime) -> None:
@@ -185,16 +185,26 @@ class Decider:
         except InvalidPlan as why:
             await self._record(case.history, [not_fired(entry, tick, Decision.SKIPPED, str(why))])
             return
+        earlier = await self._runs.earlier(state.requested)
         if state.passed_over and tick <= state.passed_over and await self._runs.exists(entry.run_id(tick)):
-            await self._record(case.history, [fired(entry, tick, EARLY)])
+            await self._record(case.history, [fired(entry, tick, earlier, EARLY)])
             return
-        is_running = await self._runs.is_running(state.run_id)
-        decided = judged(entry, tick, state, is_running=is_running)
-        if is_running and state.run_id and decided.decision is Decision.FIRED and decided.reason:
-            await self._runs.cancel(state.run_id, f"the schedule {entry.id} starts the next run")
+        decided = judged(entry, tick, state.queued, earlier)
+        if entry.schedule.overlap is Overlap.CANCEL_RUNNING:
+            for run_id in earlier.in_progress:
+                await self._runs.cancel(run_id, f"the schedule {entry.id} starts the next run")
         await self._record(case.history, [decided])
         if decided.decision is Decision.FIRED:
             await self._ask(case, tick, asked)
+
+    async def _next_check(self, entry: ActiveSchedule, history: History) -> NextCheck:
+        """At the next tick; if a tick is queued, also when the run that it waits for has ended."""
+        tick = entry.cron.next_after(_decided(entry, history))
+        again = tick + entry.delay(tick)
+        if not history.state.queued:
+            return NextCheck(again)
+        running = (await self._runs.earlier(history.state.requested)).in_progress
+        return NextCheck(again, awaits=running[-1]) if running else NextCheck(self._clock.now())
 
     async def _rewind(self, entry: ActiveSchedule, history: History, now: datetime) -> None:
         """Discard the decisions about future ticks, which were made when the clock was ahead."""
@@ -228,8 +238,3 @@ def _decided(entry: ActiveSchedule, history: History) -> datetime:
     """The time up to which all ticks are decided."""
     newest = history.state.newest
     return max(entry.since, newest) if newest else entry.since
-
-
-def _at_next_tick(entry: ActiveSchedule, history: History) -> NextCheck:
-    tick = entry.cron.next_after(_decided(entry, history))
-    return NextCheck(tick + entry.delay(tick), history.state.run_id if history.state.queued else None)

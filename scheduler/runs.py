@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
+from typing import NamedTuple
 
 from contracts.core.actors import of_service
 from contracts.core.event import Event
@@ -28,11 +29,28 @@ IN_PROGRESS = frozenset(
 )
 """States of runs and DAGs in which the work continues by itself, or as soon as a person answers."""
 
+ENDED = frozenset(
+    {
+        run.Status.COMPLETED.value,
+        run.Status.CANCELLED.value,
+        run.Status.DELETED.value,
+        dag.Status.REJECTED.value,
+    }
+)
+"""States of runs and DAGs in which the work has ended. A failed run may be resumed."""
 
 ACTOR = of_service("scheduler")
 """The actor of everything that happens because of the time."""
 REMEMBERED = 10_000
 """Maximum number of run ids kept in memory."""
+
+
+class EarlierRuns(NamedTuple):
+    """Runs that earlier ticks have requested, oldest first."""
+
+    unfinished: Sequence[str] = ()
+    """Those that have not ended, or may be resumed."""
+    in_progress: Sequence[str] = ()
 
 
 class Runs:
@@ -59,9 +77,13 @@ class Runs:
         if len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
 
-    async def is_running(self, run_id: str | None) -> bool:
-        """Whether the run is in progress. A suspended run is not."""
-        return run_id is not None and await self._state(run_id) in IN_PROGRESS
+    async def earlier(self, run_ids: Sequence[str]) -> EarlierRuns:
+        """Those of `run_ids` that are in progress or may go on. A suspended run is not in progress."""
+        found = [(run_id, await self._state(run_id)) for run_id in run_ids]
+        return EarlierRuns(
+            unfinished=[run_id for run_id, state in found if state is not None and state not in ENDED],
+            in_progress=[run_id for run_id, state in found if state in IN_PROGRESS],
+        )
 
     async def ask(self, asked: RunRequest, origin: Origin) -> bool:
         """Request a run. Returns False if it exists already.

@@ -7,11 +7,14 @@ repeats the whole state, so only the newest commit must be read.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event
@@ -19,6 +22,11 @@ from contracts.core.ids import derived_id
 
 CLOCKS_DIFFER = timedelta(minutes=5)
 """Maximum difference between the clocks of machines with a correct time."""
+MAX_UNFINISHED = 16
+"""Maximum number of unfinished runs that a schedule keeps in its events. The oldest are dropped."""
+
+Unfinished = Annotated[tuple[str, ...], Field(exclude_if=operator.not_)]
+"""Ids of runs, oldest first."""
 
 
 class Decision(StrEnum):
@@ -45,6 +53,8 @@ class Ticked(Event):
     """The requested run, if the tick fired."""
     previous_run: str | None = None
     """The last requested run, if this tick requests none."""
+    unfinished: Unfinished = ()
+    """Runs requested before the last one that had not ended, or may be resumed."""
     queued: datetime | None = None
     """The earlier tick whose run still waits."""
     passed_over: datetime | None = None
@@ -62,6 +72,7 @@ class Amended(Event):
     goal_id: str | None = None
     run_id: str | None = None
     previous_run: str | None = None
+    unfinished: Unfinished = ()
     queued: datetime | None = None
     newest: datetime
     """The newest tick decided about."""
@@ -75,6 +86,7 @@ class Rewound(Event):
     tick: datetime
     decision: Decision
     run_id: str | None = None
+    unfinished: Unfinished = ()
     queued: datetime | None = None
     newest: datetime
     """The time of the corrected clock."""
@@ -94,10 +106,17 @@ class State:
     """The newest tick decided about."""
     run_id: str | None = None
     """The last requested run."""
+    unfinished: tuple[str, ...] = ()
+    """Runs requested before the last one that had not ended, or may be resumed, oldest first."""
     queued: datetime | None = None
     """The tick whose run waits."""
     passed_over: datetime | None = None
     """Ticks up to this one may have been decided, and may have a run, because the clock was ahead."""
+
+    @property
+    def requested(self) -> tuple[str, ...]:
+        """The requested runs that may be in progress, oldest first."""
+        return (*self.unfinished, self.run_id) if self.run_id else self.unfinished
 
     @property
     def asks(self) -> datetime | None:
@@ -113,6 +132,7 @@ def evolve(state: State, event: Event) -> State:
             tick=event.tick,
             newest=event.newest,
             run_id=event.run_id,
+            unfinished=event.unfinished,
             queued=event.queued,
             passed_over=event.passed_over,
         )
@@ -123,6 +143,7 @@ def evolve(state: State, event: Event) -> State:
         tick=event.tick,
         newest=event.newest if isinstance(event, Amended) else event.tick,
         run_id=event.run_id or event.previous_run,
+        unfinished=event.unfinished,
         queued=event.tick if event.decision is Decision.QUEUED else event.queued,
         passed_over=event.passed_over,
     )
@@ -145,8 +166,14 @@ def record(state: State, ticks: Sequence[Ticked]) -> list[Ticked]:
             continue
         previous = None if ticked.run_id else state.run_id
         again = state.passed_over if state.passed_over and state.passed_over > ticked.tick else None
-        carried = {"previous_run": previous, "queued": state.queued, "passed_over": again}
-        event = ticked.model_copy(update=carried)
+        event = ticked.model_copy(
+            update={
+                "previous_run": previous,
+                "unfinished": ticked.unfinished if ticked.run_id else state.unfinished,
+                "queued": state.queued,
+                "passed_over": again,
+            }
+        )
         events.append(event)
         state = evolve(state, event)
     return events
@@ -167,6 +194,7 @@ def amend(state: State, ticked: Ticked) -> list[Amended]:
         goal_id=ticked.goal_id,
         run_id=ticked.run_id,
         previous_run=None if ticked.run_id else state.run_id,
+        unfinished=ticked.unfinished if ticked.run_id else state.unfinished,
         queued=queued,
         newest=state.newest,
         passed_over=state.passed_over,
@@ -187,6 +215,7 @@ def rewind(state: State, now: datetime) -> list[Event]:
         tick=state.tick,
         decision=state.decision,
         run_id=state.run_id,
+        unfinished=state.unfinished,
         queued=state.queued,
         newest=now,
         passed_over=state.newest,

@@ -46,6 +46,10 @@ def every_minute(overlap: Overlap) -> Schedule:
     return Schedule(cron="* * * * *", overlap=overlap)
 
 
+def changed_to(overlap: Overlap) -> goal.ScheduleChanged:
+    return goal.ScheduleChanged(schedule_id="sched_1", schedule=every_minute(overlap))
+
+
 def run_id(minute: int) -> str:
     return ticks.run_id("sched_1", START + minute * MINUTE, RUN_PREFIX)
 
@@ -97,6 +101,77 @@ async def test_only_the_newest_run_counts_for_overlap_after_skipped_ticks(world:
         await world.minute(number)
         await world.ticked(number)
     assert {one.decision for one in (await world.ticked(4))[1:]} == {SKIPPED}
+
+
+async def resumed_beside_a_later_run(world: World, overlap: Overlap) -> None:
+    """Run 1 was suspended, so run 2 began; run 1 is resumed, run 2 ends, and the clock shows minute 3."""
+    await world.goal(every_minute(overlap))
+    world.start()
+    await world.minute(1)
+    await world.ticked(1)
+    await world.runs()
+    await world.write(RUN, run_id(1), STARTED, run.Suspended(reason="broke"))
+    await world.minute(2)
+    await world.ticked(2)
+    await world.runs()
+    await world.write(RUN, run_id(1), run.Resumed())
+    await world.write(RUN, run_id(2), STARTED, run.Completed(completed_steps=1, duration_ms=1))
+    await world.minute(3)
+    await world.ticked(3)
+
+
+async def test_a_tick_is_skipped_while_any_earlier_run_is_in_progress(world: World) -> None:
+    await resumed_beside_a_later_run(world, Overlap.SKIP)
+    *_, skipped = await world.ticked(3)
+    assert (skipped.decision, skipped.reason) == (SKIPPED, f"the run {run_id(1)} is still in progress")
+    await world.write(RUN, run_id(1), run.Cancelled(reason="enough"))
+    await world.minute(4)
+    assert (await world.decided(4))[3:] == [(4, FIRED)]
+
+
+async def test_every_earlier_run_in_progress_is_cancelled_if_the_policy_is_cancel_running(
+    world: World,
+) -> None:
+    await is_running(world, Overlap.ALLOW)
+    await world.runs()
+    await world.write(GOAL, "goal_1", changed_to(Overlap.CANCEL_RUNNING))
+    await world.minute(3)
+    *_, fired = await world.ticked(3)
+    assert fired.reason == (
+        f"the runs {run_id(1)} and {run_id(2)} were in progress and have been cancelled for it"
+    )
+    for number in (1, 2):
+        assert (await world.log.read("run", run_id(number)))[-1].commit.state == "cancelled"
+
+
+async def test_a_queued_tick_waits_for_every_earlier_run(world: World, eventually: Eventually) -> None:
+    await resumed_beside_a_later_run(world, Overlap.QUEUE_ONE)
+    assert (await world.decided(3))[2:] == [(3, QUEUED)]
+    await world.write(RUN, run_id(1), run.Cancelled(reason="enough"))
+    await eventually(lambda: amended(world))
+    assert await amended(world) == [(3, FIRED, run_id(3))]
+
+
+async def test_a_policy_that_is_set_later_holds_for_the_runs_that_overlap_already(world: World) -> None:
+    await is_running(world, Overlap.ALLOW)
+    await world.runs()
+    await world.write(GOAL, "goal_1", changed_to(Overlap.SKIP))
+    await world.write(RUN, run_id(2), STARTED, run.Completed(completed_steps=1, duration_ms=1))
+    await world.minute(3)
+    await world.ticked(3)
+    await world.minute(4)
+    assert (await world.decided(4))[2:] == [(3, SKIPPED), (4, SKIPPED)]
+
+
+async def test_runs_that_have_ended_are_not_kept(world: World) -> None:
+    await world.goal(every_minute(Overlap.SKIP))
+    world.start()
+    for number in range(1, 4):
+        await world.minute(number)
+        *_, fired = await world.ticked(number)
+        await world.runs()
+        assert fired.unfinished == ()
+        await world.write(RUN, run_id(number), STARTED, run.Completed(completed_steps=1, duration_ms=1))
 
 
 async def test_runs_overlap_if_the_policy_is_allow(world: World) -> None:
