@@ -29,8 +29,8 @@ class Attempt:
     """Returns once this process certainly owns the run. Call it before work that must not be repeated."""
     budget: RunBudget
     """The budget of the run, for calls of models."""
-    actor: str | None = None
-    """Who asked for the run, or for it to go on: see contracts.core.actors."""
+    payer: str | None = None
+    """The actor who pays for the models, see contracts.domain.payer."""
     prompt: SentPrompt = field(default_factory=SentPrompt)
     """What the attempt sends to a model."""
 

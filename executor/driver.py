@@ -59,10 +59,13 @@ class Driver:
         executor: str,
         workload: Workload,
         lease: Lease,
+        payer: str | None = None,
     ) -> None:
+        """`payer`: the actor who pays for the models."""
         self.executor = executor
         self._run = PendingCommits(stream)
         self._workload = workload
+        self._payer = payer
         self._ownership = Ownership(stream, lease, self.request_refresh)
         self._policy = workload.policy
         self._waits = Waits(self._policy.longest_s)
@@ -137,9 +140,8 @@ class Driver:
                 continue  # it ran before its start was saved, the start was decided again, and it has ended
             if self._run.saved.running.get(step) == number or self._may_start_early(step):
                 one = state.graph.steps[step]
-                actor = self._run.stream.origin.actor
                 attempt = Attempt(
-                    self._run.id, state, one, number, self._ownership.confirm, self._budget, actor
+                    self._run.id, state, one, number, self._ownership.confirm, self._budget, self._payer
                 )
                 self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
             else:

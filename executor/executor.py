@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.core.outcome import LeaseLost, Retry
 from contracts.domain import run
+from contracts.domain.payer import payer_of
 from contracts.domain.run import RUN
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.consumer.lease import Lease
@@ -21,6 +23,14 @@ from executor.driver import Driver
 from executor.run_log import log_event
 from executor.run_slots import RunSlots
 from executor.workload import Workload, Workloads
+
+
+class Leased(NamedTuple):
+    """A run whose lease this process holds."""
+
+    stream: Stream[run.State]
+    payer: str | None
+    """The actor who pays for the models, see contracts.domain.payer."""
 
 
 class Executor:
@@ -43,12 +53,13 @@ class Executor:
         run_id = recorded.commit.aggregate_id
         if run_id in self._drivers:
             await self._wait_until_released(run_id)
-        stream = await self._open(recorded, delivery)
-        if stream is None or stream.state.status not in run.OPEN:
+        leased = await self._open(recorded, delivery)
+        if leased is None or leased.stream.state.status not in run.OPEN:
             return
+        stream = leased.stream
         await request_webhooks(stream, stream.state.asks.open.values())
         async with self._slots[stream.state.kind].one():
-            await self._drive(stream, self._workloads[stream.state.kind], delivery.lease)
+            await self._drive(leased, self._workloads[stream.state.kind], delivery.lease)
         if stream.state.status is run.Status.RUNNING:
             raise LeaseLost(f"another executor has taken over {stream.id}")
 
@@ -56,9 +67,10 @@ class Executor:
         """Stop a run whose message was parked, because no executor continues it."""
         cause = f"{type(error).__name__}: {error}"
         reason = f"the executor cannot continue the run: {cause} (for details: `async-agent parked list`)"
-        stream = await self._leased(recorded)
-        if stream is None:
+        leased = await self._leased(recorded)
+        if leased is None:
             return
+        stream = leased.stream
         lease = stream.state.resumes
         while events := await stream.decide(
             lambda now: run.give_up(now, reason) if now.resumes == lease else []
@@ -66,11 +78,11 @@ class Executor:
             for event in events:
                 log_event(stream, event)
 
-    async def _drive(self, stream: Stream[run.State], workload: Workload, lease: Lease) -> None:
-        run_id = stream.id
+    async def _drive(self, leased: Leased, workload: Workload, lease: Lease) -> None:
+        stream, run_id = leased.stream, leased.stream.id
         if run_id in self._drivers:  # another message of the run arrived while this one waited
             raise Retry("this process is already executing the run", after=1)
-        driver = Driver(stream, self.name, workload, lease)
+        driver = Driver(stream, self.name, workload, lease, leased.payer)
         self._drivers[run_id] = driver
         metrics.RUNS_IN_PROGRESS.inc()
         try:
@@ -100,21 +112,23 @@ class Executor:
         while driver := self._drivers.get(run_id):
             await driver.released.wait()
 
-    async def _open(self, recorded: Recorded, delivery: Delivery) -> Stream[run.State] | None:
+    async def _open(self, recorded: Recorded, delivery: Delivery) -> Leased | None:
         """The current run, or None if this message does not hold its lease."""
         if delivery.is_new and recorded.commit.version == 1:
             stream = self._stream(recorded)
             stream.fold(recorded)
-            return stream
+            return Leased(stream, payer_of((recorded.commit,)))
         return await self._leased(recorded)
 
-    async def _leased(self, recorded: Recorded) -> Stream[run.State] | None:
+    async def _leased(self, recorded: Recorded) -> Leased | None:
         stream = self._stream(recorded)
         history = await self.log.read(RUN.name, stream.id)
         for one in history:
             stream.fold(one)
         leases = [one.seq for one in history if one.commit.state == run.Status.PENDING]
-        return stream if leases and leases[-1] == recorded.seq else None
+        if not leases or leases[-1] != recorded.seq:
+            return None
+        return Leased(stream, payer_of(one.commit for one in history))
 
     def _stream(self, recorded: Recorded) -> Stream[run.State]:
         origin = Origin(f"/executor/{self.name}").caused_by(recorded.commit)

@@ -75,7 +75,7 @@ class Resources:
         if attempt.budget.limits_models:
             needed = await self.llm.estimate(request)
             attempt.budget.reserve(attempt.step.task.id, attempt.number, needed)
-        purpose = Purpose(attempt.idempotency_key, attempt.actor)
+        purpose = Purpose(attempt.idempotency_key, attempt.payer)
         try:
             return await self._pay(request, purpose, partial(self._complete, request, attempt))
         except LimitReached as limit:

@@ -17,8 +17,8 @@ from contracts.domain.run_requests import plan_request
 from contracts.runtime.stream import Stream, transact
 
 
-async def request_run(planned: Stream[dag.State], now: datetime) -> None:
-    """Request the run of the DAG, once, if the request for the plan includes a run.
+async def request_run(planned: Stream[dag.State], now: datetime, payer: str | None) -> None:
+    """Request the run of the DAG, once, if the request for the plan includes a run. `payer` pays for it.
 
     Raises:
         Reject: the plan was replaced meanwhile by an invalid one.
@@ -26,7 +26,7 @@ async def request_run(planned: Stream[dag.State], now: datetime) -> None:
     state = planned.state
     if state.status is not dag.Status.PLANNED or state.request is None or state.request.run_id is None:
         return
-    wanted = plan_request(planned.id, state, dated(_job(state), now), "plan")
+    wanted = plan_request(planned.id, state, dated(_job(state), now), "plan", paid_by=payer)
     await transact(
         planned.log, RUN, state.request.run_id, partial(run.request, wanted=wanted), planned.origin
     )

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
@@ -18,6 +18,7 @@ from contracts.domain.agent import Directory
 from contracts.domain.dag import DAG, Planned, Rejected, Requested
 from contracts.domain.memory import MEMORY, Memory
 from contracts.domain.model import Model, NoModel, resolve_model
+from contracts.domain.payer import payer_of
 from contracts.domain.plan import in_zone
 from contracts.domain.shared_budget import LimitReached
 from contracts.llm import ChatRequest, Llm
@@ -39,6 +40,14 @@ T = TypeVar("T")
 Decide = Callable[[dag.State], Sequence[Event]]
 
 logger = structlog.get_logger(__name__)
+
+
+class Queued(NamedTuple):
+    """A DAG in the queue."""
+
+    stream: Stream[dag.State]
+    payer: str | None
+    """The actor who pays for the models, see contracts.domain.payer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,44 +73,48 @@ class Planner:
 
     async def handle(self, recorded: Recorded, _: Delivery) -> None:
         """Make the requested plan, and request its run if the request includes one."""
-        stream = await self._open(recorded)
-        if stream is None:
+        queued = await self._open(recorded)
+        if queued is None:
             return
-        request = stream.state.request
+        stream, request = queued.stream, queued.stream.state.request
         if request is not None and dag.is_planning(stream.state):
             with metrics.SECONDS.time():
-                await self._plan(stream, request)
-        await request_run(stream, self._now(stream.state))
+                await self._plan(queued, request)
+        await request_run(stream, self._now(stream.state), queued.payer)
 
     async def given_up(self, recorded: Recorded, error: BaseException) -> None:
         """Reject the plan and cancel its run: the message is parked, so no planner continues it."""
-        stream = await self._open(recorded)
-        if stream is None:
+        queued = await self._open(recorded)
+        if queued is None:
             return
+        stream = queued.stream
         cause = f"{type(error).__name__}: {error} (for details: `async-agent parked list`)"
         rejected = Rejected(http_status=500, error=f"the planner gave up: {cause}; ask for the plan again")
         await _append(stream, lambda state: dag.plan(state, [rejected]))
         if stream.state.status is dag.Status.PLANNED:
             await cancel_run(stream, f"the planner gave up before it requested the run: {cause}")
 
-    async def _open(self, recorded: Recorded) -> Stream[dag.State] | None:
+    async def _open(self, recorded: Recorded) -> Queued | None:
         """The current DAG, or None if a later message of the queue is about the same DAG."""
         commit = recorded.commit
         stream = Stream(self.log, DAG, commit.aggregate_id, Origin(self.source).caused_by(commit))
         history = await self.log.read(DAG.name, commit.aggregate_id)
         for one in history:
             stream.fold(one)
-        queued = [one.seq for one in history if one.commit.state == dag.Status.REQUESTED]
-        return stream if queued and queued[-1] == recorded.seq else None
+        requests = [one.seq for one in history if one.commit.state == dag.Status.REQUESTED]
+        if not requests or requests[-1] != recorded.seq:
+            return None
+        return Queued(stream, payer_of(one.commit for one in history))
 
-    async def _plan(self, stream: Stream[dag.State], request: Requested) -> None:
+    async def _plan(self, queued: Queued, request: Requested) -> None:
+        stream = queued.stream
         briefing = await self._briefing(stream.state, request)
         if isinstance(briefing, Rejected):
             await _append(stream, lambda state: dag.plan(state, [briefing]))
             return
-        async with _in_background(self._title(stream)) as title:
+        async with _in_background(self._title(queued)) as title:
             while dag.is_planning(stream.state):
-                await self._attempt(stream, briefing, title)
+                await self._attempt(queued, briefing, title)
 
     async def _briefing(self, state: dag.State, request: Requested) -> PlanningContext | Rejected:
         await self.agents_follower.catch_up()
@@ -137,21 +150,21 @@ class Planner:
             async with asyncio.timeout(self.tools_patience_s):
                 await self.catalogue.known()
 
-    async def _title(self, stream: Stream[dag.State]) -> Proposal | None:
-        state = stream.state
+    async def _title(self, queued: Queued) -> Proposal | None:
+        state = queued.stream.state
         request = title_request(self.agents, state.goal_text, self._now(state), self.llm.problem)
         if request is None or state.title is not None:
             return None
-        reply = await self._ask(stream, request, "title")
+        reply = await self._ask(queued, request, "title")
         return None if isinstance(reply, Rejected) else Proposal(reply)
 
     async def _attempt(
-        self, stream: Stream[dag.State], briefing: PlanningContext, title: asyncio.Task[Proposal | None]
+        self, queued: Queued, briefing: PlanningContext, title: asyncio.Task[Proposal | None]
     ) -> None:
-        state = stream.state
+        stream, state = queued.stream, queued.stream.state
         question = next_question(state, briefing.system, briefing.goal(state.goal_text))
         request = briefing.chat(question)
-        reply = await self._ask(stream, request, str(len(tries(state)) + 1))
+        reply = await self._ask(queued, request, str(len(tries(state)) + 1))
         if isinstance(reply, Rejected):
             await _append(stream, lambda now: dag.plan(now, [reply]))
             return
@@ -162,11 +175,11 @@ class Planner:
         proposal = await self._proposal(title, wanted=isinstance(verdict, Planned))
         await _append(stream, lambda now: with_title(conclude(now, question, reply, verdict), proposal))
 
-    async def _ask(self, stream: Stream[dag.State], request: ChatRequest, call: str) -> Reply | Rejected:
+    async def _ask(self, queued: Queued, request: ChatRequest, call: str) -> Reply | Rejected:
         """The reply of the model, or the rejection if a budget does not allow the call."""
-        if rejected := await self._unaffordable(stream.state, request):
+        if rejected := await self._unaffordable(queued.stream.state, request):
             return rejected
-        purpose = Purpose(f"{stream.id}/{call}", stream.origin.actor)
+        purpose = Purpose(f"{queued.stream.id}/{call}", queued.payer)
         try:
             return await ask(self.llm, request, self.pay, purpose)
         except LimitReached as limit:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from contracts.domain.keys import Keys
 from contracts.domain.run_requests import Defaults, RunRequest
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap
@@ -25,7 +26,7 @@ from scheduler.due import ON_TIME, Due, due
 from scheduler.metrics import count_run, count_ticks
 from scheduler.owners import OwnerHistory, Owners
 from scheduler.records import fired, judged, not_fired
-from scheduler.request import InvalidPlan, goal_run, plan_run
+from scheduler.request import CannotStart, goal_run, plan_run, require_payer
 from scheduler.runs import ACTOR, Runs
 
 BEHIND = timedelta(seconds=1)
@@ -64,22 +65,31 @@ class Case:
         """The run that the tick requests.
 
         Raises:
-            InvalidPlan: the plan cannot be executed.
+            CannotStart: the plan cannot be executed.
         """
+        payer = self.owner.payer
         if self.entry.of_goal:
-            return goal_run(self.entry, tick, self.owner.goal, self.defaults)
-        return plan_run(self.entry, tick, self.owner.dag, self.owner.job)
+            return goal_run(self.entry, tick, self.owner.goal, self.defaults, payer)
+        return plan_run(self.entry, tick, self.owner.dag, self.owner.job, payer)
 
 
 class Decider:
     """Decides ticks for one scheduler process."""
 
     def __init__(
-        self, log: Log, source: str, clock: Clock, *, catch_up: timedelta, defaults: Defaults | None = None
+        self,
+        log: Log,
+        source: str,
+        clock: Clock,
+        keys: Keys,
+        *,
+        catch_up: timedelta,
+        defaults: Defaults | None = None,
     ) -> None:
         self._log = log
         self._source = source
         self._clock = clock
+        self._keys = keys
         self._catch_up = catch_up
         self._defaults = defaults or Defaults()
         self._runs = Runs(log, source)
@@ -160,6 +170,15 @@ class Decider:
             if ahead.fires:
                 await self._fire(case, ahead.fires)
 
+    def _asked(self, case: Case, tick: datetime) -> RunRequest:
+        """The run that the tick requests.
+
+        Raises:
+            CannotStart: the plan cannot be executed, or the key that pays is not valid any more.
+        """
+        require_payer(case.entry, case.owner.payer, self._keys, self._clock.now())
+        return case.asked_by(tick)
+
     async def _request_late(self, case: Case, tick: datetime) -> None:
         """Request the run of a tick that was decided earlier, if it is not too late or superseded."""
         entry, state = case.entry, case.history.state
@@ -169,8 +188,8 @@ class Decider:
             await self._amend(case.history, not_fired(entry, tick, Decision.MISSED, reason))
             return
         try:
-            asked = case.asked_by(tick)
-        except InvalidPlan as why:
+            asked = self._asked(case, tick)
+        except CannotStart as why:
             await self._amend(case.history, not_fired(entry, tick, Decision.SKIPPED, str(why)))
             return
         if tick == state.queued:
@@ -181,8 +200,8 @@ class Decider:
         """Decide by the overlap policy whether a tick fires, record that, and request its run if so."""
         entry, state = case.entry, case.history.state
         try:
-            asked = case.asked_by(tick)
-        except InvalidPlan as why:
+            asked = self._asked(case, tick)
+        except CannotStart as why:
             await self._record(case.history, [not_fired(entry, tick, Decision.SKIPPED, str(why))])
             return
         earlier = await self._runs.earlier(state.requested)

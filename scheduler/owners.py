@@ -14,6 +14,7 @@ from contracts.core.commit import Recorded, all_events
 from contracts.domain import dag, goal
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
+from contracts.domain.payer import payer_of_schedule
 from contracts.domain.plan import Job
 from contracts.runtime.log import Log
 from scheduler.active_schedules import ActiveSchedule, Owner, is_current
@@ -51,6 +52,11 @@ class OwnerHistory:
     def dag(self) -> dag.State:
         """The DAG."""
         return DAG.fold(all_events(one.commit for one in self.commits))
+
+    @cached_property
+    def payer(self) -> str | None:
+        """The actor who pays for what the schedules start."""
+        return payer_of_schedule([one.commit for one in self.commits])
 
     @cached_property
     def job(self) -> Job:

@@ -15,6 +15,8 @@ from contracts.core.timezones import InvalidTimezone
 from contracts.core.unread import UnreadHistory
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
+from contracts.domain.key import KEY
+from contracts.domain.keys import Keys
 from contracts.domain.run_requests import Defaults
 from contracts.domain.schedule.expression import InvalidCron
 from contracts.runtime.follow import Follower
@@ -45,10 +47,12 @@ class Scheduler:
     ) -> None:
         self._clock = clock
         self._schedules = ActiveSchedules()
-        self._decider = Decider(log, source, clock, catch_up=catch_up, defaults=defaults)
+        keys = Keys()
+        self._decider = Decider(log, source, clock, keys, catch_up=catch_up, defaults=defaults)
         self._waiting = Waiting(log, self._check_soon)
         self._followers = [
-            Follower(log, state_filter(name), fold=self._fold) for name in (DAG.name, GOAL.name)
+            *(Follower(log, state_filter(name), fold=self._fold) for name in (DAG.name, GOAL.name)),
+            Follower(log, state_filter(KEY.name), fold=keys.fold),
         ]
         self._agenda: dict[str, datetime] = {}
         """When to check each schedule next. A schedule that is being checked is not in it."""

@@ -30,3 +30,8 @@ def of_user(subject: str) -> str:
 def of_service(name: str) -> str:
     """The actor of commits that a service of ours makes by itself, for example because of the time."""
     return f"service:{name}"
+
+
+def is_service(actor: str | None) -> bool:
+    """Whether the actor is a service of ours."""
+    return (actor or "").startswith("service:")

@@ -54,6 +54,15 @@ class Keys:
         entry = self._entries.get(key_id(name))
         return entry.state.budget if entry else UNLIMITED
 
+    def refusal(self, name: str, now: datetime) -> str | None:
+        """Why the key called `name` may start no more work; None if it may."""
+        entry = self._entries.get(key_id(name))
+        if entry is None:
+            return f"the key {name} is unknown"
+        if entry.state.status is not Status.ACTIVE:
+            return f"the key {name} is revoked"
+        return f"the key {name} has expired" if entry.state.has_expired(now) else None
+
     def holding(self, id_: str, secret_sha256: str, now: datetime) -> Entry:
         """The key with this id, if the secret with this hash is valid.
 

@@ -59,6 +59,8 @@ class Trigger:
     schedule_id: str | None = None
     timezone: str | None = None
     """IANA time zone of the dates in the goal; None: the time zone of the goal."""
+    paid_by: str | None = None
+    """The actor who pays for the models; None: who requests the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,10 @@ def plan_request(
     job: Job,
     trigger: Literal["api", "plan", "schedule"],
     timezone: str | None = None,
+    paid_by: str | None = None,
 ) -> run.Requested:
     """The request to execute `job`, the plan of the DAG `dag_id`. `timezone` None: the time zone of the DAG.
+    `paid_by` None: who requests the run pays.
 
     The run belongs to the goal of the DAG only if the plan was made for it (`trigger` is `plan`).
     """
@@ -99,6 +103,7 @@ def plan_request(
         timezone=timezone or plan.timezone,
         untrusted_plan=plan.is_untrusted,
         planning=plan.spent.as_spent if trigger == "plan" else None,
+        paid_by=paid_by,
     )
 
 
@@ -165,6 +170,7 @@ def _turns(goal_id: str, state: goal.State, trigger: Trigger, defaults: Defaults
         outward_calls=params.outward_calls,
         budget=params.budget,
         approvals=params.approvals,
+        paid_by=trigger.paid_by,
     )
 
 
@@ -187,5 +193,6 @@ def _plan(
         outward_calls=params.outward_calls,
         budget=params.budget,
         approvals=params.approvals,
+        paid_by=trigger.paid_by,
         **{name: value for name, value in given.items() if value is not None},
     )

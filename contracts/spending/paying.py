@@ -39,8 +39,8 @@ class Purpose(NamedTuple):
 
     by: str
     """See `contracts.domain.shared_budget.Reserved.by`."""
-    actor: str | None
-    """Who asked for the work, see contracts.core.actors."""
+    payer: str | None
+    """The actor who pays, see contracts.domain.payer."""
 
 
 Ask = Callable[[], Awaitable[Completion]]
@@ -81,9 +81,9 @@ class SharedBudget:
         self._origin = Origin(source, actor=of_service(service_of(source)))
         self._ledger = Ledger(log, self._origin)
 
-    def limits(self, actor: str | None) -> Limits:
-        """The limits for calls that `actor` has asked for."""
-        name = key_name(actor)
+    def limits(self, payer: str | None) -> Limits:
+        """The limits for calls that `payer` pays for."""
+        name = key_name(payer)
         return Limits(name, self._system, self._keys.budget(name) if name else UNLIMITED)
 
     async def pay(self, request: ChatRequest, purpose: Purpose, ask: Ask) -> Completion:
@@ -95,7 +95,7 @@ class SharedBudget:
             Unavailable: the log could not be reached.
             Retry: `ask` raised it. The same holds for Reject.
         """
-        limits = self.limits(purpose.actor)
+        limits = self.limits(purpose.payer)
         if not limits.are_set:
             return await ask()
         needed = await self._llm.estimate(request)

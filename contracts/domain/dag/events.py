@@ -47,6 +47,8 @@ class Requested(Event):
     """What a run of the plan may spend; null: no limits. Planning counts for the run that it is made for."""
     approvals: tuple[str, ...] = ()
     """Names of the tools of which a person must approve each call, whatever the plan says."""
+    paid_by: str | None = None
+    """The actor who pays for the models; null: the actor of this commit. See contracts.domain.payer."""
 
     def allows(self, tool: str) -> bool:
         """Whether the plan may use this tool."""

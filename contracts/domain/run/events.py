@@ -76,6 +76,8 @@ class Requested(Event):
     """Null: the run is no fork."""
     planning: Spent | None = None
     """What the plan that was made for this run has cost; null: the plan was not made for this run."""
+    paid_by: str | None = None
+    """The actor who pays for the models; null: the actor of this commit. See contracts.domain.payer."""
 
 
 class Started(Event):

@@ -55,6 +55,7 @@ def fork_plan(state: State, request: Requested, changes: Changes, origin: Forked
         "model": changes.model or request.model,
         "forked_from": origin.model_copy(update={"steps": named}),
         "planning": None,
+        "paid_by": None,
     }
     in_order = [id_ for id_ in state.graph.tasks if id_ in kept]
     inherited = tuple(_inherited(state, id_, given) for id_ in in_order)

@@ -42,6 +42,7 @@ def fork_turns(state: State, loop: Loop, changes: Changes, origin: ForkedFrom) -
                 "model": changes.model or loop.request.model,
                 "trigger": "api",
                 "schedule_id": None,
+                "paid_by": None,
                 "forked_from": origin.model_copy(update={"steps": _named(changes, kept)}),
             }
         ),

@@ -83,6 +83,8 @@ class GoalRequested(Event):
     """What the run may spend; null: it has no limits."""
     approvals: tuple[str, ...] = ()
     """Names of the tools of which a person must approve each call."""
+    paid_by: str | None = None
+    """The actor who pays for the models; null: the actor of this commit. See contracts.domain.payer."""
 
 
 class GoalStarted(Event):

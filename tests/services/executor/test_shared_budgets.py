@@ -15,7 +15,7 @@ from contracts.domain import key, run
 from contracts.domain.key import KEY
 from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.domain.shared_budget import BUDGET, PeriodBudget, Reserved, Settled, State, Warned, month_of
-from contracts.runtime.stream import transact
+from contracts.runtime.stream import Origin, transact
 from tests import jobs
 from tests.services.executor.system import ORIGIN, infer
 from tests.services.executor.test_budgets import ANSWERS, CALLS_FOR_EVER, PRICED
@@ -106,6 +106,69 @@ async def test_the_key_that_asked_for_a_run_pays_for_it(world: World) -> None:
     assert "budget of the key ci: 0.02 of 0.025" in ((await world.state("run_2")).suspended or "")
     spent = await spending(world)
     assert {name: one.month for name, one in spent.keys.items()} == {"ci": pico_usd("0.02")}
+
+
+async def waiting_run(world: World) -> None:
+    """A run of the key `ci` with two inferences, which waits for a person after the first."""
+    await requested(world, "run_1", infer("1", "think"), infer("2", "think", needs=["1"]))
+    now, one = datetime.now(UTC), infer("1", "think")["id"]
+    asked = run.Asked(
+        step="2", attempt=1, kind="question", title="?", tool="t", params_sha256="0" * 64, why="w"
+    )
+    await world.write(
+        RUN,
+        "run_1",
+        run.Started(executor="e0", at=now, synthesis="merge"),
+        run.StepsStarted(steps=(one,)),
+        run.StepCompleted(step=one, result="a"),
+        run.StepsStarted(steps=("2",)),
+        asked,
+        run.Waiting(),
+    )
+
+
+@pytest.mark.parametrize("ended_by", ["answer", "time"])
+async def test_who_asked_for_a_run_pays_for_it_after_a_question_too(world: World, ended_by: str) -> None:
+    """The answer of somebody else, or the end of the time for it, does not get the run past its budget."""
+    await key_with(world, "ci", usd_per_day="0")
+    await waiting_run(world)
+    now = datetime.now(UTC)
+    answered = run.Answered(
+        step="2", attempt=1, verdict="answer", params_sha256="0" * 64, by="key:boss", at=now
+    )
+    expired = run.AskExpired(step="2", attempt=1, expired_at=now)
+    closed, actor = (answered, "key:boss") if ended_by == "answer" else (expired, "service:scheduler")
+    origin = Origin("/gateway/1", actor=actor)
+    await transact(world.log, RUN, "run_1", lambda _: [closed], origin)
+    await world.handle(world.executor(), (await world.log.read("run", "run_1"))[-1])
+    assert "budget of the key ci: 0 of 0 US dollars" in ((await world.state()).suspended or "")
+    assert not world.asked
+
+
+async def test_the_key_that_a_request_of_the_scheduler_names_pays_for_the_run(world: World) -> None:
+    await key_with(world, "ci", usd_per_day="0.025")
+    for id_ in ("run_1", "run_2"):
+        asked = run.Requested(
+            dag_id="d", original_request="do it", job=jobs.job(infer("1", "think")), paid_by="key:ci"
+        )
+        origin = Origin("/scheduler/1", actor="service:scheduler")
+        await transact(world.log, RUN, id_, lambda _, asked=asked: [asked], origin)  # type: ignore[misc]
+        await world.handle(world.executor(), (await world.log.read("run", id_))[-1])
+    assert "budget of the key ci: 0.02 of 0.025" in ((await world.state("run_2")).suspended or "")
+    assert len(world.asked) == 1
+
+
+async def test_the_key_that_resumes_a_run_pays_from_then_on(world: World) -> None:
+    await key_with(world, "ci", usd_per_day="0")
+    await key_with(world, "boss", usd_per_day="1")
+    await world.handle(world.executor(), await requested(world, "run_1"))
+    assert not world.asked
+    await transact(world.log, RUN, "run_1", run.resume, Origin("/gateway/1", actor="key:boss"))
+    await world.handle(world.executor(), (await world.log.read("run", "run_1"))[-1])
+    assert (await world.state()).status is Status.COMPLETED
+    assert {name: one.month for name, one in (await spending(world)).keys.items()} == {
+        "boss": pico_usd("0.02")
+    }
 
 
 async def test_a_run_whose_key_has_no_budget_is_not_limited_by_the_budgets_of_others(world: World) -> None:

@@ -14,6 +14,7 @@ from contracts.domain.budget import Budget
 from contracts.domain.limits import Limits
 from contracts.domain.memory import MEMORY, Kept, Kind, Memory
 from contracts.domain.shared_budget import BUDGET, PeriodBudget, Reserved, Settled, month_of
+from contracts.runtime.stream import Origin, transact
 from deploy.scripted_llm.rules import ScriptedAnswer
 
 if TYPE_CHECKING:
@@ -99,3 +100,23 @@ async def test_a_plan_is_untrusted_if_a_third_party_has_described_a_tool(
     (requested,) = await world.runs("run_1")
     assert isinstance(requested, run.Requested)
     assert requested.untrusted_plan
+
+
+async def test_who_asked_for_a_plan_pays_for_it_and_its_run_whoever_answers_the_question(
+    world: World, job: dict[str, Any]
+) -> None:
+    asking = job | {"clarification_needed": True, "clarification_query": "Which file?"}
+    world.model.says(asking, job)
+    world.system = PeriodBudget(usd_per_month="10")
+    await world.plan(run_id="dag-exec_1")
+    clarified = dag.Clarified(answer="the long one")
+    origin = Origin("/gateway/1", actor="key:boss")
+    await transact(world.log, dag.DAG, "d1", lambda _: [clarified], origin)
+    await world.deliver(await world.planner())
+    await world.close()
+    (requested,) = await world.runs("dag-exec_1")
+    assert isinstance(requested, run.Requested)
+    assert requested.paid_by == "key:ci"
+    month = month_of(datetime.now(UTC))
+    history = all_events(one.commit for one in await world.commits(BUDGET.name, month))
+    assert {event.key for event in history if isinstance(event, Reserved)} == {"ci"}

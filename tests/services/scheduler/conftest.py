@@ -135,11 +135,13 @@ class World:
             with suppress(asyncio.CancelledError):
                 await worker
 
-    async def dag(self, *events: Event, dag_id: str = "d") -> None:
+    async def dag(self, *events: Event, dag_id: str = "d", actor: str | None = None) -> None:
         """One commit of a DAG, at the time of the clock."""
-        await self.write(DAG, dag_id, *events)
+        await self.write(DAG, dag_id, *events, actor=actor)
 
-    async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:
+    async def write(
+        self, aggregate: Aggregate[Any], id_: str, *events: Event, actor: str | None = None
+    ) -> None:
         """One commit, at the time of the clock."""
         stream = await Stream.open(self.log, aggregate, id_, Origin("/test/1"))
         state = aggregate.fold(events, stream.state)
@@ -153,6 +155,7 @@ class World:
             source="/test/1",
             events=events,
             correlation_id="c",
+            actor=actor,
         )
         await self.log.append(commit, after=stream.seq)
 

@@ -10,6 +10,7 @@ import pytest
 from contracts.core.event import Event
 from contracts.domain import dag, goal, run
 from contracts.domain.goal import GOAL
+from contracts.domain.keys import Keys
 from contracts.domain.run_requests import plan_id
 from contracts.domain.schedule.schedule import Overlap, Schedule, jitter
 from contracts.domain.schedule.ticks import Amended, Decision
@@ -121,7 +122,7 @@ async def test_a_tick_comes_later_by_its_jitter(world: World) -> None:
     moment = hour + jitter("sched_1", hour, 1800)
     entry = entry_of(await world.log.read("goal", "goal_1"), "sched_1", world.clock.now())
     assert entry is not None
-    decider = Decider(world.log, "/scheduler/test", world.clock, catch_up=timedelta())
+    decider = Decider(world.log, "/scheduler/test", world.clock, Keys(), catch_up=timedelta())
     await world.clock.set(moment - timedelta(milliseconds=1))
     assert await decider.check(entry) == NextCheck(moment)
     assert await world.history("sched_1") == []

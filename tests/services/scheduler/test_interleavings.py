@@ -14,6 +14,7 @@ from contracts.core.commit import Commit, Recorded, all_events
 from contracts.core.subjects import state_filter
 from contracts.domain import dag, run
 from contracts.domain.dag import DAG
+from contracts.domain.keys import Keys
 from contracts.domain.plan import Intent, Job, SubTask, ToolOrPrompt
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap, Schedule
@@ -150,7 +151,7 @@ class Crowd:
             await transact(self.log, run.RUN, id_, lambda _, done=done: [done], Origin("/test/1"))  # type: ignore[misc]
 
     async def _live(self) -> None:
-        decider = Decider(self.log, "/scheduler/test", self, catch_up=timedelta(days=1))
+        decider = Decider(self.log, "/scheduler/test", self, Keys(), catch_up=timedelta(days=1))
         while (await decider.check(self.entry)).again <= self.time:
             pass
 

@@ -10,6 +10,7 @@ import pytest
 
 from contracts.domain import dag, goal
 from contracts.domain.goal import GOAL
+from contracts.domain.keys import Keys
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap, Schedule
 from contracts.domain.schedule.ticks import SCHEDULE, Amended, Decision, Rewound, Ticked
@@ -254,7 +255,7 @@ async def test_a_scheduler_that_is_behind_the_log_fires_nothing(world: World) ->
     assert entry is not None
     await world.dag(dag.Updated(label="paused"))
     await world.minute(1)
-    decider = Decider(world.log, "/scheduler/test", world.clock, catch_up=timedelta())
+    decider = Decider(world.log, "/scheduler/test", world.clock, Keys(), catch_up=timedelta())
     assert await decider.check(entry) == NextCheck(world.clock.now() + BEHIND)
     assert await world.runs() == []
     assert await world.log.read("schedule", "d") == []
