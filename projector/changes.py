@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Table
 from sqlalchemy.sql import Delete, Update
 
-from projector.prepared import ADD, KEY, PreparedStatement, insert_into, update_of
+from projector.prepared import ADD, KEY, PreparedStatement, insert_into, key_columns, update_of
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
@@ -86,7 +86,8 @@ class Changes:
             changed: dict[PreparedStatement, list[Row]] = {}
             for key, change in changes.items():
                 if change.new is not None:
-                    new.setdefault(insert_into(table, change.keep), []).append(change.new)
+                    statement = insert_into(table, frozenset(change.new), change.keep)
+                    new.setdefault(statement, []).append(change.new)
                     continue
                 statement = update_of(table, frozenset(change.set), frozenset(change.add))
                 changed.setdefault(statement, []).append(_parameters(table, key, change))
@@ -102,11 +103,11 @@ def _add(row: Row, amounts: Mapping[str, int | None]) -> None:
 
 
 def _key_of(table: Table, row: Row) -> Key:
-    return tuple(row[column.name] for column in table.primary_key.columns)
+    return tuple([row[name] for name in key_columns(table)])
 
 
 def _parameters(table: Table, key: Key, change: _Change) -> Row:
-    row = {KEY + column.name: value for column, value in zip(table.primary_key.columns, key, strict=True)}
+    row = {KEY + name: value for name, value in zip(key_columns(table), key, strict=True)}
     row.update(change.set)
     for column, amount in change.add.items():
         row[ADD + column] = amount

@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from contracts.domain import dag, run
 from contracts.domain.plan import SubTask, natural_order
-from contracts.domain.run.steps import SYNTHESIS, graph_of
+from contracts.domain.run.steps import SYNTHESIS, synthesis_of
 from contracts.views import run_steps, runs
 from projector.changes import Changes
 from projector.fold import EventMeta, Fold, milliseconds, spent
@@ -77,8 +77,8 @@ def plan_deleted(changes: Changes, meta: EventMeta, _: dag.Deleted) -> None:
 @fold.on(run.Requested)
 def requested(changes: Changes, meta: EventMeta, event: run.Requested) -> None:
     """Insert a pending run and all its steps; the synthesis is last."""
-    tasks = {id_: step.task for id_, step in graph_of(event.job).steps.items()}
-    in_order = (*natural_order(id_ for id_ in tasks if id_ != SYNTHESIS), SYNTHESIS)
+    tasks = {task.id: task for task in event.job.sub_tasks}
+    in_order = [*(tasks[id_] for id_ in natural_order(tasks)), synthesis_of(event.job)]
     row = new_run(
         meta,
         strategy="dag",
@@ -90,13 +90,13 @@ def requested(changes: Changes, meta: EventMeta, event: run.Requested) -> None:
         primary_intent=event.job.intent.primary,
         trigger="schedule" if event.trigger == "schedule" else "api",
         planned_at=meta.at,
-        total_steps=len(tasks) - 1,
+        total_steps=len(tasks),
         forked_from=event.forked_from and event.forked_from.run_id,
         **limits(event.job),
     )
     changes.insert(runs, row, keep=FROM_THE_START)
-    for number, step in enumerate(in_order, start=1):
-        changes.insert(run_steps, _task(meta, number, tasks[step]))
+    for number, task in enumerate(in_order, start=1):
+        changes.insert(run_steps, _task(meta, number, task))
 
 
 @fold.on(run.Started)

@@ -45,8 +45,11 @@ class PreparedStatement:
 
 
 @cache
-def insert_into(table: Table, keep: frozenset[str] = frozenset()) -> PreparedStatement:
-    """A statement that inserts a row; with `keep`, it replaces an existing row except for these columns."""
+def insert_into(table: Table, given: frozenset[str], keep: frozenset[str] = frozenset()) -> PreparedStatement:
+    """A statement that inserts a row with the columns `given`; the others are NULL.
+
+    With `keep`, it replaces an existing row except for these columns.
+    """
     statement = sqlite.insert(table)
     if keep:
         replaced = [
@@ -56,14 +59,20 @@ def insert_into(table: Table, keep: frozenset[str] = frozenset()) -> PreparedSta
             index_elements=table.primary_key.columns,
             set_={name: statement.excluded[name] for name in replaced},
         )
-    return _prepared(table, statement, tuple(column.name for column in table.columns))
+    return _prepared(table, statement, [one.name for one in table.columns if one.name in given])
+
+
+@cache
+def key_columns(table: Table) -> tuple[str, ...]:
+    """The names of the columns of the primary key."""
+    return tuple(column.name for column in table.primary_key.columns)
 
 
 @cache
 def update_of(table: Table, values: frozenset[str], sums: frozenset[str]) -> PreparedStatement:
     """A statement that sets the columns `values` and adds to the columns `sums`; NULL counts as 0."""
     added = {name: func.coalesce(table.c[name], literal_column("0")) + bindparam(ADD + name) for name in sums}
-    where = [column == bindparam(KEY + column.name) for column in table.primary_key.columns]
+    where = [table.c[name] == bindparam(KEY + name) for name in key_columns(table)]
     return _prepared(table, update(table).where(*where).values(added), tuple(sorted(values)))
 
 

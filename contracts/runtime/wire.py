@@ -78,9 +78,10 @@ class Format:
         """
         subject = commit_subject(commit.aggregate, commit.aggregate_id, commit.state)
         subject_filter = aggregate_filter(commit.aggregate, commit.aggregate_id)
-        payload = self.codec.encode(commit)
+        data = [event_data(event) for event in commit.events]
+        payload = self.codec.encode(commit, data)
         if len(payload) > OFFLOAD_BYTES or (MARK in payload and any(one.offloaded for one in commit.events)):
-            data = await asyncio.gather(*map(self._offload, commit.events))
+            data = await asyncio.gather(*map(self._offload, commit.events, data))
             payload = self.codec.encode(commit, data)
         payload = SECRETS.json(payload)
         if len(payload) > MAX_MESSAGE_BYTES - HEADERS_BYTES:
@@ -118,17 +119,21 @@ class Format:
             return self.codec.decode(payload)
         batch = self.codec.parse(payload)
         lost: dict[int, str] = {}
-        for n, envelope in enumerate(batch):
-            try:
-                batch[n] = await self._restore(envelope)
-            except BlobLost as error:
-                lost[n] = str(error)
-            except (AttributeError, KeyError, TypeError, ValueError) as error:
-                raise Undecodable(f"not an envelope with data: {error}") from error
+        restoring = asyncio.gather(*map(self._restore, batch), return_exceptions=True)
+        for n, restored in enumerate(await restoring):
+            match restored:
+                case BlobLost():
+                    lost[n] = str(restored)
+                case AttributeError() | KeyError() | TypeError() | ValueError():
+                    raise Undecodable(f"not an envelope with data: {restored}") from restored
+                case BaseException():
+                    raise restored
+                case _:
+                    batch[n] = restored
         return self.codec.assemble(batch, lost)
 
-    async def _offload(self, event: Event) -> dict[str, Json]:
-        data = event_data(event)
+    async def _offload(self, event: Event, data: Mapping[str, Json]) -> dict[str, Json]:
+        data = dict(data)
         for name in event.referring & data.keys():
             data[name] = await self.blobs.store_if_large(data[name])
         for name in event.offloaded & data.keys():

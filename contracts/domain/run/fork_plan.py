@@ -119,10 +119,9 @@ def _downstream(graph: Graph, again: Iterable[str], given: Collection[str]) -> s
 
 
 def _inherited(state: State, id_: str, given: Mapping[str, Given]) -> InheritedStep:
-    """What the fork inherits of a step. It is not validated, because a plan may have thousands of steps."""
-    is_given = id_ in given
-    result = given[id_].value if is_given else state.done[id_]
-    return InheritedStep.model_construct(step=id_, result=result, given=is_given)
+    if id_ in given:
+        return InheritedStep(id_, given[id_].value, given=True)
+    return InheritedStep(id_, state.done[id_])
 
 
 def _changed(job: Job, steps: Mapping[str, StepChange], agent: str | None, kept: Collection[str]) -> Job:

@@ -56,10 +56,15 @@ class Graph:
         )
 
 
+def synthesis_of(job: Job) -> SubTask:
+    """The task of the last step of a run of `job`. It depends on all others."""
+    return SubTask.synthesis(SYNTHESIS, job.synthesis_plan, tuple([task.id for task in job.sub_tasks]))
+
+
 def graph_of(job: Job) -> Graph:
     """The graph of a valid job, with the synthesis as its last step."""
     steps = {task.id: Step(task, task.needs) for task in job.sub_tasks}
-    synthesis = SubTask.synthesis(SYNTHESIS, job.synthesis_plan, tuple(steps))
+    synthesis = synthesis_of(job)
     roots = tuple(id_ for id_, step in steps.items() if not step.needs)
     steps[SYNTHESIS] = Step(synthesis, synthesis.dependencies)
     dependents: dict[str, list[str]] = {}

@@ -32,7 +32,7 @@ def test_a_row_may_be_replaced_again_before_its_change_is_indexed(table: Table, 
         column.name: 7 if isinstance(column.type, (Integer, Float)) else "" for column in table.columns
     } | {"id": "1"}
     texts = row.keys() & {"objective", "goal_text", "request"}
-    statement = insert_into(table, frozenset({"first_seq"}))
+    statement = insert_into(table, frozenset(row), keep=frozenset({"first_seq"}))
     with closing(sqlite3.connect(file)) as connection:
         for text in ("first", "second", "third"):
             connection.executemany(statement.sql, statement.rows([row | dict.fromkeys(texts, text)]))
