@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ NO_LIMIT = "1EB"
 not counting stored data. A server with a larger store would refuse every message after a restart."""
 ROUNDS = 4
 """Cost of a hash, the lowest that bcrypt allows: nobody guesses random passwords."""
+
+_NOT_PLAIN = re.compile(rb'[^ -~]|["\\]')
 
 
 def server(directory: Path, port: int, durability: Durability, passwords: Mapping[str, str]) -> str:
@@ -65,5 +68,8 @@ def _subjects(verb: str, allow: Iterable[str], deny: Iterable[str]) -> Iterator[
 def quoted(text: str | Path) -> str:
     """Return `text` as a string of NATS's configuration format. Any bytes are allowed."""
     # Not as JSON: the format has no escape for a character, only for a byte.
-    plain = {byte: chr(byte) for byte in range(0x20, 0x7F) if chr(byte) not in '"\\'}
-    return '"' + "".join(plain.get(byte) or f"\\x{byte:02x}" for byte in os.fsencode(text)) + '"'
+    return '"' + _NOT_PLAIN.sub(_escaped, os.fsencode(text)).decode("ascii") + '"'
+
+
+def _escaped(byte: re.Match[bytes]) -> bytes:
+    return b"\\x%02x" % byte[0][0]
