@@ -20,6 +20,8 @@ from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
 from deploy.local.nats_server import NatsServer, running
+from tests import shared_nats
+from tests.shared_nats import SharedNats
 from tests.waiting import WAIT_S
 
 T = TypeVar("T")
@@ -102,15 +104,35 @@ def nats_container() -> Iterator[str | None]:
         yield f"nats://{container.get_container_host_ip()}:{container.get_exposed_port(4222)}"
 
 
-@pytest.fixture
-async def nats_url(nats_container: str | None, tmp_path: Path) -> AsyncGenerator[str]:
-    """A NATS without any stream: the container where there is one, else a server from the wheel."""
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedNats]:
+    """A nats-server that tests share: none stops it. It has the users of a system."""
+    with shared_nats.shared_server(tmp_path_factory.mktemp("nats")) as shared:
+        yield shared
+
+
+@pytest.fixture(scope="session")
+def shared_container(nats_container: str | None) -> Iterator[SharedNats | None]:
+    """The container, or None where no Docker engine answers."""
     if nats_container is None:
-        async with running(NatsServer(tmp_path / "nats", durability=Durability.FAST)) as server:
-            yield server.url
-    else:
-        await _remove_streams(nats_container)
-        yield nats_container
+        yield None
+        return
+    with shared_nats.shared_nats(nats_container) as shared:
+        yield shared
+
+
+@pytest.fixture
+def any_nats(shared_container: SharedNats | None, request: pytest.FixtureRequest) -> SharedNats:
+    """The container where there is one, else a server of the wheel."""
+    found: SharedNats = shared_container or request.getfixturevalue("shared_server")
+    return found
+
+
+@pytest.fixture
+def nats_url(any_nats: SharedNats) -> str:
+    """A NATS without any message or consumer."""
+    any_nats.empty()
+    return any_nats.url
 
 
 @pytest.fixture
@@ -130,10 +152,3 @@ def _docker_engine_answers() -> bool:
     except subprocess.TimeoutExpired:
         return False
     return asked.returncode == 0
-
-
-async def _remove_streams(url: str) -> None:
-    async with connect(url, name="clean") as connection:
-        names = await connection.api("STREAM.NAMES")
-        for name in names["streams"] or ():
-            await connection.api(f"STREAM.DELETE.{name}")

@@ -11,6 +11,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from nats.aio.msg import Msg
 
 from contracts.core.event import BlobRef
@@ -18,10 +19,11 @@ from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_blobs import BUCKET, CHUNK_BYTES, NatsBlobs
+from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
-from deploy.local.nats_server import NatsServer
+from deploy.local.nats_server import NatsServer, running
 
-pytestmark = pytest.mark.nats
+pytestmark = [pytest.mark.nats, pytest.mark.asyncio(loop_scope="module")]
 
 DATA = random.Random(2).randbytes(CHUNK_BYTES + 1)
 MESSAGES = 7
@@ -129,12 +131,19 @@ async def require_whole(server: NatsServer, reference: BlobRef) -> None:
         assert state["messages"] == 3
 
 
-@pytest.fixture
-async def server(nats_server: NatsServer) -> NatsServer:
-    """A nats-server that has our streams."""
-    async with connect(nats_server.url, name="topology") as connection:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[NatsServer]:
+    async with running(NatsServer(tmp_path_factory.mktemp("nats"), durability=Durability.FAST)) as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def server(shared: NatsServer) -> NatsServer:
+    """A nats-server that has our streams, and no blob."""
+    async with connect(shared.url, name="topology") as connection:
         await ensure_topology(connection)
-    return nats_server
+        await connection.api(f"STREAM.PURGE.OBJ_{BUCKET}")
+    return shared
 
 
 async def test_a_blob_is_stored_with_the_expected_number_of_messages(server: NatsServer) -> None:

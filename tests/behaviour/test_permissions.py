@@ -35,8 +35,8 @@ from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import EXPECTED, PUBLISHED, Format
 from contracts.spending import Purpose
-from deploy.local.nats_server import NatsServer
 from tests.behaviour.tails import first
+from tests.shared_nats import SharedNats
 from tests.spending import REQUEST, answering, process
 from tests.spending import state as month
 from tests.waiting import WAIT_S
@@ -51,23 +51,31 @@ EVERYBODY_ELSE = (*SERVICES, READER)
 """All users but the operator."""
 
 
+@pytest.fixture
+def server(shared_server: SharedNats) -> SharedNats:
+    """A server without any message or consumer."""
+    shared_server.empty()
+    return shared_server
+
+
 @asynccontextmanager
-async def connected(server: NatsServer, user: str) -> AsyncGenerator[Connection]:
+async def connected(server: SharedNats, user: str) -> AsyncGenerator[Connection]:
     async with connect(server.url_for(user), name=f"{user}/test") as connection:
         yield connection
 
 
 @pytest.fixture
-async def operator(nats_server: NatsServer) -> AsyncGenerator[Connection]:
+async def operator(server: SharedNats) -> AsyncGenerator[Connection]:
     """The operator, on a server with all streams."""
-    async with connected(nats_server, OPERATOR) as connection:
+    async with connected(server, OPERATOR) as connection:
         await ensure_topology(connection)
         yield connection
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_every_service_can_create_and_check_the_streams(nats_server: NatsServer, service: str) -> None:
-    async with connected(nats_server, service) as connection:
+async def test_every_service_can_create_and_check_the_streams(server: SharedNats, service: str) -> None:
+    server.remove_streams()
+    async with connected(server, service) as connection:
         await ensure_topology(connection, wait_s=5)
         await ensure_topology(connection, wait_s=5)
 
@@ -90,9 +98,9 @@ async def test_every_service_can_create_and_check_the_streams(nats_server: NatsS
     ],
 )
 async def test_a_commit_of_another_service_cannot_be_published(
-    nats_server: NatsServer, operator: Connection, user: str, subject: str
+    server: SharedNats, operator: Connection, user: str, subject: str
 ) -> None:
-    async with connected(nats_server, user) as connection:
+    async with connected(server, user) as connection:
         with pytest.raises(Denied, match=subject):
             await connection.request(subject, b"forged")
     assert (await operator.api("STREAM.INFO.LOG"))["state"]["messages"] == 0
@@ -100,9 +108,9 @@ async def test_a_commit_of_another_service_cannot_be_published(
 
 @pytest.mark.parametrize("service", ["gateway", "planner", "executor"])
 async def test_every_service_that_calls_models_counts_what_they_cost(
-    nats_server: NatsServer, operator: Connection, service: str
+    server: SharedNats, operator: Connection, service: str
 ) -> None:
-    async with connected(nats_server, service) as connection:
+    async with connected(server, service) as connection:
         log = NatsLog(connection, Format(CODEC, NatsBlobs(connection)))
         budget = process(log, service=service, day=1)
         await budget.pay(REQUEST, Purpose("run_1/1", None), answering("0.25"))
@@ -114,19 +122,19 @@ async def test_every_service_that_calls_models_counts_what_they_cost(
 @pytest.mark.parametrize("user", EVERYBODY_ELSE)
 @pytest.mark.parametrize("call", ["DELETE", "PURGE", "MSG.DELETE", "SNAPSHOT", "RESTORE"])
 async def test_only_the_operator_can_remove_what_the_log_has(
-    nats_server: NatsServer, operator: Connection, user: str, call: str
+    server: SharedNats, operator: Connection, user: str, call: str
 ) -> None:
-    async with connected(nats_server, user) as connection:
+    async with connected(server, user) as connection:
         with pytest.raises(Denied, match=f"STREAM.{call}.LOG"):
             await connection.api(f"STREAM.{call}.LOG")
 
 
 @pytest.mark.parametrize("user", ["gateway", "executor", READER])
 async def test_users_that_requests_and_tools_reach_cannot_change_the_log(
-    nats_server: NatsServer, operator: Connection, user: str
+    server: SharedNats, operator: Connection, user: str
 ) -> None:
     config = (await operator.api("STREAM.INFO.LOG"))["config"]
-    async with connected(nats_server, user) as connection:
+    async with connected(server, user) as connection:
         with pytest.raises(Denied, match=r"STREAM\.UPDATE\.LOG"):
             await connection.api("STREAM.UPDATE.LOG", config | {"max_msgs": 1})
 
@@ -134,9 +142,9 @@ async def test_users_that_requests_and_tools_reach_cannot_change_the_log(
 @pytest.mark.parametrize(("user", "consumer"), [("executor", "planner"), ("planner", "executor")])
 @pytest.mark.parametrize("thief", ["service", READER])
 async def test_nobody_takes_the_messages_of_another_service(
-    nats_server: NatsServer, operator: Connection, user: str, consumer: str, thief: str
+    server: SharedNats, operator: Connection, user: str, consumer: str, thief: str
 ) -> None:
-    async with connected(nats_server, READER if thief == READER else user) as connection:
+    async with connected(server, READER if thief == READER else user) as connection:
         for call in ("MSG.NEXT", "DELETE", "CREATE", "DURABLE.CREATE"):
             with pytest.raises(Denied):
                 await connection.api(f"CONSUMER.{call}.LOG.{consumer}", {})
@@ -147,10 +155,10 @@ async def test_nobody_takes_the_messages_of_another_service(
 
 @pytest.mark.parametrize("user", ["gateway", "executor", "projector", READER])
 async def test_only_the_executor_announces_tools_and_only_the_gateway_keeps_requests(
-    nats_server: NatsServer, operator: Connection, user: str
+    server: SharedNats, operator: Connection, user: str
 ) -> None:
     writers = {"$KV.tools.writeFile": "executor", "live.executor": "executor", "$KV.requests.a": "gateway"}
-    async with connected(nats_server, user) as connection:
+    async with connected(server, user) as connection:
         for subject, writer in writers.items():
             if user != writer:
                 with pytest.raises(Denied):
@@ -159,10 +167,16 @@ async def test_only_the_executor_announces_tools_and_only_the_gateway_keeps_requ
             await connection.request("replay.executor.1", b"{}")
 
 
-async def test_answers_to_one_user_are_not_heard_by_another(
-    nats_server: NatsServer, operator: Connection
+async def test_a_user_that_may_not_send_to_its_inbox_is_told_so_at_once_and_closes_without_waiting(
+    server: SharedNats, operator: Connection
 ) -> None:
-    nc = await nats.connect(nats_server.url_for(READER))
+    async with connected(server, READER) as connection:
+        with pytest.raises(Denied, match="_INBOX"):
+            await connection.fence(timeout_s=WAIT_S)
+
+
+async def test_answers_to_one_user_are_not_heard_by_another(server: SharedNats, operator: Connection) -> None:
+    nc = await nats.connect(server.url_for(READER))
     try:
         heard = await nc.subscribe("_INBOX.*.secret")
         await nc.jetstream().stream_info("LOG")  # the server has the subscription; flush() overtakes it
@@ -176,7 +190,7 @@ async def test_answers_to_one_user_are_not_heard_by_another(
     async def hear(error: Exception) -> None:
         refused.put_nowait(str(error))
 
-    nc = await nats.connect(nats_server.url_for("executor"), error_cb=hear)
+    nc = await nats.connect(server.url_for("executor"), error_cb=hear)
     try:
         await nc.subscribe("_INBOX.gateway.>")
         assert "permissions violation for subscription" in await asyncio.wait_for(refused.get(), WAIT_S)
@@ -185,10 +199,10 @@ async def test_answers_to_one_user_are_not_heard_by_another(
 
 
 async def test_a_reader_follows_the_log_with_a_durable_consumer(
-    nats_server: NatsServer, operator: Connection
+    server: SharedNats, operator: Connection
 ) -> None:
     await operator.request("evt.run.a.completed", b"one")
-    nc = await nats.connect(nats_server.url_for(READER))
+    nc = await nats.connect(server.url_for(READER))
     try:
         now = await nc.subscribe(EVERYTHING)
         await nc.jetstream().stream_info("LOG")  # the server has the subscription; flush() overtakes it
@@ -206,20 +220,18 @@ async def test_a_reader_follows_the_log_with_a_durable_consumer(
 
 
 @pytest.mark.parametrize("user", ["", "gateway:wrong@", "nobody:secret@"])
-async def test_a_connection_without_a_user_and_its_password_is_refused(
-    nats_server: NatsServer, user: str
-) -> None:
+async def test_a_connection_without_a_user_and_its_password_is_refused(server: SharedNats, user: str) -> None:
     with pytest.raises(Unreachable, match="NATS_URL"):
-        async with connect(f"nats://{user}127.0.0.1:{nats_server.port}", name="gateway/test"):
+        async with connect(f"nats://{user}127.0.0.1:{server.port}", name="gateway/test"):
             pytest.fail("it was let in")
 
 
 @pytest.mark.parametrize(("service", "halts"), [("executor", False), ("gateway", False), ("projector", True)])
 async def test_a_service_that_may_not_halt_the_log_leaves_it_to_the_others_at_once(
-    nats_server: NatsServer, operator: Connection, service: str, halts: bool
+    server: SharedNats, operator: Connection, service: str, halts: bool
 ) -> None:
     form = Format(CODEC, NatsBlobs(operator))
-    async with connected(nats_server, service) as connection:
+    async with connected(server, service) as connection:
         await NatsLog(connection, form, deadline_s=3600).halt("the log regressed")
     assert bool((await NatsLog(operator, form).state()).halted) == halts
 
@@ -247,7 +259,7 @@ COPYING = ["answer", "blob", "commit"]
 @pytest.mark.parametrize("user", EVERYBODY_ELSE)
 @pytest.mark.parametrize("attack", COPYING)
 async def test_nobody_forges_a_commit_through_the_reply_subject_of_a_request(
-    nats_server: NatsServer, operator: Connection, eventually: Eventually, user: str, attack: str
+    server: SharedNats, operator: Connection, eventually: Eventually, user: str, attack: str
 ) -> None:
     """The server sends its answers, and copies of stored messages, to any subject. They count as nothing."""
     log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
@@ -263,7 +275,7 @@ async def test_nobody_forges_a_commit_through_the_reply_subject_of_a_request(
         seq = await publish(operator, "evt.run.b.running", payload, {**PUBLISHED, **lock})
         request, body = "$JS.API.DIRECT.GET.LOG", {"seq": seq}
     end = await log.last_seq()
-    async with connected(nats_server, user) as connection:
+    async with connected(server, user) as connection:
         await connection.publish(request, orjson.dumps(body), reply="evt.goal.a.deleted")
 
         async def arrived() -> bool:
@@ -278,7 +290,7 @@ async def test_nobody_forges_a_commit_through_the_reply_subject_of_a_request(
 
 
 async def test_a_large_value_can_be_read_whatever_the_server_is_made_to_send_to_its_subjects(
-    nats_server: NatsServer, operator: Connection, eventually: Eventually
+    server: SharedNats, operator: Connection, eventually: Eventually
 ) -> None:
     blobs = NatsBlobs(operator)
     value, other = ("x" * 300_000).encode(), b"another one"
@@ -286,7 +298,7 @@ async def test_a_large_value_can_be_read_whatever_the_server_is_made_to_send_to_
     messages = {one.subject: one.seq for one in await stored(operator, "OBJ_blobs", "$O.blobs.>")}
     subjects = [f"$O.blobs.C.{kept.blob}", f"$O.blobs.M.{urlsafe_b64encode(kept.blob.encode()).decode()}"]
     assert set(subjects) < set(messages)
-    async with connected(nats_server, READER) as reader:
+    async with connected(server, READER) as reader:
         for subject in reversed(subjects):
             await reader.publish("$JS.API.STREAM.INFO.LOG", reply=subject)
             for seq in messages.values():
@@ -314,14 +326,14 @@ async def test_a_position_that_no_consumer_stored_is_ignored(operator: Connectio
 
 @pytest.mark.parametrize("copied", ["commit", "blob"])
 async def test_a_consumer_that_delivers_into_the_log_forges_nothing(
-    nats_server: NatsServer, operator: Connection, eventually: Eventually, copied: str
+    server: SharedNats, operator: Connection, eventually: Eventually, copied: str
 ) -> None:
     """A delivery keeps its subject: a commit is refused by its own lock, any other message has no reader."""
     log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
     stream = await written(log, "a", goal.Created(objective="x"), goal.Paused())
     await publish(operator, "$O.blobs.C.a", await forgery(), PUBLISHED)
     source = "LOG" if copied == "commit" else "OBJ_blobs"
-    async with connected(nats_server, READER) as reader:
+    async with connected(server, READER) as reader:
         config = {"name": "c", "ack_policy": "none"}
         await reader.api(f"CONSUMER.CREATE.{source}.c", {"stream_name": source, "config": config})
         for _ in range(2):
@@ -363,14 +375,14 @@ async def _present(connection: Connection, seq: int) -> Stored:
 
 
 async def test_a_commit_that_the_server_is_made_to_repeat_is_not_stored_again(
-    nats_server: NatsServer, operator: Connection
+    server: SharedNats, operator: Connection
 ) -> None:
     """It answers on any subject that a request names, but the commit's own headers forbid to store it."""
     log = NatsLog(operator, Format(CODEC, NatsBlobs(operator)))
     stream = await Stream.open(log, GOAL, "a", Origin("/gateway/1"))
     await stream.append([goal.Created(objective="x"), goal.Paused()])
     await stream.append([goal.Resumed()])
-    async with connected(nats_server, READER) as reader:
+    async with connected(server, READER) as reader:
         for subject in ("evt.goal.a.paused", "evt.goal.b.paused", "evt.goal.a.active"):
             await reader.publish("$JS.API.DIRECT.GET.LOG", b'{"seq": 1}', reply=subject)
         await reader.api("STREAM.INFO.LOG")

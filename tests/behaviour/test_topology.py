@@ -13,11 +13,19 @@ from contracts.runtime.nats.address import Unreachable
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.topology import WrongServer, WrongStream, ensure_topology
 from deploy.local.nats_server import NatsServer
+from tests.shared_nats import SharedNats
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
 
 pytestmark = pytest.mark.nats
+
+
+@pytest.fixture
+def nats_url(any_nats: SharedNats) -> str:
+    """A NATS without any stream."""
+    any_nats.remove_streams()
+    return any_nats.url
 
 
 async def test_five_services_may_start_at_once(nats_url: str) -> None:

@@ -20,7 +20,7 @@ from contracts.core.event import Json
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.address import Unreachable, inbox_of, public
 from contracts.runtime.nats.client import NatsClient
-from contracts.runtime.nats.replies import Replies, Sink, status_of
+from contracts.runtime.nats.replies import Denied, Replies, Sink, status_of
 from contracts.runtime.nats.retry import NoAnswer, NoResponder, asking
 
 logger = structlog.get_logger(__name__)
@@ -89,7 +89,7 @@ class Connection:
         """Send all pending messages, then disconnect."""
         self._closing = True
         if self._connected.is_set():
-            with contextlib.suppress(NoAnswer):
+            with contextlib.suppress(NoAnswer, Denied):
                 await self.fence(timeout_s=2)
         with contextlib.suppress(OSError):  # nats-py writes pending data even to a closed socket
             await self.nc.close()
@@ -193,13 +193,14 @@ class Connection:
 
         Raises:
             NoAnswer: no answer within `timeout_s` seconds.
+            Denied: the NATS user may not publish to its own inbox.
         """
         with asking():
             await self._replies.ask("", b"", None, timeout_s)
 
     async def leave(self, subscription: Subscription) -> None:
         """Unsubscribe. Messages that the server has already sent are still received."""
-        with contextlib.suppress(NoAnswer, nats.errors.Error):
+        with contextlib.suppress(NoAnswer, Denied, nats.errors.Error):
             if self.is_connected:
                 await self.nc.stop_sending(subscription)
                 await self.fence()

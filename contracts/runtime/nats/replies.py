@@ -115,11 +115,12 @@ class Replies:
         self._count += 1
         token = str(self._count)
         reply = self._inbox + token
+        subject = subject or reply
         question = self._asked[token] = _Question(subject, loop.create_future(), is_last)
         late = NoAnswer(f"no answer on {subject} after {timeout_s:g} s")
         timer = loop.call_later(timeout_s, question.fail, late)
         try:
-            await self._nc.publish(subject or reply, payload, reply, headers)
+            await self._nc.publish(subject, payload, reply, headers)
             return await question.answer
         finally:
             timer.cancel()
