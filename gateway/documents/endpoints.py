@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 
 import orjson
@@ -13,10 +13,9 @@ from contracts.core.event import Json
 from contracts.core.scopes import Scope
 from gateway.documents.asyncapi import asyncapi
 from gateway.documents.event_schemas import event_schema
-from gateway.documents.openapi import openapi
 from gateway.documents.reference import reference
 from gateway.documents.schemas import Schema
-from gateway.endpoint import Call, Endpoint, Raw, endpoint
+from gateway.endpoint import Call, Raw, endpoint
 from gateway.http.replies import JSON, json_reply
 
 TAG = "documents"
@@ -26,16 +25,16 @@ NOTHING_FROM_AFAR = {
 
 
 class Documents:
-    """The documents of one gateway. Each is generated at its first request."""
+    """The documents of one gateway. Each is generated at its first request; `openapi` returns the first."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], nats_url: str) -> None:
-        self._endpoints = endpoints
+    def __init__(self, openapi: Callable[[], Schema], nats_url: str) -> None:
+        self._openapi = openapi
         self._nats_url = nats_url
 
     @cached_property
     def openapi(self) -> Schema:
         """The OpenAPI document."""
-        return openapi(self._endpoints)
+        return self._openapi()
 
     @cached_property
     def openapi_json(self) -> bytes:

@@ -12,14 +12,13 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import orjson
 import pytest
 from aiohttp import ClientSession, web_app
-from jsonschema import Draft202012Validator
+from jsonschema_rs import Draft202012Validator, Registry
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
-from referencing import Registry, Resource
-from referencing.jsonschema import DRAFT202012
 from yarl import URL
 
 from contracts.core.aggregate import Aggregate
@@ -69,8 +68,8 @@ class Contract:
         for schema in self._document["components"]["schemas"].values():
             if "properties" in schema:
                 schema.setdefault("additionalProperties", False)
-        resource = Resource.from_contents(self._document, default_specification=DRAFT202012)
-        self._registry: Registry[Any] = Registry().with_resource("urn:openapi", resource)
+        self._registry = Registry([("urn:openapi", self._document)])
+        self._validators: dict[str, Draft202012Validator] = {}
         self._endpoints: dict[str, list[tuple[re.Pattern[str], str]]] = defaultdict(list)
         for one in ENDPOINTS:
             pattern = re.sub(r"\\{\w+\\}", "[^/]+", re.escape(template(one.path)))
@@ -97,19 +96,19 @@ class Contract:
         return next((found for pattern, found in known if pattern.fullmatch(path)), None)
 
     def _check_body(self, pointer: str, answer: Answer) -> None:
-        response = self._registry.resolver("urn:openapi").lookup(pointer).contents
+        response: Any = self._registry.resolver("urn:openapi").lookup(pointer).contents
         media_type = answer.headers.get("content-type", "")
         if "application/json" not in response.get("content", {}):
             assert answer.status == 204 or not media_type.startswith("application/json"), pointer
             return
         assert media_type == "application/json; charset=utf-8"
-        validator = Draft202012Validator(
-            {"$ref": f"urn:openapi{pointer}/content/application~1json/schema"},
-            registry=self._registry,
-            format_checker=Draft202012Validator.FORMAT_CHECKER,
-        )
-        problems = [f"{one.json_path}: {one.message}" for one in validator.iter_errors(answer.json)]
+        validator = self._validators.get(pointer) or self._validators.setdefault(pointer, self._of(pointer))
+        problems = [f"{one.instance_path}: {one.message}" for one in validator.iter_errors(answer.json)]
         assert not problems, f"{pointer}: {problems}"
+
+    def _of(self, pointer: str) -> Draft202012Validator:
+        schema = {"$ref": f"urn:openapi{quote(pointer, safe='#/~')}/content/application~1json/schema"}
+        return Draft202012Validator(schema, registry=self._registry, validate_formats=True)
 
 
 @cache
@@ -204,17 +203,10 @@ async def start_gateway(tmp_path: Path) -> AsyncGenerator[StartGateway]:
             key_values: KeyValue | None = None,
             **settings: Any,
         ) -> Api:
-            given = {
-                "host": "127.0.0.1",
-                "port": 0,
-                "data_dir": tmp_path,
-                "artifacts_dir": tmp_path / "artifacts",
-                "instance": "test",
-                "grace_s": 0.2,
-                **({"views_wait_s": WAIT_S} if projector else {}),
-                **settings,
-            }
-            checked = _GivenSettings(_env_file=None, **given)
+            given = {"data_dir": tmp_path, "artifacts_dir": tmp_path / "artifacts", **settings}
+            if projector:
+                given.setdefault("views_wait_s", WAIT_S)
+            checked = _settings(**given)
             own = await stack.enter_async_context(AsyncExitStack())
             assembled = _api(checked, llm, log, key_values or MemoryKeyValue(), projector=projector)
             api = await own.enter_async_context(assembled)
@@ -238,6 +230,19 @@ class _GivenSettings(GatewaySettings):
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
+
+
+@cache
+def _default_settings() -> _GivenSettings:
+    return _GivenSettings(_env_file=None, host="127.0.0.1", port=0, instance="test", grace_s=0.2)
+
+
+def _settings(**given: Any) -> GatewaySettings:
+    """Settings, validated only where they are not those of every test: that takes longer than most tests."""
+    defaults = _default_settings()
+    if given.keys() <= {"data_dir", "artifacts_dir", "views_wait_s"}:
+        return defaults.model_copy(update=given)
+    return _GivenSettings(_env_file=None, **{**defaults.model_dump(exclude_unset=True), **given})
 
 
 _EMPTY_VIEWS: list[bytes] = []
