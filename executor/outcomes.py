@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from contracts.core.event import Json
+from contracts.core.spent import Charged
 from contracts.domain.run import Failure, Outcome, Prompted, Success
 
 Key = tuple[str, int]
@@ -38,6 +39,7 @@ def with_error(outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         error="the result of the step is too large for one event; return less, or write it to a file",
         duration_ms=getattr(ended, "duration_ms", 0),
         retryable=False,
+        spent=ended.spent if isinstance(ended, Failure | Charged) else None,
         prompt=getattr(ended, "prompt", None),
     )
     return [error, *others]

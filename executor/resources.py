@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from contracts.core.event import BlobRef, Json
 from contracts.core.outcome import Ask, Retry
+from contracts.core.spent import Spent
 from contracts.core.tool import Effect
 from contracts.domain.agent import Directory
 from contracts.domain.executors import ToolProgress
@@ -87,7 +88,10 @@ class Resources:
             async with asyncio.timeout(self._timeout_s):
                 return await self.llm.complete(request, retries=0, on_send=store)
         except TimeoutError as error:
-            raise Retry(f"the model did not answer within {self._timeout_s:g} s") from error
+            lost = Spent()
+            if attempt.prompt.is_sent:
+                lost = Spent(unbilled=(await self.llm.estimate(request)).as_unbilled)
+            raise Retry(f"the model did not answer within {self._timeout_s:g} s", spent=lost) from error
 
     async def call(self, tool: Tool[Any], params: Mapping[str, Json], attempt: Attempt) -> Json:
         """The result of a tool call. Progress messages are sent to the watchers of the run.

@@ -35,6 +35,11 @@ class SentPrompt:
         """Wait until the request is stored, and return `{"$blob": …}`; None if no model was asked."""
         return await self._storing if self._storing else None
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether a model was asked."""
+        return self._storing is not None
+
     def close(self) -> None:
         """Stop storing."""
         if self._storing:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated, Any, NamedTuple
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from contracts.core.event import Event, Usage
-from contracts.core.money import decimal_text
+from contracts.core.money import decimal_text, usd_text
 
 
 def _as_text(cost: Any) -> Any:
@@ -18,6 +18,24 @@ def _as_text(cost: Any) -> Any:
 
 UsdText = Annotated[str, BeforeValidator(_as_text)]
 """US dollars as exact decimal text without an exponent."""
+
+
+class Unbilled(BaseModel):
+    """The most that calls may have cost whose bill has not arrived, or does not say it.
+
+    The answer was lost, came too late, or does not have the numbers. It counts for budgets only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
+
+    tokens: int = 0
+    usd: UsdText | None = None
+    """US dollars; None: known from the bill, or the price of the model is not known."""
+
+    def __add__(self, other: Unbilled) -> Unbilled:
+        known = [Decimal(usd) for usd in (self.usd, other.usd) if usd is not None]
+        usd = decimal_text(sum(known, Decimal(0))) if known else None
+        return Unbilled(tokens=self.tokens + other.tokens, usd=usd)
 
 
 class Spent(BaseModel):
@@ -32,8 +50,8 @@ class Spent(BaseModel):
     provider: str | None = None
     model: str | None = None
     """The requested model. The provider may resolve it to a more specific one."""
-    without_bill: int = Field(default=0, exclude=True)
-    """Number of calls for which the provider may charge, although it has sent no bill. Not stored."""
+    unbilled: Unbilled | None = None
+    """None: every call has a bill, or costs nothing."""
 
     @property
     def as_fields(self) -> dict[str, Any]:
@@ -43,6 +61,7 @@ class Spent(BaseModel):
             "cost_usd": self.cost_usd,
             "provider": self.provider,
             "model": self.model,
+            "unbilled": self.unbilled,
         }
 
 
@@ -56,11 +75,19 @@ class Charged(Event):
     provider: str | None = None
     """None, like `model`, if no model was called or the event is older than this field."""
     model: str | None = None
+    unbilled: Unbilled | None = None
+    """What calls without a bill may have cost besides. Null: none, or the event is older than this field."""
 
     @property
     def spent(self) -> Spent:
-        """The four fields as one value."""
-        return Spent(usage=self.usage, cost_usd=self.cost_usd, provider=self.provider, model=self.model)
+        """The fields as one value."""
+        return Spent(
+            usage=self.usage,
+            cost_usd=self.cost_usd,
+            provider=self.provider,
+            model=self.model,
+            unbilled=self.unbilled,
+        )
 
 
 class Estimate(NamedTuple):
@@ -72,3 +99,8 @@ class Estimate(NamedTuple):
     model: str = ""
     is_free: bool = False
     """Whether the provider charges nothing, so that no limit in dollars applies."""
+
+    @property
+    def as_unbilled(self) -> Unbilled:
+        """The estimate as what a call may have cost whose answer was lost."""
+        return Unbilled(tokens=self.tokens, usd=usd_text(self.pico_usd))

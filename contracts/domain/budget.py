@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from contracts.core.event import Json, Usage
 from contracts.core.money import decimal_text, pico_usd, usd_text
-from contracts.core.spent import Charged, Estimate, Spent
+from contracts.core.spent import Charged, Estimate, Spent, Unbilled
 
 Limit = Literal["usd", "tokens", "seconds", "steps"]
 LIMITS: tuple[Limit, ...] = ("usd", "tokens", "seconds", "steps")
@@ -71,11 +71,13 @@ class Spending(NamedTuple):
         return cls(estimate.pico_usd or 0, estimate.tokens)
 
     def plus(self, charged: Charged | Spent) -> Spending:
-        """With the tokens and the cost of one more answer."""
-        if charged.usage is None and charged.cost_usd is None:
+        """With the tokens and the cost of one more answer, and what may have been charged besides."""
+        unbilled = charged.unbilled or Unbilled()
+        if charged.usage is None and charged.cost_usd is None and charged.unbilled is None:
             return self
         tokens = charged.usage.total_tokens if charged.usage else 0
-        return Spending(self.pico_usd + (pico_usd(charged.cost_usd) or 0), self.tokens + tokens)
+        cost = (pico_usd(charged.cost_usd) or 0) + (pico_usd(unbilled.usd) or 0)
+        return Spending(self.pico_usd + cost, self.tokens + tokens + unbilled.tokens)
 
     def and_(self, other: Spending) -> Spending:
         """The sum."""

@@ -17,7 +17,7 @@ from contracts.llm import chunks
 from contracts.llm.bill import Bill, bill_of
 from contracts.llm.chat import FinishReason, ToolCall
 from contracts.llm.endpoint import Endpoint
-from contracts.llm.failure import CallFailed, not_an_answer, refusal
+from contracts.llm.failure import CallFailed, not_an_answer, refusal, unusable
 from contracts.llm.fields import any_text, as_list, as_name, as_object, as_text, reasoning_in
 from contracts.llm.reasoning import split_reasoning
 from contracts.llm.text_calls import calls_in, resolve_name
@@ -134,7 +134,7 @@ def _read(
         raise refusal(endpoint, 200, error)
     reasoning = "\n\n".join(filter(None, (_reasoning(message), parts.reasoning))) or None
     if finish in _INTERRUPTED:
-        raise CallFailed(f"{endpoint.model} was interrupted ({finish})", passing=True, status=200)
+        raise unusable(f"{endpoint.model} was interrupted ({finish})", passing=True)
     if not content and not calls and not problem:
         raise _empty_answer(endpoint, document, message, finish, body, reasoned=reasoning is not None)
     return ModelAnswer(
@@ -282,19 +282,16 @@ def _empty_answer(
     said, meant = _refusal(message), _FINISH.get(finish)
     if said or meant == "content_filter":
         why = said or "stopped by its content filter"
-        return CallFailed(f"{endpoint.model} refused to answer: {why}", passing=False, status=200)
+        return unusable(f"{endpoint.model} refused to answer: {why}", passing=False)
     if meant == "length":
         spent = "on its reasoning, " if reasoned else ""
-        return CallFailed(
+        return unusable(
             f"{endpoint.model} used up its tokens {spent}before it answered: raise max_tokens "
             "(DEFAULT_MAX_TOKENS)",
             passing=False,
-            status=200,
         )
     if reasoned:
-        return CallFailed(
-            f"{endpoint.model} sent an empty answer: only its reasoning arrived", passing=True, status=200
-        )
+        return unusable(f"{endpoint.model} sent an empty answer: only its reasoning arrived", passing=True)
     if not {"choices", "message", "usage"} & document.keys() and document:
         return not_an_answer(endpoint, 200, body, "it has no choices")
-    return CallFailed(f"{endpoint.model} sent an empty answer", passing=True, status=200)
+    return unusable(f"{endpoint.model} sent an empty answer", passing=True)

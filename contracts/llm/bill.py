@@ -72,6 +72,11 @@ class Bill:
     charged: Decimal | None
     """Charge in US dollars, as the provider reports it."""
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the answer says what it has used or cost."""
+        return self.tokens is not None or self.charged is not None
+
 
 def bill_of(document: Mapping[str, Json]) -> Bill:
     """The bill in an answer. A missing or invalid part is None."""

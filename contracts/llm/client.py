@@ -13,7 +13,7 @@ import structlog
 
 from contracts.core.event import Json, Usage
 from contracts.core.money import decimal_text, pico_usd
-from contracts.core.spent import Estimate, Spent
+from contracts.core.spent import Estimate, Spent, Unbilled
 from contracts.llm import metrics
 from contracts.llm.adapting import AdaptedRequest, Restrictions, with_advice
 from contracts.llm.answer import ModelAnswer, read_answer
@@ -141,10 +141,10 @@ class Llm:
                 answer = read_answer(call.endpoint, text, call.offered)
             except CallFailed as failure:
                 call.ended(failure, time.perf_counter() - started)
-                await call.add_cost(failure.bill)
+                await call.account(failure.bill, body if failure.may_be_charged else None)
                 raise
             call.ended(None, time.perf_counter() - started)
-        await call.add_cost(answer.bill)
+        await call.account(answer.bill, body)
         return answer
 
     @asynccontextmanager
@@ -186,8 +186,6 @@ class _Call:
         self.offered = [name for tool in tools if (name := _name_of(tool))]
         """Names of the allowed tools."""
         self.passing_failures = 0
-        self.without_bill = 0
-        """Number of attempts that may cost something, although their bill is missing."""
         self.queued_s = 0.0
         """Seconds that the attempts waited for other calls of this process."""
         self._on_attempt = on_attempt
@@ -195,6 +193,7 @@ class _Call:
         self._attempts: list[Exchange] = []
         self._usage: Usage | None = None
         self._cost: Decimal | None = None
+        self._unbilled: Unbilled | None = None
         self._log = structlog.get_logger(__name__).bind(provider=str(endpoint.provider), model=endpoint.model)
 
     def sending(self, body: Body) -> None:
@@ -210,23 +209,35 @@ class _Call:
         metrics.count_attempt(self.endpoint, failure, seconds)
         if failure is not None:
             self.passing_failures += failure.passing
-            self.without_bill += failure.without_bill
             self._log.warning("llm attempt failed", attempt=attempt.number, status=status, error=error)
         if self._on_attempt is not None:
             self._on_attempt(attempt)
 
-    async def add_cost(self, bill: Bill | None) -> None:
-        """Add the cost of an answer, usable or not, to the cost of the call."""
-        if bill is None:
-            return
-        cost, tokens = bill.charged, bill.tokens
-        if cost is None and tokens is not None:
-            cost = await asyncio.to_thread(_price, self.endpoint, bill.model or self.endpoint.model, tokens)
+    async def account(self, bill: Bill | None, body: Body | None) -> None:
+        """Add what an attempt has cost, with a usable answer or not.
+
+        What the bill does not say counts at the most that it may be for `body`; None: as nothing.
+        """
+        model, tokens, cost = self.endpoint.model, None, None
+        if bill is not None:
+            tokens, cost = bill.tokens, await self._cost_of(bill)
+            metrics.count_answer(self.endpoint, tokens, cost)
         if tokens is not None:
             self._usage = (self._usage or Usage()) + tokens.as_usage()
         if cost is not None:
             self._cost = (self._cost or Decimal(0)) + cost
-        metrics.count_answer(self.endpoint, tokens, cost)
+        if body is None or (tokens is not None and cost is not None):
+            return
+        used = tokens or most_tokens(body)
+        usd = None if cost is not None else await asyncio.to_thread(_price, self.endpoint, model, used)
+        if tokens is None or usd is not None:
+            most = Unbilled(tokens=0 if tokens else used.total, usd=None if usd is None else str(usd))
+            self._unbilled = (self._unbilled or Unbilled()) + most
+
+    async def _cost_of(self, bill: Bill) -> Decimal | None:
+        if bill.charged is not None or bill.tokens is None:
+            return bill.charged
+        return await asyncio.to_thread(_price, self.endpoint, bill.model or self.endpoint.model, bill.tokens)
 
     @property
     def spent(self) -> Spent:
@@ -236,7 +247,7 @@ class _Call:
             cost_usd=None if self._cost is None else decimal_text(self._cost),
             provider=self.endpoint.provider.value,
             model=self.endpoint.model,
-            without_bill=self.without_bill,
+            unbilled=self._unbilled,
         )
 
     def completion(self, answer: ModelAnswer) -> Completion:

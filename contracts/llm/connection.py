@@ -25,6 +25,8 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """Maximum size of an answer. The longest answers of models have about 1 MiB."""
 _ANY_ZLIB = 47
 """Window bits with which zlib detects gzip and deflate."""
+_NOT_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout", "ProxyError", "UnsupportedProtocol"})
+"""Names of the errors of the HTTP client before a request is sent. Which client it is depends on the SDK."""
 _UNPACKED_HERE = ("content-encoding", "content-length", "transfer-encoding")
 """Headers that do not apply to a decompressed body."""
 
@@ -148,7 +150,8 @@ def unpacked(packed: bytes) -> bytes:
 def _no_answer(endpoint: Endpoint, cause: BaseException) -> CallFailed:
     if isinstance(cause, TooLarge | Damaged):  # some versions of the SDK wrap what their HTTP client raises
         return _unusable(endpoint, cause)
-    return CallFailed(_unreachable(endpoint, cause), passing=True)
+    is_sent = type(cause).__name__ not in _NOT_SENT
+    return CallFailed(_unreachable(endpoint, cause), passing=True, without_bill=is_sent)
 
 
 def _unusable(endpoint: Endpoint, error: TooLarge | Damaged) -> CallFailed:

@@ -17,6 +17,8 @@ PASSING_STATUSES = frozenset({408, 409, 425, 429})
 """The 4xx statuses that are retried. All 5xx statuses are retried too."""
 MAX_DETAIL = 500
 """Maximum characters of a provider's message in our message."""
+_TIMEOUTS_BEHIND = frozenset({504, 524})
+"""Statuses of a gateway that did not wait for the answer: the model may have written it nevertheless."""
 _BROKEN_UPSTREAM = 502
 """The status of an error in a 200 response without a status."""
 
@@ -49,6 +51,11 @@ class CallFailed(Exception):
         """Whether the provider may charge for the attempt, although its bill has not arrived."""
         self.bill: Bill | None = None
         """The bill of an unusable answer."""
+
+    @property
+    def may_be_charged(self) -> bool:
+        """Whether the provider charges for the attempt, or may do so."""
+        return self.without_bill or (self.bill is not None and self.bill.is_given)
 
     def billed(self, bill: Bill) -> CallFailed:
         """This failure, with the bill of the unusable answer."""
@@ -86,13 +93,19 @@ def refusal(endpoint: Endpoint, status: int, error: Json, after: float | None = 
         status=status,
         after=after,
         parameter=as_name(details.get("param")),
+        without_bill=status in _TIMEOUTS_BEHIND,
     )
+
+
+def unusable(message: str, *, passing: bool) -> CallFailed:
+    """The failure for an answer of the model that cannot be used. The provider charges for it."""
+    return CallFailed(message, passing=passing, status=200, without_bill=True)
 
 
 def not_an_answer(endpoint: Endpoint, status: int, body: str, why: str) -> CallFailed:
     """The failure for a body that is not from this API: a web page, text, or other JSON."""
-    title = _TITLE.search(body)
-    if _PAGE.search(body):
+    title, is_page = _TITLE.search(body), _PAGE.search(body) is not None
+    if is_page:
         what = "a web page" + (f" ({title[1].strip()!r})" if title else "")
     else:
         what = f"something that is not a chat completion ({why}): {body[:200]!r}"
@@ -100,6 +113,7 @@ def not_an_answer(endpoint: Endpoint, status: int, body: str, why: str) -> CallF
         f"{endpoint.address} answered {status} with {what}; {_check_address(endpoint)}",
         passing=status == 200 or status in PASSING_STATUSES or status >= 500,
         status=status,
+        without_bill=status in _TIMEOUTS_BEHIND or (status == 200 and not is_page),
     )
 
 

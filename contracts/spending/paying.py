@@ -12,7 +12,7 @@ from contracts.core.actors import key_name, of_service
 from contracts.core.ids import unique
 from contracts.core.money import pico_usd
 from contracts.core.outcome import Reject, Retry
-from contracts.core.spent import Estimate, Spent
+from contracts.core.spent import Spent
 from contracts.core.writers import service_of
 from contracts.domain.keys import Keys
 from contracts.domain.shared_budget import (
@@ -120,10 +120,10 @@ class SharedBudget:
         month, cost = await self._reserve(call, limits), None
         try:
             completion = await ask()
-            cost = _cost(completion.spent, call.needed)
+            cost = _cost(completion.spent)
         except (Retry, Reject) as failure:
             if failure.spent is not None:
-                cost = _cost(failure.spent, call.needed) or 0
+                cost = _cost(failure.spent) or 0
             raise
         finally:
             self._settle_later(month, call.id, cost, limits)
@@ -164,7 +164,8 @@ class SharedBudget:
             self._settled = asyncio.Event()
 
 
-def _cost(spent: Spent, needed: Estimate) -> int | None:
-    """What a call has cost, with the estimate for each attempt without a bill. None: unknown."""
-    reported, unbilled = pico_usd(spent.cost_usd), spent.without_bill * (needed.pico_usd or 0)
-    return reported if reported is None and not unbilled else (reported or 0) + unbilled
+def _cost(spent: Spent) -> int | None:
+    """What a call has cost, with the most that it may have cost where there is no bill. None: unknown."""
+    reported = pico_usd(spent.cost_usd)
+    unbilled = pico_usd(spent.unbilled.usd) if spent.unbilled else None
+    return None if reported is None and unbilled is None else (reported or 0) + (unbilled or 0)

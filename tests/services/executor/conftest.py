@@ -65,6 +65,8 @@ class World:
         self.told: list[tuple[str, dict[str, Json]]] = []
         self._tools: list[tuple[str, Tool[Any]]] = []
         self._names = 0
+        self.timeout_s = 5.0
+        """Maximum seconds of one attempt at a step."""
         self.system = PeriodBudget()
         """What models may cost in the whole system."""
         self.keys = Keys()
@@ -103,7 +105,14 @@ class World:
         shared = SharedBudget(self.log, self.llm, self.system, self.keys, source="/executor/e")
         self.shared.append(shared)
         return Resources(
-            registry, self.llm, self.agents, blobs, tell, max_steps=100, timeout_s=5, pay=shared.pay
+            registry,
+            self.llm,
+            self.agents,
+            blobs,
+            tell,
+            max_steps=100,
+            timeout_s=self.timeout_s,
+            pay=shared.pay,
         )
 
     async def write(self, aggregate: Aggregate[Any], id_: str, *events: Event) -> None:

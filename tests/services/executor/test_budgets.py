@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from contracts.core.commit import Recorded
+from contracts.core.money import pico_usd
 from contracts.domain import run
 from contracts.domain.budget import Budget, Limit
-from contracts.domain.run import RUN, Status
+from contracts.domain.run import RUN, RunPolicy, Status
 from contracts.runtime.stream import transact
 from tests import jobs
 from tests.services.executor.system import ORIGIN, infer
@@ -148,6 +149,47 @@ answer.body = { choices = [], usage = { prompt_tokens = 900, completion_tokens =
     assert state.spent.pico_usd == 2 * 10**10
     assert state.status is Status.SUSPENDED
     assert len(world.asked) == 1
+
+
+@pytest.mark.parametrize("lost", ["answer.drop = true", "answer.raw = 'half of an ans'"])
+async def test_a_call_whose_answer_is_lost_counts_before_it_is_made_again(
+    make_world: MakeWorld, lost: str
+) -> None:
+    """A call may cost about 0.0105 dollars, so the budget has room for one and not for two."""
+    world = await make_world(f"[[rule]]\ntimes = 1\n{lost}\n" + ANSWERS, **PRICED)
+    await world.handle(world.executor(), await planned(world, infer("1", "think"), usd="0.02"))
+    state = await world.state()
+    assert (state.status, len(world.asked)) == (Status.SUSPENDED, 1)
+    assert pico_usd("0.01") < state.spent.pico_usd < pico_usd("0.011")
+    await world.handle(world.executor(), await raised(world, {"usd": 1}))
+    assert (await world.state()).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize("timeout", ["of the call", "of the step"])
+async def test_a_call_that_takes_too_long_counts_for_every_step_that_follows(
+    make_world: MakeWorld, timeout: str
+) -> None:
+    settings = {"llm_timeout_s": 0.1} if timeout == "of the call" else {}
+    world = await make_world("[[rule]]\ntimes = 1\nanswer.hang = true\n" + ANSWERS, **PRICED, **settings)
+    world.timeout_s = 0.1 if timeout == "of the step" else 5
+    world.policy = RunPolicy(retries=0, parallel=1)
+    await world.handle(
+        world.executor(), await planned(world, infer("1", "think"), infer("2", "think"), usd="0.02")
+    )
+    state = await world.state()
+    assert state.status is Status.SUSPENDED
+    assert len(world.asked) <= 1, "the second step asks nothing"
+    assert pico_usd("0.01") < state.spent.pico_usd < pico_usd("0.011")
+
+
+async def test_a_call_that_takes_too_long_counts_its_tokens(make_world: MakeWorld) -> None:
+    """A call may use about 1,050 tokens."""
+    world = await make_world("[[rule]]\nanswer.hang = true", **PRICED, llm_timeout_s=0.1)
+    await world.handle(world.executor(), await planned(world, infer("1", "think"), tokens=1500))
+    state = await world.state()
+    assert state.status is Status.SUSPENDED
+    assert len(world.asked) <= 1
+    assert 1000 < state.spent.tokens < 1500
 
 
 async def test_a_call_that_a_dead_executor_has_begun_counts_before_it_is_made_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from prometheus_client import REGISTRY
@@ -11,6 +12,7 @@ from contracts.core.event import Usage
 from contracts.core.outcome import Reject, Retry
 from contracts.core.spent import Spent
 from contracts.llm import ChatRequest
+from deploy.scripted_llm import ScriptedLlm
 from tests.services.llm.lab import HELLO, OK, Lab
 
 
@@ -120,3 +122,96 @@ async def test_an_odd_answer_is_read_and_what_it_cost_is_on_record(lab: Lab) -> 
         provider="openai",
         model="gpt-4o-mini",
     )
+
+
+WITHOUT_USAGE = "answer.body = { choices = [{ message = { content = '%s' }, finish_reason = 'stop' }] }"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "answer.hang = true",
+        "answer.drop = true",
+        "answer = { cut = true, text = 'Hi' }",
+        "answer.raw = 'half of an ans'",
+        "answer.status = 504",
+        WITHOUT_USAGE % "",
+    ],
+)
+async def test_a_lost_or_unreadable_answer_may_have_cost_what_was_estimated(lab: Lab, answer: str) -> None:
+    server = await lab.provider(f"[[rule]]\n{answer}")
+    llm = lab.client(server, llm_timeout_s=0.3)
+
+    with pytest.raises(Retry) as failed:
+        await llm.complete(ChatRequest(HELLO), retries=0)
+
+    assert failed.value.spent
+    assert failed.value.spent.unbilled == (await llm.estimate(ChatRequest(HELLO))).as_unbilled
+    assert failed.value.spent.cost_usd is None
+
+
+async def test_every_lost_answer_of_a_call_counts(lab: Lab) -> None:
+    server = await lab.provider("[[rule]]\ntimes = 2\nanswer.drop = true" + OK)
+    llm = lab.client(server)
+
+    completion = await llm.complete(ChatRequest(HELLO))
+
+    most = (await llm.estimate(ChatRequest(HELLO))).as_unbilled
+    assert completion.spent.unbilled == most + most
+    assert completion.spent.usage is not None
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "answer.status = 503",
+        "answer.status = 429",
+        "answer.raw = '<!doctype html><title>Sign in</title>'",
+        "answer.body = { error = { message = 'no' } }",
+    ],
+)
+async def test_an_error_of_the_provider_costs_nothing(lab: Lab, answer: str) -> None:
+    server = await lab.provider(f"[[rule]]\n{answer}")
+
+    with pytest.raises(Retry) as failed:
+        await lab.client(server).complete(ChatRequest(HELLO), retries=0)
+
+    assert failed.value.spent == Spent(provider="openai", model="gpt-4o-mini")
+
+
+async def test_a_provider_that_was_not_reached_costs_nothing(lab: Lab) -> None:
+    async with ScriptedLlm([]) as gone:
+        llm = lab.client(gone)
+
+    with pytest.raises(Retry) as failed:
+        await llm.complete(ChatRequest(HELLO), retries=0)
+
+    assert failed.value.spent == Spent(provider="openai", model="gpt-4o-mini")
+
+
+async def test_an_answer_without_numbers_counts_at_its_estimate(lab: Lab) -> None:
+    server = await lab.provider(f"[[rule]]\n{WITHOUT_USAGE % 'Hi'}")
+    llm = lab.client(server)
+
+    completion = await llm.complete(ChatRequest(HELLO))
+
+    assert completion.spent.usage is None
+    assert completion.spent.unbilled == (await llm.estimate(ChatRequest(HELLO))).as_unbilled
+
+
+async def test_an_answer_of_a_model_that_has_no_price_counts_at_the_price_of_the_one_that_was_asked(
+    lab: Lab,
+) -> None:
+    server = await lab.provider("""
+        [[rule]]
+        [rule.answer.body]
+        model = "gpt-4o-mini-made-up-for-you"
+        choices = [{ message = { content = "Hi" }, finish_reason = "stop" }]
+        usage = { prompt_tokens = 1000000, completion_tokens = 1000000 }
+    """)
+
+    spent = (await lab.client(server).complete(ChatRequest(HELLO))).spent
+
+    told = Decimal(spent.cost_usd or 0) + Decimal((spent.unbilled and spent.unbilled.usd) or 0)
+    assert told == Decimal("0.75")
+    assert not (spent.unbilled and spent.unbilled.tokens)

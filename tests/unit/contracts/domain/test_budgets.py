@@ -10,7 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from contracts.core.event import Event, Json, Usage
-from contracts.core.spent import Estimate, Spent
+from contracts.core.spent import Estimate, Spent, Unbilled
 from contracts.domain import run
 from contracts.domain.budget import Budget, Limit, Spending
 from contracts.domain.run import RUN, AgentUsed, Failure, RunPolicy, Status, Success
@@ -97,6 +97,16 @@ def test_every_answer_counts_whether_it_was_of_use_or_not() -> None:
     history = [requested(think("1"), think("2"), planning=planning), *started("1", "2")]
     state = RUN.fold([*history, thought("1"), failed, report])
     assert state.spent == Spending(511 * DOLLAR // 1000, 400)
+
+
+def test_a_call_whose_bill_has_not_arrived_counts_at_the_most_that_it_may_have_cost() -> None:
+    lost = Unbilled(tokens=1000, usd="0.3")
+    failed = run.StepFailed(step="1", attempt=1, error="?", retry_at=NOW, unbilled=lost)
+    answered = run.StepCompleted(step="2", result="x", usage=USED, cost_usd="0.01", unbilled=lost)
+    planning = Spent(unbilled=lost)
+    history = [requested(think("1"), think("2"), planning=planning), *started("1", "2")]
+    state = RUN.fold([*history, failed, answered])
+    assert state.spent == Spending(91 * DOLLAR // 100, 3000 + USED.total_tokens)
 
 
 def test_turns_and_the_summary_of_an_agent_count() -> None:
