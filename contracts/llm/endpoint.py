@@ -9,6 +9,7 @@ from enum import StrEnum
 from pydantic import SecretStr
 
 from contracts.core.outcome import Reject
+from contracts.core.suggestions import did_you_mean
 from contracts.llm.settings import LlmSettings
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -90,7 +91,10 @@ def _provider(settings: LlmSettings, asked: str | None) -> Provider:
     provider = _NAMES.get(name.strip().lower())
     if provider is None:
         where = "ask for" if asked else "set LLM_PROVIDER to"
-        raise LlmNotConfigured(f"LLM provider {name!r} is unknown: {where} one of {', '.join(_NAMES)}")
+        meant = did_you_mean(name, _NAMES)
+        raise LlmNotConfigured(
+            f"LLM provider {name[:100]!r} is unknown: {where} one of {', '.join(_NAMES)}{meant}"
+        )
     return provider
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any, Final, get_args
@@ -22,6 +23,9 @@ from contracts.settings.secret_files import InvalidSettings, read_secrets
 
 MAY_HOLD_A_SECRET: Final = "may hold a secret"
 """Marks a setting that may contain a password, such as a URL: `Annotated[str, MAY_HOLD_A_SECRET]`."""
+
+# It warns of a line at every read of `.env`, without its name. `deploy.local.env_file` warns once, with it.
+logging.getLogger("dotenv.main").setLevel(logging.ERROR)
 
 _USERINFO = re.compile(r"//([^\s/?#]+)@")
 

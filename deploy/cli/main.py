@@ -95,7 +95,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option
     """Run NATS and the five services on this machine, until Ctrl-C."""
     from deploy.cli.execute import Status, execute
     from deploy.cli.up import up as run_up
-    from deploy.local.env_file import misspelled
+    from deploy.local.env_file import without_effect
     from deploy.local.settings import local_settings, options_of
     from deploy.terminal import Terminal
 
@@ -111,7 +111,7 @@ def up(  # noqa: PLR0913, PLR0917  each is an option
             executors=executors,
         )
         console = Terminal()
-        for warning in misspelled():
+        for warning in without_effect():
             console.note(warning, "yellow")
         await run_up(options_of(settings), settings.artifacts, console)
         return Status.DONE
@@ -124,9 +124,9 @@ def run(service: ServiceName) -> None:
     """Run one service in this process, configured by the environment and .env."""
     from importlib import import_module
 
-    from deploy.local.env_file import misspelled
+    from deploy.local.env_file import without_effect
 
-    for warning in misspelled():
+    for warning in without_effect():
         show_error(warning)
     import_module(f"{service}.service").SERVICE.main()
 

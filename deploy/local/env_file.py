@@ -1,11 +1,11 @@
-"""Finds misspelled settings in `.env`, which would have no effect."""
+"""Finds lines of `.env` that would have no effect: misspelled settings, and lines that cannot be parsed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from dotenv import dotenv_values
+from dotenv.parser import parse_stream
 from pydantic_settings import BaseSettings
 
 from contracts.core.suggestions import closest
@@ -37,14 +37,18 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
 """The settings of all services and of `async-agent up`."""
 
 
-def misspelled(file: Path = ENV_FILE) -> Iterator[str]:
-    """Yield a message for each variable in `file` that is no setting and resembles one."""
+def without_effect(file: Path = ENV_FILE) -> Iterator[str]:
+    """Yield a message for each line that cannot be parsed, or whose variable only resembles a setting."""
     if not file.is_file():
         return
     known = _known()
-    for name in dotenv_values(file, interpolate=False):
-        if name.upper() not in known and (meant := closest(name, sorted(known), likeness=LIKENESS)):
-            yield f"{file}: {name} is not a setting; did you mean {meant}?"
+    with file.open(encoding="utf-8") as stream:
+        for line in parse_stream(stream):
+            name = line.key or ""
+            if line.error:
+                yield f"{file}: line {line.original.line} has no effect: write NAME=value, with quotes closed"
+            elif name.upper() not in known and (meant := closest(name, sorted(known), likeness=LIKENESS)):
+                yield f"{file}: {name} is not a setting; did you mean {meant}?"
 
 
 def _known() -> frozenset[str]:

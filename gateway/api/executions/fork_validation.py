@@ -39,20 +39,28 @@ async def require_executable(gateway: Gateway, events: Sequence[Event], wanted: 
     """Raise Refusal unless the steps that the fork runs can be executed."""
     match events:
         case [run.Requested() as request, run.Inherited() as inherited]:
-            await _require_plan(gateway, request, inherited)
+            await _require_plan(gateway, request, inherited, wanted)
         case [run.GoalRequested() as request, run.Inherited()]:
             _require_calls(gateway, RUN.fold(events), wanted)
-            if problem := goal_run_model_problem(gateway, request):
-                raise Refusal(503, problem)
+            _require_model(goal_run_model_problem(gateway, request), wanted)
 
 
-async def _require_plan(gateway: Gateway, request: run.Requested, inherited: run.Inherited) -> None:
+async def _require_plan(
+    gateway: Gateway, request: run.Requested, inherited: run.Inherited, wanted: ForkRun
+) -> None:
     kept = {one.step for one in inherited.steps}
     left = [task for task in request.job.sub_tasks if task.id not in kept]
     agents = await agents_for(gateway, left)
     if found := job_problems(gateway, request.job, agents, left):
         raise _invalid([_placed(one, request.job) for one in found])
-    if problem := run_model_problem(gateway, request, left):
+    _require_model(run_model_problem(gateway, request, left), wanted)
+
+
+def _require_model(problem: str | None, wanted: ForkRun) -> None:
+    """Raise Refusal if there is a problem with the model that the fork asks for, or with the settings."""
+    if problem and wanted.provider:
+        raise Refusal(400, f"provider: {problem}")
+    if problem:
         raise Refusal(503, problem)
 
 

@@ -1,16 +1,18 @@
-"""Misspelled settings in `.env` are found before they have no effect."""
+"""Lines of `.env` that would have no effect are found."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
+from contracts.llm import LlmSettings
 from deploy.cli.main import app
 from deploy.local import env_file
-from deploy.local.env_file import misspelled
+from deploy.local.env_file import without_effect
 
 
 @pytest.mark.parametrize(
@@ -28,8 +30,21 @@ def test_a_misspelled_setting_is_named_with_the_one_that_is_meant(
     tmp_path: Path, line: str, meant: str
 ) -> None:
     (tmp_path / ".env").write_text(f"# comment\n{line}\n")
-    (warning,) = misspelled(tmp_path / ".env")
+    (warning,) = without_effect(tmp_path / ".env")
     assert warning.endswith(f" is not a setting; did you mean {meant}?")
+
+
+@pytest.mark.parametrize("line", ["=", "some words", "LLM_MODEL 'm'", 'OPENAI_API_KEY="sk-secret'])
+def test_a_line_that_cannot_be_parsed_is_named_by_its_number_without_its_text(
+    tmp_path: Path, line: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / ".env").write_text(f"# comment\n{line}\nLLM_MODEL=m\n")
+    (warning,) = without_effect(tmp_path / ".env")
+    assert ".env: line 2 has no effect: write NAME=value" in warning
+    assert "secret" not in warning
+
+    assert LlmSettings(_env_file=tmp_path / ".env").llm_model == "m"
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(
@@ -38,19 +53,19 @@ def test_a_misspelled_setting_is_named_with_the_one_that_is_meant(
         "",
         "LLM_PROVIDER=openai\nllm_model=m\nOPENAI_API_KEY_FILE=/run/key\n",
         "POSTGRES_USER=me\nFLAVOUR=1\n",
-        "=\n",
     ],
 )
 def test_settings_and_variables_of_other_programs_are_left_alone(tmp_path: Path, text: str) -> None:
     (tmp_path / ".env").write_text(text)
-    assert list(misspelled(tmp_path / ".env")) == []
-    assert list(misspelled(tmp_path / "missing")) == []
+    assert list(without_effect(tmp_path / ".env")) == []
+    assert list(without_effect(tmp_path / "missing")) == []
 
 
 def test_every_line_of_the_example_is_a_setting(tmp_path: Path) -> None:
     example = Path(env_file.__file__).parents[2] / ".env.example"
-    (tmp_path / ".env").write_text(example.read_text(encoding="utf-8").replace("# ", ""))
-    assert list(misspelled(tmp_path / ".env")) == []
+    text = re.sub("(?m)^# (?=[A-Z_]+=)", "", example.read_text(encoding="utf-8"))
+    (tmp_path / ".env").write_text(text)
+    assert list(without_effect(tmp_path / ".env")) == []
 
 
 def test_a_service_that_is_run_by_hand_warns_before_it_starts(

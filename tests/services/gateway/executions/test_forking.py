@@ -232,6 +232,23 @@ async def test_an_unknown_agent_is_refused_and_a_close_one_named(api: Api) -> No
     assert "no active agent 'Pot'; did you mean 'Poet'" in answer.json["error"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ({"provider": "opanai", "model": "m"}, "provider 'opanai' is unknown"),
+        ({"provider": "openai", "model": "m"}, "set OPENAI_API_KEY"),
+    ],
+)
+async def test_a_model_that_the_fork_asks_for_and_that_cannot_be_called_is_refused(
+    api: Api, asked: dict[str, str], says: str
+) -> None:
+    await completed(api, "e1")
+    answer = await api.post(FORK, {"from": SYNTHESIS, **asked})
+    assert answer.status == 400
+    assert answer.json["error"].startswith("provider: ")
+    assert says in answer.json["error"]
+
+
 async def test_only_steps_that_run_need_their_tool(api: Api) -> None:
     await completed(api, "e1")
     api.gateway.catalogue.remove("writeFile")
