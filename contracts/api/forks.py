@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from contracts.api.fields import Absent, Body, NonEmpty, NotBlank, Omissible, Row
 from contracts.api.numbers import INTEGRAL
 from contracts.core.event import Json
+from contracts.domain.budget import Budget
 from contracts.domain.run import Changes, Given, StepChange
 
 LONGEST_INSTRUCTION = 100_000
@@ -68,6 +69,9 @@ class ForkRun(Body):
     """Model of all inferences that run again, and of the report, or of the turns."""
     step_budget: Omissible[Annotated[int, Field(gt=0, le=100_000), INTEGRAL]] = None
     """Of an agent: the maximum number of turns, with the inherited ones."""
+    budget: Omissible[Budget] = None
+    """What the fork may spend. Omitted limits are those that the original has now; null removes one. A fork
+    begins with its whole budget, unless it replaces the original: then what that has spent counts."""
     replace: bool = False
     """Whether the fork replaces the original, which has not ended and is cancelled."""
 
@@ -82,6 +86,7 @@ class ForkRun(Body):
             provider=self.provider,
             model=self.model,
             step_budget=self.step_budget,
+            budget=self.budget,
         )
 
 

@@ -53,6 +53,11 @@ class Budget(BaseModel):
     """Steps that are started: steps of a plan, or turns and tool calls of an agent. Retries and the report do
     not count."""
 
+    def with_limits(self, own: Budget | None) -> Budget:
+        """The budget with the limits that `own` sets in place of these; null removes one."""
+        given = {name: getattr(own, name) for name in own.model_fields_set} if own else {}
+        return self.model_copy(update=given)
+
     def of(self, limit: Limit) -> Decimal | None:
         """One limit; None: not limited."""
         value = getattr(self, limit)

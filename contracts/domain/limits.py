@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, TypeVar
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol, TypeVar
 
 from pydantic import BaseModel
 
@@ -62,15 +62,7 @@ class Limits(NamedTuple):
         approvals are added.
         """
         return Limits(
-            _changed(self.budget, wanted.budget),
+            self.budget.with_limits(wanted.budget) if self.budget else wanted.budget,
             wanted.outward_calls or self.outward_calls,
             tuple(dict.fromkeys((*self.approvals, *wanted.approvals))),
         )
-
-
-def _changed(budget: Budget | None, own: Budget | None) -> Budget | None:
-    """`budget` with the limits that `own` sets; null removes one."""
-    if budget is None or own is None:
-        return own or budget
-    given: Mapping[str, Any] = {name: getattr(own, name) for name in own.model_fields_set}
-    return budget.model_copy(update=given)

@@ -88,7 +88,7 @@ def _inherited(state: State, event: Inherited) -> State:
     done = {one.step: one.result for one in event.steps}
     steps = state.graph.steps.items()
     ready = tuple(id_ for id_, step in steps if id_ not in done and all(need in done for need in step.needs))
-    return state._replace(done=done, ready=ready, untrusted=frozenset(event.untrusted))
+    return state.inheriting(event)._replace(done=done, ready=ready)
 
 
 def _requested(event: Requested) -> State:

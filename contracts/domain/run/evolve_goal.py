@@ -30,7 +30,7 @@ def evolve_goal_run(state: State, loop: Loop, event: Event) -> State:  # noqa: P
         case Inherited():
             loop = loop.inheriting(event)
             calls = loop.calls() if loop.turns else ()
-            fork = state._replace(graph=Graph(), ready=(), untrusted=frozenset(event.untrusted))
+            fork = state.inheriting(event)._replace(graph=Graph(), ready=())
             return with_ready_steps(fork, loop, *(calls or (loop.next_step(),)))
         case GoalStarted():
             loop = replace(loop, started=event, memories=event.memories)

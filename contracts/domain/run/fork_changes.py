@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from contracts.core.aggregate import DomainError
 from contracts.core.event import Json
 from contracts.core.suggestions import did_you_mean
+from contracts.domain.budget import Budget
 from contracts.domain.plan.placeholders import id_key
 from contracts.domain.run.state import State, Status
 
+STOPPED = frozenset({Status.SUSPENDED, Status.COMPLETED, Status.FAILED, Status.CANCELLED})
+"""Statuses of runs in which nothing happens by itself."""
 SHOWN = 20
 """Maximum number of ids that a message lists."""
 
@@ -64,6 +67,8 @@ class Changes:
     model: str | None = None
     step_budget: int | None = None
     """Maximum number of turns of a goal run, including the inherited ones."""
+    budget: Budget | None = None
+    """Limits of the fork that replace those of the original one by one."""
 
     @property
     def names_model(self) -> bool:
@@ -74,6 +79,23 @@ class Changes:
     def is_empty(self) -> bool:
         """Whether nothing changes."""
         return not (self.start or self.steps or self.instruction or self.names_model or self.step_budget)
+
+
+def budget_of(state: State, changes: Changes) -> Budget | None:
+    """What the fork of a run may spend: what the run may spend now, or what the changes say."""
+    return state.budget.with_limits(changes.budget) if state.budget else changes.budget
+
+
+def trusted_files(state: State, *, replaces: bool) -> tuple[str, ...]:
+    """Paths of the files of a run that its fork trusts.
+
+    Empty if the run may go on beside the fork, because it could replace a file by something from outside.
+    """
+    if state.status not in STOPPED and not replaces:
+        return ()
+    for step in state.running:  # it may be writing
+        state = state.having_written(step)
+    return tuple(sorted(state.trusted_files))
 
 
 def resolved(path: tuple[str, ...], given: str, known: Mapping[str, object]) -> str:

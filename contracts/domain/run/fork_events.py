@@ -5,12 +5,14 @@ Events are stored for ever: when a shape changes, raise its version and add an u
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.core.event import Event, Json
+from contracts.core.spent import Spent
 from contracts.domain.memory import Memory
 from contracts.domain.run.goal_events import Call
 
@@ -72,3 +74,8 @@ class Inherited(Event):
     """Inherited steps, turns and calls whose results are from outside, or made of something from outside."""
     memories: tuple[Memory, ...] | None = None
     """Memories that the agent of the original began with; null: it had not started."""
+    trusted_files: tuple[str, ...] = Field(default=(), exclude_if=operator.not_)
+    """Paths of the files that the original has written, from trusted values only."""
+    spent: Spent | None = None
+    """What models had cost the original, if the fork replaces it: it counts for the budget of the fork. Null:
+    the fork begins with its whole budget."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from contracts.core.event import Event, Json
+from contracts.core.event import Json
 from contracts.domain.plan import Job, SubTask
 from contracts.domain.run.events import ForkedFrom, Requested
 from contracts.domain.run.fork_changes import (
@@ -12,6 +12,7 @@ from contracts.domain.run.fork_changes import (
     Given,
     InvalidFork,
     StepChange,
+    budget_of,
     require_settled,
     resolved,
 )
@@ -23,7 +24,9 @@ FOR_AGENTS = ("instruction", "step_budget")
 """Changes that only goal runs by an agent have."""
 
 
-def fork_plan(state: State, request: Requested, changes: Changes, origin: ForkedFrom) -> list[Event]:
+def fork_plan(
+    state: State, request: Requested, changes: Changes, origin: ForkedFrom
+) -> tuple[Requested, Inherited]:
     """The first events of a fork: it inherits every completed step that is not downstream of a change.
 
     Raises:
@@ -48,6 +51,7 @@ def fork_plan(state: State, request: Requested, changes: Changes, origin: Forked
     require_settled(state, state.graph.steps.keys() - kept)
     named = tuple(id_ for id_ in state.graph.steps if id_ in again or id_ in given)
     job = _changed(request.job, steps, changes.agent, kept)
+    job = job.model_copy(update={"budget": budget_of(state, changes)})
     wanted = {
         "job": job,
         "trigger": "api",
@@ -60,7 +64,7 @@ def fork_plan(state: State, request: Requested, changes: Changes, origin: Forked
     in_order = [id_ for id_ in state.graph.tasks if id_ in kept]
     inherited = tuple(_inherited(state, id_, given) for id_ in in_order)
     untrusted = tuple(id_ for id_ in in_order if id_ in state.untrusted and id_ not in given)
-    return [request.model_copy(update=wanted), Inherited(steps=inherited, untrusted=untrusted)]
+    return request.model_copy(update=wanted), Inherited(steps=inherited, untrusted=untrusted)
 
 
 def _require_for_plan(changes: Changes) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from contracts.core.event import Event
 from contracts.domain.run.events import ForkedFrom
-from contracts.domain.run.fork_changes import Changes, InvalidFork, StepChange, require_settled, resolved
+from contracts.domain.run.fork_changes import (
+    Changes,
+    InvalidFork,
+    StepChange,
+    budget_of,
+    require_settled,
+    resolved,
+)
 from contracts.domain.run.fork_events import Inherited, InheritedAnswer, InheritedTurn
-from contracts.domain.run.goal_events import SUMMARY, call_step
+from contracts.domain.run.goal_events import SUMMARY, GoalRequested, call_step
 from contracts.domain.run.loop import Loop, Turn
 from contracts.domain.run.state import State, Status
 from contracts.domain.run.steps import CHECK_FIRST, unknown_outcome
 
 
-def fork_turns(state: State, loop: Loop, changes: Changes, origin: ForkedFrom) -> list[Event]:
+def fork_turns(
+    state: State, loop: Loop, changes: Changes, origin: ForkedFrom
+) -> tuple[GoalRequested, Inherited]:
     """The first events of a fork: it inherits the turns before the change.
 
     Without `from` and `steps`, the fork goes on after the last turn; if the agent had finished, it takes the
@@ -32,7 +40,7 @@ def fork_turns(state: State, loop: Loop, changes: Changes, origin: ForkedFrom) -
         least = len(kept) + 1
         raise InvalidFork(("stepBudget",), f"the fork inherits {len(kept)} turns: give at least {least}")
     require_settled(state, _made_again(kept))
-    return [
+    return (
         loop.request.model_copy(
             update={
                 "objective": changes.instruction or loop.request.objective,
@@ -43,11 +51,12 @@ def fork_turns(state: State, loop: Loop, changes: Changes, origin: ForkedFrom) -
                 "trigger": "api",
                 "schedule_id": None,
                 "paid_by": None,
+                "budget": budget_of(state, changes),
                 "forked_from": origin.model_copy(update={"steps": _named(changes, kept)}),
             }
         ),
         Inherited(turns=tuple(kept), untrusted=_untrusted(state, kept), memories=loop.memories),
-    ]
+    )
 
 
 def _kept(state: State, loop: Loop, changes: Changes) -> list[InheritedTurn]:

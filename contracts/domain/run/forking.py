@@ -6,14 +6,15 @@ it. Folding these events yields the state of a run that has done these steps, so
 specially. Large results are the same blobs, so the original can be deleted. Inherited results are as
 untrusted as in the original; what a person gives is trusted. A fork is refused if it would make a `once` call
 that is in progress in the original. A fork that replaces its original first cancels it, so the two never run
-at once; the id of the fork is in that commit.
+at once; the id of the fork is in that commit. Its budget goes on where that of the original was; any other
+fork begins with a whole budget.
 """
 
 from __future__ import annotations
 
 from contracts.core.event import Event
 from contracts.domain.run.events import Cancelled, ForkedFrom
-from contracts.domain.run.fork_changes import Changes, InvalidFork
+from contracts.domain.run.fork_changes import Changes, InvalidFork, trusted_files
 from contracts.domain.run.fork_plan import fork_plan
 from contracts.domain.run.fork_turns import fork_turns
 from contracts.domain.run.state import OPEN, State, UnknownRun, require_known
@@ -30,11 +31,18 @@ def fork(state: State, changes: Changes, origin: ForkedFrom) -> list[Event]:
         InvalidFork: the changes do not fit the run.
     """
     require_known(state)
+    requested: Event
     if state.loop:
-        return fork_turns(state, state.loop, changes, origin)
-    if state.request is None:
+        requested, inherited = fork_turns(state, state.loop, changes, origin)
+    elif state.request:
+        requested, inherited = fork_plan(state, state.request, changes, origin)
+    else:
         raise UnknownRun("the run has no plan")
-    return fork_plan(state, state.request, changes, origin)
+    carried = {
+        "trusted_files": trusted_files(state, replaces=origin.replaces),
+        "spent": state.spent.as_spent if origin.replaces else None,
+    }
+    return [requested, inherited.model_copy(update=carried)]
 
 
 def replace(state: State, fork_id: str) -> list[Event]:

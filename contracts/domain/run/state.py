@@ -18,6 +18,7 @@ from contracts.domain.outward import Ruling
 from contracts.domain.run.asks import Asks
 from contracts.domain.run.budget_events import BudgetReached
 from contracts.domain.run.events import ForkedFrom, Output, Requested
+from contracts.domain.run.fork_events import Inherited
 from contracts.domain.run.goal_events import GoalRequested
 from contracts.domain.run.loop import Loop
 from contracts.domain.run.steps import Graph, Step
@@ -134,6 +135,14 @@ class State(NamedTuple):
     def is_to_continue(self) -> bool:
         """Whether the run waited for a person and goes on as soon as an executor is free."""
         return self.status is Status.PENDING and self.started_at is not None
+
+    def inheriting(self, inherited: Inherited) -> State:
+        """The state of a fork with what it inherits besides results."""
+        return self._replace(
+            untrusted=frozenset(inherited.untrusted),
+            trusted_files=frozenset(inherited.trusted_files),
+            spent=self.spent.plus(inherited.spent) if inherited.spent else self.spent,
+        )
 
     def having_written(self, step: str, output: Output | None = None) -> State:
         """The state after a step ended that may have written a file.

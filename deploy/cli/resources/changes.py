@@ -10,6 +10,7 @@ import typer
 from contracts.api.forks import ForkRun, StepFork
 from contracts.core.event import Json
 from deploy.cli.resources.command import Unusable, body, json_of, object_of
+from deploy.cli.resources.limits import limits_of
 
 STEP = "STEP is the id of a step, or of a tool call of an agent, such as 3.0"
 
@@ -67,9 +68,16 @@ def steps_of(
     return {id_: StepFork.model_validate(fields) for id_, fields in given.items()}
 
 
-def fork_of(start: Sequence[str] | None, steps: dict[str, StepFork], **given: Json) -> ForkRun:
-    """Return the body of a request for a fork."""
+def fork_of(
+    start: Sequence[str] | None, steps: dict[str, StepFork], limits: Sequence[str] | None, **given: Json
+) -> ForkRun:
+    """Return the body of a request for a fork. `limits`: of its budget, such as `usd=0.5`.
+
+    Raises:
+        Unusable: a limit has another form.
+    """
     changed = {id_: one.model_dump(by_alias=True, exclude_unset=True) for id_, one in steps.items()}
+    given |= limits_of(None, None, limits)
     return body(ForkRun, **{"from": list(start or ())}, steps=changed or None, **given)
 
 

@@ -134,13 +134,14 @@ async def fork(  # noqa: PLR0913, PLR0917  each is an option
     agent: changes.AnyAgent = None,
     provider: changes.Provider = None,
     model: changes.Model = None,
+    limits: BudgetLimits = None,
     replace: changes.Replace = False,
     idempotency_key: changes.ForkKey = None,
 ) -> Forked:
     """Start an execution that inherits every completed step that is not downstream of a change."""
     steps = changes.steps_of(params, result, instruct, agent_of)
     wanted = changes.fork_of(
-        start, steps, agent=agent, provider=provider, model=model, replace=replace or None
+        start, steps, limits, agent=agent, provider=provider, model=model, replace=replace or None
     )
     return await client.executions.fork(execution, wanted, key=idempotency_key)
 

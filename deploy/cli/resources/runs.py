@@ -17,6 +17,7 @@ from deploy.cli.options import (
     DEFAULT_URL,
     AsJson,
     Attempt,
+    BudgetLimits,
     ForkedFrom,
     Key,
     Reason,
@@ -124,6 +125,7 @@ async def fork(  # noqa: PLR0913, PLR0917  each is an option
     step_budget: Annotated[
         int | None, typer.Option(help="Maximum number of turns, with the inherited ones.")
     ] = None,
+    limits: BudgetLimits = None,
     replace: changes.Replace = False,
     idempotency_key: changes.ForkKey = None,
 ) -> Forked:
@@ -132,6 +134,7 @@ async def fork(  # noqa: PLR0913, PLR0917  each is an option
     wanted = changes.fork_of(
         start,
         steps,
+        limits,
         instruction=instruction,
         agent=agent,
         provider=provider,

@@ -9,6 +9,7 @@ import pytest
 from contracts.core.event import BlobRef
 from contracts.domain import agent, run
 from contracts.domain.agent import AGENT
+from contracts.domain.budget import Budget
 from contracts.domain.run import RUN, Status
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.runtime.log import Unavailable
@@ -283,3 +284,34 @@ async def test_a_fork_ends_like_any_execution_and_costs_only_what_it_ran(api: Ap
         "0.5",
     )
     assert (fork["completedTasks"], fork["totalTasks"]) == (2, 2)
+
+
+async def test_a_fork_has_the_budget_that_its_body_gives(api: Api) -> None:
+    await completed(api, "e1")
+    answer = await api.post(FORK, {"from": "002", "budget": {"usd": 0.5}})
+    fork_id = answer.json["executionId"]
+    assert (await state(api, fork_id)).budget == Budget(usd="0.5")
+    limits = (await api.get(f"/api/v1/dag-executions/{fork_id}/budget")).json["limits"]
+    assert limits[0] == {"limit": "usd", "allowed": "0.5", "spent": "0", "left": "0.5"}
+
+
+async def test_a_correction_of_a_suspended_execution_gets_no_new_budget(api: Api) -> None:
+    await suspended(api, "e1")
+    before = (await state(api, "e1")).spent
+    corrected = {"steps": {"001": {"params": WELL}}}
+    answer = await api.post("/api/v1/resume-dag/e1", corrected)
+    assert answer.json["status"] == "replaced"
+    inherited = [
+        event
+        for one in await api.log.read("run", answer.json["executionId"])
+        for event in one.commit.events
+        if isinstance(event, run.Inherited)
+    ]
+    assert [one.spent for one in inherited] == [before.as_spent]
+
+
+async def test_a_budget_of_a_fork_that_is_no_budget_is_refused(api: Api) -> None:
+    await completed(api, "e1")
+    answer = await api.post(FORK, {"from": "002", "budget": {"usd": -1}})
+    assert answer.status == 400
+    assert "budget" in str(answer.json)

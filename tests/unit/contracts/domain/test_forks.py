@@ -42,17 +42,6 @@ PLAN = run.Requested(
 STARTED = run.Started(executor="e", at=NOW, synthesis="llm")
 
 
-def test_who_forks_a_run_of_a_schedule_pays_for_the_fork() -> None:
-    asked = PLAN.model_copy(update={"paid_by": "key:ci"})
-    first, _ = run.fork(RUN.fold([asked, STARTED, *done("001")]), Changes(start=("002",)), ORIGIN)
-    assert isinstance(first, run.Requested)
-    assert first.paid_by is None
-    wanted = run.GoalRequested(goal_id="g", objective="find it", step_budget=5, paid_by="key:ci")
-    first, _ = run.fork(RUN.fold([wanted]), Changes(instruction="find more"), ORIGIN)
-    assert isinstance(first, run.GoalRequested)
-    assert first.paid_by is None
-
-
 def done(*steps: str) -> list[Event]:
     return [
         event
