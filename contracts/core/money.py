@@ -11,6 +11,8 @@ from typing import overload
 
 PICO = Decimal(10) ** 12
 """Pico-dollars in one dollar."""
+MOST_DIGITS = 100
+"""Maximum digits of an amount before or after the point."""
 
 
 @overload
@@ -28,16 +30,22 @@ def decimal_text(cost_usd: Decimal | str) -> str:
     """Format dollars as exact decimal text without exponent or trailing zeros: `0.0000001`, not `1E-7`.
 
     Raises:
-        ValueError: it is not a finite number.
+        ValueError: it is not a finite number, or it has more than MOST_DIGITS digits.
     """
     try:
         cost = Decimal(cost_usd)
     except InvalidOperation:
-        raise ValueError(f"{cost_usd!r} is not an amount of money") from None
-    if not cost.is_finite():
-        raise ValueError(f"{cost_usd!r} is not an amount of money")
+        raise ValueError(f"{str(cost_usd)[:80]!r} is not an amount of money") from None
+    if not is_amount(cost):
+        raise ValueError(f"{str(cost_usd)[:80]!r} is not an amount of money")
     text = f"{cost:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def is_amount(value: Decimal) -> bool:
+    """Whether the number is finite, and short enough to be written out: `1e999999999` would fill the memory."""
+    exponent = value.as_tuple().exponent
+    return isinstance(exponent, int) and -MOST_DIGITS <= exponent and value.adjusted() <= MOST_DIGITS
 
 
 @overload

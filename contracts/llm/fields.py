@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from decimal import Decimal, InvalidOperation
 
 from contracts.core.event import Json
+from contracts.core.money import is_amount
 
 _TEXT_KEYS = ("text", "content", "output_text", "value", "summary")
 """Keys of the text in a content part."""
@@ -56,7 +57,7 @@ def as_count(value: Json) -> int | None:
 
 
 def as_amount(value: Json) -> Decimal | None:
-    """A finite number, or a finite number as text, such as `1,024` or `$0.02`."""
+    """A finite number, or a finite number as text, such as `1,024` or `$0.02`. None if it has very many digits."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, float) and not math.isfinite(value):
@@ -65,7 +66,7 @@ def as_amount(value: Json) -> Decimal | None:
         amount = Decimal(_THOUSANDS.sub("", str(value).strip().removeprefix("$")))
     except (InvalidOperation, ValueError):
         return None
-    return amount if amount.is_finite() else None
+    return amount if is_amount(amount) else None
 
 
 def as_text(content: Json) -> str:

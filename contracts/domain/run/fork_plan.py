@@ -51,9 +51,8 @@ def fork_plan(
     require_settled(state, state.graph.steps.keys() - kept)
     named = tuple(id_ for id_ in state.graph.steps if id_ in again or id_ in given)
     job = _changed(request.job, steps, changes.agent, kept)
-    job = job.model_copy(update={"budget": budget_of(state, changes)})
     wanted = {
-        "job": job,
+        "job": job.model_copy(update={"budget": budget_of(state, changes)}),
         "trigger": "api",
         "provider": changes.provider or request.provider,
         "model": changes.model or request.model,
