@@ -43,9 +43,9 @@ def decimal_text(cost_usd: Decimal | str) -> str:
 
 
 def is_amount(value: Decimal) -> bool:
-    """Whether the number is finite, and short enough to be written out: `1e999999999` would fill the memory."""
+    """Whether the number is finite and can be written out. `1e999999999` would fill the memory."""
     exponent = value.as_tuple().exponent
-    return isinstance(exponent, int) and -MOST_DIGITS <= exponent and value.adjusted() <= MOST_DIGITS
+    return isinstance(exponent, int) and exponent >= -MOST_DIGITS and value.adjusted() <= MOST_DIGITS
 
 
 @overload

@@ -57,7 +57,7 @@ def as_count(value: Json) -> int | None:
 
 
 def as_amount(value: Json) -> Decimal | None:
-    """A finite number, or a finite number as text, such as `1,024` or `$0.02`. None if it has very many digits."""
+    """A finite number, or a finite number as text, such as `1,024` or `$0.02`; not one of many digits."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, float) and not math.isfinite(value):
