@@ -26,7 +26,7 @@ from contracts.views.run import (
 )
 from contracts.views.schedule import schedule_ticks
 from contracts.views.task import tasks
-from contracts.views.totals import totals
+from contracts.views.totals import HOUR_MS, hourly_totals, totals
 
 __all__ = [
     "NEXT",
@@ -52,6 +52,8 @@ __all__ = [
     "IS_TOOL_CALL",
     "IS_UNENDED",
     "totals",
+    "hourly_totals",
+    "HOUR_MS",
     "goals",
     "goals_text",
     "goal_schedules",

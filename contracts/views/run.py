@@ -17,7 +17,7 @@ from sqlalchemy import (
 
 from contracts.views.base import metadata
 from contracts.views.search import searchable
-from contracts.views.totals import counted
+from contracts.views.totals import counted, counted_by_hour
 
 runs = Table(
     "runs",
@@ -121,9 +121,16 @@ Index("goal_runs_by_goal", runs.c.goal_id, *_newest, sqlite_where=IS_GOAL_RUN)
 Index("goal_runs_by_goal_and_status", runs.c.goal_id, GOAL_RUN_STATUS, *_newest, sqlite_where=IS_GOAL_RUN)
 Index("runs_by_dag", runs.c.dag_id)
 Index("runs_by_first_seq", runs.c.first_seq)
+Index("executions_by_first_seq", runs.c.first_seq, sqlite_where=IS_EXECUTION)
 Index("runs_by_agent", runs.c.agent_id, *_newest, sqlite_where=runs.c.agent_id.is_not(None))
 Index("runs_by_fork", runs.c.forked_from, *_newest, sqlite_where=runs.c.forked_from.is_not(None))
-Index("runs_by_end", runs.c.strategy, runs.c.ended_at)
+Index(
+    "costs_of_runs",
+    runs.c.strategy,
+    runs.c.ended_at,
+    runs.c.cost_pico,
+    sqlite_where=runs.c.ended_at.is_not(None),
+)
 Index("runs_unended", runs.c.status, runs.c.goal_id, runs.c.first_seq, sqlite_where=IS_UNENDED)
 
 runs_text = searchable(
@@ -141,6 +148,8 @@ runs_text = searchable(
 """The full-text index of runs."""
 
 counted("executions", runs, when="{row}.planned_at IS NOT NULL", of=("status", "planned_at"))
+counted_by_hour("executions", runs, when="{row}.planned_at IS NOT NULL", of=("status", "planned_at"))
+counted_by_hour("goal_runs", runs, when="{row}.goal_id IS NOT NULL", of=("status", "goal_id"))
 
 run_steps = Table(
     "run_steps",

@@ -22,6 +22,6 @@ tasks = Table(
     Column("duration_ms", BigInteger, nullable=False),
     Column("error", Text),
     Column("created_at", BigInteger, nullable=False),
-    Index("tasks_by_created", "created_at"),
+    Index("costs_of_tasks", "created_at", "cost_pico"),
 )
 """Duration, usage and outcome of each task. Questions and answers are not stored."""

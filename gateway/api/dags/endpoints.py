@@ -27,7 +27,7 @@ from gateway.endpoint import Call, endpoint
 from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
-from gateway.views.filtering import Conditions, given, reader_for, searched_in
+from gateway.views.filtering import Conditions, Probes, chosen, given, reader_for, searched_in, text_is_common
 from gateway.views.paging import Part, in_order, link, page_of
 from gateway.views.presenting import JsonRow, pagination, pagination_by_cursor
 from gateway.views.reader import Row, ViewsUnavailable
@@ -44,6 +44,7 @@ _FILTERS: Conditions = {
     "tool": bindparam("tool").in_(select(func.json_each(dags.c.tools).table_valued("value").c.value)),
     "min_cost": func.coalesce(dags.c.planning_cost_pico, 0) >= bindparam("min_cost"),
 }
+_PROBES: Probes = {"q": text_is_common(dags_text)}
 _ATTEMPTS = (
     select(*ATTEMPT_COLUMNS)
     .where(planning_attempts.c.dag_id.in_(bindparam("dag_ids", expanding=True)))
@@ -72,10 +73,10 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
         min_cost=query.min_cost_usd,
         **text_and_time(query, call.gateway.clock()),
     )
-    by = tuple(wanted)
     async with reader_for(call.gateway.views, wanted) as reader:
+        by = await chosen(reader, wanted, _PROBES)
         found = await reader.all(_page(by, after=bool(query.cursor)), **wanted, **part.parameters)
-        total = None if part.by_cursor else await reader.value(_total(by), **wanted)
+        total = None if part.by_cursor else await reader.value(_total(tuple(wanted)), **wanted)
     rows = in_order(found, "created_at", "id")
     shown, cursor = await _with_attempts(call.gateway, rows), part.next(rows)
     if part.by_cursor:

@@ -9,7 +9,7 @@ import orjson
 from contracts.domain.run.steps import SYNTHESIS
 from gateway.api.executions.presenters import execution_row, sub_step_row
 from gateway.api.runs import queries
-from gateway.api.runs.queries import EXECUTIONS
+from gateway.api.runs.kinds import EXECUTIONS
 from gateway.gateway import Gateway
 from gateway.views.filtering import Values
 from gateway.views.paging import Part

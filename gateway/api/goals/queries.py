@@ -29,9 +29,20 @@ from gateway.api.goals.presenters import (
     goals_with_schedules,
     schedule_row,
 )
-from gateway.api.runs.queries import GOAL_RUNS
+from gateway.api.runs.kinds import GOAL_RUNS
 from gateway.gateway import Gateway
-from gateway.views.filtering import Conditions, given, of_agent, reader_for, searched_in
+from gateway.views.filtering import (
+    COMMON,
+    Conditions,
+    Probes,
+    chosen,
+    given,
+    has_many,
+    of_agent,
+    reader_for,
+    searched_in,
+    text_is_common,
+)
 from gateway.views.paging import EVERYTHING, Part, page_of
 from gateway.views.presenting import JsonRow
 from gateway.views.reader import Row, ViewsUnavailable
@@ -45,17 +56,17 @@ _ONE = (
     .order_by(*_in_order)
 )
 _cost = select(func.sum(GOAL_RUNS.cost)).where(runs.c.goal_id == goals.c.id).scalar_subquery()
+_calls = select(run_steps.c.run_id).where(IS_TOOL_CALL, run_steps.c.name == bindparam("tool"))
+_has_call = _calls.where(run_steps.c.run_id == runs.c.id).exists()
 _FILTERS: Conditions = {
     **searched_in(goals, goals_text),
     "status": goals.c.status == bindparam("status"),
     "agent": of_agent(goals.c.agent_id),
-    "tool": goals.c.id.in_(
-        select(runs.c.goal_id)
-        .join(run_steps, run_steps.c.run_id == runs.c.id)
-        .where(IS_TOOL_CALL, run_steps.c.name == bindparam("tool"), runs.c.goal_id.is_not(None))
-    ),
+    "tool": goals.c.id.in_(select(runs.c.goal_id).where(runs.c.id.in_(_calls), runs.c.goal_id.is_not(None))),
+    f"{COMMON}tool": select(runs.c.id).where(runs.c.goal_id == goals.c.id, _has_call).exists(),
     "min_cost": func.coalesce(_cost, 0) >= bindparam("min_cost"),
 }
+_PROBES: Probes = {"q": text_is_common(goals_text), "tool": has_many(_calls)}
 _LAST_RUN = select(goal_schedules.c.last_run_at).where(goal_schedules.c.id == bindparam("schedule_id"))
 
 
@@ -74,8 +85,8 @@ async def listed(gateway: Gateway, query: GoalQuery) -> tuple[list[JsonRow], str
         min_cost=query.min_cost_usd,
         **text_and_time(query, gateway.clock()),
     )
-    statement = _page(tuple(wanted), after=bool(query.cursor))
     async with reader_for(gateway.views, wanted) as reader:
+        statement = _page(await chosen(reader, wanted, _PROBES), after=bool(query.cursor))
         rows = await reader.all(statement, **wanted, **part.parameters)
     in_time = sorted(rows, key=lambda row: (row["schedule_created_at"] or 0, row["schedule_id"] or ""))
     newest = sorted(in_time, key=lambda row: (row["goal_created_at"], row["goal_id"]), reverse=True)

@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
-from datetime import datetime
+from dataclasses import dataclass
 
 from aiohttp import web
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 
 from contracts.api.fields import epoch_ms
 from contracts.api.run_counts import CountRange, PeriodCounts, RunCountQuery, RunCounts, StatusCounts
 from contracts.core.scopes import Scope
-from contracts.views import EXECUTION_STATUS, IS_EXECUTION, IS_GOAL_RUN, runs
+from contracts.views import EXECUTION_STATUS, HOUR_MS, IS_EXECUTION, IS_GOAL_RUN, hourly_totals, runs
 from gateway.api.periods import moment_in
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
 from gateway.views.reader import Reader
 
-HOUR_MS = 60 * 60 * 1000
-LENGTH_MS = {"hour": HOUR_MS, "day": 24 * HOUR_MS}
+HOURS = {"hour": 1, "day": 24}
+"""Length of a period."""
 DEFAULT_FROM = "7d"
 INVALID = "Invalid query parameters"
 
 Counts = Mapping[int, Counter[str]]
 """Numbers by status, by the start of their period in milliseconds since 1970."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Listed:
+    """A list of runs, and the name of its stored totals."""
+
+    name: str
+    includes: ColumnElement[bool]
+
+
+EXECUTIONS = Listed("executions", IS_EXECUTION)
+GOAL_RUNS = Listed("goal_runs", IS_GOAL_RUN)
 
 
 @endpoint(
@@ -42,10 +54,10 @@ async def get_run_summary(call: Call[None, RunCountQuery]) -> web.StreamResponse
     now = call.gateway.clock()
     start = moment_in("from", call.query.from_ or DEFAULT_FROM, now, INVALID)
     end = moment_in("to", call.query.to, now, INVALID) if call.query.to else now
-    length = LENGTH_MS[call.query.group_by]
+    asked = epoch_ms(start), epoch_ms(end), HOURS[call.query.group_by]
     async with call.gateway.views.snapshot(long=True) as reader:
-        executions = await _counts(reader, IS_EXECUTION, start, end, length)
-        of_goals = await _counts(reader, IS_GOAL_RUN, start, end, length)
+        executions = await _counts(reader, EXECUTIONS, *asked)
+        of_goals = await _counts(reader, GOAL_RUNS, *asked)
     return json_reply(
         RunCounts(
             date_range=CountRange(from_=epoch_ms(start), to=epoch_ms(end), group_by=call.query.group_by),
@@ -62,20 +74,42 @@ async def get_run_summary(call: Call[None, RunCountQuery]) -> web.StreamResponse
 ENDPOINTS = (get_run_summary,)
 
 
-async def _counts(
-    reader: Reader, which: ColumnElement[bool], start: datetime, end: datetime, length: int
-) -> Counts:
-    period = (runs.c.created_at // length).label("period")
-    status = EXECUTION_STATUS.label("status")
-    statement = (
-        select(period, status, func.count().label("number"))
-        .where(which, runs.c.created_at.between(epoch_ms(start), epoch_ms(end)))
+async def _counts(reader: Reader, listed: Listed, start: int, end: int, hours: int) -> Counts:
+    """Count the runs from `start` to `end`: whole hours by their stored totals, the others by their rows."""
+    first, last = -(-start // HOUR_MS), (end + 1) // HOUR_MS
+    if first < last:
+        statements = [
+            _rows(listed, start, first * HOUR_MS - 1, hours),
+            _whole_hours(listed, first, last - 1, hours),
+            _rows(listed, last * HOUR_MS, end, hours),
+        ]
+    else:
+        statements = [_rows(listed, start, end, hours)]
+    found: dict[int, Counter[str]] = defaultdict(Counter)
+    for statement in statements:
+        for row in await reader.all(statement):
+            if row["number"]:
+                found[row["period"] * hours * HOUR_MS][row["status"]] += row["number"]
+    return found
+
+
+def _whole_hours(listed: Listed, first: int, last: int, hours: int) -> Select[tuple[int, str, int]]:
+    period, status = (hourly_totals.c.hour // hours).label("period"), EXECUTION_STATUS.label("status")
+    return (
+        select(period, status, func.sum(hourly_totals.c.rows).label("number"))
+        .where(hourly_totals.c.list == listed.name, hourly_totals.c.hour.between(first, last))
         .group_by(period, status)
     )
-    found: dict[int, Counter[str]] = {}
-    for row in await reader.all(statement):
-        found.setdefault(row["period"] * length, Counter())[row["status"]] += row["number"]
-    return found
+
+
+def _rows(listed: Listed, start: int, end: int, hours: int) -> Select[tuple[int, str, int]]:
+    period = (runs.c.created_at // (hours * HOUR_MS)).label("period")
+    status = EXECUTION_STATUS.label("status")
+    return (
+        select(period, status, func.count().label("number"))
+        .where(listed.includes, runs.c.created_at.between(start, end))
+        .group_by(period, status)
+    )
 
 
 def _shown(counts: Counter[str] | None) -> StatusCounts:

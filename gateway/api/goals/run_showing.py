@@ -13,7 +13,7 @@ from contracts.domain.prompts.observations import Observed, working_memory
 from contracts.views import run_steps
 from gateway.api.goals.run_presenters import run_row
 from gateway.api.runs import queries
-from gateway.api.runs.queries import GOAL_RUNS
+from gateway.api.runs.kinds import GOAL_RUNS
 from gateway.gateway import Gateway
 from gateway.views.filtering import Values
 from gateway.views.paging import Part

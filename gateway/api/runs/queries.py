@@ -3,129 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Join, Label, Select, Text, bindparam, cast, func, select
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, select
 
 from contracts.domain.run import OPEN
-from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import (
-    EXECUTION_STATUS,
-    GOAL_RUN_STATUS,
-    IS_EXECUTION,
     IS_GOAL_RUN,
     IS_TOOL_CALL,
     IS_UNENDED,
-    dags,
-    goals,
     run_steps,
     runs,
     runs_text,
     totals,
 )
+from gateway.api.runs.kinds import EXECUTION_COLUMNS, EXECUTIONS, GOAL_RUNS, Kind
 from gateway.gateway import Gateway
-from gateway.views.filtering import Conditions, Values, of_agent, reader_for, searched_in
+from gateway.views.filtering import (
+    COMMON,
+    Conditions,
+    Probes,
+    Values,
+    chosen,
+    has_many,
+    reader_for,
+    searched_in,
+    text_is_common,
+)
 from gateway.views.paging import Part, in_order, page_of
 from gateway.views.presenting import columns
 from gateway.views.reader import Row
 
-ONLY_OF_GOALS = frozenset(
-    {
-        "strategy",
-        "goal_id",
-        "schedule_id",
-        "planned_at",
-        "failed_calls",
-        "call_error",
-        "summary",
-        "report_start",
-        "outcome_reason",
-        "error",
-        "remarks",
-        "agent_id",
-        "agent_name",
-        "agent_version",
-        "prompt_sha256",
-        "provider",
-        "model",
-        "other_cost_pico",
-        "first_seq",
-    }
-)
-"""Columns that executions do not show. Reading them would make a page of executions a fifth slower."""
-
-EXECUTION_COLUMNS = columns(runs, "run_", without=ONLY_OF_GOALS)
 STEP_COLUMNS = columns(run_steps, "step_")
-GOAL_COLUMNS = columns(goals, "goal_")
-PLANNING_COLUMNS = (
-    dags.c.planning_prompt_tokens,
-    dags.c.planning_completion_tokens,
-    dags.c.planning_cost_pico,
-)
-"""Tokens and cost of planning."""
-
-_report = run_steps.alias("report")
-_with_report = runs.outerjoin(_report, (_report.c.run_id == runs.c.id) & (_report.c.step == SYNTHESIS))
-_REPORT = cast(_report.c.result, Text).label("report")
-_planning_cost = select(dags.c.planning_cost_pico).where(dags.c.id == runs.c.dag_id).scalar_subquery()
-_made_by_agent = runs.c.dag_id.in_(select(dags.c.id).where(dags.c.agent_name == bindparam("agent")))
-_has_step_of_agent = runs.c.id.in_(select(run_steps.c.run_id).where(of_agent(run_steps.c.agent_id)))
+_calls_of_tool = select(run_steps.c.run_id).where(IS_TOOL_CALL, run_steps.c.name == bindparam("tool"))
 _is_it = runs.c.id == bindparam("run_id")
 
-
-@dataclass(frozen=True, eq=False, slots=True)
-class Kind:
-    """Executions of plans, or runs of goals."""
-
-    columns: Sequence[Label[Any] | Column[Any]]
-    source: Join
-    belongs: ColumnElement[bool]
-    """Whether a run is of this kind."""
-    listed: ColumnElement[bool]
-    """Whether lists include a run."""
-    status: ColumnElement[str]
-    """Status of a run in the API."""
-    order: Column[int]
-    """Order of pages by offset. Pages by cursor, and lists of one DAG or of a period, are in the order of
-    creation."""
-    cost: ColumnElement[int]
-    """What a run costs in lists."""
-    agent: ColumnElement[bool]
-    """Whether a run is one of the parameter `agent`."""
-
-
-EXECUTIONS = Kind(
-    (*EXECUTION_COLUMNS, _REPORT),
-    _with_report,
-    runs.c.strategy == "dag",
-    IS_EXECUTION,
-    EXECUTION_STATUS,
-    runs.c.updated_at,
-    func.coalesce(runs.c.cost_pico, 0),
-    _made_by_agent | _has_step_of_agent,
-)
-GOAL_RUNS = Kind(
-    (*columns(runs, "run_"), _REPORT, *GOAL_COLUMNS, *PLANNING_COLUMNS),
-    _with_report.join(goals, goals.c.id == runs.c.goal_id).outerjoin(dags, dags.c.id == runs.c.dag_id),
-    runs.c.goal_id.is_not(None),
-    IS_GOAL_RUN,
-    GOAL_RUN_STATUS,
-    runs.c.created_at,
-    func.coalesce(runs.c.cost_pico, 0) + func.coalesce(_planning_cost, 0),
-    of_agent(runs.c.agent_id),
-)
 
 _FILTERS: Conditions = {
     **searched_in(runs, runs_text),
     "goal_id": runs.c.goal_id == bindparam("goal_id"),
     "dag_id": runs.c.dag_id == bindparam("dag_id"),
     "forked_from": runs.c.forked_from == bindparam("forked_from"),
-    "tool": runs.c.id.in_(
-        select(run_steps.c.run_id).where(IS_TOOL_CALL, run_steps.c.name == bindparam("tool"))
-    ),
+    "tool": runs.c.id.in_(_calls_of_tool),
+    f"{COMMON}tool": _calls_of_tool.where(run_steps.c.run_id == runs.c.id).exists(),
 }
+_PROBES: Probes = {"q": text_is_common(runs_text), "tool": has_many(_calls_of_tool)}
 
 _STEPS_OF_RUN = (
     select(*EXECUTION_COLUMNS, *STEP_COLUMNS)
@@ -154,8 +77,9 @@ async def page(gateway: Gateway, kind: Kind, wanted: Values, part: Part) -> list
         ViewsUnavailable: the views cannot be read at the moment.
     """
     order = runs.c.created_at if part.by_cursor else _order(kind, wanted)
-    statement = _page(kind, tuple(wanted), order, after=bool(part.cursor), counted=False)
     async with reader_for(gateway.views, wanted) as reader:
+        by = await chosen(reader, wanted, _PROBES)
+        statement = _page(kind, by, order, after=bool(part.cursor), counted=False)
         rows = await reader.all(statement, **wanted, **part.parameters)
     return in_order(rows, f"run_{order.name}", "run_id")
 
@@ -166,10 +90,10 @@ async def page_and_total(gateway: Gateway, wanted: Values, part: Part) -> tuple[
     Raises:
         ViewsUnavailable: the views cannot be read at the moment.
     """
-    by = tuple(wanted)
     order = _order(EXECUTIONS, wanted)
-    statement = _page(EXECUTIONS, by, order, after=False, counted=True)
     async with reader_for(gateway.views, wanted) as reader:
+        by = await chosen(reader, wanted, _PROBES)
+        statement = _page(EXECUTIONS, by, order, after=False, counted=True)
         rows = await reader.all(statement, **wanted, **part.parameters)
         if rows:
             return in_order(rows, f"run_{order.name}", "run_id"), int(rows[0]["total"] or 0)
@@ -281,7 +205,8 @@ def _page(kind: Kind, by: tuple[str, ...], order: Column[int], *, after: bool, c
 def _total(kind: Kind, by: tuple[str, ...]) -> Select[Any]:
     """Return the statement for a total. It reads stored totals, or counts."""
     if set(by) - {"status"}:
-        return select(func.count()).select_from(runs).where(*_conditions(kind, by))
+        counted = ("q",) if by == (f"{COMMON}q",) else by  # all rows count, so their order is no help
+        return select(func.count()).select_from(runs).where(*_conditions(kind, counted))
     count = select(func.sum(totals.c.rows)).where(totals.c.list == "executions")
     return count.where(kind.status == bindparam("status")) if "status" in by else count
 

@@ -9,6 +9,7 @@ from contextlib import closing, contextmanager
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import event
 
 from contracts.api.paging import Cursor
@@ -17,6 +18,7 @@ from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.schedule.schedule import Schedule
 from gateway.app import ENDPOINTS
+from gateway.views import filtering
 from gateway.views.filtering import SLOW
 from tests.services.gateway.runs.runs import completed, executed
 
@@ -82,6 +84,15 @@ WITHOUT_VIEWS = re.compile(
     r"/health$|/[^/]+\.json$|/docs$|/schemas/|/api/v1/(keys|tools|artifacts|budget|events)\b|.*/events$"
 )
 """Paths whose answers are not read from the views."""
+COMMON_FILTERS = (
+    "/api/v1/runs?q=grows",
+    "/api/v1/runs?tool=writeFile&cursor=",
+    "/api/v1/dag-executions?q=grows",
+    "/api/v1/dag-executions?tool=writeFile&q=grows&cursor=",
+    "/api/v1/dags?q=grows",
+    "/api/v1/goals?q=grows",
+    "/api/v1/goals?tool=writeFile",
+)
 PAGING = {"limit", "offset", "cursor"}
 SLOW_FILTERS = SLOW - {"min_cost"} | {"minCostUsd"}
 """Filters that may read a whole table. Such reads run in a thread."""
@@ -129,6 +140,38 @@ async def test_no_query_of_the_gateway_reads_or_sorts_a_whole_table(api: Api) ->
     assert bad == {}
 
 
+async def test_rows_are_not_sorted_by_a_filter_that_many_rows_pass(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filtering, "MANY", 1)
+    await api.write(GOAL, "goal_1", goal.Created(objective="Find out what grows here"))
+    await completed(api, "run_1")
+    await executed(api, "run_2")
+
+    with recorded(api) as statements:
+        for path in COMMON_FILTERS:
+            assert (await api.get(path)).json, path
+
+    pages = [one for one in statements if "ORDER BY" in one and "planning_attempts" not in one]
+    assert len(pages) == len(COMMON_FILTERS)
+    with closing(sqlite3.connect(api.gateway.settings.views_file)) as connection:
+        steps = [step for one in pages for step in plan(connection, one, statements[one])]
+    assert sorts(steps) == []
+    of_tool = [step for step in steps if "run_steps_by_tool" in step]
+    assert of_tool
+    assert all(step.endswith("(name=? AND run_id=?)") for step in of_tool), of_tool
+
+
+def plan(connection: sqlite3.Connection, statement: str, parameters: Any) -> list[str]:
+    """The steps of a statement."""
+    return [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+
+def sorts(steps: list[str]) -> list[str]:
+    """The steps that sort all that was found."""
+    return [step for step in steps if "TEMP B-TREE" in step and "GROUP BY" not in step]
+
+
 def unbounded(connection: sqlite3.Connection, statement: str, parameters: Any) -> list[str]:
     """The steps of a statement that go through a whole table, or sort all that was found.
 
@@ -136,8 +179,7 @@ def unbounded(connection: sqlite3.Connection, statement: str, parameters: Any) -
     """
     if statement.startswith(("BEGIN", "ROLLBACK")) or OF_AGENTS in statement:
         return []
-    steps = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-    sorts = [step for step in steps if "TEMP B-TREE" in step and "GROUP BY" not in step]
+    steps = plan(connection, statement, parameters)
     pages = " USING INDEX ", " USING COVERING INDEX "
     scans = [
         step
@@ -146,7 +188,7 @@ def unbounded(connection: sqlite3.Connection, statement: str, parameters: Any) -
         and not (step.startswith(SMALL) or PARTIAL.search(step) or FULL_TEXT.search(step))
         and not (" LIMIT " in statement and any(one in step for one in pages))
     ]
-    return sorts + scans
+    return sorts(steps) + scans
 
 
 def test_every_read_and_every_filter_of_the_api_is_checked() -> None:

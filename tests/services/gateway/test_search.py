@@ -15,6 +15,7 @@ from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.run import RUN
 from deploy.cli import main
+from gateway.views import filtering
 from projector.verify import verify
 from tests import jobs
 from tests.services.gateway.executions.executions import requested
@@ -346,3 +347,22 @@ def test_a_command_names_its_empty_argument(
 
     assert ended.value.code == 2
     assert f"{name} is empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("path", [EXECUTIONS, "/api/v1/runs", "/api/v1/dags", "/api/v1/goals"])
+@pytest.mark.parametrize(
+    "query", ["q=grows", "q=none", "tool=writeFile", "q=grows&tool=writeFile", "tool=none", "q=grows&limit=1"]
+)
+async def test_a_list_is_the_same_whether_many_rows_pass_a_filter_or_few(
+    api: Api, path: str, query: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        await api.write(GOAL, f"goal_{number}", goal.Created(objective="Find out what grows here"))
+    await completed(api, "run_1")
+    await executed(api, "run_2")
+    await api.write(RUN, "run_3", asked("wind"))
+    few = (await api.get(f"{path}?{query}")).json
+
+    monkeypatch.setattr(filtering, "MANY", 1)
+
+    assert (await api.get(f"{path}?{query}")).json == few

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from contracts.api.attempts import StepAttempts
-from contracts.api.run_counts import RunCounts
 from contracts.core.event import Usage
 from contracts.domain import goal, run
 from contracts.domain.goal import GOAL
@@ -191,24 +190,3 @@ async def test_attempts_at_an_unknown_step_are_not_found(api: Api, path: str, er
 
     assert answer.status == 404
     assert answer.json["error"].startswith(error)
-
-
-async def test_runs_are_counted_by_status_and_period(api: Api) -> None:
-    await completed(api, "run_1")
-    await pursue(api, "run_2", (run.Cancelled(reason="no"),))
-    await api.write(RUN, "e1", requested(task("001")))
-
-    for by in ("hour", "day"):
-        answer = await api.get(f"/api/v1/runs/summary?groupBy={by}&from=1d")
-
-        assert answer.status == 200
-        counts = RunCounts.model_validate(answer.json)
-        assert (counts.runs.completed, counts.runs.failed, counts.runs.total) == (1, 1, 2)
-        assert (counts.executions.pending, counts.executions.total) == (1, 1)
-        assert sum(one.runs.total for one in counts.summary) == 2
-        first = datetime.fromtimestamp(counts.summary[0].date / 1000, UTC)
-        assert (first.minute, first.second) == (0, 0)
-    later = (datetime.now(UTC) + timedelta(days=1)).date()
-    assert (await api.get(f"/api/v1/runs/summary?from={later}")).json["summary"] == []
-    assert (await api.get("/api/v1/runs/summary?groupBy=week")).status == 400
-    assert (await api.get("/api/v1/runs/summary?from=yesterday")).status == 400
