@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import structlog
 
@@ -15,6 +15,7 @@ from contracts.core.commit import Recorded
 from contracts.core.event import Event
 from contracts.domain import dag, run
 from contracts.domain.agent import Directory
+from contracts.domain.budget import NOTHING_SPENT, Spending
 from contracts.domain.dag import DAG, Planned, Rejected, Requested
 from contracts.domain.memory import MEMORY, Memory
 from contracts.domain.model import Model, NoModel, resolve_model
@@ -39,15 +40,23 @@ from planner.title import Proposal, title_request
 T = TypeVar("T")
 Decide = Callable[[dag.State], Sequence[Event]]
 
+TITLE = "title"
+"""What the call for the title is for, see `contracts.domain.shared_budget.Reserved.by`."""
+
 logger = structlog.get_logger(__name__)
 
 
-class Queued(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Queued:
     """A DAG in the queue."""
 
     stream: Stream[dag.State]
     payer: str | None
     """The actor who pays for the models, see contracts.domain.payer."""
+    reserved: dict[str, Spending] = field(default_factory=dict)
+    """The most that the calls may cost whose cost is not in the log yet, for the budget of the run."""
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the plan is asked for. The title is asked for after that, from what is left of the budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +164,12 @@ class Planner:
         request = title_request(self.agents, state.goal_text, self._now(state), self.llm.problem)
         if request is None or state.title is not None:
             return None
-        reply = await self._ask(queued, request, "title")
-        return None if isinstance(reply, Rejected) else Proposal(reply)
+        await queued.asked.wait()
+        reply = await self._ask(queued, request, TITLE)
+        if isinstance(reply, Rejected):
+            return None
+        queued.reserved[TITLE] = NOTHING_SPENT.plus(reply.spent)
+        return Proposal(reply)
 
     async def _attempt(
         self, queued: Queued, briefing: PlanningContext, title: asyncio.Task[Proposal | None]
@@ -164,7 +177,8 @@ class Planner:
         stream, state = queued.stream, queued.stream.state
         question = next_question(state, briefing.system, briefing.goal(state.goal_text))
         request = briefing.chat(question)
-        reply = await self._ask(queued, request, str(len(tries(state)) + 1))
+        call = str(len(tries(state)) + 1)
+        reply = await self._ask(queued, request, call)
         if isinstance(reply, Rejected):
             await _append(stream, lambda now: dag.plan(now, [reply]))
             return
@@ -174,11 +188,13 @@ class Planner:
             verdict = briefing.planned(verdict)
         proposal = await self._proposal(title, wanted=isinstance(verdict, Planned))
         await _append(stream, lambda now: with_title(conclude(now, question, reply, verdict), proposal))
+        queued.reserved.pop(call, None)
 
     async def _ask(self, queued: Queued, request: ChatRequest, call: str) -> Reply | Rejected:
         """The reply of the model, or the rejection if a budget does not allow the call."""
-        if rejected := await self._unaffordable(queued.stream.state, request):
+        if rejected := await self._unaffordable(queued, request, call):
             return rejected
+        queued.asked.set()
         purpose = Purpose(f"{queued.stream.id}/{call}", queued.payer)
         try:
             return await ask(self.llm, request, self.pay, purpose)
@@ -186,13 +202,18 @@ class Planner:
             details = limit.reached.details
             return Rejected(http_status=402, error=limit.then("plan again"), details=details)
 
-    async def _unaffordable(self, state: dag.State, request: ChatRequest) -> Rejected | None:
-        """The rejection if the budget of the plan's run does not allow another question to a model."""
+    async def _unaffordable(self, queued: Queued, request: ChatRequest, call: str) -> Rejected | None:
+        """The rejection if the budget of the plan's run does not allow the call, which else is reserved."""
+        state = queued.stream.state
         budget = state.request.budget if state.request else None
         if budget is None:
             return None
-        reached = run.exceeded(budget, state.spent, await self.llm.estimate(request))
+        needed, spent = await self.llm.estimate(request), state.spent
+        for one in queued.reserved.values():
+            spent = spent.and_(one)
+        reached = run.exceeded(budget, spent, needed)
         if reached is None:
+            queued.reserved[call] = Spending.most(needed)
             return None
         numbers = reached.model_dump(include={"limit", "allowed", "spent", "needed"}, exclude_none=True)
         error = f"{reached.reason}; plan again with a larger budget"

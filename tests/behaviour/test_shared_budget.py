@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
@@ -143,3 +144,35 @@ async def test_in_any_order_of_events_the_limit_holds_and_no_call_is_forgotten(s
     counted = after.spent(None, "day", TODAY) + after.reserved(None, "day", TODAY)
     assert paid <= counted <= limit
     assert any(isinstance(event, Reserved) for event in await events(log))
+
+
+# ── clocks ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_a_call_at_the_end_of_a_month_counts_in_that_month_only() -> None:
+    log = MemoryLog(CODEC)
+    one = process(log, day=1)
+    one.clock = lambda: datetime(2026, 11, 30, 23, 59, 59, 999_999, tzinfo=UTC)
+
+    async def ask_past_midnight() -> Completion:
+        one.clock = lambda: datetime(2026, 12, 1, tzinfo=UTC)
+        return answer("0.01")
+
+    await one.pay(REQUEST, Purpose("run_1/1", None), ask_past_midnight)
+    await one.pay(REQUEST, Purpose("run_1/2", None), answering("0.02"))
+    await one.aclose()
+    november, december = await state(log, "2026-11"), await state(log, "2026-12")
+    assert (november.system.month, november.open) == (pico_usd("0.01"), {})
+    assert (december.system.month, december.open) == (pico_usd("0.02"), {})
+
+
+async def test_a_clock_that_is_set_back_over_midnight_begins_no_day_again() -> None:
+    log = MemoryLog(CODEC)
+    one = process(log, day="0.015")
+    morning = datetime(2026, 11, 29, 0, 1, tzinfo=UTC)
+    one.clock = lambda: morning
+    await one.pay(REQUEST, Purpose("run_1/1", None), answering("0.01"))
+    await one.aclose()
+    one.clock = lambda: morning - timedelta(hours=1)
+    with pytest.raises(LimitReached):
+        await one.pay(REQUEST, Purpose("run_1/2", None), answering("0.01"))

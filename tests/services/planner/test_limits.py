@@ -41,6 +41,19 @@ async def test_a_plan_that_could_exceed_a_shared_budget_is_not_asked_for(world: 
     assert not world.server.requests
 
 
+async def test_a_plan_and_its_title_which_are_asked_for_at_once_share_the_budget(
+    world: World, job: dict[str, Any]
+) -> None:
+    """The plan may use about 10,000 tokens and the title 10,000, so there is room for one of them."""
+    world.model.says(job)
+    llm = await world.llm(default_max_tokens=10_000)
+    await world.request(budget=Budget(tokens=15_000), max_tokens=10_000)
+    await world.deliver(await world.planner(llm))
+    *_, planned = await world.events()
+    assert isinstance(planned, dag.Planned)
+    assert len(world.server.requests) == len(world.asked) == 1
+
+
 async def test_each_attempt_at_a_plan_and_its_title_are_paid_from_the_shared_budget(
     world: World, job: dict[str, Any]
 ) -> None:

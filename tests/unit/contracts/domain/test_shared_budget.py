@@ -291,3 +291,33 @@ def test_the_sum_of_spent_and_reserved_never_exceeds_a_limit(steps: list[Any]) -
     assert state.system.month == paid
     assert BUDGET.snapshots
     assert BUDGET.snapshots.restored(BUDGET.snapshots.taken(state)) == state
+
+
+# ── attacks ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_call_that_cost_more_than_it_reserved_counts_in_full() -> None:
+    """The price was raised, or the provider counts other tokens. The excess is of one call at most."""
+    state = after(reserved("c", "1"))
+    state = BUDGET.fold(settle(state, "c", pico_usd("1.5"), limits(day="1.2"), NOON), state)
+    assert state.spent(None, "day", TODAY) == pico_usd("1.5")
+    assert refused(state, call("d", "0.000000000001"), limits(day="1.2")).reached.spent == pico_usd("1.5")
+
+
+def test_a_limit_can_be_used_up_to_the_last_pico_dollar_and_no_further() -> None:
+    state = after(reserved("a", "0.999999999999"))
+    assert reserve(state, call("b", "0.000000000001"), limits(day=1), NOON)
+    assert refused(state, call("b", "0.000000000002"), limits(day=1)).reached.may_fit_later
+
+
+def test_a_lowered_limit_holds_for_the_next_call() -> None:
+    state = after(*spent("1"))
+    assert reserve(state, call("c", "1"), limits(day=2), NOON)
+    assert refused(state, call("c", "1"), limits(day="0.5")).reached.limit.pico_usd == pico_usd("0.5")
+
+
+def test_a_clock_that_is_ahead_and_then_right_again_gives_no_second_day() -> None:
+    """What counts on the day of the wrong clock is not free on the days until then."""
+    state = after(*spent("1", at=NOON + DAY))
+    for now in (NOON, NOON + DAY):
+        assert refused(state, call("c", "1"), limits(day="1.5"), now).reached.spent == pico_usd("1")
