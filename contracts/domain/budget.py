@@ -77,9 +77,9 @@ class Spending(NamedTuple):
 
     def plus(self, charged: Charged | Spent) -> Spending:
         """With the tokens and the cost of one more answer, and what may have been charged besides."""
-        unbilled = charged.unbilled or Unbilled()
         if charged.usage is None and charged.cost_usd is None and charged.unbilled is None:
             return self
+        unbilled = charged.unbilled or Unbilled()
         tokens = charged.usage.total_tokens if charged.usage else 0
         cost = (pico_usd(charged.cost_usd) or 0) + (pico_usd(unbilled.usd) or 0)
         return Spending(self.pico_usd + cost, self.tokens + tokens + unbilled.tokens)

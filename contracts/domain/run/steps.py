@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import orjson
 
@@ -14,8 +15,7 @@ SYNTHESIS = "__SYNTHESIS__"
 """Id of the last step of every run of a plan. It makes the report."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One node: a sub-task, or the synthesis if `task` has the id SYNTHESIS."""
 
     task: SubTask
