@@ -24,6 +24,9 @@ GO = """async (path) => {
   navigate(path);
   await new Promise(requestAnimationFrame);
 }"""
+NOWHERE = "/nowhere"
+"""A path without a page: what is shown there sends no requests."""
+HEIGHT = 600
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -58,9 +61,11 @@ class Console:
     url: str
     problems: list[str] = field(default_factory=list)
     """Errors of scripts, violations of the policy, and requests to other hosts."""
+    is_own: bool = False
+    """Whether no other test may use the page."""
 
     async def open(self, path: str) -> None:
-        """Load a page of the console, and wait until it shows its heading."""
+        """Load a page of the console as a document, and wait until it shows its heading."""
         await self.page.goto(self.url + path)
         await self.page.locator("h1").first.wait_for()
 
@@ -69,6 +74,12 @@ class Console:
         await self.page.evaluate(GO, path)
         await self.page.locator("h1").first.wait_for()
         await expect(self.page.locator(".loading")).to_have_count(0, timeout=20_000)
+
+    async def rest(self) -> None:
+        """Leave the page without anything that a test has set, and without requests."""
+        await self.page.unroute_all(behavior="ignoreErrors")
+        await self.page.emulate_media(color_scheme="light")
+        await self.page.evaluate(GO, NOWHERE)
 
     async def require_accessible(self, *parts: Part) -> None:
         """Require that axe finds nothing by the rules of WCAG 2.1 AA, in both themes, in the page or parts.
@@ -81,9 +92,11 @@ class Console:
         await self._require_accessible(parts, ("color-contrast",))
 
     async def _require_accessible(self, parts: Sequence[Part], rules: Sequence[str]) -> None:
-        if not await self.page.evaluate("'axe' in window"):
+        is_first = not await self.page.evaluate("'axe' in window")
+        if is_first:
             await self.page.evaluate(AXE_SCRIPT)
-        options = {"runOnly": rules, "resultTypes": ["violations"]}
+        # Only the rule on the style sheet preloads anything, and the style sheet is the same for all pages.
+        options = {"runOnly": rules, "resultTypes": ["violations"], "preload": is_first}
         where = {"include": parts or ["html"]}
         found = await self.page.evaluate("([where, options]) => axe.run(where, options)", [where, options])
         results = AxeResults(found)
@@ -139,33 +152,63 @@ def pytest_runtest_makereport(
 
 
 OpenConsole = Callable[..., Awaitable[Console]]
+Prepare = Callable[[Page], Awaitable[object]]
+
+
+@pytest.fixture(scope="session")
+def idle() -> list[Console]:
+    """Pages that wait for the next test. A new page costs as much as ten that a link leads to."""
+    return []
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def open_console(
-    context: BrowserContext, served: Bed, tmp_path: Path, request: pytest.FixtureRequest
+    context: BrowserContext,
+    served: Bed,
+    idle: list[Console],
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
 ) -> AsyncGenerator[OpenConsole]:
-    """Opens a page: `await open_console("/runs", width=390)`. Requests to the URLs `without` fail. `at` is
-    the URL of another system. Fails on any problem in it. The pages of a failed test are kept as pictures.
+    """Opens a page: `await open_console("/runs", width=390)`. Requests to the URLs `without` fail.
+
+    A page that `prepare` changes before it loads, and one of another system `at` a URL, are the test's own;
+    others are used again. Fails on any problem in them. The pages of a failed test are kept as pictures.
     """
     opened: list[Console] = []
 
-    async def open_page(path: str, *, width: int = 1440, without: str = "", at: str = "") -> Console:
-        console = Console(await context.new_page(), at or served.system.url)
+    async def open_page(
+        path: str, *, width: int = 1200, without: str = "", at: str = "", prepare: Prepare | None = None
+    ) -> Console:
+        is_own = bool(at or prepare)
+        console = await new_console(context, at or served.system.url) if is_own or not idle else idle.pop()
         opened.append(console)
-        await console.page.set_viewport_size({"width": width, "height": 900})
-        console.page.on("pageerror", lambda error: console.problems.append(f"script: {error}"))
-        console.page.on("dialog", lambda dialog: console.problems.append(f"dialog: {dialog.message}"))
-        console.page.on("console", lambda said: console.problems.extend(violations(said.text)))
-        console.page.on("request", lambda request: console.problems.extend(console.foreign(request.url)))
+        await console.page.set_viewport_size({"width": width, "height": HEIGHT})
         if without:
             await console.page.route(without, lambda route: route.abort())
-        await console.open(path)
+        if prepare:
+            await prepare(console.page)
+        await (console.open(path) if console.page.url == "about:blank" else console.go(path))
+        console.is_own = is_own
         return console
 
     yield open_page
     for console in opened:
-        if request.node.stash.get(FAILED, True):
+        is_failed = request.node.stash.get(FAILED, True)
+        if is_failed:
             await console.page.screenshot(path=tmp_path / f"{id(console)}.png")
-        await console.page.close()
+        if is_failed or console.is_own or console.problems:
+            await console.page.close()
+        else:
+            await console.rest()
+            idle.append(console)
         assert console.problems == []
+
+
+async def new_console(context: BrowserContext, url: str) -> Console:
+    """A page that has not loaded anything yet, and notes its problems."""
+    console = Console(await context.new_page(), url)
+    console.page.on("pageerror", lambda error: console.problems.append(f"script: {error}"))
+    console.page.on("dialog", lambda dialog: console.problems.append(f"dialog: {dialog.message}"))
+    console.page.on("console", lambda said: console.problems.extend(violations(said.text)))
+    console.page.on("request", lambda request: console.problems.extend(console.foreign(request.url)))
+    return console

@@ -60,14 +60,15 @@ async def test_a_key_is_asked_for_once_and_kept_until_the_tab_is_closed(
     await console.page.get_by_label("Key").fill(reader)
     await console.page.get_by_role("button", name="Use the key").click()
     await console.shown("No run fits the filters")
-    for path in ("/goals", "/system", "/"):
-        await console.open(path)
+    await console.open("/system")
+    for path in ("/system", "/goals", "/"):
+        await console.go(path)
         await console.page.locator(".health.good").wait_for()
         assert await console.page.get_by_label("Key").count() == 0
     other = await open_console("/runs", at=locked.url)
     await other.page.get_by_role("heading", name="Enter your key").wait_for()
 
-    await console.open("/new")
+    await console.go("/new")
     await console.page.get_by_label("Let an agent work on it in turns").check()
     await console.page.get_by_label("Goal").fill("Look after the old windmill")
     await console.page.get_by_role("button", name="Run").last.click()

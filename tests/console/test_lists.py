@@ -46,9 +46,9 @@ async def test_filters_are_kept_in_the_address(served: Bed, open_console: OpenCo
     await console.page.get_by_label("Tool").fill("sendWebhook")
     await console.page.wait_for_url("**/runs?q=kingf&status=completed&from=7d&tool=sendWebhook")
     await expect(rows).to_have_count(1)
-    again = await open_console("/runs?q=kingf&status=completed&from=7d&tool=sendWebhook")
-    await expect(again.page.locator("table.list tbody tr")).to_have_count(1)
-    assert await again.page.get_by_label("Tool").input_value() == "sendWebhook"
+    await console.open("/runs?q=kingf&status=completed&from=7d&tool=sendWebhook")
+    await expect(rows).to_have_count(1)
+    assert await console.page.get_by_label("Tool").input_value() == "sendWebhook"
 
 
 async def test_a_completed_run_with_failed_calls_does_not_look_like_any_other(
@@ -84,7 +84,7 @@ async def test_the_search_finds_runs_goals_and_plans_from_every_page(
     await expect(console.page.locator("table.list tbody tr")).to_have_count(1)
     await console.page.get_by_role("link", name="Feed the ospreys").click()
     await console.page.wait_for_url(f"**/goals/{goal.id}")
-    await console.open(f"/search?q={execution}")
+    await console.go(f"/search?q={execution}")
     await console.page.get_by_role("link", name="Weigh the ospreys").first.click()
     await console.page.wait_for_url(f"**/runs/{execution}")
 

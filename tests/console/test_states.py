@@ -10,12 +10,20 @@ from playwright.async_api import expect
 from contracts.api.goals import GoalCreate
 
 if TYPE_CHECKING:
-    from playwright.async_api import Route
+    from collections.abc import Awaitable, Callable
+
+    from playwright.async_api import Page, Route
 
     from tests.console.conftest import OpenConsole
     from tests.system.conftest import Bed
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def own_clock(page: Page) -> None:
+    """Let the test say how much time has passed."""
+    await page.clock.install()
+
 
 MISSING = {
     "/runs/dag-exec_missing": "Runs",
@@ -39,24 +47,25 @@ async def test_a_page_of_something_that_does_not_exist_says_so_and_leads_back(
     await console.require_accessible("main")
 
 
-@pytest.mark.parametrize("status", [429, 503])
+def refusing(status: int) -> Callable[[Route], Awaitable[None]]:
+    """Answers a request with this status."""
+    body = {"error": "Not now", "message": "Wait, then try again."}
+    return lambda route: route.fulfill(status=status, json=body)
+
+
 async def test_a_page_that_was_refused_for_now_loads_itself_again(
-    status: int, served: Bed, open_console: OpenConsole
+    served: Bed, open_console: OpenConsole
 ) -> None:
     goal = await served.client.goals.create(GoalCreate(objective="Look after the old windmill"))
-    console = await open_console("/")
-    refused = {"error": "Too Many Requests", "message": "Wait, then try again."}
-
-    async def refuse(route: Route) -> None:
-        await route.fulfill(status=status, json=refused)
-
-    await console.page.route(f"**/api/v1/goals/{goal.id}", refuse, times=1)
-    await console.page.clock.install()
-    await console.go(f"/goals/{goal.id}")
-    await console.page.get_by_role("heading", name="This page could not be loaded").wait_for()
-    await console.shown("Wait, then try again.")
-    await console.page.clock.fast_forward(10_000)
-    await console.page.get_by_role("heading", name="Look after the old windmill").wait_for()
+    console = await open_console("/", prepare=own_clock)
+    for status in (429, 503):
+        await console.page.route(f"**/api/v1/goals/{goal.id}", refusing(status), times=1)
+        await console.go(f"/goals/{goal.id}")
+        await console.page.get_by_role("heading", name="This page could not be loaded").wait_for()
+        await console.shown("Wait, then try again.")
+        await console.page.clock.fast_forward(10_000)
+        await console.page.get_by_role("heading", name="Look after the old windmill").wait_for()
+        await console.go("/new")
 
 
 async def test_a_new_system_tells_how_to_begin_and_has_an_example_that_needs_no_model(
@@ -114,30 +123,36 @@ TIMES = """async () => {
 async def test_times_are_of_the_zone_of_the_browser_with_the_offset_of_their_date(
     open_console: OpenConsole,
 ) -> None:
-    console = await open_console("/")
-    session = await console.page.context.new_cdp_session(console.page)
-    await session.send("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
-    await console.open("/")
+    async def in_berlin(page: Page) -> None:
+        session = await page.context.new_cdp_session(page)
+        await session.send("Emulation.setTimezoneOverride", {"timezoneId": "Europe/Berlin"})
+
+    console = await open_console("/search", prepare=in_berlin)
     winter, summer, clock = await console.page.evaluate(TIMES)
     assert ("12:00:00" in winter, "GMT+1" in winter) == (True, True)
     assert ("1:00:00" in summer, "GMT+2" in summer, "GMT+2" in clock) == (True, True, True)
+
+
+WITHOUT_CLIPBOARD = """
+  Object.defineProperty(navigator, "clipboard", { value: undefined });
+  addEventListener("copy", (event) => (window.copied = event.clipboardData.getData("text/plain")));
+"""
 
 
 async def test_an_id_is_copied_where_the_browser_has_no_clipboard_for_scripts(
     served: Bed, open_console: OpenConsole
 ) -> None:
     goal = await served.client.goals.create(GoalCreate(objective="Look after the old windmill"))
-    console = await open_console(f"/goals/{goal.id}")
-    await console.page.evaluate("""() => {
-      Object.defineProperty(navigator, "clipboard", { value: undefined });
-      addEventListener("copy", (event) => (window.copied = event.clipboardData.getData("text/plain")));
-    }""")
+    console = await open_console(
+        f"/goals/{goal.id}", prepare=lambda page: page.add_init_script(WITHOUT_CLIPBOARD)
+    )
     await console.page.get_by_role("button", name=goal.id).click()
     await console.shown("copied")
     assert await console.page.evaluate("window.copied") == goal.id
 
 
 LARGE_TEXT = "document.documentElement.style.fontSize = '200%'"
+NORMAL_TEXT = "document.documentElement.style.fontSize = ''"
 LONG = (
     "Donaudampfschifffahrtsgesellschaft" * 9,
     "قارن بين الطاقة الشمسية " * 12,
@@ -155,6 +170,7 @@ async def test_no_page_is_wider_than_a_phone_with_long_texts_of_twice_the_size(
     for path in (*OF_LONG_TEXTS, *(f"/goals/{goal.id}" for goal in goals)):
         await console.go(path)
         assert await console.page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+    await console.page.evaluate(NORMAL_TEXT)
 
 
 async def test_the_keyboard_goes_on_in_the_page_that_a_link_opened(open_console: OpenConsole) -> None:
@@ -168,10 +184,7 @@ async def test_the_keyboard_goes_on_in_the_page_that_a_link_opened(open_console:
 
 
 async def test_a_gateway_that_stops_is_not_shown_as_ready(open_console: OpenConsole) -> None:
-    console = await open_console("/")
-    await console.page.locator(".health.good").wait_for()
-    await console.page.clock.install()
-    await console.open("/system")
+    console = await open_console("/system", prepare=own_clock)
     await console.page.locator(".health.good").wait_for()
     await console.page.route("**/health/ready", lambda route: route.abort())
     await console.page.clock.fast_forward(20_000)
@@ -181,13 +194,15 @@ async def test_a_gateway_that_stops_is_not_shown_as_ready(open_console: OpenCons
 
 
 async def test_a_system_without_a_model_says_so_and_offers_what_needs_none(open_console: OpenConsole) -> None:
-    console = await open_console("/search")
     answer = {"status": "degraded", "problems": {"llm": "no model is configured"}, "warnings": {}}
     nothing = {"executions": [], "pagination": {"total": 0, "nextCursor": None}}
-    await console.page.route("**/health/ready", lambda route: route.fulfill(status=503, json=answer))
-    await console.page.route("**/api/v1/dag-executions?*", lambda route: route.fulfill(json=nothing))
-    await console.page.route("**/api/v1/runs?*", lambda route: route.fulfill(json=[]))
-    await console.open("/")
+
+    async def without_model(page: Page) -> None:
+        await page.route("**/health/ready", lambda route: route.fulfill(status=503, json=answer))
+        await page.route("**/api/v1/dag-executions?*", lambda route: route.fulfill(json=nothing))
+        await page.route("**/api/v1/runs?*", lambda route: route.fulfill(json=[]))
+
+    console = await open_console("/", prepare=without_model)
     await console.page.locator(".health.warn", has_text="no model").wait_for()
     await console.shown("Model: no model is configured")
     await console.page.get_by_role("link", name="Run an example plan without a model").wait_for()
