@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Join, Label, Text, bindparam, cast, func, select
+from sqlalchemy import Column, ColumnElement, Join, Label, Text, bindparam, cast, func, or_, select
 
 from contracts.domain.run.steps import SYNTHESIS
 from contracts.views import (
@@ -60,8 +60,13 @@ _report = run_steps.alias("report")
 _with_report = runs.outerjoin(_report, (_report.c.run_id == runs.c.id) & (_report.c.step == SYNTHESIS))
 _REPORT = cast(_report.c.result, Text).label("report")
 _planning_cost = select(dags.c.planning_cost_pico).where(dags.c.id == runs.c.dag_id).scalar_subquery()
-_made_by_agent = runs.c.dag_id.in_(select(dags.c.id).where(dags.c.agent_name == bindparam("agent")))
-_has_step_of_agent = runs.c.id.in_(select(run_steps.c.run_id).where(of_agent(run_steps.c.agent_id)))
+STEPS_OF_AGENT = select(run_steps.c.run_id).where(of_agent(run_steps.c.agent_id))
+_dags_of_agent = select(dags.c.id).where(dags.c.agent_name == bindparam("agent"))
+_by_agent = runs.c.dag_id.in_(_dags_of_agent) | runs.c.id.in_(STEPS_OF_AGENT)
+_by_common_agent = or_(
+    _dags_of_agent.where(dags.c.id == runs.c.dag_id).exists(),
+    STEPS_OF_AGENT.where(run_steps.c.run_id == runs.c.id).exists(),
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -83,6 +88,8 @@ class Kind:
     """What a run costs in lists."""
     agent: ColumnElement[bool]
     """Whether a run is one of the parameter `agent`."""
+    common_agent: ColumnElement[bool]
+    """The same for an agent of many runs, see `gateway.views.filtering`."""
 
 
 EXECUTIONS = Kind(
@@ -93,7 +100,8 @@ EXECUTIONS = Kind(
     EXECUTION_STATUS,
     runs.c.updated_at,
     func.coalesce(runs.c.cost_pico, 0),
-    _made_by_agent | _has_step_of_agent,
+    _by_agent,
+    _by_common_agent,
 )
 GOAL_RUNS = Kind(
     (*columns(runs, "run_"), _REPORT, *GOAL_COLUMNS, *PLANNING_COLUMNS),
@@ -103,5 +111,6 @@ GOAL_RUNS = Kind(
     GOAL_RUN_STATUS,
     runs.c.created_at,
     func.coalesce(runs.c.cost_pico, 0) + func.coalesce(_planning_cost, 0),
+    of_agent(runs.c.agent_id),
     of_agent(runs.c.agent_id),
 )

@@ -18,7 +18,7 @@ from contracts.views import (
     runs_text,
     totals,
 )
-from gateway.api.runs.kinds import EXECUTION_COLUMNS, EXECUTIONS, GOAL_RUNS, Kind
+from gateway.api.runs.kinds import EXECUTION_COLUMNS, EXECUTIONS, GOAL_RUNS, STEPS_OF_AGENT, Kind
 from gateway.gateway import Gateway
 from gateway.views.filtering import (
     COMMON,
@@ -48,7 +48,13 @@ _FILTERS: Conditions = {
     "tool": runs.c.id.in_(_calls_of_tool),
     f"{COMMON}tool": _calls_of_tool.where(run_steps.c.run_id == runs.c.id).exists(),
 }
-_PROBES: Probes = {"q": text_is_common(runs_text), "tool": has_many(_calls_of_tool)}
+_PROBES: Probes = {
+    "q": text_is_common(runs_text),
+    "tool": has_many(_calls_of_tool),
+    "agent": has_many(STEPS_OF_AGENT),
+}
+_COUNTED_BY_INDEX = ((f"{COMMON}q",), (f"{COMMON}agent",))
+"""Filters by which an index counts rows in less time than a test of each row, if there are no others."""
 
 _STEPS_OF_RUN = (
     select(*EXECUTION_COLUMNS, *STEP_COLUMNS)
@@ -179,6 +185,7 @@ def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:
         "status": kind.status == bindparam("status"),
         "min_cost": kind.cost >= bindparam("min_cost"),
         "agent": kind.agent,
+        f"{COMMON}agent": kind.common_agent,
     }
     return [kind.listed, *({**_FILTERS, **of_kind}[name] for name in by)]
 
@@ -205,7 +212,7 @@ def _page(kind: Kind, by: tuple[str, ...], order: Column[int], *, after: bool, c
 def _total(kind: Kind, by: tuple[str, ...]) -> Select[Any]:
     """Return the statement for a total. It reads stored totals, or counts."""
     if set(by) - {"status"}:
-        counted = ("q",) if by == (f"{COMMON}q",) else by  # all rows count, so their order is no help
+        counted = (by[0].removeprefix(COMMON),) if by in _COUNTED_BY_INDEX else by
         return select(func.count()).select_from(runs).where(*_conditions(kind, counted))
     count = select(func.sum(totals.c.rows)).where(totals.c.list == "executions")
     return count.where(kind.status == bindparam("status")) if "status" in by else count

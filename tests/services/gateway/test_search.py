@@ -351,7 +351,19 @@ def test_a_command_names_its_empty_argument(
 
 @pytest.mark.parametrize("path", [EXECUTIONS, "/api/v1/runs", "/api/v1/dags", "/api/v1/goals"])
 @pytest.mark.parametrize(
-    "query", ["q=grows", "q=none", "tool=writeFile", "q=grows&tool=writeFile", "tool=none", "q=grows&limit=1"]
+    "query",
+    [
+        "q=grows",
+        "q=none",
+        "q=grows&limit=1",
+        "tool=writeFile",
+        "tool=none",
+        "q=grows&tool=writeFile",
+        "agent=D",
+        "agent=A",
+        "agent=none",
+        "agent=D&tool=writeFile",
+    ],
 )
 async def test_a_list_is_the_same_whether_many_rows_pass_a_filter_or_few(
     api: Api, path: str, query: str, monkeypatch: pytest.MonkeyPatch
