@@ -19,8 +19,10 @@ import structlog
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
+from deploy.local import forks
 from deploy.local.nats_server import NatsServer, running
 from tests import shared_nats
+from tests.forked.python import SERVICES, ForkedPython, forking
 from tests.shared_nats import SharedNats
 from tests.waiting import WAIT_S
 
@@ -33,6 +35,8 @@ hypothesis.settings.load_profile("quick")
 
 NATS_IMAGE = "nats:2.15-alpine"
 POLL_S = 0.005
+LONGEST_POLL_S = 0.05
+"""Pauses grow up to this: to ask takes CPU time, of services, too."""
 _LOG_PROCESSORS = structlog.get_config()["processors"]
 
 
@@ -51,6 +55,7 @@ def eventually() -> Eventually:
 
     async def wait(condition: Callable[[], Any], *, timeout: float = WAIT_S) -> Any:
         answer: Any = None
+        pause_s = POLL_S
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while True:
@@ -58,7 +63,8 @@ def eventually() -> Eventually:
                     answer = await given if inspect.isawaitable(given) else given
                     if answer:
                         return answer
-                    await asyncio.sleep(POLL_S)  # noqa: TID251  the one place where tests poll
+                    await asyncio.sleep(pause_s)  # noqa: TID251  the one place where tests poll
+                    pause_s = min(1.5 * pause_s, LONGEST_POLL_S)
         pytest.fail(f"still {answer!r} after {timeout:g} s")
 
     return wait
@@ -86,6 +92,22 @@ def structlog_of_the_test() -> Iterator[None]:
     structlog.configure(processors=[*_LOG_PROCESSORS[:-1], plain])
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(scope="session")
+def forked_python() -> Iterator[ForkedPython]:
+    """Interpreters for programs that need not import anything."""
+    with forking() as python:
+        yield python
+
+
+@pytest.fixture(scope="session")
+def forked_services(forked_python: ForkedPython) -> Iterator[None]:
+    """Fork servers of local systems do not import anything, either."""
+    python = forked_python.with_imports(*SERVICES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forks, "python_module", lambda module: [python, "-P", "-m", module])
+        yield
 
 
 @pytest.fixture

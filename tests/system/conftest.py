@@ -31,8 +31,8 @@ from deploy.local.system import LocalSystem, Options, local_system, private
 from deploy.scripted_llm import Rule, ScriptedAnswer, ScriptedCall, ScriptedLlm, When, default_rules
 from deploy.scripted_llm import environment as scripted_environment
 from tests.canaries import CANARIES, found_in, found_in_files, found_in_nats
+from tests.forked.python import COMMANDS, ForkedPython
 from tests.prompts import require_untrusted_apart
-from tests.system.preloaded import run_preloaded
 from tests.waiting import WAIT_S
 
 LEASE_S = 300
@@ -219,13 +219,13 @@ StartBed = Callable[..., AbstractAsyncContextManager[Bed]]
 
 
 @pytest.fixture(scope="session")
-def start_bed() -> StartBed:
+def start_bed(forked_services: None) -> StartBed:
     """Starts a system of a test's own: `async with start_bed(directory, executors=2) as bed`."""
     return running_bed
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def bed(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Bed]:
+async def bed(forked_services: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Bed]:
     """The system that most tests share: each leaves it ready."""
     async with running_bed(tmp_path_factory.mktemp("system")) as bed:
         yield bed
@@ -300,13 +300,15 @@ def script() -> Path:
 
 
 @pytest.fixture
-def command(environment: dict[str, str], tmp_path: Path) -> RunCli:
+def command(forked_python: ForkedPython, script: Path, environment: dict[str, str], tmp_path: Path) -> RunCli:
     """Runs `async-agent` to its end in a forked process, which need not import anything."""
-    output, errors = tmp_path / "command.output", tmp_path / "command.errors"
+    outputs = tmp_path / "command.output", tmp_path / "command.errors"
 
-    async def run_command(*args: object) -> Ended:
-        status = await run_preloaded([*map(str, args)], environment, tmp_path, output, errors)
-        return Ended(status, output.read_bytes().decode(), errors.read_bytes().decode())
+    async def run_command(*args: object, encoding: str = "utf-8") -> Ended:
+        argv = [*map(str, (script, *args))]
+        status = await forked_python.run(argv, COMMANDS, environment, tmp_path, outputs)
+        output, errors = (path.read_bytes().decode(encoding) for path in outputs)
+        return Ended(status, output, errors)
 
     return run_command
 

@@ -18,10 +18,10 @@ FIGURES = {"p50_ms", "p99_ms", "writing_p50_ms", "writing_p99_ms"}
 
 
 async def test_a_workload_is_one_object_with_its_figures_and_what_they_depend_on(
-    cli: RunCli, tmp_path: Path
+    command: RunCli, tmp_path: Path
 ) -> None:
     file = tmp_path / "figures.json"
-    ended = await cli("bench", "latency", "--json", file, "--durability", "fast")
+    ended = await command("bench", "latency", "--json", file, "--durability", "fast")
     assert ended.status == 0, ended.output + ended.errors
     (written,) = json.loads(file.read_text())
     assert written.keys() == CIRCUMSTANCES | FIGURES

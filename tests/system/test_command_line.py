@@ -70,8 +70,8 @@ async def test_a_chosen_port_that_is_taken_is_an_error(command: RunCli, taken_po
     assert "is taken by another program" in refused.errors
 
 
-async def test_the_demo_completes_where_there_is_no_terminal_and_no_llm(cli: RunCli) -> None:
-    ended = await cli("demo", "--kill", "nats")
+async def test_the_demo_completes_where_there_is_no_terminal_and_no_llm(command: RunCli) -> None:
+    ended = await command("demo", "--kill", "nats")
     assert ended.status == 0, ended.errors
     assert "No LLM is configured, so a scripted one answers" in ended.errors
     assert "kill -9 nats" in ended.errors

@@ -30,7 +30,7 @@ async def test_a_script_runs_a_plan_of_its_own(
     created = await cli("executions", "create", job, "--json", *at)
     execution_id = json.loads(created.output)["executionId"]
 
-    watched = await cli("executions", "watch", execution_id, *at)
+    watched = await command("executions", "watch", execution_id, *at)
     assert watched.status == 0, watched.errors
     assert "scripted-2" in watched.errors
 
@@ -45,7 +45,7 @@ async def test_a_script_runs_a_plan_of_its_own(
 
 
 async def test_a_suspended_execution_is_corrected_forked_and_compared(
-    bed: Bed, cli: RunCli, command: RunCli, tmp_path: Path
+    bed: Bed, command: RunCli, tmp_path: Path
 ) -> None:
     """The fork is executed by the services, and runs only what it does not inherit."""
     at = ("--url", bed.system.url)
@@ -53,7 +53,7 @@ async def test_a_suspended_execution_is_corrected_forked_and_compared(
     read = jobs.task("002", "readFile", {"path": "forks/none.txt"}, needs=("001",))
     job = tmp_path / "job.json"
     job.write_text(json.dumps(jobs.job_json(write, read)))
-    first = json.loads((await cli("executions", "create", job, "--json", *at)).output)["executionId"]
+    first = json.loads((await command("executions", "create", job, "--json", *at)).output)["executionId"]
     assert (await command("executions", "watch", first, *at)).status == 1
 
     wrong = await command("executions", "resume", first, "--params", '002={"pth": "x"}', *at)
@@ -145,16 +145,16 @@ async def test_each_list_is_a_json_array(bed: Bed, command: RunCli) -> None:
 
 @pytest.mark.parametrize("encoding", ["latin-1", "ascii", "utf-16"])
 async def test_every_output_encoding_works(
-    bed: Bed, cli: RunCli, environment: dict[str, str], encoding: str
+    bed: Bed, command: RunCli, environment: dict[str, str], encoding: str
 ) -> None:
     """What it lacks is written as JSON does; no command fails when its work is done."""
     environment["PYTHONIOENCODING"] = encoding
     at = ("--url", bed.system.url)
-    created = await cli("goals", "create", "Größe 日本 😀 erklären", "--json", *at, encoding=encoding)
+    created = await command("goals", "create", "Größe 日本 😀 erklären", "--json", *at, encoding=encoding)
     assert created.status == 0, created.errors
     goal = json.loads(created.output)
     assert goal["objective"] == "Größe 日本 😀 erklären"
-    shown = await cli("goals", "list", *at, encoding=encoding)
+    shown = await command("goals", "list", *at, encoding=encoding)
     assert (shown.status, goal["id"] in shown.output) == (0, True)
     await bed.client.goals.delete(goal["id"])
 

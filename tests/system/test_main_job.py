@@ -42,8 +42,8 @@ async def test_a_late_client_receives_the_same_events_as_a_live_one(bed: Bed) ->
     assert [event.type for event in live if event.seq] == [event.type for event in late if event.seq]
 
 
-async def test_a_goal_from_the_command_line_prints_its_report(bed: Bed, cli: RunCli) -> None:
-    ended = await cli("run-goal", GOAL, "--url", bed.system.url)
+async def test_a_goal_from_the_command_line_prints_its_report(bed: Bed, command: RunCli) -> None:
+    ended = await command("run-goal", GOAL, "--url", bed.system.url)
     assert (ended.status, ended.output.splitlines()[0]) == (0, "# Solar or wind for a small farm")
     assert "Keep the comparison in a file" in ended.errors
 

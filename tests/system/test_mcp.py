@@ -34,8 +34,8 @@ async def test_a_job_is_run_over_standard_input_and_output(
     assert bed.hooks.calls[f"{execution_id}/mcp-1"] == 1
 
 
-async def test_without_a_system_it_says_how_to_start_one(cli: RunCli) -> None:
-    ended = await cli("mcp", "--url", "http://127.0.0.1:9")
+async def test_without_a_system_it_says_how_to_start_one(command: RunCli) -> None:
+    ended = await command("mcp", "--url", "http://127.0.0.1:9")
 
     assert ended.status == 2
     assert "async-agent up" in ended.errors

@@ -7,7 +7,6 @@ import asyncio
 import json
 import re
 import shlex
-import sys
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from tests.forked.python import ForkedPython
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -151,9 +151,11 @@ async def test_every_request_is_answered_as_promised(reader: Reader) -> None:
 CLIENT = re.findall(r"```python\n(.+?)```", README.split("### Use Python")[1], re.DOTALL)[0]
 
 
-async def test_the_client_example_runs_as_it_stands(bed: Bed, environment: dict[str, str]) -> None:
+async def test_the_client_example_runs_as_it_stands(
+    bed: Bed, forked_python: ForkedPython, environment: dict[str, str]
+) -> None:
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", CLIENT),
+        *(forked_python.with_imports("contracts.client"), "-c", CLIENT),
         env={**environment, "ASYNC_AGENT_URL": bed.system.url},
         stdout=PIPE,
         stderr=PIPE,

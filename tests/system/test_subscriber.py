@@ -6,7 +6,6 @@ import ast
 import asyncio
 import json
 import re
-import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ import nats
 import pytest
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
+from tests.forked.python import ForkedPython
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -31,10 +31,12 @@ COMPLETED = "evt.run.*.completed"
 
 
 @asynccontextmanager
-async def subscriber(bed: Bed, environment: dict[str, str]) -> AsyncGenerator[Process]:
+async def subscriber(
+    bed: Bed, forked_python: ForkedPython, environment: dict[str, str]
+) -> AsyncGenerator[Process]:
     """The program of the README."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", SUBSCRIBER),
+        *(forked_python.with_imports("nats"), "-c", SUBSCRIBER),
         env={**environment, "NATS_URL": bed.reader_url, "PYTHONUNBUFFERED": "1"},
         stdout=PIPE,
     )
@@ -64,16 +66,16 @@ async def read_until(process: Process, execution_id: str) -> list[str]:
 
 
 async def test_the_subscriber_hears_what_was_before_and_what_is_new(
-    bed: Bed, environment: dict[str, str]
+    bed: Bed, forked_python: ForkedPython, environment: dict[str, str]
 ) -> None:
     """Killed and started again it goes on where it was: whoever was away misses nothing."""
     before = await completed(bed, "subscribed-1")
-    async with subscriber(bed, environment) as first:
+    async with subscriber(bed, forked_python, environment) as first:
         assert "run.completed" in await read_until(first, before)
         live = await completed(bed, "subscribed-2")
         assert "run.completed" in await read_until(first, live)
     meanwhile = await completed(bed, "subscribed-3")
-    async with subscriber(bed, environment) as second:
+    async with subscriber(bed, forked_python, environment) as second:
         assert "run.completed" in await read_until(second, meanwhile)
 
 

@@ -37,7 +37,7 @@ async def test_views_of_a_running_system_can_be_built_anew(bed: Bed, command: Ru
 
 
 async def test_a_log_that_was_deleted_stops_the_system_until_an_operator_accepts_it(
-    start_bed: StartBed, cli: RunCli, eventually: Eventually, tmp_path: Path
+    start_bed: StartBed, command: RunCli, eventually: Eventually, tmp_path: Path
 ) -> None:
     """What was accepted is still readable; nothing new is, and nothing is built over it."""
     async with start_bed(tmp_path / "data") as bed:
@@ -63,7 +63,7 @@ async def test_a_log_that_was_deleted_stops_the_system_until_an_operator_accepts
             await bed.client.dags.execute_job(job)
         assert await bed.client.executions.get(started.execution_id) == before
 
-        accepted = await cli("log", "accept", "--data", bed.data)
+        accepted = await command("log", "accept", "--data", bed.data)
         assert (accepted.status, "regressed at seq" in accepted.output) == (0, True), accepted.errors
         await bed.system.ready()
         again = await bed.client.dags.execute_job(job)

@@ -7,6 +7,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+import pytest
+
 from deploy.local.forks import Forked, ForkServer, Program, fork_server
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ async def all_of(forked: Forked) -> str:
     return (await forked.stdout.read()).decode()
 
 
+@pytest.mark.usefixtures("forked_services")
 async def test_a_forked_service_has_its_own_environment_directory_output_and_status(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("LOG_LEVEL=loud\n")
     async with fork_server(os.environ) as forks:
@@ -43,6 +46,7 @@ async def test_a_forked_service_has_its_own_environment_directory_output_and_sta
     assert ["METRICS_PORT" in text for text in said] == [False, True]
 
 
+@pytest.mark.usefixtures("forked_services")
 async def test_the_end_by_a_signal_is_reported(tmp_path: Path) -> None:
     async with fork_server(os.environ) as forks:
         forked = await forks.fork(waiting(tmp_path))
@@ -63,6 +67,7 @@ async def test_services_end_with_their_fork_server_and_the_next_fork_starts_anot
         assert NO_NATS in await all_of(again)
 
 
+@pytest.mark.usefixtures("forked_services")
 async def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
     async with fork_server(os.environ) as forks:
         forked = await forks.fork(wrong(tmp_path / "missing"))
@@ -70,6 +75,7 @@ async def test_a_service_that_cannot_start_says_why(tmp_path: Path) -> None:
         assert await forked.wait() == 1
 
 
+@pytest.mark.usefixtures("forked_services")
 async def test_an_environment_may_be_large(tmp_path: Path) -> None:
     async with fork_server(os.environ) as forks:
         forked = await forks.fork(wrong(tmp_path, LARGE="x" * 2_000_000))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -32,6 +30,7 @@ from deploy.scripted_llm import ScriptedLlm, parse_rules
 from executor.goal.workload import AgentWorkload
 from executor.service import build
 from executor.settings import ExecutorSettings
+from tests.forked.python import SERVICES, ForkedPython
 from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
@@ -174,12 +173,9 @@ async def test_a_goal_for_which_there_is_not_a_plan_tells_its_webhook(
 
 
 @asynccontextmanager
-async def a_process() -> AsyncGenerator[asyncio.subprocess.Process]:
+async def a_process(python: str) -> AsyncGenerator[asyncio.subprocess.Process]:
     """An executor in a process of its own, killed on the way out."""
-    root = Path(__file__).parents[4]
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "executor"), env={**os.environ, "PYTHONPATH": str(root)}
-    )
+    process = await asyncio.create_subprocess_exec(python, "-m", "executor")
     try:
         yield process
     finally:
@@ -188,17 +184,18 @@ async def a_process() -> AsyncGenerator[asyncio.subprocess.Process]:
 
 
 async def test_a_webhook_that_a_kill_after_the_end_cut_short_is_called_once_more_with_the_same_key(
-    log: NatsLog, receiver: Any, eventually: Eventually
+    log: NatsLog, receiver: Any, eventually: Eventually, forked_python: ForkedPython
 ) -> None:
+    python = forked_python.with_imports(*SERVICES)
     it, url = receiver
     it.gate.set()
     it.held = url("end")
-    async with a_process():
+    async with a_process(python):
         await requested(log, url("end"))
         await eventually(lambda: told(it))
     assert (await log.read("run", "run_1"))[-1].commit.state == run.Status.COMPLETED
     it.held = None
-    async with a_process():
+    async with a_process(python):
         await eventually(lambda: ended(log))
     assert [key for key in it.keys if key.endswith("webhook")] == ["run_1/webhook"] * 2
     assert len(await log.read("memory", "goal_1")) == 1

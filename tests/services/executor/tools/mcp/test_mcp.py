@@ -34,8 +34,8 @@ def servers(tmp_path: Path, **config: Any) -> AbstractAsyncContextManager[tuple[
     return tools_of(tmp_path, "mcp_config", {"mcpServers": {"it": config}})
 
 
-def command(**more: Any) -> dict[str, Any]:
-    return {"command": sys.executable, "args": [str(PROGRAM)], **more}
+def command(python: str, **more: Any) -> dict[str, Any]:
+    return {"command": python, "args": [str(PROGRAM)], **more}
 
 
 async def test_tools_of_a_command_are_offered_and_called(
@@ -43,7 +43,10 @@ async def test_tools_of_a_command_are_offered_and_called(
 ) -> None:
     monkeypatch.setenv("SMTP_PASS", "secret-of-the-executor")
     monkeypatch.setenv("TOKEN", "value-of-the-token")
-    async with servers(tmp_path, **command(env={"GIVEN": "${TOKEN}"}, deny=["crash"])) as (tools, _):
+    async with servers(tmp_path, **command(sys.executable, env={"GIVEN": "${TOKEN}"}, deny=["crash"])) as (
+        tools,
+        _,
+    ):
         assert set(tools.available) == {
             f"it__{name}"
             for name in (
@@ -83,22 +86,22 @@ async def test_tools_of_a_command_are_offered_and_called(
         assert seen == "unset [redacted]"
 
 
-async def test_a_result_is_not_checked_by_the_patterns_of_its_server(tmp_path: Path) -> None:
-    async with servers(tmp_path, **command()) as (tools, _):
+async def test_a_result_is_not_checked_by_the_patterns_of_its_server(tmp_path: Path, python: str) -> None:
+    async with servers(tmp_path, **command(python)) as (tools, _):
         answer = await tools.get("it__backtracking").invoke({}, CALL)
         assert answer == {"text": "a" * 50 + "!"}
 
 
-async def test_a_tool_that_can_be_called_as_a_task_only_is_not_offered(tmp_path: Path) -> None:
+async def test_a_tool_that_can_be_called_as_a_task_only_is_not_offered(tmp_path: Path, python: str) -> None:
     program = Path(__file__).with_name("a_tasks_server.py")
-    config = {"command": sys.executable, "args": [str(program)], "protocol": "legacy"}
+    config = {"command": python, "args": [str(program)], "protocol": "legacy"}
     async with servers(tmp_path, **config) as (tools, _):
         assert tools.available == ("it__quick",)
         assert await tools.get("it__quick").invoke({}, CALL) == "done"
 
 
-async def test_a_failed_call_and_wrong_parameters_are_refused(tmp_path: Path) -> None:
-    async with servers(tmp_path, **command()) as (tools, _):
+async def test_a_failed_call_and_wrong_parameters_are_refused(tmp_path: Path, python: str) -> None:
+    async with servers(tmp_path, **command(python)) as (tools, _):
         with pytest.raises(Reject, match="no such flight"):
             await tools.get("it__fails").invoke({}, CALL)
         with pytest.raises(Reject, match="days: 'two' is not of type 'integer'"):
@@ -107,23 +110,23 @@ async def test_a_failed_call_and_wrong_parameters_are_refused(tmp_path: Path) ->
             await tools.get("it__weather").invoke({}, CALL)
 
 
-async def test_progress_is_sent_to_watchers(tmp_path: Path) -> None:
+async def test_progress_is_sent_to_watchers(tmp_path: Path, python: str) -> None:
     told: list[tuple[str, str, str]] = []
 
     async def tell(kind: str, tool: str, message: str) -> None:
         told.append((kind, tool, message))
 
-    async with servers(tmp_path, **command()) as (tools, _):
+    async with servers(tmp_path, **command(python)) as (tools, _):
         assert await tools.get("it__slow").invoke({}, CallContext("run_1/001", tell)) == "done"
     assert told == [("progress", "it__slow", "half of it")]
 
 
 async def test_a_call_that_a_crash_cut_short_is_not_repeated_and_the_server_comes_back(
-    tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, python: str, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mcp_server, "FIRST_PAUSE_S", 0.2)
     crashes = tmp_path / "crashes"
-    async with servers(tmp_path, **command(env={"CRASHES": str(crashes)})) as (tools, _):
+    async with servers(tmp_path, **command(python, env={"CRASHES": str(crashes)})) as (tools, _):
         with pytest.raises(Reject, match="may have taken effect"):
             await tools.get("it__crash").invoke({}, CALL)
         assert tools.available == ()
@@ -147,10 +150,12 @@ async def test_a_command_that_does_not_exist_stops_nothing(
             tools.get("other__text")
 
 
-async def test_tools_of_a_url_are_offered_and_called(tmp_path: Path, eventually: Eventually) -> None:
+async def test_tools_of_a_url_are_offered_and_called(
+    tmp_path: Path, python: str, eventually: Eventually
+) -> None:
     port = free_port("127.0.0.1", 0)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(PROGRAM), "http", str(port), env=dict(os.environ), stdout=DEVNULL, stderr=DEVNULL
+        python, str(PROGRAM), "http", str(port), env=dict(os.environ), stdout=DEVNULL, stderr=DEVNULL
     )
     try:
         await eventually(lambda: accepts(port))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from datetime import timedelta
@@ -32,10 +31,10 @@ BERN: dict[str, Json] = {"where": "Bern"}
 
 
 def servers(
-    tmp_path: Path, protocol: str = "legacy"
+    tmp_path: Path, python: str, protocol: str = "legacy"
 ) -> AbstractAsyncContextManager[tuple[Registry, list[ToolSource]]]:
     config = {
-        "command": sys.executable,
+        "command": python,
         "args": [str(PROGRAM)],
         "env": {"CALLS": str(tmp_path / "calls")},
         "protocol": protocol,
@@ -53,8 +52,8 @@ def calls(tmp_path: Path) -> list[str]:
     return (tmp_path / "calls").read_text().split("\n")[:-1]
 
 
-async def test_a_call_is_held_open_until_its_questions_are_answered(tmp_path: Path) -> None:
-    async with servers(tmp_path) as (tools, _):
+async def test_a_call_is_held_open_until_its_questions_are_answered(tmp_path: Path, python: str) -> None:
+    async with servers(tmp_path, python) as (tools, _):
         book = tools.get("it__book")
         with pytest.raises(Ask) as first:
             await book.invoke(BERN, FIRST)
@@ -70,8 +69,8 @@ async def test_a_call_is_held_open_until_its_questions_are_answered(tmp_path: Pa
     assert calls(tmp_path) == ["book Bern"]
 
 
-async def test_other_calls_go_on_while_one_is_held(tmp_path: Path) -> None:
-    async with servers(tmp_path) as (tools, _):
+async def test_other_calls_go_on_while_one_is_held(tmp_path: Path, python: str) -> None:
+    async with servers(tmp_path, python) as (tools, _):
         with pytest.raises(Ask):
             await tools.get("it__book").invoke(BERN, FIRST)
         other = CallContext("run_2/001", answers={LOOK: {"guests": 1}})
@@ -80,11 +79,12 @@ async def test_other_calls_go_on_while_one_is_held(tmp_path: Path) -> None:
 
 async def test_a_call_that_must_not_be_made_twice_is_not_repeated_when_it_was_not_held(
     tmp_path: Path,
+    python: str,
 ) -> None:
-    async with servers(tmp_path) as (tools, _):
+    async with servers(tmp_path, python) as (tools, _):
         with pytest.raises(Ask):
             await tools.get("it__book").invoke(BERN, FIRST)
-    async with servers(tmp_path) as (tools, _):
+    async with servers(tmp_path, python) as (tools, _):
         with pytest.raises(Reject, match=r"not held open.*resume to make it again with the answer"):
             await tools.get("it__book").invoke(BERN, answered(guests={"guests": 3}))
         assert calls(tmp_path) == ["book Bern"]
@@ -92,32 +92,34 @@ async def test_a_call_that_must_not_be_made_twice_is_not_repeated_when_it_was_no
         assert await tools.get("it__book").invoke(BERN, resumed) == "Bern for 3, inside"
 
 
-async def test_a_call_that_only_reads_is_made_again_with_the_answer(tmp_path: Path) -> None:
-    async with servers(tmp_path) as (tools, _):
+async def test_a_call_that_only_reads_is_made_again_with_the_answer(tmp_path: Path, python: str) -> None:
+    async with servers(tmp_path, python) as (tools, _):
         with pytest.raises(Ask) as asked:
             await tools.get("it__look").invoke(BERN, FIRST)
         assert asked.value.expires_in == timedelta(days=7)
-    async with servers(tmp_path) as (tools, _):
+    async with servers(tmp_path, python) as (tools, _):
         assert await tools.get("it__look").invoke(BERN, answered(look={"guests": 2})) == "Bern: accept 2"
     assert calls(tmp_path) == ["look Bern"] * 2
 
 
-async def test_a_server_of_the_newer_protocol_is_called_again_with_the_answer(tmp_path: Path) -> None:
+async def test_a_server_of_the_newer_protocol_is_called_again_with_the_answer(
+    tmp_path: Path, python: str
+) -> None:
     """It holds nothing, so a call that must not be made twice can wait for as long as it takes."""
-    async with servers(tmp_path, "auto") as (tools, _):
+    async with servers(tmp_path, python, "auto") as (tools, _):
         with pytest.raises(Ask) as asked:
             await tools.get("it__reserve").invoke(BERN, FIRST)
         assert (str(asked.value), asked.value.expires_in) == (GUESTS, timedelta(days=7))
-    async with servers(tmp_path, "auto") as (tools, _):
+    async with servers(tmp_path, python, "auto") as (tools, _):
         assert await tools.get("it__reserve").invoke(BERN, answered(guests={"guests": 4})) == "Bern for 4"
     assert calls(tmp_path) == ["reserve Bern"]
 
 
 async def test_a_call_is_cancelled_when_it_was_held_for_too_long(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+    tmp_path: Path, python: str, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
 ) -> None:
     monkeypatch.setattr(conversation, "HELD_S", 0.0)
-    async with servers(tmp_path) as (tools, (it,)):
+    async with servers(tmp_path, python) as (tools, (it,)):
         assert isinstance(it, McpServer)
         with pytest.raises(Ask):
             await tools.get("it__book").invoke(BERN, FIRST)
@@ -128,9 +130,10 @@ async def test_a_call_is_cancelled_when_it_was_held_for_too_long(
 
 async def test_questions_that_come_at_once_are_answered_to_nobody_and_then_one_after_the_other(
     tmp_path: Path,
+    python: str,
 ) -> None:
     """A server of the older protocol does not say to which call its question belongs."""
-    async with servers(tmp_path) as (tools, _):
+    async with servers(tmp_path, python) as (tools, _):
         look = tools.get("it__look")
         places = "Bern", "Rome"
         said = await asyncio.gather(

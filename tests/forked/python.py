@@ -1,0 +1,85 @@
+"""Python programs that start at once: they are forked from a process that has imported what they need.
+
+An interpreter of its own takes more than a second of CPU for the imports of a service or a command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from deploy.local.fork_server import SHARED
+from tests.forked.relay import Request, start
+
+SERVER = Path(__file__).with_name("server.py")
+RELAY = Path(__file__).with_name("relay.py")
+
+SERVICES = ("deploy.local.lifeline", "openai", *SHARED)
+COMMANDS = (*SERVICES, "deploy.cli.resources.command", "deploy.cli.up", "deploy.cli.watch.follow")
+"""Those of commands that start systems are among them."""
+MCP_SERVERS = ("mcp.server", "mcp.server.mcpserver.resolve")
+
+
+class ForkedPython:
+    """Interpreters that need not import anything."""
+
+    def __init__(self, directory: Path) -> None:
+        self._socket = str(directory / "socket")
+        self._directory = directory
+
+    def with_imports(self, *modules: str) -> str:
+        """Return the path of an executable that is used like `sys.executable`. It has imported `modules`."""
+        file = self._directory / f"python-{len(list(self._directory.iterdir()))}"
+        words = [sys.executable, "-IS", str(RELAY), self._socket, ",".join(modules)]
+        file.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$0" "$@"\n')
+        file.chmod(0o700)
+        return str(file)
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        imports: Sequence[str],
+        env: Mapping[str, str],
+        cwd: Path,
+        outputs: tuple[Path, Path],
+    ) -> int:
+        """Run a program, write what it prints to two files, and return its exit status."""
+        executable = self.with_imports(*imports)
+        request = Request(imports=imports, argv=argv, env=dict(env), cwd=str(cwd), executable=executable)
+        with self._start(request, outputs) as program:
+            program.setblocking(False)
+            return int(await asyncio.get_running_loop().sock_recv(program, 16))
+
+    def _start(self, request: Request, outputs: tuple[Path, Path]) -> socket.socket:
+        with (
+            Path(os.devnull).open() as stdin,
+            outputs[0].open("w") as stdout,
+            outputs[1].open("w") as stderr,
+        ):
+            return start(self._socket, request, [stdin.fileno(), stdout.fileno(), stderr.fileno()])
+
+
+@contextmanager
+def forking() -> Generator[ForkedPython]:
+    """Start the process that forks."""
+    with tempfile.TemporaryDirectory(prefix="forked-") as directory:
+        python = ForkedPython(Path(directory))
+        server = subprocess.Popen(
+            [sys.executable, "-P", str(SERVER), f"{directory}/socket"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        with server:
+            assert server.stdin
+            assert server.stdout
+            server.stdout.readline()
+            yield python
+            server.stdin.close()
