@@ -14,7 +14,7 @@ from contracts.core.tool import Effect
 from contracts.domain.agent import Directory
 from contracts.domain.executors import ToolProgress
 from contracts.domain.shared_budget import LimitReached
-from contracts.llm import ChatRequest, Completion, Llm
+from contracts.llm import ChatRequest, Completion, Llm, MayRetry
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.nats.retry import retry_forever
 from contracts.spending import Pay, Purpose, unlimited
@@ -82,7 +82,7 @@ class Resources:
         except LimitReached as limit:
             raise over_shared_budget(limit, attempt.step.task.id, attempt.number) from None
 
-    async def _complete(self, request: ChatRequest, attempt: Attempt) -> Completion:
+    async def _complete(self, request: ChatRequest, attempt: Attempt, _: MayRetry) -> Completion:
         try:
             store = partial(attempt.prompt.store, blobs=self._blobs)
             async with asyncio.timeout(self._timeout_s):

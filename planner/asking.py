@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from functools import partial
 
 from contracts.core.event import Json
 from contracts.core.outcome import Reject, Retry
 from contracts.core.spent import Spent
-from contracts.llm import ChatRequest, Completion, Exchange, Llm
+from contracts.llm import ChatRequest, Completion, Exchange, Llm, MayRetry
 from contracts.spending import Pay, Purpose
 from planner.reply import Reply
 
@@ -17,16 +16,25 @@ ADVICE = "try again {when}, or set another provider and model"
 """Advice if a model does not answer."""
 
 
-async def ask(llm: Llm, request: ChatRequest, pay: Pay, purpose: Purpose) -> Reply:
+async def ask(llm: Llm, request: ChatRequest, pay: Pay, purpose: Purpose, is_affordable: MayRetry) -> Reply:
     """The answer of the model, or the error after all retries of the client.
+
+    `is_affordable`: whether the run of the plan can afford a retry.
 
     Raises:
         LimitReached: the shared budget does not allow the call.
         Unavailable: the log, which has the shared budget, could not be reached.
     """
     calls: list[Exchange] = []
+
+    async def complete(is_paid: MayRetry) -> Completion:
+        async def may_retry(spent: Spent) -> bool:
+            return await is_affordable(spent) and await is_paid(spent)
+
+        return await llm.complete(request, on_attempt=calls.append, may_retry=may_retry)
+
     try:
-        completion = await pay(request, purpose, partial(llm.complete, request, on_attempt=calls.append))
+        completion = await pay(request, purpose, complete)
     except Retry as failure:
         advice = ADVICE.format(when=_wait_text(failure.after))
         return _unanswered(f"{failure}; {advice}", failure.spent, calls)

@@ -13,6 +13,7 @@ import structlog
 
 from contracts.core.commit import Recorded
 from contracts.core.event import Event
+from contracts.core.spent import Spent
 from contracts.domain import dag, run
 from contracts.domain.agent import Directory
 from contracts.domain.budget import NOTHING_SPENT, Spending
@@ -195,25 +196,34 @@ class Planner:
         if rejected := await self._unaffordable(queued, request, call):
             return rejected
         queued.asked.set()
+
+        async def is_affordable(spent: Spent) -> bool:
+            return await self._unaffordable(queued, request, call, NOTHING_SPENT.plus(spent)) is None
+
         purpose = Purpose(f"{queued.stream.id}/{call}", queued.payer)
         try:
-            return await ask(self.llm, request, self.pay, purpose)
+            return await ask(self.llm, request, self.pay, purpose, is_affordable)
         except LimitReached as limit:
             details = limit.reached.details
             return Rejected(http_status=402, error=limit.then("plan again"), details=details)
 
-    async def _unaffordable(self, queued: Queued, request: ChatRequest, call: str) -> Rejected | None:
-        """The rejection if the budget of the plan's run does not allow the call, which else is reserved."""
+    async def _unaffordable(
+        self, queued: Queued, request: ChatRequest, call: str, already: Spending = NOTHING_SPENT
+    ) -> Rejected | None:
+        """The rejection if the budget of the plan's run does not allow the call, which else is reserved.
+
+        `already`: what earlier attempts of the call have cost.
+        """
         state = queued.stream.state
         budget = state.request.budget if state.request else None
         if budget is None:
             return None
-        needed, spent = await self.llm.estimate(request), state.spent
-        for one in queued.reserved.values():
-            spent = spent.and_(one)
+        needed, spent = await self.llm.estimate(request), state.spent.and_(already)
+        for other, one in queued.reserved.items():
+            spent = spent.and_(one) if other != call else spent
         reached = run.exceeded(budget, spent, needed)
         if reached is None:
-            queued.reserved[call] = Spending.most(needed)
+            queued.reserved[call] = Spending.most(needed).and_(already)
             return None
         numbers = reached.model_dump(include={"limit", "allowed", "spent", "needed"}, exclude_none=True)
         error = f"{reached.reason}; plan again with a larger budget"

@@ -11,7 +11,7 @@ from contracts.core.event import Event
 from contracts.core.spent import Spent
 from contracts.domain.keys import Keys
 from contracts.domain.shared_budget import BUDGET, PeriodBudget, State
-from contracts.llm import ChatRequest, Completion, Llm, LlmSettings
+from contracts.llm import ChatRequest, Completion, Llm, LlmSettings, MayRetry
 from contracts.runtime.log import Log
 from contracts.spending import SharedBudget
 
@@ -35,10 +35,10 @@ def answer(cost: str | None) -> Completion:
     return Completion("Hi", (), "stop", Spent(cost_usd=cost), {}, None, ())
 
 
-def answering(cost: str | None) -> Callable[[], Awaitable[Completion]]:
+def answering(cost: str | None) -> Callable[[MayRetry], Awaitable[Completion]]:
     """A model that answers at once."""
 
-    async def ask() -> Completion:
+    async def ask(_: MayRetry) -> Completion:
         return answer(cost)
 
     return ask

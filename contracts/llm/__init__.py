@@ -13,7 +13,7 @@ An answer is read in three layers. Each is pure, and a table of what real server
 from __future__ import annotations
 
 from contracts.llm.chat import ChatRequest, Completion, Exchange, FinishReason, ToolCall
-from contracts.llm.client import Llm, OnAttempt
+from contracts.llm.client import Llm, MayRetry, OnAttempt, always
 from contracts.llm.endpoint import LlmNotConfigured, Provider
 from contracts.llm.settings import LlmSettings
 
@@ -26,6 +26,8 @@ __all__ = [
     "FinishReason",
     "Exchange",
     "OnAttempt",
+    "MayRetry",
+    "always",
     "LlmNotConfigured",
     "Provider",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -31,6 +31,14 @@ if TYPE_CHECKING:
 
 OnAttempt = Callable[[Exchange], None]
 OnSend = Callable[[Body], None]
+"""Receives the body of each attempt."""
+MayRetry = Callable[[Spent], Awaitable[bool]]
+"""Whether a call that has cost this much so far may be tried again."""
+
+
+async def always(_: Spent) -> bool:
+    """Retry whatever a call has cost."""
+    return True
 
 
 class Llm:
@@ -66,11 +74,12 @@ class Llm:
         retries: int | None = None,
         on_attempt: OnAttempt | None = None,
         on_send: OnSend | None = None,
+        may_retry: MayRetry = always,
     ) -> Completion:
         """The model's answer, after at most `retries` retries (default: LLM_RETRIES).
 
         A further attempt without a refused parameter, or with a conversation shortened to the context of the
-        model, does not count as a retry. `on_send` receives the body of each attempt.
+        model, does not count as a retry.
 
         Raises:
             LlmNotConfigured: a setting is missing.
@@ -90,11 +99,10 @@ class Llm:
                     asked = adapted
                     continue
                 delay = self._backoff.delay(call.passing_failures, failure.after)
-                if not failure.passing or tries_left == 0 or delay is None:
+                if not failure.passing or not tries_left or delay is None or not await may_retry(call.spent):
                     raise with_advice(failure).as_outcome(call.spent) from failure
                 tries_left -= 1
-                if adapted is not None and tries_left == 0:
-                    asked = adapted
+                asked = adapted if adapted is not None and tries_left == 0 else asked
                 await self._backoff.sleep(delay)
             else:
                 self._learn(endpoint, asked.learnt)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
@@ -27,7 +28,7 @@ from contracts.domain.shared_budget import (
     reserve,
     settle,
 )
-from contracts.llm import ChatRequest, Completion, Llm
+from contracts.llm import ChatRequest, Completion, Llm, MayRetry, always
 from contracts.runtime.log import Log
 from contracts.runtime.nats.retry import retry_forever
 from contracts.runtime.stream import Origin, Stream
@@ -43,15 +44,23 @@ class Purpose(NamedTuple):
     """The actor who pays, see contracts.domain.payer."""
 
 
-Ask = Callable[[], Awaitable[Completion]]
-"""Calls the model."""
+Ask = Callable[[MayRetry], Awaitable[Completion]]
+"""Calls the model. A retry of the call is paid for by itself."""
 Pay = Callable[[ChatRequest, Purpose, Ask], Awaitable[Completion]]
 """Calls a model if the shared budget allows it, and counts its cost. Raises LimitReached otherwise."""
 
 
+class Held(NamedTuple):
+    """A reservation that is not settled."""
+
+    month: str
+    """The month in which it counts."""
+    call: str
+
+
 async def unlimited(_: ChatRequest, __: Purpose, ask: Ask) -> Completion:
     """Pay without any limit."""
-    return await ask()
+    return await ask(always)
 
 
 class SharedBudget:
@@ -97,10 +106,10 @@ class SharedBudget:
         """
         limits = self.limits(purpose.payer)
         if not limits.are_set:
-            return await ask()
+            return await ask(always)
         needed = await self._llm.estimate(request)
         if needed.is_free:
-            return await ask()
+            return await ask(always)
         async with self._turns:  # what waits for its turn reserves nothing
             return await self._paid(Call(unique(), purpose.by, needed), limits, ask)
 
@@ -117,20 +126,34 @@ class SharedBudget:
         await self._ledger.aclose()
 
     async def _paid(self, call: Call, limits: Limits, ask: Ask) -> Completion:
-        month, cost = await self._reserve(call, limits), None
+        held: Held | None = await self._reserve(call, limits)
+        counted, cost = 0, None
+
+        async def may_retry(spent: Spent) -> bool:
+            """Settle what the attempts so far have cost, and reserve the next one."""
+            nonlocal held, counted
+            more = (_cost(spent) or 0) - counted
+            if held and more:
+                ended, held, counted = held, None, counted + more
+                await self._settle(ended, more, limits)
+                with suppress(LimitReached):
+                    held = await self._reserve(call._replace(id=unique()), limits)
+            return held is not None
+
         try:
-            completion = await ask()
+            completion = await ask(may_retry)
             cost = _cost(completion.spent)
         except (Retry, Reject) as failure:
             if failure.spent is not None:
                 cost = _cost(failure.spent) or 0
             raise
         finally:
-            self._settle_later(month, call.id, cost, limits)
+            if held:
+                self._settle_later(held, None if cost is None else cost - counted, limits)
         return completion
 
-    async def _reserve(self, call: Call, limits: Limits) -> str:
-        """Reserve the most that a call may cost. Returns the month in which it counts.
+    async def _reserve(self, call: Call, limits: Limits) -> Held:
+        """Reserve the most that a call may cost.
 
         Where only reservations are in the way, it waits for those of this process, which may end cheaper.
         """
@@ -145,17 +168,18 @@ class SharedBudget:
                 await settled.wait()
             except BaseException:  # it may have been written nevertheless, and no call is made
                 self._unsettled += 1
-                self._settle_later(month, call.id, 0, limits)
+                self._settle_later(Held(month, call.id), 0, limits)
                 raise
             else:
                 self._unsettled += 1
-                return month
+                return Held(month, call.id)
 
-    def _settle_later(self, month: str, call_id: str, cost: int | None, limits: Limits) -> None:
-        decide = partial(settle, call_id=call_id, cost=cost, limits=limits, now=self.clock())
-        self._ledger.run_later(self._settle(partial(self._ledger.decide, month, decide)))
+    def _settle_later(self, held: Held, cost: int | None, limits: Limits) -> None:
+        self._ledger.run_later(self._settle(held, cost, limits))
 
-    async def _settle(self, write: Callable[[], Awaitable[None]]) -> None:
+    async def _settle(self, held: Held, cost: int | None, limits: Limits) -> None:
+        decide = partial(settle, call_id=held.call, cost=cost, limits=limits, now=self.clock())
+        write = partial(self._ledger.decide, held.month, decide)
         try:
             await retry_forever(write, what="to settle what a call of a model has cost")
         finally:

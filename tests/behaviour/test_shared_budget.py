@@ -11,9 +11,10 @@ import pytest
 from contracts.core.commit import Commit
 from contracts.core.money import pico_usd
 from contracts.core.outcome import Retry
+from contracts.core.spent import Spent
 from contracts.domain.registry import CODEC
 from contracts.domain.shared_budget import LimitReached, Reserved
-from contracts.llm import Completion
+from contracts.llm import Completion, MayRetry
 from contracts.runtime.log import Log, Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.nats.connection import Connection
@@ -117,7 +118,7 @@ async def test_in_any_order_of_events_the_limit_holds_and_no_call_is_forgotten(s
     log = UnsteadyLog(dice)
     limit, paid = pico_usd("0.3"), 0
 
-    async def ask() -> Completion:
+    async def ask(_: MayRetry) -> Completion:
         nonlocal paid
         await log.pause()
         if dice.random() < 0.2:
@@ -146,6 +147,46 @@ async def test_in_any_order_of_events_the_limit_holds_and_no_call_is_forgotten(s
     assert any(isinstance(event, Reserved) for event in await events(log))
 
 
+# ── retries ─────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_each_charged_attempt_of_a_call_is_reserved_before_it_is_made() -> None:
+    """An attempt costs 0.01 dollars and may cost 0.0101, so there is room for two."""
+    log = MemoryLog(CODEC)
+    one = process(log, day="0.025")
+    attempts = 1
+
+    async def ask(may_retry: MayRetry) -> Completion:
+        nonlocal attempts
+        while await may_retry(Spent(cost_usd=f"{attempts / 100}")):
+            attempts += 1
+        raise Retry("empty", spent=Spent(cost_usd=f"{attempts / 100}"))
+
+    with pytest.raises(Retry):
+        await one.pay(REQUEST, Purpose("dag_1/1", None), ask)
+    await one.aclose()
+    after = await state(log)
+    assert (attempts, after.spent(None, "day", TODAY), after.open) == (2, pico_usd("0.02"), {})
+    reserved = [event for event in await events(log) if isinstance(event, Reserved)]
+    assert len(reserved) == 2
+
+
+async def test_a_retry_after_attempts_that_cost_nothing_keeps_its_reservation() -> None:
+    log = MemoryLog(CODEC)
+    one = process(log, day="0.015")
+
+    async def ask(may_retry: MayRetry) -> Completion:
+        assert await may_retry(Spent())
+        assert await may_retry(Spent())
+        return answer("0.01")
+
+    await one.pay(REQUEST, Purpose("dag_1/1", None), ask)
+    await one.aclose()
+    after = await state(log)
+    assert (after.spent(None, "day", TODAY), after.open) == (pico_usd("0.01"), {})
+    assert len([event for event in await events(log) if isinstance(event, Reserved)]) == 1
+
+
 # ── clocks ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -154,7 +195,7 @@ async def test_a_call_at_the_end_of_a_month_counts_in_that_month_only() -> None:
     one = process(log, day=1)
     one.clock = lambda: datetime(2026, 11, 30, 23, 59, 59, 999_999, tzinfo=UTC)
 
-    async def ask_past_midnight() -> Completion:
+    async def ask_past_midnight(_: MayRetry) -> Completion:
         one.clock = lambda: datetime(2026, 12, 1, tzinfo=UTC)
         return answer("0.01")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from functools import partial
 
 import structlog
 from aiohttp import web
@@ -132,7 +131,7 @@ async def _asked(call: Call[None, None], entry: AgentVersion, request: ChatReque
     purpose = Purpose(task_id, call.principal.actor)
     try:
         completion = await call.gateway.shared.pay(
-            request, purpose, partial(call.gateway.chat.complete, request)
+            request, purpose, lambda may_retry: call.gateway.chat.complete(request, may_retry=may_retry)
         )
     except LimitReached as limit:
         raise _unaffordable(limit, call.gateway.clock()) from None

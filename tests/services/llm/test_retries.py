@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from contracts.core.outcome import Reject, Retry
+from contracts.core.spent import Spent
 from contracts.llm import ChatRequest, Exchange
 from deploy.scripted_llm import ScriptedLlm
 from tests.services.llm.lab import HELLO, OK, Lab
@@ -74,6 +75,23 @@ async def test_an_answer_that_never_comes_is_given_up(lab: Lab) -> None:
     assert "LLM_TIMEOUT_S" in str(seen[0].error)
     assert seen[0].status is None
     assert completion.spent.unbilled == (await llm.estimate(ChatRequest(HELLO))).as_unbilled
+
+
+async def test_a_call_that_may_not_be_retried_fails_with_what_it_has_cost(lab: Lab) -> None:
+    server = await lab.provider("[[rule]]\nanswer = { text = '', cost = 0.01 }")
+    asked: list[str | None] = []
+
+    async def may_retry(spent: Spent) -> bool:
+        asked.append(spent.cost_usd)
+        return len(asked) < 2
+
+    with pytest.raises(Retry) as failed:
+        await lab.client(server).complete(ChatRequest(HELLO), may_retry=may_retry)
+
+    assert asked == ["0.01", "0.02"]
+    assert len(server.requests) == 2
+    assert failed.value.spent
+    assert failed.value.spent.cost_usd == "0.02"
 
 
 async def test_an_unreachable_provider_is_named(lab: Lab) -> None:

@@ -54,6 +54,21 @@ async def test_a_plan_and_its_title_which_are_asked_for_at_once_share_the_budget
     assert len(world.server.requests) == len(world.asked) == 1
 
 
+async def test_a_call_for_a_plan_is_not_retried_if_its_run_cannot_afford_the_next_attempt(
+    world: World,
+) -> None:
+    """The plan may use about 10,000 tokens, and each empty answer has used 8,000."""
+    used = {"prompt_tokens": 7000, "completion_tokens": 1000}
+    world.model.says(*[ScriptedAnswer(text="", usage=used)] * 3)
+    await world.request(budget=Budget(tokens=15_000), max_tokens=10_000)
+    await world.deliver(await world.planner())
+    assert len(world.asked) == 1
+    made, *_ = (await world.events())[1:]
+    assert isinstance(made, dag.AttemptMade)
+    assert made.usage
+    assert made.usage.total_tokens == 8000
+
+
 async def test_each_attempt_at_a_plan_and_its_title_are_paid_from_the_shared_budget(
     world: World, job: dict[str, Any]
 ) -> None:
