@@ -61,7 +61,7 @@ class Revoked(Event):
 
 
 class BudgetSet(Event):
-    """The budget of the key was set: what models may cost that its requests lead to."""
+    """The budget of the key was set: what the models may cost that it pays for."""
 
     type: ClassVar[str] = "key.budget_set"
     budget: PeriodBudget

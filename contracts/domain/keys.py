@@ -31,6 +31,8 @@ class Keys:
 
     def __init__(self) -> None:
         self._entries: dict[str, Entry] = {}
+        self._unread: dict[str, Entry] = {}
+        """Keys as they were before an event that this version cannot read."""
 
     def fold(self, recorded: Iterable[Recorded]) -> None:
         """Apply further commits of keys, in log order."""
@@ -50,8 +52,12 @@ class Keys:
         return sorted(self._entries.values(), key=lambda entry: entry.state.name)
 
     def budget(self, name: str) -> PeriodBudget:
-        """The budget of the key called `name`; without limits if there is no such key."""
-        entry = self._entries.get(key_id(name))
+        """The budget of the key called `name`; without limits if there is no such key.
+
+        A key with an event that this version cannot read keeps the budget that it had before.
+        """
+        id_ = key_id(name)
+        entry = self._entries.get(id_) or self._unread.get(id_)
         return entry.state.budget if entry else UNLIMITED
 
     def refusal(self, name: str, now: datetime) -> str | None:
@@ -81,6 +87,8 @@ class Keys:
     def _apply(self, id_: str, event: Event, time: datetime) -> None:
         before = self._entries.pop(id_, None)
         if isinstance(event, Unread):
+            if before:
+                self._unread[id_] = before
             return
         state = evolve(before.state if before else State(), event)
         self._entries[id_] = Entry(id_, state, before.created_at if before else time, time)

@@ -13,6 +13,8 @@ from contracts.core.actors import is_service
 from contracts.core.commit import Commit
 from contracts.domain import dag, run
 
+_PLANNING = (dag.AttemptMade, dag.ClarificationAsked, dag.Clarified, dag.Planned, dag.Rejected)
+
 
 def payer_of(history: Iterable[Commit]) -> str | None:
     """The actor who pays for a run or for the planning of a DAG; None: the commits name no actor."""
@@ -28,5 +30,9 @@ def payer_of(history: Iterable[Commit]) -> str | None:
 
 def payer_of_schedule(history: Sequence[Commit]) -> str | None:
     """The actor who pays for what the schedules of a goal or DAG start: the client who last changed it."""
-    by_clients = (commit.actor for commit in reversed(history) if not is_service(commit.actor))
-    return next(by_clients, None)
+    return next((commit.actor for commit in reversed(history) if _is_change(commit)), None)
+
+
+def _is_change(commit: Commit) -> bool:
+    """Whether a client changed a goal or DAG. To answer the question of a planner is no change."""
+    return not is_service(commit.actor) and not all(isinstance(event, _PLANNING) for event in commit.events)

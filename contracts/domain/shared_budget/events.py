@@ -21,7 +21,7 @@ class Reserved(Event):
     usd: UsdText
     """The most that the call may cost."""
     key: str | None = None
-    """Name of the key that asked for the work; null: the request had no key."""
+    """Name of the key that pays; null: no key does."""
     day: date
     """UTC day on which the call counts."""
     at: datetime

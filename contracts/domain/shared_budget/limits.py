@@ -54,7 +54,7 @@ class Limits:
     """All limits that hold for one call."""
 
     key_name: str | None = None
-    """Name of the key that asked for the call; None: the request had no key."""
+    """Name of the key that pays; None: no key does."""
     system: PeriodBudget = UNLIMITED
     key: PeriodBudget = UNLIMITED
 

@@ -112,6 +112,21 @@ def test_a_key_with_an_event_of_a_newer_version_is_not_valid() -> None:
         keys_of(CREATED, newer).holding(ID, key.hashed(OLD), NOW)
 
 
+def test_a_key_keeps_its_budget_when_an_event_of_it_cannot_be_read() -> None:
+    newer = Unread(type="key.limited", dataschema="/schemas/key.limited/1", data={}, reason="new", newer=True)
+    budget = PeriodBudget(usd_per_day="1")
+    keys = keys_of(CREATED, key.BudgetSet(budget=budget), newer)
+    assert keys.budget("ci") == budget
+
+
+def test_a_key_may_start_work_while_it_is_valid() -> None:
+    assert keys_of(CREATED).refusal("ci", NOW) is None
+    assert keys_of(CREATED, key.Revoked()).refusal("ci", NOW) == "the key ci is revoked"
+    short = CREATED.model_copy(update={"expires_at": NOW})
+    assert keys_of(short).refusal("ci", NOW) == "the key ci has expired"
+    assert keys_of(CREATED).refusal("other", NOW) == "the key other is unknown"
+
+
 def test_a_name_has_one_key_until_that_is_revoked() -> None:
     state = KEY.fold([CREATED])
     with pytest.raises(key.KeyExists):

@@ -17,6 +17,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 REQUESTED = run.Requested(dag_id="d", original_request="do it", job=jobs.job(jobs.task("1")))
 GOAL_REQUESTED = run.GoalRequested(goal_id="g", objective="find it", step_budget=5)
 PLAN_REQUESTED = dag.Requested(goal_text="Read it", agent_name="Decomposer")
+ASKED = dag.ClarificationAsked(query="Which?", job=REQUESTED.job)
 ANSWERED = run.Answered(step="1", attempt=1, verdict="answer", params_sha256="0" * 64, by="key:boss", at=NOW)
 BY_SCHEDULE = {"paid_by": "key:ci"}
 
@@ -85,3 +86,13 @@ def test_the_client_who_changed_a_goal_last_pays_for_what_its_schedules_start() 
     assert payer_of_schedule(history) == "key:boss"
     assert payer_of_schedule(history[:1]) == "key:ci"
     assert payer_of_schedule([]) is None
+
+
+def test_who_answers_the_question_of_a_planner_does_not_pay_for_the_schedule_of_the_dag() -> None:
+    history = [
+        commit("key:ci", PLAN_REQUESTED),
+        commit("key:ci", dag.AttemptMade(attempt=1, reason="initial"), ASKED),
+        commit("key:boss", dag.Clarified(answer="the long one")),
+        commit("key:boss", dag.AttemptMade(attempt=1, reason="initial"), dag.Planned(job=REQUESTED.job)),
+    ]
+    assert payer_of_schedule(history) == "key:ci"
