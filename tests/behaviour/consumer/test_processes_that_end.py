@@ -17,6 +17,7 @@ from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
 from contracts.runtime.nats_log import NatsLog
 from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, settled
+from tests.forked.python import SERVICES, ForkedPython
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
@@ -30,12 +31,12 @@ HANGING_CONSUMER = Path(__file__).with_name("hanging_consumer.py")
 
 
 @pytest.fixture
-async def killed_consumer(nats_url: str, tmp_path: Path) -> Crash:
+async def killed_consumer(forked_python: ForkedPython, nats_url: str, tmp_path: Path) -> Crash:
     """Start a consumer called `worker` in a process of its own, and kill it with a message in hand."""
 
     async def crash(policy: DeliveryPolicy) -> None:
         process = await asyncio.create_subprocess_exec(
-            sys.executable,
+            forked_python.with_imports(*SERVICES),
             str(HANGING_CONSUMER),
             nats_url,
             str(policy.ack_wait_s),

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 import os
-import sys
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 
+from tests.forked.python import SERVICES, ForkedPython
+
 NO_SERVER = "nats://127.0.0.1:1"
 
 
 @pytest.mark.parametrize("name", ["TOOL_MODULES", "SEARCH_BACKEND"])
-async def test_a_wrong_plugin_is_told_before_nats_is_asked(name: str, tmp_path: Path) -> None:
+async def test_a_wrong_plugin_is_told_before_nats_is_asked(
+    forked_python: ForkedPython, name: str, tmp_path: Path
+) -> None:
     settings = {name: "no_such_module:tool", "NATS_URL": NO_SERVER, "DATA_DIR": str(tmp_path)}
+    python = forked_python.with_imports(*SERVICES)
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "executor", env={**os.environ, **settings}, cwd=tmp_path, stderr=PIPE
+        python, "-m", "executor", env={**os.environ, **settings}, cwd=tmp_path, stderr=PIPE
     )
     _, err = await process.communicate()
     assert process.returncode == 1
