@@ -13,6 +13,7 @@ import signal
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
+from multiprocessing.context import ForkServerContext
 from typing import ParamSpec, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -29,6 +30,9 @@ MEMORY = 1024 * 1024 * 1024
 """Maximum bytes that one process may allocate."""
 DOCUMENTS_PER_PROCESS = 500
 """Documents after which a process is replaced, because parsers leak memory."""
+
+PRELOADED = ["__main__", "executor.tools.documents", "pypdf", "trafilatura"]
+"""Modules that every process needs. To import them takes a second, and killed processes are replaced."""
 
 
 class Parsers:
@@ -70,8 +74,15 @@ class Parsers:
             max_tasks=DOCUMENTS_PER_PROCESS,
             initializer=_begin,
             initargs=(self._memory,),
-            context=multiprocessing.get_context("spawn"),
+            context=_forking(),
         )
+
+
+def _forking() -> ForkServerContext:
+    """Return a context in which processes are forked from one that has imported what they need."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    return context
 
 
 def _begin(memory: int) -> None:

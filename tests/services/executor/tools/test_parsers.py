@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,34 +15,18 @@ from executor.tools.artifacts import Artifacts
 from executor.tools.parsers import PROCESSES, Parsers
 from executor.tools.tool import CallContext
 from executor.tools.write_file import write_file
+from tests.services.executor.tools.parses import (
+    die,
+    double,
+    grow,
+    is_imported,
+    never_end,
+    process_id,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
-
-
-def double(number: int) -> int:
-    return 2 * number
-
-
-def process_id() -> int:
-    return os.getpid()
-
-
-def refuse() -> None:
-    raise Reject("no text")
-
-
-def never_end(began: str) -> None:
-    Path(began).write_text(str(os.getpid()))
-    threading.Event().wait()
-
-
-def grow() -> int:
-    return len(bytearray(1024 * 1024 * 1024))
-
-
-def die() -> None:
-    os._exit(3)
 
 
 @pytest.fixture
@@ -55,6 +38,10 @@ async def impatient() -> AsyncIterator[Parsers]:
 async def test_a_document_is_parsed_in_another_process(parsers: Parsers) -> None:
     assert await parsers.run(double, 21) == 42
     assert await parsers.run(process_id) != os.getpid()
+
+
+async def test_a_parser_process_starts_with_the_modules_that_parse(impatient: Parsers) -> None:
+    assert await impatient.run(is_imported, "trafilatura", "pypdf")
 
 
 async def test_an_exception_of_the_parser_process_is_raised(parsers: Parsers) -> None:
