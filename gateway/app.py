@@ -91,6 +91,7 @@ def create_app(gateway: Gateway) -> web.Application:
             observe,
             answer_errors,
             guarded(settings.browser_rules),
+            assets.no_such_page,
             guarded_by(gate),
             certain_misses(gateway.current),
         ],

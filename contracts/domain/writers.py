@@ -51,7 +51,7 @@ GATEWAY = {
     ),
     "key": _KEYS,
     "run": writes(
-        (run.Status.PENDING, run.Status.RUNNING, run.Status.CANCELLED, run.Status.DELETED),
+        run.OPEN | {run.Status.CANCELLED, run.Status.DELETED},
         run.Requested,
         run.GoalRequested,
         run.Inherited,

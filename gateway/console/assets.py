@@ -31,6 +31,10 @@ PAGES = (
 )
 """First parts of the paths of pages. All pages are one document; its script shows the page of the path."""
 
+READS = ("GET", "HEAD")
+NOT_PAGES = ("/api/", "/console/")
+"""Beginnings of paths that have no pages below them."""
+
 POLICY = (
     "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "img-src 'self' data:"
@@ -50,8 +54,8 @@ class Asset:
     media_type: str
     etag: str
 
-    def reply(self, request: web.Request) -> web.Response:
-        """Answer with the file, or with 304 if the browser has it."""
+    def reply(self, request: web.Request, status: int = 200) -> web.Response:
+        """Answer with the file and `status`, or with 304 if the browser has it and the status is 200."""
         headers = {
             "Cache-Control": "no-cache",
             "Content-Security-Policy": POLICY,
@@ -60,11 +64,12 @@ class Asset:
             "Referrer-Policy": "no-referrer",
             "Vary": "Accept-Encoding",
         }
-        if any(tag.value == self.etag for tag in request.if_none_match or ()):
+        if status == 200 and any(tag.value == self.etag for tag in request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         if "gzip" in request.headers.get("Accept-Encoding", ""):
-            return web.Response(body=self.compressed, headers={**headers, "Content-Encoding": "gzip"})
-        return web.Response(body=self.content, headers=headers)
+            headers["Content-Encoding"] = "gzip"
+            return web.Response(status=status, body=self.compressed, headers=headers)
+        return web.Response(status=status, body=self.content, headers=headers)
 
 
 @cache
@@ -81,6 +86,20 @@ def routes() -> list[web.RouteDef]:
         *(web.get(f"/{name}{rest}", page) for name in PAGES for rest in ("", "/{id}")),
         web.get("/console/{path:.+}", _file),
     ]
+
+
+@web.middleware
+async def no_such_page(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a browser at an unknown address with the console and 404. The console says what is wrong.
+
+    Other clients, and requests for the API or for files, get the 404 of `handler`.
+    """
+    is_unknown = request.match_info.http_exception is not None
+    if not is_unknown or request.method not in READS or request.path.startswith(NOT_PAGES):
+        return await handler(request)
+    if "text/html" not in request.headers.get("Accept", "").lower():
+        return await handler(request)
+    return assets()[INDEX].reply(request, 404)
 
 
 def _serve(path: str) -> Handler:

@@ -56,6 +56,13 @@ async def test_a_new_run_has_the_limits_that_were_written(served: Bed, open_cons
     assert (row.outward_calls, row.approvals) == ("forbid", ["sendEmail"])
 
 
+async def test_the_costs_of_a_run_name_its_steps(served: Bed, open_console: OpenConsole) -> None:
+    started = await served.client.dags.execute_job(served.hooks.job({"first": ()}))
+    assert await served.end(started.execution_id) == "completed"
+    console = await open_console(f"/runs/{started.execution_id}?tab=costs")
+    await expect(console.page.locator("#tabpanel tbody td").first).to_have_text("first call first")
+
+
 async def test_a_step_shows_exactly_what_the_model_was_sent(served: Bed, open_console: OpenConsole) -> None:
     planned = await served.client.dags.create_and_execute(GOAL)
     assert planned.execution_id

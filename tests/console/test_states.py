@@ -47,6 +47,15 @@ async def test_a_page_of_something_that_does_not_exist_says_so_and_leads_back(
     await console.require_accessible("main")
 
 
+async def test_an_address_without_a_page_says_so_and_leads_to_the_pages(open_console: OpenConsole) -> None:
+    console = await open_console("/search")
+    await console.open("/nosuch")
+    await expect(console.page.get_by_role("heading", level=1)).to_have_text("There is no such page")
+    await console.require_accessible("main")
+    await console.page.get_by_role("link", name="home page").click()
+    await expect(console.page.get_by_role("heading", level=1)).to_have_text("Home")
+
+
 def refusing(status: int) -> Callable[[Route], Awaitable[None]]:
     """Answers a request with this status."""
     body = {"error": "Not now", "message": "Wait, then try again."}

@@ -2,11 +2,12 @@
 /** The frame of every page: navigation, theme, key, and the page of the current address. */
 
 import { KEY_WANTED, key, setKey } from "./parts/api.js";
-import { Empty, Loading, Problem } from "./parts/components.js";
+import { Loading, Problem } from "./parts/components.js";
+import { keepFocus } from "./parts/focus.js";
 import { useHealth } from "./parts/health.js";
 import { html, render, useEffect, useRef, useState } from "./parts/html.js";
 import { useOpenAsks } from "./parts/loading.js";
-import { interceptLinks, navigate, useAddress } from "./parts/router.js";
+import { interceptLinks, isPage, navigate, useAddress } from "./parts/router.js";
 
 const PAGES = {
   "": { title: "Home", load: () => import("./pages/home.js") },
@@ -28,7 +29,7 @@ const LETTERS = { h: "/", i: "/inbox", r: "/runs", n: "/new", g: "/goals", d: "/
 function App() {
   const { path, query } = useAddress();
   const [, name = "", id] = path.split("/");
-  const page = PAGES[/** @type {keyof typeof PAGES} */ (name)];
+  const page = PAGES[/** @type {keyof typeof PAGES} */ (isPage(path) ? name : "nowhere")];
   const wanted = useKeyWanted();
   const View = useView(page && (id && "one" in page ? page.one : page.load));
   useEffect(() => {
@@ -52,12 +53,17 @@ function App() {
     </header>
     <main id="main" tabindex="-1">
       ${wanted ? html`<${KeyPage} />` : html`
-      ${!page && html`<${Empty} title="There is no such page"><p>The address has no page. <a href="/">Go to the home page</a>.</p><//>`}
+      ${!page && html`<${NoPage} path=${path} />`}
       ${page && !View && html`<${Loading} />`}
       ${View && html`<${View} key=${`${name}/${id ?? ""}`} id=${id && decodeURIComponent(id)} query=${query} />`}`}
     </main>
   `;
 }
+
+/** What is shown at an address that has no page. @param {{path: string}} props */
+const NoPage = ({ path }) => html`<div class="head"><h1>There is no such page</h1></div>
+  <p class="cause">No page has the address <code>${path}</code>.</p>
+  <p class="hint">Go to the <a href="/">home page</a>, or <a href="/search">search</a> for what you look for.</p>`;
 
 /** The component of a page, loaded on demand. @param {(() => Promise<any>) | undefined} load */
 function useView(load) {
@@ -180,4 +186,5 @@ function focusRow(step) {
 }
 
 interceptLinks();
+keepFocus();
 render(html`<${App} />`, /** @type {HTMLElement} */ (document.getElementById("root")));

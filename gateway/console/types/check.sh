@@ -13,6 +13,6 @@ command -v npm > /dev/null || skip "npm is not on PATH"
 if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
   npm ci --ignore-scripts --no-audit --no-fund --loglevel=error || skip "npm cannot install its packages"
 fi
-(cd ../../.. && "$python" -c 'import json, gateway.app as app; print(json.dumps(app.documents.openapi(app.ENDPOINTS)))') > openapi.json
+(cd ../../.. && "$python" -c 'import json; from gateway.app import ENDPOINTS; from gateway.documents.openapi import openapi; print(json.dumps(openapi(ENDPOINTS)))') > openapi.json
 npx openapi-typescript openapi.json --output api.d.ts > /dev/null
 npx tsc --project .

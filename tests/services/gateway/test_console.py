@@ -49,6 +49,31 @@ async def test_a_page_that_does_not_exist_is_not_found(api: Api) -> None:
         assert (await api.get(path)).status == 404
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/runs/run_1/steps", "/mcp", "/health/nothing"])
+async def test_a_browser_gets_the_console_at_an_address_without_a_page(api: Api, path: str) -> None:
+    answer = await api.get(path, headers=BROWSER)
+    assert (answer.status, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.body == assets()["index.html"].content
+    again = await api.get(path, headers=BROWSER | {"If-None-Match": answer.headers["etag"]})
+    assert again.status == 404
+
+
+@pytest.mark.parametrize("path", ["/api/nothing", "/api/v1/nothing", "/console/nothing.js"])
+async def test_a_browser_gets_json_below_the_api_and_the_files(api: Api, path: str) -> None:
+    answer = await api.get(path, headers=BROWSER)
+    assert (answer.status, answer.json["error"]) == (404, "Not Found")
+
+
+@pytest.mark.parametrize("accept", ["*/*", "application/json", None])
+async def test_a_client_that_does_not_ask_for_html_gets_json(api: Api, accept: str | None) -> None:
+    answer = await api.get("/nothing", headers={} if accept is None else {"Accept": accept})
+    assert (answer.status, answer.json["error"]) == (404, "Not Found")
+
+
 async def test_a_file_is_sent_again_only_if_it_has_changed(api: Api) -> None:
     first = await api.get("/console/console.js")
     assert first.headers["content-type"] == "text/javascript; charset=utf-8"

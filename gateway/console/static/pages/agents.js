@@ -16,7 +16,7 @@ export default function Agents() {
             ${rows.map((agent) => html`<tr key=${agent.id}>
               <td class="wide"><a class="row-link" href=${`/agents/${agent.id}`}>${agent.name}</a></td><td data-label="version">${agent.version}</td>
               <td>${agent.active ? "active" : html`<${Action} label="Activate" sure="" act=${() => post(`/api/v1/agents/${agent.id}/activate`).then(agents.reload)} />`}</td>
-              <td>${agent.model ? `${agent.provider} ${agent.model}` : html`<span class="hint">the default model</span>`}</td>
+              <td>${agent.model ? `${agent.provider} ${agent.model}` : html`<span class="hint date">the default model</span>`}</td>
               <td data-label="changed"><${When} at=${agent.updatedAt} /></td></tr>`)}
           </tbody></table>`
         : html`<${Empty} title="No agents"><p>The planner makes the default agents when it starts.</p><//>`}<//>`;

@@ -41,7 +41,7 @@ export function PlanRun({ id, query }) {
       ${tab === "graph" && html`<${Steps} planning=${!isOver(data)} steps=${data.subSteps} chosen=${query.step ?? ""} choose=${choose} />`}
       ${tab === "timeline" && html`<${Timeline} steps=${data.subSteps} choose=${choose} />`}
       ${tab === "report" && (data.synthesisResult ? html`<${Markdown} text=${data.synthesisResult} />` : html`<p class="hint">${isOpen(data) ? "The report is written when all steps are done." : "The run ended without a report."}</p>`)}
-      ${tab === "costs" && html`<${Costs} id=${id} seq=${data.seq} />`}
+      ${tab === "costs" && html`<${Costs} run=${data} />`}
       ${tab === "budget" && html`<${Budget} path=${`/api/v1/dag-executions/${id}`} budget=${budget} changeable=${isOpen(data)} changed=${changed} />`}
       ${tab === "events" && html`<${EventsLog} id=${id} />`}
     </div>
@@ -128,9 +128,10 @@ function Steps({ planning, steps, chosen, choose }) {
     <${Graph} steps=${steps} chosen=${chosen} choose=${choose} />`;
 }
 
-/** @param {{id: string, seq: number}} props */
-function Costs({ id, seq }) {
-  const costs = useLoaded(`/api/v1/dag-executions/${id}/costs`, { version: seq });
+/** @param {{run: import("../rows.js").ExecutionDetail}} props */
+function Costs({ run }) {
+  const costs = useLoaded(`/api/v1/dag-executions/${run.id}/costs`, { version: run.seq });
+  const names = new Map(run.subSteps.map((/** @type {import("../rows.js").Step} */ step) => [step.taskId, labelOf(step)]));
   return html`<${Loaded} of=${costs}>${(/** @type {any} */ data) => html`
     <dl class="facts">
       <${Fact} name="Planning">${usd(data.totals.planningCostUsd)}<//>
@@ -140,8 +141,8 @@ function Costs({ id, seq }) {
     <table class="list">
       <thead><tr><th>Step</th><th>Tool or agent</th><th class="num">Tokens</th><th class="num">Cost</th></tr></thead>
       <tbody>
-        ${data.execution.subSteps.map((/** @type {import("../rows.js").Step} */ step) => html`<tr key=${step.id}>
-          <td>${labelOf(step)}</td><td>${step.toolOrPromptName}</td>
+        ${data.execution.subSteps.map((/** @type {any} */ step) => html`<tr key=${step.taskId}>
+          <td>${names.get(step.taskId) ?? step.taskId}</td><td>${step.toolOrPromptName}</td>
           <td class="num" data-label="tokens">${number(step.usage?.totalTokens)}</td><td class="num" data-label="cost">${usd(step.costUsd)}</td>
         </tr>`)}
         ${data.execution.synthesis && html`<tr><td>Report</td><td></td><td class="num" data-label="tokens">${number(data.execution.synthesis.usage?.totalTokens)}</td><td class="num" data-label="cost">${usd(data.execution.synthesis.costUsd)}</td></tr>`}

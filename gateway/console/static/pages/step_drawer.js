@@ -5,7 +5,7 @@ import { Attempts } from "../parts/attempts.js";
 import { Copy, Fact, Status } from "../parts/components.js";
 import { duration, number, pretty, prettyText, time, usd } from "../parts/format.js";
 import { ForkStep } from "../parts/forking.js";
-import { SYNTHESIS, labelOf } from "../parts/graph_parts.js";
+import { SYNTHESIS, labelOf, needsOf } from "../parts/graph_parts.js";
 import { html, useEffect, useRef } from "../parts/html.js";
 import { Markdown } from "../parts/markdown.js";
 import { Outward } from "../parts/outward.js";
@@ -55,7 +55,7 @@ export function StepDrawer({ step, run, close }) {
     <${ForkStep} key=${id} runId=${run.id} step=${step} status=${run.status} />
     ${step.thought && html`<h3>Why</h3><p>${step.thought}</p>`}
     <h3>Parameters</h3><pre>${pretty(step.toolOrPromptParams)}</pre>
-    ${step.dependencies?.length ? html`<h3>Needs</h3><p>${step.dependencies.join(", ")}</p>` : null}
+    ${needsOf(step).length ? html`<h3>Needs</h3><p>${needsOf(step).join(", ")}</p>` : null}
     ${step.result !== null && html`<h3>Result <${Copy} text=${step.result} label="copy" /></h3>${step.actionType === "inference" ? html`<${Markdown} text=${step.result} />` : html`<pre>${prettyText(step.result)}</pre>`}`}
     ${step.startedAt && html`<${Attempts} path=${`/api/v1/dag-executions/${run.id}/steps/${encodeURIComponent(step.taskId)}`} version=${run.seq} />`}
   </aside>`;

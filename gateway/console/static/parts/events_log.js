@@ -49,7 +49,7 @@ function rowOf(event) {
   const data = event.data ?? {};
   const text = pretty(data.data ?? data) ?? "";
   return html`<tr key=${data.id ?? event.id}>
-    <td data-label="position">${event.id}</td>
+    <td data-label=${event.id ? "position" : null}>${event.id}</td>
     <td>${data.time ? time(data.time) : ""}</td>
     <td><code>${data.type ?? event.type}</code></td>
     <td>${data.actor ?? data.source ?? ""}</td>

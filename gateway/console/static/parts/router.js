@@ -40,12 +40,15 @@ export function setQuery(values) {
 
 const PAGES = /^\/(inbox|search|runs|new|goals|dags|agents|costs|artifacts|compare|system|reference)?(\/[^/]+)?$/;
 
+/** Whether a path is the one of a page. @param {string} path */
+export const isPage = (path) => PAGES.test(path);
+
 /** Follow links between pages without loading the document again. */
 export function interceptLinks() {
   document.addEventListener("click", (event) => {
     const link = event.target instanceof Element ? event.target.closest("a") : null;
     if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
-    if (link.target || link.download || link.origin !== location.origin || !PAGES.test(link.pathname)) return;
+    if (link.target || link.download || link.origin !== location.origin || !isPage(link.pathname)) return;
     event.preventDefault();
     navigate(link.pathname + link.search);
   });

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
 from contracts.core.writers import refusal, service_of
 from contracts.domain import goal, run
+from contracts.domain.budget import Budget
 from contracts.domain.registry import AGGREGATES
 from contracts.domain.writers import WRITERS
 from contracts.runtime.permissions import OPERATOR, ROLES
@@ -47,6 +50,12 @@ def test_a_commit_is_refused_unless_its_source_may_write_it() -> None:
     assert "the state pending" in (refusal(WRITERS, "/executor/1", "run", "pending", [suspended]) or "")
     assert "run.cancelled" in (refusal(WRITERS, "/executor/1", "run", "failed", [cancelled]) or "")
     assert "only executor, gateway" in (refusal(WRITERS, "/somebody/1", "run", "failed", [cancelled]) or "")
+
+
+@pytest.mark.parametrize("status", sorted(run.OPEN))
+def test_the_gateway_may_set_the_budget_of_every_run_that_has_not_ended(status: run.Status) -> None:
+    budget = run.BudgetSet(budget=Budget(tokens=70_000))
+    assert refusal(WRITERS, "/gateway/1", "run", status, [budget]) is None
 
 
 def test_events_of_a_newer_version_are_not_refused() -> None:
