@@ -21,7 +21,7 @@ export function useViewBox(picture, most = Infinity) {
   const drag = useRef(/** @type {any} */ (null));
   const [box, setBox] = useState({ x: 0, y: 0, width: 1000, height: 400 });
   const shape = () => ref.current?.getBoundingClientRect() ?? { width: 1000, height: 400 };
-  const scale = box.width / (ref.current?.clientWidth || 1000);
+  const scale = box.width / useWidth(ref, picture);
   /** @param {Rect} rect @param {number} [least] the smallest scale */
   const show = (rect, least = 1) => {
     const { width, height } = shape();
@@ -57,6 +57,18 @@ export function useViewBox(picture, most = Infinity) {
     },
   };
   return { ref, box, scale, fit, zoom, show, center, handlers };
+}
+
+/** The width of an element in pixels. To ask for it in each rendering would lay the page out each time. @param {any} ref @param {unknown} shown changes when the element is there */
+function useWidth(ref, shown) {
+  const [width, setWidth] = useState(1000);
+  useEffect(() => {
+    if (!ref.current) return;
+    const observer = new ResizeObserver(([{ contentRect }]) => setWidth(contentRect.width || 1000));
+    observer.observe(ref.current);
+    return () => observer.disconnect();
+  }, [shown]);
+  return width;
 }
 
 /** @param {number} x @param {number} y @param {number} width @param {number} height @returns {Rect} */
