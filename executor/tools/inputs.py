@@ -35,7 +35,7 @@ class ToolInput(BaseModel):
     @classmethod
     def as_declared(cls, given: Mapping[str, Json]) -> dict[str, Json]:
         """`given` with its keys as declared."""
-        return keys_as_declared(given, _declared(cls))
+        return keys_as_declared(given, _known_keys(cls))
 
     @model_validator(mode="before")
     @classmethod
@@ -48,9 +48,14 @@ class ToolInput(BaseModel):
         return json_schema(cls)
 
 
+def declared_keys(model: type[ToolInput]) -> Collection[str]:
+    """The keys of an input, in the order in which its model declares them."""
+    return tuple(field.alias or name for name, field in model.model_fields.items())
+
+
 @cache
-def _declared(model: type[ToolInput]) -> Collection[str]:
-    return frozenset(field.alias or name for name, field in model.model_fields.items())
+def _known_keys(model: type[ToolInput]) -> Collection[str]:
+    return frozenset(declared_keys(model))
 
 
 def http_url(text: str) -> str:

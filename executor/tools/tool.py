@@ -20,7 +20,7 @@ from contracts.core.outcome import Ask, Reject, Retry
 from contracts.core.text import clean_json, clean_text
 from contracts.core.tool import Effect, Fill, OutputSpec, Outward, Source, ToolSpec
 from contracts.settings.redactor import SECRETS
-from executor.tools.inputs import ToolInput, explain
+from executor.tools.inputs import ToolInput, declared_keys, explain
 
 InputT = TypeVar("InputT", bound=ToolInput)
 
@@ -92,7 +92,7 @@ class Tool(Generic[InputT]):
 
     def __post_init__(self) -> None:
         require_id(self.name)
-        known = self.accepts.model_json_schema().get("properties", {})
+        known = declared_keys(self.accepts)
         named = {
             "filled_from_results": self.filled_from_results,
             "outward.parameters": (self.outward and self.outward.parameters) or (),
