@@ -112,7 +112,7 @@ class Console:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Bed]:
+async def served(forked_services: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Bed]:
     """The system that the tests of this folder share."""
     executable()
     async with running_bed(tmp_path_factory.mktemp("console")) as served:
