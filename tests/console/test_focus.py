@@ -39,6 +39,18 @@ async def test_after_an_answer_the_focus_is_on_its_result(
     await expect(console.page.locator(".notice", has_text="approved this")).to_be_focused()
 
 
+async def test_the_result_of_an_answer_leads_to_the_next_question(
+    served: Bed, open_console: OpenConsole, eventually: Eventually
+) -> None:
+    await asking(served, eventually, APPROVAL)
+    ask = await asking(served, eventually, APPROVAL)
+    console = await open_console(f"/inbox/{ask.id}")
+    await press(console, "Approve")
+    await console.page.get_by_role("link", name="Next question").press("Enter")
+    await console.page.wait_for_url(lambda url: "/inbox/" in url and ask.id not in url)
+    await console.page.locator(".facts .status.open").wait_for()
+
+
 async def test_after_resume_the_focus_is_on_the_heading_of_the_run(
     served: Bed, open_console: OpenConsole
 ) -> None:

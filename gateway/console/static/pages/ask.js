@@ -7,6 +7,7 @@ import { follow } from "../parts/events.js";
 import { pretty } from "../parts/format.js";
 import { html, useEffect, useMemo, useState } from "../parts/html.js";
 import { useLoaded, useThrottled } from "../parts/loading.js";
+import { pageOf } from "../parts/questions.js";
 import { fieldsOf, isSame, valueOf } from "../parts/schema.js";
 import { SchemaFields, writtenIn } from "../parts/schema_form.js";
 import { Before } from "./ask_before.js";
@@ -40,9 +41,11 @@ export default function Ask({ id }) {
 
 /** How a question was closed. @param {{ask: import("../rows.js").Ask}} props */
 function Closed({ ask }) {
+  const open = useLoaded("/api/v1/asks?status=open&limit=2").data?.asks ?? [];
+  const next = open.find((/** @type {import("../rows.js").Ask} */ one) => one.id !== ask.id);
   const what = { expired: "Nobody answered in time.", withdrawn: "The run ended or was suspended before an answer." }[/** @type {string} */ (ask.status)];
   return html`<section class="notice" role="status">
-    <p>${what ?? html`<strong>${ask.answeredBy}</strong> ${ask.status} this <${When} at=${ask.closedAt} />.`} <a href=${`/runs/${ask.runId}`}>Open the run</a> · <a href="/inbox">Back to the inbox</a></p>
+    <p>${what ?? html`<strong>${ask.answeredBy}</strong> ${ask.status} this <${When} at=${ask.closedAt} />.`} <a href=${`/runs/${ask.runId}`}>Open the run</a> · <a href="/inbox">Back to the inbox</a>${next && html` · <a href=${pageOf(next.id)}>Next question</a>`}</p>
     ${ask.comment && html`<p>${ask.comment}</p>`}
     ${ask.verdict === "answer" && html`<pre>${pretty(ask.value)}</pre>`}
     ${ask.kind === "approval" && html`<pre>${pretty(ask.editedParams ?? ask.params)}</pre>`}
