@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
 OBJECTIVE = "Look after the old windmill"
 
 
+@pytest.mark.usefixtures("forked_services")
 async def test_a_team_works_with_keys_from_the_first_one_to_the_audit(
     command: RunCli, tmp_path: Path
 ) -> None:
