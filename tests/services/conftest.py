@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
@@ -32,7 +33,7 @@ from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.stream import Origin, Stream
 from gateway.app import ENDPOINTS
 from gateway.console.assets import POLICY
-from gateway.documents.openapi import openapi, template
+from gateway.documents.openapi import template
 from gateway.gateway import Gateway
 from gateway.llm import LlmConfiguration
 from gateway.service import assemble, open_views, running
@@ -40,6 +41,7 @@ from gateway.settings import GatewaySettings
 from projector.building import Building, build
 from projector.projector import Projector, views_fold
 from tests.any_source import CODEC
+from tests.described import described
 from tests.waiting import WAIT_S
 
 ORIGIN = Origin("/test/1")
@@ -64,7 +66,7 @@ class Contract:
     """The OpenAPI document, taken at its word: what it does not name must not come."""
 
     def __init__(self) -> None:
-        self._document = openapi(ENDPOINTS)
+        self._document = deepcopy(described())
         for schema in self._document["components"]["schemas"].values():
             if "properties" in schema:
                 schema.setdefault("additionalProperties", False)

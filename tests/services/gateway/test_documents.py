@@ -14,8 +14,9 @@ from contracts.domain.registry import AGGREGATES
 from gateway.app import ENDPOINTS, create_app
 from gateway.console import assets
 from gateway.documents.asyncapi import asyncapi
-from gateway.documents.openapi import openapi, template
+from gateway.documents.openapi import template
 from gateway.mcp.endpoint import PATH
+from tests.described import described
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
@@ -26,7 +27,7 @@ AGENT_PATH = "/api/v1/agents/a1"
 async def test_the_served_document_is_made_of_what_serves_the_requests(api: Api) -> None:
     answer = await api.get("/openapi.json")
     assert answer.status == 200
-    assert answer.json == orjson.loads(orjson.dumps(openapi(ENDPOINTS)))
+    assert answer.json == orjson.loads(orjson.dumps(described()))
 
 
 async def test_every_route_of_the_application_is_in_the_document(api: Api) -> None:

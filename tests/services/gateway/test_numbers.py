@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.app import ENDPOINTS
-from gateway.documents.openapi import openapi
+from tests.described import described
 from tests.services.gateway.shared import LLM, add_agent
 
 if TYPE_CHECKING:
@@ -141,5 +140,5 @@ async def test_a_length_is_counted_in_characters_as_the_document_says(
 ) -> None:
     api = await start_gateway(max_message_length=20)
     assert (await api.post("/api/v1/goals", {"objective": objective})).status == status
-    documented = openapi(ENDPOINTS)["components"]["schemas"]["GoalCreate"]["properties"]["objective"]
+    documented = described()["components"]["schemas"]["GoalCreate"]["properties"]["objective"]
     assert documented["minLength"] == 10

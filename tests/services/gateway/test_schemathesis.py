@@ -10,6 +10,7 @@ import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,9 +35,10 @@ from contracts.domain.run import RUN
 from contracts.domain.schedule.schedule import Schedule
 from contracts.llm import LlmSettings
 from gateway.app import ENDPOINTS
-from gateway.documents.openapi import openapi, template
+from gateway.documents.openapi import template
 from gateway.endpoint import Endpoint, Raw
 from tests import jobs
+from tests.described import described
 from tests.services.gateway.access.conftest import Guarded
 from tests.services.gateway.shared import add_one_of_everything
 from tests.services.gateway.test_asks import waits
@@ -53,7 +55,7 @@ CHECKS = [
     response_schema_conformance,
     negative_data_rejection,
 ]
-DOCUMENT = schemathesis.openapi.from_dict(openapi(ENDPOINTS))
+DOCUMENT = schemathesis.openapi.from_dict(deepcopy(described()))
 DOCUMENT.config.generation.update(with_security_parameters=False)  # the tests send keys of their own
 REJECTIONS = DOCUMENT.config.checks.negative_data_rejection
 REJECTIONS.expected_statuses = [*REJECTIONS.expected_statuses, "431"]

@@ -10,15 +10,16 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from gateway.app import ENDPOINTS
-from gateway.documents.openapi import openapi, template
+from gateway.documents.openapi import template
 from gateway.documents.reference import reference
 from gateway.endpoint import Endpoint, Raw
+from tests.described import described
 from tests.unit.documents import references
 
 
 @pytest.fixture(scope="module")
 def document() -> Any:
-    return openapi(ENDPOINTS)
+    return described()
 
 
 def operation(document: Any, endpoint: Endpoint) -> Any:

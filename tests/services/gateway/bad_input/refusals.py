@@ -6,17 +6,18 @@ from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
 from gateway.app import ENDPOINTS
-from gateway.documents.openapi import openapi, template
+from gateway.documents.openapi import template
 from gateway.documents.reference_schemas import sample
 from gateway.endpoint import Endpoint
 from tests import jobs
+from tests.described import described
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api
 
 
 JSON = {"Content-Type": "application/json"}
-DOCUMENT = openapi(ENDPOINTS)
+DOCUMENT = described()
 DEFINITIONS = DOCUMENT["components"]["schemas"]
 WITH_BODY = [one for one in ENDPOINTS if one.body]
 JOB = jobs.job(validation={"coverage": "high"})

@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from contracts.openapi import InvalidArguments, Operation, Unreadable, operations
 from gateway.app import ENDPOINTS
-from gateway.documents.openapi import openapi
+from tests.described import described
 
 PETS: dict[str, Any] = {
     "openapi": "3.0.3",
@@ -151,7 +151,7 @@ def test_a_document_that_cannot_be_read_is_refused(document: dict[str, Any]) -> 
 
 
 def test_the_document_of_the_gateway_is_read_whole() -> None:
-    found = operations(openapi(ENDPOINTS))
+    found = operations(described())
 
     without_forms = [one for one in ENDPOINTS if one.form is None or one.body]
     assert len(found) == len(without_forms)
