@@ -27,7 +27,7 @@ up: $(INSTALLED)     ## run NATS and the five services until Ctrl-C
 	$(BIN)/async-agent up
 
 test: $(INSTALLED)   ## run the test suite, a few minutes
-	$(BIN)/pytest -m "not chaos" --numprocesses 3 --dist worksteal
+	$(BIN)/pytest -m "not chaos" --numprocesses 4 --dist worksteal
 
 check: lint types imports console   ## check style, types and imports, as CI does
 
