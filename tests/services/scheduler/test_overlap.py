@@ -95,7 +95,7 @@ async def test_a_run_that_has_ended_or_waits_for_a_person_does_not_block_the_nex
     assert len(await world.runs()) == 2
 
 
-async def test_only_the_newest_run_counts_for_overlap_after_skipped_ticks(world: World) -> None:
+async def test_a_run_in_progress_still_blocks_after_ticks_that_were_skipped(world: World) -> None:
     await is_running(world, Overlap.SKIP)
     for number in (3, 4):
         await world.minute(number)
