@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 
 from contracts.settings.redactor import SECRETS
-from contracts.settings.secret_files import InvalidSettings, read_secrets
+from contracts.settings.secret_files import InvalidSettings, read_secrets, unreadable
 
 MAY_HOLD_A_SECRET: Final = "may hold a secret"
 """Marks a setting that may contain a password, such as a URL: `Annotated[str, MAY_HOLD_A_SECRET]`."""
@@ -37,7 +37,8 @@ class EnvironmentSettings(BaseSettings):
     its path. The environment takes precedence over `.env`.
 
     Raises:
-        InvalidSettings: a setting is invalid. The message does not contain the values of secrets.
+        InvalidSettings: a setting is invalid, or `.env` cannot be read. The message does not contain the
+            values of secrets.
     """
 
     model_config = SettingsConfigDict(
@@ -49,6 +50,9 @@ class EnvironmentSettings(BaseSettings):
             super().__init__(**given)
         except ValidationError as error:
             raise InvalidSettings("\n".join(_problems(error, type(self)))) from None
+        except (OSError, UnicodeDecodeError) as error:
+            file = given.get("_env_file") or self.model_config["env_file"]
+            raise unreadable("the settings", file, error) from None
         for name in type(self).model_fields:
             _learn(name.upper(), getattr(self, name))
 

@@ -12,6 +12,12 @@ class InvalidSettings(ValueError):
     """A setting is invalid. The message names the setting and says what is allowed."""
 
 
+def unreadable(setting: str, path: str | Path, error: OSError | UnicodeDecodeError) -> InvalidSettings:
+    """The error for a file with settings that cannot be read."""
+    reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text; save it as UTF-8"
+    return InvalidSettings(f"  {setting}: cannot read {path}: {reason}")
+
+
 def read_secrets(names: Iterable[str], variables: Mapping[str, str | None]) -> dict[str, str]:
     """The secrets that `variables`, by lower-case name, say to read from files, by lower-case name.
 
@@ -35,8 +41,7 @@ def _read(variable: str, path: Path) -> str:
         with path.open(encoding="utf-8") as file:
             text = file.read(MAX_CHARACTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise InvalidSettings(f"  {variable}: cannot read {path}: {reason}") from None
+        raise unreadable(variable, path, error) from None
     secret = text.rstrip("\r\n")
     if not secret or len(text) > MAX_CHARACTERS:
         problem = "is empty" if not secret else f"has more than {MAX_CHARACTERS} characters"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 
 from dotenv.parser import parse_stream
@@ -39,16 +40,17 @@ SETTINGS: tuple[type[BaseSettings], ...] = (
 
 def without_effect(file: Path = ENV_FILE) -> Iterator[str]:
     """Yield a message for each line that cannot be parsed, or whose variable only resembles a setting."""
-    if not file.is_file():
+    try:
+        text = file.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # the settings say so, unless there is no file
         return
     known = _known()
-    with file.open(encoding="utf-8") as stream:
-        for line in parse_stream(stream):
-            name = line.key or ""
-            if line.error:
-                yield f"{file}: line {line.original.line} has no effect: write NAME=value, with quotes closed"
-            elif name.upper() not in known and (meant := closest(name, sorted(known), likeness=LIKENESS)):
-                yield f"{file}: {name} is not a setting; did you mean {meant}?"
+    for line in parse_stream(StringIO(text)):
+        name = line.key or ""
+        if line.error:
+            yield f"{file}: line {line.original.line} has no effect: write NAME=value, with quotes closed"
+        elif name.upper() not in known and (meant := closest(name, sorted(known), likeness=LIKENESS)):
+            yield f"{file}: {name} is not a setting; did you mean {meant}?"
 
 
 def _known() -> frozenset[str]:

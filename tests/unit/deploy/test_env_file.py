@@ -10,6 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from contracts.llm import LlmSettings
+from contracts.settings.secret_files import InvalidSettings
+from deploy.cli.execute import Status
 from deploy.cli.main import app
 from deploy.local import env_file
 from deploy.local.env_file import without_effect
@@ -59,6 +61,21 @@ def test_settings_and_variables_of_other_programs_are_left_alone(tmp_path: Path,
     (tmp_path / ".env").write_text(text)
     assert list(without_effect(tmp_path / ".env")) == []
     assert list(without_effect(tmp_path / "missing")) == []
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_in_another_encoding_is_refused_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, encoding: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("LLM_MODEL=café\n", encoding=encoding)
+    for command in ("up", "demo"):
+        shown = CliRunner().invoke(app, [command])
+        assert shown.exit_code == Status.UNUSABLE, command
+        assert "cannot read .env: it is not UTF-8 text; save it as UTF-8" in shown.stderr
+    assert list(without_effect()) == []
+    with pytest.raises(InvalidSettings, match="it is not UTF-8 text"):
+        LlmSettings()
 
 
 def test_every_line_of_the_example_is_a_setting(tmp_path: Path) -> None:
