@@ -12,8 +12,9 @@ An answer is read in three layers. Each is pure, and a table of what real server
 
 from __future__ import annotations
 
+from contracts.llm.call import OnAttempt
 from contracts.llm.chat import ChatRequest, Completion, Exchange, FinishReason, ToolCall
-from contracts.llm.client import Llm, MayRetry, OnAttempt, always
+from contracts.llm.client import Llm, MayRetry, always
 from contracts.llm.endpoint import LlmNotConfigured, Provider
 from contracts.llm.settings import LlmSettings
 

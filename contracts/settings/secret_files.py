@@ -12,7 +12,7 @@ class InvalidSettings(ValueError):
     """A setting is invalid. The message names the setting and says what is allowed."""
 
 
-def unreadable(setting: str, path: str | Path, error: OSError | UnicodeDecodeError) -> InvalidSettings:
+def unreadable(setting: str, path: object, error: OSError | UnicodeDecodeError) -> InvalidSettings:
     """The error for a file with settings that cannot be read."""
     reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text; save it as UTF-8"
     return InvalidSettings(f"  {setting}: cannot read {path}: {reason}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,24 +192,29 @@ async def test_an_api_that_is_away_at_the_start_is_offered_when_it_comes(
             await tools.get("shop__getItem").invoke({"id": "1"}, CALL)
 
 
+@pytest.fixture
+def is_said(capsys: pytest.CaptureFixture[str]) -> Callable[[str], bool]:
+    """Whether a text is in what the log has said since the beginning of the test."""
+    said: list[str] = []
+
+    def found(text: str) -> bool:
+        said.append(capsys.readouterr().out)
+        return text in "".join(said)
+
+    return found
+
+
 async def test_a_redirect_of_the_document_does_not_carry_the_headers_elsewhere(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     eventually: Eventually,
-    capsys: pytest.CaptureFixture[str],
+    is_said: Callable[[str], bool],
 ) -> None:
     monkeypatch.setattr("executor.tools.sources.START_S", 0.05)
-    said = ""
-
-    def told() -> bool:
-        nonlocal said
-        said += capsys.readouterr().out
-        return "set `document` to the address" in said
-
     port = free_port("127.0.0.1", 0)
     document = f"http://127.0.0.1:{port}/moved?status=302"
     async with shop_at(port) as shop, offered(tmp_path, document=document, headers={"X-Token": "t"}) as tools:
-        await eventually(told)
+        await eventually(lambda: is_said("set `document` to the address"))
         assert tools.available == ()
     assert {request.path for request in shop.requests} == {"/moved"}
 
@@ -218,21 +223,14 @@ async def test_a_document_in_a_file_needs_the_address_of_the_api(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     eventually: Eventually,
-    capsys: pytest.CaptureFixture[str],
+    is_said: Callable[[str], bool],
 ) -> None:
     monkeypatch.setattr("executor.tools.sources.START_S", 0.05)
     monkeypatch.setattr(api, "FIRST_PAUSE_S", 0.05)
     (tmp_path / "shop.json").write_text(json.dumps(DOCUMENT))
-    said = ""
-
-    def told() -> bool:
-        nonlocal said
-        said += capsys.readouterr().out
-        return "set `url`" in said
-
     document = str(tmp_path / "shop.json")
     async with offered(tmp_path, document=document) as tools:
-        await eventually(told)
+        await eventually(lambda: is_said("set `url`"))
         assert tools.available == ()
     async with offered(tmp_path, document=document, url="http://127.0.0.1:9") as tools:
         assert "shop__getItem" in tools.available
