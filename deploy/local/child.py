@@ -10,6 +10,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from deploy.local.starting import start_in_full
+
 
 class Process(Protocol):
     """What is used of an `asyncio.subprocess.Process`."""
@@ -122,9 +124,12 @@ class Child:
             await self._start_process()
 
     async def _start_process(self) -> None:
-        self._process = await self._spawn()
+        await start_in_full(self._spawn(), self._started)
+
+    def _started(self, process: Process) -> None:
+        self._process = process
         self.starts += 1
-        self._reader = asyncio.create_task(self._forward_output(self._process))
+        self._reader = asyncio.create_task(self._forward_output(process))
 
     async def _drain_output(self) -> None:
         """Read the remaining output of an ended process, unless one of its children keeps the pipe open."""

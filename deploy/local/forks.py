@@ -175,9 +175,16 @@ async def _pipe() -> tuple[asyncio.StreamReader, int]:
     """Return a reader, and the file descriptor that one writes to."""
     reading, writing = os.pipe()
     reader = asyncio.StreamReader()
-    protocol = asyncio.StreamReaderProtocol(reader)
-    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(reading, "rb"))
+    await asyncio.get_running_loop().connect_read_pipe(lambda: _Output(reader), os.fdopen(reading, "rb"))
     return reader, writing
+
+
+class _Output(asyncio.StreamReaderProtocol):
+    """Closes the pipe when all of it was read. uvloop keeps it open otherwise."""
+
+    def eof_received(self) -> bool:
+        super().eof_received()
+        return False
 
 
 def python_module(module: str) -> list[str]:

@@ -13,6 +13,7 @@ import sysconfig
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from contracts.core.user_error import UserError
@@ -21,6 +22,7 @@ from contracts.runtime.process.settings import Durability
 from deploy.local import nats_config
 from deploy.local.lifeline import end_with_parent
 from deploy.local.nats_users import kept_passwords, url_for, write_private
+from deploy.local.starting import start_in_full
 
 MEMORY_LIMIT = "256MiB"
 """GOMEMLIMIT of the server: above it, garbage is collected at once. Memory in use may exceed it."""
@@ -95,28 +97,35 @@ class NatsServer:
         """
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.store_failed.clear()
-        with self._locked_store() as lock:
-            config = self.directory / "nats.conf"
-            self._passwords = kept_passwords(self.directory)
-            write_private(config, self._configuration())
-            # The child inherits the lock: it is held as long as any server uses the store, even an orphan.
-            self._process = await asyncio.create_subprocess_exec(
-                binary(), "-c", str(config), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
-                pass_fds=(lock,), preexec_fn=end_with_parent, start_new_session=True,
-                env={"GOMEMLIMIT": MEMORY_LIMIT, **os.environ},
-            )  # fmt: skip
         ready: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(START_S) as limit:
-                self._reading = asyncio.create_task(self._read_log(self._process, ready, limit))
+                with self._locked_store() as lock:
+                    await start_in_full(self._spawn(lock), partial(self._started, ready=ready, limit=limit))
                 self.port = await ready
             for user in (READER, OPERATOR):
                 write_private(self._url_file(user), self.url_for(user))
         except BaseException as error:
+            ready.cancel()
             await self.kill()
             if isinstance(error, TimeoutError):
                 raise ServerFailed(f"nats-server was not ready within {START_S:g} s") from None
             raise
+
+    async def _spawn(self, lock: int) -> Process:
+        config = self.directory / "nats.conf"
+        self._passwords = kept_passwords(self.directory)
+        write_private(config, self._configuration())
+        # The child inherits the lock: it is held as long as any server uses the store, even an orphan.
+        return await asyncio.create_subprocess_exec(
+            binary(), "-c", str(config), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
+            pass_fds=(lock,), preexec_fn=end_with_parent, start_new_session=True,
+            env={"GOMEMLIMIT": MEMORY_LIMIT, **os.environ},
+        )  # fmt: skip
+
+    def _started(self, process: Process, ready: asyncio.Future[int], limit: asyncio.Timeout) -> None:
+        self._process = process
+        self._reading = asyncio.create_task(self._read_log(process, ready, limit))
 
     async def stop(self) -> None:
         """Stop the server. Does nothing if it is not running."""

@@ -70,6 +70,21 @@ async def test_two_servers_never_share_a_store(nats_server: NatsServer) -> None:
         await NatsServer(nats_server.directory).start()
 
 
+async def test_a_start_that_is_cancelled_leaves_no_server(tmp_path: Path) -> None:
+    """The store is free again, wherever the start was interrupted."""
+    server = NatsServer(tmp_path)
+    for turns in (1, 2, 3, 4, 6, 10):
+        starting = asyncio.create_task(server.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)  # noqa: TID251  turns of the loop, not time
+        starting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await starting
+        assert server.pid is None
+    async with running(server):
+        assert server.pid is not None
+
+
 async def test_a_server_that_cannot_start_says_why(nats_server: NatsServer, tmp_path: Path) -> None:
     second = NatsServer(tmp_path / "second", port=nats_server.port)
     with pytest.raises(ServerFailed, match="address already in use"):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import uvloop
 
 from deploy.local.forks import Forked, ForkServer, Program, fork_server
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.conftest import Eventually
 
 NO_NATS = "NATS_URL is not a valid URL"
@@ -80,6 +80,23 @@ async def test_an_environment_may_be_large(tmp_path: Path) -> None:
     async with fork_server(os.environ) as forks:
         forked = await forks.fork(wrong(tmp_path, LARGE="x" * 2_000_000))
         assert NO_NATS in await all_of(forked)
+
+
+@pytest.mark.usefixtures("forked_services")
+def test_the_output_of_a_process_is_closed_at_its_end_on_uvloop_too(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with fork_server(os.environ) as forks:
+            await all_of(await forks.fork(wrong(tmp_path)))
+            before = open_files()
+            for _ in range(3):
+                await all_of(await forks.fork(wrong(tmp_path)))
+            assert open_files() <= before
+
+    uvloop.run(main())
+
+
+def open_files() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
 
 
 def server_of(forks: ForkServer) -> int:
