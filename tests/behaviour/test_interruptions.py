@@ -6,9 +6,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import uvloop
 
 from contracts.core.tool import Effect, ToolSpec
 from contracts.runtime.catalogue import Catalogue, publish, watch
@@ -219,3 +221,21 @@ async def test_a_task_that_is_cancelled_while_it_sends_ends(nats_server: NatsSer
         sending.cancel()
         await asyncio.wait([sending], timeout=WAIT_S)
         assert sending.done()
+
+
+def test_a_connection_closes_on_uvloop_also_when_nats_is_away_and_not_all_was_sent(
+    tmp_path: Path, eventually: Eventually
+) -> None:
+    async def main() -> None:
+        server = NatsServer(tmp_path)
+        await server.start()
+        async with connect(server.url, name="test", pending_bytes=64) as connection:
+            subscription = await connection.nc.subscribe("live.news")
+            await server.stop()
+            await eventually(lambda: not connection.is_connected)
+            with contextlib.suppress(NoAnswer):
+                while True:
+                    await connection.publish("live.news", b"x" * 16)
+        assert subscription._id not in connection.nc._subs
+
+    uvloop.run(main())

@@ -26,6 +26,10 @@ class NatsClient(Client):
         """Ask the server to stop sending. Messages that it has already sent are still received."""
         await self._send_unsubscribe(subscription._id)  # noqa: SLF001
 
+    def forget_pending(self) -> None:
+        """Drop what was not sent. nats-py writes it even to a closed socket when it closes."""
+        self._pending, self._pending_data_size = [], 0
+
     async def _flush_pending(self, force_flush: bool = False) -> Any:
         """nats-py swallows the cancellation of a task that waits here; the task would never end."""
         task = asyncio.current_task()

@@ -91,7 +91,9 @@ class Connection:
         if self._connected.is_set():
             with contextlib.suppress(NoAnswer, Denied):
                 await self.fence(timeout_s=2)
-        with contextlib.suppress(OSError):  # nats-py writes pending data even to a closed socket
+        if not self._connected.is_set():
+            self.nc.forget_pending()
+        with contextlib.suppress(OSError):
             await self.nc.close()
 
     async def watch(self) -> None:
