@@ -60,9 +60,9 @@ class Expiries:
 
     def _fold(self, batch: Sequence[Recorded]) -> None:
         for one in batch:
-            last = one.commit.events[-1]
-            if isinstance(last, run.Waiting) and last.until:
-                heapq.heappush(self._agenda, (last.until, one.commit.aggregate_id))
+            match one.commit.events:
+                case [*_, run.Waiting(until=datetime() as until)]:
+                    heapq.heappush(self._agenda, (until, one.commit.aggregate_id))
         self._changed.set()
 
     async def _close(self, run_id: str, now: datetime) -> None:

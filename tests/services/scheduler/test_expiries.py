@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from contracts.core.event import Event
-from contracts.core.subjects import state_filter
+from contracts.core.subjects import commit_subject, state_filter
 from contracts.domain import run
 from contracts.domain.run import RUN, Status
 from contracts.runtime.memory_log import MemoryLog
@@ -113,6 +113,15 @@ async def test_an_answered_question_does_not_expire() -> None:
         await clock.set(START + MINUTE)
         await status(log, Status.PENDING, "later")
     assert (await Stream.open(log, RUN, "r", Origin("/test/1"))).state.asks.closed["001"] == answered
+
+
+async def test_a_message_that_is_not_a_commit_keeps_no_question_open() -> None:
+    log, clock = MemoryLog(CODEC), FakeClock()
+    await log.inject(commit_subject(RUN.name, "other", Status.WAITING), b"garbage")
+    await wait_for_a_person(log)
+    async with working(log, clock):
+        await clock.set(START + MINUTE)
+        await status(log, Status.PENDING)
 
 
 async def test_an_expiry_waits_while_the_log_is_away() -> None:
