@@ -85,14 +85,14 @@ def create_app(gateway: Gateway) -> web.Application:
     settings = gateway.settings
     rate_limit = RateLimit(settings.rate_limit_max, settings.rate_limit_exempt, settings.trusted_proxies)
     router, scopes = _routes()
-    gate = Gate(gateway.authenticate, rate_limit, gateway.sessions, scopes)
+    gate = Gate(gateway.authenticate, rate_limit, gateway.sessions, scopes, assets.is_missing_page)
     app = web.Application(
         middlewares=[
             observe,
             answer_errors,
             guarded(settings.browser_rules),
-            assets.no_such_page,
             guarded_by(gate),
+            assets.no_such_page,
             certain_misses(gateway.current),
         ],
         client_max_size=MAX_BODY_BYTES,

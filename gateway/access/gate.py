@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 from aiohttp import web
-from aiohttp.abc import AbstractMatchInfo
 from aiohttp.typedefs import Handler, Middleware
 
 from contracts.core.scopes import Scope
@@ -39,12 +38,19 @@ class Gate:
     """Lets requests pass to the endpoints that their principal may use."""
 
     def __init__(
-        self, authenticate: Authenticate, rate_limit: RateLimit, sessions: Sessions, scopes: Scopes
+        self,
+        authenticate: Authenticate,
+        rate_limit: RateLimit,
+        sessions: Sessions,
+        scopes: Scopes,
+        is_open: Callable[[web.Request], bool],
     ) -> None:
+        """`is_open`: whether a request without a route needs no key."""
         self._authenticate = authenticate
         self._rate_limit = rate_limit
         self._sessions = sessions
         self._scopes = scopes
+        self._is_open = is_open
 
     async def admit(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Authenticate, count and authorise `request`, and pass it on to `handler`.
@@ -53,7 +59,7 @@ class Gate:
             FrameworkRefusal: 401 without a valid key, 403 without the scope, 429 over the rate limit.
             Unavailable: the key or token cannot be checked now.
         """
-        scope = self._scope(request.match_info)
+        scope = self._scope(request)
         try:
             principal = await self._principal(request.headers.get(AUTHORIZATION), scope)
         except (Unauthorized, Unavailable):
@@ -76,10 +82,12 @@ class Gate:
                 return STRANGER
             raise
 
-    def _scope(self, match: AbstractMatchInfo) -> Scope | None:
+    def _scope(self, request: web.Request) -> Scope | None:
         """The scope of a request's route. Whoever may not read is not told which routes exist."""
-        route = match.route if isinstance(match, web.UrlMappingMatchInfo) else None
-        return self._scopes.get(route, Scope.READ) if route else Scope.READ
+        route = request.match_info.route
+        if route in self._scopes:
+            return self._scopes[route]
+        return None if self._is_open(request) else Scope.READ
 
     def _count(self, request: web.Request, principal: Principal | None) -> None:
         if request.path in PROBES:

@@ -88,18 +88,18 @@ def routes() -> list[web.RouteDef]:
     ]
 
 
-@web.middleware
-async def no_such_page(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Answer a browser at an unknown address with the console and 404. The console says what is wrong.
-
-    Other clients, and requests for the API or for files, get the 404 of `handler`.
-    """
+def is_missing_page(request: web.Request) -> bool:
+    """Whether a browser asks for a page at an unknown address, and not for something of the API or a file."""
     is_unknown = request.match_info.http_exception is not None
     if not is_unknown or request.method not in READS or request.path.startswith(NOT_PAGES):
-        return await handler(request)
-    if "text/html" not in request.headers.get("Accept", "").lower():
-        return await handler(request)
-    return assets()[INDEX].reply(request, 404)
+        return False
+    return "text/html" in request.headers.get("Accept", "").lower()
+
+
+@web.middleware
+async def no_such_page(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Answer a browser at an unknown address with the console and 404. The console says what is wrong."""
+    return assets()[INDEX].reply(request, 404) if is_missing_page(request) else await handler(request)
 
 
 def _serve(path: str) -> Handler:

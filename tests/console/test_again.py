@@ -63,7 +63,35 @@ async def test_a_suspended_run_goes_on_with_a_corrected_step(served: Bed, open_c
     await console.page.get_by_role("link", name="its fork").wait_for()
 
 
-async def test_an_agent_takes_a_turn_again(served: Bed, open_console: OpenConsole) -> None:
+async def test_a_fork_has_the_budget_that_was_written_and_other_limits_of_the_original(
+    served: Bed, open_console: OpenConsole
+) -> None:
+    job = jobs.job_json(jobs.task("1", "writeFile", {"path": "paid.md", "content": "x"}))
+    started = await served.client.dags.execute_job({**job, "budget": {"steps": 7, "tokens": 70_000}})
+    assert await served.end(started.execution_id) == "completed"
+    console = await open_console(f"/runs/{started.execution_id}?step=1")
+    await console.page.get_by_text("Run again from here").click()
+    await console.page.get_by_text("Budget", exact=True).last.click()
+    await expect(console.page.get_by_label("Tokens")).to_have_value("70000")
+    steps = console.page.get_by_role("complementary").get_by_label("Steps")
+    await steps.fill("-1")
+    await console.page.get_by_role("button", name="Fork from here").click()
+    field = console.page.locator("label.field", has=console.page.locator("[name='field:steps']"))
+    await expect(field.locator(".bad")).to_contain_text("0")
+    await expect(steps).to_have_attribute("aria-invalid", "true")
+    await console.require_accessible(".drawer")
+    await steps.fill("")
+    await console.page.get_by_label("US dollars").fill("0.5")
+    await console.page.get_by_role("button", name="Fork from here").click()
+    await address_after(console, started.execution_id)
+    await console.page.locator(".facts .status.completed").wait_for()
+    limits = (await served.client.executions.budget(console.page.url.rpartition("/")[2])).limits
+    assert {row.limit: row.allowed for row in limits if row.allowed} == {"usd": "0.5", "tokens": "70000"}
+
+
+async def test_an_agent_takes_a_turn_again_within_another_budget(
+    served: Bed, open_console: OpenConsole
+) -> None:
     console = await open_console("/new")
     await console.page.get_by_label("Let an agent work on it in turns").check()
     await console.page.get_by_label("Goal").fill("Look after the old windmill")
@@ -71,10 +99,16 @@ async def test_an_agent_takes_a_turn_again(served: Bed, open_console: OpenConsol
     await console.page.wait_for_url("**/runs/run_*")
     await console.page.locator(".facts .status.completed").wait_for()
     original = console.page.url.rpartition("/")[2]
-    await console.page.get_by_role("button", name="Fork from here").nth(1).click()
+    turn = console.page.locator("article.turn").nth(1)
+    await turn.get_by_text("Run again from here").click()
+    await turn.get_by_text("Budget").click()
+    await turn.get_by_label("Steps").fill("40")
+    await turn.get_by_role("button", name="Fork from here").click()
     await address_after(console, original)
     await console.page.locator(".facts .status.completed").wait_for()
     await console.page.get_by_role("link", name="the original").wait_for()
+    limits = (await served.client.runs.budget(console.page.url.rpartition("/")[2])).limits
+    assert {row.limit: row.allowed for row in limits if row.allowed} == {"steps": "40"}
 
 
 async def test_the_reference_of_the_api_is_shown_in_the_same_frame(open_console: OpenConsole) -> None:

@@ -40,6 +40,16 @@ async def test_an_address_over_its_limit_is_refused_but_for_health(start_gateway
         assert (await api.get(path)).status != 429
 
 
+async def test_pages_count_also_at_an_address_without_a_page(start_gateway: StartGateway) -> None:
+    api = await start_gateway(rate_limit_max=2, rate_limit_exempt="")
+    browser = {"Accept": "text/html"}
+    for path, status, left in (("/runs", 200, "1"), ("/nothing", 404, "0")):
+        answer = await api.get(path, headers=browser)
+        assert (answer.status, answer.headers["x-ratelimit-remaining"]) == (status, left)
+        assert answer.headers["content-type"].startswith("text/html")
+    assert (await api.get("/nothing", headers=browser)).status == 429
+
+
 async def test_there_is_no_rate_limit_by_default_and_none_for_loopback(start_gateway: StartGateway) -> None:
     assert GatewaySettings(_env_file=None).rate_limit_max == 0
     api = await start_gateway(rate_limit_max=1)

@@ -86,7 +86,7 @@ function Answer({ ask, path, reload }) {
   return html`<form class="stack card" onSubmit=${submit}>
     <h2>${isApproval ? "The call" : "Your answer"}</h2>
     ${isApproval && html`<p class="hint">It is made with exactly these parameters. You can edit them before you approve.</p>`}
-    <${SchemaFields} fields=${fields} label=${isApproval ? "Parameters" : "Answer"} />
+    <${SchemaFields} fields=${fields} label=${isApproval ? "Parameters" : "Answer"} error=${error} at=${[isApproval ? "params" : "value"]} />
     <label class="field"><span class="field-name">Comment <span class="hint">optional</span></span>
       <textarea name="comment" rows="2"></textarea><span class="hint">Stored with your decision. The comment of a rejection becomes the error of the step.</span></label>
     <${Problem} error=${error} />

@@ -90,7 +90,7 @@ function Head({ run, reload, connected, budget }) {
 /** @param {{runId: string, turn: import("../rows.js").Turn}} props */
 function Turn({ runId, turn }) {
   return html`<article class="turn">
-    <header><strong>Turn ${turn.stepNo}</strong><span class="hint">${duration(turn.thoughtMs)} thinking${turn.usage ? `, ${number(turn.usage.totalTokens)} tokens` : ""}${turn.costUsd ? `, ${usd(turn.costUsd)}` : ""}</span><${ForkTurn} runId=${runId} turn=${turn.stepNo} /></header>
+    <header><strong>Turn ${turn.stepNo}</strong><span class="hint">${duration(turn.thoughtMs)} thinking${turn.usage ? `, ${number(turn.usage.totalTokens)} tokens` : ""}${turn.costUsd ? `, ${usd(turn.costUsd)}` : ""}</span></header>
     ${turn.thought && html`<p class="thought">${turn.thought}</p>`}
     ${turn.toolCalls.map((/** @type {any} */ call) => html`<details key=${call.id} class="call" open=${call.status === "failed"}>
       <summary><${Status} value=${call.status} /> <code>${call.toolName}</code> <span class="hint">${duration(call.durationMs)}</span></summary>
@@ -102,6 +102,7 @@ function Turn({ runId, turn }) {
     ${!turn.toolCalls.length && turn.content !== turn.thought && html`<p>${turn.content}</p>`}
     ${turn.error && html`<p class="bad">${turn.error}</p>`}
     <${Unfolded} title="Attempts and prompt"><${Attempts} path=${`/api/v1/runs/${runId}/steps/${turn.stepNo}`} version=${turn.id} /><//>
+    <${ForkTurn} runId=${runId} turn=${turn.stepNo} />
   </article>`;
 }
 

@@ -28,7 +28,7 @@ const HINTS = {
 
 /** @param {number} status @param {any} body */
 function problemOf(status, body) {
-  const issues = (body?.validation_errors ?? []).map((/** @type {any} */ one) => `${one.path}: ${one.message}`);
+  const issues = (body?.validation_errors ?? []).map((/** @type {any} */ one) => `${one.path.join(".")}: ${one.message}`);
   const text = body?.message ?? body?.error ?? `The gateway answered ${status}`;
   return [text, ...issues, HINTS[status] ?? ""].filter(Boolean).join("\n");
 }

@@ -4,7 +4,7 @@
 import { post } from "./api.js";
 import { Fact, Loaded, Problem } from "./components.js";
 import { duration, number, usd } from "./format.js";
-import { html, useState } from "./html.js";
+import { html, useRef, useState } from "./html.js";
 import { LIMITS } from "./limits.js";
 import { useLoaded } from "./loading.js";
 import { setQuery } from "./router.js";
@@ -61,10 +61,32 @@ export const Budget = ({ path, budget, changeable, changed }) => html`<${Loaded}
   ${changeable ? html`<${Change} key=${data.limits.map((row) => row.allowed).join()} path=${path} data=${data} changed=${changed} />` : html`<p class="hint">The run has ended, so its budget cannot be changed.</p>`}
 `}<//>`;
 
+/** The fields of a budget that are shown, and the limits that they begin with. @typedef {{fields: any[], now: Record<string, unknown>}} BudgetForm */
+
+/**
+ * Fields for a budget that begin with the limits of a run, as a part of the form around them.
+ * @param {{shown: {current: BudgetForm | null}, budget: RunBudget, error: any, at?: string[]}} props `shown` receives the
+ *   fields, for `changedLimits`; `at` is the path of the budget in the body of the request that answered `error`
+ */
+export function BudgetFields({ shown, budget, error, at = [] }) {
+  const now = Object.fromEntries(setLimits(budget).map((row) => [row.limit, row.limit === "usd" ? row.allowed : Number(row.allowed)]));
+  const fields = useFieldsOf((schemas) => schemas.Budget, now);
+  shown.current = fields.data && { fields: fields.data, now };
+  return html`<${Loaded} of=${fields}>${(/** @type {any} */ all) => html`<${SchemaFields} fields=${all} label="Budget" names=${LIMITS} error=${error} at=${at} />`}<//>`;
+}
+
+/** The limits that were changed in a form, as the API takes them: null removes one. Undefined: none was changed.
+ * @param {HTMLFormElement} form @param {BudgetForm | null} shown */
+export function changedLimits(form, shown) {
+  if (!shown) return undefined;
+  const wanted = valueOf(shown.fields, writtenIn(form));
+  const changes = Object.keys(LIMITS).filter((name) => String(wanted[name] ?? "") !== String(shown.now[name] ?? ""));
+  return changes.length ? Object.fromEntries(changes.map((name) => [name, wanted[name] ?? null])) : undefined;
+}
+
 /** @param {{path: string, data: RunBudget, changed: () => Promise<void>}} props */
 function Change({ path, data, changed }) {
-  const now = Object.fromEntries(setLimits(data).map((row) => [row.limit, row.limit === "usd" ? row.allowed : Number(row.allowed)]));
-  const fields = useFieldsOf((schemas) => schemas.BudgetChange, now);
+  const shown = useRef(/** @type {BudgetForm | null} */ (null));
   const [error, setError] = useState(/** @type {any} */ (null));
   const [busy, setBusy] = useState(false);
   /** @param {any} event */
@@ -73,19 +95,17 @@ function Change({ path, data, changed }) {
     setBusy(true);
     setError(null);
     try {
-      const wanted = valueOf(fields.data ?? [], writtenIn(event.target));
-      const changes = Object.keys(LIMITS).filter((name) => String(wanted[name] ?? "") !== String(now[name] ?? ""));
-      await post(`${path}/budget`, Object.fromEntries(changes.map((name) => [name, wanted[name] ?? null])));
+      await post(`${path}/budget`, changedLimits(event.target, shown.current));
       await changed();
     } catch (problem) {
       setError(problem);
     }
     setBusy(false);
   };
-  return html`<h2>Change the budget</h2><${Loaded} of=${fields}>${(/** @type {any} */ all) => html`<form class="stack" onSubmit=${submit}>
-    <${SchemaFields} fields=${all} label="Budget" names=${LIMITS} />
+  return html`<h2>Change the budget</h2><form class="stack" onSubmit=${submit}>
+    <${BudgetFields} shown=${shown} budget=${data} error=${error} />
     <p class="hint">An empty field is no limit. A run that its budget stopped goes on at once.</p>
     <${Problem} error=${error} />
     <button class="primary" disabled=${busy}>Set the budget</button>
-  </form>`}<//>`;
+  </form>`;
 }

@@ -107,7 +107,7 @@ export function Action({ label, sure, act, kind = "" }) {
     setAsked(false);
   };
   return html`<span class="action">
-    <button class=${kind} disabled=${busy} onClick=${go} onBlur=${() => setAsked(false)}>${asked ? sure : label}</button>
+    <button type="button" class=${kind} disabled=${busy} onClick=${go} onBlur=${() => setAsked(false)}>${asked ? sure : label}</button>
     <${Problem} error=${error} />
   </span>`;
 }

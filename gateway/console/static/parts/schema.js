@@ -12,7 +12,13 @@
 export const WHOLE = "";
 
 /** A written value that is not a value of its field. */
-export class InvalidField extends Error {}
+export class InvalidField extends Error {
+  /** @param {string} message @param {string} field its name */
+  constructor(message, field) {
+    super(message);
+    this.field = field;
+  }
+}
 
 /**
  * The fields of a value. Without a value, they begin with the defaults of the schema. Schema null allows any value.
@@ -115,18 +121,18 @@ function parsed({ name, kind, schema }, written) {
   const text = String(written);
   if (kind === "lines") return text.split("\n").map((line) => line.trim()).filter(Boolean);
   if (kind === "text" || kind === "long") return text;
-  if (kind === "number") return numberOf(name || "value", text, schema.type);
+  if (kind === "number") return numberOf(name, text, schema.type);
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new InvalidField(`${name || "value"}: this is not JSON: ${error instanceof Error ? error.message : error}`);
+    throw new InvalidField(`${name || "value"}: this is not JSON: ${error instanceof Error ? error.message : error}`, name);
   }
 }
 
 /** A number. An integer that JavaScript cannot hold exactly is refused. @param {string} name @param {string} text @param {string} type */
 function numberOf(name, text, type) {
   const value = Number(text);
-  if (!text.trim() || !Number.isFinite(value)) throw new InvalidField(`${name}: ${JSON.stringify(text)} is not a number`);
-  if (type === "integer" && !Number.isSafeInteger(value)) throw new InvalidField(`${name}: ${text} is not a whole number up to 2^53`);
+  if (!text.trim() || !Number.isFinite(value)) throw new InvalidField(`${name || "value"}: ${JSON.stringify(text)} is not a number`, name);
+  if (type === "integer" && !Number.isSafeInteger(value)) throw new InvalidField(`${name || "value"}: ${text} is not a whole number up to 2^53`, name);
   return value;
 }

@@ -221,6 +221,16 @@ async def test_guesses_of_a_key_count_for_the_address_they_come_from(start_gatew
     assert got == [401, 401, 429]
 
 
+async def test_a_browser_without_a_key_sees_that_a_page_does_not_exist_and_a_client_sees_nothing(
+    guarded: Guarded,
+) -> None:
+    await guarded.key("root", Scope.ADMIN)
+    page = await guarded.api.get("/nothing", headers={"Accept": "text/html"})
+    assert (page.status, page.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert (await guarded.api.get("/nothing")).status == 401
+    assert (await guarded.api.get("/api/v1/nothing", headers={"Accept": "text/html"})).status == 401
+
+
 async def test_readiness_tells_strangers_no_names(guarded: Guarded) -> None:
     header = await guarded.key("ci", Scope.READ)
     theirs, ours = [(await guarded.api.get("/health/ready", headers=one)).json for one in ({}, header)]
