@@ -9,12 +9,9 @@ from contracts.views import run_steps
 from projector.agent_run_view import call_row, turn_row
 from projector.changes import Changes
 from projector.fold import EventMeta, Fold
-from projector.run_rows import change
+from projector.run_rows import GIVEN, ORIGINAL, add_output, change
 
 fold = Fold()
-
-ORIGINAL, GIVEN = "original", "given"
-"""Where an inherited result comes from."""
 
 
 @fold.on(run.Inherited)
@@ -28,6 +25,8 @@ def inherited(changes: Changes, meta: EventMeta, event: run.Inherited) -> None:
             "inherited": GIVEN if step.given else ORIGINAL,
         }
         changes.update(run_steps, (meta.id, step.step), values)
+        if step.output:
+            add_output(changes, meta, step.step, step.output)
     for number, turn in enumerate(event.turns, start=1):
         _turn(changes, meta, number, turn)
     change(changes, meta, add={"completed_steps": len(event.steps) + len(event.turns)})
@@ -41,6 +40,8 @@ def _turn(changes: Changes, meta: EventMeta, number: int, turn: run.InheritedTur
         row = call_row(meta, number, position, call)
         answer = answers.get(position)
         changes.insert(run_steps, row if answer is None else {**row, **_answered(meta, answer)})
+        if answer and answer.output:
+            add_output(changes, meta, run.call_step(number, position), answer.output)
 
 
 def _answered(meta: EventMeta, answer: run.InheritedAnswer) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from contracts.views import outputs, run_steps, runs
 from projector.changes import Changes
 from projector.fold import EventMeta
 
+ORIGINAL, GIVEN = "original", "given"
+"""Where an inherited result comes from."""
 IN_PROGRESS = ("running", "waiting")
 """Statuses of steps in progress."""
 
@@ -94,6 +96,7 @@ def add_output(
             "run_id": of,
             "kind": left.kind,
             "path_or_payload": left.content,
+            "inherited": ORIGINAL if left.inherited else None,
             "created_at": meta.at,
         },
     )

@@ -153,6 +153,8 @@ class RunOutputRow(Row):
     kind: Literal["summary", "file", "webhook", "email"]
     path_or_payload: str
     """The path of the file, the text of the summary, or JSON that describes what was sent."""
+    inherited: Literal["original"] | None
+    """`original`: the run is a fork, and a step of its original wrote or sent this. Null: this run did."""
     created_at: Timestamp
 
 

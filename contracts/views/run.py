@@ -216,7 +216,10 @@ outputs = Table(
     Column("run_id", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("path_or_payload", Text, nullable=False),
+    Column("inherited", Text),
     Column("created_at", BigInteger, nullable=False),
     Index("outputs_by_run", "run_id", "created_at", "id"),
 )
-"""Outputs of runs: files, webhooks, emails, summaries of agents. The report of a plan is a step instead."""
+"""Outputs of runs: files, webhooks, emails, summaries of agents. The report of a plan is a step instead.
+
+`inherited`: `original` if a step of the original of a fork left it outside; null if the run did."""

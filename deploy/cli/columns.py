@@ -36,7 +36,7 @@ COLUMNS: dict[type, tuple[str, ...]] = {
     ),
     runs.RunStepRow: ("stepNo", "type", "toolCalls.toolName", "durationMs", "costUsd", "content"),
     runs.ToolCallRow: ("toolName", "status", "durationMs", "error"),
-    runs.RunOutputRow: ("kind", "createdAt", "pathOrPayload"),
+    runs.RunOutputRow: ("kind", "createdAt", "inherited", "pathOrPayload"),
     budgets.LimitRow: ("limit", "allowed", "spent", "left"),
     asks.AskRow: ("id", "kind", "status", "tool", "askedAt", "title"),
     dags.DagRow: ("id", "status", "agentName", "cronSchedule", "createdAt", "dagTitle"),

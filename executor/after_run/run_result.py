@@ -77,9 +77,14 @@ class RunResult:
                 "summary": self.summary,
                 "error": self.error,
                 "stepsExecuted": self.steps,
-                "outputs": [{"kind": one.kind, "pathOrPayload": one.content} for one in self.outputs],
+                "outputs": [_told(one) for one in self.outputs],
             },
         }
+
+
+def _told(output: Output) -> dict[str, Json]:
+    told: dict[str, Json] = {"kind": output.kind, "pathOrPayload": output.content}
+    return {**told, "inherited": "original"} if output.inherited else told
 
 
 def result_of(run_id: str, state: run.State) -> RunResult | None:

@@ -5,6 +5,7 @@ Events are stored for ever: when a shape changes, raise its version and add an u
 
 from __future__ import annotations
 
+import operator
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -31,6 +32,8 @@ class Output(BaseModel):
     kind: Literal["summary", "file", "webhook", "email"]
     content: str
     """The path of a file, the text of a summary, or the sent data as JSON text."""
+    inherited: bool = Field(default=False, exclude_if=operator.not_)
+    """Whether the run is a fork, and a step of its original made it."""
 
 
 class ForkedFrom(BaseModel):

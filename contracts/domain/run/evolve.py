@@ -88,7 +88,8 @@ def _inherited(state: State, event: Inherited) -> State:
     done = {one.step: one.result for one in event.steps}
     steps = state.graph.steps.items()
     ready = tuple(id_ for id_, step in steps if id_ not in done and all(need in done for need in step.needs))
-    return state.inheriting(event)._replace(done=done, ready=ready)
+    outputs = {one.step: one.output for one in event.steps if one.output}
+    return state.inheriting(event)._replace(done=done, ready=ready, outputs_by_step=outputs)
 
 
 def _requested(event: Requested) -> State:
@@ -104,13 +105,16 @@ def _started(state: State, event: Started | Continued) -> State:
 def _completed(state: State, event: StepCompleted) -> State:
     done = {**state.done, event.step: event.result}
     freed = state.graph.freed_by(event.step, done)
+    outputs = state.outputs_by_step
+    if event.output:
+        outputs = {**outputs, event.step: event.output}
     return (
         state.having_spent(event, event.step)
         .having_written(event.step, event.output)
         .without_running(
             event.step,
             done=done,
-            outputs=(*state.outputs, event.output) if event.output else state.outputs,
+            outputs_by_step=outputs,
             ready=state.ready + freed if freed else state.ready,
             takeovers=0,
         )

@@ -10,6 +10,7 @@ from contracts.core.event import Json
 from contracts.core.suggestions import did_you_mean
 from contracts.domain.budget import Budget
 from contracts.domain.plan.placeholders import id_key
+from contracts.domain.run.events import Output
 from contracts.domain.run.state import State, Status
 
 STOPPED = frozenset({Status.SUSPENDED, Status.COMPLETED, Status.FAILED, Status.CANCELLED})
@@ -84,6 +85,11 @@ class Changes:
 def budget_of(state: State, changes: Changes) -> Budget | None:
     """What the fork of a run may spend: what the run may spend now, or what the changes say."""
     return state.budget.with_limits(changes.budget) if state.budget else changes.budget
+
+
+def inherited_output(output: Output | None) -> Output | None:
+    """The output of a step as an output of the fork that inherits the step."""
+    return output and output.model_copy(update={"inherited": True})
 
 
 def trusted_files(state: State, *, replaces: bool) -> tuple[str, ...]:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import operator
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from contracts.core.event import Event, Json
 from contracts.core.spent import Spent
 from contracts.domain.memory import Memory
+from contracts.domain.run.events import Output
 from contracts.domain.run.goal_events import Call
 
 
@@ -29,6 +30,8 @@ class InheritedStep:
     """The value, or `{"$blob": …}` if it is large. The fork shares large values with the original."""
     given: bool = False
     """Whether the result was given with the fork; otherwise it is that of the original."""
+    output: Annotated[Output | None, Field(exclude_if=operator.not_)] = None
+    """What the step of the original left outside."""
 
 
 class InheritedAnswer(BaseModel):
@@ -44,6 +47,8 @@ class InheritedAnswer(BaseModel):
     """Why the call failed; null: it succeeded."""
     given: bool = False
     """Whether the result was given with the fork."""
+    output: Output | None = Field(default=None, exclude_if=operator.not_)
+    """What the call of the original left outside."""
 
 
 class InheritedTurn(BaseModel):
@@ -61,7 +66,7 @@ class InheritedTurn(BaseModel):
 class Inherited(Event):
     """The run is a fork, and begins with these results of another run. They cost it nothing.
 
-    Side effects of the original, such as files, are not outputs of the fork.
+    What these steps left outside, such as files, is an output of the fork, too. Older events do not say it.
     """
 
     type: ClassVar[str] = "run.inherited"

@@ -13,6 +13,7 @@ from contracts.domain.run.fork_changes import (
     InvalidFork,
     StepChange,
     budget_of,
+    inherited_output,
     require_settled,
     resolved,
 )
@@ -124,7 +125,7 @@ def _downstream(graph: Graph, again: Iterable[str], given: Collection[str]) -> s
 def _inherited(state: State, id_: str, given: Mapping[str, Given]) -> InheritedStep:
     if id_ in given:
         return InheritedStep(id_, given[id_].value, given=True)
-    return InheritedStep(id_, state.done[id_])
+    return InheritedStep(id_, state.done[id_], output=inherited_output(state.outputs_by_step.get(id_)))
 
 
 def _changed(job: Job, steps: Mapping[str, StepChange], agent: str | None, kept: Collection[str]) -> Job:

@@ -8,6 +8,7 @@ from contracts.domain.run.fork_changes import (
     InvalidFork,
     StepChange,
     budget_of,
+    inherited_output,
     require_settled,
     resolved,
 )
@@ -112,7 +113,12 @@ def _require_fitting(id_: str, change: StepChange, loop: Loop) -> None:
 def _inherited(state: State, turn: Turn) -> InheritedTurn:
     """The turn, with its results. Calls that a dead executor left and must not be repeated have an error."""
     answers = [
-        InheritedAnswer(position=position, result=answer.result, error=answer.error)
+        InheritedAnswer(
+            position=position,
+            result=answer.result,
+            error=answer.error,
+            output=inherited_output(answer.output),
+        )
         for position, answer in sorted(turn.answers.items())
     ]
     for step in state.running:

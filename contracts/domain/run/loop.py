@@ -158,7 +158,7 @@ def _inherited(number: int, turn: InheritedTurn) -> Turn:
         finish_reason=turn.finish_reason,
         problem=turn.problem,
     )
-    return Turn(taken, {one.position: CallResult(one.result, one.error) for one in turn.answers})
+    return Turn(taken, {one.position: CallResult(one.result, one.error, one.output) for one in turn.answers})
 
 
 def _step(

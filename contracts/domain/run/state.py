@@ -64,8 +64,8 @@ class State(NamedTuple):
     synthesis: Literal["llm", "merge"] = "llm"
     done: Mapping[str, Json] = MappingProxyType({})
     """Results by step, for a run of a plan."""
-    outputs: tuple[Output, ...] = ()
-    """Outputs of the steps of a plan, in the order of completion."""
+    outputs_by_step: Mapping[str, Output] = MappingProxyType({})
+    """Outputs of the steps of a plan, in the order of completion; inherited ones are first."""
     ready: tuple[str, ...] = ()
     """Steps that can start: their dependencies are completed."""
     running: Mapping[str, int] = MappingProxyType({})
@@ -113,6 +113,11 @@ class State(NamedTuple):
     def kind(self) -> Kind:
         """What the run executes."""
         return "agent" if self.loop else "plan"
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """Outputs of the steps of a plan."""
+        return tuple(self.outputs_by_step.values())
 
     def is_repeatable(self, step: str) -> bool:
         """Whether a step with an unknown outcome may run again automatically, by its recorded effect."""

@@ -161,6 +161,7 @@ def output_row(row: Row) -> JsonRow:
         "runId": row["run_id"],
         "kind": row["kind"],
         "pathOrPayload": row["path_or_payload"],
+        "inherited": row["inherited"],
         "createdAt": iso(row["created_at"]),
     }
 

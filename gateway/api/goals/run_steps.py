@@ -74,7 +74,11 @@ async def _reports(gateway: Gateway, run_id: str) -> list[JsonRow]:
         return []
     report = await stored_text(row["result"], gateway.blobs)
     output = {"id": f"output_{run_id.rpartition('_')[2]}-{SYNTHESIS}", "run_id": run_id, "kind": "summary"}
-    return [output_row({**output, "path_or_payload": report or "", "created_at": row["completed_at"]})]
+    return [
+        output_row(
+            {**output, "path_or_payload": report or "", "inherited": None, "created_at": row["completed_at"]}
+        )
+    ]
 
 
 async def _turn(gateway: Gateway, rows: Sequence[Row]) -> JsonRow:

@@ -127,6 +127,19 @@ async def test_the_webhook_is_called_once_signed_with_the_end_of_the_run(
     assert (delivered.url, delivered.attempt, delivered.status) == (receiver.url, 1, 200)
 
 
+async def test_the_webhook_of_a_fork_says_which_files_its_original_wrote(
+    world: Any, receiver: Receiver
+) -> None:
+    original = await world.pursue(webhook_url=receiver.url)
+    origin = run.ForkedFrom(run_id="run_1")
+    await world.write(RUN, "run_2", *run.fork(original, run.Changes(start=("summary",)), origin))
+    await world.handle(world.executor(), (await world.log.read("run", "run_2"))[-1])
+    await world.settle("run_2")
+    ((_, body),) = receiver.got
+    told = orjson.loads(body)["data"]["outputs"]
+    assert told == [{"kind": "file", "pathOrPayload": "a/report.md", "inherited": "original"}]
+
+
 async def test_a_slow_webhook_keeps_no_executor_busy(world: Any, receiver: Receiver) -> None:
     receiver.discard_progress = True
     await world.pursue(webhook_url=receiver.url)

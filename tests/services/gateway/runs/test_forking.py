@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from contracts.api.runs import RunOutputRow
 from contracts.core.tool import Effect, ToolSpec
 from contracts.domain import agent, goal, run
 from contracts.domain.agent import AGENT
 from contracts.domain.goal import GOAL
 from contracts.domain.run import RUN
-from tests.services.gateway.runs.runs import OBJECTIVE, RUNS, STARTED, completed, done, planned, shown
-from tests.services.gateway.shared import LLM
+from tests.services.gateway.runs.runs import LEFT, OBJECTIVE, RUNS, STARTED, completed, done, planned, shown
+from tests.services.gateway.shared import LLM, keys_of
 from tests.services.gateway.watching import watching_path
 
 if TYPE_CHECKING:
@@ -71,7 +72,10 @@ async def test_a_fork_inherits_the_turns_before_the_one_that_it_takes_again(api:
         "thought 1",
         "original",
     )
-    assert await shown(api, f"{fork_id}/outputs") == []
+    (left,) = await shown(api, f"{fork_id}/outputs")
+    assert list(left) == keys_of(RunOutputRow)
+    assert (left["kind"], left["pathOrPayload"], left["inherited"]) == ("file", "g.txt", "original")
+    assert {row["inherited"] for row in await shown(api, "run_1/outputs")} == {None}
     assert [row["id"] for row in (await api.get(f"{RUNS}?forkedFrom=run_1")).json] == [fork_id]
     loop = (await state(api, fork_id)).loop
     assert loop
@@ -92,7 +96,8 @@ async def test_a_call_can_have_other_parameters_or_a_given_result(api: Api) -> N
 
 
 async def test_a_run_by_a_plan_is_forked_as_a_run_of_its_goal(api: Api) -> None:
-    await planned(api, "run_1", (STARTED, done("001", {"path": "a.md"})), (run.Suspended(reason="no"),))
+    written = done("001", {"path": "a.md"}, output=LEFT)
+    await planned(api, "run_1", (STARTED, written), (run.Suspended(reason="no"),))
     api.gateway.catalogue.add(
         ToolSpec(name="readFile", description="", parameters={"type": "object"}, effect=Effect.READ)
     )
@@ -106,6 +111,8 @@ async def test_a_run_by_a_plan_is_forked_as_a_run_of_its_goal(api: Api) -> None:
     assert (row["strategy"], row["goalId"], row["forkedFrom"]) == ("dag", "goal_1", "run_1")
     (step,) = await shown(api, f"{row['id']}/steps")
     assert (step["inherited"], step["toolName"]) == ("original", "writeFile")
+    (left,) = await shown(api, f"{row['id']}/outputs")
+    assert (left["kind"], left["pathOrPayload"], left["inherited"]) == ("file", "a.md", "original")
 
 
 @pytest.mark.parametrize(

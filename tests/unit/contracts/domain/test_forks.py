@@ -320,6 +320,32 @@ FINISHED = (
 )
 
 
+FILE = run.Output(kind="file", content="a.md")
+INHERITED_FILE = FILE.model_copy(update={"inherited": True})
+
+
+def test_what_inherited_steps_left_outside_is_an_output_of_the_fork() -> None:
+    written = [run.StepCompleted(step=step, result="x", output=FILE) for step in ("001", "002")]
+    history = [PLAN, STARTED, *written, run.Suspended(reason="broke")]
+    _, _, fork = forked(history, start=("002",))
+    assert fork.outputs == (INHERITED_FILE,)
+    _, _, fork = forked(history, steps={"001": StepChange(result=RESULT)}, start=("002",))
+    assert fork.outputs == ()
+
+
+def test_what_inherited_calls_left_outside_is_an_output_of_the_fork() -> None:
+    answer = run.CallAnswered(turn=1, position=0, result="x", output=FILE)
+    history = [GOAL, BEGUN, *turn(1, "write"), run.StepsStarted(steps=("1.0",)), answer, *turn(2)]
+    _, inherited, fork = forked_turns(history, start=("2",))
+    assert fork.loop
+    assert fork.loop.turns[0].answers[0].output == INHERITED_FILE
+    again = run.fork(fork, Changes(start=("2",)), ORIGIN)[1]
+    assert again == inherited
+    assert (
+        forked_turns(history, steps={"1.0": StepChange(result=RESULT)})[1].turns[0].answers[0].output is None
+    )
+
+
 def forked_turns(history: Sequence[Event], **changes: Any) -> tuple[Any, run.Inherited, run.State]:
     request, inherited = run.fork(RUN.fold(history), Changes(**changes), ORIGIN)
     assert isinstance(inherited, run.Inherited)
