@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import NamedTuple
 
 from contracts.core.commit import Recorded
@@ -22,6 +21,7 @@ from executor.ask_webhooks import request_webhooks
 from executor.driver import Driver
 from executor.run_log import log_event
 from executor.run_slots import RunSlots
+from executor.waits import utc_now
 from executor.workload import Workload, Workloads
 
 
@@ -73,7 +73,7 @@ class Executor:
         stream = leased.stream
         lease = stream.state.resumes
         while events := await stream.decide(
-            lambda now: run.give_up(now, reason) if now.resumes == lease else []
+            lambda state: run.give_up(state, reason, utc_now()) if state.resumes == lease else []
         ):
             for event in events:
                 log_event(stream, event)
@@ -135,7 +135,7 @@ class Executor:
         return Stream(self.log, RUN, recorded.commit.aggregate_id, origin)
 
     async def _claim(self, state: run.State, workload: Workload) -> Sequence[Event]:
-        now = datetime.now(UTC)
+        now = utc_now()
         if state.status is run.Status.RUNNING:
             return run.take_over(state, self.name, now, workload.policy)
         if state.is_to_continue:

@@ -53,8 +53,8 @@ async def executed(log: Log, run_id: str, request: run.Requested, result: Json) 
 async def forked(log: Log, original: Stream[run.State], fork_id: str) -> Stream[run.State]:
     changes = Changes(steps={"last": StepChange(params={"path": "other"})})
     origin = ForkedFrom(run_id=original.id, replaces=True)
-    events = run.fork(original.state, changes, origin)
-    await original.decide(lambda state: run.replace(state, fork_id))
+    events = run.fork(original.state, changes, origin, NOW)
+    await original.decide(lambda state: run.replace(state, fork_id, NOW))
     return await transact(log, RUN, fork_id, lambda state: [] if state.request else events, ORIGIN)
 
 
@@ -93,7 +93,7 @@ class ForkBehaviour:
         await forked(log, original, "dag-exec_2")
 
         with pytest.raises(run.InvalidFork, match="was replaced by dag-exec_2"):
-            await other.decide(lambda state: run.replace(state, "dag-exec_3"))
+            await other.decide(lambda state: run.replace(state, "dag-exec_3", NOW))
 
 
 class TestMemoryLog(ForkBehaviour):

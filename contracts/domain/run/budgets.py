@@ -53,6 +53,15 @@ def worked_ms(state: State, now: datetime) -> int:
     return state.worked_ms + max(0, since)
 
 
+def counted_steps(state: State, fork: State) -> int:
+    """The started steps of a run that count for the fork that replaces it.
+
+    A step without a result runs again in the fork. That is a retry, and a step counts once.
+    """
+    attempted = [step for step in state.attempts if step not in _REPORTS]
+    return _started(state) - sum(not (state.has_result(one) or fork.has_result(one)) for one in attempted)
+
+
 def affordable(state: State, steps: Sequence[str]) -> Sequence[str]:
     """Those of `steps` that the budget allows to start, the run's own and the shared one."""
     match state.over_budget and state.over_budget.limit:
@@ -172,7 +181,7 @@ def _within_steps(state: State, steps: Sequence[str]) -> Sequence[str]:
 
 
 def _started(state: State) -> int:
-    return sum(step not in _REPORTS for step in state.attempts)
+    return state.counted_steps + sum(step not in _REPORTS for step in state.attempts)
 
 
 def _is_new(state: State, step: str) -> bool:

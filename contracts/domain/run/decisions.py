@@ -82,7 +82,8 @@ def take_over(state: State, executor: str, now: datetime, policy: RunPolicy) -> 
     events: list[Event] = [TakenOver(executor=executor)]
     events += _unknown_outcomes(state)
     if state.running and state.takeovers + 1 >= policy.max_takeovers:
-        return [*events, _stopped(state, _too_many_takeovers(state, policy))]
+        worked_ms = budgets.worked_ms(state, now)
+        return [*events, _stopped(state, _too_many_takeovers(state, policy), worked_ms)]
     if again := tuple(step for step in state.running if state.is_repeatable(step)):
         events.append(_started(state, again, policy))
     return [*events, *_advance(RUN.fold(events, state), now, policy)]
@@ -125,7 +126,7 @@ def settle(
     return Settled([*events, *warned, *following], RUN.fold(following, state))
 
 
-def give_up(state: State, reason: str) -> list[Event]:
+def give_up(state: State, reason: str, now: datetime) -> list[Event]:
     """Stop a run that no executor continues, because its message was removed from the queue.
 
     Steps in progress that are not repeatable fail first. They may not fit into one commit, so call this again
@@ -136,7 +137,7 @@ def give_up(state: State, reason: str) -> list[Event]:
     unknown = [] if state.loop else _unknown_outcomes(state)
     if len(unknown) > FAILED_AT_ONCE:
         return unknown[:FAILED_AT_ONCE]
-    return [*unknown, _stopped(state, reason)]
+    return [*unknown, _stopped(state, reason, budgets.worked_ms(state, now))]
 
 
 def cancel(state: State, reason: str) -> list[Event]:
@@ -247,9 +248,8 @@ def _finish(state: State, duration_ms: int) -> list[Event]:
     return [*events, ended]
 
 
-def _stopped(state: State, reason: str, worked_ms: int | None = None) -> Suspended | Failed:
+def _stopped(state: State, reason: str, worked_ms: int) -> Suspended | Failed:
     """The event that stops a run until it is resumed: a run of a plan is suspended, a goal run fails."""
-    worked_ms = state.worked_ms if worked_ms is None else worked_ms
     if state.loop:
         return Failed(error=reason, worked_ms=worked_ms)
     return Suspended(reason=reason, worked_ms=worked_ms)

@@ -241,6 +241,8 @@ class Cancelled(Event):
     reason: str
     replaced_by: str | None = None
     """Id of the fork that replaces the run; null: none does."""
+    worked_ms: int = Field(default=0, exclude_if=operator.not_)
+    """Milliseconds that the run has been running, in total, if a fork replaces it; 0 in older events."""
 
 
 class Deleted(Event):

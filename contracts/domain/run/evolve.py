@@ -67,7 +67,9 @@ def evolve(state: State, event: Event) -> State:  # noqa: C901, PLR0911, PLR0912
         case Inherited() if state.loop is None:
             return _inherited(state, event)
         case Cancelled():
-            return _stopped(state, Status.CANCELLED)._replace(replaced_by=event.replaced_by)
+            worked_ms = event.worked_ms or state.worked_ms
+            stopped = _stopped(state, Status.CANCELLED)
+            return stopped._replace(replaced_by=event.replaced_by, worked_ms=worked_ms)
         case Completed():
             return _ended(state, event)
         case Deleted():
@@ -210,7 +212,8 @@ def _closed(state: State, event: Closed) -> State:
 
 def _ended(state: State, event: Completed) -> State:
     loop = state.loop and replace(state.loop, outcome_reason=event.outcome_reason)
-    return state._replace(status=Status.COMPLETED, executor=None, loop=loop)
+    worked_ms = state.worked_ms + event.duration_ms
+    return state._replace(status=Status.COMPLETED, executor=None, loop=loop, worked_ms=worked_ms)
 
 
 def _suspended(state: State, event: Suspended) -> State:

@@ -84,3 +84,8 @@ class Inherited(Event):
     spent: Spent | None = None
     """What models had cost the original, if the fork replaces it: it counts for the budget of the fork. Null:
     the fork begins with its whole budget."""
+    worked_ms: int = Field(default=0, exclude_if=operator.not_)
+    """Milliseconds that the original has been running, if the fork replaces it: they count for its budget."""
+    counted_steps: int = Field(default=0, exclude_if=operator.not_)
+    """Steps that the original has started, if the fork replaces it: they count for its budget. A step that
+    has not completed does not count, because the fork runs it again, as a retry."""

@@ -104,6 +104,8 @@ class State(NamedTuple):
     answer at the same step: the provider may have charged for it."""
     worked_ms: int = 0
     """Milliseconds that the run was running before its last start or continuation."""
+    counted_steps: int = 0
+    """Steps of the runs that this fork replaces, as they count for the budget."""
     over_budget: BudgetReached | None = None
     """The limit that forbids further steps."""
     warned: frozenset[Limit] = frozenset()
@@ -123,6 +125,14 @@ class State(NamedTuple):
         """Whether a step with an unknown outcome may run again automatically, by its recorded effect."""
         is_inference = self.graph.steps[step].task.is_inference
         return is_inference or self.effects.get(step, Effect.ONCE) is not Effect.ONCE
+
+    def has_result(self, step: str) -> bool:
+        """Whether a step of a plan, a turn or a call has ended with a result, or a call with an error."""
+        if self.loop is None:
+            return step in self.done
+        number, _, position = step.partition(".")
+        turns = {str(turn.number): turn for turn in self.loop.turns}
+        return number in turns and (not position or int(position) in turns[number].answers)
 
     @property
     def approvals(self) -> tuple[str, ...]:
@@ -147,6 +157,8 @@ class State(NamedTuple):
             untrusted=frozenset(inherited.untrusted),
             trusted_files=frozenset(inherited.trusted_files),
             spent=self.spent.plus(inherited.spent) if inherited.spent else self.spent,
+            worked_ms=inherited.worked_ms,
+            counted_steps=inherited.counted_steps,
         )
 
     def having_written(self, step: str, output: Output | None = None) -> State:

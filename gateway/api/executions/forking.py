@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from contracts.api.forks import ForkRun
@@ -72,7 +73,7 @@ async def fork(call: Call[Any, None], run_id: str, fork_id: str, wanted: ForkRun
     pursued = await active_goal(gateway, goal_id, call.origin) if goal_id else None
     await require_executable(gateway, events, wanted)
     if wanted.replace:
-        events = await _replace(original, fork_id, decide)
+        events = await _replace(original, fork_id, decide, gateway.clock)
     created = await call.create(RUN, fork_id, lambda state: events if state == RUN.initial else [])
     if pursued:
         await require_still_active(gateway, pursued, fork_id)
@@ -101,13 +102,16 @@ def _first_events(call: Call[Any, None], run_id: str, wanted: ForkRun, state: ru
     agent = agent_named(call.gateway, wanted.agent, as_id=state.loop is not None)
     origin = ForkedFrom(run_id=run_id, replaces=wanted.replace)
     try:
-        return run.fork(state, wanted.as_changes(agent), origin)
+        return run.fork(state, wanted.as_changes(agent), origin, call.gateway.clock())
     except run.InvalidFork as error:
         raise _invalid(error) from error
 
 
 async def _replace(
-    original: Stream[run.State], fork_id: str, decide: Callable[[run.State], Sequence[Event]]
+    original: Stream[run.State],
+    fork_id: str,
+    decide: Callable[[run.State], Sequence[Event]],
+    clock: Callable[[], datetime],
 ) -> Sequence[Event]:
     """Cancel the original. Returns the first events of the fork as of that moment."""
     events: Sequence[Event] = ()
@@ -116,7 +120,7 @@ async def _replace(
         nonlocal events
         events = decide(state)
         try:
-            return run.replace(state, fork_id)
+            return run.replace(state, fork_id, clock())
         except run.InvalidFork as error:
             raise _invalid(error) from error
 

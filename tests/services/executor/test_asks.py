@@ -150,7 +150,9 @@ async def test_a_fork_asks_again_about_the_calls_that_it_makes() -> None:
     await handle(system.executor(), await system.request(task("001", "send", value="a"), approvals=["send"]))
     await answer(system, "001", Answer("approve"))
     await handle(system.executor(), await system.lease())
-    forked = run.fork(await system.state(), run.Changes(start=("001",)), run.ForkedFrom(run_id=RUN_ID))
+    forked = run.fork(
+        await system.state(), run.Changes(start=("001",)), run.ForkedFrom(run_id=RUN_ID), datetime.now(UTC)
+    )
     await transact(system.log, RUN, "fork_1", lambda _: forked, ORIGIN)
     await handle(system.executor(), await system.lease("fork_1"))
     state = RUN.fold(await system.events("fork_1"))

@@ -6,6 +6,7 @@ A call of the model may cost 0.0104 dollars and costs 0.01, so that a budget of 
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -31,7 +32,7 @@ async def forked(world: World, id_: str, original: str) -> Recorded:
     """The message of a fork that runs its only step again. Its request had the key `ci`."""
     state = await world.state(original)
     origin = ForkedFrom(run_id=original)
-    await world.write(RUN, id_, *run.fork(state, Changes(start=("1",)), origin))
+    await world.write(RUN, id_, *run.fork(state, Changes(start=("1",)), origin, datetime.now(UTC)))
     return (await world.log.read("run", id_))[-1]
 
 

@@ -200,7 +200,7 @@ async def test_a_fork_uses_inherited_results_and_its_own_model_and_asks_only_for
     changes = run.Changes(
         steps={"002": run.StepChange(instruction="Rhyme on <Result of Task 001>")}, model="newer"
     )
-    events = run.fork(await system.state(), changes, run.ForkedFrom(run_id="dag-exec_1"))
+    events = run.fork(await system.state(), changes, run.ForkedFrom(run_id="dag-exec_1"), datetime.now(UTC))
     await transact(system.log, run.RUN, "dag-exec_2", lambda _: events, ORIGIN)
 
     await handle(system.executor(), await system.lease("dag-exec_2"))

@@ -132,7 +132,7 @@ async def test_the_webhook_of_a_fork_says_which_files_its_original_wrote(
 ) -> None:
     original = await world.pursue(webhook_url=receiver.url)
     origin = run.ForkedFrom(run_id="run_1")
-    await world.write(RUN, "run_2", *run.fork(original, run.Changes(start=("summary",)), origin))
+    await world.write(RUN, "run_2", *run.fork(original, run.Changes(start=("summary",)), origin, NOW))
     await world.handle(world.executor(), (await world.log.read("run", "run_2"))[-1])
     await world.settle("run_2")
     ((_, body),) = receiver.got

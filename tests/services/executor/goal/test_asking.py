@@ -97,7 +97,7 @@ async def test_a_fork_of_an_agents_run_waits_before_it_makes_the_call_again(
     await world.handle(world.executor(), await world.request(approvals=("send",)))
     changed = {"1.0": run.StepChange(params={"value": "bye"})}
     origin = run.ForkedFrom(run_id="run_1", replaces=True)
-    forked = run.fork(await world.state(), run.Changes(steps=changed), origin)
+    forked = run.fork(await world.state(), run.Changes(steps=changed), origin, datetime.now(UTC))
     await transact(world.log, RUN, "run_2", lambda _: forked, ORIGIN)
     await world.handle(world.executor(), (await world.log.read("run", "run_2"))[-1])
     state = await world.state("run_2")

@@ -162,6 +162,16 @@ def test_time_counts_only_while_the_run_is_running() -> None:
     assert run.used(RUN.fold(again, state), "seconds", later(1002)) == 7
 
 
+def test_the_time_before_any_end_counts_when_the_run_goes_on() -> None:
+    state = RUN.fold([requested(think("1")), *started("1")])
+    given_up = RUN.fold(run.give_up(state, "a bug", later(7)), state)
+    assert run.used(given_up, "seconds", later(900)) == 7
+    died = run.take_over(state, "f", later(8), run.RunPolicy(max_takeovers=1))
+    assert run.used(RUN.fold(died, state), "seconds", later(900)) == 8
+    completed = RUN.fold([run.Completed(completed_steps=1, duration_ms=9000)], state)
+    assert run.used(completed, "seconds", later(900)) == 9
+
+
 # ── what a budget forbids ───────────────────────────────────────────────────────────────────────────────
 
 

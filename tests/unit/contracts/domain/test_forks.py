@@ -66,7 +66,7 @@ def completed() -> list[Event]:
 
 def forked(history: Sequence[Event], **changes: Any) -> tuple[Any, dict[str, run.InheritedStep], run.State]:
     """The request of a fork, what it inherits, and its state."""
-    request, inherited = run.fork(RUN.fold(history), Changes(**changes), ORIGIN)
+    request, inherited = run.fork(RUN.fold(history), Changes(**changes), ORIGIN, NOW)
     assert isinstance(inherited, run.Inherited)
     return request, {one.step: one for one in inherited.steps}, RUN.fold([request, inherited])
 
@@ -206,11 +206,13 @@ def test_a_fork_asks_again_what_its_original_asked() -> None:
 
 def test_a_run_is_replaced_once(given: Given) -> None:
     cancelled = run.Cancelled(reason="replaced by run_2", replaced_by="run_2")
-    given(RUN, *suspended()).when(run.replace, "run_2").then_once(cancelled)
+    given(RUN, *suspended()).when(run.replace, "run_2", NOW).then_once(cancelled)
     replaced = given(RUN, *suspended(), cancelled)
-    replaced.when(run.replace, "run_3").then_raises(run.InvalidFork, "was replaced by run_2")
+    replaced.when(run.replace, "run_3", NOW).then_raises(run.InvalidFork, "was replaced by run_2")
     replaced.when(run.resume).then_raises(run.CannotResume, "was replaced by run_2")
-    given(RUN, *completed()).when(run.replace, "run_2").then_raises(run.InvalidFork, "nothing to replace")
+    given(RUN, *completed()).when(run.replace, "run_2", NOW).then_raises(
+        run.InvalidFork, "nothing to replace"
+    )
 
 
 @pytest.mark.parametrize("history", [[], [*suspended(), run.Cancelled(reason="x"), run.Deleted()]])
@@ -339,7 +341,7 @@ def test_what_inherited_calls_left_outside_is_an_output_of_the_fork() -> None:
     _, inherited, fork = forked_turns(history, start=("2",))
     assert fork.loop
     assert fork.loop.turns[0].answers[0].output == INHERITED_FILE
-    again = run.fork(fork, Changes(start=("2",)), ORIGIN)[1]
+    again = run.fork(fork, Changes(start=("2",)), ORIGIN, NOW)[1]
     assert again == inherited
     assert (
         forked_turns(history, steps={"1.0": StepChange(result=RESULT)})[1].turns[0].answers[0].output is None
@@ -347,7 +349,7 @@ def test_what_inherited_calls_left_outside_is_an_output_of_the_fork() -> None:
 
 
 def forked_turns(history: Sequence[Event], **changes: Any) -> tuple[Any, run.Inherited, run.State]:
-    request, inherited = run.fork(RUN.fold(history), Changes(**changes), ORIGIN)
+    request, inherited = run.fork(RUN.fold(history), Changes(**changes), ORIGIN, NOW)
     assert isinstance(inherited, run.Inherited)
     return request, inherited, RUN.fold([request, inherited])
 

@@ -260,7 +260,7 @@ def test_a_step_of_a_model_runs_again_whatever_the_log_says(given: Given) -> Non
 
 def test_a_run_that_is_given_up_fails_what_must_not_be_repeated(given: Given) -> None:
     history = (requested(("1", []), ("2", [])), started(), began("1"), reading("2"))
-    unknown, suspended = run.give_up(given(RUN, *history).state, "a bug")
+    unknown, suspended = run.give_up(given(RUN, *history).state, "a bug", NOW)
     assert isinstance(unknown, run.StepFailed)
     assert (unknown.step, suspended) == ("1", run.Suspended(reason="a bug"))
 
@@ -269,7 +269,7 @@ def test_a_wide_run_is_given_up_in_as_many_decisions_as_it_takes(given: Given) -
     steps = tuple(str(n) for n in range(2 * FAILED_AT_ONCE + 1))
     state = given(RUN, requested(*((step, []) for step in steps)), started(), began(*steps)).state
     sizes = []
-    while events := run.give_up(state, "a bug"):
+    while events := run.give_up(state, "a bug", NOW):
         sizes.append(len(events))
         state = RUN.fold(events, state)
     assert sizes == [FAILED_AT_ONCE, FAILED_AT_ONCE, 2]
@@ -288,7 +288,7 @@ def test_a_once_step_that_was_in_progress_is_not_ready_after_a_resume(given: Giv
 @pytest.mark.parametrize("history", [(CHAIN,), (CHAIN, started(), reading("1"))], ids=["pending", "running"])
 def test_a_run_that_is_given_up_says_so_and_can_be_resumed(given: Given, history: tuple[Event, ...]) -> None:
     suspended = run.Suspended(reason="a bug")
-    given(RUN, *history).when(run.give_up, "a bug").then_once(suspended)
+    given(RUN, *history).when(run.give_up, "a bug", NOW).then_once(suspended)
     given(RUN, *history, suspended).when(run.resume).then(run.Resumed())
     given(RUN, *history, suspended, run.Resumed()).when(run.start, ME, NOW, POLICY, llm=False).then_once(
         started(), began("1")
@@ -297,7 +297,7 @@ def test_a_run_that_is_given_up_says_so_and_can_be_resumed(given: Given, history
 
 def test_a_run_that_has_ended_cannot_be_given_up(given: Given) -> None:
     ended = run.Completed(completed_steps=2, duration_ms=1)
-    given(RUN, CHAIN, started(), ended).when(run.give_up, "a bug").then_nothing()
+    given(RUN, CHAIN, started(), ended).when(run.give_up, "a bug", NOW).then_nothing()
 
 
 def test_take_overs_of_a_run_that_only_waits_say_nothing_against_it(given: Given) -> None:
@@ -397,7 +397,7 @@ def test_every_history_keeps_the_rules(wanted: run.Requested, data: st.DataObjec
             executor += 1
             land(run.take_over(state, f"e{executor}", NOW, policy))
         elif not lucky and data.draw(st.integers(0, 9)) == 9:
-            land(run.give_up(state, "a bug"))
+            land(run.give_up(state, "a bug", NOW))
         else:
             steps = sorted(state.running) if lucky else data.draw(_some_of(sorted(state.running)))
             outcomes = [_outcome(data, step, state.running[step], lucky=lucky) for step in steps]
