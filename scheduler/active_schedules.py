@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 
@@ -59,24 +59,60 @@ class ActiveSchedule:
         return ticks.run_id(self.id, tick, RUN_PREFIX) if self.of_goal else ticks.run_id(self.id, tick)
 
 
+@dataclass(frozen=True, slots=True)
+class OwnerState:
+    """What determines which schedules of a DAG or goal fire. Plans are not kept in memory."""
+
+    status: str = "absent"
+    schedules: Mapping[str, Schedule] = field(default_factory=dict)
+    """All schedules by id, including those that do not fire."""
+    paused: bool = False
+    """Whether a DAG is paused. Schedules have their own flags for that in goals."""
+    set_at: Mapping[str, datetime] = field(default_factory=dict)
+    """For each schedule that fires: when it was set or activated, by the clock of the commit's writer."""
+
+    @property
+    def firing(self) -> Mapping[str, Schedule]:
+        """The schedules that fire."""
+        return {id_: self.schedules[id_] for id_ in self.set_at}
+
+
+OwnerStates = Mapping[str, Mapping[str, OwnerState]]
+"""Owners by name of their aggregate and id."""
+
+
 class ActiveSchedules:
     """All active schedules by id."""
 
     def __init__(self) -> None:
         self._entries: dict[str, ActiveSchedule] = {}
-        self._owned: dict[Owner, frozenset[str]] = {}
-        """Ids of the active schedules of each owner."""
-        self._dags: dict[str, dag.State] = {}
-        """Status, label and schedule of each DAG that has a schedule or is paused."""
-        self._goals: dict[str, goal.State] = {}
-        """Status and schedules of each goal that has schedules and is not deleted."""
+        self._owners: dict[str, dict[str, OwnerState]] = {DAG.name: {}, GOAL.name: {}}
+        """Owners that have schedules or are paused."""
 
     def __len__(self) -> int:
         return len(self._entries)
 
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
     def get(self, schedule_id: str) -> ActiveSchedule | None:
         """The schedule if it is active; None otherwise."""
         return self._entries.get(schedule_id)
+
+    @property
+    def state(self) -> OwnerStates:
+        """The content, to save it."""
+        return self._owners
+
+    def restore(self, state: OwnerStates, now: datetime) -> None:
+        """Replace the content by one that was saved, as if all its commits were folded now."""
+        self._owners = {name: dict(state.get(name, {})) for name in self._owners}
+        self._entries = {
+            id_: _entry(id_, (name, owner_id), schedule, None, _clamped(owner.set_at[id_], now))
+            for name, owners in self._owners.items()
+            for owner_id, owner in owners.items()
+            for id_, schedule in owner.firing.items()
+        }
 
     def fold(self, recorded: Iterable[Recorded], now: datetime) -> set[str]:
         """Apply commits of DAGs and goals. Returns the ids of the schedules that changed.
@@ -86,44 +122,49 @@ class ActiveSchedules:
         changed: set[str] = set()
         for one in recorded:
             if one.commit.events:
-                at = now if ticks.is_ahead(one.commit.time, now) else one.commit.time
-                changed |= self._apply(one.commit, at)
+                changed |= self._apply(one.commit, _clamped(one.commit.time, now))
         return changed
 
     def _apply(self, commit: Commit, at: datetime) -> set[str]:
-        owner = (commit.aggregate, commit.aggregate_id)
-        firing = self._goal(commit) if commit.aggregate == GOAL.name else self._dag(commit)
-        before = {id_: self._entries.pop(id_) for id_ in self._owned.pop(owner, ())}
-        after = {id_: _entry(id_, owner, one, before.get(id_), at) for id_, one in firing.items()}
-        if after:
-            self._owned[owner] = frozenset(after)
-            self._entries.update(after)
+        name, owner_id = commit.aggregate, commit.aggregate_id
+        owners = self._owners[name]
+        owner = owners.pop(owner_id, OwnerState())
+        before = {id_: self._entries.pop(id_) for id_ in owner.set_at}
+        owner = advance(owner, commit)
+        if (owner.schedules or owner.paused) and owner.status != goal.Status.DELETED:
+            owners[owner_id] = owner
+        firing = owner.firing
+        after = {id_: _entry(id_, (name, owner_id), one, before.get(id_), at) for id_, one in firing.items()}
+        self._entries.update(after)
         return {id_ for id_ in before.keys() | after.keys() if before.get(id_) != after.get(id_)}
 
-    def _dag(self, commit: Commit) -> Mapping[str, Schedule]:
-        id_ = commit.aggregate_id
-        folded = DAG.fold(readable(commit.events), self._dags.get(id_))
-        # Keep only what determines whether it fires. The status comes from the commit: the state of a DAG
-        # that is not kept lacks it.
-        state = dag.State(dag.Status(commit.state), label=folded.label, schedule=folded.schedule)
-        if state.schedule or state.paused:
-            self._dags[id_] = state
-        else:
-            self._dags.pop(id_, None)
-        fires = state.schedule and state.schedule.fires and not state.paused
-        return {id_: state.schedule} if state.schedule and fires and state.status == "planned" else {}
 
-    def _goal(self, commit: Commit) -> Mapping[str, Schedule]:
-        id_ = commit.aggregate_id
-        folded = GOAL.fold(readable(commit.events), self._goals.get(id_))
-        state = replace(
-            folded, status=goal.Status(commit.state), objective="", params=goal.Params(), webhook_url=None
-        )
-        if state.schedules and state.status is not goal.Status.DELETED:
-            self._goals[id_] = state
-        else:
-            self._goals.pop(id_, None)
-        return {id_: one for id_, one in state.schedules.items() if one.fires} if state.is_active else {}
+def advance(owner: OwnerState, commit: Commit) -> OwnerState:
+    """The state of a DAG or goal after its next commit. Pure, and independent of the current time."""
+    changed = _goal(owner, commit) if commit.aggregate == GOAL.name else _dag(owner, commit)
+    active = changed.status in (dag.Status.PLANNED, goal.Status.ACTIVE) and not changed.paused
+    set_at = {
+        id_: owner.set_at[id_]
+        if id_ in owner.set_at and _same_ticks(owner.schedules[id_], schedule)
+        else commit.time
+        for id_, schedule in changed.schedules.items()
+        if active and schedule.fires
+    }
+    return replace(changed, set_at=set_at)
+
+
+def _dag(owner: OwnerState, commit: Commit) -> OwnerState:
+    id_ = commit.aggregate_id
+    # The status comes from the commit: a DAG that is not kept has no earlier state.
+    label = "paused" if owner.paused else ""
+    folded = DAG.fold(readable(commit.events), dag.State(label=label, schedule=owner.schedules.get(id_)))
+    schedules = {id_: folded.schedule} if folded.schedule else {}
+    return OwnerState(commit.state, schedules, paused=folded.paused)
+
+
+def _goal(owner: OwnerState, commit: Commit) -> OwnerState:
+    folded = GOAL.fold(readable(commit.events), goal.State(schedules=owner.schedules))
+    return OwnerState(commit.state, folded.schedules)
 
 
 def entry_of(recorded: Iterable[Recorded], schedule_id: str, now: datetime) -> ActiveSchedule | None:
@@ -145,5 +186,13 @@ def is_current(entry: ActiveSchedule, recorded: Iterable[Recorded], now: datetim
 def _entry(
     id_: str, owner: Owner, wanted: Schedule, before: ActiveSchedule | None, at: datetime
 ) -> ActiveSchedule:
-    same = before and (before.schedule.cron, before.schedule.timezone) == (wanted.cron, wanted.timezone)
-    return ActiveSchedule(id_, owner, wanted, since=before.since if before and same else at)
+    since = before.since if before and _same_ticks(before.schedule, wanted) else at
+    return ActiveSchedule(id_, owner, wanted, since=since)
+
+
+def _same_ticks(one: Schedule, other: Schedule) -> bool:
+    return (one.cron, one.timezone) == (other.cron, other.timezone)
+
+
+def _clamped(time: datetime, now: datetime) -> datetime:
+    return now if ticks.is_ahead(time, now) else time

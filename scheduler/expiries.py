@@ -39,14 +39,25 @@ class Expiries:
         self._log = log
         self._origin = Origin(source, actor=ACTOR)
         self._clock = clock
-        self._follower = Follower(log, state_filter(RUN.name, run.Status.WAITING), fold=self._fold)
+        self.follower = Follower(log, state_filter(RUN.name, run.Status.WAITING), fold=self._fold)
         self._agenda: list[tuple[datetime, str]] = []
         """A heap of times and run ids. A run may be in it several times, and may have gone on since."""
+        self._closing: list[tuple[datetime, str]] = []
+        """What was taken from the agenda and is not closed yet."""
         self._changed = asyncio.Event()
+
+    @property
+    def agenda(self) -> Sequence[tuple[datetime, str]]:
+        """When to look at which run: every expiry that has not been dealt with."""
+        return (*self._closing, *self._agenda)
+
+    def restore(self, agenda: Sequence[tuple[datetime, str]]) -> None:
+        """Replace the agenda by one that was saved."""
+        self._agenda = sorted(agenda)
 
     async def follow(self) -> None:
         """A worker: follows the log until cancelled."""
-        await self._follower.run()
+        await self.follower.run()
 
     async def run(self) -> None:
         """A worker: closes questions until cancelled."""
@@ -54,7 +65,9 @@ class Expiries:
             self._changed.clear()
             now = self._clock.now()
             while self._agenda and self._agenda[0][0] <= now:
-                await self._close(heapq.heappop(self._agenda)[1], now)
+                self._closing = [heapq.heappop(self._agenda)]
+                await self._close(self._closing[0][1], now)
+                self._closing = []
             next_due = self._agenda[0][0] if self._agenda else now + RECHECK
             await self._clock.wait(min(next_due, now + RECHECK), self._changed)
 

@@ -16,12 +16,12 @@ from contracts.core.unread import UnreadHistory
 from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.key import KEY
-from contracts.domain.keys import Keys
+from contracts.domain.keys import Keys, KeysState
 from contracts.domain.run_requests import Defaults
 from contracts.domain.schedule.expression import InvalidCron
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
-from scheduler.active_schedules import ActiveSchedule, ActiveSchedules
+from scheduler.active_schedules import ActiveSchedule, ActiveSchedules, OwnerStates
 from scheduler.clock import Clock
 from scheduler.decide import Decider
 from scheduler.metrics import ACTIVE, FAILURES
@@ -47,12 +47,12 @@ class Scheduler:
     ) -> None:
         self._clock = clock
         self._schedules = ActiveSchedules()
-        keys = Keys()
-        self._decider = Decider(log, source, clock, keys, catch_up=catch_up, defaults=defaults)
+        self._keys = Keys()
+        self._decider = Decider(log, source, clock, self._keys, catch_up=catch_up, defaults=defaults)
         self._waiting = Waiting(log, self._check_soon)
-        self._followers = [
+        self.followers = [
             *(Follower(log, state_filter(name), fold=self._fold) for name in (DAG.name, GOAL.name)),
-            Follower(log, state_filter(KEY.name), fold=keys.fold),
+            Follower(log, state_filter(KEY.name), fold=self._keys.fold),
         ]
         self._agenda: dict[str, datetime] = {}
         """When to check each schedule next. A schedule that is being checked is not in it."""
@@ -65,9 +65,22 @@ class Scheduler:
         self._changed = asyncio.Event()
         self._slots = asyncio.Semaphore(AT_ONCE)
 
+    @property
+    def folded(self) -> tuple[OwnerStates, KeysState]:
+        """What the followers have folded, to save it."""
+        return self._schedules.state, self._keys.state
+
+    def restore(self, owners: OwnerStates, keys: KeysState) -> None:
+        """Replace what the followers have folded by what was saved."""
+        now = self._clock.now()
+        self._schedules.restore(owners, now)
+        self._keys.restore(keys)
+        self._agenda = dict.fromkeys(self._schedules, now)
+        ACTIVE.set(len(self._schedules))
+
     async def follow(self) -> None:
         """A worker: follows the log and updates the active schedules, until cancelled."""
-        await asyncio.gather(*(follower.run() for follower in self._followers))
+        await asyncio.gather(*(follower.run() for follower in self.followers))
 
     async def run(self) -> None:
         """A worker: decides ticks until cancelled."""
@@ -97,7 +110,7 @@ class Scheduler:
     async def _catch_up(self) -> None:
         while not self._caught_up:
             try:
-                for follower in self._followers:
+                for follower in self.followers:
                     await follower.catch_up()
                 self._caught_up = True
             except Unavailable as error:

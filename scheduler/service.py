@@ -13,6 +13,7 @@ from scheduler.clock import WallClock
 from scheduler.expiries import Expiries
 from scheduler.scheduler import Scheduler
 from scheduler.settings import SchedulerSettings
+from scheduler.snapshot import snapshot_of
 
 NAME = "scheduler"
 
@@ -27,8 +28,18 @@ async def build(settings: SchedulerSettings) -> AsyncGenerator[Running]:
         )
         expiries = Expiries(log, source, WallClock())
         checks: dict[str, Check] = {"nats": log.problem, "schedules": scheduler.problem}
-        workers = [log.connection.watch, scheduler.follow, scheduler.run, expiries.follow, expiries.run]
+        snapshot = snapshot_of(log, settings.data_dir / f"{NAME}.snapshot", scheduler, expiries)
+        await snapshot.restore()
+        workers = [
+            log.connection.watch,
+            scheduler.follow,
+            scheduler.run,
+            expiries.follow,
+            expiries.run,
+            snapshot.run,
+        ]
         yield Running(workers, checks)
+        await snapshot.close()
 
 
 SERVICE = Service(NAME, SchedulerSettings, build)

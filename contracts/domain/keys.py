@@ -23,6 +23,15 @@ class Entry:
     changed_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class KeysState:
+    """The content of `Keys`."""
+
+    entries: tuple[Entry, ...] = ()
+    unread: tuple[Entry, ...] = ()
+    """Keys as they were before an event that this version cannot read."""
+
+
 class Keys:
     """All keys, folded from the log and kept in memory.
 
@@ -39,6 +48,16 @@ class Keys:
         for one in recorded:
             for event in one.commit.events:
                 self._apply(one.commit.aggregate_id, event, one.commit.time)
+
+    @property
+    def state(self) -> KeysState:
+        """The content, to save it."""
+        return KeysState(tuple(self._entries.values()), tuple(self._unread.values()))
+
+    def restore(self, state: KeysState) -> None:
+        """Replace the content by one that was saved."""
+        self._entries = {one.id: one for one in state.entries}
+        self._unread = {one.id: one for one in state.unread}
 
     def require(self, id_: str) -> Entry:
         """The key with this id. Raises UnknownKey if there is none."""

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Sequence
 
 from contracts.core.commit import Recorded
+from contracts.core.unread import Unread
+from contracts.runtime.continuity import Mark
 from contracts.runtime.log import Log
 
 
@@ -22,19 +24,25 @@ class Follower:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
-        self._filters = filters
+        self.filters = filters
         self._fold = fold
         self._clock = clock
         self._current_at = -math.inf
         self._advanced = asyncio.Condition()
         self.seq = 0
-        """Stream sequence of the last commit folded."""
+        """All commits up to this stream sequence are folded."""
+        self.last = Mark()
+        """Sequence and digest of the last commit folded."""
+        self.has_unread = False
+        """Whether an event was folded that this process cannot read."""
 
     async def run(self) -> None:
         """A worker: follows the log until cancelled."""
-        async for batch in self._log.tail(*self._filters, after=self.seq):
+        async for batch in self._log.tail(*self.filters, after=self.seq):
             self._fold(batch)
-            self.seq = batch[-1].seq
+            self.last = Mark(batch[-1].seq, batch[-1].digest)
+            self.seq = self.last.seq
+            self.has_unread |= any(isinstance(event, Unread) for one in batch for event in one.commit.events)
             async with self._advanced:
                 self._advanced.notify_all()
 
@@ -50,7 +58,7 @@ class Follower:
             Unavailable: the log could not be reached.
         """
         asked_at = self._clock()
-        newest = await self._log.last_seq(*self._filters)
+        newest = await self._log.last_seq(*self.filters)
         async with self._advanced:
             await self._advanced.wait_for(lambda: self.seq >= newest)
         self._current_at = max(self._current_at, asked_at)
