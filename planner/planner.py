@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Coroutine, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from contracts.core.spent import Spent
 from contracts.domain import dag, run
 from contracts.domain.agent import Directory
 from contracts.domain.budget import NOTHING_SPENT, Spending
-from contracts.domain.dag import DAG, Planned, Rejected, Requested
+from contracts.domain.dag import DAG, AttemptStarted, Planned, Rejected, Requested
 from contracts.domain.memory import MEMORY, Memory
 from contracts.domain.model import Model, NoModel, resolve_model
 from contracts.domain.payer import payer_of
@@ -35,7 +35,7 @@ from planner.asking import ask
 from planner.execution import cancel_run, request_run
 from planner.planning import conclude, judge, next_question, tries, with_title
 from planner.planning_context import PlanningContext, brief, unusable
-from planner.reply import Reply
+from planner.reply import Reason, Reply
 from planner.title import Proposal, title_request
 
 T = TypeVar("T")
@@ -58,6 +58,22 @@ class Queued:
     """The most that the calls may cost whose cost is not in the log yet, for the budget of the run."""
     asked: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the plan is asked for. The title is asked for after that, from what is left of the budget."""
+    appending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held by an append, because the plan and its title are asked for at the same time."""
+
+    def in_progress(self, call: str) -> Iterator[Spending]:
+        """The most that other calls may cost, and that a planner before this one may have lost."""
+        yield from (one for other, one in self.reserved.items() if other != call)
+        own = {"title" if other == TITLE else "plan" for other in self.reserved}
+        yield from (one for purpose, one in self.stream.state.asking.items() if purpose not in own)
+
+    async def append(self, decide: Decide) -> None:
+        """Decide and append. Count and log the end of planning."""
+        async with self.appending:
+            appended = await self.stream.decide(decide)
+        if appended and not dag.is_planning(self.stream.state):
+            metrics.PLANS.labels(self.stream.state.status).inc()
+            logger.info("planning ended", dag=self.stream.id, status=self.stream.state.status)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,7 @@ class Planner:
         stream = queued.stream
         cause = f"{type(error).__name__}: {error} (for details: `async-agent parked list`)"
         rejected = Rejected(http_status=500, error=f"the planner gave up: {cause}; ask for the plan again")
-        await _append(stream, lambda state: dag.plan(state, [rejected]))
+        await queued.append(lambda state: dag.plan(state, [rejected]))
         if stream.state.status is dag.Status.PLANNED:
             await cancel_run(stream, f"the planner gave up before it requested the run: {cause}")
 
@@ -120,7 +136,7 @@ class Planner:
         stream = queued.stream
         briefing = await self._briefing(stream.state, request)
         if isinstance(briefing, Rejected):
-            await _append(stream, lambda state: dag.plan(state, [briefing]))
+            await queued.append(lambda state: dag.plan(state, [briefing]))
             return
         async with _in_background(self._title(queued)) as title:
             while dag.is_planning(stream.state):
@@ -166,7 +182,7 @@ class Planner:
         if request is None or state.title is not None:
             return None
         await queued.asked.wait()
-        reply = await self._ask(queued, request, TITLE)
+        reply = await self._ask(queued, request, TITLE, Reason.TITLE)
         if isinstance(reply, Rejected):
             return None
         queued.reserved[TITLE] = NOTHING_SPENT.plus(reply.spent)
@@ -175,26 +191,30 @@ class Planner:
     async def _attempt(
         self, queued: Queued, briefing: PlanningContext, title: asyncio.Task[Proposal | None]
     ) -> None:
-        stream, state = queued.stream, queued.stream.state
+        state = queued.stream.state
         question = next_question(state, briefing.system, briefing.goal(state.goal_text))
         request = briefing.chat(question)
         call = str(len(tries(state)) + 1)
-        reply = await self._ask(queued, request, call)
+        reply = await self._ask(queued, request, call, question.reason)
         if isinstance(reply, Rejected):
-            await _append(stream, lambda now: dag.plan(now, [reply]))
+            await queued.append(lambda now: dag.plan(now, [reply]))
             return
         metrics.ATTEMPTS.labels(question.reason).inc()
         verdict = await asyncio.to_thread(judge, state.goal_text, reply, briefing.vocabulary)
         if isinstance(verdict, Planned):
             verdict = briefing.planned(verdict)
-        proposal = await self._proposal(title, wanted=isinstance(verdict, Planned))
-        await _append(stream, lambda now: with_title(conclude(now, question, reply, verdict), proposal))
+        proposal = await self._proposal(queued, title, wanted=isinstance(verdict, Planned))
+        await queued.append(lambda now: with_title(conclude(now, question, reply, verdict), proposal))
         queued.reserved.pop(call, None)
 
-    async def _ask(self, queued: Queued, request: ChatRequest, call: str) -> Reply | Rejected:
+    async def _ask(self, queued: Queued, request: ChatRequest, call: str, reason: Reason) -> Reply | Rejected:
         """The reply of the model, or the rejection if a budget does not allow the call."""
         if rejected := await self._unaffordable(queued, request, call):
             return rejected
+        if most := queued.reserved.get(call):
+            number = len(tries(queued.stream.state)) + 1
+            started = AttemptStarted(attempt=number, reason=reason, unbilled=most.as_unbilled)
+            await queued.append(lambda state: dag.plan(state, [started]))
         queued.asked.set()
 
         async def is_affordable(spent: Spent) -> bool:
@@ -219,8 +239,8 @@ class Planner:
         if budget is None:
             return None
         needed, spent = await self.llm.estimate(request), state.spent.and_(already)
-        for other, one in queued.reserved.items():
-            spent = spent.and_(one) if other != call else spent
+        for one in queued.in_progress(call):
+            spent = spent.and_(one)
         reached = run.exceeded(budget, spent, needed)
         if reached is None:
             queued.reserved[call] = Spending.most(needed).and_(already)
@@ -229,20 +249,19 @@ class Planner:
         error = f"{reached.reason}; plan again with a larger budget"
         return Rejected(http_status=402, error=error, details=numbers)
 
-    async def _proposal(self, title: asyncio.Task[Proposal | None], *, wanted: bool) -> Proposal | None:
+    async def _proposal(
+        self, queued: Queued, title: asyncio.Task[Proposal | None], *, wanted: bool
+    ) -> Proposal | None:
         """The title, if available. If `wanted`, wait for it."""
         if wanted:
             await asyncio.wait([title], timeout=self.title_patience_s)
         if title.done():
             return title.result()
-        return Proposal(Reply(error=f"no title within {self.title_patience_s:g} s")) if wanted else None
-
-
-async def _append(stream: Stream[dag.State], decide: Decide) -> None:
-    """Decide and append. Count and log the end of planning."""
-    if await stream.decide(decide) and not dag.is_planning(stream.state):
-        metrics.PLANS.labels(stream.state.status).inc()
-        logger.info("planning ended", dag=stream.id, status=stream.state.status)
+        if not wanted:
+            return None
+        most = queued.reserved.get(TITLE)
+        spent = Spent(unbilled=most.as_unbilled) if most else Spent()
+        return Proposal(Reply(error=f"no title within {self.title_patience_s:g} s", spent=spent))
 
 
 @contextlib.asynccontextmanager

@@ -45,6 +45,12 @@ def imported(changes: Changes, meta: EventMeta, event: dag.Imported) -> None:
     changes.insert(dags, row | _plan(event.job.as_json()) | {"dag_title": event.title})
 
 
+@fold.on(dag.AttemptStarted)
+def attempt_started(changes: Changes, meta: EventMeta, _: dag.AttemptStarted) -> None:
+    """Note that a planner has taken the DAG."""
+    changes.update(dags, (meta.id,), {"phase": "planning", "updated_at": meta.at})
+
+
 @fold.on(dag.AttemptMade)
 def attempt_made(changes: Changes, meta: EventMeta, event: dag.AttemptMade) -> None:
     """Insert a planning attempt and add its cost to the DAG."""

@@ -97,6 +97,11 @@ class Spending(NamedTuple):
         """The same as events store it."""
         return Spent(usage=Usage(prompt_tokens=self.tokens), cost_usd=usd_text(self.pico_usd))
 
+    @property
+    def as_unbilled(self) -> Unbilled:
+        """The same as what a call may have cost whose bill has not arrived."""
+        return Unbilled(tokens=self.tokens, usd=usd_text(self.pico_usd))
+
     def of(self, limit: Literal["usd", "tokens"]) -> Decimal:
         """Dollars or tokens."""
         return Decimal(usd_text(self.pico_usd) or 0) if limit == "usd" else Decimal(self.tokens)

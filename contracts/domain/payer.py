@@ -13,7 +13,14 @@ from contracts.core.actors import is_service
 from contracts.core.commit import Commit
 from contracts.domain import dag, run
 
-_PLANNING = (dag.AttemptMade, dag.ClarificationAsked, dag.Clarified, dag.Planned, dag.Rejected)
+_PLANNING = (
+    dag.AttemptStarted,
+    dag.AttemptMade,
+    dag.ClarificationAsked,
+    dag.Clarified,
+    dag.Planned,
+    dag.Rejected,
+)
 
 
 def payer_of(history: Iterable[Commit]) -> str | None:

@@ -69,6 +69,7 @@ PLANNER = {
     "budget": _BUDGET,
     "dag": writes(
         (dag.Status.PLANNING, dag.Status.PLANNED, dag.Status.CLARIFICATION, dag.Status.REJECTED),
+        dag.AttemptStarted,
         dag.AttemptMade,
         dag.Planned,
         dag.ClarificationAsked,

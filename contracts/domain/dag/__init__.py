@@ -22,6 +22,7 @@ from contracts.domain.dag.decisions import (
 from contracts.domain.dag.events import (
     TITLE_ATTEMPT,
     AttemptMade,
+    AttemptStarted,
     ClarificationAsked,
     Clarified,
     Deleted,
@@ -41,6 +42,7 @@ __all__ = [
     "evolve",
     "Requested",
     "AttemptMade",
+    "AttemptStarted",
     "TITLE_ATTEMPT",
     "Planned",
     "ClarificationAsked",

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from contracts.core.event import Event, Json
-from contracts.core.spent import Charged
+from contracts.core.spent import Charged, Unbilled
 from contracts.domain.budget import Budget
 from contracts.domain.outward import OutwardCalls
 from contracts.domain.plan import Job
@@ -57,6 +57,20 @@ class Requested(Event):
 
 TITLE_ATTEMPT = "title_master"
 """The `reason` of an attempt that asked for the title instead of the plan."""
+
+
+class AttemptStarted(Event):
+    """The model is about to be asked for a plan, or for the title, within the budget of the run.
+
+    If no AttemptMade follows, the planner was stopped during the call, and what it may have cost counts.
+    """
+
+    type: ClassVar[str] = "dag.attempt_started"
+    attempt: int
+    reason: str
+    """As in AttemptMade."""
+    unbilled: Unbilled
+    """The most that the call may cost."""
 
 
 class AttemptMade(Charged):

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Literal
 
 from contracts.core.aggregate import Aggregate
 from contracts.core.event import Event, Json
+from contracts.core.spent import Spent
 from contracts.domain.budget import NOTHING_SPENT, Spending
 from contracts.domain.dag.events import (
+    TITLE_ATTEMPT,
     AttemptMade,
+    AttemptStarted,
     ClarificationAsked,
     Clarified,
     Deleted,
@@ -22,6 +27,9 @@ from contracts.domain.dag.events import (
 )
 from contracts.domain.schedule.schedule import Schedule
 
+Purpose = Literal["plan", "title"]
+"""What a model is asked for."""
+
 
 class Status(StrEnum):
     """Last token of the subject."""
@@ -30,7 +38,7 @@ class Status(StrEnum):
     REQUESTED = "requested"
     """Waiting for a planner."""
     PLANNING = "planning"
-    """At least one attempt has been made."""
+    """At least one attempt has been made or started."""
     CLARIFICATION = "clarification"
     PLANNED = "planned"
     REJECTED = "rejected"
@@ -49,6 +57,8 @@ class State:
     """Attempts since the request or the last clarification."""
     spent: Spending = NOTHING_SPENT
     """What all attempts have cost, also those before a clarification."""
+    asking: Mapping[Purpose, Spending] = field(default_factory=dict)
+    """The most that calls in progress may cost. Empty for a plan without a budget."""
     job: Json = None
     """The plan as JSON. It is a valid Job unless a client has replaced it."""
     query: str | None = None
@@ -76,13 +86,10 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transitio
     match event:
         case Requested():
             return State(Status.REQUESTED, event, event.goal_text, schedule=event.schedule)
-        case AttemptMade():
-            attempts, spent = (*state.attempts, event), state.spent.plus(event)
-            return replace(state, status=Status.PLANNING, attempts=attempts, spent=spent)
+        case AttemptStarted() | AttemptMade():
+            return _attempted(state, event)
         case Planned() | Imported():
-            planned = replace(state, status=Status.PLANNED, job=event.job, label="success")
-            is_untrusted = isinstance(event, Planned) and event.untrusted
-            return replace(planned, title=event.title or state.title, is_untrusted=is_untrusted)
+            return _planned(state, event)
         case ClarificationAsked():
             return replace(state, status=Status.CLARIFICATION, query=event.query, job=event.job)
         case Clarified():
@@ -97,6 +104,29 @@ def evolve(state: State, event: Event) -> State:  # noqa: PLR0911  one transitio
         case Deleted():
             return State(Status.DELETED, request=state.request)
     return state
+
+
+def _attempted(state: State, event: AttemptStarted | AttemptMade) -> State:
+    """A call that was in progress when the next one of its kind starts was lost."""
+    purpose: Purpose = "title" if event.reason == TITLE_ATTEMPT else "plan"
+    state = replace(state, status=Status.PLANNING)
+    if isinstance(event, AttemptStarted):
+        most = NOTHING_SPENT.plus(Spent(unbilled=event.unbilled))
+        lost = state.asking.get(purpose, NOTHING_SPENT)
+        return replace(state, spent=state.spent.and_(lost), asking={**state.asking, purpose: most})
+    asking = {other: most for other, most in state.asking.items() if other != purpose}
+    attempts, spent = (*state.attempts, event), state.spent.plus(event)
+    return replace(state, attempts=attempts, spent=spent, asking=asking)
+
+
+def _planned(state: State, event: Planned | Imported) -> State:
+    """Calls that are still in progress at the end were lost."""
+    spent = state.spent
+    for lost in state.asking.values():
+        spent = spent.and_(lost)
+    planned = replace(state, status=Status.PLANNED, job=event.job, label="success", spent=spent, asking={})
+    is_untrusted = isinstance(event, Planned) and event.untrusted
+    return replace(planned, title=event.title or state.title, is_untrusted=is_untrusted)
 
 
 def _updated(state: State, event: Updated) -> State:
@@ -116,6 +146,7 @@ DAG = Aggregate(
     lambda state: state.status.value,
     (
         Requested,
+        AttemptStarted,
         AttemptMade,
         Planned,
         ClarificationAsked,

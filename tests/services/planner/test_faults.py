@@ -11,7 +11,9 @@ import pytest
 from contracts.core.event import Event
 from contracts.core.outcome import Reject
 from contracts.domain import dag, run
-from contracts.domain.dag import AttemptMade, Planned, Rejected
+from contracts.domain.budget import Budget
+from contracts.domain.dag import DAG, AttemptMade, AttemptStarted, Planned, Rejected
+from contracts.domain.run import RUN
 from contracts.domain.schedule.schedule import Schedule
 from contracts.runtime.log import Unavailable
 from deploy.scripted_llm.rules import ScriptedAnswer
@@ -61,6 +63,43 @@ async def test_after_a_crash_planning_goes_on_with_the_attempts_made(
     assert attempts(events) == [1, 2]
     assert isinstance(events[-1], Planned)
     assert PROSE in world.asked[2]["messages"][-1]["content"]
+
+
+async def test_a_call_that_a_crash_has_cut_off_counts_for_the_budget_of_the_run(
+    world: World, job: dict[str, Any], eventually: Eventually
+) -> None:
+    world.model.says(ScriptedAnswer(hang=True), job)
+    llm = await world.llm(default_max_tokens=10)
+    await world.request(budget=Budget(tokens=50_000), run_id="run_1", max_tokens=10_000)
+    await killed_while_asking(world, eventually, request=1)
+    await world.deliver(await world.planner(llm))
+    started = [one for one in await world.events() if isinstance(one, AttemptStarted)]
+    lost = next(one.unbilled.tokens for one in started if one.reason == "initial")
+    state = DAG.fold(await world.events())
+    reported = sum(one.usage.total_tokens for one in state.attempts if one.usage)
+    assert lost > 10_000
+    assert state.spent.tokens >= reported + lost
+    assert state.asking == {}
+    assert RUN.fold(await world.runs("run_1")).spent == state.spent
+
+
+async def test_a_budget_that_a_lost_call_has_used_up_allows_no_other(
+    world: World, eventually: Eventually
+) -> None:
+    """Each call may use about 10,000 tokens."""
+    world.model.says(ScriptedAnswer(hang=True))
+    await world.request(budget=Budget(tokens=15_000), max_tokens=10_000)
+    await killed_while_asking(world, eventually, request=1)
+    await world.deliver(await world.planner())
+    rejected = (await world.events())[-1]
+    assert isinstance(rejected, Rejected)
+    assert rejected.http_status == 402
+    assert len(world.asked) == 1
+
+
+async def test_calls_without_a_budget_are_recorded_once(world: World, job: dict[str, Any]) -> None:
+    world.model.says(job)
+    assert not [one for one in await world.plan() if isinstance(one, AttemptStarted)]
 
 
 async def test_crashes_do_not_add_attempts(world: World, eventually: Eventually) -> None:

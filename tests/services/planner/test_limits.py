@@ -20,6 +20,8 @@ from deploy.scripted_llm.rules import ScriptedAnswer
 if TYPE_CHECKING:
     from tests.services.planner.conftest import World
 
+TITLE = "title_master"
+
 
 async def test_a_plan_that_could_exceed_its_budget_is_not_asked_for(world: World) -> None:
     (*_, rejected) = await world.plan(budget=Budget(tokens=5))
@@ -63,10 +65,22 @@ async def test_a_call_for_a_plan_is_not_retried_if_its_run_cannot_afford_the_nex
     await world.request(budget=Budget(tokens=15_000), max_tokens=10_000)
     await world.deliver(await world.planner())
     assert len(world.asked) == 1
-    made, *_ = (await world.events())[1:]
-    assert isinstance(made, dag.AttemptMade)
+    made = next(one for one in await world.events() if isinstance(one, dag.AttemptMade))
     assert made.usage
     assert made.usage.total_tokens == 8000
+
+
+async def test_a_title_that_comes_too_late_counts_for_the_budget_of_the_run(
+    world: World, job: dict[str, Any]
+) -> None:
+    world.model.says(job)
+    world.model.title = ScriptedAnswer(hang=True)
+    await world.request(budget=Budget(tokens=90_000))
+    await world.deliver(await world.planner(title_patience_s=0.1))
+    events = await world.events()
+    (most,) = [one.unbilled for one in events if isinstance(one, dag.AttemptStarted) and one.reason == TITLE]
+    (late,) = [one.unbilled for one in events if isinstance(one, dag.AttemptMade) and one.reason == TITLE]
+    assert late == most
 
 
 async def test_each_attempt_at_a_plan_and_its_title_are_paid_from_the_shared_budget(
