@@ -72,6 +72,9 @@ class UnreadHeaders(Mapping[str, str]):
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and b"\r\n%b:" % name.encode() in self._raw
 
+    def __bool__(self) -> bool:
+        return b":" in self._raw
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._parsed)
 

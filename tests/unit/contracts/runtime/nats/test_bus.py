@@ -103,6 +103,8 @@ def test_headers_are_looked_up_as_they_would_be_parsed() -> None:
     headers = UnreadHeaders(raw)
     assert dict(headers) == header_lines(raw[8:]) == {"A": "2:3", "B": "", "Nats-Stream": "OBJ", "C": "ä"}
     assert {name: headers[name] for name in headers} == dict(headers)
+    assert headers
+    assert not UnreadHeaders(b"NATS/1.0\r\n\r\n")
     assert "a" not in headers
     assert headers.get("Stream") is None
     assert dict(headers.before_last("Nats-Stream")) == {"A": "2:3", "B": "", "Nats-Stream": "LOG"}
