@@ -24,7 +24,8 @@ OutcomeEvent = CompletionEvent | Asked | BudgetReached
 """The event of an attempt that did not fail: the step is completed, asks a person, or is not affordable."""
 
 
-class Success(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Success:
     """The outcome of an attempt that succeeded."""
 
     event: OutcomeEvent

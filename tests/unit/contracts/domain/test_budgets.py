@@ -159,7 +159,10 @@ def test_time_counts_only_while_the_run_is_running() -> None:
     state = RUN.fold([run.Suspended(reason="x", worked_ms=5000)], state)
     assert run.used(state, "seconds", later(900)) == 5
     again = [run.Resumed(), run.Started(executor="e", at=later(1000), synthesis="merge")]
-    assert run.used(RUN.fold(again, state), "seconds", later(1002)) == 7
+    state = RUN.fold(again, state)
+    assert run.used(state, "seconds", later(1002)) == 7
+    state = RUN.fold([run.Completed(completed_steps=1, duration_ms=3000)], state)
+    assert run.used(state, "seconds", later(2000)) == 8
 
 
 def test_the_time_before_any_end_counts_when_the_run_goes_on() -> None:
