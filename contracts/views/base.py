@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, MetaData, String, Table
 
-VIEWS_VERSION = 19
+VIEWS_VERSION = 20
 
 metadata = MetaData()
 

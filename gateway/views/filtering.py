@@ -17,6 +17,7 @@ from sqlalchemy import (
     BindParameter,
     Column,
     ColumnElement,
+    CompoundSelect,
     Integer,
     Select,
     Table,
@@ -61,7 +62,7 @@ def searched_in(table: Table, text_index: Table) -> Conditions:
     }
 
 
-def has_many(rows: Select[Any]) -> Select[Any]:
+def has_many(rows: Select[Any] | CompoundSelect[Any]) -> Select[Any]:
     """Return a statement for whether `rows` finds MANY rows. It reads no more of them."""
     many: BindParameter[int] = bindparam("many", type_=Integer)
     return select(func.count() == many).select_from(rows.limit(many).subquery())

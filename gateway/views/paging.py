@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, bindparam, select, tuple_
+from sqlalchemy import Column, ColumnElement, Select, bindparam, func, select, tuple_
 from yarl import URL
 
 from contracts.api.paging import Cursor
@@ -57,6 +57,14 @@ def page_of(
     if after:
         rows = rows.where(tuple_(order, id_) < tuple_(bindparam("created_at"), bindparam("last_id")))
     return rows.limit(bindparam("limit")).offset(bindparam("offset"))
+
+
+def number_of(page: Select[Any]) -> Select[Any]:
+    """Return a statement for the number of rows on all pages like `page`, which is not one after a cursor.
+
+    Their limit keeps SQLite in the order of the list, so it tests them in the index of the list.
+    """
+    return select(func.count()).select_from(page.limit(EVERYTHING).offset(None).subquery())
 
 
 def in_order(rows: Sequence[Row], order: str, id_: str) -> list[Row]:

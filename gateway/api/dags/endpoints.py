@@ -8,7 +8,7 @@ from itertools import groupby
 from typing import Any
 
 from aiohttp import web
-from sqlalchemy import ColumnElement, Select, bindparam, func, select
+from sqlalchemy import ColumnElement, Select, Text, bindparam, cast, func, select
 
 from contracts.api.dags import DagDeleted, DagList, DagPatch, DagQuery, DagRow, ScheduledDag
 from contracts.api.executions import DagExecutionList, DagExecutionQuery
@@ -28,7 +28,7 @@ from gateway.gateway import Gateway
 from gateway.http.errors import Refusal
 from gateway.http.replies import json_reply
 from gateway.views.filtering import Conditions, Probes, chosen, given, reader_for, searched_in, text_is_common
-from gateway.views.paging import Part, in_order, link, page_of
+from gateway.views.paging import Part, in_order, link, number_of, page_of
 from gateway.views.presenting import JsonRow, pagination, pagination_by_cursor
 from gateway.views.reader import Row, ViewsUnavailable
 
@@ -41,7 +41,7 @@ _FILTERS: Conditions = {
     **searched_in(dags, dags_text),
     "status": dags.c.status == bindparam("status"),
     "agent": dags.c.agent_name == bindparam("agent"),
-    "tool": bindparam("tool").in_(select(func.json_each(dags.c.tools).table_valued("value").c.value)),
+    "tool": func.instr(cast(dags.c.tools, Text), func.json_quote(bindparam("tool", type_=Text))) > 0,
     "min_cost": func.coalesce(dags.c.planning_cost_pico, 0) >= bindparam("min_cost"),
 }
 _PROBES: Probes = {"q": text_is_common(dags_text)}
@@ -76,7 +76,7 @@ async def list_dags(call: Call[None, DagQuery]) -> web.StreamResponse:
     async with reader_for(call.gateway.views, wanted) as reader:
         by = await chosen(reader, wanted, _PROBES)
         found = await reader.all(_page(by, after=bool(query.cursor)), **wanted, **part.parameters)
-        total = None if part.by_cursor else await reader.value(_total(tuple(wanted)), **wanted)
+        total = None if part.by_cursor else await reader.value(_total(by), **wanted)
     rows = in_order(found, "created_at", "id")
     shown, cursor = await _with_attempts(call.gateway, rows), part.next(rows)
     if part.by_cursor:
@@ -245,15 +245,18 @@ def _conditions(by: tuple[str, ...]) -> list[ColumnElement[bool]]:
 @cache
 def _page(by: tuple[str, ...], *, after: bool) -> Select[Any]:
     """Return the statement for a page. It is cached, because building it takes longer than executing it."""
-    ids = page_of(dags.c.created_at, dags.c.id, _conditions(by), after=after)
-    return select(*DAG_COLUMNS).where(dags.c.id.in_(ids))
+    return select(*DAG_COLUMNS).where(dags.c.id.in_(_ids(by, after=after)))
+
+
+def _ids(by: tuple[str, ...], *, after: bool) -> Select[Any]:
+    return page_of(dags.c.created_at, dags.c.id, _conditions(by), after=after)
 
 
 @cache
 def _total(by: tuple[str, ...]) -> Select[Any]:
     """Return the statement for the number of DAGs on all pages. It reads stored totals, or counts."""
     if set(by) - {"status"}:
-        return select(func.count()).select_from(dags).where(*_conditions(by))
+        return number_of(_ids(by, after=False))
     count = select(func.sum(totals.c.rows))
     if by:
         return count.where(totals.c.list == "dags", totals.c.status == bindparam("status"))

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aiohttp import web
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Function, Label, Select, func, select
 
-from contracts.api.fields import epoch_ms
-from contracts.api.run_counts import CountRange, PeriodCounts, RunCountQuery, RunCounts, StatusCounts
+from contracts.api.fields import epoch_ms, iso
+from contracts.api.run_counts import RunCountQuery, RunCounts, StatusCounts
+from contracts.core.event import Json
 from contracts.core.scopes import Scope
 from contracts.views import EXECUTION_STATUS, HOUR_MS, IS_EXECUTION, IS_GOAL_RUN, hourly_totals, runs
 from gateway.api.periods import moment_in
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
+from gateway.views.presenting import JsonRow
 from gateway.views.reader import Reader
 
 HOURS = {"hour": 1, "day": 24}
 """Length of a period."""
 DEFAULT_FROM = "7d"
 INVALID = "Invalid query parameters"
+STATUSES = tuple(name for name in StatusCounts.model_fields if name != "total")
 
 Counts = Mapping[int, Counter[str]]
 """Numbers by status, by the start of their period in milliseconds since 1970."""
@@ -59,15 +63,19 @@ async def get_run_summary(call: Call[None, RunCountQuery]) -> web.StreamResponse
         executions = await _counts(reader, EXECUTIONS, *asked)
         of_goals = await _counts(reader, GOAL_RUNS, *asked)
     return json_reply(
-        RunCounts(
-            date_range=CountRange(from_=epoch_ms(start), to=epoch_ms(end), group_by=call.query.group_by),
-            summary=[
-                PeriodCounts(date=at, executions=_shown(executions.get(at)), runs=_shown(of_goals.get(at)))
+        {
+            "dateRange": {"from": iso(asked[0]), "to": iso(asked[1]), "groupBy": call.query.group_by},
+            "summary": [
+                {
+                    "date": iso(at),
+                    "executions": _shown(executions.get(at, {})),
+                    "runs": _shown(of_goals.get(at, {})),
+                }
                 for at in sorted(executions.keys() | of_goals.keys())
             ],
-            executions=_shown(sum(executions.values(), Counter())),
-            runs=_shown(sum(of_goals.values(), Counter())),
-        )
+            "executions": _shown(sum(executions.values(), Counter())),
+            "runs": _shown(sum(of_goals.values(), Counter())),
+        }
     )
 
 
@@ -88,30 +96,34 @@ async def _counts(reader: Reader, listed: Listed, start: int, end: int, hours: i
     found: dict[int, Counter[str]] = defaultdict(Counter)
     for statement in statements:
         for row in await reader.all(statement):
-            if row["number"]:
-                found[row["period"] * hours * HOUR_MS][row["status"]] += row["number"]
-    return found
+            found[row["period"] * hours * HOUR_MS].update({name: row[name] for name in STATUSES if row[name]})
+    return {at: counts for at, counts in found.items() if counts}
 
 
-def _whole_hours(listed: Listed, first: int, last: int, hours: int) -> Select[tuple[int, str, int]]:
-    period, status = (hourly_totals.c.hour // hours).label("period"), EXECUTION_STATUS.label("status")
+def _whole_hours(listed: Listed, first: int, last: int, hours: int) -> Select[Any]:
+    period = (hourly_totals.c.hour // hours).label("period")
     return (
-        select(period, status, func.sum(hourly_totals.c.rows).label("number"))
+        select(period, *_by_status(func.sum(hourly_totals.c.rows)))
         .where(hourly_totals.c.list == listed.name, hourly_totals.c.hour.between(first, last))
-        .group_by(period, status)
+        .group_by(period)
     )
 
 
-def _rows(listed: Listed, start: int, end: int, hours: int) -> Select[tuple[int, str, int]]:
+def _rows(listed: Listed, start: int, end: int, hours: int) -> Select[Any]:
     period = (runs.c.created_at // (hours * HOUR_MS)).label("period")
-    status = EXECUTION_STATUS.label("status")
     return (
-        select(period, status, func.count().label("number"))
+        select(period, *_by_status(func.count()))
         .where(listed.includes, runs.c.created_at.between(start, end))
-        .group_by(period, status)
+        .group_by(period)
     )
 
 
-def _shown(counts: Counter[str] | None) -> StatusCounts:
-    found = counts or Counter()
-    return StatusCounts.model_validate({**found, "total": found.total()})
+def _by_status(number: Function[int]) -> list[Label[int]]:
+    """Return a column of `number` for each status."""
+    status = EXECUTION_STATUS
+    return [number.filter(status == name).label(name) for name in STATUSES]
+
+
+def _shown(counts: Mapping[str, int]) -> JsonRow:
+    by_status: dict[str, Json] = {name: counts.get(name, 0) for name in STATUSES}
+    return {**by_status, "total": sum(counts.values())}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -18,7 +18,7 @@ from contracts.views import (
     runs_text,
     totals,
 )
-from gateway.api.runs.kinds import EXECUTION_COLUMNS, EXECUTIONS, GOAL_RUNS, STEPS_OF_AGENT, Kind
+from gateway.api.runs.kinds import EXECUTION_COLUMNS, EXECUTIONS, GOAL_RUNS, OF_AGENT, Kind
 from gateway.gateway import Gateway
 from gateway.views.filtering import (
     COMMON,
@@ -31,7 +31,7 @@ from gateway.views.filtering import (
     searched_in,
     text_is_common,
 )
-from gateway.views.paging import Part, in_order, page_of
+from gateway.views.paging import Part, in_order, number_of, page_of
 from gateway.views.presenting import columns
 from gateway.views.reader import Row
 
@@ -51,10 +51,10 @@ _FILTERS: Conditions = {
 _PROBES: Probes = {
     "q": text_is_common(runs_text),
     "tool": has_many(_calls_of_tool),
-    "agent": has_many(STEPS_OF_AGENT),
+    "agent": has_many(OF_AGENT),
 }
-_COUNTED_BY_INDEX = ((f"{COMMON}q",), (f"{COMMON}agent",))
-"""Filters by which an index counts rows in less time than a test of each row, if there are no others."""
+_COUNTED = {f"{COMMON}agent": "counted_agent"}
+"""Conditions that totals use instead of those of pages."""
 
 _STEPS_OF_RUN = (
     select(*EXECUTION_COLUMNS, *STEP_COLUMNS)
@@ -186,11 +186,12 @@ def _conditions(kind: Kind, by: tuple[str, ...]) -> list[ColumnElement[bool]]:
         "min_cost": kind.cost >= bindparam("min_cost"),
         "agent": kind.agent,
         f"{COMMON}agent": kind.common_agent,
+        "counted_agent": kind.counted_agent,
     }
     return [kind.listed, *({**_FILTERS, **of_kind}[name] for name in by)]
 
 
-def _order(kind: Kind, wanted: Values) -> Column[int]:
+def _order(kind: Kind, wanted: Collection[str]) -> Column[int]:
     """Return the order of pages by offset."""
     return (
         kind.order if {"dag_id", "forked_from", "from_ms", "to_ms"}.isdisjoint(wanted) else runs.c.created_at
@@ -212,8 +213,8 @@ def _page(kind: Kind, by: tuple[str, ...], order: Column[int], *, after: bool, c
 def _total(kind: Kind, by: tuple[str, ...]) -> Select[Any]:
     """Return the statement for a total. It reads stored totals, or counts."""
     if set(by) - {"status"}:
-        counted = (by[0].removeprefix(COMMON),) if by in _COUNTED_BY_INDEX else by
-        return select(func.count()).select_from(runs).where(*_conditions(kind, counted))
+        counted = tuple(_COUNTED.get(name, name) for name in by)
+        return number_of(page_of(_order(kind, by), runs.c.id, _conditions(kind, counted), after=False))
     count = select(func.sum(totals.c.rows)).where(totals.c.list == "executions")
     return count.where(kind.status == bindparam("status")) if "status" in by else count
 

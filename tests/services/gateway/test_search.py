@@ -232,6 +232,9 @@ async def test_dags_are_filtered_by_the_tools_of_their_plans(api: Api) -> None:
 
     assert await listed(api, "/api/v1/dags?tool=readFile") == ["dag_1"]
     assert await listed(api, "/api/v1/dags?tool=inference") == []
+    assert await listed(api, "/api/v1/dags?tool=read") == []
+    two = quote('writeFile","readFile')
+    assert await listed(api, f"/api/v1/dags?tool={two}") == []
     await api.write(DAG, "dag_2", dag.Updated(job=plan.as_json()))
     assert await listed(api, "/api/v1/dags?tool=readFile&cursor=") == ["dag_2", "dag_1"]
     await api.write(DAG, "dag_2", dag.Updated(job={"sub_tasks": [{"action_type": "tool"}, 7]}))
