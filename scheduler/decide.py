@@ -8,21 +8,19 @@ scheduler dies in between, the next check requests the run.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
-from contracts.core.unread import UnreadHistory
 from contracts.domain.keys import Keys
 from contracts.domain.run_requests import Defaults, RunRequest
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap
 from contracts.domain.schedule.ticks import Decision, Ticked
-from contracts.runtime.log import Conflict, Log, TooLarge, Unavailable
+from contracts.runtime.log import Conflict, Log, TooLarge
 from contracts.runtime.stream import Origin, Stream
-from scheduler.active_schedules import ActiveSchedule, Version
+from scheduler.active_schedules import ActiveSchedule
 from scheduler.clock import Clock
 from scheduler.due import ON_TIME, Due, due
 from scheduler.metrics import count_run, count_ticks
@@ -31,8 +29,6 @@ from scheduler.records import fired, judged, not_fired
 from scheduler.request import CannotStart, goal_run, plan_run, require_payer
 from scheduler.runs import ACTOR, Runs
 
-AHEAD = timedelta(seconds=3)
-"""How long before a tick what it needs is read and computed. Many ticks may be due at once."""
 BEHIND = timedelta(seconds=1)
 """When to check again if the active schedules do not match the log, because one of them lags behind."""
 KEPT = 50_000
@@ -71,17 +67,10 @@ class Case:
         Raises:
             CannotStart: the plan cannot be executed.
         """
-        prepared = self.owner.prepared.pop(self.entry.id, None)
-        if prepared and prepared[:2] == (self.entry, tick):
-            return prepared[2]
         payer = self.owner.payer
         if self.entry.of_goal:
             return goal_run(self.entry, tick, self.owner.goal, self.defaults, payer)
         return plan_run(self.entry, tick, self.owner.dag, self.owner.job, payer)
-
-    def prepare(self, tick: datetime) -> None:
-        """Compute the run that `tick` requests ahead of it, if it requests one. See `asked_by` for errors."""
-        self.owner.prepared[self.entry.id] = (self.entry, tick, self.asked_by(tick))
 
 
 class Decider:
@@ -108,8 +97,8 @@ class Decider:
         self._histories: dict[str, History] = {}
         """The schedules by id, as this process has last read or written them."""
 
-    async def check(self, entry: ActiveSchedule, seen: Version | None = None) -> NextCheck:
-        """Decide every tick of `entry` that is due. `seen`: see `Owners.read`.
+    async def check(self, entry: ActiveSchedule) -> NextCheck:
+        """Decide every tick of `entry` that is due.
 
         Raises:
             InvalidCron: the schedule has no ticks.
@@ -118,7 +107,7 @@ class Decider:
         """
         history = await self._history(entry)
         try:
-            check = await self._check(entry, history, seen)
+            check = await self._check(entry, history)
         except Conflict:  # another scheduler decided first; the next check reads its decision
             return NextCheck(self._clock.now())
         self._keep(history)
@@ -142,7 +131,7 @@ class Decider:
         if len(self._histories) > KEPT:
             del self._histories[next(iter(self._histories))]
 
-    async def _check(self, entry: ActiveSchedule, history: History, seen: Version | None) -> NextCheck:
+    async def _check(self, entry: ActiveSchedule, history: History) -> NextCheck:
         now = self._clock.now()  # after the read: ticks decided during a slow read must not seem ahead
         if ticks.rewind(history.state, now):
             await self._rewind(entry, history, now)
@@ -151,9 +140,8 @@ class Decider:
         late = self._catch_up_limit(entry)
         ahead = due(entry.cron, after=_decided(entry, history), now=now, catch_up=late, delay=entry.delay)
         if owed is None and ahead is None:
-            await self._prepare(entry, history, now, seen)
             return await self._next_check(entry, history)
-        owner = await self._owners.read(entry.owner, seen)
+        owner = await self._owners.read(entry.owner)
         if not owner.has(entry, now):
             return NextCheck(now + BEHIND)
         await self._decide(Case(entry, history, owner, self._defaults), owed, ahead)
@@ -228,23 +216,10 @@ class Decider:
         if decided.decision is Decision.FIRED:
             await self._ask(case, tick, asked)
 
-    async def _prepare(
-        self, entry: ActiveSchedule, history: History, now: datetime, seen: Version | None
-    ) -> None:
-        """If the next tick is near, read and compute what it needs. What may change is read again then."""
-        tick, at = _next_tick(entry, history)
-        if at - now > AHEAD:
-            return
-        with suppress(Unavailable, UnreadHistory, CannotStart):  # the tick itself has the same problem
-            await self._runs.earlier(history.state.requested)
-            owner = await self._owners.read(entry.owner, seen)
-            if owner.has(entry, now):
-                Case(entry, history, owner, self._defaults).prepare(tick)
-
     async def _next_check(self, entry: ActiveSchedule, history: History) -> NextCheck:
-        """At the next tick or AHEAD of it; if one is queued, also when the run it waits for has ended."""
-        _, at = _next_tick(entry, history)
-        again = at - AHEAD if at - self._clock.now() > AHEAD else at
+        """At the next tick; if a tick is queued, also when the run that it waits for has ended."""
+        tick = entry.cron.next_after(_decided(entry, history))
+        again = tick + entry.delay(tick)
         if not history.state.queued:
             return NextCheck(again)
         running = (await self._runs.earlier(history.state.requested)).in_progress
@@ -276,12 +251,6 @@ class Decider:
         if events := ticks.amend(history.state, decided):
             await history.append(events)
             count_ticks(events)
-
-
-def _next_tick(entry: ActiveSchedule, history: History) -> tuple[datetime, datetime]:
-    """The next tick, and when it is due."""
-    tick = entry.cron.next_after(_decided(entry, history))
-    return tick, tick + entry.delay(tick)
 
 
 def _decided(entry: ActiveSchedule, history: History) -> datetime:

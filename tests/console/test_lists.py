@@ -13,6 +13,8 @@ from contracts.api.goals import GoalCreate
 from tests.console.many import write_events, write_runs
 
 if TYPE_CHECKING:
+    from playwright.async_api import Page
+
     from tests.conftest import Eventually
     from tests.console.conftest import OpenConsole
     from tests.system.conftest import Bed
@@ -68,6 +70,18 @@ async def test_a_completed_run_with_failed_calls_does_not_look_like_any_other(
 async def test_a_filter_that_is_wrong_says_what_to_write(open_console: OpenConsole) -> None:
     console = await open_console("/goals?minCostUsd=much")
     await console.shown("'much' is not an amount of US dollars")
+
+
+async def test_what_the_search_found_is_shown_without_marks_of_markdown(open_console: OpenConsole) -> None:
+    hit = {"kind": "execution", "id": "dag-exec_1", "title": "Farm", "status": "completed"}
+    found = {**hit, "snippet": "# Solar **first**, no. # 2\n## Then `wind`", "at": "2026-01-01T00:00:00.000Z"}
+
+    async def with_hit(page: Page) -> None:
+        hits = {"hits": [found], "nextCursor": None}
+        await page.route("**/api/v1/search?*", lambda route: route.fulfill(json=hits))
+
+    console = await open_console("/search?q=solar", prepare=with_hit)
+    await expect(console.page.locator("td.wide .hint")).to_have_text("Solar first, no. # 2 Then wind")
 
 
 async def test_the_search_finds_runs_goals_and_plans_from_every_page(

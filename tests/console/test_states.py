@@ -202,6 +202,13 @@ async def test_a_gateway_that_stops_is_not_shown_as_ready(open_console: OpenCons
     assert await console.page.get_by_text("Commits behind").count() == 0
 
 
+async def test_a_change_that_got_no_answer_is_not_said_to_be_tried_again(open_console: OpenConsole) -> None:
+    console = await open_console("/new?way=job", without="**/api/v1/execute-dag")
+    await console.page.get_by_role("button", name="Run").last.click()
+    await console.shown("look whether it has done what you asked for")
+    assert await console.page.get_by_text("tries again").count() == 0
+
+
 async def test_a_system_without_a_model_says_so_and_offers_what_needs_none(open_console: OpenConsole) -> None:
     answer = {"status": "degraded", "problems": {"llm": "no model is configured"}, "warnings": {}}
     nothing = {"executions": [], "pagination": {"total": 0, "nextCursor": None}}

@@ -57,7 +57,7 @@ const Result = ({ data }) => html`
 
 /** @param {{name: string, run: ComparedRun}} props */
 const Side = ({ name, run }) => html`<section class="card"><h2>${name}: <a href=${`/runs/${run.id}`}>${run.title || run.id}</a></h2>
-  <p><${Status} value=${run.status} /> ${number(run.completedSteps)} of ${number(run.totalSteps)} steps, ${duration(run.durationMs)}, ${usd(run.totalCostUsd)}${run.model ? `, ${run.model}` : ""}</p>
+  <p><${Status} value=${run.status} /> ${number(run.completedSteps)} of ${number(run.totalSteps)} steps, ${duration(run.durationMs)}${run.totalCostUsd ? `, ${usd(run.totalCostUsd)}` : ""}${run.model ? `, ${run.model}` : ""}</p>
   <p class="hint">Started <${When} at=${run.startedAt} />${run.forkedFrom ? ", a fork" : ""}</p></section>`;
 
 /** @param {{side: ComparedStep | null}} props */

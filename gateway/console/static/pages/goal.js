@@ -3,7 +3,7 @@
 
 import { call, post } from "../parts/api.js";
 import { Action, Copy, Fact, Loaded, Problem, Status, Title, When } from "../parts/components.js";
-import { ZONE, time, timeIn } from "../parts/format.js";
+import { ZONE, plain, time, timeIn } from "../parts/format.js";
 import { html, useState } from "../parts/html.js";
 import { useLoaded } from "../parts/loading.js";
 import { navigate } from "../parts/router.js";
@@ -43,7 +43,7 @@ export default function Goal({ id }) {
     <h2>Runs</h2>
     <${Loaded} of=${runs}>${(/** @type {any[]} */ rows) => (rows.length ? html`<${Table} rows=${rows} kind="goals" />` : html`<p class="hint">It has not run yet.</p>`)}<//>
     <h2>What it remembers</h2>
-    <${Loaded} of=${memories}>${(/** @type {any} */ rows) => (rows.length ? html`<ul>${rows.map((/** @type {any} */ one) => html`<li key=${one.id}>${one.content} <span class="hint"><${When} at=${one.createdAt} /></span></li>`)}</ul>` : html`<p class="hint">Nothing yet.</p>`)}<//>
+    <${Loaded} of=${memories}>${(/** @type {any} */ rows) => (rows.length ? html`<ul>${rows.map((/** @type {any} */ one) => html`<li key=${one.id} dir="auto">${plain(one.content)} <span class="hint"><${When} at=${one.createdAt} /></span></li>`)}</ul>` : html`<p class="hint">Nothing yet.</p>`)}<//>
   `}<//>`;
 }
 

@@ -59,7 +59,7 @@ const Welcome = ({ hasModel }) => html`<${Empty} title="Welcome. Nothing has run
     <li><strong>Look at the plan.</strong> Nothing runs before you say so.</li>
     <li><strong>Watch it run.</strong> This page then shows what runs, what failed and why, what it cost, and what waits for you.</li>
   </ol>
-  ${hasModel ? html`<a class="button primary" href="/new">Write a goal</a> <a class="button" href="/new?way=job">Run an example plan</a>`
+  ${hasModel ? html`<p><a class="button primary" href="/new">Write a goal</a> <a class="button" href="/new?way=job">Run an example plan</a></p>`
     : html`<p>No model is configured yet, so goals cannot be planned. A plan that you bring runs without one.</p><a class="button primary" href="/new?way=job">Run an example plan without a model</a>`}
 <//>`;
 

@@ -4,6 +4,7 @@
 import { query as text } from "../parts/api.js";
 import { Empty, Status, When } from "../parts/components.js";
 import { Filters } from "../parts/filters.js";
+import { plain } from "../parts/format.js";
 import { html, useEffect } from "../parts/html.js";
 import { ListTable, useList } from "../parts/list.js";
 import { setQuery } from "../parts/router.js";
@@ -34,7 +35,7 @@ function Hits({ q, kind }) {
     row=${(/** @type {import("../rows.js").Hit} */ hit) => html`<tr key=${`${hit.kind}/${hit.id}`}>
       <td><${Status} value=${hit.status} /></td>
       <td class="wide"><a class="row-link" dir="auto" href=${`/${PAGES[/** @type {keyof typeof PAGES} */ (hit.kind)]}/${hit.id}`}>${hit.title || hit.id}</a>
-        ${hit.snippet !== hit.title && html`<div class="hint"><${Marked} text=${hit.snippet} words=${words} /></div>`}</td>
+        ${hit.snippet !== hit.title && html`<div class="hint"><${Marked} text=${plain(hit.snippet)} words=${words} /></div>`}</td>
       <td>${NAMES[/** @type {keyof typeof NAMES} */ (hit.kind)]}</td>
       <td data-label="created"><${When} at=${hit.at} /></td></tr>`}><p>Every word must occur. Try fewer words, or the beginning of one.</p><//>`;
 }

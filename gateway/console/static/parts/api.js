@@ -57,13 +57,16 @@ export function noted(response) {
   return response;
 }
 
+const AWAY = "The page tries again every few seconds. If this stays, check that the gateway runs and that you are online.";
+const AWAY_DURING_CHANGE = "Check that it runs and that you are online. Before you try again, look whether it has done what you asked for.";
+
 /** @param {string} method @param {string} path @param {RequestInit} init */
 async function answered(method, path, init) {
   try {
     const response = await fetch(path, { ...init, method });
     return noted(response);
   } catch {
-    throw new ApiError(0, { error: "The gateway does not answer. The page tries again every few seconds. If this stays, check that the gateway runs and that you are online." });
+    throw new ApiError(0, { error: `The gateway does not answer. ${method === "GET" ? AWAY : AWAY_DURING_CHANGE}` });
   }
 }
 

@@ -68,3 +68,6 @@ export function prettyText(text) {
     return text;
   }
 }
+
+/** A text without the marks of Markdown for headings, bold text and code. @param {string} text */
+export const plain = (text) => text.replace(/\*\*|`+|^#{1,6}\s+/gm, "");
