@@ -17,6 +17,7 @@ from contracts.runtime.continuity import Mark
 from contracts.views import VIEWS_VERSION, checkpoint, metadata
 from projector.changes import Statement
 from projector.file_errors import Damaged, FileReplaced, sqlite_errors
+from projector.wal_checkpoints import Moved, WalCheckpoints
 
 T = TypeVar("T")
 
@@ -51,6 +52,7 @@ class Database:
         self.engine = engine
         self._stamp = _stamp(path)
         self._writing = False
+        self._checkpoints = WalCheckpoints(self._checkpoint)
 
     @classmethod
     @asynccontextmanager
@@ -73,7 +75,11 @@ class Database:
         event.listen(engine, "connect", _pragmas)
         try:
             await _in_thread(lambda: _create_or_check(engine))
-            yield cls(path, engine)
+            database = cls(path, engine)
+            try:
+                yield database
+            finally:
+                await database._checkpoints.wait()
         finally:
             engine.dispose()
 
@@ -106,16 +112,20 @@ class Database:
             Inaccessible: it cannot be written now. Nothing was written.
         """
         self.check()
+        await self._checkpoints.before_write()
         self._writing = True
         try:
-            await _in_thread(lambda: self._write(statements, mark, after))
+            rows = await _in_thread(lambda: self._write(statements, mark, after))
         finally:
             self._writing = False
-        self._stamp = _stamp(self.path)
+        self._note_change()
+        self._checkpoints.after_write(rows)
 
-    def _write(self, statements: Sequence[Statement], mark: Mark, after: int) -> None:
+    def _write(self, statements: Sequence[Statement], mark: Mark, after: int) -> int:
+        """Returns the number of changed rows."""
         with self.engine.begin() as connection:
             driver = connection.connection.cursor()
+            before: int = driver.connection.total_changes
             for statement in statements:
                 if isinstance(statement, tuple):
                     prepared, rows = statement
@@ -125,24 +135,52 @@ class Database:
             driver.execute(MOVE_CHECKPOINT, (mark.seq, mark.digest, mark.created, mark.accepted, after))
             if driver.rowcount != 1:
                 raise Damaged(f"its checkpoint is not at {after}, where this projector last set it")
+            changed: int = driver.connection.total_changes
+            return changed - before
+
+    async def _checkpoint(self) -> Moved:
+        """Move what no reader needs from the write-ahead log into the file.
+
+        Raises:
+            Damaged: the file is damaged.
+            Inaccessible: it cannot be written now.
+        """
+
+        def once() -> Moved:
+            with self.engine.connect() as connection:
+                _, pages, moved = connection.execute(text("PRAGMA wal_checkpoint(PASSIVE)")).one()
+            return Moved(pages, moved)
+
+        moved = await _in_thread(once)
+        self._note_change()
+        return moved
+
+    def _note_change(self) -> None:
+        """This process has changed the file. A file that replaced it stays unknown, and `check` tells it."""
+        found = _stamp(self.path)
+        if found[0] == self._stamp[0]:
+            self._stamp = found
 
     def check(self) -> None:
-        """Check that no other program has changed the file. During a write, nothing is checked.
+        """Check that no other program has changed the file.
+
+        During a write or a checkpoint, only whether it was replaced: both change it before it is known here.
 
         Raises:
             FileReplaced: the file was deleted or replaced.
             Damaged: another program has written to it.
         """
-        if self._writing:  # a checkpoint of SQLite changes the file before the commit is known here
-            return
         inode, written = _stamp(self.path)
         if inode != self._stamp[0]:
             raise FileReplaced(str(self.path))
+        if self._writing or self._checkpoints.is_running:
+            return
         if written != self._stamp[1]:
             raise Damaged("another program has written to it")
 
     async def fold_log_into_file(self) -> None:
         """Move the content of the write-ahead log into the database file (a WAL checkpoint)."""
+        await self._checkpoints.wait()
         await self.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def execute(self, sql: str, **parameters: Any) -> None:
@@ -251,6 +289,7 @@ def _pragmas(connection: Any, _: Any) -> None:
     for pragma in (
         "journal_mode = WAL",
         "synchronous = NORMAL",
+        "wal_autocheckpoint = 0",
         "busy_timeout = 10000",
         "temp_store = MEMORY",
     ):
