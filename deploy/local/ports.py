@@ -23,8 +23,10 @@ class Ports:
         """`kept`: the ports of the system's last start."""
         self.chosen: dict[str, int] = {}
         self.moved: dict[str, int] = {}
-        """Default ports of the parts that have another port."""
+        """Ports that were taken, by the part that has another one instead."""
         self._kept = kept
+        self._requested: set[str] = set()
+        """Parts with a port that the user has chosen."""
 
     def choose(self, part: str, host: str, wanted: int | None, default: int) -> int:
         """Choose a port: `wanted`, or any free port if it is 0.
@@ -36,14 +38,33 @@ class Ports:
             NoPort: `host` is not an address of this machine, or has no free port.
         """
         if wanted:
+            self._requested.add(part)
             port = free_port(host, wanted, self.chosen.values())
             if port != wanted:
-                raise PortTaken(f"port {wanted} ({part}) is taken by another program; choose another one")
+                raise _taken(part, wanted)
         elif wanted is None:
             port = self._default_or_free(part, host, default)
         else:
             port = free_port(host, 0, self.chosen.values())
         self.chosen[part] = port
+        return port
+
+    def replaced_if_taken(self, part: str, host: str) -> int:
+        """Return the port of a part that is about to start.
+
+        If another program has taken the port since it was chosen, the part moves to any free one.
+
+        Raises:
+            PortTaken: the port is in use, and the user has chosen it.
+            NoPort: `host` has no free port.
+        """
+        before, others = self.chosen[part], [one for other, one in self.chosen.items() if other != part]
+        port = free_port(host, before, others)
+        if port != before:
+            if part in self._requested:
+                raise _taken(part, before)
+            self.moved.setdefault(part, before)
+            self.chosen[part] = port
         return port
 
     def _default_or_free(self, part: str, host: str, default: int) -> int:
@@ -55,6 +76,10 @@ class Ports:
         if port != default:
             self.moved[part] = default
         return port
+
+
+def _taken(part: str, port: int) -> PortTaken:
+    return PortTaken(f"port {port} ({part}) is taken by another program; choose another one")
 
 
 def free_port(host: str, wanted: int, taken: Collection[int] = ()) -> int:

@@ -9,7 +9,7 @@ import signal
 import socket
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,16 +20,17 @@ from contracts.runtime.continuity import WAY_OUT
 from contracts.runtime.process.settings import SQLITE, Durability
 from deploy.local.child import STOP_S, Child, OnLine
 from deploy.local.data_lock import Claim, claimed, ports_of
-from deploy.local.forks import ForkServer, Program, fork_server
+from deploy.local.forks import Forked, ForkServer, Program, fork_server
 from deploy.local.nats_keeper import keep_running
 from deploy.local.nats_server import STOP_S as NATS_STOP_S
 from deploy.local.nats_server import NatsServer, running
-from deploy.local.ports import Ports
+from deploy.local.ports import Ports, PortTaken
 
 SERVICES = ("projector", "gateway", "planner", "executor", "scheduler")
 API = "API"
 FORKS = "fork server"
 NATS = "nats"
+LOOPBACK = "127.0.0.1"
 API_PORT = 3000
 NATS_PORT = 4222
 """Default port of NATS."""
@@ -145,6 +146,31 @@ class LocalSystem:
         elif self.nats is not None and self.nats.pid is not None:
             os.kill(self.nats.pid, number)
 
+    async def fork(self, name: str, on_line: OnLine) -> Forked:
+        """Start the process of a service. If its side port was taken meanwhile, it gets another one.
+
+        Raises:
+            PortTaken: it was taken before the first start, and the user has chosen it.
+        """
+        before = self.ports.chosen[name]
+        try:
+            port = self.ports.replaced_if_taken(name, LOOPBACK)
+        except PortTaken as taken:
+            if not self.children[name].starts:
+                raise
+            port = before
+            on_line(name, str(taken))
+        if port != before:
+            on_line(name, f"port {before} was taken by another program; metrics are on port {port} instead")
+            self.serve_metrics(name, port)
+        return await self.forks.fork(self.programs[name])
+
+    def serve_metrics(self, name: str, port: int) -> None:
+        """Set the side port of a service, which its next start uses."""
+        program = self.programs[name]
+        self.programs[name] = replace(program, env={**program.env, "METRICS_PORT": str(port)})
+        self.metrics[name] = f"http://{LOOPBACK}:{port}/metrics"
+
     def _check_restarts(self, starts: Mapping[str, int]) -> None:
         for name, child in self.children.items():
             if child.starts - starts[name] >= MAX_RESTARTS:
@@ -174,7 +200,7 @@ async def local_system(options: Options, on_line: OnLine) -> AsyncGenerator[Loca
         claim = Claim(pid=os.getpid(), nats_url=system.nats_url, ports=ports.chosen)
         announce(claim)
         await system.ready(tell=lambda text: on_line("gateway", f"waiting: {text}"))
-        announce(claim.model_copy(update={"url": system.url}))
+        announce(claim.model_copy(update={"url": system.url, "ports": ports.chosen}))
         yield system
 
 
@@ -188,7 +214,7 @@ async def _own_nats(stack: AsyncExitStack, options: Options, ports: Ports, on_li
     tell = partial(on_line, NATS)
     nats = NatsServer(
         options.data.absolute() / NATS,
-        port=ports.choose(NATS, "127.0.0.1", options.nats_port, NATS_PORT),
+        port=ports.choose(NATS, LOOPBACK, options.nats_port, NATS_PORT),
         durability=options.durability,
         on_line=tell,
     )
@@ -206,14 +232,14 @@ def _assemble(
     system = LocalSystem(url, nats_url, nats, forks, ports=ports)
     for number, (name, service) in enumerate(_instances(options.executors)):
         wanted = options.metrics_port and options.metrics_port + number
-        side = ports.choose(name, "127.0.0.1", wanted, METRICS_PORT + number)
-        own = {"PORT": str(port), "METRICS_PORT": str(side), "PUBLIC_URL": options.public_url or url}
+        side = ports.choose(name, LOOPBACK, wanted, METRICS_PORT + number)
+        own = {"PORT": str(port), "PUBLIC_URL": options.public_url or url}
         nats_of_service = nats.url_for(service) if nats else nats_url
         env = _inherited(_environment(options, nats_of_service, name) | own)
         env = _without_secrets_of_others(service, env)
-        program = system.programs[name] = Program(service, env, options.cwd)
-        system.children[name] = Child(name, partial(forks.fork, program), on_line)
-        system.metrics[name] = f"http://127.0.0.1:{side}/metrics"
+        system.programs[name] = Program(service, env, options.cwd)
+        system.serve_metrics(name, side)
+        system.children[name] = Child(name, partial(system.fork, name, on_line), on_line)
     return system
 
 
