@@ -154,7 +154,7 @@ def test_a_fork_runs_to_its_end_and_inherited_results_are_used() -> None:
     ("changes", "path", "why"),
     [
         ({}, (), "every step is completed: say what changes"),
-        ({"start": ("0002x",)}, ("from",), "no step '0002x'; did you mean '002'"),
+        ({"start": ("002x",)}, ("from",), "no step '002x'; did you mean '002'"),
         (
             {"steps": {"9": StepChange(result=RESULT)}},
             ("steps", "9"),
