@@ -13,7 +13,7 @@ from aiohttp import ClientError, ClientSession
 from contracts.runtime.process.settings import Durability
 from deploy.local.forks import ForkServer
 from deploy.local.ports import Ports, PortTaken, free_port
-from deploy.local.system import LocalSystem, Options, _assemble
+from deploy.local.system import SERVICES, LocalSystem, Options, _assemble
 
 if TYPE_CHECKING:
     from tests.conftest import Eventually
@@ -27,6 +27,16 @@ def system_on(nats_url: str, directory: Path, lines: list[str], *, metrics_port:
     options = Options(directory, nats_url=nats_url, metrics_port=metrics_port, durability=Durability.FAST)
     forks = ForkServer(os.environ)
     return _assemble(options, None, Ports({}), forks, lambda name, line: lines.append(f"{name}: {line}"))
+
+
+def free_ports() -> int:
+    """The first of as many free ports as there are services, below those that the kernel gives to others."""
+    firsts = range(20_000 + os.getpid() % 1000 * 10, 32_000, 10)
+    return next(one for one in firsts if all(_is_free(one + n) for n in range(len(SERVICES))))
+
+
+def _is_free(port: int) -> bool:
+    return free_port("127.0.0.1", port) == port
 
 
 async def is_healthy(metrics: str) -> bool:
@@ -62,7 +72,7 @@ async def test_a_service_whose_side_port_was_taken_gets_another_one(
 async def test_a_side_port_that_the_user_chose_is_an_error_when_it_is_taken(
     tmp_path: Path, nats_url: str
 ) -> None:
-    chosen = free_port("127.0.0.1", 0)
+    chosen = free_ports()
     system = system_on(nats_url, tmp_path, [], metrics_port=chosen)
     (name, *_) = system.children
     with (
@@ -76,7 +86,7 @@ async def test_a_side_port_that_the_user_chose_is_kept_while_it_is_taken(
     tmp_path: Path, nats_url: str, eventually: Eventually
 ) -> None:
     """The service starts again when the port is free."""
-    chosen, lines = free_port("127.0.0.1", 0), list[str]()
+    chosen, lines = free_ports(), list[str]()
     system = system_on(nats_url, tmp_path, lines, metrics_port=chosen)
     (name, *_) = system.children
     child = system.children[name]
