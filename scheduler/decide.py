@@ -8,17 +8,19 @@ scheduler dies in between, the next check requests the run.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
 
+from contracts.core.unread import UnreadHistory
 from contracts.domain.keys import Keys
 from contracts.domain.run_requests import Defaults, RunRequest
 from contracts.domain.schedule import ticks
 from contracts.domain.schedule.schedule import Overlap
 from contracts.domain.schedule.ticks import Decision, Ticked
-from contracts.runtime.log import Conflict, Log, TooLarge
+from contracts.runtime.log import Conflict, Log, TooLarge, Unavailable
 from contracts.runtime.stream import Origin, Stream
 from scheduler.active_schedules import ActiveSchedule
 from scheduler.clock import Clock
@@ -29,6 +31,8 @@ from scheduler.records import fired, judged, not_fired
 from scheduler.request import CannotStart, goal_run, plan_run, require_payer
 from scheduler.runs import ACTOR, Runs
 
+AHEAD = timedelta(seconds=3)
+"""How long before a tick what it needs is read and computed. Many ticks may be due at once."""
 BEHIND = timedelta(seconds=1)
 """When to check again if the active schedules do not match the log, because one of them lags behind."""
 KEPT = 50_000
@@ -67,10 +71,17 @@ class Case:
         Raises:
             CannotStart: the plan cannot be executed.
         """
+        prepared = self.owner.prepared.pop(self.entry.id, None)
+        if prepared and prepared[:2] == (self.entry, tick):
+            return prepared[2]
         payer = self.owner.payer
         if self.entry.of_goal:
             return goal_run(self.entry, tick, self.owner.goal, self.defaults, payer)
         return plan_run(self.entry, tick, self.owner.dag, self.owner.job, payer)
+
+    def prepare(self, tick: datetime) -> None:
+        """Compute the run that `tick` requests ahead of it, if it requests one. See `asked_by` for errors."""
+        self.owner.prepared[self.entry.id] = (self.entry, tick, self.asked_by(tick))
 
 
 class Decider:
@@ -140,6 +151,7 @@ class Decider:
         late = self._catch_up_limit(entry)
         ahead = due(entry.cron, after=_decided(entry, history), now=now, catch_up=late, delay=entry.delay)
         if owed is None and ahead is None:
+            await self._prepare(entry, history, now)
             return await self._next_check(entry, history)
         owner = await self._owners.read(entry.owner)
         if not owner.has(entry, now):
@@ -216,10 +228,21 @@ class Decider:
         if decided.decision is Decision.FIRED:
             await self._ask(case, tick, asked)
 
+    async def _prepare(self, entry: ActiveSchedule, history: History, now: datetime) -> None:
+        """If the next tick is near, read and compute what it needs. What may change is read again then."""
+        tick, at = _next_tick(entry, history)
+        if at - now > AHEAD:
+            return
+        with suppress(Unavailable, UnreadHistory, CannotStart):  # the tick itself has the same problem
+            await self._runs.earlier(history.state.requested)
+            owner = await self._owners.read(entry.owner)
+            if owner.has(entry, now):
+                Case(entry, history, owner, self._defaults).prepare(tick)
+
     async def _next_check(self, entry: ActiveSchedule, history: History) -> NextCheck:
-        """At the next tick; if a tick is queued, also when the run that it waits for has ended."""
-        tick = entry.cron.next_after(_decided(entry, history))
-        again = tick + entry.delay(tick)
+        """At the next tick or AHEAD of it; if one is queued, also when the run it waits for has ended."""
+        _, at = _next_tick(entry, history)
+        again = at - AHEAD if at - self._clock.now() > AHEAD else at
         if not history.state.queued:
             return NextCheck(again)
         running = (await self._runs.earlier(history.state.requested)).in_progress
@@ -251,6 +274,12 @@ class Decider:
         if events := ticks.amend(history.state, decided):
             await history.append(events)
             count_ticks(events)
+
+
+def _next_tick(entry: ActiveSchedule, history: History) -> tuple[datetime, datetime]:
+    """The next tick, and when it is due."""
+    tick = entry.cron.next_after(_decided(entry, history))
+    return tick, tick + entry.delay(tick)
 
 
 def _decided(entry: ActiveSchedule, history: History) -> datetime:

@@ -16,6 +16,7 @@ from contracts.domain.dag import DAG
 from contracts.domain.goal import GOAL
 from contracts.domain.payer import payer_of_schedule
 from contracts.domain.plan import Job
+from contracts.domain.run_requests import RunRequest
 from contracts.runtime.log import Log
 from scheduler.active_schedules import ActiveSchedule, Owner, is_current
 from scheduler.request import executable
@@ -31,6 +32,8 @@ class OwnerHistory:
         self.commits = commits
         self._current: dict[str, ActiveSchedule] = {}
         """The schedules that match this history, by id."""
+        self.prepared: dict[str, tuple[ActiveSchedule, datetime, RunRequest]] = {}
+        """For each schedule id: the run that a tick of the schedule requests, computed ahead of it."""
 
     @property
     def seq(self) -> int:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from contracts.core.actors import of_service
+from contracts.core.commit import Commit
 from contracts.core.event import Event
 from contracts.core.subjects import aggregate_filter
 from contracts.domain import dag, run, run_requests
@@ -39,10 +40,13 @@ ENDED = frozenset(
 )
 """States of runs and DAGs in which the work has ended. A failed run may be resumed."""
 
+FINAL = frozenset({run.Status.CANCELLED.value, run.Status.DELETED.value})
+"""States of runs after which they can only be deleted."""
+
 ACTOR = of_service("scheduler")
 """The actor of everything that happens because of the time."""
 REMEMBERED = 10_000
-"""Maximum number of run ids kept in memory."""
+"""Maximum number of runs kept in memory."""
 
 
 class EarlierRuns(NamedTuple):
@@ -61,6 +65,8 @@ class Runs:
         self._source = source
         self._known: dict[str, None] = {}
         """Ids of runs that this process knows to exist, oldest first."""
+        self._final: dict[str, str] = {}
+        """States, which cannot change any more, of runs that this process has read, oldest first."""
 
     @staticmethod
     def filters(run_id: str) -> tuple[str, str]:
@@ -74,8 +80,7 @@ class Runs:
     def remember(self, run_id: str) -> None:
         """Remember that a run exists, so that `exists` does not read the log."""
         self._known[run_id] = None
-        if len(self._known) > REMEMBERED:
-            del self._known[next(iter(self._known))]
+        _forget_oldest(self._known)
 
     async def earlier(self, run_ids: Sequence[str]) -> EarlierRuns:
         """Those of `run_ids` that are in progress or may go on. A suspended run is not in progress."""
@@ -110,7 +115,24 @@ class Runs:
             await transact(self._log, DAG, plan.id, partial(dag.cancel_planning, reason=reason), plan.origin)
 
     async def _state(self, run_id: str) -> str | None:
+        if final := self._final.get(run_id):
+            return final
         for aggregate, id_ in ((RUN.name, run_id), (DAG.name, plan_id(run_id))):
             if newest := await self._log.newest(aggregate, id_):
+                if _is_final(newest.commit):
+                    self._final[run_id] = newest.commit.state
+                    _forget_oldest(self._final)
                 return newest.commit.state
         return None
+
+
+def _is_final(newest: Commit) -> bool:
+    """Whether a run can only be deleted after its newest commit. A completed run of a goal may go on."""
+    last = newest.events[-1]
+    is_over = newest.state in FINAL or (isinstance(last, run.Completed) and not last.for_goal)
+    return newest.aggregate == RUN.name and is_over
+
+
+def _forget_oldest(remembered: dict[str, Any]) -> None:
+    if len(remembered) > REMEMBERED:
+        del remembered[next(iter(remembered))]
