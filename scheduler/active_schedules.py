@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
+from typing import NamedTuple
 
 from contracts.core.commit import Commit, Recorded
 from contracts.core.unread import readable
@@ -19,6 +20,15 @@ from contracts.domain.schedule.schedule import Schedule, jitter
 
 Owner = tuple[str, str]
 """Name and id of the aggregate, DAG or goal, that a schedule belongs to."""
+
+
+class Version(NamedTuple):
+    """What was folded of a DAG or goal. If it is the same later, there was no commit in between."""
+
+    newest: int
+    """Stream sequence of the newest commit; 0: none since the process started."""
+    doubts: int
+    """Number of messages, which may be of any DAG or goal, that were not commits."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +98,10 @@ class ActiveSchedules:
         self._entries: dict[str, ActiveSchedule] = {}
         self._owners: dict[str, dict[str, OwnerState]] = {DAG.name: {}, GOAL.name: {}}
         """Owners that have schedules or are paused."""
+        self._newest: dict[Owner, int] = {}
+        """Sequences of the newest commits that were folded of these owners."""
+        self._doubts = 0
+        """Number of messages that were not commits. Each may belong to any owner."""
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -98,6 +112,10 @@ class ActiveSchedules:
     def get(self, schedule_id: str) -> ActiveSchedule | None:
         """The schedule if it is active; None otherwise."""
         return self._entries.get(schedule_id)
+
+    def version(self, owner: Owner) -> Version:
+        """What was folded of `owner`."""
+        return Version(self._newest.get(owner, 0), self._doubts)
 
     @property
     def state(self) -> OwnerStates:
@@ -122,17 +140,20 @@ class ActiveSchedules:
         changed: set[str] = set()
         for one in recorded:
             if one.commit.events:
-                changed |= self._apply(one.commit, _clamped(one.commit.time, now))
+                changed |= self._apply(one.commit, one.seq, _clamped(one.commit.time, now))
+            else:
+                self._doubts += 1
         return changed
 
-    def _apply(self, commit: Commit, at: datetime) -> set[str]:
+    def _apply(self, commit: Commit, seq: int, at: datetime) -> set[str]:
         name, owner_id = commit.aggregate, commit.aggregate_id
         owners = self._owners[name]
         owner = owners.pop(owner_id, OwnerState())
         before = {id_: self._entries.pop(id_) for id_ in owner.set_at}
         owner = advance(owner, commit)
+        self._newest.pop((name, owner_id), None)
         if (owner.schedules or owner.paused) and owner.status != goal.Status.DELETED:
-            owners[owner_id] = owner
+            owners[owner_id], self._newest[name, owner_id] = owner, seq
         firing = owner.firing
         after = {id_: _entry(id_, (name, owner_id), one, before.get(id_), at) for id_, one in firing.items()}
         self._entries.update(after)

@@ -22,7 +22,7 @@ from contracts.domain.schedule.schedule import Overlap
 from contracts.domain.schedule.ticks import Decision, Ticked
 from contracts.runtime.log import Conflict, Log, TooLarge, Unavailable
 from contracts.runtime.stream import Origin, Stream
-from scheduler.active_schedules import ActiveSchedule
+from scheduler.active_schedules import ActiveSchedule, Version
 from scheduler.clock import Clock
 from scheduler.due import ON_TIME, Due, due
 from scheduler.metrics import count_run, count_ticks
@@ -108,8 +108,8 @@ class Decider:
         self._histories: dict[str, History] = {}
         """The schedules by id, as this process has last read or written them."""
 
-    async def check(self, entry: ActiveSchedule) -> NextCheck:
-        """Decide every tick of `entry` that is due.
+    async def check(self, entry: ActiveSchedule, seen: Version | None = None) -> NextCheck:
+        """Decide every tick of `entry` that is due. `seen`: see `Owners.read`.
 
         Raises:
             InvalidCron: the schedule has no ticks.
@@ -118,7 +118,7 @@ class Decider:
         """
         history = await self._history(entry)
         try:
-            check = await self._check(entry, history)
+            check = await self._check(entry, history, seen)
         except Conflict:  # another scheduler decided first; the next check reads its decision
             return NextCheck(self._clock.now())
         self._keep(history)
@@ -142,7 +142,7 @@ class Decider:
         if len(self._histories) > KEPT:
             del self._histories[next(iter(self._histories))]
 
-    async def _check(self, entry: ActiveSchedule, history: History) -> NextCheck:
+    async def _check(self, entry: ActiveSchedule, history: History, seen: Version | None) -> NextCheck:
         now = self._clock.now()  # after the read: ticks decided during a slow read must not seem ahead
         if ticks.rewind(history.state, now):
             await self._rewind(entry, history, now)
@@ -151,9 +151,9 @@ class Decider:
         late = self._catch_up_limit(entry)
         ahead = due(entry.cron, after=_decided(entry, history), now=now, catch_up=late, delay=entry.delay)
         if owed is None and ahead is None:
-            await self._prepare(entry, history, now)
+            await self._prepare(entry, history, now, seen)
             return await self._next_check(entry, history)
-        owner = await self._owners.read(entry.owner)
+        owner = await self._owners.read(entry.owner, seen)
         if not owner.has(entry, now):
             return NextCheck(now + BEHIND)
         await self._decide(Case(entry, history, owner, self._defaults), owed, ahead)
@@ -228,14 +228,16 @@ class Decider:
         if decided.decision is Decision.FIRED:
             await self._ask(case, tick, asked)
 
-    async def _prepare(self, entry: ActiveSchedule, history: History, now: datetime) -> None:
+    async def _prepare(
+        self, entry: ActiveSchedule, history: History, now: datetime, seen: Version | None
+    ) -> None:
         """If the next tick is near, read and compute what it needs. What may change is read again then."""
         tick, at = _next_tick(entry, history)
         if at - now > AHEAD:
             return
         with suppress(Unavailable, UnreadHistory, CannotStart):  # the tick itself has the same problem
             await self._runs.earlier(history.state.requested)
-            owner = await self._owners.read(entry.owner)
+            owner = await self._owners.read(entry.owner, seen)
             if owner.has(entry, now):
                 Case(entry, history, owner, self._defaults).prepare(tick)
 

@@ -1,7 +1,7 @@
 """The DAGs and goals that schedules belong to, as the log has them.
 
-A tick needs the newest plan or goal, so the log is asked each time. What has not changed is neither decoded
-nor checked again.
+A tick needs the newest plan or goal. The log is asked each time, unless the followers of the scheduler have
+just caught up with it and say that there is nothing new. What has not changed is not checked again.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contracts.domain.payer import payer_of_schedule
 from contracts.domain.plan import Job
 from contracts.domain.run_requests import RunRequest
 from contracts.runtime.log import Log
-from scheduler.active_schedules import ActiveSchedule, Owner, is_current
+from scheduler.active_schedules import ActiveSchedule, Owner, Version, is_current
 from scheduler.request import executable
 
 KEPT = 2000
@@ -76,18 +76,24 @@ class Owners:
 
     def __init__(self, log: Log) -> None:
         self._log = log
-        self._kept: dict[Owner, OwnerHistory] = {}
+        self._kept: dict[Owner, tuple[OwnerHistory, int]] = {}
+        """Each history, and the doubts of the followers when it was read."""
 
-    async def read(self, owner: Owner) -> OwnerHistory:
+    async def read(self, owner: Owner, seen: Version | None = None) -> OwnerHistory:
         """The history of `owner`, up to the newest commit.
+
+        `seen` is what followers have folded that are not behind the log; None: they may be behind. If there
+        was nothing new since the last read, the log is not asked.
 
         Raises:
             Unavailable: the log could not be reached.
         """
-        known = self._kept.pop(owner, None) or OwnerHistory(())
-        added = await self._log.read(*owner, after=known.seq)
-        history = OwnerHistory([*known.commits, *added]) if added else known
-        self._kept[owner] = history
+        known, doubts = self._kept.pop(owner, (OwnerHistory(()), -1))
+        if seen is None or known.seq < seen.newest or doubts != seen.doubts:
+            added = await self._log.read(*owner, after=known.seq)
+            known = OwnerHistory([*known.commits, *added]) if added else known
+            doubts = seen.doubts if seen else -1
+        self._kept[owner] = known, doubts
         if len(self._kept) > KEPT:
             del self._kept[next(iter(self._kept))]
-        return history
+        return known

@@ -35,6 +35,10 @@ STEP = timedelta(seconds=1)
 """A smaller step back of the clock is an ordinary adjustment."""
 LONGEST_PAUSE = timedelta(seconds=30)
 """Maximum pause before a failed schedule is checked again."""
+MANY = 10
+"""For so many schedules at once the followers catch up with the log, which saves a read for each of them."""
+CATCH_UP_S = 1.0
+"""Maximum seconds to wait for that. Without it, the log is asked about each schedule."""
 AT_ONCE = 64
 """Maximum number of schedules that are checked concurrently."""
 
@@ -50,8 +54,11 @@ class Scheduler:
         self._keys = Keys()
         self._decider = Decider(log, source, clock, self._keys, catch_up=catch_up, defaults=defaults)
         self._waiting = Waiting(log, self._check_soon)
+        self._owner_followers = [
+            Follower(log, state_filter(name), fold=self._fold) for name in (DAG.name, GOAL.name)
+        ]
         self.followers = [
-            *(Follower(log, state_filter(name), fold=self._fold) for name in (DAG.name, GOAL.name)),
+            *self._owner_followers,
             Follower(log, state_filter(KEY.name), fold=self._keys.fold),
         ]
         self._agenda: dict[str, datetime] = {}
@@ -93,9 +100,10 @@ class Scheduler:
                 if before - now > STEP:
                     self._check_all(now)
                 before = now
-                for schedule_id in [id_ for id_, at in self._agenda.items() if at <= now]:
-                    del self._agenda[schedule_id]
-                    checks.create_task(self._check(schedule_id))
+                if due := [id_ for id_, at in self._agenda.items() if at <= now]:
+                    for schedule_id in due:
+                        del self._agenda[schedule_id]
+                    checks.create_task(self._check_each(due))
                 self._next = min([now + RECHECK, *self._agenda.values()])
                 await self._clock.wait(self._next, self._changed)
 
@@ -133,10 +141,24 @@ class Scheduler:
         self._agenda[schedule_id] = self._clock.now()
         self._changed.set()
 
-    async def _check(self, schedule_id: str) -> None:
+    async def _check_each(self, schedule_ids: Sequence[str]) -> None:
+        caught_up = len(schedule_ids) >= MANY and await self._have_caught_up()
+        await asyncio.gather(*(self._check(id_, caught_up=caught_up) for id_ in schedule_ids))
+
+    async def _have_caught_up(self) -> bool:
+        """Wait until the commits of DAGs and goals that are in the log now are folded. False: too long."""
+        try:
+            async with asyncio.timeout(CATCH_UP_S):
+                for follower in self._owner_followers:
+                    await follower.catch_up()
+        except (TimeoutError, Unavailable):
+            return False
+        return True
+
+    async def _check(self, schedule_id: str, *, caught_up: bool) -> None:
         async with self._slots:
             entry = self._schedules.get(schedule_id)
-            again = await self._decide(entry) if entry else None
+            again = await self._decide(entry, caught_up=caught_up) if entry else None
         if again is None:
             self._failures.pop(schedule_id, None)
         else:
@@ -144,10 +166,12 @@ class Scheduler:
             if again < self._next:  # otherwise the loop wakes in time anyway, and each wake scans the agenda
                 self._changed.set()
 
-    async def _decide(self, entry: ActiveSchedule) -> datetime | None:
+    async def _decide(self, entry: ActiveSchedule, *, caught_up: bool) -> datetime | None:
         """Decide the ticks of `entry`. Returns when to check again; None: only when the schedule changes."""
         try:
-            check = await self._decider.check(entry)
+            check = await self._decider.check(
+                entry, self._schedules.version(entry.owner) if caught_up else None
+            )
         except (InvalidCron, InvalidTimezone) as error:
             logger.warning("this schedule never fires", schedule=entry.id, error=str(error))
             return None
