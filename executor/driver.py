@@ -260,9 +260,12 @@ class Driver:
         finally:
             self._saving = False
         metrics.APPEND_SECONDS.observe(time.perf_counter() - begun)
+        asked = []
         for event in saved:
             log_event(self._run.stream, event)
-        if asked := [event for event in saved if isinstance(event, run.Asked)]:
+            if isinstance(event, run.Asked):
+                asked.append(event)
+        if asked:
             await request_webhooks(self._run.stream, asked)
 
     async def _refresh(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from contracts.core.event import Event
 from contracts.domain import run
@@ -15,8 +15,7 @@ MAX_DECISIONS = 256
 """Maximum number of decisions in one commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The events of one decision."""
 
     events: Sequence[Event]
@@ -90,7 +89,7 @@ class PendingCommits:
             except TooLarge:
                 count //= 2
             else:
-                self._unsaved[0] = replace(decision, events=decision.events[count:])
+                self._unsaved[0] = decision._replace(events=decision.events[count:])
                 return events
         raise TooLarge(f"an event of {self.id} is larger than the maximum size of a commit")
 

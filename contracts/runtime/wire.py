@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from contracts.core.codec import CONTENT_TYPE, Codec, Undecodable, event_data
 from contracts.core.commit import Commit, Place
@@ -40,8 +41,7 @@ HEADERS_BYTES = 1024
 """Upper limit for the size of a commit's headers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(NamedTuple):
     """An encoded commit. It may be sent several times."""
 
     subject: str
@@ -57,7 +57,7 @@ class Wire:
 
     def expecting(self, last: int) -> Wire:
         """The same commit, to be stored after message `last`."""
-        return replace(self, headers={**self.headers, EXPECTED: str(last)})
+        return self._replace(headers={**self.headers, EXPECTED: str(last)})
 
 
 @dataclass(frozen=True, slots=True)

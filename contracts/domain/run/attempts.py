@@ -24,8 +24,7 @@ OutcomeEvent = CompletionEvent | Asked | BudgetReached
 """The event of an attempt that did not fail: the step is completed, asks a person, or is not affordable."""
 
 
-@dataclass(frozen=True, slots=True)
-class Success:
+class Success(NamedTuple):
     """The outcome of an attempt that succeeded."""
 
     event: OutcomeEvent

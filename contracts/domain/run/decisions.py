@@ -120,10 +120,11 @@ def settle(
             seen.add(event.step)
             events.append(event)
     state = RUN.fold(events, state)
-    warned = budgets.warnings(state, now)
-    state = RUN.fold(warned, state)
+    if warned := budgets.warnings(state, now):
+        events += warned
+        state = RUN.fold(warned, state)
     following = _advance(state, now, policy, overdue)
-    return Settled([*events, *warned, *following], RUN.fold(following, state))
+    return Settled([*events, *following], RUN.fold(following, state))
 
 
 def give_up(state: State, reason: str, now: datetime) -> list[Event]:
