@@ -12,7 +12,7 @@ from aiohttp import web
 from sqlalchemy import select
 
 from contracts.api.agents import AgentCreate, AgentPatch, AgentQuery, AgentRow
-from contracts.api.fields import epoch_ms
+from contracts.api.fields import epoch_ms, iso
 from contracts.core.event import Event
 from contracts.core.ids import derived_id
 from contracts.core.scopes import Scope
@@ -22,11 +22,14 @@ from contracts.runtime.stream import Stream, transact
 from contracts.views import agents
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply, no_content
+from gateway.views.presenting import JsonRow, columns, json_of
 from gateway.views.reader import Row, ViewsUnavailable
 
 TAG = "agents"
 MISSING = "Agent not found"
 EXISTS = "An agent with that name and version exists."
+
+_AGENTS = select(*columns(agents))
 
 
 @endpoint(
@@ -62,7 +65,7 @@ async def create_agent(call: Call[AgentCreate, None]) -> web.StreamResponse:
 )
 async def list_agents(call: Call[None, AgentQuery]) -> web.StreamResponse:
     """`?name=` lists the versions of one agent."""
-    statement = select(agents).order_by(agents.c.created_at.desc(), agents.c.id.desc())
+    statement = _AGENTS.order_by(agents.c.created_at.desc(), agents.c.id.desc())
     if call.query.name is not None:
         statement = statement.where(agents.c.name == call.query.name)
     if call.query.active is not None:
@@ -81,7 +84,7 @@ async def list_agents(call: Call[None, AgentQuery]) -> web.StreamResponse:
 )
 async def resolve_agent(call: Call[None, None]) -> web.StreamResponse:
     """Plans and steps that name the agent use its active version."""
-    active = select(agents).where(agents.c.name == call.path["name"], agents.c.active)
+    active = _AGENTS.where(agents.c.name == call.path["name"], agents.c.active)
     row = await call.gateway.views.first(active)
     if row is None:
         raise call.missing()
@@ -99,7 +102,7 @@ async def resolve_agent(call: Call[None, None]) -> web.StreamResponse:
 )
 async def get_agent(call: Call[None, None]) -> web.StreamResponse:
     """Gets active and inactive versions."""
-    row = await call.gateway.views.first(select(agents).where(agents.c.id == call.path["id"]))
+    row = await call.gateway.views.first(_AGENTS.where(agents.c.id == call.path["id"]))
     if row is None:
         raise call.missing()
     return json_reply(_agent_row(row))
@@ -242,14 +245,25 @@ async def _reply(call: Call[Any, Any], stream: Stream[agent.State], status: int 
     row = None
     if await call.gateway.projected(stream.seq):
         with contextlib.suppress(ViewsUnavailable):
-            row = await call.gateway.views.first(select(agents).where(agents.c.id == stream.id))
+            row = await call.gateway.views.first(_AGENTS.where(agents.c.id == stream.id))
     if row is not None:
         return json_reply(_agent_row(row), status)
     return json_reply(await _current_row(call, stream), status)
 
 
-def _agent_row(row: Row) -> AgentRow:
-    return AgentRow.model_validate({**row, "metadata": row["metadata"] or {}})
+def _agent_row(row: Row) -> JsonRow:
+    return {
+        "id": row["id"],
+        "name": row["name"],
+        "version": row["version"],
+        "promptTemplate": row["prompt_template"],
+        "provider": row["provider"],
+        "model": row["model"],
+        "active": row["active"],
+        "metadata": json_of(row["metadata"] or "{}"),
+        "createdAt": iso(row["created_at"]),
+        "updatedAt": iso(row["updated_at"]),
+    }
 
 
 async def _current_row(call: Call[Any, Any], stream: Stream[agent.State]) -> AgentRow:
