@@ -51,6 +51,10 @@ async def test_filters_are_kept_in_the_address(served: Bed, open_console: OpenCo
     await console.open("/runs?q=kingf&status=completed&from=7d&tool=sendWebhook")
     await expect(rows).to_have_count(1)
     assert await console.page.get_by_label("Tool").input_value() == "sendWebhook"
+    await console.page.get_by_label("Tool").fill("readFile")
+    await console.page.get_by_role("link", name="remove them").click()
+    await expect(console.page.get_by_role("searchbox")).to_have_value("")
+    await rows.nth(1).wait_for()
 
 
 async def test_a_completed_run_with_failed_calls_does_not_look_like_any_other(

@@ -3,7 +3,7 @@
 
 import { query as text } from "../parts/api.js";
 import { Status, When } from "../parts/components.js";
-import { Filters, filtersOf, isFiltered } from "../parts/filters.js";
+import { Filters, NothingFits, filtersOf, isFiltered } from "../parts/filters.js";
 import { number, usd } from "../parts/format.js";
 import { html } from "../parts/html.js";
 import { ListTable, useList } from "../parts/list.js";
@@ -25,6 +25,6 @@ export default function Dags({ query }) {
         <td class="num" data-label="planning">${usd(dag.planningTotalCostUsd)}</td>
         <td>${dag.cronSchedule ? html`<code>${dag.cronSchedule}</code>` : ""}</td>
         <td data-label="created"><${When} at=${dag.createdAt} /></td></tr>`}>
-      ${!isFiltered(query) && html`<p>The planner makes one when you write a goal.</p><a class="button primary" href="/new">Write a goal</a>`}
+      ${isFiltered(query) ? html`<${NothingFits} all="/dags" />` : html`<p>The planner makes one when you write a goal.</p><a class="button primary" href="/new">Write a goal</a>`}
     <//>`;
 }

@@ -3,7 +3,7 @@
 
 import { query as text } from "../parts/api.js";
 import { Status, When } from "../parts/components.js";
-import { Filters, filtersOf, isFiltered } from "../parts/filters.js";
+import { Filters, NothingFits, filtersOf, isFiltered } from "../parts/filters.js";
 import { html } from "../parts/html.js";
 import { ListTable, useList } from "../parts/list.js";
 
@@ -21,6 +21,6 @@ export default function Goals({ query }) {
         <td class="wide"><a class="row-link" dir="auto" href=${`/goals/${goal.id}`}>${goal.objective}</a></td>
         <td>${goal.schedules.map((/** @type {any} */ one) => html`<code>${one.cronExpr}</code> ${one.timezone} `)}</td>
         <td data-label="created"><${When} at=${goal.createdAt} /></td></tr>`}>
-      ${!isFiltered(query) && html`<p>A goal is a text that can run again and again, by hand or on a schedule.</p><a class="button primary" href="/new">Write one</a>`}
+      ${isFiltered(query) ? html`<${NothingFits} all="/goals" />` : html`<p>A goal is a text that can run again and again, by hand or on a schedule.</p><a class="button primary" href="/new">Write one</a>`}
     <//>`;
 }

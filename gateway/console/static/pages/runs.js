@@ -4,7 +4,7 @@
 import { query as text } from "../parts/api.js";
 import { Status, When } from "../parts/components.js";
 import { follow } from "../parts/events.js";
-import { Filters, filtersOf, isFiltered } from "../parts/filters.js";
+import { Filters, NothingFits, filtersOf, isFiltered } from "../parts/filters.js";
 import { duration, number, usd } from "../parts/format.js";
 import { html, useCallback, useEffect } from "../parts/html.js";
 import { ListTable, useList } from "../parts/list.js";
@@ -32,7 +32,7 @@ export default function Runs({ query }) {
       </select></label>
     <//>
     <${ListTable} of=${list} heads=${headsOf(kind)} row=${(/** @type {any} */ row) => rowOf(kind, row)} empty=${isFiltered(query) ? "No run fits the filters" : "Nothing has run yet"}>
-      ${isFiltered(query) ? html`<p>Change the filters to see other runs.</p>` : html`<p>Give a goal in plain words, and watch what becomes of it.</p><a class="button primary" href="/new">New run</a>`}
+      ${isFiltered(query) ? html`<${NothingFits} all=${`/runs?kind=${kind}`} />` : html`<p>Give a goal in plain words, and watch what becomes of it.</p><a class="button primary" href="/new">New run</a>`}
     <//>`;
 }
 

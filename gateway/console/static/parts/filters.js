@@ -18,6 +18,9 @@ export const filtersOf = ({ q, status, from, to, agent, tool, minCostUsd }) => (
 /** Whether an address has a filter. @param {Record<string, string>} query */
 export const isFiltered = (query) => Object.values(filtersOf(query)).some(Boolean);
 
+/** What to do when nothing fits the filters. @param {{all: string}} props the address of the list without them */
+export const NothingFits = ({ all }) => html`<p>Change the filters, or <a href=${all}>remove them</a>.</p>`;
+
 /**
  * The form of the filters `has`. `children` come first.
  * @param {{query: Record<string, string>, has: Filter[], statuses?: string[], children?: any}} props
