@@ -17,7 +17,7 @@ from contracts.llm import chunks
 from contracts.llm.bill import Bill, bill_of
 from contracts.llm.chat import FinishReason, ToolCall
 from contracts.llm.endpoint import Endpoint
-from contracts.llm.failure import CallFailed, not_an_answer, refusal, unusable
+from contracts.llm.failure import CallFailed, answer_of_other_api, not_an_answer, refusal, unusable
 from contracts.llm.fields import any_text, as_list, as_name, as_object, as_text, reasoning_in
 from contracts.llm.reasoning import split_reasoning
 from contracts.llm.text_calls import calls_in, resolve_name
@@ -290,6 +290,8 @@ def _empty_answer(
             "(DEFAULT_MAX_TOKENS)",
             passing=False,
         )
+    if other := answer_of_other_api(endpoint, document):
+        return other
     if reasoned:
         return unusable(f"{endpoint.model} sent an empty answer: only its reasoning arrived", passing=True)
     if not {"choices", "message", "usage"} & document.keys() and document:

@@ -117,6 +117,22 @@ def not_an_answer(endpoint: Endpoint, status: int, body: str, why: str) -> CallF
     )
 
 
+def answer_of_other_api(endpoint: Endpoint, document: Mapping[str, Json]) -> CallFailed | None:
+    """The failure for an answer in the format of another API; None for other documents.
+
+    Another attempt gets the same format, and the provider charges for it.
+    """
+    if document.get("object") == "response":
+        api, advice = "OpenAI's Responses API", _check_address(endpoint)
+    elif "candidates" in document:
+        name = f"{endpoint.provider.upper()}_BASE_URL"
+        api, advice = "Gemini's own API", f"set {name} to the address of its chat completions, /v1beta/openai"
+    else:
+        return None
+    message = f"{endpoint.address} answered in the format of {api}, but only chat completions can be read"
+    return unusable(f"{message}; {advice}", passing=False)
+
+
 def _details(error: Json) -> Mapping[str, Json]:
     """The error object, without the objects and lists around it."""
     if isinstance(error, list) and error:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lxml.html import HtmlElement
 
 UNTITLED = "Untitled"
+READABLE = "HTML, PDF and any text can be read, such as Markdown, CSV, JSON and XML"
 LARGEST_ARTICLE = 2 * 1024 * 1024
 """Maximum bytes of HTML in which the main text is searched; this takes one or two seconds per MiB. Of larger
 pages all text is returned."""
@@ -77,7 +78,7 @@ def read_document(body: bytes, said: str, charset: str | None) -> Document:
         raise Reject(f"Unreadable {content_type}: it takes too much memory") from error
     except Exception as error:  # malformed files make the parsers raise nearly anything
         raise Reject(f"Unreadable {content_type}: {type(error).__name__}: {error}") from error
-    raise Reject(f"Unsupported content type: {content_type}")
+    raise Reject(f"Unsupported content type: {content_type}; {READABLE}")
 
 
 def _is_read(content_type: str) -> bool:
@@ -195,6 +196,6 @@ def _plain(body: bytes, content_type: str, charset: str | None) -> Document:
 def _require_text(body: bytes, content_type: str) -> None:
     """Raises Reject for a binary file that is declared as text."""
     if found := known_binary_type(body):
-        raise Reject(f"Unsupported content type: {found}, though the server says {content_type}")
+        raise Reject(f"Unsupported content type: {found}, though the server says {content_type}; {READABLE}")
     if is_noise(body):
         raise Reject(f"Unreadable {content_type}: it is not text, but perhaps compressed in an unknown way")

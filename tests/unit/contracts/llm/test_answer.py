@@ -132,6 +132,35 @@ def test_an_answer_that_says_nothing_is_a_failure(text: str, passing: bool, says
     assert says in str(failure.value)
 
 
+RESPONSE = {"type": "message", "content": [{"type": "output_text", "text": "hi"}]}
+CANDIDATE = {"content": {"parts": [{"text": "hi"}], "role": "model"}, "finishReason": "STOP"}
+
+
+@pytest.mark.parametrize(
+    ("body", "api", "advice"),
+    [
+        (
+            {"object": "response", "output": [RESPONSE], "usage": {"input_tokens": 3, "output_tokens": 1}},
+            "OpenAI's Responses API",
+            "check OPENROUTER_BASE_URL",
+        ),
+        (
+            {"candidates": [CANDIDATE], "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 1}},
+            "Gemini's own API",
+            "set OPENROUTER_BASE_URL to the address of its chat completions, /v1beta/openai",
+        ),
+    ],
+)
+def test_an_answer_of_another_api_names_the_setting_and_is_paid_for_once(
+    body: dict[str, Any], api: str, advice: str
+) -> None:
+    with pytest.raises(CallFailed, match=api) as failure:
+        read_answer(ENDPOINT, json.dumps(body))
+    assert advice in str(failure.value)
+    assert not failure.value.passing
+    assert failure.value.may_be_charged
+
+
 @pytest.mark.parametrize("usage", [{"prompt_tokens": 2**63}, {"completion_tokens": -1}, {"cost": 1e30}])
 def test_invalid_token_counts_are_ignored(usage: dict[str, Any]) -> None:
     """The views hold 64 bits, so one such number would stop them for ever."""

@@ -112,6 +112,16 @@ def test_bytes_that_are_no_utf8_are_replaced_only_where_it_is_said_to_be_utf8(ch
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
 
 
+OFFICE = "application/vnd.openxmlformats-officedocument"
+
+
+@pytest.mark.parametrize("kind", ["wordprocessingml.document", "spreadsheetml.sheet"])
+def test_a_rejected_document_says_what_can_be_read(kind: str) -> None:
+    said = f"Unsupported content type: {OFFICE}.{kind}; HTML, PDF and any text can be read"
+    with pytest.raises(Reject, match=said):
+        read_document(b"PK\x03\x04\x14\0\x06\0", f"{OFFICE}.{kind}", None)
+
+
 @pytest.mark.parametrize("content_type", ["image/png", "application/zip", "video/mp4"])
 def test_a_document_without_text_is_rejected(content_type: str) -> None:
     with pytest.raises(Reject, match=f"Unsupported content type: {content_type}"):
