@@ -111,10 +111,10 @@ function Outputs({ id, seq }) {
   const outputs = useLoaded(`/api/v1/runs/${id}/outputs`, { version: seq });
   return html`<${Loaded} of=${outputs}>${(/** @type {any[]} */ rows) =>
     rows.length
-      ? html`<table class="list"><thead><tr><th>Kind</th><th>What</th><th>When</th><th></th></tr></thead><tbody>
-          ${rows.map((row) => html`<tr key=${row.id}><td>${row.kind}</td>
+      ? html`<table class="list"><thead><tr><th>Kind</th><th>What</th><th>When</th></tr></thead><tbody>
+          ${rows.map((row) => html`<tr key=${row.id}><td>${row.kind}${row.inherited && html` <span class="hint">inherited</span>`}</td>
             <td class="wide">${row.kind === "file" ? html`<a href=${`/artifacts?file=${encodeURIComponent(row.pathOrPayload)}`}>${row.pathOrPayload}</a>` : html`<pre>${prettyText(row.pathOrPayload)}</pre>`}</td>
-            <td><${When} at=${row.createdAt} /></td><td>${row.inherited && html`<span class="hint">inherited</span>`}</td></tr>`)}
+            <td><${When} at=${row.createdAt} /></td></tr>`)}
         </tbody></table>`
       : html`<${Empty} title="No outputs"><p>Files, mails and webhooks of the run appear here.</p><//>`}<//>`;
 }
