@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,23 +11,26 @@ from sqlalchemy import ColumnElement, Function, Label, Select, func, select
 
 from contracts.api.fields import epoch_ms, iso
 from contracts.api.run_counts import RunCountQuery, RunCounts, StatusCounts
-from contracts.core.event import Json
 from contracts.core.scopes import Scope
 from contracts.views import EXECUTION_STATUS, HOUR_MS, IS_EXECUTION, IS_GOAL_RUN, hourly_totals, runs
 from gateway.api.periods import moment_in
 from gateway.endpoint import Call, endpoint
 from gateway.http.replies import json_reply
-from gateway.views.presenting import JsonRow
 from gateway.views.reader import Reader
 
 HOURS = {"hour": 1, "day": 24}
 """Length of a period."""
 DEFAULT_FROM = "7d"
 INVALID = "Invalid query parameters"
-STATUSES = tuple(name for name in StatusCounts.model_fields if name != "total")
+TOTAL = "total"
+NAMES = tuple(StatusCounts.model_fields)
+"""Statuses, and TOTAL."""
+NONE = dict.fromkeys(NAMES, 0)
 
-Counts = Mapping[int, Counter[str]]
-"""Numbers by status, by the start of their period in milliseconds since 1970."""
+Numbers = dict[str, int]
+"""Numbers by NAMES."""
+Counts = Mapping[int, Numbers]
+"""Numbers by the start of their period in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -68,13 +70,13 @@ async def get_run_summary(call: Call[None, RunCountQuery]) -> web.StreamResponse
             "summary": [
                 {
                     "date": iso(at),
-                    "executions": _shown(executions.get(at, {})),
-                    "runs": _shown(of_goals.get(at, {})),
+                    "executions": executions.get(at, NONE),
+                    "runs": of_goals.get(at, NONE),
                 }
                 for at in sorted(executions.keys() | of_goals.keys())
             ],
-            "executions": _shown(sum(executions.values(), Counter())),
-            "runs": _shown(sum(of_goals.values(), Counter())),
+            "executions": _sum(executions.values()),
+            "runs": _sum(of_goals.values()),
         }
     )
 
@@ -93,11 +95,13 @@ async def _counts(reader: Reader, listed: Listed, start: int, end: int, hours: i
         ]
     else:
         statements = [_rows(listed, start, end, hours)]
-    found: dict[int, Counter[str]] = defaultdict(Counter)
+    found: dict[int, Numbers] = {}
     for statement in statements:
         for row in await reader.all(statement):
-            found[row["period"] * hours * HOUR_MS].update({name: row[name] for name in STATUSES if row[name]})
-    return {at: counts for at, counts in found.items() if counts}
+            if row[TOTAL]:
+                at, numbers = row["period"] * hours * HOUR_MS, {name: row[name] for name in NAMES}
+                found[at] = _sum((found[at], numbers)) if at in found else numbers
+    return found
 
 
 def _whole_hours(listed: Listed, first: int, last: int, hours: int) -> Select[Any]:
@@ -119,11 +123,11 @@ def _rows(listed: Listed, start: int, end: int, hours: int) -> Select[Any]:
 
 
 def _by_status(number: Function[int]) -> list[Label[int]]:
-    """Return a column of `number` for each status."""
+    """Return a column of `number` for each of NAMES."""
     status = EXECUTION_STATUS
-    return [number.filter(status == name).label(name) for name in STATUSES]
+    numbers = {name: number.filter(status == name) for name in NAMES if name != TOTAL}
+    return [func.coalesce(one, 0).label(name) for name, one in {**numbers, TOTAL: number}.items()]
 
 
-def _shown(counts: Mapping[str, int]) -> JsonRow:
-    by_status: dict[str, Json] = {name: counts.get(name, 0) for name in STATUSES}
-    return {**by_status, "total": sum(counts.values())}
+def _sum(many: Collection[Numbers]) -> Numbers:
+    return {name: sum(one[name] for one in many) for name in NAMES}
