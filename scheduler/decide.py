@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -81,7 +81,9 @@ class Case:
 
     def prepare(self, tick: datetime) -> None:
         """Compute the run that `tick` requests ahead of it, if it requests one. See `asked_by` for errors."""
-        self.owner.prepared[self.entry.id] = (self.entry, tick, self.asked_by(tick))
+        asked = self.asked_by(tick)
+        asked = replace(asked, becomes=asked.aggregate.fold([asked.event]))
+        self.owner.prepared[self.entry.id] = (self.entry, tick, asked)
 
 
 class Decider:

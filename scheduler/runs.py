@@ -98,7 +98,7 @@ class Runs:
         """
         stream = Stream(self._log, asked.aggregate, asked.id, origin)
         with suppress(Conflict):
-            await stream.append([asked.event])
+            await stream.append([asked.event], becomes=asked.becomes)
             return True
         return False
 

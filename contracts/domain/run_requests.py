@@ -70,6 +70,8 @@ class RunRequest:
     aggregate: Aggregate[Any]
     id: str
     event: Event
+    becomes: Any = None
+    """The state of the aggregate after `event`; None: not computed yet."""
 
 
 def plan_id(run_id: str) -> str:
