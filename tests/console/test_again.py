@@ -71,9 +71,10 @@ async def test_a_fork_has_the_budget_that_was_written_and_other_limits_of_the_or
     assert await served.end(started.execution_id) == "completed"
     console = await open_console(f"/runs/{started.execution_id}?step=1")
     await console.page.get_by_text("Run again from here").click()
-    await console.page.get_by_text("Budget", exact=True).last.click()
-    await expect(console.page.get_by_label("Tokens")).to_have_value("70000")
-    steps = console.page.get_by_role("complementary").get_by_label("Steps")
+    drawer = console.page.get_by_role("complementary")
+    await drawer.get_by_text("Budget", exact=True).click()
+    await expect(drawer.get_by_label("Tokens")).to_have_value("70000")
+    steps = drawer.get_by_label("Steps")
     await steps.fill("-1")
     await console.page.get_by_role("button", name="Fork from here").click()
     field = console.page.locator("label.field", has=console.page.locator("[name='field:steps']"))
