@@ -78,8 +78,9 @@ async def test_a_start_that_is_cancelled_leaves_no_server(tmp_path: Path) -> Non
         for _ in range(turns):
             await asyncio.sleep(0)  # noqa: TID251  turns of the loop, not time
         starting.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await starting
+        await asyncio.wait([starting])
+        if not starting.cancelled():  # a slow machine has let it start first
+            await server.stop()
         assert server.pid is None
     async with running(server):
         assert server.pid is not None
