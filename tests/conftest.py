@@ -77,9 +77,8 @@ def pytest_collection() -> None:
 
 def pytest_collection_finish() -> None:
     """Leave what collecting made out of garbage collections, which else take a second each."""
-    gc.enable()
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
