@@ -8,18 +8,13 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-import pytest
-
 from contracts.core.commit import Recorded
 from contracts.runtime.blobs import MemoryBlobs
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log
 from contracts.runtime.memory_log import MemoryLog
-from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats_blobs import NatsBlobs
-from contracts.runtime.nats_log import NatsLog
-from contracts.runtime.wire import Format
-from tests.behaviour.tails import Inject, injecting
+from tests.behaviour.both_logs import OnMemory, OnNats
+from tests.behaviour.tails import Inject
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
@@ -101,25 +96,12 @@ class FollowerBehaviour:
         assert follower.seq == newest
 
 
-class TestFollowerOnMemory(FollowerBehaviour):
-    @pytest.fixture
-    def log(self, counters: Counters) -> MemoryLog:
-        return MemoryLog(counters.codec)
-
-    @pytest.fixture
-    def inject(self, log: MemoryLog) -> Inject:
-        return log.inject
+class TestFollowerOnMemory(OnMemory, FollowerBehaviour):
+    pass
 
 
-@pytest.mark.nats
-class TestFollowerOnNats(FollowerBehaviour):
-    @pytest.fixture
-    def log(self, connection: Connection, counters: Counters) -> NatsLog:
-        return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
-
-    @pytest.fixture
-    def inject(self, connection: Connection) -> Inject:
-        return injecting(connection)
+class TestFollowerOnNats(OnNats, FollowerBehaviour):
+    pass
 
 
 async def test_the_age_counts_from_the_last_comparison_with_the_log(counters: Counters) -> None:

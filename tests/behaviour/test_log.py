@@ -27,12 +27,11 @@ from contracts.runtime.log import (
     Unavailable,
 )
 from contracts.runtime.memory_log import MemoryLog
-from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream, transact
-from contracts.runtime.wire import COPIED, EXPECTED, PLACE, PUBLISHED, Format
-from tests.behaviour.tails import Inject, first, injecting
+from contracts.runtime.wire import COPIED, EXPECTED, PLACE, PUBLISHED
+from tests.behaviour.both_logs import OnMemory, OnNats
+from tests.behaviour.tails import Inject, first
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
@@ -413,15 +412,7 @@ class LogBehaviour:
             await Stream.open(log, counters.aggregate, "a", Origin("/test/1"))
 
 
-class TestMemoryLog(LogBehaviour):
-    @pytest.fixture
-    def log(self, counters: Counters) -> MemoryLog:
-        return MemoryLog(counters.codec)
-
-    @pytest.fixture
-    def inject(self, log: MemoryLog) -> Inject:
-        return log.inject
-
+class TestMemoryLog(OnMemory, LogBehaviour):
     async def test_a_lost_ack_leaves_the_commit_in_the_log(self, log: MemoryLog, counters: Counters) -> None:
         commit = counters.commit("a")
         log.lose_acks(1)
@@ -430,12 +421,5 @@ class TestMemoryLog(LogBehaviour):
         assert await log.append(commit, after=0) == 1
 
 
-@pytest.mark.nats
-class TestNatsLog(LogBehaviour):
-    @pytest.fixture
-    def log(self, connection: Connection, counters: Counters) -> NatsLog:
-        return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
-
-    @pytest.fixture
-    def inject(self, connection: Connection) -> Inject:
-        return injecting(connection)
+class TestNatsLog(OnNats, LogBehaviour):
+    pass

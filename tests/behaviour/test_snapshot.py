@@ -18,12 +18,9 @@ from contracts.runtime import snapshot, snapshot_file
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
 from contracts.runtime.memory_log import MemoryLog
-from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats_blobs import NatsBlobs
-from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.snapshot import Snapshot
-from contracts.runtime.wire import Format
-from tests.behaviour.tails import Inject, injecting
+from tests.behaviour.both_logs import OnMemory, OnNats
+from tests.behaviour.tails import Inject
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
@@ -228,25 +225,12 @@ class SnapshotBehaviour:
         path.write_bytes(content)
 
 
-class TestSnapshotOnMemory(SnapshotBehaviour):
-    @pytest.fixture
-    def log(self, counters: Counters) -> MemoryLog:
-        return MemoryLog(counters.codec)
-
-    @pytest.fixture
-    def inject(self, log: MemoryLog) -> Inject:
-        return log.inject
+class TestSnapshotOnMemory(OnMemory, SnapshotBehaviour):
+    pass
 
 
-@pytest.mark.nats
-class TestSnapshotOnNats(SnapshotBehaviour):
-    @pytest.fixture
-    def log(self, connection: Connection, counters: Counters) -> NatsLog:
-        return NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
-
-    @pytest.fixture
-    def inject(self, connection: Connection) -> Inject:
-        return injecting(connection)
+class TestSnapshotOnNats(OnNats, SnapshotBehaviour):
+    pass
 
 
 class AbsentLog(MemoryLog):
