@@ -112,9 +112,9 @@ class Database:
             Inaccessible: it cannot be written now. Nothing was written.
         """
         self.check()
-        await self._checkpoints.before_write()
         self._writing = True
         try:
+            await self._checkpoints.before_write()
             rows = await _in_thread(lambda: self._write(statements, mark, after))
         finally:
             self._writing = False

@@ -14,7 +14,7 @@ _LOOK_ALIKES = str.maketrans("ol", "01")
 
 
 def closest(given: str, known: Iterable[str], *, likeness: float = LEAST_LIKENESS) -> str | None:
-    """The element of `known` most similar to `given`; None if none is similar. Ignores case, `_` and `-`.
+    """Return the known word that is most similar to `given`, or None. Case, `_` and `-` are ignored.
 
     Where one of the two is short, the other one must be the same with one letter more or less, or with two
     neighbouring letters exchanged.

@@ -14,7 +14,7 @@ from contracts.runtime.continuity import Mark
 from contracts.views import outputs
 from projector.changes import Changes
 from projector.database import Database
-from projector.file_errors import Inaccessible
+from projector.file_errors import Damaged, Inaccessible
 from projector.wal_checkpoints import CHECKPOINT_ROWS, MOST_PAGES, Moved, WalCheckpoints
 
 if TYPE_CHECKING:
@@ -94,6 +94,28 @@ async def test_a_log_that_a_reader_has_made_long_is_moved_before_the_next_write(
     for _ in range(10):
         await views.write(1)
     assert views.log_pages == grown
+
+
+async def test_a_log_that_is_moved_before_a_write_does_not_look_like_a_change_by_another_program(
+    views: Writing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others check the file while it is moved: after it has changed, and before that is known."""
+    problems: list[Exception] = []
+    note_change = views.database._note_change
+
+    def check_first() -> None:
+        try:
+            views.database.check()
+        except Damaged as damaged:
+            problems.append(damaged)
+        note_change()
+
+    await views.write(1)
+    monkeypatch.setattr(views.database._checkpoints, "_pages", MOST_PAGES)
+    monkeypatch.setattr(views.database, "_note_change", check_first)
+    await views.write(1)
+    assert views.moved >= 1
+    assert problems == []
 
 
 async def test_a_log_that_becomes_long_beside_the_writes_is_moved_before_the_next_one() -> None:
