@@ -10,7 +10,7 @@ from contracts.core.tool import Effect
 from contracts.domain import run
 from contracts.domain.budget import NOTHING_SPENT, Budget
 from contracts.domain.run import RUN, Changes, RunPolicy, StepChange
-from tests.unit.contracts.domain.test_forks import (
+from tests.unit.contracts.domain.fork_histories import (
     BEGUN,
     NOW,
     ORIGIN,

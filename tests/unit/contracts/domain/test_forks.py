@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -13,62 +12,33 @@ from hypothesis import strategies as st
 from contracts.core.event import Event
 from contracts.core.tool import Effect
 from contracts.domain import run
-from contracts.domain.memory import Kind, Memory
-from contracts.domain.run import RUN, Changes, RunPolicy, StepChange, Success
+from contracts.domain.run import RUN, StepChange, Success
 from contracts.domain.run.steps import SYNTHESIS
 from tests import jobs
+from tests.unit.contracts.domain.fork_histories import (
+    BEGUN,
+    FILE,
+    GOAL,
+    INHERITED_FILE,
+    NOW,
+    PLAN,
+    POLICY,
+    RESULT,
+    STARTED,
+    answered,
+    done,
+    forked,
+    forked_turns,
+    suspended,
+    turn,
+)
 
 Given = Callable[..., Any]
-
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
-POLICY = RunPolicy()
-ORIGIN = run.ForkedFrom(run_id="run_0")
-RESULT = run.Given("by hand")
-
-# 1 → 2 → 4, 1 → 3 (inference), then the report
-PLAN = run.Requested(
-    dag_id="d",
-    original_request="do it",
-    goal_id="goal_1",
-    trigger="schedule",
-    job=jobs.job(
-        jobs.task("001", "read", {"path": "a"}),
-        jobs.task("002", "send", {"to": "b"}, needs=("001",)),
-        jobs.task("003", "inference", {"prompt": "think"}, needs=("001",)),
-        jobs.task("004", "write", {"path": "c"}, needs=("002",)),
-        synthesis_plan="sum up",
-    ),
-)
-STARTED = run.Started(executor="e", at=NOW, synthesis="llm")
-
-
-def done(*steps: str) -> list[Event]:
-    return [
-        event
-        for step in steps
-        for event in (
-            run.StepsStarted(steps=(step,)),
-            run.StepCompleted(step=step, result=f"of {step}", cost_usd="0.5"),
-        )
-    ]
-
-
-def suspended() -> list[Event]:
-    failed = run.StepFailed(step="004", attempt=1, error="broke")
-    steps = [*done("001", "002", "003"), run.StepsStarted(steps=("004",)), failed]
-    return [PLAN, STARTED, *steps, run.Suspended(reason="broke")]
 
 
 def completed() -> list[Event]:
     end = run.Completed(completed_steps=4, duration_ms=5)
     return [PLAN, STARTED, *done("001", "002", "003", "004", SYNTHESIS), end]
-
-
-def forked(history: Sequence[Event], **changes: Any) -> tuple[Any, dict[str, run.InheritedStep], run.State]:
-    """The request of a fork, what it inherits, and its state."""
-    request, inherited = run.fork(RUN.fold(history), Changes(**changes), ORIGIN, NOW)
-    assert isinstance(inherited, run.Inherited)
-    return request, {one.step: one for one in inherited.steps}, RUN.fold([request, inherited])
 
 
 def first_steps(state: run.State) -> tuple[str, ...]:
@@ -263,69 +233,6 @@ def test_inherited_results_are_as_untrusted_as_in_the_original_and_given_ones_ar
     assert forked_turns(turns, steps={"1.0": StepChange(result=RESULT)})[2].untrusted == set()
 
 
-# ── runs by an agent ────────────────────────────────────────────────────────────────────────────────────
-
-MEMORIES = (Memory(type=Kind.FACT, content="it rains", run_id="run_x"),)
-GOAL = run.GoalRequested(
-    goal_id="goal_1",
-    objective="find it",
-    step_budget=5,
-    trigger="schedule",
-    schedule_id="s",
-    agent_id="agent_1",
-)
-AGENT = run.AgentUsed(id="agent_1", name="a", version_name="1", prompt_template="p")
-BEGUN = run.GoalStarted(executor="e", at=NOW, agent=AGENT, temperature=0.7, max_tokens=100, memories=MEMORIES)
-
-
-def turn(number: int, *calls: str) -> list[Event]:
-    made = tuple(
-        run.Call(
-            id=f"c{n}",
-            name=name.strip("!"),
-            arguments={"n": n},
-            refusal="no" if name.startswith("!") else None,
-        )
-        for n, name in enumerate(calls)
-    )
-    taken = run.TurnTaken(
-        turn=number,
-        thought=f"t{number}",
-        calls=made,
-        finish_reason="tool_calls" if calls else "stop",
-        cost_usd="1",
-    )
-    return [run.StepsStarted(steps=(str(number),)), taken]
-
-
-def answered(number: int, position: int) -> list[Event]:
-    step = f"{number}.{position}"
-    answer = run.CallAnswered(turn=number, position=position, result=f"r{step}")
-    return [run.StepsStarted(steps=(step,)), answer]
-
-
-PURSUED = (
-    GOAL,
-    BEGUN,
-    *turn(1, "read", "!no"),
-    *answered(1, 0),
-    *turn(2, "send", "read"),
-    *answered(2, 0),
-    *answered(2, 1),
-    *turn(3),
-)
-FINISHED = (
-    *PURSUED,
-    run.StepsStarted(steps=("summary",)),
-    run.Summarised(summary="done"),
-    run.Completed(completed_steps=3, duration_ms=1, outcome_reason="done"),
-)
-
-
-FILE = run.Output(kind="file", content="a.md")
-INHERITED_FILE = FILE.model_copy(update={"inherited": True})
-
-
 def test_what_inherited_steps_left_outside_is_an_output_of_the_fork() -> None:
     written = [run.StepCompleted(step=step, result="x", output=FILE) for step in ("001", "002")]
     history = [PLAN, STARTED, *written, run.Suspended(reason="broke")]
@@ -333,111 +240,3 @@ def test_what_inherited_steps_left_outside_is_an_output_of_the_fork() -> None:
     assert fork.outputs == (INHERITED_FILE,)
     _, _, fork = forked(history, steps={"001": StepChange(result=RESULT)}, start=("002",))
     assert fork.outputs == ()
-
-
-def test_what_inherited_calls_left_outside_is_an_output_of_the_fork() -> None:
-    answer = run.CallAnswered(turn=1, position=0, result="x", output=FILE)
-    history = [GOAL, BEGUN, *turn(1, "write"), run.StepsStarted(steps=("1.0",)), answer, *turn(2)]
-    _, inherited, fork = forked_turns(history, start=("2",))
-    assert fork.loop
-    assert fork.loop.turns[0].answers[0].output == INHERITED_FILE
-    again = run.fork(fork, Changes(start=("2",)), ORIGIN, NOW)[1]
-    assert again == inherited
-    assert (
-        forked_turns(history, steps={"1.0": StepChange(result=RESULT)})[1].turns[0].answers[0].output is None
-    )
-
-
-def forked_turns(history: Sequence[Event], **changes: Any) -> tuple[Any, run.Inherited, run.State]:
-    request, inherited = run.fork(RUN.fold(history), Changes(**changes), ORIGIN, NOW)
-    assert isinstance(inherited, run.Inherited)
-    return request, inherited, RUN.fold([request, inherited])
-
-
-@pytest.mark.parametrize(
-    ("changes", "turns", "ready"),
-    [
-        ({"start": ("1",)}, 0, ("1",)),
-        ({"start": ("2",)}, 1, ("2",)),
-        ({"start": ("3",)}, 2, ("3",)),
-        ({"start": ("summary",)}, 3, ("summary",)),
-        ({"instruction": "find more"}, 2, ("3",)),
-        ({"model": "m"}, 2, ("3",)),
-        ({"steps": {"1.0": StepChange(params={"n": 7})}}, 1, ("1.0",)),
-        ({"steps": {"2.1": StepChange(params={"n": 7})}}, 2, ("2.1",)),
-        ({"steps": {"2.0": StepChange(result=RESULT)}}, 2, ("3",)),
-        ({"steps": {"1.1": StepChange(result=RESULT)}}, 1, ("2",)),
-    ],
-)
-def test_a_fork_of_an_agents_run_inherits_the_turns_before_the_change(
-    changes: dict[str, Any], turns: int, ready: tuple[str, ...]
-) -> None:
-    request, inherited, state = forked_turns(FINISHED, **changes)
-    assert (len(inherited.turns), inherited.memories, state.ready) == (turns, MEMORIES, ready)
-    assert (request.trigger, request.schedule_id, request.forked_from.run_id) == ("api", None, "run_0")
-    first = run.start_goal(state, BEGUN, POLICY)
-    assert first[1:] == [run.StepsStarted(steps=ready)]
-    loop = RUN.fold(first, state).loop
-    assert loop
-    assert loop.memories == MEMORIES
-
-
-def test_a_fork_of_an_agents_run_has_the_changed_call_and_the_other_results() -> None:
-    steps = {"2.1": StepChange(params={"n": 7})}
-    request, _, state = forked_turns(
-        FINISHED, steps=steps, instruction="more", step_budget=9, agent="agent_2"
-    )
-    assert (request.objective, request.step_budget, request.agent_id) == ("more", 9, "agent_2")
-    assert state.loop
-    last = state.loop.turns[-1]
-    assert last.taken.calls[1].arguments == {"n": 7}
-    assert last.answers.keys() == {0}
-    assert state.graph.steps["2.1"].task.tool_or_prompt.params == {"n": 7}
-    assert request.forked_from.steps == ("2.1",)
-
-
-def test_a_run_that_used_all_its_turns_goes_on_in_a_fork_with_more() -> None:
-    short = GOAL.model_copy(update={"step_budget": 1})
-    spent = (short, BEGUN, *turn(1, "read"), *answered(1, 0), run.Completed(completed_steps=1, duration_ms=1))
-    with pytest.raises(run.InvalidFork, match="inherits 1 turns: give at least 2"):
-        forked_turns(spent, step_budget=1)
-    _, inherited, state = forked_turns(spent, step_budget=2)
-    assert (len(inherited.turns), state.ready) == (1, ("2",))
-
-
-def test_a_call_that_a_failed_run_left_unfinished_is_not_made_again_by_its_fork() -> None:
-    history = (GOAL, BEGUN, *turn(1, "send"), run.StepsStarted(steps=("1.0",)))
-    with pytest.raises(run.InvalidFork, match=r"1\.0 \(send\) is in progress"):
-        forked_turns(history)
-    _, inherited, state = forked_turns((*history, run.Failed(error="executors died")))
-    assert "whether it took effect is unknown" in (inherited.turns[0].answers[0].error or "")
-    assert state.ready == ("2",)
-
-
-@pytest.mark.parametrize(
-    ("changes", "path", "why"),
-    [
-        ({}, (), "the agent has finished: say what changes"),
-        ({"start": ("9",)}, ("from",), "'9' is no turn of the run: give a turn from 1 to 4, or 'summary'"),
-        ({"start": ("1.0",)}, ("from",), "is no turn"),
-        ({"start": ("1", "2")}, ("from",), "is no turn"),
-        ({"steps": {"5.0": StepChange(result=RESULT)}}, ("steps", "5.0"), "no step '5.0'"),
-        ({"steps": {"2.0": StepChange(agent="x")}}, ("steps", "2.0"), "either params or the result"),
-        ({"steps": {"1.1": StepChange(params={})}}, ("steps", "1.1", "params"), "the call was refused"),
-        (
-            {"steps": {"1.0": StepChange(result=RESULT), "2.0": StepChange(result=RESULT)}},
-            ("steps",),
-            "calls of one turn only",
-        ),
-        ({"start": ("2",), "steps": {"1.0": StepChange(result=RESULT)}}, ("from",), "not both"),
-    ],
-)
-def test_changes_that_do_not_fit_the_turns_are_refused(changes: Any, path: Any, why: str) -> None:
-    with pytest.raises(run.InvalidFork, match=why) as refused:
-        forked_turns(FINISHED, **changes)
-    assert refused.value.path == path
-
-
-def test_a_run_by_an_agent_that_never_started_can_be_forked() -> None:
-    _, inherited, state = forked_turns((GOAL, run.Failed(error="no model")), model="m")
-    assert (inherited.turns, inherited.memories, state.ready) == ((), None, ("1",))
