@@ -3,69 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from contracts.core.event import Event, Usage
 from contracts.core.tool import Effect, ToolSpec
-from contracts.domain import agent, dag, run
-from contracts.domain.agent import AGENT
+from contracts.domain import dag, run
 from contracts.domain.dag import DAG
-from contracts.domain.plan import Job
 from contracts.domain.run import RUN
 from contracts.domain.schedule.schedule import Schedule
-from tests import jobs
 from tests.services.gateway.shared import LLM, add_agent
 
 if TYPE_CHECKING:
     from tests.services.conftest import Api, StartGateway
 
-GOAL = {"goal-text": "do it", "agentName": "Planner"}
-USAGE = Usage(prompt_tokens=11, completion_tokens=7)
-ATTEMPT = dag.AttemptMade(attempt=1, reason="initial", usage=USAGE, generation_stats={"id": "g"})
-TITLE = dag.AttemptMade(attempt=1, reason="title_master", usage=Usage(prompt_tokens=1))
-SHOWN_USAGE = {"promptTokens": 11, "completionTokens": 7, "totalTokens": 18}
-
-
-def job(coverage: str = "high", **changes: Any) -> Job:
-    return jobs.job(validation={"coverage": coverage}, **changes)
-
-
-ASKING = job(clarification_needed=True, clarification_query="which?")
-
-
-@pytest.fixture
-async def api(start_gateway: StartGateway) -> Api:
-    """A gateway with a model to plan with, and an agent called Planner."""
-    api = await start_gateway(llm=LLM)
-    await add_agent(api)
-    return api
-
-
-async def next_request(api: Api, after: int = 0) -> tuple[str, dag.State]:
-    """The next DAG that waits for a planner."""
-    async with aclosing(api.log.tail("evt.dag.*.requested", after=after)) as batches:
-        async for batch in batches:
-            dag_id = batch[-1].commit.aggregate_id
-            recorded = await api.log.read("dag", dag_id)
-            return dag_id, DAG.fold([event for one in recorded for event in one.commit.events])
-    raise AssertionError("the tail has ended")
-
-
-async def plan(
-    api: Api, path: str, *ends: Sequence[Event], body: Any = None, **options: Any
-) -> tuple[Any, str]:
-    """Ask for a plan, let a planner make these commits, and give the answer and the DAG's id."""
-    after = await api.log.last_seq()
-    asking = asyncio.create_task(api.post(path, GOAL if body is None else body, **options))
-    dag_id, _ = await next_request(api, after)
-    for events in ends:
-        assert not asking.done()
-        await api.write(DAG, dag_id, *events)
-    return await asking, dag_id
+from tests.services.gateway.planning.planning import (
+    ASKING,
+    ATTEMPT,
+    GOAL,
+    SHOWN_USAGE,
+    TITLE,
+    job,
+    next_request,
+    plan,
+)
 
 
 async def test_a_plan_that_covers_the_goal_is_answered_by_its_id(api: Api) -> None:
@@ -307,47 +268,6 @@ async def test_only_a_dag_that_asks_can_be_answered(api: Api) -> None:
     assert (empty.status, empty.json["error"]) == (400, "Invalid input parameters")
 
 
-# ── what is refused ─────────────────────────────────────────────────────────────────────────────────────
-
-
-@pytest.mark.parametrize(
-    ("changes", "status", "error"),
-    [
-        ({"goal-text": "", "cronSchedule": "bad"}, 400, "Invalid input parameters"),
-        ({"goal-text": None}, 400, "Invalid input parameters"),
-        ({"max_tokens": "many"}, 400, "Invalid input parameters"),
-        ({"cronSchedule": "bad", "timezone": "bad"}, 400, "Invalid cron expression"),
-        ({"timezone": "bad", "provider": "bad", "model": "m"}, 400, "Invalid timezone"),
-        ({"provider": "bad", "model": "m", "agentName": "Nobody"}, 400, "Invalid LLM provider configuration"),
-        ({"provider": "openai", "model": "m"}, 400, "Invalid LLM provider configuration"),
-        ({"agentName": "Nobody"}, 404, "Agent 'Nobody' not found OR not active"),
-    ],
-)
-async def test_the_first_problem_is_named_and_nothing_is_written(
-    api: Api, changes: dict[str, Any], status: int, error: str
-) -> None:
-    """The body comes before the schedule, the schedule before the provider, the provider before the agent."""
-    before = await api.log.last_seq()
-
-    answer = await api.post("/api/v1/create-dag", GOAL | changes)
-
-    assert (answer.status, answer.json["error"]) == (status, error)
-    assert await api.log.last_seq() == before
-
-
-async def test_refusals_of_create_and_execute_say_failed_but_not_those_of_the_schedule(api: Api) -> None:
-    async def refused(**changes: Any) -> str | None:
-        status: str | None = (await api.post("/api/v1/create-and-execute-dag", GOAL | changes)).json.get(
-            "status"
-        )
-        return status
-
-    assert await refused(agentName="Nobody") == "failed"
-    assert await refused(agentName=7) == "failed"
-    assert await refused(provider="bad", model="m") == "failed"
-    assert await refused(cronSchedule="bad") is None
-
-
 async def test_an_execution_that_is_not_waited_for_can_be_found_at_once(api: Api) -> None:
     headers = {"Prefer": "respond-async"}
 
@@ -361,56 +281,3 @@ async def test_an_execution_that_is_not_waited_for_can_be_found_at_once(api: Api
     assert b"event: execution.updated\n" in frame
     assert b'"status":"pending"' in frame[-1]
     assert (await api.post(f"{execution}/cancel")).json["status"] == "failed"
-
-
-async def test_an_inactive_agent_cannot_plan(api: Api) -> None:
-    await api.write(AGENT, "a2", agent.Created(name="Idle", version_name="1", prompt_template="p"))
-
-    assert (await api.post("/api/v1/create-dag", GOAL | {"agentName": "Idle"})).status == 404
-
-
-async def test_without_a_model_planning_says_what_to_set_and_writes_nothing(
-    start_gateway: StartGateway,
-) -> None:
-    api = await start_gateway()
-
-    answer = await api.post("/api/v1/create-dag", GOAL)
-
-    assert answer.status == 503
-    assert "LLM_PROVIDER" in answer.json["error"]
-    assert await api.log.last_seq() == 0
-
-
-async def test_an_agent_with_a_model_of_its_own_needs_no_other(start_gateway: StartGateway) -> None:
-    api = await start_gateway()
-    created = agent.Created(name="Own", version_name="1", prompt_template="p", provider="ollama", model="m")
-    await api.write(AGENT, "a1", created)
-    await api.write(AGENT, "a1", agent.Activated(name="Own"))
-
-    answer = await api.post(
-        "/api/v1/create-dag", GOAL | {"agentName": "Own"}, headers={"Prefer": "respond-async"}
-    )
-
-    assert answer.status == 202
-
-
-@pytest.mark.parametrize(("provider", "model"), [("unheard-of", "m"), ("openai", None), ("openai", "m")])
-async def test_an_agent_whose_own_model_cannot_be_called_plans_with_that_of_the_settings(
-    api: Api, provider: str, model: str | None
-) -> None:
-    created = agent.Created(name="Own", version_name="1", prompt_template="p", provider=provider, model=model)
-    await api.write(AGENT, "a2", created, agent.Activated(name="Own"))
-
-    answer = await api.post(
-        "/api/v1/create-dag", GOAL | {"agentName": "Own"}, headers={"Prefer": "respond-async"}
-    )
-
-    assert answer.status == 202
-
-
-async def test_a_provider_without_a_model_or_a_model_without_a_provider_is_ignored(api: Api) -> None:
-    answer = await api.post(
-        "/api/v1/create-dag", GOAL | {"provider": "no such"}, headers={"Prefer": "respond-async"}
-    )
-
-    assert answer.status == 202
