@@ -16,6 +16,8 @@ from tests.behaviour.tails import Inject, injecting
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
 
+AnyLog = MemoryLog | NatsLog
+
 
 class OnMemory:
     """A log in memory."""
