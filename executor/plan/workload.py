@@ -17,7 +17,7 @@ from contracts.domain import run
 from contracts.domain.agent import AgentVersion
 from contracts.domain.model import Model, NoModel, resolve_model
 from contracts.domain.plan import in_zone
-from contracts.domain.plan.placeholders import find, id_key
+from contracts.domain.plan.placeholders import find
 from contracts.domain.plan.tool_params import tool_params
 from contracts.domain.prompts.templates import dates, fill, tool_texts
 from contracts.domain.run import RunPolicy
@@ -163,14 +163,9 @@ class PlanWorkload:
 
     async def _results(self, attempt: Attempt, wanted: set[str]) -> Mapping[str, Json]:
         """The results of the completed steps in `wanted`, with large results fetched."""
-        if not wanted:
-            return {}
-        keys = {id_key(id_) for id_ in wanted}
-        return {
-            id_: await self._resources.value(result)
-            for id_, result in attempt.state.done.items()
-            if id_key(id_) in keys
-        }
+        state = attempt.state
+        ids = {state.graph.id_of(written) for written in wanted}
+        return {id_: await self._resources.value(state.done[id_]) for id_ in ids if id_ in state.done}
 
 
 def _sha256(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from contracts.core.event import Json
 from contracts.core.tool import Source
 from contracts.domain import run
-from contracts.domain.plan.placeholders import find, id_key
+from contracts.domain.plan.placeholders import find
 from contracts.domain.run import SUMMARY, Loop, call_step
 from contracts.domain.run.steps import Graph, Step
 from executor.tools.tool import Tool
@@ -43,13 +43,7 @@ def has_untrusted_input(state: run.State, step: Step) -> bool:
 
 def steps_in(graph: Graph, value: Json) -> list[str]:
     """The steps whose results the placeholders in `value` insert."""
-    return sorted(_exact_id(graph, written) for written in find(value))
-
-
-def _exact_id(graph: Graph, written: str) -> str:
-    if written in graph.steps:
-        return written
-    return next((id_ for id_ in graph.steps if id_key(id_) == id_key(written)), written)
+    return sorted(graph.id_of(written) for written in find(value))
 
 
 def _inputs(graph: Graph, step: Step) -> Iterator[str]:

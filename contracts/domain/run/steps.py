@@ -10,6 +10,7 @@ import orjson
 
 from contracts.core.event import BlobRef, Json
 from contracts.domain.plan import Job, SubTask
+from contracts.domain.plan.placeholders import id_key
 
 SYNTHESIS = "__SYNTHESIS__"
 """Id of the last step of every run of a plan. It makes the report."""
@@ -45,6 +46,12 @@ class Graph:
     def sinks(self) -> tuple[str, ...]:
         """Steps whose results no other step uses."""
         return tuple(step for step in self.tasks if self.dependents.get(step) == (SYNTHESIS,))
+
+    def id_of(self, written: str) -> str:
+        """The id of the step that `written` names, where 1, 01 and 001 are the same; `written` if none."""
+        if written in self.steps:
+            return written
+        return next((id_ for id_ in self.steps if id_key(id_) == id_key(written)), written)
 
     def freed_by(self, step: str, done: Mapping[str, Json]) -> tuple[str, ...]:
         """Steps that can start because `step`, the newest in `done`, has completed."""
