@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from contracts.runtime.permissions import OPERATOR
 from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
 from deploy.local.nats_server import NatsServer, running
+from tests.waiting import WAIT_S
 
 
 class SharedNats:
@@ -32,10 +34,10 @@ class SharedNats:
 
     def empty(self) -> None:
         """Remove all messages, consumers, and streams that are not as `ensure_topology` creates them."""
-        self._portal.call(self._remove_used)
+        self._portal.call(self._replace_used)
 
     def remove_streams(self) -> None:
-        """Remove all streams."""
+        """Remove all streams. New streams of the same names are empty."""
         self._portal.call(self._remove_all)
 
     async def prepare(self) -> None:
@@ -44,15 +46,36 @@ class SharedNats:
         await ensure_topology(self._connection)
         self._new = {info["config"]["name"]: info["config"] for info in await self._streams()}
 
-    async def _remove_used(self) -> None:
-        for info in await self._streams():
-            config, state = info["config"], info["state"]
-            if state["last_seq"] or state["consumer_count"] or config != self._new.get(config["name"]):
-                await self._remove(config["name"])
+    async def _replace_used(self) -> None:
+        used = [info["config"]["name"] for info in await self._streams() if self._is_used(info)]
+        for name in used:
+            await self._remove(name)
+        for name in used:
+            await self._create_empty(name)
+            if name not in self._new:
+                await self._remove(name)
+
+    def _is_used(self, info: Any) -> bool:
+        config, state = info["config"], info["state"]
+        is_new: bool = config == self._new.get(config["name"])
+        return not is_new or state["last_seq"] > 0 or state["consumer_count"] > 0
 
     async def _remove_all(self) -> None:
+        await self._replace_used()
         for info in await self._streams():
             await self._remove(info["config"]["name"])
+
+    async def _create_empty(self, name: str) -> None:
+        """Create the stream; remove it and create it again until it is empty.
+
+        nats-server moves the files of a removed stream aside and removes them in the background. While those
+        of the removal before are still there, moving fails, which the server does not report, and the next
+        stream of that name has the messages of the removed one.
+        """
+        config = self._new.get(name, {"name": name})
+        async with asyncio.timeout(WAIT_S):
+            while (await self._connection.api(f"STREAM.CREATE.{name}", config))["state"]["last_seq"]:
+                await self._remove(name)
 
     async def _streams(self) -> list[Any]:
         return (await self._connection.api("STREAM.LIST"))["streams"] or []
