@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, asynccontextmanager, closing
 from dataclasses import replace
 from functools import partial
@@ -11,14 +11,13 @@ from functools import partial
 import orjson
 from aiohttp import ClientSession, DummyCookieJar
 
+from contracts.agents_and_keys import AgentsAndKeys
 from contracts.core.event import Json
 from contracts.core.ids import new_id
 from contracts.core.subjects import EXECUTOR_ALIVE, live_run, state_filter
 from contracts.core.text import clean_json
-from contracts.domain.agent import AGENT, Directory
+from contracts.domain.agent import Directory
 from contracts.domain.executors import INTERVAL_S, ExecutorAlive
-from contracts.domain.key import KEY
-from contracts.domain.keys import Keys
 from contracts.domain.registry import CODEC
 from contracts.domain.run import RUN, Status
 from contracts.llm import Llm, LlmSettings
@@ -26,7 +25,6 @@ from contracts.runtime.catalogue import publish
 from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
-from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats_log import NatsLog, nats_log
@@ -58,30 +56,31 @@ STOPPED = (state_filter(RUN.name, Status.CANCELLED), state_filter(RUN.name, Stat
 async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
     """Build the executor, with the log of `settings` and the tools and LLM of the environment."""
     tool_settings, llm_settings = ToolSettings(), LlmSettings()
-    agents, keys, name = Directory(), Keys(), f"{settings.instance}-{new_id()[-8:]}"
+    name = f"{settings.instance}-{new_id()[-8:]}"
+    source = f"/{NAME}/{name}"
     async with (
         _tools(tool_settings) as (tools, sources),
         aclosing(Llm(llm_settings)) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
-        aclosing(SharedBudget(log, llm, settings.shared_budget, keys, source=f"/{NAME}/{name}")) as shared,
+        AgentsAndKeys(log).kept_in(settings.data_dir / f"{NAME}.snapshot") as (known, save),
+        aclosing(
+            SharedBudget(log, llm, settings.shared_budget, known.keys, source=f"/{NAME}/{name}")
+        ) as shared,
     ):
-        resources = _resources(settings, tools, llm, agents, log, shared)
+        resources = _resources(settings, tools, llm, known.agents, log, shared)
         workloads = _workloads(settings, log, resources, _limits(settings, llm_settings))
         executor = Executor(log, workloads, name)
         public_url = str(settings.public_url or "")
-        after_run = AfterRun(log, resources, settings.policy, f"/{NAME}/{name}", public_url)
-        followers = (
-            Follower(log, state_filter(AGENT.name), fold=agents.fold),
-            Follower(log, state_filter(KEY.name), fold=keys.fold),
-        )
+        after_run = AfterRun(log, resources, settings.policy, source, public_url)
         await publish(log.connection, tools.specs)
         with _leases(settings, NAME) as runs_leases, _leases(settings, AFTER_RUN) as ends_leases:
             runs = _runs(settings, log, executor, runs_leases)
             ends = _ends(settings, log, after_run, ends_leases)
             workers: list[Worker] = [
                 log.connection.watch,
-                *(follower.run for follower in followers),
-                partial(_consume, runs, executor, followers, sources),
+                *(follower.run for follower in known.followers),
+                save,
+                partial(_consume, runs, executor, known, sources),
                 ends.run,
                 partial(_announce, log.connection, settings, tools),
                 *(source.run for source in sources),
@@ -91,11 +90,10 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
 
 
 async def _consume(
-    runs: Consumer, executor: Executor, followers: Iterable[Follower], sources: Sequence[ToolSource]
+    runs: Consumer, executor: Executor, known: AgentsAndKeys, sources: Sequence[ToolSource]
 ) -> None:
     """Carry out runs, once the agents, the keys and the tools are known."""
-    for follower in followers:
-        await follower.catch_up()
+    await known.catch_up()
     await listed(sources)
     await until_drained(asyncio.create_task(runs.run()), executor)
 

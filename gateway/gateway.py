@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from contracts.agents_and_keys import AgentsAndKeys
 from contracts.domain.agent import Directory
 from contracts.domain.executors import Executors
 from contracts.domain.keys import Keys
@@ -52,14 +53,10 @@ class Gateway:
     views: Views
     progress: ViewsProgress
     """The position of the views."""
-    agents: Directory
-    agents_follower: Follower
-    """The follower that keeps `agents` current."""
-    keys: Keys
-    keys_follower: Follower
-    """The follower that keeps `keys` current."""
+    known: AgentsAndKeys
+    """All agents and keys."""
     keys_freshness: Freshness
-    """Whether `keys` is recent enough to authenticate by it."""
+    """Whether `keys` are recent enough to authenticate by it."""
     authenticate: Authenticate
     sessions: Sessions
     """The requests of keys and users that are in progress."""
@@ -86,13 +83,23 @@ class Gateway:
     agents_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Serialises changes of agents, because their names must be unique."""
 
+    @property
+    def agents(self) -> Directory:
+        """All agents, as of a moment ago."""
+        return self.known.agents
+
+    @property
+    def keys(self) -> Keys:
+        """All keys, as of a moment ago."""
+        return self.known.keys
+
     async def agents_current(self) -> Directory:
         """Return all agents as of now.
 
         Raises:
             Unavailable: the log could not be reached in time.
         """
-        await _caught_up(self.agents_follower, "agents")
+        await _caught_up(self.known.agents_follower, "agents")
         return self.agents
 
     async def keys_current(self) -> Keys:
@@ -101,7 +108,7 @@ class Gateway:
         Raises:
             Unavailable: the log could not be reached in time.
         """
-        await _caught_up(self.keys_follower, "keys")
+        await _caught_up(self.known.keys_follower, "keys")
         return self.keys
 
     async def projected(self, seq: int, timeout: float | None = None) -> bool:

@@ -10,16 +10,14 @@ from functools import partial
 
 import structlog
 
+from contracts.agents_and_keys import AgentsAndKeys
 from contracts.core import subjects
-from contracts.domain.agent import Directory
 from contracts.domain.executors import Executors
-from contracts.domain.key import KEY
 from contracts.domain.keys import Keys
 from contracts.domain.registry import CODEC
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.blobs import Blobs
 from contracts.runtime.catalogue import Catalogue, watch
-from contracts.runtime.follow import Follower
 from contracts.runtime.key_value import KeyValue, NatsKeyValue
 from contracts.runtime.log import Log
 from contracts.runtime.nats_log import nats_log
@@ -64,7 +62,10 @@ async def build(settings: GatewaySettings) -> AsyncGenerator[Running]:
         await connection.listen(subjects.PROJECTED, lambda payload: gateway.progress.announce(int(payload)))
         await connection.listen(subjects.EXECUTOR_ALIVE, gateway.executors.record_heartbeat)
         background = (connection.watch, partial(watch, connection, gateway.catalogue))
-        async with running(gateway, *background) as (_, worker):
+        async with (
+            gateway.known.kept_in(settings.data_dir / f"{NAME}.snapshot") as (_, save),
+            running(gateway, *background, save) as (_, worker),
+        ):
             yield Running([worker], checks(gateway))
 
 
@@ -78,10 +79,9 @@ def assemble(
     live: Live | None = None,
 ) -> Gateway:
     """Create the parts of the gateway without starting them."""
-    progress = ViewsProgress(views.position)
-    agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
-    keys_follower = Follower(log, subjects.state_filter(KEY.name), fold=keys.fold)
-    freshness = Freshness(keys_follower)
+    progress, executors = ViewsProgress(views.position), Executors(time.monotonic)
+    known, source = AgentsAndKeys(log), f"/{NAME}/{settings.instance}"
+    freshness = Freshness(known.keys_follower)
     hub, chat = Hub(log, progress.reached), Llm(llm.settings)
     return Gateway(
         settings=settings,
@@ -89,12 +89,9 @@ def assemble(
         blobs=blobs,
         views=views,
         progress=progress,
-        agents=agents,
-        agents_follower=Follower(log, subjects.state_filter("agent"), fold=agents.fold),
-        keys=keys,
-        keys_follower=keys_follower,
+        known=known,
         keys_freshness=freshness,
-        authenticate=authenticating(settings, keys, freshness),
+        authenticate=authenticating(settings, known.keys, freshness),
         sessions=Sessions(now),
         executors=executors,
         catalogue=Catalogue(offered=executors.offered),
@@ -105,7 +102,7 @@ def assemble(
         stream_limit=StreamLimit(settings.max_streams),
         llm=llm,
         chat=chat,
-        shared=SharedBudget(log, chat, settings.shared_budget, keys, source=f"/{NAME}/{settings.instance}"),
+        shared=SharedBudget(log, chat, settings.shared_budget, known.keys, source=source),
         idempotency=Idempotency(key_values),
     )
 
@@ -116,7 +113,7 @@ async def running(gateway: Gateway, *workers: Worker) -> AsyncGenerator[tuple[in
 
     Yields the port, and a worker that fails if one of the others fails.
     """
-    followers = (gateway.agents_follower.run, gateway.keys_follower.run, gateway.hub.run)
+    followers = (*(one.run for one in gateway.known.followers), gateway.hub.run)
     access = (gateway.keys_freshness.run, gateway.sessions.run)
     gauges = BudgetGauges(gateway.shared, gateway.settings.shared_budget, gateway.keys, now)
     async with kept_running(*followers, *access, gauges.run, *workers) as failure:

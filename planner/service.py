@@ -8,22 +8,19 @@ from contextlib import aclosing, asynccontextmanager, closing
 from datetime import UTC, datetime
 from functools import partial
 
+from contracts.agents_and_keys import AgentsAndKeys
 from contracts.core.actors import of_service
 from contracts.core.subjects import EXECUTOR_ALIVE, state_filter
-from contracts.domain.agent import AGENT, Directory
 from contracts.domain.dag import DAG, Status
 from contracts.domain.executors import Executors
-from contracts.domain.key import KEY
-from contracts.domain.keys import Keys
 from contracts.domain.registry import CODEC
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.catalogue import Catalogue, watch
 from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import DeliveryPolicy
 from contracts.runtime.consumer.leases import Leases
-from contracts.runtime.follow import Follower
 from contracts.runtime.nats_log import nats_log
-from contracts.runtime.process.service import Running, Service
+from contracts.runtime.process.service import Running, Service, Worker
 from contracts.runtime.stream import Origin
 from contracts.spending import SharedBudget
 from planner.default_agents import default_agents
@@ -38,15 +35,15 @@ NAME = "planner"
 async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
     """Build the planner, with the log of `settings` and the LLM of the environment."""
     source = f"/{NAME}/{settings.instance}"
-    agents, keys, executors = Directory(), Keys(), Executors(time.monotonic)
+    executors = Executors(time.monotonic)
     catalogue = Catalogue(offered=executors.offered)
     async with (
         aclosing(Llm(LlmSettings())) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
-        aclosing(SharedBudget(log, llm, settings.shared_budget, keys, source=source)) as shared,
+        AgentsAndKeys(log).kept_in(settings.data_dir / f"{NAME}.snapshot") as (known, save),
+        aclosing(SharedBudget(log, llm, settings.shared_budget, known.keys, source=source)) as shared,
     ):
-        follower = Follower(log, state_filter(AGENT.name), fold=agents.fold)
-        keys_follower = Follower(log, state_filter(KEY.name), fold=keys.fold)
+        agents, follower = known.agents, known.agents_follower
         planner = Planner(log, llm, agents, follower, catalogue, source, now, shared.pay)
         await log.connection.listen(EXECUTOR_ALIVE, executors.record_heartbeat)
         with closing(Leases(settings.data_dir / "leases" / NAME)) as leases:
@@ -57,14 +54,13 @@ async def build(settings: PlannerSettings) -> AsyncGenerator[Running]:
             )
 
             async def consume() -> None:
-                await follower.catch_up()
-                await keys_follower.catch_up()
+                await known.catch_up()
                 await seed_agents(log, agents, default_agents(), Origin(source, actor=of_service(NAME)))
                 await consumer.run()
 
             watching = partial(watch, log.connection, catalogue)
-            followers = (follower.run, keys_follower.run)
-            yield Running([log.connection.watch, *followers, watching, consume], {"nats": log.problem})
+            following: list[Worker] = [*(one.run for one in known.followers), save]
+            yield Running([log.connection.watch, *following, watching, consume], {"nats": log.problem})
 
 
 def now() -> datetime:

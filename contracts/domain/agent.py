@@ -7,8 +7,8 @@ is renamed to a name with an active version becomes inactive. `Directory` applie
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
@@ -197,6 +197,17 @@ class AgentVersion:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class DirectoryState:
+    """The content of `Directory`."""
+
+    entries: tuple[AgentVersion, ...] = ()
+    active: Mapping[str, str] = field(default_factory=dict)
+    """Ids of active versions by name."""
+    activated: frozenset[str] = frozenset()
+    seq: int = 0
+
+
 class Directory:
     """All agents, folded from the log and kept in memory."""
 
@@ -214,6 +225,19 @@ class Directory:
             for event in one.commit.events:
                 self._apply(one.commit.aggregate_id, event, one.commit.time)
             self.seq = one.seq
+
+    @property
+    def state(self) -> DirectoryState:
+        """The content, to save it."""
+        entries, activated = tuple(self._entries.values()), frozenset(self._activated)
+        return DirectoryState(entries, dict(self._active), activated, self.seq)
+
+    def restore(self, state: DirectoryState) -> None:
+        """Replace the content by one that was saved."""
+        self._entries = {one.id: one for one in state.entries}
+        self._active = dict(state.active)
+        self._activated = set(state.activated)
+        self.seq = state.seq
 
     def get(self, agent_id: str) -> AgentVersion | None:
         """The version with this id, or None."""

@@ -80,8 +80,8 @@ class Snapshot(Generic[S]):
             return
         self._restore(state)
         for follower in self._followers:
-            follower.seq, follower.last = header.included[_name(follower)], header.marks[0]
-        self._saved_seq = header.marks[-1].seq
+            follower.seq, follower.last = header.included[_name(follower)], header.mark
+        self._saved_seq = header.mark.seq
 
     async def run(self) -> None:
         """A worker: saves snapshots until cancelled."""
@@ -133,9 +133,9 @@ class Snapshot(Generic[S]):
             if follower.seq >= seq:
                 follower.seq = max(follower.seq, newest)
         included = {_name(one): one.seq for one in self._followers}
-        folded = max((one.last for one in self._followers), key=lambda mark: mark.seq)
+        mark = max(end, *(one.last for one in self._followers), key=lambda mark: mark.seq)
         program = snapshot_file.program_version()
-        header = Header(program, log.created, log.accepted, included, (folded, end))
+        header = Header(program, log.created, log.accepted, included, mark)
         return header, self._form.taken(self._take())
 
 

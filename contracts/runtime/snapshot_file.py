@@ -6,6 +6,7 @@ and nothing that goes wrong with it is an error of the process.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -35,8 +36,9 @@ class Header:
     """When an operator last accepted that the log had lost commits."""
     included: Mapping[str, int]
     """For each subject filter: the sequence up to which its commits are included."""
-    marks: tuple[Mark, ...]
-    """Messages of the log that it must still have: the last one that was folded, and the newest one then."""
+    mark: Mark
+    """A message that the log must still have, and so all before it: the newest one when the state was taken,
+    or the last one that was folded if that is newer."""
 
 
 HEADER = TypeAdapter(Header)
@@ -76,7 +78,7 @@ def write(path: Path, header: Header, state: str) -> None:
     """
     content = HEADER.dump_json(header) + b"\n" + state.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f"{path.name}.new")
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")  # other processes may write the same file
     fresh.unlink(missing_ok=True)
     try:
         fresh.touch(mode=0o600)
@@ -90,12 +92,11 @@ async def require_same_log(header: Header, log: Log) -> None:
     """Check that `log` is the one in `header`, and has lost none of the commits that the state includes.
 
     Raises:
-        Unusable: it is another log, or has other messages at the marks.
+        Unusable: it is another log, or has another message at the mark.
         Unavailable: the log could not be reached.
     """
     state = await log.state()
     if (header.created, header.accepted) != (state.created, state.accepted):
         raise Unusable("it belongs to another log, or to the log before it lost commits")
-    for mark in header.marks:
-        if mark.seq and await log.digest(mark.seq) != mark.digest:
-            raise Unusable(f"the log no longer has the message {mark.seq} that it includes")
+    if await log.digest(header.mark.seq) != header.mark.digest:
+        raise Unusable(f"the log no longer has the message {header.mark.seq} that it includes")

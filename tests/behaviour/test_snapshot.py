@@ -156,17 +156,36 @@ class SnapshotBehaviour:
         snapshot_file.write(path, replace(header, created="2001-01-01T00:00:00Z"), text)
         await self._reads_all(log, path, "it belongs to another log")
 
-    @pytest.mark.parametrize("which", [0, 1])
     async def test_a_file_with_a_commit_that_the_log_does_not_have_is_not_used(
-        self, log: Log, counters: Counters, path: Path, which: int
+        self, log: Log, counters: Counters, path: Path
     ) -> None:
         """The log ends before it, or has another one there: it was damaged, or is an older backup."""
         await self._saved(log, counters, path)
         header, text = snapshot_file.read(path)
-        for other in (replace(header.marks[which], digest="0"), replace(header.marks[which], seq=10**6)):
-            marks = (other, header.marks[1]) if which == 0 else (header.marks[0], other)
-            snapshot_file.write(path, replace(header, marks=marks), text)
+        for other in (replace(header.mark, digest="0"), replace(header.mark, seq=10**6)):
+            snapshot_file.write(path, replace(header, mark=other), text)
             await self._reads_all(log, path, f"the log no longer has the message {other.seq}")
+
+    async def test_the_log_must_still_have_all_that_is_included(
+        self, log: Log, counters: Counters, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Also a commit that came while the snapshot was taken."""
+        await log.append(counters.commit("a"), after=0)
+        process, digest = Process(log, path), log.digest
+
+        async def meanwhile(seq: int) -> str | None:
+            answer = await digest(seq)
+            await log.append(counters.commit("b"), after=0)
+            await process.followers[0].catch_up()
+            return answer
+
+        async with process.running():
+            monkeypatch.setattr(log, "digest", meanwhile)
+            await process.snapshot.save()
+            monkeypatch.setattr(log, "digest", digest)
+            header, _ = snapshot_file.read(path)
+        assert process.totals == {"a": 1, "b": 1}
+        assert header.mark.seq == header.included[POSITIVE] == await log.last_seq()
 
     async def test_a_state_without_an_event_that_could_not_be_read_is_not_saved(
         self, log: Log, counters: Counters, path: Path, inject: Inject

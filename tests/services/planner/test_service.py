@@ -15,7 +15,8 @@ from contracts.core.ids import new_id
 from contracts.core.outcome import Reject
 from contracts.core.subjects import EXECUTOR_ALIVE, state_filter
 from contracts.core.tool import Effect, ToolSpec
-from contracts.domain import dag, executors
+from contracts.domain import agent, dag, executors
+from contracts.domain.agent import AGENT
 from contracts.domain.dag import DAG, Planned
 from contracts.domain.executors import ExecutorAlive
 from contracts.domain.registry import CODEC
@@ -25,9 +26,11 @@ from contracts.runtime.nats_log import nats_log
 from contracts.runtime.stream import Origin, Stream
 from deploy.scripted_llm import ScriptedLlm
 from deploy.scripted_llm.rules import Rule, ScriptedAnswer
+from planner.default_agents import default_agents
 from planner.planner import Planner
 from planner.service import build
 from planner.settings import PlannerSettings
+from tests.agents_read import agents_read
 
 if TYPE_CHECKING:
     from tests.services.planner.conftest import World
@@ -132,3 +135,25 @@ async def test_a_process_makes_plans_with_the_agents_it_brings(
         *_, planned = all_events(one.commit for one in await log.read(DAG.name, "d1"))
         assert isinstance(planned, Planned)
         assert len(await log.read(RUN.name, "dag-exec_1")) == 1
+
+
+async def test_a_planner_continues_from_its_snapshot(
+    nats_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, eventually: Any
+) -> None:
+    """It reads only the agents that came after it, and creates no default agent again."""
+    monkeypatch.setattr("contracts.runtime.snapshot.COMMITS", 1)
+    settings = PlannerSettings(_env_file=None, nats_url=nats_url, data_dir=tmp_path, instance="test")
+    read = agents_read(monkeypatch)
+
+    async def known(*seqs: int) -> bool:
+        return read == list(seqs)
+
+    seeded = range(1, len(default_agents()) + 1)
+    async with nats_log(settings, CODEC, name="test") as log:
+        async with running(settings):
+            await eventually(lambda: known(*seeded))
+        stream = await Stream.open(log, AGENT, "agent_2", Origin("/gateway/1"))
+        later = await stream.append([agent.Created(name="x", version_name="1", prompt_template="x")])
+        async with running(settings):
+            await eventually(lambda: known(*seeded, later))
+    assert (tmp_path / "planner.snapshot").is_file()

@@ -30,6 +30,7 @@ from deploy.scripted_llm import ScriptedLlm, parse_rules
 from executor.goal.workload import AgentWorkload
 from executor.service import build
 from executor.settings import ExecutorSettings
+from tests.agents_read import agents_read
 from tests.forked.python import SERVICES, ForkedPython
 from tests.waiting import WAIT_S
 
@@ -130,6 +131,25 @@ async def executing() -> AsyncGenerator[None]:
         for worker in workers:
             worker.cancel()
         await asyncio.wait(workers)
+
+
+async def test_an_executor_continues_from_its_snapshot(
+    log: NatsLog, tmp_path: Path, eventually: Eventually, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It reads only the agents that came after it."""
+    monkeypatch.setattr("contracts.runtime.snapshot.COMMITS", 1)
+    read = agents_read(monkeypatch)
+
+    async def known(*seqs: int) -> bool:
+        return read == list(seqs)
+
+    async with executing():
+        await eventually(lambda: known(1))
+    stream = await Stream.open(log, AGENT, "agent_2", ORIGIN)
+    later = await stream.append([agent.Created(name="x", version_name="1", prompt_template="x")])
+    async with executing():
+        await eventually(lambda: known(1, later))
+    assert (tmp_path / "data" / "executor.snapshot").is_file()
 
 
 async def requested(log: NatsLog, webhook_url: str, origin: Origin = ORIGIN) -> None:

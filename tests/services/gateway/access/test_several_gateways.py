@@ -18,6 +18,7 @@ from contracts.core.scopes import Scope
 from contracts.domain import key
 from contracts.domain.key import KEY
 from contracts.domain.registry import CODEC
+from contracts.runtime import snapshot
 from contracts.runtime.continuity import LogRegressed
 from contracts.runtime.nats.connection import connect
 from contracts.runtime.nats_blobs import NatsBlobs
@@ -178,6 +179,29 @@ async def test_a_secret_that_one_gateway_replaced_is_refused_by_the_other_and_it
         await eventually(refused)
         assert await stream.broken()
     assert await two.status(rotated) == 200
+
+
+@pytest.mark.parametrize("usable", [True, False])
+async def test_a_key_that_was_revoked_since_the_snapshot_is_refused_from_the_first_request_on(
+    nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, usable: bool
+) -> None:
+    """The same without a snapshot, where DATA_DIR cannot be written."""
+    monkeypatch.setattr(snapshot, "COMMITS", 1)
+    path = tmp_path / "gateway.snapshot"
+    if not usable:
+        path.mkdir()
+    async with connect(nats_server.url, name="test") as connection:
+        await ensure_topology(connection)
+        log = NatsLog(connection, Format(CODEC, NatsBlobs(connection)))
+        await add_key(log, "root", Scope.ADMIN)
+        await add_key(log, "ci", Scope.RUN)
+        async with gateway(nats_server.url, tmp_path) as first:
+            assert await first.status(CI) == 200
+        assert path.is_file() == usable
+        await (await Stream.open(log, KEY, key.key_id("ci"), Origin("/gateway/1"))).append([key.Revoked()])
+        async with gateway(nats_server.url, tmp_path) as second:
+            assert await second.status(CI) == 401
+            assert await second.status(ADMIN) == 200
 
 
 async def test_a_gateway_that_is_cut_off_from_the_log_accepts_no_key_for_long(
