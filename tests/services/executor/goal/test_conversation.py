@@ -198,6 +198,44 @@ async def test_a_large_result_is_kept_beside_the_log_and_its_beginning_shown(mak
     assert seen.endswith("… (250000 more characters left out)")
 
 
+async def test_a_large_result_is_fetched_once_for_all_turns_that_follow(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def grow(_: Json, __: CallContext) -> Json:
+        return "x" * 300_000
+
+    world = await make_world(
+        """
+[[rule]]
+when.has = ["tools"]
+when.turn = 1
+answer.text = "I grow it."
+answer.tool_calls = [{ name = "grow" }]
+
+[[rule]]
+when.has = ["tools"]
+answer.text = "More."
+answer.tool_calls = [{ name = "echo", arguments = { value = 1 } }]
+"""
+    )
+    world.tool("grow", grow)
+    world.tool("echo", echo)
+    fetched: list[BlobRef | None] = []
+    blobs = world.log.format.blobs
+    get = blobs.get
+
+    async def get_and_count(ref: BlobRef) -> bytes:
+        fetched.append(ref)
+        return await get(ref)
+
+    monkeypatch.setattr(blobs, "get", get_and_count)
+    lease = await world.request(budget=6)
+    await world.handle(world.executor(), lease)
+    (grown, *_) = await world.of(run.CallAnswered)
+    assert len(world.asked) == 7
+    assert fetched.count(BlobRef.of(grown.result)) == 1
+
+
 async def test_older_turns_are_shortened_and_the_oldest_left_out_and_the_model_is_told(
     make_world: MakeWorld,
 ) -> None:
