@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from contracts.views import (
     agents,
     checkpoint,
     dags,
+    metadata,
     planning_attempts,
     run_steps,
     runs,
@@ -242,6 +245,31 @@ async def test_verification_finds_a_row_that_the_log_does_not_justify(views: Vie
             connection.execute(text("UPDATE run_steps SET result = '\"forged\"' WHERE step = '001'"))
     (difference,) = (await verify(views.log, views.path)).differences
     assert (difference.table, difference.only_in_views, difference.only_in_log) == ("run_steps", 1, 1)
+
+
+async def test_verification_reads_rows_in_the_order_of_an_index(
+    views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite sorts a table that is read in another order, and keeps all of it in memory for that."""
+    statements: set[str] = set()
+    connect = sqlite3.connect
+
+    def connect_and_record(path: Path) -> sqlite3.Connection:
+        connection = connect(path)
+        connection.set_trace_callback(statements.add)
+        return connection
+
+    async with projecting(views):
+        await everything(views)
+        await views.caught_up()
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", connect_and_record)
+        await verify(views.log, views.path)
+    read = {one for one in statements if one.startswith("SELECT")}
+    with closing(connect(views.path)) as connection:
+        plans = {one: str(connection.execute(f"EXPLAIN QUERY PLAN {one}").fetchall()) for one in read}
+    assert len(plans) == len(metadata.tables) - 1
+    assert {one: plan for one, plan in plans.items() if "TEMP B-TREE" in plan} == {}
 
 
 async def test_a_views_file_may_have_any_name(tmp_path: Path) -> None:
