@@ -155,6 +155,7 @@ class Projector:
         except (TimeoutError, Unavailable):
             return "the log does not answer"
         metrics.HEAD.set(newest)
+        metrics.REPLICAS_BEHIND.set(state.replicas_behind)
         if seq > state.last_seq:
             return f"the log regressed at seq {seq}: it now ends at {state.last_seq}"
         behind = newest - seq

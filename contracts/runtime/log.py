@@ -42,6 +42,8 @@ class LogState:
     """Why the log refuses commits; empty: it accepts commits."""
     accepted: str = ""
     """When an operator last accepted that the log had lost commits, ISO 8601 in UTC; empty: never."""
+    replicas_behind: int = 0
+    """Number of replicas that are down or have not stored the newest commits."""
 
 
 class Halted(Unavailable):

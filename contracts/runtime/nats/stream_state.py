@@ -27,7 +27,13 @@ def state_of(info: Json) -> LogState:
         last_seq=int(info["state"]["last_seq"]),
         halted=metadata.get(HALTED, ""),
         accepted=metadata.get(ACCEPTED, ""),
+        replicas_behind=sum(not one["current"] or bool(one.get("offline")) for one in _followers(info)),
     )
+
+
+def _followers(info: Json) -> list[Json]:
+    """The replicas besides that of the leader. The server names none for a stream with one replica."""
+    return (info.get("cluster") or {}).get("replicas") or []
 
 
 async def newest(connection: Connection, stream: str, info: Json) -> int:

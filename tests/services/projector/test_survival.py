@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import AsyncGenerator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+from unittest.mock import AsyncMock
 
 import pytest
 from prometheus_client import REGISTRY
@@ -366,3 +368,16 @@ async def test_readiness_tells_a_log_that_is_away_and_one_that_is_shorter(
             assert await views.projector.not_ready() == "the log does not answer"
         views.log.cut(1)
         assert "regressed at seq 2: it now ends at 1" in (await views.projector.not_ready() or "")
+
+
+async def test_replicas_of_the_log_that_lag_behind_are_counted_and_stop_nothing(
+    views: Views, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with projecting(views):
+        await views.caught_up()
+        state = await views.log.state()
+        for behind in (1, 0):
+            degraded = replace(state, replicas_behind=behind)
+            monkeypatch.setattr(views.log, "state", AsyncMock(return_value=degraded))
+            assert await views.projector.not_ready() is None
+            assert REGISTRY.get_sample_value("projector_log_replicas_behind") == behind
