@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CHAOS_SEEDS ?= 1 2 3 4
 CHAOS_SECONDS ?= 150
+CHAOS_REPLICAS ?= 1
 FUZZ_REQUESTS ?= 10000
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -48,7 +49,8 @@ bench: $(INSTALLED)  ## measure this machine and print a table
 	$(BIN)/async-agent bench
 
 chaos: $(INSTALLED)  ## kill, stop and stall real processes, then check the whole log
-	CHAOS_SEEDS="$(CHAOS_SEEDS)" CHAOS_SECONDS=$(CHAOS_SECONDS) $(BIN)/pytest -m chaos tests/chaos
+	CHAOS_SEEDS="$(CHAOS_SEEDS)" CHAOS_SECONDS=$(CHAOS_SECONDS) CHAOS_REPLICAS=$(CHAOS_REPLICAS) \
+	  $(BIN)/pytest -m chaos tests/chaos
 
 lock: $(INSTALLED)   ## pin all dependencies in requirements.lock, with hashes, for all platforms
 	$(PIP) uv

@@ -5,6 +5,8 @@ The log is read by nats-py, message by message, and decoded as the JSON that it 
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import json
 from collections import Counter, defaultdict
@@ -18,9 +20,11 @@ from nats.js.errors import ObjectNotFoundError
 
 ENDS = {"run.completed", "run.goal_completed", "run.failed", "run.cancelled"}
 OVER = {"completed", "failed", "cancelled", "deleted"}
+"""States of runs in which nothing goes on."""
 READ_AT_ONCE = 200
 """Number of blobs that are read before their consumers are removed."""
-"""States of runs in which nothing goes on."""
+ATTEMPTS, PAUSE_S = 5, 2.0
+"""How often a read that the server breaks off is begun again, and after how long."""
 
 
 @dataclass(frozen=True)
@@ -64,24 +68,31 @@ class History:
 
 
 async def read(nats_url: str, *, blobs: bool = False) -> History:
-    """Every message of the log and, if wanted, every blob that it mentions."""
-    connection = await nats.connect(nats_url)
+    """Every message of the log and, if wanted, every blob that it mentions. `nats_url` may be several."""
+    connection = await nats.connect(nats_url.split(","))
     try:
-        stream = connection.jetstream()
-        history = History([commit async for commit in _messages(stream)])
-        if blobs:
-            store = await stream.object_store("blobs")
-            for number, name in enumerate(sorted(set(_mentioned(history)))):
-                if number % READ_AT_ONCE == 0:
-                    await _remove_readers(stream)
-                try:
-                    data = (await store.get(name)).data or b""
-                    history.blobs[name] = hashlib.sha256(data).hexdigest()
-                except ObjectNotFoundError:
-                    history.blobs[name] = None
-        return history
+        for _ in range(ATTEMPTS):
+            with contextlib.suppress(nats.errors.Error):  # a consumer may move to another server of a cluster
+                return await _read(connection.jetstream(), blobs=blobs)
+            await asyncio.sleep(PAUSE_S)
+        return await _read(connection.jetstream(), blobs=blobs)
     finally:
         await connection.close()
+
+
+async def _read(stream: JetStreamContext, *, blobs: bool) -> History:
+    history = History([commit async for commit in _messages(stream)])
+    if blobs:
+        store = await stream.object_store("blobs")
+        for number, name in enumerate(sorted(set(_mentioned(history)))):
+            if number % READ_AT_ONCE == 0:
+                await _remove_readers(stream)
+            try:
+                data = (await store.get(name)).data or b""
+                history.blobs[name] = hashlib.sha256(data).hexdigest()
+            except ObjectNotFoundError:
+                history.blobs[name] = None
+    return history
 
 
 async def _remove_readers(stream: JetStreamContext) -> None:

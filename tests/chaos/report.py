@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 KINDS = ("kill service", "term service", "stop service", "kill nats", "stop nats")
+OF_CLUSTERS = ("cut nats",)
 
 
 @dataclass
@@ -23,9 +25,9 @@ class Report:
     webhooks: int = 0
     violations: list[str] = field(default_factory=list)
 
-    def row(self) -> str:
+    def row(self, kinds: Sequence[str]) -> str:
         """A line of `table`."""
-        counts = [self.faults[kind] for kind in KINDS]
+        counts = [self.faults[kind] for kind in kinds]
         numbers = [
             self.seed,
             *counts,
@@ -42,6 +44,7 @@ class Report:
 
 def table(reports: list[Report]) -> str:
     """All seeds, in Markdown."""
-    heads = ["seed", *KINDS, "runs", "commits", "blobs", "effects", "streams", "webhooks", "violations"]
+    kinds = [*KINDS, *(kind for kind in OF_CLUSTERS if any(one.faults[kind] for one in reports))]
+    heads = ["seed", *kinds, "runs", "commits", "blobs", "effects", "streams", "webhooks", "violations"]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
-    return "\n".join([*lines, *(one.row() for one in reports)])
+    return "\n".join([*lines, *(one.row(kinds) for one in reports)])

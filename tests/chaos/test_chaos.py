@@ -1,7 +1,8 @@
 """Nothing accepted is lost and nothing is done twice, whatever happens to the processes.
 
 `make chaos CHAOS_SEEDS="1 2 3" CHAOS_SECONDS=150` says which seeds to run, and for how long each. A seed does
-the same faults in the same order; what the requests have come to by then, the machine decides.
+the same faults in the same order; what the requests have come to by then, the machine decides. With
+CHAOS_REPLICAS=3 the log is on three nats-servers, which are killed, stopped and cut off one at a time.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from tests.chaos.world import World, running_world
 
 SEEDS = [int(seed) for seed in os.environ.get("CHAOS_SEEDS", "1").replace(",", " ").split()]
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "60"))
+REPLICAS = int(os.environ.get("CHAOS_REPLICAS", "1"))
 SETTLE_S = 180
 """The longest that the runs may take to end when nothing is done to them any more."""
 LOOK_S = 1.0
@@ -35,7 +37,7 @@ async def test_nothing_is_lost_and_nothing_is_done_twice(
 ) -> None:
     report = Report(seed)
     reports.append(report)
-    async with running_world(tmp_path / "data") as world:
+    async with running_world(tmp_path / "data", REPLICAS) as world:
         try:
             await suffer(world, report)
         finally:
@@ -51,7 +53,8 @@ async def suffer(world: World, report: Report) -> None:
     over = asyncio.Event()
     asking = asyncio.create_task(traffic.keep_asking(world, report.seed, over))
     try:
-        report.faults = await faults.carry_out(world, faults.plan(report.seed, SECONDS))
+        planned = faults.plan(report.seed, SECONDS, world.servers())
+        report.faults = await faults.carry_out(world, planned)
         over.set()
         async with asyncio.timeout(SETTLE_S):
             await asking
@@ -122,8 +125,9 @@ async def shown(world: World, history: checker.History) -> dict[str, str]:
 async def verified(world: World) -> list[str]:
     """What `async-agent views verify` finds, beside our own comparison."""
     script = Path(sys.executable).with_name("async-agent")
+    nats = ("--nats-url", world.system.nats_url)
     process = await asyncio.create_subprocess_exec(
-        script, "views", "verify", "--data", world.data, stdout=PIPE, stderr=STDOUT, cwd=world.data
+        script, "views", "verify", "--data", world.data, *nats, stdout=PIPE, stderr=STDOUT, cwd=world.data
     )
     output, _ = await process.communicate()
     return [f"views verify: {output.decode()}"] if process.returncode else []

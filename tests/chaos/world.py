@@ -7,7 +7,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from deploy.local.system import NATS, LocalSystem, Options, local_system, privat
 from deploy.scripted_llm import ScriptedLlm, default_rules, parse_rules
 from deploy.scripted_llm import environment as scripted_environment
 from tests.chaos import tools
+from tests.chaos.cluster import Cluster, running_cluster
 
 LEASE_S = 5
 ROOT = Path(__file__).parents[2]
@@ -65,6 +66,8 @@ class World:
     accepted: list[Accepted] = field(default_factory=list)
     webhooks: list[tuple[str, str]] = field(default_factory=list)
     """What has arrived: the run, and the idempotency key."""
+    cluster: Cluster | None = None
+    """The nats-servers, if there are several."""
 
     def effects(self) -> list[dict[str, str]]:
         """What the tools have done, in order."""
@@ -74,8 +77,13 @@ class World:
     def processes(self) -> dict[str, int]:
         """The process id of everything that can be killed, by name."""
         found = {name: child.pid for name, child in self.system.children.items()}
-        found[NATS] = self.system.nats.pid if self.system.nats else None
+        servers = self.cluster.members if self.cluster else {NATS: self.system.nats}
+        found |= {name: server.pid for name, server in servers.items() if server}
         return {name: pid for name, pid in found.items() if pid is not None}
+
+    def servers(self) -> list[str]:
+        """The names of the nats-servers."""
+        return list(self.cluster.members) if self.cluster else [NATS]
 
     async def ask(
         self, method: str, path: str, body: Any = None, *, key: str | None = None
@@ -103,9 +111,16 @@ class World:
 
 
 @asynccontextmanager
-async def running_world(data: Path) -> AsyncGenerator[World]:
-    """Everything started: two executors of which one lacks a tool, and two projectors on one file."""
+async def running_world(data: Path, replicas: int = 1) -> AsyncGenerator[World]:
+    """Everything started: two executors of which one lacks a tool, and two projectors on one file.
+
+    With several `replicas`, as many nats-servers as those, in a cluster.
+    """
     lines: list[str] = []
+
+    def on_line(name: str, line: str) -> None:
+        lines.append(f"{name}: {line}")
+
     async with AsyncExitStack() as stack:
         webhooks: list[tuple[str, str]] = []
         sink = await stack.enter_async_context(_sink(webhooks))
@@ -117,10 +132,11 @@ async def running_world(data: Path) -> AsyncGenerator[World]:
         env = private(data) | scripted_environment(llm.base_url) | _environment(data)
         options = Options(data, port=0, durability=Durability.FAST, env=env, cwd=data)
         data.mkdir(parents=True)
-
-        def on_line(name: str, line: str) -> None:
-            lines.append(f"{name}: {line}")
-
+        cluster = None
+        if replicas > 1:
+            cluster = await stack.enter_async_context(running_cluster(data, replicas, on_line))
+            env |= {"NATS_REPLICAS": str(replicas)}
+            options = replace(options, env=env, nats_url=cluster.url)
         system = await stack.enter_async_context(local_system(options, on_line))
         for name, child in _second_ones(system, on_line):
             await child.start()
@@ -129,7 +145,7 @@ async def running_world(data: Path) -> AsyncGenerator[World]:
         http = await stack.enter_async_context(
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=40), read_bufsize=1 << 23)
         )
-        yield World(data, system, http, sink, lines, webhooks=webhooks)
+        yield World(data, system, http, sink, lines, webhooks=webhooks, cluster=cluster)
 
 
 def _environment(data: Path) -> dict[str, str]:
