@@ -38,6 +38,7 @@ from executor.workload import Workloads
 from tests.any_source import CODEC
 from tests.prompts import require_untrusted_apart
 from tests.services.executor.system import ORIGIN, Body, Calls, Params, handle, handling
+from tests.waiting import WAIT_S
 
 RUN_ID = "run_1"
 TEMPLATE = (
@@ -65,7 +66,7 @@ class World:
         self.told: list[tuple[str, dict[str, Json]]] = []
         self._tools: list[tuple[str, Tool[Any]]] = []
         self._names = 0
-        self.timeout_s = 5.0
+        self.timeout_s = WAIT_S
         """Maximum seconds of one attempt at a step."""
         self.system = PeriodBudget()
         """What models may cost in the whole system."""

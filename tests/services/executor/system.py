@@ -163,7 +163,7 @@ class System:
     def __init__(
         self, *tools: tuple[str, Tool[Any]], llm: Llm | None = None, policy: RunPolicy = QUICK
     ) -> None:
-        self.timeout_s = 5.0
+        self.timeout_s = WAIT_S
         self.max_steps = 100
         self.log = HeldLog()
         self.registry = Registry.of([tool("echo", echo), *tools])

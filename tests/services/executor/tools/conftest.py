@@ -14,6 +14,7 @@ from executor.tools.guard import guarded_session
 from executor.tools.pages import Pages
 from executor.tools.parsers import Parsers
 from tests.services.executor.tools.parsing import PARSERS
+from tests.waiting import WAIT_S
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -25,6 +26,12 @@ async def ok(request: web.Request) -> web.StreamResponse:
 async def say(request: web.Request) -> web.StreamResponse:
     """Answers with the status in the path and the headers in the query."""
     return web.Response(status=int(request.match_info["status"]), headers=dict(request.query), text="text")
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources of tools have time to start on a busy machine."""
+    monkeypatch.setattr("executor.tools.sources.START_S", WAIT_S)
 
 
 @pytest.fixture
