@@ -256,7 +256,7 @@ def _create_or_check_tables(connection: Connection) -> None:
         raise Damaged("it is not a views file")
     if connection.execute(text(f"SELECT version FROM {checkpoint.name}")).scalar() != VIEWS_VERSION:
         return
-    for table in metadata.sorted_tables:
+    for table in metadata.tables.values():
         if table.name not in columns:
             raise Damaged(f"it lacks the table {table.name}")
         if lacking := {one.name for one in table.columns} - columns[table.name]:
@@ -264,9 +264,9 @@ def _create_or_check_tables(connection: Connection) -> None:
 
 
 def _columns(connection: Connection) -> dict[str, set[str]]:
-    """The columns of each table, in one query: SQLAlchemy's inspection takes several for each table."""
+    """The columns of each table, in one query of the driver: SQLAlchemy takes ten times as long."""
     found: dict[str, set[str]] = {}
-    for table, column in connection.execute(text(COLUMNS)):
+    for table, column in connection.connection.cursor().execute(COLUMNS):
         found.setdefault(table, set()).add(column)
     return found
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
@@ -114,8 +114,7 @@ class Projector:
         async with owned(self.path):
             while True:
                 try:
-                    await self._ensure_current()
-                    async with Database.open(self.path) as database:
+                    async with self._open() as database:
                         await self._follow(database)
                 except FileReplaced:
                     log.warning("the views file is gone; building it again", path=str(self.path))
@@ -166,18 +165,25 @@ class Projector:
         log.error("cannot write the views; trying again", reason=self.problem)
         await asyncio.sleep(ACCESS_S)
 
-    async def _ensure_current(self) -> None:
-        """Make sure that the views have the current version, and that the log contains their commits."""
-        checkpoint = await checkpoint_of(self.path)
-        if checkpoint and (reason := await regression(self.source, checkpoint.mark)):
-            await self._accepted(checkpoint, reason)
-            self._move_aside(f"regressed-{checkpoint.mark.seq}", reason)
-            checkpoint = None
-        if checkpoint is None or checkpoint.version != VIEWS_VERSION:
-            await self._build()
-        else:
-            remove(self._next)
+    @asynccontextmanager
+    async def _open(self) -> AsyncGenerator[Database]:
+        """Open views of the current version whose commits are in the log. Build them if there are none."""
+        if self.path.exists():
+            async with Database.open(self.path) as database:
+                checkpoint = await database.position()
+                reason = await regression(self.source, checkpoint.mark)
+                if checkpoint.version == VIEWS_VERSION and not reason:
+                    remove(self._next)
+                    self.problem = None
+                    yield database
+                    return
+            if reason:
+                await self._accepted(checkpoint, reason)
+                self._move_aside(f"regressed-{checkpoint.mark.seq}", reason)
+        await self._build()
         self.problem = None
+        async with Database.open(self.path) as database:
+            yield database
 
     async def _accepted(self, checkpoint: Checkpoint, reason: str) -> None:
         """Halt the log and wait until an operator accepts it."""
