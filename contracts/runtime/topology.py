@@ -69,7 +69,9 @@ async def ensure_topology(connection: Connection, *, replicas: int = 1, wait_s: 
         for ensure in (_ensure_blobs, _ensure_catalogue, _ensure_positions, ensure_requests):
             await retry_until(partial(ensure, connection, replicas), deadline_s=wait_s)
     except Unavailable as error:
-        raise WrongServer(f"JetStream is not available ({error}); start nats-server with -js") from error
+        raise WrongServer(
+            f"JetStream is not available ({error}); start nats-server with -js, and most servers of a cluster"
+        ) from error
     return int(actual["num_replicas"])
 
 

@@ -108,6 +108,25 @@ async def test_a_tail_goes_on_where_it_was(
     assert taken == seqs
 
 
+async def test_a_tail_waits_longer_for_nats_than_an_append_does(
+    connection: Connection, counters: Counters, nats_server: NatsServer
+) -> None:
+    """A process that only follows the log has nobody to tell, and is there when NATS is back."""
+    log = NatsLog(connection, Format(counters.codec, NatsBlobs(connection)), deadline_s=0.1)
+    before = await log.append(counters.commit("a"), after=0)
+    async with aclosing(log.tail()) as batches:
+        assert [one.seq for one in await anext(batches)] == [before]
+        waiting = asyncio.ensure_future(anext(batches))
+        await nats_server.kill()
+        for _ in range(3):
+            with pytest.raises(Unavailable, match="no answer from NATS within"):
+                await log.last_seq()
+        await nats_server.start()
+        await connection.connected()
+        after = await NatsLog(connection, log.format).append(counters.commit("b"), after=0)
+        assert [one.seq for one in await waiting] == [after]
+
+
 async def test_a_tail_outlives_its_consumer(log: NatsLog, counters: Counters, eventually: Eventually) -> None:
     """Somebody removed the consumer on the server."""
     async with aclosing(log.tail()) as batches:

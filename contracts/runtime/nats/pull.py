@@ -14,7 +14,7 @@ from nats.js.errors import NotFoundError, ServerError
 
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.replies import Sink, description_of, status_of
-from contracts.runtime.nats.retry import FIRST_PAUSE_S, NoAnswer, pauses
+from contracts.runtime.nats.retry import FIRST_PAUSE_S, GaveUp, NoAnswer, pauses
 
 logger = structlog.get_logger(__name__)
 
@@ -116,7 +116,7 @@ class Pull:
         for pause in pauses():
             try:
                 return await self._create()
-            except (NoAnswer, NotFoundError, ServerError) as error:
+            except (NoAnswer, GaveUp, NotFoundError, ServerError) as error:
                 # While a cluster starts, some of its streams are not available yet.
                 logger.info("waiting for NATS", stream=self._stream, reason=str(error))
                 await asyncio.sleep(pause)

@@ -32,6 +32,10 @@ class NoResponder(NoAnswer):
     """Nobody receives the request: its stream does not exist, or is not ready yet."""
 
 
+class GaveUp(Unavailable):
+    """NATS did not answer until a deadline. It may answer later."""
+
+
 @contextlib.contextmanager
 def asking() -> Iterator[None]:
     """Context manager for calls of nats-py. Converts its temporary errors to NoAnswer."""
@@ -70,7 +74,7 @@ async def retry_until(ask: Callable[[], Awaitable[T]], *, deadline_s: float) -> 
     """Call `ask` until it does not raise NoAnswer, and return its result.
 
     Raises:
-        Unavailable: no answer within `deadline_s` seconds of the first failure.
+        GaveUp: no answer within `deadline_s` seconds of the first failure.
     """
     try:
         return await ask()
@@ -99,4 +103,4 @@ async def _again(ask: Callable[[], Awaitable[T]], error: NoAnswer, deadline_s: f
                     return await ask()
                 except NoAnswer as again:
                     error = again
-    raise Unavailable(f"no answer from NATS within {deadline_s:g} s: {error}") from error
+    raise GaveUp(f"no answer from NATS within {deadline_s:g} s: {error}") from error
