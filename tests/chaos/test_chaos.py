@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from tests.chaos import checker, faults, traffic
+from tests.chaos.replicas import check_replicas, read_each
 from tests.chaos.report import Report
 from tests.chaos.streams import ExecutionsWatched, Watched, everything
 from tests.chaos.world import World, running_world
@@ -107,6 +108,8 @@ async def compare(world: World, watched: Watched, executions: ExecutionsWatched,
     found += checker.check_webhooks(history, world.webhooks)
     found += checker.check_views(history, await shown(world, history))
     found += await verified(world)
+    if world.cluster:
+        found += check_replicas(await read_each(world.system.nats_url, world.cluster.members))
     report.runs, report.commits = len(history.run_states()), len(history.commits)
     report.streams, report.webhooks = len(executions.clients), len(world.webhooks)
     report.blobs, report.effects = len(history.blobs), len(world.effects())

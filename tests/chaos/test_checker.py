@@ -9,6 +9,7 @@ import pytest
 
 from tests.chaos import checker
 from tests.chaos.checker import Commit, History
+from tests.chaos.replicas import check_replicas
 from tests.chaos.world import Accepted
 
 TICK = {"tick": "2026-01-01T09:00:00Z", "decision": "fired", "run_id": "r1"}
@@ -167,3 +168,11 @@ def test_a_webhook_that_is_lost_or_has_several_keys_is_found(
 def test_a_run_that_is_shown_otherwise_is_found() -> None:
     assert list(checker.check_views(GOOD, {"r1": "running"}))
     assert list(checker.check_views(GOOD, {}))
+
+
+def test_replicas_that_differ_are_found() -> None:
+    same = {1: "a", 2: "b"}
+    assert list(check_replicas({"n1": same, "n2": dict(same), "n3": dict(same)})) == []
+    (lost, other) = check_replicas({"n1": same, "n2": {1: "a"}, "n3": {1: "x", 2: "b"}})
+    assert lost == "n1 and n2 differ in 1 messages, first at seq 2"
+    assert other == "n1 and n3 differ in 1 messages, first at seq 1"
