@@ -10,7 +10,6 @@ from hashlib import sha256
 from typing import TypeVar
 
 import structlog
-from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
 from contracts.core.codec import Codec, Forged, Undecodable
@@ -23,7 +22,9 @@ from contracts.runtime.history import History
 from contracts.runtime.log import Conflict, Halted, LogState, StorageFailed, Unavailable
 from contracts.runtime.nats import leader, stream_state
 from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.existence import from_stream, info_of
+from contracts.runtime.nats.few import few
 from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.publish import WrongLastSequence
 from contracts.runtime.nats.replies import Denied
@@ -103,12 +104,20 @@ class NatsLog:
 
     async def tail(self, *filters: str, after: int = 0) -> AsyncGenerator[Sequence[Recorded]]:
         """See Log.tail."""
+        if len(filters) == 1 and not after and not self.replicated:
+            found, after = await few(self.connection, STREAM, filters[0])
+            if found:
+                self._continuity.record_seen(found[-1].seq, found[-1].payload)
+                yield [await self._decode_or_skip(one) for one in found]
         ordered = Ordered(self.connection, STREAM, filters or (">",), after, self._continuity.check)
         async with aclosing(ordered.batches()) as batches:
             async for batch in batches:
                 place, msg = batch[-1]
                 self._continuity.record_seen(place.seq, msg.data)
-                yield [await self._decode_or_skip(place.seq, msg) for place, msg in batch]
+                yield [
+                    await self._decode_or_skip(Stored(at.seq, one.subject, one.data, one.headers or {}))
+                    for at, one in batch
+                ]
 
     async def last_seq(self, *filters: str) -> int:
         """See Log.last_seq."""
@@ -182,14 +191,14 @@ class NatsLog:
                 f"message {seq} of the log {wrong}: {error}. Remove it with `nats stream rmm {STREAM} {seq}`"
             ) from error
 
-    async def _decode_or_skip(self, seq: int, msg: Msg) -> Recorded:
+    async def _decode_or_skip(self, one: Stored) -> Recorded:
         """Decode a message for `tail`. Skip a message that is not a commit; retry on other errors."""
         try:
-            decode = partial(self.recorded, seq, msg.subject, msg.data, msg.headers or {})
+            decode = partial(self.recorded, one.seq, one.subject, one.payload, one.headers)
             recorded = await retry_forever(decode, what="to read the log")
         except Undecodable as error:
-            await self._skip_reporter.report_broken(seq, msg.subject, msg.data, error)
-            return Recorded.nothing(seq, msg.data)
+            await self._skip_reporter.report_broken(one.seq, one.subject, one.payload, error)
+            return Recorded.nothing(one.seq, one.payload)
         self._skip_reporter.report_unread(recorded)
         return recorded
 

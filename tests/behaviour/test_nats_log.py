@@ -14,7 +14,7 @@ from contracts.core.codec import Undecodable
 from contracts.core.event import BlobRef
 from contracts.runtime.consumer.parking import NotParked, parked_messages, retry
 from contracts.runtime.log import OFFLOAD_BYTES, Unavailable
-from contracts.runtime.nats import direct
+from contracts.runtime.nats import direct, few
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_blobs import NatsBlobs
@@ -143,13 +143,54 @@ async def test_an_aggregate_longer_than_a_batch_is_read_whole(
     assert [one.seq for one in await log.read("counter", "a")] == seqs
 
 
-@pytest.mark.parametrize("after", [0, 2])
-async def test_a_tail_with_a_filter_starts_by_sequence(log: NatsLog, counters: Counters, after: int) -> None:
+async def test_a_tail_with_a_filter_starts_by_sequence(log: NatsLog, counters: Counters) -> None:
     """A consumer that starts at the end instead makes the server search the whole log for the filter."""
     for n in range(3):
         await log.append(counters.commit(f"c{n}"), after=0)
-    async with aclosing(log.tail("evt.counter.>", after=after)) as batches:
+    async with aclosing(log.tail("evt.counter.>", after=2)) as batches:
         await anext(batches)
-        (consumer,) = (await log.connection.api("CONSUMER.LIST.LOG"))["consumers"]
-    config = consumer["config"]
-    assert (config["deliver_policy"], config["opt_start_seq"]) == ("by_start_sequence", after + 1)
+        assert await started(log) == 3
+
+
+async def test_a_tail_of_few_commits_searches_only_what_comes_after_them(
+    log: NatsLog, counters: Counters
+) -> None:
+    """A consumer looks through the whole log after the last message on its filter."""
+    seqs = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(3)]
+    end = await log.append(counters.commit("other", state="ignored"), after=0)
+    async with aclosing(log.tail("evt.counter.*.positive")) as batches:
+        assert [one.seq for one in await anext(batches)] == seqs
+        later = await log.append(counters.commit("d"), after=0)
+        assert [one.seq for one in await anext(batches)] == [later]
+        assert await started(log) == end + 1
+
+
+@pytest.mark.parametrize("case", ["many", "one is missing", "not answered"])
+async def test_a_tail_of_commits_that_cannot_be_read_beforehand_has_them_all(
+    log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch, case: str
+) -> None:
+    seqs = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(3)]
+    await log.append(counters.commit("other", state="ignored"), after=0)
+
+    async def incomplete(*args: Any, **options: Any) -> Any:
+        if case == "not answered":
+            raise NoAnswer("away")
+        return (await direct.stored(*args, **options))[:-1]
+
+    if case == "many":
+        monkeypatch.setattr(few, "BATCH", 2)
+    else:
+        monkeypatch.setattr(few, "stored", incomplete)
+    read: list[int] = []
+    async with aclosing(log.tail("evt.counter.*.positive")) as batches:
+        while len(read) < len(seqs):
+            read += [one.seq for one in await anext(batches)]
+        assert await started(log) == (3 if case == "one is missing" else 1)
+    assert read == seqs
+
+
+async def started(log: NatsLog) -> int:
+    """The sequence at which the only consumer of the log has started."""
+    (consumer,) = (await log.connection.api("CONSUMER.LIST.LOG"))["consumers"]
+    assert consumer["config"]["deliver_policy"] == "by_start_sequence"
+    return int(consumer["config"]["opt_start_seq"])

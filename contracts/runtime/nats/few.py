@@ -1,0 +1,35 @@
+"""Reads all messages on a filter that has few, without a search of the rest of the stream.
+
+After the last message on its filter, a consumer looks through all later blocks of the stream, and appends
+wait meanwhile. In a long log that takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nats.js.errors import NotFoundError
+
+from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.direct import BATCH, Stored, stored
+from contracts.runtime.nats.retry import NoAnswer
+
+
+async def few(connection: Connection, stream: str, subject_filter: str) -> tuple[Sequence[Stored], int]:
+    """The messages on `subject_filter`, and the sequence up to which they are all that there are.
+
+    Nothing and 0 if there are more than BATCH, or NATS does not answer. The stream must have one replica:
+    with several, a former leader could count too few.
+    """
+    subject = f"STREAM.INFO.{stream}"
+    try:
+        end = int((await connection.api(subject))["state"]["last_seq"])
+        counted = (await connection.api(subject, {"subjects_filter": subject_filter}))["state"]
+        count = sum((counted.get("subjects") or {}).values())
+        if count > BATCH:
+            return [], 0
+        found = await stored(connection, stream, subject_filter, count=count)
+    except (NoAnswer, NotFoundError):
+        return [], 0
+    last = found[-1].seq if found else 0
+    return found, max(last, end) if len(found) == count else last
