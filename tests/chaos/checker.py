@@ -16,7 +16,7 @@ from typing import Any
 
 import nats
 from nats.js import JetStreamContext
-from nats.js.errors import ObjectNotFoundError
+from nats.js.errors import NotFoundError, ObjectNotFoundError
 
 ENDS = {"run.completed", "run.goal_completed", "run.failed", "run.cancelled"}
 OVER = {"completed", "failed", "cancelled", "deleted"}
@@ -98,7 +98,8 @@ async def _read(stream: JetStreamContext, *, blobs: bool) -> History:
 async def _remove_readers(stream: JetStreamContext) -> None:
     """Remove the consumers of blobs that were read. The client leaves them, and the server has a limit."""
     for consumer in await stream.consumers_info("OBJ_blobs"):
-        await stream.delete_consumer("OBJ_blobs", consumer.name)
+        with contextlib.suppress(NotFoundError):  # the server removes them, too, after a while
+            await stream.delete_consumer("OBJ_blobs", consumer.name)
 
 
 async def _messages(stream: JetStreamContext) -> Any:
