@@ -22,7 +22,22 @@ from tests.forked.relay import Request, start
 SERVER = Path(__file__).with_name("server.py")
 RELAY = Path(__file__).with_name("relay.py")
 
-SERVICES = ("deploy.local.lifeline", "openai", *SHARED)
+SERVICES = (
+    *SHARED,
+    "contracts.client",
+    "contracts.core.foreign_schema",
+    "contracts.openapi.operation",
+    "contracts.views",
+    "croniter",
+    "deploy.local.lifeline",
+    "filetype",
+    "joserfc.jwk",
+    "joserfc.jwt",
+    "openai",
+    "pebble",
+    "sqlalchemy.dialects.sqlite.aiosqlite",
+)
+"""As SHARED, none of them defines a metric: all services would show it."""
 COMMANDS = (*SERVICES, "deploy.cli.resources.command", "deploy.cli.up", "deploy.cli.watch.follow")
 """Those of commands that start systems are among them."""
 MCP_SERVERS = ("mcp.server", "mcp.server.mcpserver.resolve")
