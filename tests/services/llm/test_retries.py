@@ -66,7 +66,7 @@ async def test_a_passing_failure_is_retried_with_growing_waits(lab: Lab, answer:
 
 async def test_an_answer_that_never_comes_is_given_up(lab: Lab) -> None:
     server = await lab.provider("[[rule]]\ntimes = 1\nanswer.hang = true" + OK)
-    llm = lab.client(server, llm_timeout_s=0.2)
+    llm = lab.client(server, llm_timeout_s=0.5)
     seen: list[Exchange] = []
 
     completion = await llm.complete(ChatRequest(HELLO), on_attempt=seen.append)
