@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -71,3 +72,9 @@ class Attempt:
             jitter=random.random(),
             spent=spent,
         )
+
+
+def is_being_cancelled() -> bool:
+    """Whether this task was really cancelled; libraries may raise CancelledError by themselves."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -32,7 +32,7 @@ from contracts.runtime.stream import Stream
 from executor import metrics
 from executor.ask_webhooks import request_webhooks
 from executor.asking import Asking
-from executor.attempt import Attempt
+from executor.attempt import Attempt, is_being_cancelled
 from executor.outcomes import Key, key_of, with_error, with_prompt
 from executor.ownership import Ownership
 from executor.pending_commits import PendingCommits
@@ -75,6 +75,8 @@ class Driver:
         self._tasks: dict[Key, asyncio.Task[None]] = {}
         self._outcomes: list[Outcome] = []
         self._wake = asyncio.Event()
+        self._bug: BaseException | None = None
+        """Raised by an attempt that has no outcome."""
         self._refresh_requested = False
         self._saving = False
         self.released = asyncio.Event()
@@ -101,6 +103,8 @@ class Driver:
                 if not self._tasks and not self._outcomes and self._draining:
                     return
                 await self._wait_for_work()
+                if self._bug:
+                    raise self._bug
                 if self._refresh_requested or self._run.saved.asks.open:
                     self._refresh_requested = False
                     await self._refresh()
@@ -143,7 +147,8 @@ class Driver:
                 attempt = Attempt(
                     self._run.id, state, one, number, self._ownership.confirm, self._budget, self._payer
                 )
-                self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
+                task = self._tasks[step, number] = asyncio.create_task(self._attempt(attempt))
+                task.add_done_callback(self._require_outcome)
             else:
                 waiting.append((step, number))
         self._begun = waiting
@@ -182,7 +187,7 @@ class Driver:
         except Reject as error:
             outcome = attempt.failure(str(error), begun, spent=error.spent)
         except asyncio.CancelledError:
-            if _is_being_cancelled():
+            if is_being_cancelled():
                 raise
             outcome = attempt.failure("the step was cancelled by the tool or a library", begun)
         except Exception as error:
@@ -191,6 +196,12 @@ class Driver:
             )
             outcome = attempt.failure(f"{type(error).__name__}: {error}", begun)
         return outcome
+
+    def _require_outcome(self, task: asyncio.Task[None]) -> None:
+        """Let `drive` raise what an attempt has raised: without an outcome, the run would wait for ever."""
+        if not task.cancelled() and (bug := task.exception()):
+            self._bug = bug
+            self._wake.set()
 
     def _ended(self, outcome: Outcome) -> None:
         """Take in the outcome of a step: at once during a save, else in the main loop."""
@@ -287,9 +298,3 @@ class Driver:
             task.cancel()
         if tasks:
             await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _is_being_cancelled() -> bool:
-    """Whether this task was really cancelled; libraries may raise CancelledError by themselves."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

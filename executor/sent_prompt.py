@@ -52,4 +52,6 @@ async def _stored(body: Json, blobs: Blobs) -> Json:
         return (await retry_forever(put, what="to store a prompt")).as_json()
     except orjson.JSONEncodeError as error:
         logger.warning("a prompt is not stored", error=str(error))
-        return None
+    except Exception:
+        logger.exception("a prompt is not stored")
+    return None

@@ -242,6 +242,23 @@ async def test_a_task_that_is_cancelled_while_it_sends_ends(nats_server: NatsSer
         assert sending.done()
 
 
+@pytest.mark.parametrize("lost", [RuntimeError("the handler is closed"), ConnectionResetError()], ids=repr)
+async def test_a_request_on_a_connection_that_has_just_been_lost_gets_no_answer(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, lost: Exception
+) -> None:
+    """For a moment nats-py does not know it: its flusher has ended, and the transport takes nothing more."""
+    flusher: Any = connection.nc._flusher_task
+    flusher.cancel()
+    await asyncio.wait([flusher])
+
+    def refuse(_: Any) -> None:
+        raise lost
+
+    monkeypatch.setattr(connection.nc._transport, "writelines", refuse)
+    with pytest.raises(NoAnswer):
+        await connection.request("nobody", b"", timeout_s=0.1)
+
+
 def test_a_connection_closes_on_uvloop_also_when_nats_is_away_and_not_all_was_sent(
     tmp_path: Path, eventually: Eventually
 ) -> None:

@@ -63,8 +63,8 @@ class Consumer:
         running = [asyncio.create_task(subscription.run()) for subscription in self._subscriptions]
         alive = [asyncio.create_task(self._keep_alive()), asyncio.create_task(self._save_positions())]
         try:
-            ended, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            await ended.pop()
+            ended, _ = await asyncio.wait([*running, *alive], return_when=asyncio.FIRST_COMPLETED)
+            await ended.pop()  # it has failed
         finally:
             for subscription in self._subscriptions:
                 subscription.stop()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
 
@@ -31,10 +32,16 @@ class NatsClient(Client):
         self._pending, self._pending_data_size = [], 0
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:
-        """nats-py swallows the cancellation of a task that waits here; the task would never end."""
+        """nats-py swallows the cancellation of a task that waits here; the task would never end.
+
+        It also raises the errors of a connection that has just been lost, which no caller expects. What is
+        pending is sent after the reconnect; a request that got lost has a timeout.
+        """
         task = asyncio.current_task()
         before = task.cancelling() if task else 0
-        flushed = await super()._flush_pending(force_flush)
+        flushed = None
+        with suppress(OSError, RuntimeError):  # uvloop raises RuntimeError for a closed transport
+            flushed = await super()._flush_pending(force_flush)
         if task and task.cancelling() > before:
             raise asyncio.CancelledError
         return flushed

@@ -18,11 +18,13 @@ from contracts.core.outcome import Retry
 from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import Delivery, DeliveryPolicy
 from contracts.runtime.consumer.parking import parked_messages
+from contracts.runtime.consumer.subscription import Subscription
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
 from contracts.runtime.wire import PUBLISHED, Format
 from tests.behaviour.consumer.consuming import ALL, QUICK, SLOW, Handler, consuming, exists, settled
+from tests.waiting import WAIT_S
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
@@ -65,6 +67,21 @@ async def test_every_commit_on_the_filters_is_handled_once(
         await eventually(lambda: settled(log))
     assert sorted(handler.seqs) == seqs
     assert {recorded.seq for recorded in handler.commits} == set(seqs)
+
+
+@pytest.mark.parametrize("work", ["keep_alive", "save_position"])
+async def test_a_consumer_that_sends_no_sign_of_life_any_more_ends(
+    log: NatsLog, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    """Otherwise it would lose every message that it takes longer for."""
+
+    async def fails(_: Subscription) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Subscription, work, fails)
+    with pytest.raises(RuntimeError, match="a bug"):
+        async with asyncio.timeout(WAIT_S):
+            await Consumer(log, "worker", ALL, Handler(), policy=QUICK).run()
 
 
 async def test_a_message_is_delivered_again_after_retry(

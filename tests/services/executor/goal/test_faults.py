@@ -15,6 +15,7 @@ from contracts.domain import run
 from contracts.domain.run import NO_SUMMARY, RUN, RunPolicy, Status
 from contracts.llm import Llm, LlmSettings
 from contracts.runtime.stream import Origin, transact
+from executor.driver import Driver
 from executor.executor import watch
 from executor.goal.limits import Limits
 from tests.services.executor.goal.rules import calls_once
@@ -210,6 +211,35 @@ async def test_a_model_that_keeps_failing_fails_the_run_and_nothing_else(make_wo
     ]
     (last,) = (await world.log.read("run", "run_1"))[-1:]
     assert last.commit.state == "failed"
+
+
+async def test_a_prompt_that_cannot_be_stored_holds_no_run_up(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await make_world(ONE_CALL)
+    world.tool("first", echo)
+
+    async def fails(_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(world.log.format.blobs, "put_json", fails)
+    assert (await world.pursue()).status is Status.COMPLETED
+    assert [one.prompt for one in await world.of(run.TurnTaken)] == [None, None]
+
+
+async def test_an_attempt_that_ends_without_an_outcome_ends_the_handling_of_its_run(
+    make_world: MakeWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So its message is delivered again or parked, and an operator learns of it."""
+    world = await make_world(ONE_CALL)
+    world.tool("first", echo)
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(Driver, "_ended", fails)
+    with pytest.raises(RuntimeError, match="a bug"):
+        await world.handle(world.executor(), await world.request())
 
 
 async def test_a_model_that_recovers_is_asked_again(make_world: MakeWorld) -> None:
