@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import random
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
@@ -19,6 +20,8 @@ from contracts.runtime.nats.retry import FIRST_PAUSE_S, GaveUp, NoAnswer, pauses
 logger = structlog.get_logger(__name__)
 
 EXPIRES_S = 30.0
+SHORTEST = 0.75
+"""Part of `expires_s` after which a request may expire. The server rejects a heartbeat above half of it."""
 """Seconds until a pull request expires."""
 HEARTBEAT_S = 5.0
 MAX_BYTES = 16 * 1024 * 1024
@@ -60,6 +63,9 @@ class Pull:
     `create` creates the consumer if it does not exist and returns its name. `receive` is called with each
     message, in the read loop. `room` returns how many messages may be requested at the moment. If this
     process stops responding, the server sends no more messages after `expires_s` seconds.
+
+    The server gives a message to the oldest request. Requests expire after different times, because those
+    of two processes would otherwise stay in the same order, and one of them would get every single message.
     """
 
     def __init__(
@@ -78,7 +84,7 @@ class Pull:
         self._receive = receive
         self._room = room
         self._expires_s = expires_s
-        self._heartbeat_s = min(HEARTBEAT_S, expires_s / 3)  # the server rejects more than half of the expiry
+        self._heartbeat_s = min(HEARTBEAT_S, expires_s / 3)
         self._wake = asyncio.Event()
         self._asked = 0
         self._heard = 0.0
@@ -144,7 +150,7 @@ class Pull:
         request = {
             "batch": count,
             "max_bytes": MAX_BYTES,
-            "expires": int(self._expires_s * 1_000_000_000),
+            "expires": int(self._expires_s * random.uniform(SHORTEST, 1) * 1_000_000_000),
             "idle_heartbeat": int(self._heartbeat_s * 1_000_000_000),
         }
         if self._asked == 0:

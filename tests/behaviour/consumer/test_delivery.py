@@ -19,6 +19,7 @@ from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import Delivery, DeliveryPolicy
 from contracts.runtime.consumer.parking import parked_messages
 from contracts.runtime.consumer.subscription import Subscription
+from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.stream import Origin, Stream
@@ -67,6 +68,17 @@ async def test_every_commit_on_the_filters_is_handled_once(
         await eventually(lambda: settled(log))
     assert sorted(handler.seqs) == seqs
     assert {recorded.seq for recorded in handler.commits} == set(seqs)
+
+
+async def test_processes_take_turns_because_their_requests_expire_after_different_times(
+    log: NatsLog, connection: Connection, eventually: Eventually
+) -> None:
+    times: set[int] = set()
+    await connection.listen(
+        "$JS.API.CONSUMER.MSG.NEXT.>", lambda body: times.add(orjson.loads(body)["expires"])
+    )
+    async with consuming(Consumer(log, "worker", ALL, Handler(), policy=QUICK)):
+        await eventually(lambda: len(times) > 2)
 
 
 @pytest.mark.parametrize("work", ["keep_alive", "save_position"])
