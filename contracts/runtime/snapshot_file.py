@@ -7,9 +7,12 @@ and nothing that goes wrong with it is an error of the process.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from glob import escape
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from contracts.runtime.continuity import Mark
 from contracts.runtime.log import Log
+
+LEFTOVER_S = 3600
+"""Seconds after which a new file that has not replaced the old one belongs to no living process."""
 
 
 class Unusable(Exception):
@@ -78,6 +84,7 @@ def write(path: Path, header: Header, state: str) -> None:
     """
     content = HEADER.dump_json(header) + b"\n" + state.encode()
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(path)
     fresh = path.with_name(f"{path.name}.{os.getpid()}.new")  # other processes may write the same file
     fresh.unlink(missing_ok=True)
     try:
@@ -86,6 +93,14 @@ def write(path: Path, header: Header, state: str) -> None:
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Remove new files of processes that were killed while they wrote."""
+    for file in path.parent.glob(f"{escape(path.name)}.*.new"):
+        with suppress(FileNotFoundError):
+            if time.time() - file.stat().st_mtime > LEFTOVER_S:
+                file.unlink()
 
 
 async def require_same_log(header: Header, log: Log) -> None:
