@@ -63,9 +63,7 @@ async def build(settings: ExecutorSettings) -> AsyncGenerator[Running]:
         aclosing(Llm(llm_settings)) as llm,
         nats_log(settings, CODEC, name=NAME) as log,
         AgentsAndKeys(log).kept_in(settings.data_dir / f"{NAME}.snapshot") as (known, save),
-        aclosing(
-            SharedBudget(log, llm, settings.shared_budget, known.keys, source=f"/{NAME}/{name}")
-        ) as shared,
+        aclosing(SharedBudget(log, llm, settings.shared_budget, known.keys, source=source)) as shared,
     ):
         resources = _resources(settings, tools, llm, known.agents, log, shared)
         workloads = _workloads(settings, log, resources, _limits(settings, llm_settings))

@@ -22,7 +22,6 @@ from contracts.runtime.history import History
 from contracts.runtime.log import Conflict, Halted, LogState, StorageFailed, Unavailable
 from contracts.runtime.nats import leader, stream_state
 from contracts.runtime.nats.connection import Connection, connect
-from contracts.runtime.nats.direct import Stored
 from contracts.runtime.nats.existence import from_stream, info_of
 from contracts.runtime.nats.few import few
 from contracts.runtime.nats.ordered import Ordered
@@ -108,14 +107,17 @@ class NatsLog:
             found, after = await few(self.connection, STREAM, filters[0])
             if found:
                 self._continuity.record_seen(found[-1].seq, found[-1].payload)
-                yield [await self._decode_or_skip(one) for one in found]
+                yield [
+                    await self._decode_or_skip(one.seq, one.subject, one.payload, one.headers)
+                    for one in found
+                ]
         ordered = Ordered(self.connection, STREAM, filters or (">",), after, self._continuity.check)
         async with aclosing(ordered.batches()) as batches:
             async for batch in batches:
                 place, msg = batch[-1]
                 self._continuity.record_seen(place.seq, msg.data)
                 yield [
-                    await self._decode_or_skip(Stored(at.seq, one.subject, one.data, one.headers or {}))
+                    await self._decode_or_skip(at.seq, one.subject, one.data, one.headers or {})
                     for at, one in batch
                 ]
 
@@ -191,14 +193,16 @@ class NatsLog:
                 f"message {seq} of the log {wrong}: {error}. Remove it with `nats stream rmm {STREAM} {seq}`"
             ) from error
 
-    async def _decode_or_skip(self, one: Stored) -> Recorded:
+    async def _decode_or_skip(
+        self, seq: int, subject: str, payload: bytes, headers: Mapping[str, str]
+    ) -> Recorded:
         """Decode a message for `tail`. Skip a message that is not a commit; retry on other errors."""
         try:
-            decode = partial(self.recorded, one.seq, one.subject, one.payload, one.headers)
+            decode = partial(self.recorded, seq, subject, payload, headers)
             recorded = await retry_forever(decode, what="to read the log")
         except Undecodable as error:
-            await self._skip_reporter.report_broken(one.seq, one.subject, one.payload, error)
-            return Recorded.nothing(one.seq, one.payload)
+            await self._skip_reporter.report_broken(seq, subject, payload, error)
+            return Recorded.nothing(seq, payload)
         self._skip_reporter.report_unread(recorded)
         return recorded
 

@@ -23,6 +23,7 @@ async def few(connection: Connection, stream: str, subject_filter: str) -> tuple
     """
     subject = f"STREAM.INFO.{stream}"
     try:
+        # Asked before the count, so that a message that is stored meanwhile has a higher sequence.
         end = int((await connection.api(subject))["state"]["last_seq"])
         counted = (await connection.api(subject, {"subjects_filter": subject_filter}))["state"]
         count = sum((counted.get("subjects") or {}).values())
