@@ -24,6 +24,7 @@ from contracts.runtime.nats import leader, stream_state
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.nats.existence import from_stream, info_of
 from contracts.runtime.nats.few import few
+from contracts.runtime.nats.group_commit import GroupCommit
 from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.publish import WrongLastSequence
 from contracts.runtime.nats.replies import Denied
@@ -45,8 +46,6 @@ MESSAGE_TOO_LARGE = 10054
 """JetStream's error code for a message above the stream's size limit; a halted stream's is 1 byte."""
 ATTEMPT_S = 2.0
 """Seconds to wait for an acknowledgement before the commit is sent again. Duplicates are detected."""
-
-
 NO_NATS = "NATS does not answer; start it, or set NATS_URL to its address"
 
 
@@ -74,7 +73,8 @@ class NatsLog:
         self._history = History(connection, replicated=replicated)
         self._skip_reporter = SkipReporter(connection)
         self.replicated = replicated
-        self._storage = Storage(connection, replicated=replicated)
+        grouped = GroupCommit(connection).publish
+        self._storage = Storage(connection, replicated=replicated, publisher=grouped)
         self._deadline_s = deadline_s
         self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
 

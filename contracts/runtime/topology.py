@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+import structlog
 from nats.js.errors import APIError, NotFoundError
 
 from contracts.core import subjects
@@ -14,8 +15,12 @@ from contracts.runtime.consumer.position import BUCKET as POSITIONS_BUCKET
 from contracts.runtime.key_value import ensure_requests
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection
+from contracts.runtime.nats.replies import Denied
 from contracts.runtime.nats.retry import NAME_IN_USE, allow_existing, asking, retry_until
+from contracts.runtime.nats.stream_state import state_of
 from contracts.runtime.nats_blobs import BUCKET as BLOBS_BUCKET
+
+logger = structlog.get_logger(__name__)
 
 OLDEST_SERVER = (2, 11)
 """Minimum version of nats-server. Older versions ignore Nats-Expected-Last-Subject-Sequence-Subject, so
@@ -23,9 +28,7 @@ the optimistic lock does not work."""
 
 DUPLICATE_WINDOW_NS = 120 * 1_000_000_000
 
-LOG: dict[str, Json] = {
-    "name": subjects.STREAM,
-    "subjects": [subjects.EVERYTHING],
+DURABLE: dict[str, Json] = {
     "storage": "file",
     "retention": "limits",
     "discard": "new",
@@ -33,8 +36,9 @@ LOG: dict[str, Json] = {
     "duplicate_window": DUPLICATE_WINDOW_NS,
     "compression": "s2",
 }
-PARKED: dict[str, Json] = LOG | {"name": subjects.PARKED_STREAM, "subjects": [subjects.PARKED]}
-REPLAY: dict[str, Json] = LOG | {
+LOG = DURABLE | {"name": subjects.STREAM, "subjects": [subjects.EVERYTHING], "allow_atomic": True}
+PARKED = DURABLE | {"name": subjects.PARKED_STREAM, "subjects": [subjects.PARKED]}
+REPLAY = DURABLE | {
     "name": subjects.REPLAY_STREAM,
     "subjects": [subjects.REPLAYS],
     "retention": "workqueue",
@@ -73,6 +77,27 @@ async def ensure_topology(connection: Connection, *, replicas: int = 1, wait_s: 
             f"JetStream is not available ({error}); start nats-server with -js, and most servers of a cluster"
         ) from error
     return int(actual["num_replicas"])
+
+
+async def allow_batches(connection: Connection, *, wait_s: float = 30.0) -> None:
+    """Let the log take atomic batches, which a log of an earlier version does not.
+
+    Nothing changes if the log is halted, or the NATS user may not change it. Only one process may call this
+    at a time, and none while another one halts the log: JetStream has no lock for a configuration.
+
+    Raises:
+        Unavailable: NATS did not answer within `wait_s` seconds.
+    """
+
+    async def allow() -> None:
+        info = await connection.api(f"STREAM.INFO.{subjects.STREAM}")
+        if not info["config"].get("allow_atomic") and not state_of(info).halted:
+            await connection.api(f"STREAM.UPDATE.{subjects.STREAM}", info["config"] | {"allow_atomic": True})
+
+    try:
+        await retry_until(allow, deadline_s=wait_s)
+    except Denied:
+        logger.info("commits are stored one by one; set allow_atomic of the stream to store many at once")
 
 
 def _check_version(connection: Connection) -> None:

@@ -105,6 +105,24 @@ class LogBehaviour:
         assert sum(isinstance(outcome, int) for outcome in outcomes) == 1
         assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 19
 
+    async def test_of_many_appends_at_once_each_has_its_own_sequence(
+        self, log: Log, counters: Counters
+    ) -> None:
+        names = [f"c{n}" for n in range(200)]
+        seqs = await asyncio.gather(*(log.append(counters.commit(name), after=0) for name in names))
+        assert [[one.seq for one in await log.read("counter", name)] for name in names] == [
+            [seq] for seq in seqs
+        ]
+
+    async def test_of_many_appends_at_once_only_the_stale_one_is_refused(
+        self, log: Log, counters: Counters
+    ) -> None:
+        await log.append(counters.commit("c77"), after=0)
+        writers = [log.append(counters.commit(f"c{n}"), after=0) for n in range(200)]
+        results = await asyncio.gather(*writers, return_exceptions=True)
+        assert [n for n, result in enumerate(results) if isinstance(result, Conflict)] == [77]
+        assert len({result for result in results if isinstance(result, int)}) == 199
+
     async def test_contended_decisions_are_all_made(self, log: Log, counters: Counters) -> None:
         """Read, fold, decide, append, or again."""
         origin = Origin("/test/1")

@@ -29,8 +29,6 @@ PASSING_CODES = (408, 429, 503)
 """Codes of temporary JetStream errors: a retry may succeed."""
 PENDING_BYTES = 8 * 1024 * 1024
 """Size of the send buffer while NATS is disconnected. It holds acknowledgements of about 100 bytes."""
-WRONG_LAST_SEQUENCE = (10071, 10164, 10201)
-"""JetStream's error codes for a wrong expected last sequence."""
 NOT_AUTHORIZED = "authorization violation"
 DENIED = re.compile(r'permissions violation for publish to "(.+)"')
 """Errors of the server about the user of the connection, in lower case."""
@@ -122,14 +120,16 @@ class Connection:
         finally:
             self._listeners.discard(listener)
 
-    async def publish(self, subject: str, payload: bytes = b"", *, reply: str = "") -> None:
+    async def publish(
+        self, subject: str, payload: bytes = b"", *, reply: str = "", headers: dict[str, str] | None = None
+    ) -> None:
         """Publish without waiting for an answer. While NATS is disconnected, the message is buffered.
 
         Raises:
             NoAnswer: the send buffer is full, or the connection is closed.
         """
         try:
-            await self.nc.publish(subject, payload, reply)
+            await self.nc.publish(subject, payload, reply, headers)
         except (nats.errors.OutboundBufferLimitError, nats.errors.ConnectionClosedError) as error:
             raise NoAnswer(str(error)) from error
 

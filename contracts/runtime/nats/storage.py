@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 
 from contracts.runtime.log import StorageFailed
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.publish import WrongLastSequence, publish
+from contracts.runtime.nats.publish import Publish, WrongLastSequence, publish
 from contracts.runtime.nats.retry import NoAnswer, NoResponder
 
 FAILING_ATTEMPT_S = 0.2
@@ -29,10 +30,14 @@ SILENT = (
 
 
 class Storage:
-    """Publishes to a stream, and remembers the last storage error until the server stores messages again."""
+    """Publishes to a stream, and remembers the last storage error until the server stores messages again.
 
-    def __init__(self, connection: Connection, *, replicated: bool) -> None:
+    It publishes by `publisher` if there is one, else each message by itself.
+    """
+
+    def __init__(self, connection: Connection, *, replicated: bool, publisher: Publish | None = None) -> None:
         self._connection = connection
+        self._publish = publisher or partial(publish, connection)
         self._replicated = replicated
         self._failure: StorageFailed | None = None
         self._is_silent = False
@@ -53,7 +58,7 @@ class Storage:
         interruptions, was_connected = self._connection.interruptions, self._connection.is_connected
         wait_s = min(timeout_s, FAILING_ATTEMPT_S) if self._is_failing() else timeout_s
         try:
-            seq = await publish(self._connection, subject, payload, headers, timeout_s=wait_s)
+            seq = await self._publish(subject, payload, headers, timeout_s=wait_s)
         except StorageFailed as error:
             self._failed(error, silent=False)
             raise
