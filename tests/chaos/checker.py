@@ -34,6 +34,8 @@ class Commit:
     seq: int
     subject: str
     events: list[dict[str, Any]]
+    batch: str = ""
+    """The batch in which the server has stored it; empty if it was sent alone."""
 
     @property
     def state(self) -> str:
@@ -109,7 +111,9 @@ async def _messages(stream: JetStreamContext) -> Any:
     while left:
         for message in await reader.fetch(min(left, 500), timeout=20):
             left -= 1
-            yield Commit(message.metadata.sequence.stream, message.subject, json.loads(message.data))
+            batch = (message.headers or {}).get("Nats-Batch-Id", "")
+            seq = message.metadata.sequence.stream
+            yield Commit(seq, message.subject, json.loads(message.data), batch)
 
 
 def _from_the_start() -> Any:

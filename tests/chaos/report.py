@@ -18,6 +18,8 @@ class Report:
     faults: Counter[str] = field(default_factory=Counter)
     runs: int = 0
     commits: int = 0
+    batches: int = 0
+    """Atomic batches of commits."""
     blobs: int = 0
     effects: int = 0
     streams: int = 0
@@ -33,6 +35,7 @@ class Report:
             *counts,
             self.runs,
             self.commits,
+            self.batches,
             self.blobs,
             self.effects,
             self.streams,
@@ -45,6 +48,17 @@ class Report:
 def table(reports: list[Report]) -> str:
     """All seeds, in Markdown."""
     kinds = [*KINDS, *(kind for kind in OF_CLUSTERS if any(one.faults[kind] for one in reports))]
-    heads = ["seed", *kinds, "runs", "commits", "blobs", "effects", "streams", "webhooks", "violations"]
+    heads = [
+        "seed",
+        *kinds,
+        "runs",
+        "commits",
+        "batches",
+        "blobs",
+        "effects",
+        "streams",
+        "webhooks",
+        "violations",
+    ]
     lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
     return "\n".join([*lines, *(one.row(kinds) for one in reports)])

@@ -111,6 +111,7 @@ async def compare(world: World, watched: Watched, executions: ExecutionsWatched,
     if world.cluster:
         found += check_replicas(await read_each(world.system.nats_url, world.cluster.members))
     report.runs, report.commits = len(history.run_states()), len(history.commits)
+    report.batches = len({one.batch for one in history.commits} - {""})
     report.streams, report.webhooks = len(executions.clients), len(world.webhooks)
     report.blobs, report.effects = len(history.blobs), len(world.effects())
 

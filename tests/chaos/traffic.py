@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 from typing import Any
 
@@ -13,6 +14,10 @@ PLANNER = "DecomposerV8"
 CLIENTS = 5
 PAUSE_S = (0.05, 0.8)
 """Of a client between two requests, at least and at most."""
+CROWD = 100
+"""Number of clients that ask at the same moment, so that their commits are stored as batches."""
+CROWD_PAUSE_S = 25.0
+"""Between two moments."""
 SMALL, LARGE, LARGEST = 200, 100_000, 3_000_000
 EVERY_S = 5
 CRON = f"*/{EVERY_S} * * * * *"
@@ -31,8 +36,12 @@ async def prepare(world: World, seed: int) -> None:
 
 
 async def keep_asking(world: World, seed: int, until: asyncio.Event) -> None:
-    """Several clients ask one thing after another; returns when the answer to each has come."""
+    """Several clients ask one thing after another, and now and then many at once.
+
+    Returns when the answer to each has come.
+    """
     async with asyncio.TaskGroup() as clients:
+        clients.create_task(_crowds(world, seed, until))
         for number in range(CLIENTS):
             clients.create_task(_client(world, f"{seed}-{number}", until))
 
@@ -55,6 +64,17 @@ async def _client(world: World, name: str, until: asyncio.Event) -> None:
         await ASKING[kind](world, chance, key)
         number += 1
         await asyncio.sleep(chance.uniform(*PAUSE_S))
+
+
+async def _crowds(world: World, seed: int, until: asyncio.Event) -> None:
+    chance = random.Random(seed)
+    number = 0
+    while not until.is_set():
+        keys = [f"chaos-{seed}-crowd-{number}-{n}" for n in range(CROWD)]
+        await asyncio.gather(*(_plan(world, chance, key) for key in keys))
+        number += 1
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(until.wait(), CROWD_PAUSE_S)
 
 
 async def _plan(world: World, chance: random.Random, key: str) -> None:

@@ -156,7 +156,7 @@ def _environment(data: Path) -> dict[str, str]:
         "ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         "LEASE_S": str(LEASE_S),
         "STEP_BACKOFF_S": "0.2",
-        "MAX_CONCURRENT_RUNS": "50",
+        "MAX_CONCURRENT_RUNS": "200",
         "LOG_FORMAT": "json",
     }
 
