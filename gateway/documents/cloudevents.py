@@ -74,6 +74,13 @@ HEADERS: Schema = {
         "Nats-Expected-Stream": TEXT,
         "Nats-Expected-Last-Subject-Sequence": TEXT,
         "Nats-Expected-Last-Subject-Sequence-Subject": TEXT,
+        "Nats-Batch-Id": {
+            **TEXT,
+            "description": "With the next two headers: the server has stored the commit by the same sync of "
+            "the disk as others, which have nothing else to do with it. Ignore them.",
+        },
+        "Nats-Batch-Sequence": TEXT,
+        "Nats-Batch-Commit": TEXT,
         "Aggregate-Place": {
             **TEXT,
             "description": "`<sequence of the aggregate's first commit>,<number of this commit in it>`.",

@@ -19,6 +19,7 @@ from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import allow_batches, ensure_topology
 from contracts.runtime.wire import Format
 from deploy.local.nats_server import NatsServer, running
+from gateway.documents.cloudevents import HEADERS
 from tests.behaviour.outages import OUTAGES, Fate, message_is_lost, unlucky
 
 if TYPE_CHECKING:
@@ -72,10 +73,13 @@ async def require_once(connection: Connection, counters: Counters, seqs: Sequenc
     assert (await connection.api("STREAM.INFO.LOG"))["state"]["messages"] == len(NAMES)
 
 
+async def headers_of(connection: Connection, seq: int) -> dict[str, str]:
+    return (await connection.js.get_msg("LOG", seq)).headers or {}
+
+
 async def batches_in(connection: Connection, seqs: Sequence[int]) -> list[str]:
     """The batch of each message, empty if it was sent alone."""
-    messages = [await connection.js.get_msg("LOG", seq) for seq in seqs]
-    return [(message.headers or {}).get("Nats-Batch-Id", "") for message in messages]
+    return [(await headers_of(connection, seq)).get("Nats-Batch-Id", "") for seq in seqs]
 
 
 async def test_appends_that_wait_are_stored_as_one_batch(connection: Connection, counters: Counters) -> None:
@@ -85,6 +89,11 @@ async def test_appends_that_wait_are_stored_as_one_batch(connection: Connection,
     assert sent[:ALONE] == [""] * ALONE
     assert sent[ALONE:] == [sent[-1]] * TOGETHER
     assert sent[-1]
+
+
+async def test_all_headers_of_a_commit_are_documented(connection: Connection, counters: Counters) -> None:
+    for seq in await append_all(log_on(connection, counters), counters):
+        assert (await headers_of(connection, seq)).keys() <= HEADERS["properties"].keys()
 
 
 async def test_the_messages_of_a_refused_batch_are_stored_one_by_one(
