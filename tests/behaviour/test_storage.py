@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ import pytest
 from contracts.runtime import key_value, nats_log
 from contracts.runtime.log import StorageFailed
 from contracts.runtime.nats.connection import connect
+from contracts.runtime.nats.group_commit import PAYS_FROM
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats.storage import Storage
 from contracts.runtime.nats_blobs import NatsBlobs
@@ -52,6 +54,12 @@ async def fill(log: NatsLog, subject: str = "evt.filler.f.x") -> None:
         except NoAnswer:
             return
         answer = message.data
+
+
+async def append_many(log: NatsLog, counters: Counters) -> Sequence[int | BaseException]:
+    """Append the first commits of so many counters at once that some of them wait for a batch."""
+    writers = (log.append(counters.commit(f"c{n}"), after=0) for n in range(3 * PAYS_FROM))
+    return await asyncio.gather(*writers, return_exceptions=True)
 
 
 def messages_of(server: NatsServer, stream: str = "LOG") -> Path:
@@ -99,6 +107,33 @@ async def test_a_failed_write_is_a_problem_until_the_server_is_started_again(
         assert await log.problem() is None
         await log.append(counters.commit("b"), after=0)
         assert len(await log.read("counter", "b")) == 1
+
+
+async def test_many_appends_at_once_are_all_refused_while_the_limit_is_reached(
+    tmp_path: Path, counters: Counters
+) -> None:
+    async with running(SmallServer(tmp_path)) as server, log_on(server, counters) as log:
+        await fill(log)
+        results = await append_many(log, counters)
+        assert {type(result) for result in results} == {StorageFailed}
+        await log.connection.api("STREAM.PURGE.LOG", {"keep": 0})
+        results = await append_many(log, counters)
+        assert {type(result) for result in results} == {int}
+
+
+async def test_many_appends_at_once_are_all_refused_after_a_failed_write(
+    nats_server: NatsServer, counters: Counters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nats_log, "ATTEMPT_S", 0.2)
+    async with log_on(nats_server, counters) as log:
+        await break_writes(log, nats_server, "LOG", "evt.filler.f.x")
+        results = await append_many(log, counters)
+        assert {type(result) for result in results} == {StorageFailed}
+        await nats_server.kill()
+        await nats_server.start()
+        await log.connection.connected()
+        results = await append_many(log, counters)
+        assert {type(result) for result in results} == {int}
 
 
 async def test_a_failed_write_of_a_large_value_is_reported_before_the_deadline(
