@@ -143,7 +143,12 @@ async def running_world(data: Path, replicas: int = 1) -> AsyncGenerator[World]:
             stack.push_async_callback(child.stop)
             system.children[name] = child
         http = await stack.enter_async_context(
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=40), read_bufsize=1 << 23)
+            aiohttp.ClientSession(
+                # A client that watches a suspended run has its connection until somebody resumes the run.
+                connector=aiohttp.TCPConnector(limit=0),
+                timeout=aiohttp.ClientTimeout(total=40),
+                read_bufsize=1 << 23,
+            )
         )
         yield World(data, system, http, sink, lines, webhooks=webhooks, cluster=cluster)
 
