@@ -10,7 +10,6 @@ from contracts.domain.registry import CODEC
 from contracts.runtime.nats_log import nats_log
 from contracts.runtime.process.service import Running, Service
 from contracts.runtime.process.settings import ViewsSettings
-from contracts.runtime.topology import allow_batches
 from projector.projector import Projector
 
 
@@ -18,7 +17,6 @@ from projector.projector import Projector
 async def build(settings: ViewsSettings) -> AsyncGenerator[Running]:
     """Start a projector with the NATS server and views file in `settings`."""
     async with nats_log(settings, CODEC, name="projector") as source:
-        await allow_batches(source.connection)
 
         async def announce(seq: int) -> None:
             await source.connection.publish_ephemeral(subjects.PROJECTED, str(seq).encode())

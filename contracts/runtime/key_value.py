@@ -12,7 +12,7 @@ from contracts.core.subjects import STREAM
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.existence import info_of
 from contracts.runtime.nats.leader import last_of
-from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence
+from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence, publish
 from contracts.runtime.nats.retry import NoResponder, allow_existing, asking, retry_until
 from contracts.runtime.nats.storage import Storage
 
@@ -95,7 +95,7 @@ class NatsKeyValue:
 
     def __init__(self, connection: Connection, *, replicated: bool = False) -> None:
         self._connection = connection
-        self._storage = Storage(connection, replicated=replicated)
+        self._storage = Storage(connection, partial(publish, connection), replicated=replicated)
 
     async def get(self, name: str) -> StoredValue | None:
         """See KeyValue.get."""

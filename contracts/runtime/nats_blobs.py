@@ -29,7 +29,7 @@ from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.direct import Stored, stored
 from contracts.runtime.nats.existence import from_stream
 from contracts.runtime.nats.leader import all_of, last_of
-from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence
+from contracts.runtime.nats.publish import EXPECTED_LAST, WrongLastSequence, publish
 from contracts.runtime.nats.retry import NoAnswer, retry_until
 from contracts.runtime.nats.storage import Storage
 from contracts.runtime.wire import COPIED
@@ -69,7 +69,7 @@ class NatsBlobs(Blobs):
         attempt_s: float = ATTEMPT_S,
     ) -> None:
         self._connection = connection
-        self._storage = Storage(connection, replicated=replicated)
+        self._storage = Storage(connection, partial(publish, connection), replicated=replicated)
         self._deadline_s = deadline_s
         self._attempt_s = attempt_s
 

@@ -73,8 +73,7 @@ class NatsLog:
         self._history = History(connection, replicated=replicated)
         self._skip_reporter = SkipReporter(connection)
         self.replicated = replicated
-        grouped = GroupCommit(connection).publish
-        self._storage = Storage(connection, replicated=replicated, publisher=grouped)
+        self._storage = Storage(connection, GroupCommit(connection).publish, replicated=replicated)
         self._deadline_s = deadline_s
         self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
 

@@ -80,13 +80,10 @@ async def ensure_topology(connection: Connection, *, replicas: int = 1, wait_s: 
 
 
 async def allow_batches(connection: Connection, *, wait_s: float = 30.0) -> None:
-    """Let the log take atomic batches, which a log of an earlier version does not.
+    """Let a log that an earlier version created take atomic batches. If that fails, nothing is lost by it.
 
-    Nothing changes if the log is halted, or the NATS user may not change it. Only one process may call this
-    at a time, and none while another one halts the log: JetStream has no lock for a configuration.
-
-    Raises:
-        Unavailable: NATS did not answer within `wait_s` seconds.
+    Call it while no other process uses the log: one that halts it in the same moment is overruled, because
+    JetStream has no lock for the configuration of a stream.
     """
 
     async def allow() -> None:
@@ -96,8 +93,10 @@ async def allow_batches(connection: Connection, *, wait_s: float = 30.0) -> None
 
     try:
         await retry_until(allow, deadline_s=wait_s)
-    except Denied:
-        logger.info("commits are stored one by one; set allow_atomic of the stream to store many at once")
+    except NotFoundError:
+        logger.debug("the log does not exist yet")
+    except (APIError, Denied, Unavailable) as error:
+        logger.warning("the log takes no batches: commits are stored one by one", error=str(error))
 
 
 def _check_version(connection: Connection) -> None:

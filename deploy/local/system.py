@@ -17,7 +17,9 @@ from contracts.api.health import BUILDING, Readiness
 from contracts.client import Client, ClientError
 from contracts.core.user_error import UserError
 from contracts.runtime.continuity import WAY_OUT
+from contracts.runtime.nats.connection import connect
 from contracts.runtime.process.settings import SQLITE, Durability
+from contracts.runtime.topology import allow_batches
 from deploy.local.child import STOP_S, Child, OnLine
 from deploy.local.data_lock import Claim, claimed, ports_of
 from deploy.local.forks import Forked, ForkServer, Program, fork_server
@@ -219,6 +221,8 @@ async def _own_nats(stack: AsyncExitStack, options: Options, ports: Ports, on_li
         on_line=tell,
     )
     await stack.enter_async_context(running(nats))
+    async with connect(nats.url, name="up") as connection:
+        await allow_batches(connection)
     stack.push_async_callback(_cancelled, asyncio.create_task(keep_running(nats, tell)))
     return nats
 

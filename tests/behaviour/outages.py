@@ -74,6 +74,8 @@ class Unlucky(Connection):
         super().__init__()
         self.fates: Mapping[int, Fate] = {}
         self.sent = 0
+        self.unanswered = 0
+        """Messages that expect no answer."""
         self._server = server
 
     async def request(self, *args: Any, timeout_s: float = 5.0) -> Msg:
@@ -87,6 +89,7 @@ class Unlucky(Connection):
         return answer
 
     async def publish(self, *args: Any, **options: Any) -> None:
+        self.unanswered += 1
         with suppress(NoAnswer):  # it expects no answer, so nothing tells that the message was lost
             await self._meet(lambda _: super(Unlucky, self).publish(*args, **options))
 

@@ -39,8 +39,8 @@ CASES = [case for case in product((FIRST, SECOND, LAST), OUTAGES) if case != (LA
 
 @pytest.fixture(autouse=True)
 def _few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(group_commit, "PAYS_FROM", ALONE)
-    monkeypatch.setattr(group_commit, "NEARLY_NONE", 0)
+    monkeypatch.setattr(group_commit, "MIN_BATCH", ALONE)
+    monkeypatch.setattr(group_commit, "NEARLY_IDLE", 0)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -142,5 +142,6 @@ async def test_an_outage_at_any_message_of_a_batch_loses_nothing_and_repeats_not
     async with unlucky(shared) as writer:
         writer.fates = {number: fate}
         seqs = await append_all(log_on(writer, counters), counters)
+        assert writer.unanswered >= TOGETHER - 1
     await connection.connected()
     await require_once(connection, counters, seqs)

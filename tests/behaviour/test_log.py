@@ -105,6 +105,25 @@ class LogBehaviour:
         assert sum(isinstance(outcome, int) for outcome in outcomes) == 1
         assert sum(isinstance(outcome, Conflict) for outcome in outcomes) == 19
 
+    async def test_of_the_rivals_among_many_appends_at_once_exactly_one_succeeds(
+        self, log: Log, counters: Counters
+    ) -> None:
+        before = await log.append(counters.commit("old"), after=0)
+        rivals = {"old": before, "new": 0}
+        commits = [(counters.commit(f"c{n}"), 0) for n in range(60)]
+        commits += [
+            (counters.commit(name, state=state), after)
+            for name, after in rivals.items()
+            for state in ("positive", "zero", "positive")
+        ]
+        commits += [(counters.commit(f"d{n}"), 0) for n in range(60)]
+        appends = [log.append(commit, after=after) for commit, after in commits]
+        results = await asyncio.gather(*appends, return_exceptions=True)
+        assert sum(isinstance(result, Conflict) for result in results) == 4
+        for name, after in rivals.items():
+            (stored,) = await log.read("counter", name, after=after)
+            assert stored.seq in results
+
     async def test_of_many_appends_at_once_each_has_its_own_sequence(
         self, log: Log, counters: Counters
     ) -> None:

@@ -140,8 +140,8 @@ async def test_users_that_requests_and_tools_reach_cannot_change_the_log(
             await connection.api("STREAM.UPDATE.LOG", config | {"max_msgs": 1})
 
 
-@pytest.mark.parametrize(("user", "allowed"), [("projector", True), ("executor", False)])
-async def test_a_projector_lets_a_log_of_an_earlier_version_take_batches(
+@pytest.mark.parametrize(("user", "allowed"), [(OPERATOR, True), ("executor", False)])
+async def test_a_user_that_may_not_change_the_log_leaves_it_without_batches(
     server: SharedNats, operator: Connection, user: str, allowed: bool
 ) -> None:
     config = (await operator.api("STREAM.INFO.LOG"))["config"]

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,8 @@ import pytest
 from contracts.runtime import key_value, nats_log
 from contracts.runtime.log import StorageFailed
 from contracts.runtime.nats.connection import connect
-from contracts.runtime.nats.group_commit import PAYS_FROM
+from contracts.runtime.nats.group_commit import MIN_BATCH
+from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats.storage import Storage
 from contracts.runtime.nats_blobs import NatsBlobs
@@ -58,7 +60,7 @@ async def fill(log: NatsLog, subject: str = "evt.filler.f.x") -> None:
 
 async def append_many(log: NatsLog, counters: Counters) -> Sequence[int | BaseException]:
     """Append the first commits of so many counters at once that some of them wait for a batch."""
-    writers = (log.append(counters.commit(f"c{n}"), after=0) for n in range(3 * PAYS_FROM))
+    writers = (log.append(counters.commit(f"c{n}"), after=0) for n in range(3 * MIN_BATCH))
     return await asyncio.gather(*writers, return_exceptions=True)
 
 
@@ -212,7 +214,7 @@ async def test_a_stream_that_grows_has_no_problem(
             return await request(subject, payload, *args, **options)
 
         monkeypatch.setattr(connection, "request", lost)
-        storage = Storage(connection, replicated=False)
+        storage = Storage(connection, partial(publish, connection), replicated=False)
         with pytest.raises(StorageFailed):
             await storage.store("evt.counter.a.positive", b"lost", {}, timeout_s=1)
         assert await storage.problem(7)

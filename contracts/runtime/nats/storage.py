@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import partial
 
 from contracts.runtime.log import StorageFailed
 from contracts.runtime.nats.connection import Connection
@@ -30,14 +29,11 @@ SILENT = (
 
 
 class Storage:
-    """Publishes to a stream, and remembers the last storage error until the server stores messages again.
+    """Publishes to a stream, and remembers the last storage error until the server stores messages again."""
 
-    It publishes by `publisher` if there is one, else each message by itself.
-    """
-
-    def __init__(self, connection: Connection, *, replicated: bool, publisher: Publish | None = None) -> None:
+    def __init__(self, connection: Connection, publish: Publish, *, replicated: bool) -> None:
         self._connection = connection
-        self._publish = publisher or partial(publish, connection)
+        self._publish = publish
         self._replicated = replicated
         self._failure: StorageFailed | None = None
         self._is_silent = False

@@ -10,18 +10,26 @@ import pytest
 from nats.aio.msg import Msg
 from nats.js.errors import APIError
 
+from contracts.runtime.nats import group_commit
 from contracts.runtime.nats.connection import Connection
-from contracts.runtime.nats.group_commit import MOST, MOST_BYTES, NEARLY_NONE, PAYS_FROM, GroupCommit
+from contracts.runtime.nats.group_commit import (
+    MAX_BATCH,
+    MAX_BATCH_BYTES,
+    MIN_BATCH,
+    NEARLY_IDLE,
+    GroupCommit,
+)
+from contracts.runtime.nats.replies import Denied
 from contracts.runtime.nats.retry import NoAnswer
 
 MANY = 100
+LOCK = "Nats-Expected-Last-Subject-Sequence-Subject"
 
 
 class Server:
     """A connection to a server that answers when it is told to. It takes batches."""
 
     interruptions = 0
-    is_connected = True
 
     def __init__(self) -> None:
         self.sent: list[dict[str, str]] = []
@@ -42,13 +50,17 @@ class Server:
 
     async def acknowledge(self, most: int = 1000, **changes: Any) -> None:
         """Answer the oldest requests, and let what follows from that happen."""
+        self.answer(most, **changes)
+        await settle()
+
+    def answer(self, most: int = 1000, **changes: Any) -> None:
+        """Answer the oldest requests."""
         answered, self.asked = self.asked[:most], self.asked[most:]
         for headers, answer in answered:
             count = int(headers.get("Nats-Batch-Sequence", 1))
             self.seq += count
             batch = {"batch": headers["Nats-Batch-Id"], "count": count} if count > 1 else {}
             answer.set_result({"seq": self.seq} | batch | changes)
-        await settle()
 
     async def fail(self, error: Exception) -> None:
         """Fail all open requests."""
@@ -92,46 +104,46 @@ async def publishing(group: GroupCommit, count: int, size: int = 1) -> list[asyn
 
 
 async def test_few_messages_are_sent_alone_at_once(server: Server, group: GroupCommit) -> None:
-    await publishing(group, PAYS_FROM)
-    assert server.sent == [{"Nats-Msg-Id": str(n)} for n in range(PAYS_FROM)]
+    await publishing(group, MIN_BATCH)
+    assert server.sent == [{"Nats-Msg-Id": str(n)} for n in range(MIN_BATCH)]
 
 
 async def test_more_messages_wait_until_few_are_unanswered_and_are_sent_together(
     server: Server, group: GroupCommit
 ) -> None:
     tasks = await publishing(group, MANY)
-    await server.acknowledge(PAYS_FROM - NEARLY_NONE - 1)
-    assert server.together() == [1] * PAYS_FROM
+    await server.acknowledge(MIN_BATCH - NEARLY_IDLE - 1)
+    assert server.together() == [1] * MIN_BATCH
     await server.acknowledge(1)
-    assert server.together() == [*[1] * PAYS_FROM, MANY - PAYS_FROM]
+    assert server.together() == [*[1] * MIN_BATCH, MANY - MIN_BATCH]
     await server.acknowledge()
     assert [task.result() for task in tasks] == list(range(1, MANY + 1))
 
 
 async def test_few_messages_that_waited_are_sent_alone(server: Server, group: GroupCommit) -> None:
-    tasks = await publishing(group, 2 * PAYS_FROM - 1)
+    tasks = await publishing(group, 2 * MIN_BATCH - 1)
     await server.acknowledge()
     await server.acknowledge()
-    assert server.together() == [1] * (2 * PAYS_FROM - 1)
+    assert server.together() == [1] * (2 * MIN_BATCH - 1)
     assert all(task.done() for task in tasks)
 
 
 async def test_a_batch_has_a_limited_number_of_messages(server: Server, group: GroupCommit) -> None:
-    await publishing(group, PAYS_FROM + MOST + PAYS_FROM)
+    await publishing(group, MIN_BATCH + MAX_BATCH + MIN_BATCH)
     for _ in range(3):
         await server.acknowledge()
-    assert server.together() == [*[1] * PAYS_FROM, MOST, PAYS_FROM]
+    assert server.together() == [*[1] * MIN_BATCH, MAX_BATCH, MIN_BATCH]
 
 
 async def test_a_batch_has_a_limited_size(server: Server, group: GroupCommit) -> None:
-    await publishing(group, PAYS_FROM + 2 * PAYS_FROM, size=MOST_BYTES // PAYS_FROM)
+    await publishing(group, MIN_BATCH + 2 * MIN_BATCH, size=MAX_BATCH_BYTES // MIN_BATCH)
     for _ in range(3):
         await server.acknowledge()
-    assert server.together() == [*[1] * PAYS_FROM, PAYS_FROM, PAYS_FROM]
+    assert server.together() == [*[1] * MIN_BATCH, MIN_BATCH, MIN_BATCH]
 
 
 async def test_a_message_above_the_limit_is_sent(server: Server, group: GroupCommit) -> None:
-    tasks = await publishing(group, PAYS_FROM + 1, size=MOST_BYTES + 1)
+    tasks = await publishing(group, MIN_BATCH + 1, size=MAX_BATCH_BYTES + 1)
     await server.acknowledge()
     await server.acknowledge()
     assert all(task.done() for task in tasks)
@@ -163,16 +175,66 @@ async def test_messages_that_wait_over_an_interruption_are_not_sent(
     tasks = await publishing(group, MANY)
     server.interruptions += 1
     await server.fail(NoAnswer("interrupted"))
-    assert len(server.sent) == PAYS_FROM
+    assert len(server.sent) == MIN_BATCH
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(result) for result in results} == {NoAnswer}
 
 
-async def test_without_a_connection_no_batch_is_sent(server: Server, group: GroupCommit) -> None:
-    await publishing(group, MANY)
-    server.is_connected = False
+async def test_messages_that_wait_are_told_when_the_server_does_not_answer_to_others(
+    server: Server, group: GroupCommit
+) -> None:
+    """Otherwise each round of those that wait would begin with a time-out of its own."""
+    tasks = await publishing(group, MANY)
+    await server.fail(NoAnswer("silent"))
+    assert len(server.sent) == MIN_BATCH
+    assert all(task.done() for task in tasks)
+
+
+async def test_messages_with_the_same_lock_are_not_in_one_batch(server: Server, group: GroupCommit) -> None:
+    """The server would check only the first of them, and store the others, too."""
+    fillers = await publishing(group, MIN_BATCH)
+    rivals = [
+        asyncio.create_task(
+            group.publish(
+                f"evt.{n % MIN_BATCH}.{n}",
+                b"",
+                {LOCK: f"evt.{n % MIN_BATCH}.>", "number": str(n)},
+                timeout_s=2,
+            )
+        )
+        for n in range(3 * MIN_BATCH)
+    ]
+    await settle()
+    for _ in range(4):
+        await server.acknowledge()
+    assert server.together() == [*[1] * MIN_BATCH, MIN_BATCH, MIN_BATCH, MIN_BATCH]
+    assert [one["number"] for one in server.sent[MIN_BATCH:]] == [str(n) for n in range(3 * MIN_BATCH)]
+    assert all(task.done() for task in (*fillers, *rivals))
+
+
+async def test_a_refused_batch_is_not_sent_again_after_an_interruption(
+    server: Server, group: GroupCommit
+) -> None:
+    tasks = await publishing(group, MANY)
     await server.acknowledge()
-    assert server.together() == [1] * MANY
+    sent = len(server.sent)
+    server.answer(error={"code": 400, "err_code": 10071, "description": "no"})
+    server.interruptions += 1
+    await settle()
+    assert len(server.sent) == sent
+    for task in tasks[MIN_BATCH:]:
+        with pytest.raises(NoAnswer):
+            await task
+
+
+async def test_what_one_message_of_a_batch_may_not_does_not_concern_the_others(
+    server: Server, group: GroupCommit
+) -> None:
+    tasks = await publishing(group, MANY)
+    await server.acknowledge()
+    await server.fail(Denied("the last subject"))
+    await server.acknowledge()
+    assert all(task.result() for task in tasks)
 
 
 async def test_without_an_answer_no_message_of_a_batch_is_known_to_be_stored(
@@ -181,7 +243,7 @@ async def test_without_an_answer_no_message_of_a_batch_is_known_to_be_stored(
     tasks = await publishing(group, MANY)
     await server.acknowledge()
     await server.fail(NoAnswer("no answer"))
-    for task in tasks[PAYS_FROM:]:
+    for task in tasks[MIN_BATCH:]:
         with pytest.raises(NoAnswer):
             await task
     later = await publishing(group, 1)
@@ -189,26 +251,29 @@ async def test_without_an_answer_no_message_of_a_batch_is_known_to_be_stored(
     assert later[0].done()
 
 
-@pytest.mark.parametrize("err_code", [10071, 10164, 10176, 10199, 10201, 10211])
+@pytest.mark.parametrize("err_code", [10071, 10164, 10176, 10199, 10201])
 async def test_each_message_of_a_refused_batch_is_sent_alone_and_has_its_own_answer(
     server: Server, group: GroupCommit, err_code: int
 ) -> None:
     tasks = await publishing(group, MANY)
     await server.acknowledge()
     await server.acknowledge(error={"code": 400, "err_code": err_code, "description": "no"})
-    assert server.together()[PAYS_FROM + 1 :] == [1] * (MANY - PAYS_FROM)
+    assert server.together()[MIN_BATCH + 1 :] == [1] * (MANY - MIN_BATCH)
     await server.acknowledge(1, error={"code": 400, "err_code": 10060, "description": "no"})
     with pytest.raises(APIError):
-        await tasks[PAYS_FROM]
+        await tasks[MIN_BATCH]
     await server.acknowledge()
-    assert len({task.result() for task in tasks[PAYS_FROM + 1 :]}) == MANY - PAYS_FROM - 1
+    assert len({task.result() for task in tasks[MIN_BATCH + 1 :]}) == MANY - MIN_BATCH - 1
 
 
-@pytest.mark.parametrize(
+UNSUPPORTED = pytest.mark.parametrize(
     "answer",
     [{"error": {"code": 400, "err_code": 10174, "description": "disabled"}}, {"count": None}],
     ids=["a stream without batches", "a server that does not know them and has stored each message"],
 )
+
+
+@UNSUPPORTED
 async def test_no_second_batch_is_sent_to_a_stream_without_batches(
     server: Server, group: GroupCommit, answer: dict[str, Any]
 ) -> None:
@@ -220,3 +285,31 @@ async def test_no_second_batch_is_sent_to_a_stream_without_batches(
     server.sent.clear()
     await publishing(group, MANY)
     assert server.together() == [1] * MANY
+
+
+@UNSUPPORTED
+async def test_messages_that_wait_while_a_stream_turns_out_to_be_without_batches_are_sent(
+    server: Server, group: GroupCommit, answer: dict[str, Any]
+) -> None:
+    await publishing(group, MANY)
+    await server.acknowledge()
+    waiting = await publishing(group, MANY)
+    await server.acknowledge(1, **answer)
+    await publishing(group, MIN_BATCH)
+    await server.acknowledge(1)
+    await server.acknowledge(2 * MANY)
+    assert all(task.done() for task in waiting)
+
+
+async def test_batches_are_tried_again_after_a_while(
+    server: Server, group: GroupCommit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "RETRY_BATCHES_AFTER_S", 0)
+    await publishing(group, MANY)
+    await server.acknowledge()
+    await server.acknowledge(error={"code": 400, "err_code": 10174, "description": "disabled"})
+    await server.acknowledge()
+    server.sent.clear()
+    await publishing(group, MANY)
+    await server.acknowledge()
+    assert server.together() == [*[1] * MIN_BATCH, MANY - MIN_BATCH]
