@@ -221,9 +221,9 @@ async def _own_nats(stack: AsyncExitStack, options: Options, ports: Ports, on_li
         on_line=tell,
     )
     await stack.enter_async_context(running(nats))
+    stack.push_async_callback(_cancelled, asyncio.create_task(keep_running(nats, tell)))
     async with connect(nats.url, name="up") as connection:
         await allow_batches(connection)
-    stack.push_async_callback(_cancelled, asyncio.create_task(keep_running(nats, tell)))
     return nats
 
 

@@ -28,12 +28,11 @@ from contracts.runtime.nats.leader import message_at
 from contracts.runtime.nats.publish import publish
 from contracts.runtime.nats.replies import Denied
 from contracts.runtime.nats.retry import NoAnswer, retry_until
-from contracts.runtime.nats.stream_state import halt
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.nats_log import NatsLog
 from contracts.runtime.permissions import OPERATOR, READER, ROLES
 from contracts.runtime.stream import Origin, Stream
-from contracts.runtime.topology import allow_batches, ensure_topology
+from contracts.runtime.topology import ensure_topology
 from contracts.runtime.wire import EXPECTED, PUBLISHED, Format
 from contracts.spending import Purpose
 from tests.behaviour.tails import first
@@ -138,27 +137,6 @@ async def test_users_that_requests_and_tools_reach_cannot_change_the_log(
     async with connected(server, user) as connection:
         with pytest.raises(Denied, match=r"STREAM\.UPDATE\.LOG"):
             await connection.api("STREAM.UPDATE.LOG", config | {"max_msgs": 1})
-
-
-@pytest.mark.parametrize(("user", "allowed"), [(OPERATOR, True), ("executor", False)])
-async def test_a_user_that_may_not_change_the_log_leaves_it_without_batches(
-    server: SharedNats, operator: Connection, user: str, allowed: bool
-) -> None:
-    config = (await operator.api("STREAM.INFO.LOG"))["config"]
-    await operator.api("STREAM.UPDATE.LOG", config | {"allow_atomic": False})
-    async with connected(server, user) as connection:
-        await allow_batches(connection)
-    changed = (await operator.api("STREAM.INFO.LOG"))["config"]
-    assert (changed == config) is allowed
-
-
-async def test_a_halted_log_stays_as_it_is(server: SharedNats, operator: Connection) -> None:
-    config = (await operator.api("STREAM.INFO.LOG"))["config"]
-    await operator.api("STREAM.UPDATE.LOG", config | {"allow_atomic": False})
-    await halt(operator, "LOG", "it is shorter than it was")
-    halted = (await operator.api("STREAM.INFO.LOG"))["config"]
-    await allow_batches(operator)
-    assert (await operator.api("STREAM.INFO.LOG"))["config"] == halted
 
 
 @pytest.mark.parametrize(("user", "consumer"), [("executor", "planner"), ("planner", "executor")])

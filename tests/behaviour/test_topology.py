@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,9 @@ from nats.aio.client import ServerVersion
 
 from contracts.runtime.nats.address import Unreachable
 from contracts.runtime.nats.connection import Connection, connect
-from contracts.runtime.topology import WrongServer, WrongStream, ensure_topology
+from contracts.runtime.nats.stream_state import halt
+from contracts.runtime.permissions import OPERATOR
+from contracts.runtime.topology import WrongServer, WrongStream, allow_batches, ensure_topology
 from deploy.local.nats_server import NatsServer
 from tests.shared_nats import SharedNats
 
@@ -43,6 +46,37 @@ async def test_a_new_log_is_compressed(nats_url: str) -> None:
     async with connect(nats_url, name="test") as connection:
         await ensure_topology(connection)
         assert (await connection.api("STREAM.INFO.LOG"))["config"]["compression"] == "s2"
+
+
+@pytest.fixture
+async def operator(shared_server: SharedNats) -> AsyncGenerator[Connection]:
+    """The operator of a server whose log is of an earlier version."""
+    shared_server.empty()
+    async with connect(shared_server.url, name="test") as connection:
+        await ensure_topology(connection)
+        config = (await connection.api("STREAM.INFO.LOG"))["config"]
+        await connection.api("STREAM.UPDATE.LOG", config | {"allow_atomic": False})
+        yield connection
+
+
+@pytest.mark.parametrize(("user", "allowed"), [(OPERATOR, True), ("executor", False)])
+async def test_a_user_that_may_change_the_log_lets_it_take_batches_and_another_one_leaves_it(
+    shared_server: SharedNats, operator: Connection, user: str, allowed: bool
+) -> None:
+    config = (await operator.api("STREAM.INFO.LOG"))["config"]
+    async with connect(shared_server.url_for(user), name=f"{user}/test") as connection:
+        await allow_batches(connection)
+    changed = (await operator.api("STREAM.INFO.LOG"))["config"]
+    assert changed.pop("allow_atomic", False) is allowed
+    # The server notes in the metadata which version of it the configuration needs.
+    assert changed | {"metadata": None} == config | {"metadata": None}
+
+
+async def test_a_halted_log_stays_as_it_is(operator: Connection) -> None:
+    await halt(operator, "LOG", "it is shorter than it was")
+    halted = (await operator.api("STREAM.INFO.LOG"))["config"]
+    await allow_batches(operator)
+    assert (await operator.api("STREAM.INFO.LOG"))["config"] == halted
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,7 @@ class GroupCommit:
         Raises:
             BatchesUnsupported: none or some of the messages are stored.
             NoAnswer: all messages are stored, or none.
-            Exception: none is stored. All other errors of `acknowledged`.
+            WrongLastSequence, StorageFailed, APIError, Denied, Unavailable: no message is stored.
         """
         batch = uuid4().hex
         *others, last = (

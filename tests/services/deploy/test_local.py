@@ -10,6 +10,7 @@ import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,8 +19,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.runtime.consumer.parking import Parked, park, parked_messages
-from contracts.runtime.nats.connection import Connection
-from contracts.runtime.process.settings import Settings
+from contracts.runtime.nats.connection import Connection, connect
+from contracts.runtime.process.settings import Durability, Settings
+from contracts.runtime.topology import ensure_topology
 from contracts.settings.secret_files import InvalidSettings
 from deploy.cli.operator.parked import redeliver, show_parked
 from deploy.local.attach import NoSystem, attached
@@ -29,7 +31,7 @@ from deploy.local.forks import ForkServer, Program, fork_server
 from deploy.local.log_lines import LineFile, LinePrinter
 from deploy.local.ports import NoPort, Ports, PortTaken, free_port
 from deploy.local.settings import LocalSettings, options_of
-from deploy.local.system import SECRETS, Options, _assemble
+from deploy.local.system import SECRETS, Options, _assemble, _own_nats
 from deploy.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -212,6 +214,19 @@ def test_no_two_parts_of_a_system_get_the_same_port() -> None:
     ports = Ports({})
     assert ports.choose("executor", "127.0.0.1", None, default=port) == port
     assert ports.choose("scheduler", "127.0.0.1", None, default=port) != port
+
+
+@pytest.mark.nats
+async def test_a_system_lets_its_log_of_an_earlier_version_take_batches(tmp_path: Path) -> None:
+    options = Options(tmp_path, durability=Durability.FAST)
+    for changed in ({"allow_atomic": False}, {}):
+        async with AsyncExitStack() as stack:
+            nats = await _own_nats(stack, options, Ports({}), lambda *_: None)
+            operator = await stack.enter_async_context(connect(nats.url, name="test"))
+            await ensure_topology(operator)
+            config = (await operator.api("STREAM.INFO.LOG"))["config"]
+            assert config.get("allow_atomic")
+            await operator.api("STREAM.UPDATE.LOG", config | changed)
 
 
 def test_a_service_gets_only_the_secrets_that_it_needs(
