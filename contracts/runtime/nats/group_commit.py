@@ -23,7 +23,7 @@ from nats.js.errors import APIError
 from contracts.core.event import Json
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.publish import EXPECTED_LAST, acknowledged
-from contracts.runtime.nats.retry import NoAnswer
+from contracts.runtime.nats.retry import NoAnswer, NotSent
 
 logger = structlog.get_logger(__name__)
 
@@ -91,8 +91,8 @@ class GroupCommit:
         `timeout_s` begins when it is sent. It may be stored although the caller was cancelled.
 
         Raises:
-            NoAnswer: no acknowledgement, so the message may be stored; or the connection was interrupted, or
-                the server did not answer to others, before it was sent.
+            NotSent: the connection was interrupted, or the server did not answer others, before it was sent.
+            NoAnswer: no acknowledgement; the message may be stored.
             NoResponder, WrongLastSequence, StorageFailed, APIError, Denied, Unavailable: as `acknowledged`.
         """
         message = _Message(subject, payload, headers, timeout_s, self._connection.interruptions)
@@ -115,7 +115,7 @@ class GroupCommit:
         """Fail the messages that wait, so that their writers know how the server is, and try again."""
         waiting, self._waiting = self._waiting, []
         for one in waiting:
-            one.fail(NoAnswer(f"not sent, since NATS did not answer to others: {error}"))
+            one.fail(NotSent(f"not sent, since NATS did not answer others: {error}"))
 
     def _answered(self, count: int) -> None:
         self._unanswered -= count
@@ -217,7 +217,7 @@ class GroupCommit:
         self, message: _Message, headers: Mapping[str, str], timeout_s: float
     ) -> Mapping[str, Json]:
         if message.interruptions != self._connection.interruptions:  # the log may be another one now
-            raise NoAnswer("the connection to NATS was interrupted")
+            raise NotSent("the connection to NATS was interrupted")
         return await acknowledged(
             self._connection, message.subject, message.payload, headers, timeout_s=timeout_s
         )

@@ -32,6 +32,10 @@ class NoResponder(NoAnswer):
     """Nobody receives the request: its stream does not exist, or is not ready yet."""
 
 
+class NotSent(NoAnswer):
+    """The request was not sent: NATS was interrupted, or did not answer others."""
+
+
 class GaveUp(Unavailable):
     """NATS did not answer until a deadline. It may answer later."""
 

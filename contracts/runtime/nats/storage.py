@@ -14,7 +14,7 @@ from contextlib import suppress
 from contracts.runtime.log import StorageFailed
 from contracts.runtime.nats.connection import Connection
 from contracts.runtime.nats.publish import Publish, WrongLastSequence, publish
-from contracts.runtime.nats.retry import NoAnswer, NoResponder
+from contracts.runtime.nats.retry import NoAnswer, NoResponder, NotSent
 
 FAILING_ATTEMPT_S = 0.2
 """Seconds to wait for an acknowledgement while the server is known not to store messages."""
@@ -49,7 +49,7 @@ class Storage:
 
         Raises:
             StorageFailed: the server does not store messages; an earlier attempt may have stored this one.
-            NoAnswer, NoResponder, WrongLastSequence, APIError: as `publish`.
+            NoAnswer, NoResponder, NotSent, WrongLastSequence, APIError: as `publish`.
         """
         interruptions, was_connected = self._connection.interruptions, self._connection.is_connected
         wait_s = min(timeout_s, FAILING_ATTEMPT_S) if self._is_failing() else timeout_s
@@ -58,7 +58,7 @@ class Storage:
         except StorageFailed as error:
             self._failed(error, silent=False)
             raise
-        except NoResponder:
+        except (NoResponder, NotSent):
             raise
         except NoAnswer:
             answers = was_connected and not self._replicated and await self._answers(subject)
