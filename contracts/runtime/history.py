@@ -8,6 +8,7 @@ read searches the whole log. Messages that no writer has published (`wire.is_pub
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 from contracts.core.subjects import STREAM
@@ -21,12 +22,19 @@ LONGEST_WALK = 16
 """Maximum number of commits read one by one from the newest backwards. More are read in batches."""
 
 
+READS_AT_ONCE = 64
+"""Maximum number of aggregates that are read concurrently. nats-server reads for one connection one after
+the other, and loads 8 MB from disk for an old commit, which takes about 20 ms. More reads would exceed
+their time-out of 5 s, and the connection would answer no pings."""
+
+
 class History:
     """Reads of the log. `replicated`: the stream has several replicas, and a lagging one may answer."""
 
     def __init__(self, connection: Connection, *, replicated: bool) -> None:
         self._connection = connection
         self._replicated = replicated
+        self._slots = asyncio.Semaphore(READS_AT_ONCE)
 
     async def newest(self, subject_filter: str) -> Stored | None:
         """The last commit on `subject_filter`; None if there is none.
@@ -34,11 +42,8 @@ class History:
         Raises:
             NoAnswer: the read was interrupted; retry it.
         """
-        last = await self.last(subject_filter)
-        if last is None or is_published(last.headers):
-            return last
-        found = await self._read_between(last, subject_filter, 1)
-        return found[-1] if found else None
+        async with self._slots:
+            return await self._newest(subject_filter)
 
     async def last(self, subject_filter: str) -> Stored | None:
         """The last message on `subject_filter`, which may not be a commit; None if there is none.
@@ -46,9 +51,8 @@ class History:
         Raises:
             NoAnswer: the read was interrupted; retry it.
         """
-        if self._replicated:
-            return await last_of(self._connection, STREAM, subject_filter)
-        return await stored_at(self._connection, STREAM, {"last_by_subj": subject_filter})
+        async with self._slots:
+            return await self._last(subject_filter)
 
     async def since(self, subject_filter: str, after: int) -> Sequence[Stored]:
         """All commits of one aggregate with a sequence above `after`, in order.
@@ -56,7 +60,23 @@ class History:
         Raises:
             NoAnswer: the read was interrupted, or the replica that answered lags behind; retry it.
         """
-        newest = await self.newest(subject_filter)
+        async with self._slots:
+            return await self._since(subject_filter, after)
+
+    async def _last(self, subject_filter: str) -> Stored | None:
+        if self._replicated:
+            return await last_of(self._connection, STREAM, subject_filter)
+        return await stored_at(self._connection, STREAM, {"last_by_subj": subject_filter})
+
+    async def _newest(self, subject_filter: str) -> Stored | None:
+        last = await self._last(subject_filter)
+        if last is None or is_published(last.headers):
+            return last
+        found = await self._read_between(last, subject_filter, 1)
+        return found[-1] if found else None
+
+    async def _since(self, subject_filter: str, after: int) -> Sequence[Stored]:
+        newest = await self._newest(subject_filter)
         if newest is None or newest.seq <= after:
             return []
         if previous_in(newest.headers) == after:

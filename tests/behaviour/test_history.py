@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -178,6 +179,33 @@ class TestNatsHistory(HistoryBehaviour):
         with self.requests(log, monkeypatch) as asked:
             assert list(await log.read("counter", "a", after=stream.seq)) == []
         assert len(asked) == 1
+
+    @pytest.mark.parametrize("kind", ["newest", "read", "last_seq"])
+    async def test_only_so_many_aggregates_are_read_at_once(
+        self, connection: Connection, counters: Counters, monkeypatch: pytest.MonkeyPatch, kind: str
+    ) -> None:
+        """The server reads for one connection one after the other, and the last one waits for all."""
+        monkeypatch.setattr(history, "READS_AT_ONCE", 2)
+        log = NatsLog(connection, Format(counters.codec, NatsBlobs(connection)))
+        ask = connection._replies.ask
+        in_flight: list[int] = [0]
+
+        async def counted(*args: Any) -> Any:
+            in_flight.append(in_flight[-1] + 1)
+            try:
+                return await ask(*args)
+            finally:
+                in_flight.append(in_flight[-1] - 1)
+
+        reads: dict[str, Callable[[], Awaitable[Any]]] = {
+            "newest": lambda: log.newest("counter", "a"),
+            "read": lambda: log.read("counter", "a"),
+            "last_seq": lambda: log.last_seq("evt.counter.a.>"),
+        }
+        with monkeypatch.context() as patch:
+            patch.setattr(connection._replies, "ask", counted)
+            await asyncio.gather(*(reads[kind]() for _ in range(10)))
+        assert max(in_flight) == 2
 
     async def test_many_new_commits_are_read_in_batches(
         self, log: NatsLog, counters: Counters, monkeypatch: pytest.MonkeyPatch
