@@ -242,11 +242,11 @@ async def test_a_task_that_is_cancelled_while_it_sends_ends(nats_server: NatsSer
         assert sending.done()
 
 
-@pytest.mark.parametrize("lost", [RuntimeError("the handler is closed"), ConnectionResetError()], ids=repr)
-async def test_a_request_on_a_connection_that_has_just_been_lost_gets_no_answer(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch, lost: Exception
-) -> None:
-    """For a moment nats-py does not know it: its flusher has ended, and the transport takes nothing more."""
+async def lose(connection: Connection, monkeypatch: pytest.MonkeyPatch, lost: Exception) -> None:
+    """Bring about the moment in which nats-py does not know yet that the connection is lost.
+
+    Its flusher has ended, and the transport takes nothing more.
+    """
     flusher: Any = connection.nc._flusher_task
     flusher.cancel()
     await asyncio.wait([flusher])
@@ -255,8 +255,31 @@ async def test_a_request_on_a_connection_that_has_just_been_lost_gets_no_answer(
         raise lost
 
     monkeypatch.setattr(connection.nc._transport, "writelines", refuse)
+
+
+@pytest.mark.parametrize("lost", [RuntimeError("the handler is closed"), ConnectionResetError()], ids=repr)
+async def test_a_request_on_a_connection_that_has_just_been_lost_gets_no_answer(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch, lost: Exception
+) -> None:
+    await lose(connection, monkeypatch, lost)
     with pytest.raises(NoAnswer):
         await connection.request("nobody", b"", timeout_s=0.1)
+
+
+async def test_what_was_not_sent_before_an_interruption_is_not_sent_after_it(
+    nats_server: NatsServer, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next server may have another log. A writer compares it before it sends its commit again."""
+    await ensure_topology(connection)
+    with monkeypatch.context() as patch:
+        await lose(connection, patch, ConnectionResetError())
+        asking = asyncio.ensure_future(connection.request("evt.counter.a.positive", b"", timeout_s=300))
+        await nats_server.kill()
+        with pytest.raises(NoAnswer, match="interrupted"):
+            await asking
+    await nats_server.start()
+    await connection.connected()
+    assert (await connection.api("STREAM.INFO.LOG"))["state"]["last_seq"] == 0
 
 
 def test_a_connection_closes_on_uvloop_also_when_nats_is_away_and_not_all_was_sent(

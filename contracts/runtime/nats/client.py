@@ -28,14 +28,14 @@ class NatsClient(Client):
         await self._send_unsubscribe(subscription._id)  # noqa: SLF001
 
     def forget_pending(self) -> None:
-        """Drop what was not sent. nats-py writes it even to a closed socket when it closes."""
+        """Drop what was not sent. nats-py sends it after a reconnect, and writes it to a closed socket."""
         self._pending, self._pending_data_size = [], 0
 
     async def _flush_pending(self, force_flush: bool = False) -> Any:
         """nats-py swallows the cancellation of a task that waits here; the task would never end.
 
-        It also raises the errors of a connection that has just been lost, which no caller expects. What is
-        pending is sent after the reconnect; a request that got lost has a timeout.
+        It also raises the errors of a connection that has just been lost, which no caller expects. A
+        request that got lost has a timeout.
         """
         task = asyncio.current_task()
         before = task.cancelling() if task else 0

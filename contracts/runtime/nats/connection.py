@@ -269,6 +269,7 @@ class Connection:
         logger.warning("NATS is disconnected; reconnecting")
         self._connected.clear()
         self.interruptions += 1
+        self.nc.forget_pending()  # the log may be another one now
         self._replies.fail_all("the connection to NATS was interrupted")
         for listener in tuple(self._listeners):
             listener()
