@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
 from statistics import median
 from urllib.parse import urlsplit
 
@@ -33,10 +34,14 @@ async def growth(bench: Bench) -> Figures:
     old_goal = str((await bench.post("/api/v1/goals", GOAL))["id"])
     measured: dict[str, list[float]] = {}
     memory: dict[str, float] = {}
+    filled: list[str] = []
     for size in bench.sizes:
-        await fill(bench, size)
+        filled += await fill(bench, size)
         await projected(bench, await bench.log.last_seq())
-        for name, value in (await _costs(bench, dag_id, old_run, old_goal)).items():
+        costs = await _costs(bench, dag_id, old_run, old_goal)
+        Random(size).shuffle(filled)
+        costs["delete_any_run"] = await _delete_ms(bench, [filled.pop() for _ in range(TIMES)])
+        for name, value in costs.items():
             measured.setdefault(name, []).append(value)
         memory |= _memory(bench, size)
     return memory | {
@@ -85,6 +90,13 @@ async def _step_ms(bench: Bench, dag_id: str) -> float:
 
 async def _patch_ms(client: KeepAlive, goal_id: str) -> float:
     return await _median_ms(lambda: client.patch(f"/api/v1/goals/{goal_id}", GOAL))
+
+
+async def _delete_ms(bench: Bench, run_ids: Sequence[str]) -> float:
+    """Delete runs from everywhere in the log. A long log is not in nats-server's memory."""
+    left = iter(run_ids)
+    async with keep_alive(bench.system.url) as client:
+        return await _median_ms(lambda: client.delete(f"/api/v1/dag-executions/{next(left)}"))
 
 
 async def _median_ms(ask: Callable[[], Awaitable[tuple[int, bytes]]]) -> float:

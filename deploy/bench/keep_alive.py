@@ -28,6 +28,10 @@ class KeepAlive:
         """Return the status and the body."""
         return await self._answer(f"GET {path} HTTP/1.1\r\n{self._head}\r\n".encode())
 
+    async def delete(self, path: str) -> tuple[int, bytes]:
+        """Return the status and the body."""
+        return await self._answer(f"DELETE {path} HTTP/1.1\r\n{self._head}\r\n".encode())
+
     async def post(self, path: str, body: Json) -> tuple[int, bytes]:
         """Return the status and the body."""
         return await self._send("POST", path, body)
@@ -49,8 +53,8 @@ class KeepAlive:
         self._writer.write(request)
         head = await self._reader.readuntil(HEAD_END)
         lines = head.lower().split(b"\r\n")
-        length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
-        return int(head[9:12]), await self._reader.readexactly(length)
+        lengths = (int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+        return int(head[9:12]), await self._reader.readexactly(next(lengths, 0))
 
 
 class Pool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 
 from contracts.core.ids import new_id
 from contracts.core.subjects import PROJECTED
@@ -13,8 +14,8 @@ from contracts.domain import run
 from contracts.domain.plan import Job
 from contracts.domain.run import RUN
 from contracts.runtime.stream import Origin, Stream
+from deploy.bench import jobs
 from deploy.bench.harness import Bench, Figures
-from deploy.bench.jobs import chain
 from projector.database import remove
 
 COMMITS = 100_000
@@ -38,20 +39,19 @@ async def rebuild(bench: Bench) -> Figures:
     return {"commits": target, "rebuild_s": round(seconds, 2), "events_per_s": round(target / seconds, 1)}
 
 
-async def fill(bench: Bench, commits: int) -> None:
-    """Append runs until the log has at least `commits` commits."""
-    job = Job.model_validate(chain(STEPS))
+async def fill(bench: Bench, commits: int) -> Sequence[str]:
+    """Append runs until the log has at least `commits` commits. Returns their ids."""
+    job = Job.model_validate(jobs.chain(STEPS))
     runs = iter(range(-(-max(0, commits - await bench.log.last_seq()) // (STEPS + 2))))
 
-    async def write() -> None:
-        for _ in runs:
-            await _history(bench, job)
+    async def write() -> Sequence[str]:
+        return [await _history(bench, job) for _ in runs]
 
-    await asyncio.gather(*(write() for _ in range(WRITERS)))
+    return [*chain.from_iterable(await asyncio.gather(*(write() for _ in range(WRITERS))))]
 
 
-async def _history(bench: Bench, job: Job) -> None:
-    """Append one run as the gateway and an executor would.
+async def _history(bench: Bench, job: Job) -> str:
+    """Append one run as the gateway and an executor would. Returns its id.
 
     It is cancelled by its first commit, so that it is never pending and no executor takes it.
     """
@@ -68,6 +68,7 @@ async def _history(bench: Bench, job: Job) -> None:
             for step in stream.state.running
         ]
         events = run.settle(stream.state, done, now, run.RunPolicy()).events if done else []
+    return stream.id
 
 
 async def projected(bench: Bench, target: int, act: Callable[[], None] = lambda: None) -> None:
