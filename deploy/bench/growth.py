@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 from random import Random
 from statistics import median
 from urllib.parse import urlsplit
@@ -38,10 +38,11 @@ async def growth(bench: Bench) -> Figures:
     for size in bench.sizes:
         filled += await fill(bench, size)
         await projected(bench, await bench.log.last_seq())
-        costs = await _costs(bench, dag_id, old_run, old_goal)
+        if len(filled) < TIMES:
+            raise WorkloadFailed(f"{TIMES} runs are deleted at each size: choose --commits further apart")
         Random(size).shuffle(filled)
-        costs["delete_any_run"] = await _delete_ms(bench, [filled.pop() for _ in range(TIMES)])
-        for name, value in costs.items():
+        any_runs = [filled.pop() for _ in range(TIMES)]
+        for name, value in (await _costs(bench, dag_id, old_run, old_goal, any_runs)).items():
             measured.setdefault(name, []).append(value)
         memory |= _memory(bench, size)
     return memory | {
@@ -54,7 +55,11 @@ async def growth(bench: Bench) -> Figures:
     }
 
 
-async def _costs(bench: Bench, dag_id: str, old_run: str, old_goal: str) -> dict[str, float]:
+async def _costs(
+    bench: Bench, dag_id: str, old_run: str, old_goal: str, any_runs: Iterable[str]
+) -> dict[str, float]:
+    """`any_runs`: TIMES runs from everywhere in the log. A long log is not in nats-server's memory."""
+    others = iter(any_runs)
     async with keep_alive(bench.system.url) as client:
 
         async def get(path: str) -> float:
@@ -64,6 +69,9 @@ async def _costs(bench: Bench, dag_id: str, old_run: str, old_goal: str) -> dict
             "step": median([await _step_ms(bench, dag_id) for _ in range(ROUNDS)]),
             "post_goal": await _median_ms(lambda: client.post("/api/v1/goals", GOAL)),
             "patch_old_goal": await _patch_ms(client, old_goal),
+            "delete_any_run": await _median_ms(
+                lambda: client.delete(f"/api/v1/dag-executions/{next(others)}")
+            ),
             "get_old_run": await get(f"/api/v1/dag-executions/{old_run}"),
             "list_page": await get("/api/v1/dag-executions?limit=50"),
             "list_failed": await get("/api/v1/dag-executions?status=failed&limit=50"),
@@ -90,13 +98,6 @@ async def _step_ms(bench: Bench, dag_id: str) -> float:
 
 async def _patch_ms(client: KeepAlive, goal_id: str) -> float:
     return await _median_ms(lambda: client.patch(f"/api/v1/goals/{goal_id}", GOAL))
-
-
-async def _delete_ms(bench: Bench, run_ids: Sequence[str]) -> float:
-    """Delete runs from everywhere in the log. A long log is not in nats-server's memory."""
-    left = iter(run_ids)
-    async with keep_alive(bench.system.url) as client:
-        return await _median_ms(lambda: client.delete(f"/api/v1/dag-executions/{next(left)}"))
 
 
 async def _median_ms(ask: Callable[[], Awaitable[tuple[int, bytes]]]) -> float:

@@ -177,6 +177,7 @@ async def test_messages_that_wait_over_an_interruption_are_not_sent(
     await server.fail(NoAnswer("interrupted"))
     assert len(server.sent) == MIN_BATCH
     results = await asyncio.gather(*tasks, return_exceptions=True)
+    assert {type(result) for result in results[:MIN_BATCH]} == {NoAnswer}
     assert {type(result) for result in results[MIN_BATCH:]} == {NotSent}
 
 
