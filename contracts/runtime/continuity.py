@@ -48,9 +48,16 @@ class Examined(Protocol):
 
     async def state(self) -> LogState: ...
 
-    async def digest(self, seq: int) -> str | None: ...
+    async def state_and_digest(self, seq: int) -> tuple[LogState, str | None]: ...
 
     async def halt(self, reason: str) -> None: ...
+
+
+class Interruptible(Protocol):
+    """The part of a connection that Continuity needs."""
+
+    interruptions: int
+    """How often it has been interrupted. After each time, the server may return with a different log."""
 
 
 def compare(mark: Mark, state: LogState, digest: str | None) -> str | None:
@@ -77,21 +84,24 @@ async def regression(log: Examined, mark: Mark) -> str | None:
     Raises:
         Unavailable: the log could not be reached.
     """
-    return compare(mark, await log.state(), await log.digest(mark.seq) if mark.seq else None)
+    return compare(mark, *await log.state_and_digest(mark.seq))
 
 
 class Continuity:
-    """Checks that a log still contains what this process has seen of it."""
+    """Checks that a log still contains what this process has seen of it through `connection`."""
 
-    def __init__(self, log: Examined, *, confirm_after_s: Sequence[float] = ()) -> None:
+    def __init__(
+        self, log: Examined, connection: Interruptible, *, confirm_after_s: Sequence[float] = ()
+    ) -> None:
         self._log = log
+        self._connection = connection
         self._confirm_after_s = confirm_after_s
         """Seconds before each repeated check. A former leader may answer with old data for a while."""
         self._seq = 0
         self._payload = b""
         self._first: LogState | None = None
-        self._check_required = False
-        """Whether the log may have lost commits since the last check."""
+        self._checked = connection.interruptions
+        """Number of interruptions before the last check, or before anything was seen."""
         self._checking = asyncio.Lock()
 
     def record_seen(self, seq: int, payload: bytes) -> None:
@@ -99,15 +109,11 @@ class Continuity:
         if seq > self._seq:
             self._seq, self._payload = seq, payload
 
-    def require_check(self) -> None:
-        """Record that the connection was interrupted: the server may return with a different log."""
-        self._check_required = True
-
     async def check_if_required(self) -> None:
         """Call `check` if the connection was interrupted since the last check."""
-        if self._check_required:
+        if self._checked != self._connection.interruptions:
             async with self._checking:
-                if self._check_required:
+                while self._checked != self._connection.interruptions:
                     await self.check()
 
     async def check(self) -> None:
@@ -117,11 +123,12 @@ class Continuity:
             LogRegressed: the log has lost commits that this process has seen.
             Unavailable: the log could not be reached.
         """
+        interruptions = self._connection.interruptions
         self._first = self._first or await self._log.state()
         mark = Mark(self._seq, sha256(self._payload).hexdigest(), self._first.created, self._first.accepted)
         reason = await self._confirmed(mark)
         if reason is None:
-            self._check_required = False
+            self._checked = interruptions
             return
         if (await self._log.state()).accepted == mark.accepted:
             await self._log.halt(reason)

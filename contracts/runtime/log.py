@@ -113,8 +113,8 @@ class Log(Protocol):
         """
         ...
 
-    async def digest(self, seq: int) -> str | None:
-        """SHA-256 of the message at `seq`, hexadecimal; None if there is no such message.
+    async def state_and_digest(self, seq: int) -> tuple[LogState, str | None]:
+        """The current state, and the SHA-256 of the message at `seq`, hexadecimal; None if there is none.
 
         Raises:
             Unavailable: the log could not be reached.

@@ -89,10 +89,10 @@ class MemoryLog:
         """See Log.state."""
         return self._state
 
-    async def digest(self, seq: int) -> str | None:
-        """See Log.digest."""
+    async def state_and_digest(self, seq: int) -> tuple[LogState, str | None]:
+        """See Log.state_and_digest."""
         found = next((one for one in self._messages if one.seq == seq), None)
-        return sha256(found.payload).hexdigest() if found else None
+        return self._state, sha256(found.payload).hexdigest() if found else None
 
     async def halt(self, reason: str) -> None:
         """See Log.halt."""

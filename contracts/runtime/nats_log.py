@@ -30,6 +30,7 @@ from contracts.runtime.nats.publish import WrongLastSequence
 from contracts.runtime.nats.replies import Denied
 from contracts.runtime.nats.retry import NoAnswer, retry_forever, retry_until
 from contracts.runtime.nats.storage import Storage
+from contracts.runtime.nats.uninterrupted import uninterrupted
 from contracts.runtime.nats_blobs import NatsBlobs
 from contracts.runtime.process.settings import Settings
 from contracts.runtime.skip_reporter import SkipReporter
@@ -75,7 +76,7 @@ class NatsLog:
         self.replicated = replicated
         self._storage = Storage(connection, GroupCommit(connection).publish, replicated=replicated)
         self._deadline_s = deadline_s
-        self._continuity = Continuity(self, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
+        self._continuity = Continuity(self, connection, confirm_after_s=(1.0, 2.0, 4.0) if replicated else ())
 
     async def append(self, commit: Commit, *, after: int) -> int:
         """See Log.append."""
@@ -88,13 +89,12 @@ class NatsLog:
         """See Log.read."""
         subject_filter = aggregate_filter(aggregate, aggregate_id)
         read = partial(self._history.since, subject_filter, after)
-        found = await self._answer(read)
+        found = await self._read(read)
         return [await self.recorded(one.seq, one.subject, one.payload, one.headers) for one in found]
 
     async def newest(self, aggregate: str, aggregate_id: str) -> Recorded | None:
         """See Log.newest."""
-        newest = partial(self._history.newest, aggregate_filter(aggregate, aggregate_id))
-        found = await self._answer(newest)
+        found = await self._read(partial(self._history.newest, aggregate_filter(aggregate, aggregate_id)))
         if found is None:
             return None
         recorded = await self.recorded(found.seq, found.subject, found.payload, found.headers)
@@ -129,17 +129,21 @@ class NatsLog:
         async def ask() -> int:
             return await stream_state.newest(self.connection, STREAM, await self._info())
 
-        return await self._answer(ask)
+        return await self._read(ask)
 
     async def state(self) -> LogState:
         """See Log.state."""
         return stream_state.state_of(await self._answer(self._info))
 
-    async def digest(self, seq: int) -> str | None:
-        """See Log.digest."""
-        ask = partial(leader.message_at, self.connection, STREAM, seq)
-        message = await self._answer(ask)
-        return sha256(message.payload).hexdigest() if message else None
+    async def state_and_digest(self, seq: int) -> tuple[LogState, str | None]:
+        """See Log.state_and_digest."""
+
+        async def ask() -> tuple[LogState, str | None]:
+            state = stream_state.state_of(await self._info())
+            message = await leader.message_at(self.connection, STREAM, seq) if seq else None
+            return state, sha256(message.payload).hexdigest() if message else None
+
+        return await self._read(ask)
 
     async def halt(self, reason: str) -> None:
         """See Log.halt."""
@@ -158,10 +162,6 @@ class NatsLog:
         """
         accept = partial(stream_state.accept, self.connection, STREAM)
         await self._answer(accept)
-
-    def require_check(self) -> None:
-        """Check the log before the next append: after a reconnect the server may have a different one."""
-        self._continuity.require_check()
 
     async def problem(self) -> str | None:
         """See Log.problem."""
@@ -214,8 +214,12 @@ class NatsLog:
         Raises:
             Unavailable: no answer before the deadline, or the stream does not exist.
         """
-        ask_stream = partial(from_stream, self.connection, STREAM, ask, WAY_OUT)
-        return await retry_until(ask_stream, deadline_s=self._deadline_s)
+        asked = partial(from_stream, self.connection, STREAM, ask, WAY_OUT)
+        return await retry_until(asked, deadline_s=self._deadline_s)
+
+    async def _read(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Like `_answer`. All answers that `ask` gets are from one log."""
+        return await self._answer(partial(uninterrupted, self.connection, ask))
 
     async def _publish(self, wire: Wire, after: int) -> int:
         await self._check_continuity()
@@ -291,8 +295,6 @@ async def nats_log(settings: Settings, codec: Codec, *, name: str) -> AsyncGener
     async with connect(settings.nats_url, name=f"{name}/{settings.instance}") as connection:
         await check_durability(connection, settings)
         replicas = await ensure_topology(connection, replicas=settings.nats_replicas)
-        log = NatsLog(
-            connection, Format(codec, NatsBlobs(connection, replicated=replicas > 1)), replicated=replicas > 1
-        )
-        with connection.on_interruption(log.require_check):
-            yield log
+        replicated = replicas > 1
+        form = Format(codec, NatsBlobs(connection, replicated=replicated))
+        yield NatsLog(connection, form, replicated=replicated)

@@ -16,7 +16,7 @@ import structlog
 
 from contracts.core.aggregate import Snapshots
 from contracts.runtime import snapshot_file
-from contracts.runtime.continuity import Mark
+from contracts.runtime.continuity import LogRegressed, Mark, regression
 from contracts.runtime.follow import Follower
 from contracts.runtime.log import Log, Unavailable
 from contracts.runtime.snapshot_file import Header, Unusable
@@ -114,8 +114,8 @@ class Snapshot(Generic[S]):
             if text is not None:
                 await asyncio.to_thread(snapshot_file.write, self._path, header, text)
             self._saved_seq, self._failure = newest, ""
-        except Unavailable as error:
-            logger.info("no snapshot was saved: the log does not answer", error=str(error))
+        except (Unavailable, LogRegressed) as error:
+            logger.info("no snapshot was saved", reason=str(error))
         except OSError as error:
             if str(error) != self._failure:
                 logger.warning(
@@ -124,10 +124,17 @@ class Snapshot(Generic[S]):
             self._failure = str(error)
 
     async def _taken(self, newest: int) -> tuple[Header, str | None]:
-        """The state, and what it includes. `newest`: sequence of a message that was the newest of the log."""
-        log = await self._log.state()
-        end = Mark(newest, await self._log.digest(newest) or "")
+        """The state, and what it includes. `newest`: sequence of a message that was the newest of the log.
+
+        Raises:
+            LogRegressed: the log has lost commits that the state includes.
+        """
+        log, digest = await self._log.state_and_digest(newest)
+        end = Mark(newest, digest or "")
         last = [await self._log.last_seq(*one.filters) for one in self._followers]
+        for follower in self._followers:
+            if reason := await regression(self._log, follower.last):
+                raise LogRegressed(reason)
         # From here on nothing is awaited, so that the state and the positions belong together.
         for follower, seq in zip(self._followers, last, strict=True):
             if follower.seq >= seq:

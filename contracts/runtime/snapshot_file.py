@@ -110,8 +110,8 @@ async def require_same_log(header: Header, log: Log) -> None:
         Unusable: it is another log, or has another message at the mark.
         Unavailable: the log could not be reached.
     """
-    state = await log.state()
+    state, digest = await log.state_and_digest(header.mark.seq)
     if (header.created, header.accepted) != (state.created, state.accepted):
         raise Unusable("it belongs to another log, or to the log before it lost commits")
-    if await log.digest(header.mark.seq) != header.mark.digest:
+    if digest != header.mark.digest:
         raise Unusable(f"the log no longer has the message {header.mark.seq} that it includes")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -18,6 +18,7 @@ from deploy.local.nats_server import NatsServer
 
 if TYPE_CHECKING:
     from tests.behaviour.conftest import Counters
+    from tests.conftest import Eventually
 
 STATE = LogState(created="monday", last_seq=9)
 MARK = Mark(seq=9, digest="d", created="monday")
@@ -55,22 +56,56 @@ async def log(nats_server: NatsServer, counters: Counters) -> AsyncGenerator[Nat
         yield log
 
 
+async def three_commits(log: NatsLog, counters: Counters, server: NatsServer) -> None:
+    """The log has three commits, and there is a copy of the store with one of them."""
+    await log.append(counters.commit("a"), after=0)
+    await server.stop()
+    shutil.copytree(server.directory / "jetstream", server.directory.with_name("copy"))
+    await server.start()
+    for name in ("b", "c"):
+        await log.append(counters.commit(name), after=0)
+
+
+async def put_back_the_copy(server: NatsServer) -> None:
+    """The store is that of one commit. The server is stopped."""
+    await server.stop()
+    shutil.rmtree(server.directory / "jetstream")
+    shutil.copytree(server.directory.with_name("copy"), server.directory / "jetstream")
+
+
 async def put_back_an_older_copy(
     log: NatsLog, counters: Counters, server: NatsServer, seen: asyncio.Event | None = None
 ) -> None:
     """The log has three commits, which are `seen`, then the store is that of one of them."""
-    copy = server.directory.with_name("copy")
-    await log.append(counters.commit("a"), after=0)
-    await server.stop()
-    shutil.copytree(server.directory / "jetstream", copy)
-    await server.start()
-    for name in ("b", "c"):
-        await log.append(counters.commit(name), after=0)
+    await three_commits(log, counters, server)
     if seen:
         await seen.wait()
-    await server.stop()
-    shutil.rmtree(server.directory / "jetstream")
-    shutil.copytree(copy, server.directory / "jetstream")
+    await put_back_the_copy(server)
+
+
+@pytest.fixture
+def put_back_after(
+    log: NatsLog, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
+) -> Callable[[int], None]:
+    """Put back the copy when the server has sent a number of answers. The next ones are about the copy."""
+
+    def put_back_after(count: int) -> None:
+        connection = log.connection
+        ask, answers, interruptions = connection.api, 0, connection.interruptions
+
+        async def asking(*question: Any, **options: Any) -> Any:
+            nonlocal answers
+            answer = await ask(*question, **options)
+            answers += 1
+            if answers == count:
+                await put_back_the_copy(nats_server)
+                await nats_server.start()
+                await eventually(lambda: connection.interruptions > interruptions and connection.is_connected)
+            return answer
+
+        monkeypatch.setattr(connection, "api", asking)
+
+    return put_back_after
 
 
 @pytest.mark.nats
@@ -101,6 +136,73 @@ async def test_a_writer_that_has_seen_more_appends_nothing_to_a_shorter_log(
     with pytest.raises(Halted, match="regressed at seq 3"):
         await log.append(counters.commit("d"), after=0)
     assert await log.last_seq() == 1
+
+
+@pytest.mark.nats
+@pytest.mark.parametrize("answers", range(1, 4))
+async def test_a_tail_ends_when_its_log_comes_back_shorter_while_it_starts(
+    log: NatsLog,
+    counters: Counters,
+    nats_server: NatsServer,
+    put_back_after: Callable[[int], None],
+    answers: int,
+) -> None:
+    """The answers are the state and the message to compare, and the consumer."""
+    await three_commits(log, counters, nats_server)
+    put_back_after(answers)
+    async with aclosing(log.tail(after=3)) as batches:
+        with pytest.raises(LogRegressed, match="at seq 3: it now ends at 1"):
+            await anext(batches)
+
+
+@pytest.mark.nats
+@pytest.mark.parametrize("answers", range(1, 3))
+async def test_a_writer_appends_nothing_to_a_log_that_comes_back_shorter_while_it_is_checked(
+    log: NatsLog,
+    counters: Counters,
+    nats_server: NatsServer,
+    eventually: Eventually,
+    put_back_after: Callable[[int], None],
+    answers: int,
+) -> None:
+    """The answers are the state and the message to compare."""
+    await three_commits(log, counters, nats_server)
+    interruptions = log.connection.interruptions
+    await nats_server.stop()
+    await eventually(lambda: log.connection.interruptions > interruptions)
+    await nats_server.start()
+    put_back_after(answers)
+    with pytest.raises(Halted, match="regressed at seq 3"):
+        await log.append(counters.commit("d"), after=0)
+
+
+@pytest.mark.nats
+async def test_state_and_digest_are_of_one_log(
+    log: NatsLog, counters: Counters, nats_server: NatsServer, put_back_after: Callable[[int], None]
+) -> None:
+    await three_commits(log, counters, nats_server)
+    put_back_after(1)
+    state, digest = await log.state_and_digest(3)
+    assert (state.last_seq, digest) == (1, None)
+
+
+@pytest.mark.nats
+@pytest.mark.parametrize("answers", range(1, 3))
+async def test_a_tail_misses_nothing_of_a_log_that_is_replaced_while_its_commits_are_counted(
+    log: NatsLog,
+    counters: Counters,
+    nats_server: NatsServer,
+    put_back_after: Callable[[int], None],
+    answers: int,
+) -> None:
+    """The answers are the end of the log and the number of its commits. The reader has seen none before."""
+    await three_commits(log, counters, nats_server)
+    reader = NatsLog(log.connection, log.format)
+    put_back_after(answers)
+    async with aclosing(reader.tail("evt.counter.*.positive")) as batches:
+        assert [one.commit.aggregate_id for one in await anext(batches)] == ["a"]
+        await NatsLog(log.connection, log.format).append(counters.commit("d"), after=0)
+        assert [one.commit.aggregate_id for one in await anext(batches)] == ["d"]
 
 
 @pytest.mark.nats

@@ -18,6 +18,7 @@ from contracts.runtime.consumer.consumer import Consumer
 from contracts.runtime.consumer.delivery import Delivery
 from contracts.runtime.log import Unavailable
 from contracts.runtime.nats.connection import Connection, ConnectionClosed, connect
+from contracts.runtime.nats.ordered import Ordered
 from contracts.runtime.nats.replies import Sink
 from contracts.runtime.nats.retry import NoAnswer
 from contracts.runtime.nats_blobs import NatsBlobs
@@ -125,6 +126,27 @@ async def test_a_tail_waits_longer_for_nats_than_an_append_does(
         await connection.connected()
         after = await NatsLog(connection, log.format).append(counters.commit("b"), after=0)
         assert [one.seq for one in await waiting] == [after]
+
+
+async def test_the_log_is_checked_again_if_nats_was_interrupted_before_the_consumer_was_created(
+    connection: Connection, log: NatsLog, counters: Counters, nats_server: NatsServer, eventually: Eventually
+) -> None:
+    """What the first check has found may be true of another log only."""
+    seq = await log.append(counters.commit("a"), after=0)
+    checks = 0
+
+    async def check() -> None:
+        nonlocal checks
+        checks += 1
+        if checks == 1:
+            await nats_server.stop()
+            await eventually(lambda: not connection.is_connected)
+            await nats_server.start()
+            await connection.connected()
+
+    async with aclosing(Ordered(connection, "LOG", (">",), 0, check).batches()) as batches:
+        assert [place.seq for place, _ in await anext(batches)] == [seq]
+    assert checks == 2
 
 
 async def test_a_tail_outlives_its_consumer(log: NatsLog, counters: Counters, eventually: Eventually) -> None:

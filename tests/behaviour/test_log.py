@@ -222,8 +222,10 @@ class LogBehaviour:
     async def test_a_message_is_recognised_by_its_digest(self, log: Log, counters: Counters) -> None:
         seq = await log.append(counters.commit("a"), after=0)
         (recorded,) = await first(log, 1)
-        assert recorded.digest == await log.digest(seq) == (await log.read("counter", "a"))[0].digest
-        assert await log.digest(seq + 1) is None
+        assert (await log.read("counter", "a"))[0].digest == recorded.digest
+        assert await log.state_and_digest(seq) == (await log.state(), recorded.digest)
+        assert await log.state_and_digest(seq + 1) == (await log.state(), None)
+        assert await log.state_and_digest(0) == (await log.state(), None)
 
     async def test_sequences_grow(self, log: Log, counters: Counters) -> None:
         seqs = [await log.append(counters.commit(f"c{n}"), after=0) for n in range(5)]

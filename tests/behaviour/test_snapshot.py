@@ -16,7 +16,7 @@ from contracts.core.aggregate import Snapshots
 from contracts.core.commit import Recorded
 from contracts.runtime import snapshot, snapshot_file
 from contracts.runtime.follow import Follower
-from contracts.runtime.log import Log, Unavailable
+from contracts.runtime.log import Log, LogState, Unavailable
 from contracts.runtime.memory_log import MemoryLog
 from contracts.runtime.snapshot import Snapshot
 from tests.behaviour.both_logs import OnMemory, OnNats
@@ -85,11 +85,11 @@ class Interrupted:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
 
-    async def digest(self, seq: int) -> str | None:
-        digest = await self._log.digest(seq)
+    async def state_and_digest(self, seq: int) -> tuple[LogState, str | None]:
+        found = await self._log.state_and_digest(seq)
         while self._then:
             await self._then.pop()()
-        return digest
+        return found
 
 
 class SnapshotBehaviour:
@@ -264,7 +264,21 @@ class SnapshotBehaviour:
 
 
 class TestSnapshotOnMemory(OnMemory, SnapshotBehaviour):
-    pass
+    async def test_a_state_with_a_commit_that_the_log_has_lost_is_not_saved(
+        self, log: MemoryLog, counters: Counters, path: Path
+    ) -> None:
+        """The log was replaced by an older copy, and has grown since."""
+        for name in ("a", "b"):
+            await log.append(counters.commit(name), after=0)
+        process = Process(log, path)
+        with capture_logs() as lines:
+            async with process.running():
+                log.cut(1)
+                for name in ("c", "d"):
+                    await log.append(counters.commit(name, state="ignored"), after=0)
+        assert process.totals == {"a": 1, "b": 1}
+        assert not path.exists()
+        assert "it has a different commit there now" in lines[-1]["reason"]
 
 
 class TestSnapshotOnNats(OnNats, SnapshotBehaviour):

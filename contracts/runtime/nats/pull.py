@@ -20,9 +20,9 @@ from contracts.runtime.nats.retry import FIRST_PAUSE_S, GaveUp, NoAnswer, pauses
 logger = structlog.get_logger(__name__)
 
 EXPIRES_S = 30.0
+"""Seconds until a pull request expires."""
 SHORTEST = 0.75
 """Part of `expires_s` after which a request may expire. The server rejects a heartbeat above half of it."""
-"""Seconds until a pull request expires."""
 HEARTBEAT_S = 5.0
 MAX_BYTES = 16 * 1024 * 1024
 """Maximum size of the messages for one request. It limits the server's send buffer for this client."""
@@ -95,7 +95,7 @@ class Pull:
         with self._connection.on_interruption(self._interrupted):
             while True:
                 consumer = await self._created()
-                self._asked, self._trouble, self._heard = 0, None, asyncio.get_running_loop().time()
+                self._asked, self._heard = 0, asyncio.get_running_loop().time()
                 inbox = self._connection.nc.new_inbox()
                 subscription = await self._connection.nc.subscribe(inbox, future=Sink(self._on_message))
                 try:
@@ -120,6 +120,7 @@ class Pull:
 
     async def _created(self) -> str:
         for pause in pauses():
+            self._trouble = None  # an interruption while it is created counts: the stream may be another one
             try:
                 return await self._create()
             except (NoAnswer, GaveUp, NotFoundError, ServerError) as error:

@@ -259,9 +259,10 @@ async def test_a_gateway_that_knows_keys_which_the_log_has_lost_ends_and_starts_
         shutil.copytree(copy, store)
         await nats_server.start()
         if accepted:
-            await log.accept()
+            other = NatsLog(connection, log.format)
+            await other.accept()
             for n in range(3):
-                await add_key(log, f"later-{n}", Scope.READ)
+                await add_key(other, f"later-{n}", Scope.READ)
         relay.passing.set()
         with pytest.raises(LogRegressed):
             await asyncio.wait_for(running.worker(), WAIT_S)
