@@ -34,7 +34,6 @@ DURABLE: dict[str, Json] = {
     "discard": "new",
     "allow_direct": True,
     "duplicate_window": DUPLICATE_WINDOW_NS,
-    "compression": "s2",
 }
 LOG = DURABLE | {"name": subjects.STREAM, "subjects": [subjects.EVERYTHING], "allow_atomic": True}
 PARKED = DURABLE | {"name": subjects.PARKED_STREAM, "subjects": [subjects.PARKED]}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from random import Random
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from deploy.bench.harness import Bench, Figures, WorkloadFailed
 from deploy.bench.jobs import chain, single
 from deploy.bench.keep_alive import KeepAlive, keep_alive
-from deploy.bench.processes import peak_rss_mb
+from deploy.bench.processes import cpu_s, peak_rss_mb
 from deploy.bench.rebuild import fill, projected
 
 RUNS = 100
@@ -22,6 +23,8 @@ TIMES = 50
 """Number of times that each request is sent. The result is the median."""
 ROUNDS = 3
 """Number of times that the runs are executed and each service is started. The result is the median."""
+BUSY = 0.2
+"""Seconds of CPU time in one second from which the system is not idle."""
 START_S = 120.0
 GOAL = {"objective": "Find out what a long log costs"}
 
@@ -38,6 +41,7 @@ async def growth(bench: Bench) -> Figures:
     for size in bench.sizes:
         filled += await fill(bench, size)
         await projected(bench, await bench.log.last_seq())
+        await _quiet(bench)
         if len(filled) < TIMES:
             raise WorkloadFailed(f"{TIMES} runs are deleted at each size: choose --commits further apart")
         Random(size).shuffle(filled)
@@ -53,6 +57,15 @@ async def growth(bench: Bench) -> Figures:
             (f"{name}_ratio", round(values[-1] / values[0], 2)),
         ]
     }
+
+
+async def _quiet(bench: Bench) -> None:
+    """Wait until what was written is on the disk and no process works any more."""
+    await asyncio.to_thread(os.sync)
+    used, before = sum(cpu_s(bench.system).values()), -BUSY
+    while used - before >= BUSY:
+        await asyncio.sleep(1)
+        used, before = sum(cpu_s(bench.system).values()), used
 
 
 async def _costs(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import quantiles
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -35,6 +35,16 @@ class WorkloadFailed(Exception):
     """The system did not complete the workload, so there is no result."""
 
 
+class _End(NamedTuple):
+    """The end of a run. Of a million runs, whole commits would take gigabytes."""
+
+    at: float
+    """By `time.perf_counter`."""
+    state: str
+    event: str
+    """The beginning of its last event."""
+
+
 @dataclass
 class Bench:
     """A running system under measurement."""
@@ -47,7 +57,7 @@ class Bench:
     """Settings that the figures depend on."""
     sizes: tuple[int, ...] = (10_000, 100_000, 1_000_000)
     """Commits in the log at which `growth` measures."""
-    _ended: dict[str, asyncio.Future[tuple[float, Recorded]]] = field(default_factory=dict)
+    _ended: dict[str, asyncio.Future[_End]] = field(default_factory=dict)
 
     async def plan(self, job: Job) -> str:
         """Run a plan once to store it and to warm up the system. Return the id of the DAG."""
@@ -75,12 +85,12 @@ class Bench:
         """
         try:
             async with asyncio.timeout(timeout_s):
-                at, recorded = await self._future(execution_id)
+                end = await self._future(execution_id)
         except TimeoutError:
             raise WorkloadFailed(f"{execution_id} did not end within {timeout_s:g} s") from None
-        if recorded.commit.state != run.Status.COMPLETED:
-            raise WorkloadFailed(f"{execution_id} is {recorded.commit.state}: {recorded.commit.events[-1]}")
-        return at
+        if end.state != run.Status.COMPLETED:
+            raise WorkloadFailed(f"{execution_id} is {end.state}: {end.event}")
+        return end.at
 
     async def run_many(self, dag_id: str, runs: int, in_parallel: int) -> float:
         """Execute a stored plan so many times. Return the seconds until the last execution has ended."""
@@ -113,9 +123,9 @@ class Bench:
             for recorded in batch:
                 future = self._future(recorded.commit.aggregate_id)
                 if not future.done():
-                    future.set_result((at, recorded))
+                    future.set_result(_End(at, recorded.commit.state, str(recorded.commit.events[-1])[:200]))
 
-    def _future(self, execution_id: str) -> asyncio.Future[tuple[float, Recorded]]:
+    def _future(self, execution_id: str) -> asyncio.Future[_End]:
         if execution_id not in self._ended:
             self._ended[execution_id] = asyncio.get_running_loop().create_future()
         return self._ended[execution_id]

@@ -21,11 +21,10 @@ from contracts.runtime.permissions import OPERATOR, READER
 from contracts.runtime.process.settings import Durability
 from deploy.local import nats_config
 from deploy.local.lifeline import end_with_parent
+from deploy.local.memory import memory_of_machine, nats_limit_mib
 from deploy.local.nats_users import kept_passwords, url_for, write_private
 from deploy.local.starting import start_in_full
 
-MEMORY_LIMIT = "256MiB"
-"""GOMEMLIMIT of the server: above it, garbage is collected at once. Memory in use may exceed it."""
 START_S = 20.0
 """Maximum seconds to start a server with an empty store. Restoring a store has no time limit."""
 STOP_S = 15.0
@@ -120,7 +119,8 @@ class NatsServer:
         return await asyncio.create_subprocess_exec(
             binary(), "-c", str(config), stdin=DEVNULL, stdout=DEVNULL, stderr=PIPE,
             pass_fds=(lock,), preexec_fn=end_with_parent, start_new_session=True,
-            env={"GOMEMLIMIT": MEMORY_LIMIT, **os.environ},
+            # Above this limit garbage is collected at once. Memory in use may exceed it.
+            env={"GOMEMLIMIT": f"{nats_limit_mib(memory_of_machine())}MiB", **os.environ},
         )  # fmt: skip
 
     def _started(self, process: Process, ready: asyncio.Future[int], limit: asyncio.Timeout) -> None:

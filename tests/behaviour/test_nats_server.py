@@ -19,6 +19,7 @@ from contracts.runtime.process.settings import Durability
 from contracts.runtime.topology import ensure_topology
 from deploy.local import nats_keeper
 from deploy.local import nats_server as nats_server_module
+from deploy.local.memory import memory_of_machine, nats_limit_mib
 from deploy.local.nats_server import NatsServer, ServerFailed, StoreInUse, running
 from deploy.local.nats_users import PasswordsUnreadable
 
@@ -103,7 +104,7 @@ async def test_its_log_lines_are_handed_over(tmp_path: Path) -> None:
 
 async def test_its_memory_has_a_limit(nats_server: NatsServer) -> None:
     environment = Path(f"/proc/{nats_server.pid}/environ").read_bytes().split(b"\0")
-    assert b"GOMEMLIMIT=256MiB" in environment
+    assert b"GOMEMLIMIT=%dMiB" % nats_limit_mib(memory_of_machine()) in environment
 
 
 async def test_its_end_can_be_waited_for(nats_server: NatsServer) -> None:

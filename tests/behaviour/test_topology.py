@@ -42,8 +42,12 @@ async def test_five_services_may_start_at_once(nats_url: str) -> None:
         assert {"LOG", "PARKED", "REPLAY", "OBJ_blobs", "KV_tools"} <= set(names)
 
 
-async def test_a_new_log_is_compressed(nats_url: str) -> None:
+async def test_a_log_that_an_operator_has_compressed_stays_compressed(nats_url: str) -> None:
     async with connect(nats_url, name="test") as connection:
+        await ensure_topology(connection)
+        config = (await connection.api("STREAM.INFO.LOG"))["config"]
+        assert config["compression"] == "none"
+        await connection.api("STREAM.UPDATE.LOG", config | {"compression": "s2"})
         await ensure_topology(connection)
         assert (await connection.api("STREAM.INFO.LOG"))["config"]["compression"] == "s2"
 
