@@ -22,7 +22,7 @@ LONGEST_WALK = 16
 """Maximum number of commits read one by one from the newest backwards. More are read in batches."""
 READS_AT_ONCE = 64
 """Maximum number of aggregates that are read concurrently. nats-server reads for one connection one after
-the other, and loads 8 MB from disk for an old commit, which takes about 20 ms. More reads would exceed
+the other, and loads 8 MB from disk for an old commit, which takes 8 to 25 ms. More reads would exceed
 their time-out of 5 s, and the connection would answer no pings."""
 
 

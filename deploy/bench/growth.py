@@ -62,10 +62,11 @@ async def growth(bench: Bench) -> Figures:
 async def _quiet(bench: Bench) -> None:
     """Wait until what was written is on the disk and no process works any more."""
     await asyncio.to_thread(os.sync)
-    used, before = sum(cpu_s(bench.system).values()), -BUSY
-    while used - before >= BUSY:
+    while True:
+        before = sum(cpu_s(bench.system).values())
         await asyncio.sleep(1)
-        used, before = sum(cpu_s(bench.system).values()), used
+        if sum(cpu_s(bench.system).values()) - before < BUSY:
+            return
 
 
 async def _costs(

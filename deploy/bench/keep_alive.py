@@ -53,8 +53,8 @@ class KeepAlive:
         self._writer.write(request)
         head = await self._reader.readuntil(HEAD_END)
         lines = head.lower().split(b"\r\n")
-        lengths = (int(line[15:]) for line in lines if line.startswith(b"content-length:"))
-        return int(head[9:12]), await self._reader.readexactly(next(lengths, 0))
+        length = next(int(line[15:]) for line in lines if line.startswith(b"content-length:"))
+        return int(head[9:12]), await self._reader.readexactly(length)
 
 
 class Pool:

@@ -83,11 +83,22 @@ async def put_back_an_older_copy(
     await put_back_the_copy(server)
 
 
+PutBackAfter = Callable[[int], None]
+
+
 @pytest.fixture
-def put_back_after(
-    log: NatsLog, nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch, eventually: Eventually
-) -> Callable[[int], None]:
-    """Put back the copy when the server has sent a number of answers. The next ones are about the copy."""
+async def put_back_after(
+    log: NatsLog,
+    counters: Counters,
+    nats_server: NatsServer,
+    monkeypatch: pytest.MonkeyPatch,
+    eventually: Eventually,
+) -> PutBackAfter:
+    """The log has three commits. Puts back the copy when the server has sent a number of answers.
+
+    The next answers are about the copy.
+    """
+    await three_commits(log, counters, nats_server)
 
     def put_back_after(count: int) -> None:
         connection = log.connection
@@ -141,14 +152,9 @@ async def test_a_writer_that_has_seen_more_appends_nothing_to_a_shorter_log(
 @pytest.mark.nats
 @pytest.mark.parametrize("answers", range(1, 4))
 async def test_a_tail_ends_when_its_log_comes_back_shorter_while_it_starts(
-    log: NatsLog,
-    counters: Counters,
-    nats_server: NatsServer,
-    put_back_after: Callable[[int], None],
-    answers: int,
+    log: NatsLog, put_back_after: PutBackAfter, answers: int
 ) -> None:
     """The answers are the state and the message to compare, and the consumer."""
-    await three_commits(log, counters, nats_server)
     put_back_after(answers)
     async with aclosing(log.tail(after=3)) as batches:
         with pytest.raises(LogRegressed, match="at seq 3: it now ends at 1"):
@@ -162,11 +168,10 @@ async def test_a_writer_appends_nothing_to_a_log_that_comes_back_shorter_while_i
     counters: Counters,
     nats_server: NatsServer,
     eventually: Eventually,
-    put_back_after: Callable[[int], None],
+    put_back_after: PutBackAfter,
     answers: int,
 ) -> None:
     """The answers are the state and the message to compare."""
-    await three_commits(log, counters, nats_server)
     interruptions = log.connection.interruptions
     await nats_server.stop()
     await eventually(lambda: log.connection.interruptions > interruptions)
@@ -177,10 +182,7 @@ async def test_a_writer_appends_nothing_to_a_log_that_comes_back_shorter_while_i
 
 
 @pytest.mark.nats
-async def test_state_and_digest_are_of_one_log(
-    log: NatsLog, counters: Counters, nats_server: NatsServer, put_back_after: Callable[[int], None]
-) -> None:
-    await three_commits(log, counters, nats_server)
+async def test_state_and_digest_are_of_one_log(log: NatsLog, put_back_after: PutBackAfter) -> None:
     put_back_after(1)
     state, digest = await log.state_and_digest(3)
     assert (state.last_seq, digest) == (1, None)
@@ -189,14 +191,9 @@ async def test_state_and_digest_are_of_one_log(
 @pytest.mark.nats
 @pytest.mark.parametrize("answers", range(1, 3))
 async def test_a_tail_misses_nothing_of_a_log_that_is_replaced_while_its_commits_are_counted(
-    log: NatsLog,
-    counters: Counters,
-    nats_server: NatsServer,
-    put_back_after: Callable[[int], None],
-    answers: int,
+    log: NatsLog, counters: Counters, put_back_after: PutBackAfter, answers: int
 ) -> None:
     """The answers are the end of the log and the number of its commits. The reader has seen none before."""
-    await three_commits(log, counters, nats_server)
     reader = NatsLog(log.connection, log.format)
     put_back_after(answers)
     async with aclosing(reader.tail("evt.counter.*.positive")) as batches:
