@@ -16,7 +16,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.local.fork_server import Request
-from deploy.local.lifeline import end_with_parent
 
 FORK_ON_MACOS = {"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"}
 """Without it, macOS ends forked processes that use its frameworks."""
@@ -123,7 +122,7 @@ class _Server:
         with theirs:
             process = await asyncio.create_subprocess_exec(
                 *python_module("deploy.local.fork_server"), env={**env, **FORK_ON_MACOS},
-                stdin=theirs.fileno(), stdout=PIPE, start_new_session=True, preexec_fn=end_with_parent,
+                stdin=theirs.fileno(), stdout=PIPE, start_new_session=True,
             )  # fmt: skip
         return cls(process, ours)
 
