@@ -257,7 +257,7 @@ async def weathered(seed: int) -> None:
             assert storm.calls[one.id] <= started[one.id]
 
 
-@at_least(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@at_least(100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.integers(0, 2**32))
 def test_every_interleaving_keeps_the_rules_and_comes_to_an_end(at_once: None, seed: int) -> None:
     asyncio.run(weathered(seed))

@@ -77,7 +77,7 @@ NAMES = {"execution_id": "e1", "goal": "g1", "schedule_id": "s1", "name": "noop"
 BODIES = {"agentName": "Planner", "taskName": "Planner", "dagId": "d1", "agentId": "a1"}
 """Keys of bodies that name something, and what they could name."""
 
-PER_ENDPOINT = 4
+PER_ENDPOINT = 2
 GATEWAYS = 2
 DEPTH = max(1, -(-int(os.environ.get("FUZZ_REQUESTS", "0")) // (PER_ENDPOINT * len(ENDPOINTS) * GATEWAYS)))
 """How many times more requests are sent than usual; `make fuzz` sets it. Then they differ each time."""

@@ -198,7 +198,7 @@ with_ends = st.lists(
 )
 
 
-@at_least(150)
+@at_least(100)
 @for_all(sizes, st.lists(steps, min_size=1, max_size=3))
 def test_each_tick_fires_exactly_once(size: int, minutes: list[list[tuple[str, int]]]) -> None:
     """As long as somebody gets round to a tick before the next one comes."""
@@ -220,7 +220,7 @@ def test_each_tick_fires_exactly_once(size: int, minutes: list[list[tuple[str, i
     asyncio.run(play())
 
 
-@at_least(150)
+@at_least(100)
 @for_all(sizes, anything)
 def test_in_every_interleaving_each_tick_is_decided_once_and_fires_at_most_once(
     size: int, actions: list[tuple[str, int]]
@@ -244,7 +244,7 @@ def test_in_every_interleaving_each_tick_is_decided_once_and_fires_at_most_once(
     asyncio.run(play())
 
 
-@at_least(150)
+@at_least(100)
 @for_all(sizes, guarded, with_ends)
 def test_runs_that_must_not_overlap_never_do(
     size: int, overlap: Overlap, actions: list[tuple[str, int]]

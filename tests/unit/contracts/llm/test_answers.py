@@ -129,7 +129,7 @@ def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 
 @given(st.data())
-@at_least(600)
+@at_least(300)
 def test_no_change_of_an_answer_raises_anything_but_our_failure_or_loses_its_cost(
     data: st.DataObject,
 ) -> None:
