@@ -5,6 +5,7 @@ CHAOS_SEEDS ?= 1 2 3 4
 CHAOS_SECONDS ?= 150
 CHAOS_REPLICAS ?= 1
 FUZZ_REQUESTS ?= 10000
+PACKAGES := contracts deploy executor gateway planner projector scheduler
 INSTALLED := .venv/.installed
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 AUDIT := .venv/audit/bin
@@ -19,6 +20,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 	$(PYTHON) -m venv .venv
 	$(PIP) --require-hashes --requirement requirements.lock
 	$(PIP) --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m compileall -q -j 0 $(PACKAGES)
 	@touch $(INSTALLED)
 
 demo: $(INSTALLED)   ## run one goal and watch it, on a temporary system

@@ -7,14 +7,17 @@ import contextlib
 import gc
 import inspect
 import shutil
+import signal
 import subprocess
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any, Protocol, TypeVar, overload
 
 import hypothesis
 import pytest
 import structlog
+from trustme import CA
 
 from contracts.runtime.nats.connection import Connection, connect
 from contracts.runtime.process.settings import Durability
@@ -22,14 +25,14 @@ from contracts.runtime.topology import ensure_topology
 from deploy.local import forks
 from deploy.local.nats_server import NatsServer, running
 from tests import shared_nats
-from tests.forked.python import SERVICES, ForkedPython, forking
+from tests.forked.python import SERVICES, ForkedPython
 from tests.shared_nats import SharedNats
 from tests.waiting import WAIT_S
 
 T = TypeVar("T")
 
 # `make test` asks the same questions each time, `make fuzz` other ones, and more.
-hypothesis.settings.register_profile("quick", deadline=None, max_examples=60, derandomize=True)
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=40, derandomize=True)
 hypothesis.settings.register_profile("deep", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("quick")
 
@@ -37,6 +40,8 @@ NATS_IMAGE = "nats:2.15-alpine"
 POLL_S = 0.005
 LONGEST_POLL_S = 0.05
 """Pauses grow up to this: to ask takes CPU time, of services, too."""
+YOUNG_OBJECTS = 20_000
+"""How many begin a garbage collection. With Python's 700 they take a twentieth of the time."""
 _LOG_PROCESSORS = structlog.get_config()["processors"]
 
 
@@ -76,9 +81,19 @@ def pytest_collection() -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Leave what collecting made out of garbage collections, which else take a second each."""
+    """Leave what collecting made out of garbage collections, which else take a second. Make them rare."""
     gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
     gc.enable()
+
+
+def pytest_sessionstart() -> None:
+    """Let Ctrl-C end the tests by a handler that asyncio leaves alone.
+
+    It replaces Python's own for each coroutine that pytest-asyncio runs, and `signal` then makes the `repr`
+    of the handler, with the task and its result.
+    """
+    signal.signal(signal.SIGINT, _interrupt)
 
 
 @pytest.fixture(autouse=True)
@@ -93,11 +108,25 @@ def structlog_of_the_test() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(scope="session")
-def forked_python() -> Iterator[ForkedPython]:
-    """Interpreters for programs that need not import anything."""
-    with forking() as python:
-        yield python
+@pytest.fixture(scope="session", autouse=True)
+def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Trust one authority. A client of a model else reads all that there are, which takes 40 ms."""
+    file = tmp_path_factory.mktemp("tls") / "authority.pem"
+    CA().cert_pem.write_to_path(str(file))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_starts() -> Iterator[None]:
+    """Start nats-server without a function that is called before. Fixtures stop it, whatever the parent does.
+
+    With one the process is copied, which takes 80 ms. Without, both share the memory until the program runs.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("deploy.local.nats_server.end_with_parent", None)
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -168,6 +197,10 @@ async def connection(nats_url: str) -> AsyncGenerator[Connection]:
     async with connect(nats_url, name="test") as connection:
         await ensure_topology(connection)
         yield connection
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    signal.default_int_handler(number, frame)
 
 
 def _docker_engine_answers() -> bool:

@@ -41,22 +41,43 @@ SERVICES = (
 COMMANDS = (*SERVICES, "deploy.cli.resources.command", "deploy.cli.up", "deploy.cli.watch.follow")
 """Those of commands that start systems are among them."""
 MCP_SERVERS = ("mcp.server", "mcp.server.mcpserver.resolve")
+WORKERS = (
+    *COMMANDS,
+    *MCP_SERVERS,
+    "deploy.cli.main",
+    "executor.service",
+    "gateway.service",
+    "hypothesis.stateful",
+    "mcp.client",
+    "openapi_spec_validator",
+    "planner.service",
+    "playwright.async_api",
+    "projector.service",
+    "pytest",
+    "scheduler.service",
+    "schemathesis",
+)
+"""Those of tests. Plugins of pytest are not among them: pytest would warn that it cannot rewrite them."""
 
 
 class ForkedPython:
-    """Interpreters that need not import anything."""
+    """Interpreters that need not import anything. Several processes may use the same `directory`."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self._socket = str(directory / "socket")
-        self._directory = directory
 
-    def with_imports(self, *modules: str) -> str:
-        """Return the path of an executable that is used like `sys.executable`. It has imported `modules`."""
-        file = self._directory / f"python-{len(list(self._directory.iterdir()))}"
-        words = [sys.executable, "-IS", str(RELAY), self._socket, ",".join(modules)]
-        file.write_text(f'#!/bin/sh\nexec {shlex.join(words)} "$0" "$@"\n')
-        file.chmod(0o700)
-        return str(file)
+    def with_imports(self, *modules: str, executable: str = "") -> str:
+        """Return the path of an executable that is used like `sys.executable`. It has imported `modules`.
+
+        Programs that it runs take it for their `sys.executable`, too, unless that is to be `executable`.
+        """
+        number, file = tempfile.mkstemp(prefix="python-", dir=self.directory)
+        words = [sys.executable, "-IS", str(RELAY), self._socket, ",".join(modules), executable or file]
+        with os.fdopen(number, "w") as script:
+            script.write(f'#!/bin/sh\nexec {shlex.join(words)} "$@"\n')
+        Path(file).chmod(0o700)
+        return file
 
     async def run(
         self,
@@ -83,12 +104,12 @@ class ForkedPython:
 
 
 @contextmanager
-def forking() -> Generator[ForkedPython]:
-    """Start the process that forks."""
+def forking(executable: str = sys.executable) -> Generator[ForkedPython]:
+    """Start the process that forks, by an `executable` that may be forked itself."""
     with tempfile.TemporaryDirectory(prefix="forked-") as directory:
         python = ForkedPython(Path(directory))
         server = subprocess.Popen(
-            [sys.executable, "-P", str(SERVER), f"{directory}/socket"],
+            [executable, "-P", str(SERVER), f"{directory}/socket"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )

@@ -22,6 +22,7 @@ from functools import partial
 from importlib import import_module
 from itertools import dropwhile
 from selectors import EVENT_READ, DefaultSelector
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -140,7 +141,8 @@ def _interpret(words: Sequence[str]) -> None:
             runpy.run_module(module, run_name="__main__", alter_sys=True)
         case "-c", code, *args:
             sys.argv = ["-c", *args]
-            exec(compile(code, "<string>", "exec"), sys.modules["__main__"].__dict__)
+            sys.modules["__main__"] = main = ModuleType("__main__")
+            exec(compile(code, "<string>", "exec"), main.__dict__)
         case file, *args:
             sys.argv = [file, *args]
             runpy.run_path(file, run_name="__main__")
