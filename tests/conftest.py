@@ -120,9 +120,10 @@ def one_authority(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_starts() -> Iterator[None]:
-    """Start nats-server without a function that is called before. Fixtures stop it, whatever the parent does.
+    """Do not ask the kernel to end a nats-server with the process of the tests: fixtures stop it.
 
-    With one the process is copied, which takes 80 ms. Without, both share the memory until the program runs.
+    A function that is called before the program runs makes Python fork the process, which takes 80 ms.
+    test_everything_ends_with_a_killed_up has the servers of the product.
     """
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("deploy.local.nats_server.end_with_parent", None)

@@ -35,6 +35,12 @@ def pytest_xdist_setupnodes(config: pytest.Config, specs: list[XSpec]) -> None:
         spec.python = workers.with_imports(*WORKERS, executable=sys.executable)
 
 
+def _received(config: pytest.Config) -> dict[str, Any] | None:
+    """What a worker has received, None in any other process."""
+    received: dict[str, Any] | None = getattr(config, "workerinput", None)
+    return received
+
+
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker where programs are forked."""
     node.workerinput[PROGRAMS] = str(node.config.stash[SHARED].directory)
@@ -42,7 +48,7 @@ def pytest_configure_node(node: Any) -> None:
 
 def pytest_collection(session: pytest.Session) -> None:
     """Let each worker rewrite the assertions of some modules first, which the others then only read."""
-    worker = getattr(session.config, "workerinput", None)
+    worker = _received(session.config)
     if worker and session.config.args == session.config.getini("testpaths"):
         number, count = int(worker["workerid"].removeprefix("gw")), worker["workercount"]
         root = session.config.rootpath
@@ -59,7 +65,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Let a worker report a test that passed by its call alone. A message takes half a millisecond."""
-    if not hasattr(item.config, "workerinput"):
+    if _received(item.config) is None:
         return None
     for report in runtestprotocol(item, log=False, nextitem=nextitem):
         if report.when == "call" or not report.passed:
@@ -70,9 +76,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 @pytest.fixture(scope="session")
 def forked_python(pytestconfig: pytest.Config) -> Iterator[ForkedPython]:
     """Interpreters for programs that need not import anything."""
-    directory = getattr(pytestconfig, "workerinput", {}).get(PROGRAMS)
-    if directory:
-        yield ForkedPython(Path(directory))
+    if worker := _received(pytestconfig):
+        yield ForkedPython(Path(worker[PROGRAMS]))
         return
     with forking() as python:
         yield python

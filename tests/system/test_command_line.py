@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from contracts.client import Client
+from tests.forked.python import COMMANDS, ForkedPython
 
 if TYPE_CHECKING:
+    from tests.conftest import Eventually
     from tests.system.conftest import Bed, RunCli
 
 pytestmark = [pytest.mark.system, pytest.mark.asyncio(loop_scope="session")]
@@ -59,6 +61,31 @@ async def test_up_runs_without_an_llm_and_stops_cleanly(
         assert str(tmp_path / "X" / "artifacts") in rest
     readable = [path for path in (tmp_path / "X").rglob("*") if path.stat().st_mode & 0o077]
     assert readable == []
+
+
+async def test_everything_ends_with_a_killed_up(
+    environment: dict[str, str],
+    script: Path,
+    tmp_path: Path,
+    forked_python: ForkedPython,
+    eventually: Eventually,
+) -> None:
+    python = forked_python.with_imports(*COMMANDS)
+    ports = ("--port", "0", "--nats-port", "0", "--metrics-port", "0")
+    argv: list[str | Path] = [python, script, "up", "--data", "X", *ports]
+    async with started(argv, environment | {"COLUMNS": "200"}, tmp_path) as up:
+        shown = await read_until(up, "Ctrl-C stops it")
+        listening = {int(port) for port in re.findall(r"127\.0\.0\.1:(\d+)", shown)}
+        assert len(listening) >= 2
+        assert not any(map(is_free, listening))
+        up.kill()
+        await eventually(lambda: all(map(is_free, listening)))
+
+
+def is_free(port: int) -> bool:
+    """Whether no program listens on a port."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) != 0
 
 
 @pytest.mark.parametrize("option", ["--port", "--nats-port", "--metrics-port"])
