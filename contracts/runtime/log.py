@@ -116,7 +116,7 @@ class Log(Protocol):
     async def state_and_digest(self, seq: int) -> tuple[LogState, str | None]:
         """The current state and the digest of the message at `seq`. Both are of the same log.
 
-        The digest is a SHA-256 in hexadecimal. It is None if there is no message at `seq`.
+        The digest is the SHA-256 as hexadecimal text, or None if the log has no message at `seq`.
 
         Raises:
             Unavailable: the log could not be reached.
